@@ -1,1 +1,3 @@
-//! Weir.
+//! Weir: a reverse proxy that keeps payment sources in order.
+
+pub mod rules;

@@ -1,0 +1,92 @@
+//! Who owns saved sources: a customer (checkouts) or a shopper with payment options (carts).
+
+use super::{CredentialHash, CustomerId, OptionId, Remembered, ShownTo, SourceFacts, SourceId, Timestamp, Told};
+use serde::{Deserialize, Serialize};
+
+/// Whose saved sources a call is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// A customer of the checkouts dialect.
+    Customer(CustomerId),
+    /// The shopper behind the caller's token (carts dialect).
+    Shopper,
+}
+
+/// What one answer says of a customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CustomerFacts {
+    /// The customer's id.
+    pub id: Option<CustomerId>,
+    /// `sources[]`: those saved.
+    pub saved: Told<Vec<SourceFacts>>,
+}
+
+/// What upstream's answers teach about a customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CustomerObservation {
+    /// A call that may change the customer is about to be sent.
+    Begun,
+    /// An answer showed it.
+    Shown(Box<CustomerFacts>),
+    /// Upstream showed it to this caller.
+    ShownTo(CredentialHash),
+    /// This source is saved now.
+    Saved(SourceId),
+    /// This source is saved no more.
+    Removed(SourceId),
+    /// A call that may have changed it ended in no known way.
+    OutcomeUnknown,
+}
+
+/// Weir's copy of one customer: only which sources are saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerRecord {
+    /// The saved sources.
+    pub saved: Remembered<Vec<SourceId>>,
+    /// To whom upstream has shown it.
+    pub shown_to: ShownTo,
+    /// Counts the observations that were not mere reads.
+    pub epoch: u32,
+}
+
+impl CustomerRecord {
+    /// The only way a record changes.
+    pub fn apply(&mut self, observation: &CustomerObservation, now: Timestamp) {
+        if !matches!(observation, CustomerObservation::Shown(_) | CustomerObservation::ShownTo(_)) {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+        match observation {
+            CustomerObservation::Begun => {}
+            CustomerObservation::Shown(facts) => {
+                if let Told::Told(saved) = &facts.saved {
+                    self.saved = Remembered::at(saved.iter().map(|source| source.id.clone()).collect(), now);
+                }
+            }
+            CustomerObservation::ShownTo(caller) => self.shown_to.add(*caller),
+            CustomerObservation::Saved(id) => {
+                if let Some(saved) = self.saved.get_mut()
+                    && !saved.contains(id)
+                {
+                    saved.push(id.clone());
+                }
+            }
+            CustomerObservation::Removed(id) => {
+                if let Some(saved) = self.saved.get_mut() {
+                    saved.retain(|known| known != id);
+                }
+            }
+            CustomerObservation::OutcomeUnknown => self.saved = Remembered::NotTold,
+        }
+    }
+}
+
+/// One saved payment option of a shopper, as an answer shows it. Never remembered: a refusal that rests on it looks it up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionFacts {
+    /// The option's id.
+    pub id: OptionId,
+    /// The source it stands for, with what the option says of it.
+    pub source: Option<SourceFacts>,
+    /// `isDefault`.
+    pub default: Told<bool>,
+}

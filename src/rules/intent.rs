@@ -1,0 +1,264 @@
+//! What a governed call means, in the words of the domain.
+//!
+//! In: nothing; a dialect builds these. Out: what `decide` and `learn` need to know of a request, free of its wire form.
+
+use super::{Amount, CustomerId, Dialect, OptionId, Owner, SessionKey, SessionKind, SourceId, SourceType, Told};
+
+/// The session a call names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// By its id.
+    Session(SessionKey),
+    /// The active cart of the shopper behind the caller's token.
+    ActiveCart,
+}
+
+impl Target {
+    /// What is funded.
+    pub fn kind(&self) -> SessionKind {
+        match self {
+            Target::Session(key) => key.kind,
+            Target::ActiveCart => SessionKind::Cart,
+        }
+    }
+}
+
+/// Which of the two shapes of the checkouts dialect a call asked for with `DigitalRiver-Version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// Before 2021-03-23: `sources[]` at the top, `creditAmount`.
+    Legacy,
+    /// 2021-03-23 and later: all under `payment`.
+    Nested,
+}
+
+/// What the body of a create or update says about paying.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Funding {
+    /// `sourceId`: attaches it.
+    pub source: Option<SourceId>,
+    /// `customerId`.
+    pub customer: Told<Option<CustomerId>>,
+    /// `creditAmount` (legacy).
+    pub credit_amount: Option<Amount>,
+    /// The body has other members, so that the total after the call is not known before it.
+    pub changes_total: bool,
+    /// `billingOptimization` of an invoice.
+    pub billing_optimization: Told<bool>,
+    /// The version the call asked for; `NotTold` without the header.
+    pub version: Told<Version>,
+}
+
+/// The parts of `POST /sources` that a rule looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewSource {
+    /// `type`, where it is there and text.
+    pub kind: Option<SourceType>,
+    /// Whether `amount` is there and not null.
+    pub has_amount: bool,
+    /// Members that are objects, of which one must be named after the type: whether that one is there.
+    pub has_type_object: bool,
+    /// Whether `owner` is there and not null.
+    pub has_owner: bool,
+}
+
+/// A governed call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// `POST /sources`.
+    CreateSource(NewSource),
+    /// `POST`, `PUT` or `PATCH /sources/{id}`.
+    EditSource {
+        /// Which.
+        source: SourceId,
+        /// Whether the body has `amount`.
+        amount: bool,
+    },
+    /// `GET /sources/{id}`.
+    ReadSource {
+        /// Which.
+        source: SourceId,
+    },
+    /// `POST /checkouts`, `POST /invoices`.
+    CreateSession {
+        /// Checkout or invoice.
+        kind: SessionKind,
+        /// What its body says about paying.
+        funding: Funding,
+    },
+    /// `POST /checkouts/{id}`, `POST /invoices/{id}`, `POST …/carts/active`.
+    UpdateSession {
+        /// Which.
+        session: Target,
+        /// What its body says about paying.
+        funding: Funding,
+    },
+    /// `POST …/sources/{sourceId}`, `POST …/apply-payment-method`.
+    Attach {
+        /// To what.
+        session: Target,
+        /// What.
+        source: SourceId,
+    },
+    /// `DELETE …/sources/{sourceId}`, `DELETE …/apply-payment-method`, `DELETE …/payment`.
+    Detach {
+        /// From what.
+        session: Target,
+        /// What; `None`: all.
+        source: Option<SourceId>,
+    },
+    /// `POST …/apply-shopper`.
+    ApplyShopper {
+        /// `paymentOptionId`; `None`: the default one.
+        option: Option<OptionId>,
+    },
+    /// `GET` of a session.
+    ReadSession {
+        /// Which.
+        session: Target,
+    },
+    /// `DELETE` of a session.
+    DeleteSession {
+        /// Which.
+        session: Target,
+    },
+    /// `POST /orders` with `checkoutId`, `POST …/submit-cart`.
+    Order {
+        /// Of what.
+        session: Target,
+        /// The body brings a source or customer of its own, so that the session alone does not tell whether it is funded.
+        brings_funding: bool,
+    },
+    /// `POST /customers/{id}/sources/{sourceId}`, `POST …/payment-options`.
+    Save {
+        /// To whom.
+        owner: Owner,
+        /// What.
+        source: SourceId,
+    },
+    /// `DELETE /customers/{id}/sources/{sourceId}`.
+    Remove {
+        /// From whom.
+        customer: CustomerId,
+        /// What.
+        source: SourceId,
+    },
+    /// `POST /customers/{id}`.
+    UpdateCustomer {
+        /// Whom.
+        customer: CustomerId,
+        /// `defaultSourceId`, where it is set to something.
+        default: Option<SourceId>,
+    },
+    /// `GET /customers/{id}`.
+    ReadCustomer {
+        /// Whom.
+        customer: CustomerId,
+    },
+    /// `POST` or `DELETE …/payment-options/{id}`.
+    ChangeOption {
+        /// Which.
+        option: OptionId,
+    },
+    /// `GET …/payment-options`, `GET …/payment-options/{id}`.
+    ReadOptions,
+    /// Another mutation of a session's own path, without a meaning that Weir follows.
+    Touch {
+        /// Which.
+        session: Target,
+    },
+}
+
+impl Intent {
+    /// The session the call is about, where it is about one that exists.
+    pub fn session(&self) -> Option<&Target> {
+        match self {
+            Intent::UpdateSession { session, .. }
+            | Intent::Attach { session, .. }
+            | Intent::Detach { session, .. }
+            | Intent::ReadSession { session }
+            | Intent::DeleteSession { session }
+            | Intent::Order { session, .. }
+            | Intent::Touch { session } => Some(session),
+            Intent::ApplyShopper { .. } => Some(&Target::ActiveCart),
+            _ => None,
+        }
+    }
+
+    /// The source that would be attached, in whichever form. `apply-shopper` names none: its payment option tells.
+    pub fn attaches(&self) -> Option<&SourceId> {
+        match self {
+            Intent::Attach { source, .. } => Some(source),
+            Intent::CreateSession { funding, .. } | Intent::UpdateSession { funding, .. } => funding.source.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The source the call names, attached or not.
+    pub fn source(&self) -> Option<&SourceId> {
+        match self {
+            Intent::EditSource { source, .. }
+            | Intent::ReadSource { source }
+            | Intent::Save { source, .. }
+            | Intent::Remove { source, .. } => Some(source),
+            Intent::Detach { source, .. } => source.as_ref(),
+            Intent::UpdateCustomer { default, .. } => default.as_ref(),
+            _ => self.attaches(),
+        }
+    }
+
+    /// The customer the call names.
+    pub fn customer(&self) -> Option<&CustomerId> {
+        match self {
+            Intent::Save { owner: Owner::Customer(customer), .. }
+            | Intent::Remove { customer, .. }
+            | Intent::UpdateCustomer { customer, .. }
+            | Intent::ReadCustomer { customer } => Some(customer),
+            _ => None,
+        }
+    }
+
+    /// Reads change nothing: they need no turn and are never refused.
+    pub fn is_read(&self) -> bool {
+        matches!(self, Intent::ReadSource { .. } | Intent::ReadSession { .. } | Intent::ReadCustomer { .. } | Intent::ReadOptions)
+    }
+
+    /// The dialect whose rules hold; `None` for `/sources`, which both share.
+    pub fn dialect(&self) -> Option<Dialect> {
+        match self {
+            Intent::CreateSource(_) | Intent::EditSource { .. } | Intent::ReadSource { .. } => None,
+            Intent::CreateSession { kind, .. } => Some(kind.dialect()),
+            Intent::Save { owner: Owner::Shopper, .. } | Intent::ChangeOption { .. } | Intent::ReadOptions => {
+                Some(Dialect::Carts)
+            }
+            Intent::Save { .. } | Intent::Remove { .. } | Intent::UpdateCustomer { .. } | Intent::ReadCustomer { .. } => {
+                Some(Dialect::Checkouts)
+            }
+            _ => self.session().map(|target| target.kind().dialect()),
+        }
+    }
+
+    /// A short name for logs and the admin API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Intent::CreateSource(_) => "create source",
+            Intent::EditSource { .. } => "edit source",
+            Intent::ReadSource { .. } => "read source",
+            Intent::CreateSession { .. } => "create",
+            Intent::UpdateSession { .. } => "update",
+            Intent::Attach { .. } => "attach",
+            Intent::Detach { .. } => "detach",
+            Intent::ApplyShopper { .. } => "apply shopper",
+            Intent::ReadSession { .. } => "read",
+            Intent::DeleteSession { .. } => "delete",
+            Intent::Order { .. } => "order",
+            Intent::Save { .. } => "save",
+            Intent::Remove { .. } => "remove",
+            Intent::UpdateCustomer { .. } => "update customer",
+            Intent::ReadCustomer { .. } => "read customer",
+            Intent::ChangeOption { .. } => "change option",
+            Intent::ReadOptions => "read options",
+            Intent::Touch { .. } => "change",
+        }
+    }
+}

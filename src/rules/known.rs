@@ -1,0 +1,250 @@
+//! What is known when a call is decided, and how far it can be trusted.
+//!
+//! In: records as they are remembered, and which look-ups this decision has already made.
+//! Out: a `View` whose accessors answer with a fact or with the gap that a look-up would close.
+//! A view comes in two kinds: one believes every remembered fact (good enough to forward on), the other only fresh ones (needed to refuse on).
+
+use super::{
+    Amount, Attached, CustomerId, CustomerRecord, FreshFor, Incoming, Intent, Lookup, OptionFacts, Pending, Policy, Remembered,
+    SessionRecord, SourceId, SourceRecord, SourceState, SourceType, Timestamp,
+};
+use std::collections::HashMap;
+
+/// How a look-up of this decision ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookedUp {
+    /// Upstream answered; what it told is dated with this moment or later.
+    At(Timestamp),
+    /// Upstream did not give it: an error, a refusal, a time-out.
+    Failed,
+}
+
+/// Everything remembered that may be used for this caller: records that upstream has shown to somebody else only are left out.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The session the call is about.
+    pub session: Option<SessionRecord>,
+    /// The source the call names, and those attached.
+    pub sources: HashMap<SourceId, SourceRecord>,
+    /// The customer the call is about.
+    pub customer: Option<CustomerRecord>,
+    /// The shopper's payment options; never remembered, so only after a look-up.
+    pub options: Option<Vec<OptionFacts>>,
+    /// The look-ups this decision has made.
+    pub looked_up: Vec<(Lookup, LookedUp)>,
+    /// The call has already waited for secondaries.
+    pub held: bool,
+    /// The call has the form that can be answered before it is sent, and there is room to remember that.
+    pub deferrable: bool,
+}
+
+impl Known {
+    /// How this look-up ended, if it was made.
+    pub fn looked_up(&self, lookup: &Lookup) -> Option<LookedUp> {
+        self.looked_up.iter().rev().find(|(made, _)| made == lookup).map(|(_, end)| *end)
+    }
+
+    /// A source's type: from its own record, or from the session that shows it. Types never change.
+    pub fn kind_of(&self, id: &SourceId) -> Option<&SourceType> {
+        let own = self.sources.get(id).and_then(|source| source.kind.as_ref());
+        own.or_else(|| self.attached().iter().find(|a| a.id == *id).and_then(|a| a.kind.as_ref()))
+    }
+
+    /// What the record shows attached, whatever its age; empty where it does not say.
+    pub fn attached(&self) -> &[Attached] {
+        self.session.as_ref().and_then(|session| session.sources.get()).map_or(&[], |sources| sources.as_slice())
+    }
+}
+
+/// Why a rule cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// A look-up may tell.
+    Need(Lookup),
+    /// The look-up was made, and failed.
+    Unavailable(Lookup),
+    /// Upstream was asked and does not say: there is no knowledge to refuse on.
+    Untold,
+}
+
+pub(super) type Fact<T> = Result<T, Gap>;
+
+/// One pass over what is known.
+pub(super) struct View<'a> {
+    pub known: &'a Known,
+    pub intent: &'a Intent,
+    pub policy: &'a Policy,
+    pub now: Timestamp,
+    /// Only facts that a refusal may rest on.
+    pub strict: bool,
+}
+
+impl<'a> View<'a> {
+    fn gap<T>(&self, lookup: Lookup) -> Fact<T> {
+        Err(match self.known.looked_up(&lookup) {
+            None => Gap::Need(lookup),
+            Some(LookedUp::Failed) => Gap::Unavailable(lookup),
+            Some(LookedUp::At(_)) => Gap::Untold,
+        })
+    }
+
+    fn confirmed(&self, at: Timestamp, lookup: &Lookup) -> bool {
+        matches!(self.known.looked_up(lookup), Some(LookedUp::At(asked)) if at >= asked)
+    }
+
+    fn fact<T>(&self, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
+        match fact {
+            Remembered::At(value, at) if !self.strict || self.is_fresh(*at) || self.confirmed(*at, &lookup) => Ok(value),
+            _ => self.gap(lookup),
+        }
+    }
+
+    fn is_fresh(&self, at: Timestamp) -> bool {
+        match self.policy.fresh_for {
+            FreshFor::Forever => true,
+            FreshFor::Millis(limit) => self.now.since(at) < limit,
+        }
+    }
+
+    /// The session's record, where it can be believed at all.
+    fn session(&self) -> Fact<&'a SessionRecord> {
+        if self.intent.session().is_none() {
+            return Err(Gap::Untold);
+        }
+        match &self.known.session {
+            Some(session) if !session.unsure && !session.in_flight => Ok(session),
+            _ => self.gap(Lookup::Session),
+        }
+    }
+
+    /// A fact of the session.
+    pub fn of_session<T>(&self, pick: fn(&SessionRecord) -> &Remembered<T>) -> Fact<&'a T> {
+        self.fact(pick(self.session()?), Lookup::Session)
+    }
+
+    /// The session's state. One that changes on its own is confirmed before a refusal.
+    pub fn session_state(&self) -> Fact<&'a super::SessionState> {
+        let state = self.of_session(|s| &s.state)?;
+        let told_at = self.session()?.state.told_at().unwrap_or_default();
+        match state {
+            super::SessionState::Other(_) if self.strict && !self.confirmed(told_at, &Lookup::Session) => {
+                self.gap(Lookup::Session)
+            }
+            state => Ok(state),
+        }
+    }
+
+    /// A fact of a source.
+    pub fn of_source<T>(&self, id: &SourceId, pick: fn(&SourceRecord) -> &Remembered<T>) -> Fact<&'a T> {
+        match self.known.sources.get(id) {
+            Some(source) => self.fact(pick(source), Lookup::Source(id.clone())),
+            None => self.gap(Lookup::Source(id.clone())),
+        }
+    }
+
+    /// A source's state. One that changes on its own is confirmed before a refusal.
+    pub fn source_state(&self, id: &SourceId) -> Fact<&'a SourceState> {
+        let state = self.of_source(id, |s| &s.state)?;
+        let told_at = self.known.sources.get(id).and_then(|s| s.state.told_at()).unwrap_or_default();
+        let lookup = Lookup::Source(id.clone());
+        if self.strict && state.changes_on_its_own() && !self.confirmed(told_at, &lookup) {
+            return self.gap(lookup);
+        }
+        Ok(state)
+    }
+
+    /// A source's type.
+    pub fn kind(&self, id: &SourceId) -> Fact<&'a SourceType> {
+        match self.known.kind_of(id) {
+            Some(kind) => Ok(kind),
+            None => self.gap(Lookup::Source(id.clone())),
+        }
+    }
+
+    pub fn is_secondary(&self, id: &SourceId) -> Fact<bool> {
+        Ok(self.policy.types.is_secondary(self.kind(id)?))
+    }
+
+    /// The sources attached.
+    pub fn attached(&self) -> Fact<&'a [Attached]> {
+        Ok(self.of_session(|s| &s.sources)?.as_slice())
+    }
+
+    /// The attached primary, if there is one.
+    pub fn primary(&self) -> Fact<Option<&'a Attached>> {
+        for source in self.attached()? {
+            if !self.is_secondary(&source.id)? {
+                return Ok(Some(source));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The attached secondaries but the one that is coming: attaching it again adds nothing.
+    pub fn other_secondaries(&self, incoming: &SourceId) -> Fact<Vec<&'a Attached>> {
+        let mut found = Vec::new();
+        for source in self.attached()? {
+            if source.id != *incoming && self.is_secondary(&source.id)? {
+                found.push(source);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What an attached secondary contributes.
+    pub fn contribution(&self, source: &'a Attached) -> Fact<Amount> {
+        match source.amount.as_ref() {
+            Some(amount) => Ok(*amount),
+            None => self.of_source(&source.id, |s| &s.amount).copied(),
+        }
+    }
+
+    /// The source that this call attaches; `None` where it attaches nothing.
+    pub fn incoming(&self) -> Fact<Option<&'a SourceId>> {
+        match self.intent {
+            Intent::ApplyShopper { .. } => {
+                Ok(self.applied_option()?.and_then(|option| option.source.as_ref()).map(|source| &source.id))
+            }
+            intent => Ok(intent.attaches()),
+        }
+    }
+
+    /// The payment option that `apply-shopper` would attach.
+    pub fn applied_option(&self) -> Fact<Option<&'a OptionFacts>> {
+        let Intent::ApplyShopper { option } = self.intent else { return Ok(None) };
+        let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
+        Ok(options.iter().find(|known| match option {
+            Some(id) => known.id == *id,
+            None => known.default.as_ref() == Some(&true),
+        }))
+    }
+
+    /// What the call attaches, in the words of a remedy.
+    pub fn incoming_for_remedy(&self) -> Fact<Option<Incoming>> {
+        if let Some(option) = self.applied_option()? {
+            return Ok(Some(Incoming::Option(option.id.clone())));
+        }
+        Ok(self.intent.attaches().cloned().map(Incoming::Source))
+    }
+
+    /// The sources saved to the customer the call is about.
+    pub fn saved(&self) -> Fact<&'a [SourceId]> {
+        match &self.known.customer {
+            Some(customer) => Ok(self.fact(&customer.saved, Lookup::Customer)?.as_slice()),
+            None => self.gap(Lookup::Customer),
+        }
+    }
+
+    /// The customer the session is for, or that it is for nobody.
+    pub fn buyer(&self) -> Fact<Option<&'a CustomerId>> {
+        Ok(self.of_session(|s| &s.customer)?.as_ref())
+    }
+
+    /// The primary whose attach was answered but not yet sent.
+    pub fn deferred(&self) -> Option<&'a SourceId> {
+        match self.known.session.as_ref().and_then(|session| session.pending.as_deref()) {
+            Some(Pending::Deferred { primary, .. }) => Some(primary),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Amounts: decimal, read from text, never through binary floating point.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::{fmt, iter::Sum, str::FromStr};
+
+/// An amount in the major unit of its currency (`19.99` dollars), exact.
+/// Up to 28 significant digits; equal amounts are equal whatever their trailing zeros.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Amount(Decimal);
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Amount = Amount(Decimal::ZERO);
+
+    /// `self + other`; `None` past 28 digits.
+    pub fn checked_add(self, other: Amount) -> Option<Amount> {
+        self.0.checked_add(other.0).map(Amount)
+    }
+
+    /// `self - other`, but never below zero.
+    pub fn saturating_sub(self, other: Amount) -> Amount {
+        self.0.checked_sub(other.0).map_or(Amount::ZERO, |d| Amount(d.max(Decimal::ZERO)))
+    }
+
+    /// More than nothing.
+    pub fn is_positive(self) -> bool {
+        self.0 > Decimal::ZERO
+    }
+}
+
+impl Sum for Amount {
+    /// The sum; saturates at the largest amount there is.
+    fn sum<I: Iterator<Item = Amount>>(amounts: I) -> Amount {
+        amounts.fold(Amount::ZERO, |a, b| a.checked_add(b).unwrap_or(Amount(Decimal::MAX)))
+    }
+}
+
+/// Text that is no amount Weir can hold exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAnAmount;
+
+impl fmt::Display for NotAnAmount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a decimal amount of at most 28 digits")
+    }
+}
+
+impl std::error::Error for NotAnAmount {}
+
+impl FromStr for Amount {
+    type Err = NotAnAmount;
+
+    /// Reads `5`, `19.99`, `-1.5`, `1e2`: the forms of a JSON number. Nothing is rounded: an amount that would need it is an error.
+    fn from_str(text: &str) -> Result<Self, NotAnAmount> {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if !digits.starts_with(|c: char| c.is_ascii_digit()) || text.contains('_') {
+            return Err(NotAnAmount);
+        }
+        let parsed = if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) };
+        parsed.map(|d| Amount(d.normalize())).map_err(|_| NotAnAmount)
+    }
+}
+
+impl TryFrom<String> for Amount {
+    type Error = NotAnAmount;
+    fn try_from(text: String) -> Result<Self, NotAnAmount> {
+        text.parse()
+    }
+}
+
+impl From<Amount> for String {
+    fn from(amount: Amount) -> String {
+        amount.to_string()
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An ISO 4217 code. Amounts of different currencies are never compared.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+impl FromStr for Currency {
+    type Err = NotACurrency;
+    fn from_str(text: &str) -> Result<Self, NotACurrency> {
+        match <[u8; 3]>::try_from(text.as_bytes()) {
+            Ok(code) if code.iter().all(u8::is_ascii_alphabetic) => Ok(Currency(code.map(|b| b.to_ascii_uppercase()))),
+            _ => Err(NotACurrency),
+        }
+    }
+}
+
+/// Text that is no three-letter code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotACurrency;
+
+impl fmt::Display for NotACurrency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a three-letter currency code")
+    }
+}
+
+impl std::error::Error for NotACurrency {}
+
+impl TryFrom<String> for Currency {
+    type Error = NotACurrency;
+    fn try_from(text: String) -> Result<Self, NotACurrency> {
+        text.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> String {
+        currency.to_string()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::str::from_utf8(&self.0).unwrap_or("???"))
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_exactly_or_not_at_all() {
+        for (text, shown) in [("5", "5"), ("19.99", "19.99"), ("2.0", "2"), ("1e2", "100"), ("-0.5", "-0.5"), ("0.00", "0")] {
+            assert_eq!(text.parse::<Amount>().map(|a| a.to_string()), Ok(shown.to_string()), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "abc",
+            "1_000",
+            "+1",
+            ".5",
+            "NaN",
+            "0.00000000000000000000000000000000001",
+            "99999999999999999999999999999999",
+        ] {
+            assert_eq!(text.parse::<Amount>(), Err(NotAnAmount), "{text}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A fact and its age, and the callers to whom it may be told.
+
+use super::{CredentialHash, Timestamp, Told};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// A fact as Weir remembers it: with the moment upstream said it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Remembered<T> {
+    /// Upstream has not said, or what it said may no longer hold.
+    #[default]
+    NotTold,
+    /// Upstream said so then.
+    At(T, Timestamp),
+}
+
+impl<T> Remembered<T> {
+    /// Told just now.
+    pub fn at(value: T, now: Timestamp) -> Self {
+        Remembered::At(value, now)
+    }
+
+    /// The value, whatever its age.
+    pub fn get(&self) -> Option<&T> {
+        match self {
+            Remembered::At(value, _) => Some(value),
+            Remembered::NotTold => None,
+        }
+    }
+
+    /// The value, to be changed by what a successful call is known to change. Its age stays.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Remembered::At(value, _) => Some(value),
+            Remembered::NotTold => None,
+        }
+    }
+
+    /// When upstream said it.
+    pub fn told_at(&self) -> Option<Timestamp> {
+        match self {
+            Remembered::At(_, at) => Some(*at),
+            Remembered::NotTold => None,
+        }
+    }
+
+    /// Takes over what an answer says; keeps the old where it says nothing.
+    pub fn learn(&mut self, news: Told<T>, now: Timestamp) {
+        if let Told::Told(value) = news {
+            *self = Remembered::At(value, now);
+        }
+    }
+}
+
+/// How many callers one record remembers: the keys of one merchant and a few refreshed tokens. The oldest is forgotten first,
+/// and a forgotten one is merely looked up again.
+pub const SHOWN_TO_AT_MOST: usize = 8;
+
+/// The callers to whom upstream has shown a thing, as keyed hashes, the latest last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ShownTo(SmallVec<[CredentialHash; 1]>);
+
+impl ShownTo {
+    /// Whether upstream has shown the thing to this caller.
+    pub fn contains(&self, caller: CredentialHash) -> bool {
+        self.0.contains(&caller)
+    }
+
+    /// Remembers this caller.
+    pub fn add(&mut self, caller: CredentialHash) {
+        if self.contains(caller) {
+            return;
+        }
+        if self.0.len() == SHOWN_TO_AT_MOST {
+            self.0.remove(0);
+        }
+        self.0.push(caller);
+    }
+
+    /// Forgets this caller: upstream has refused it since.
+    pub fn forget(&mut self, caller: CredentialHash) {
+        self.0.retain(|known| *known != caller);
+    }
+}

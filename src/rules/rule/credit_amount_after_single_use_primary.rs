@@ -1,0 +1,39 @@
+//! Checkouts before 2021-03-23: a credit amount after a single-use primary. Both in one call are valid: the credit comes first.
+
+use super::{credit_amount_repeated::sent, page};
+use crate::rules::{
+    Dialect, Refusal, RuleId, Toggle, Violation,
+    known::{Fact, View},
+    table::Row,
+};
+
+pub(in crate::rules) const ROW: Row = Row {
+    id: RuleId::CreditAmountAfterSingleUsePrimary,
+    dialect: Dialect::Checkouts,
+    default: Toggle::Reject,
+    remedy: None,
+    meaning: "a credit amount after a single-use primary (versions before 2021-03-23)",
+    fires: "`creditAmount` is sent while the checkout's primary has `reusable: false`.",
+    answer: "409 conflict, code `source_not_supported`, parameter `sourceId`: The source status is invalid for this session.",
+    instead: "Set the credit before, or in the same call as, the primary.",
+    page: page::LEGACY,
+    check,
+};
+
+fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+    if sent(view).is_none() {
+        return Ok(None);
+    }
+    let Some(primary) = view.primary()? else { return Ok(None) };
+    if *view.of_source(&primary.id, |s| &s.reusable)? {
+        return Ok(None);
+    }
+    Ok(Some(Violation {
+        rule: ROW.id,
+        dialect: ROW.dialect,
+        found: format!("a credit amount after the single-use primary {}", primary.id),
+        accepted: "the credit amount before the primary, or in the same call",
+        refusal: Refusal::conflict("source_not_supported", "The source status is invalid for this session.")
+            .parameter("sourceId"),
+    }))
+}

@@ -1,0 +1,44 @@
+//! Creating store credit without what it needs.
+
+use super::page;
+use crate::rules::{
+    Dialect, Intent, NewSource, Policy, Refusal, RuleId, Toggle, Violation,
+    known::{Fact, View},
+    table::Row,
+};
+
+pub(in crate::rules) const ROW: Row = Row {
+    id: RuleId::SecondarySourceShape,
+    dialect: Dialect::Checkouts,
+    default: Toggle::Reject,
+    remedy: None,
+    meaning: "creating store credit without amount, type, or the object named after the type",
+    fires: "`POST /sources` of a secondary type without `amount`, without `type`, or without the empty object named after the type.",
+    answer: "400 bad_request, code `missing_parameter`, parameter = the missing name.",
+    instead: "Send `type`, `amount` and an empty object named after the type: `{\"type\": \"customerCredit\", \"amount\": 5, \"customerCredit\": {}}`.",
+    page: page::CARTS_CREATING,
+    check,
+};
+
+fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+    let Intent::CreateSource(new) = view.intent else { return Ok(None) };
+    Ok(missing(new, view.policy).map(|name| Violation {
+        rule: ROW.id,
+        dialect: ROW.dialect,
+        found: format!("no `{name}`"),
+        accepted: "type, amount, and an empty object named after the type",
+        refusal: Refusal::bad_request("missing_parameter", format!("Missing required parameter '{name}'.")).parameter(name),
+    }))
+}
+
+/// The first name that is missing. A primary source has other needs, which upstream judges.
+fn missing(new: &NewSource, policy: &Policy) -> Option<String> {
+    let Some(kind) = &new.kind else { return Some("type".to_owned()) };
+    if !policy.types.is_secondary(kind) {
+        return None;
+    }
+    if !new.has_amount {
+        return Some("amount".to_owned());
+    }
+    (!new.has_type_object).then(|| kind.as_str().to_owned())
+}
