@@ -3,18 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 /// What an answer says of one field. A field that is missing from a filtered answer is `NotTold`, never "absent".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Told<T> {
     /// Upstream did not say.
+    #[default]
     NotTold,
     /// Upstream said so.
     Told(T),
-}
-
-impl<T> Default for Told<T> {
-    fn default() -> Self {
-        Told::NotTold
-    }
 }
 
 impl<T> Told<T> {
