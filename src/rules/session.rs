@@ -276,8 +276,9 @@ impl SessionRecord {
                 self.forget_money();
             }
             Effect::Ordered => {
+                // The shopper's next cart is another one: nothing of this one may be held against it.
+                self.forget();
                 self.state = Remembered::at(SessionState::Complete, now);
-                self.remaining = Remembered::NotTold;
             }
             Effect::Deleted | Effect::Touched => self.forget(),
         }
