@@ -179,9 +179,10 @@ impl Types {
         }
     }
 
-    /// Whether a source of this type is known to be impossible to save.
+    /// Whether a source of this type is known to be impossible to save. A primary type in both lists can be saved: adding one to
+    /// `savable` is enough to allow it.
     pub fn cannot_be_saved(&self, kind: &SourceType) -> bool {
-        self.is_secondary(kind) || self.not_savable.contains(kind)
+        self.is_secondary(kind) || (self.not_savable.contains(kind) && !self.savable.contains(kind))
     }
 }
 
@@ -225,11 +226,13 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// What a rule does here, the mode over everything included.
-    /// A rule that is not in the dialect's table is off.
+    /// What a rule does here, the mode over everything included. A rule that is not in the dialect's table is off.
+    /// A toggle that the dialect's row does not allow leaves its default: `second-primary = "reorder"`, set for both, is about carts;
+    /// checkouts replace the primary by themselves.
     pub fn toggle(&self, dialect: Dialect, rule: RuleId) -> Toggle {
         let Some(row) = table::row(dialect, rule) else { return Toggle::Off };
-        let toggle = self.toggles.get(&(dialect, rule)).copied().unwrap_or(row.default);
+        let wanted = self.toggles.get(&(dialect, rule)).copied().filter(|toggle| row.allows(*toggle));
+        let toggle = wanted.unwrap_or(row.default);
         match (self.mode, toggle) {
             (Mode::Off, _) | (_, Toggle::Off) => Toggle::Off,
             (Mode::Monitor, _) => Toggle::Monitor,
@@ -244,5 +247,86 @@ impl Policy {
                 self.toggles.insert((dialect, rule), toggle);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Dialect::{Carts, Checkouts},
+        *,
+    };
+    use RuleId::{PrimaryBeforeSecondary, SecondPrimary, SecondarySourceOwner, SpentSource};
+
+    #[test]
+    fn a_toggle_of_both_dialects_leaves_the_default_where_its_row_does_not_allow_it() {
+        let cases = [
+            (SecondPrimary, Toggle::Reorder, Toggle::Monitor, Toggle::Reorder),
+            (SecondPrimary, Toggle::Reject, Toggle::Reject, Toggle::Reject),
+            (SpentSource, Toggle::Reorder, Toggle::Reject, Toggle::Reject),
+            (SpentSource, Toggle::Strip, Toggle::Reject, Toggle::Reject),
+            (SpentSource, Toggle::Off, Toggle::Off, Toggle::Off),
+            (PrimaryBeforeSecondary, Toggle::Reorder, Toggle::Off, Toggle::Reorder),
+            (SecondarySourceOwner, Toggle::Strip, Toggle::Off, Toggle::Strip),
+        ];
+        for (rule, wanted, checkouts, carts) in cases {
+            let mut policy = Policy::default();
+            policy.set(rule, wanted);
+            assert_eq!((policy.toggle(Checkouts, rule), policy.toggle(Carts, rule)), (checkouts, carts), "{rule} = {wanted}");
+        }
+    }
+
+    #[test]
+    fn every_rule_is_refused_by_default_but_two() {
+        let policy = Policy::default();
+        for row in table::ROWS {
+            let only_reports = [(Checkouts, SecondPrimary), (Carts, SecondarySourceOwner)].contains(&(row.dialect, row.id));
+            let expected = if only_reports { Toggle::Monitor } else { Toggle::Reject };
+            assert_eq!(policy.toggle(row.dialect, row.id), expected, "{} {}", row.dialect, row.id);
+        }
+    }
+
+    #[test]
+    fn the_mode_over_everything_wins_but_never_wakes_a_rule_that_is_off() {
+        for (mode, reject, off) in [
+            (Mode::Enforce, Toggle::Reject, Toggle::Off),
+            (Mode::Monitor, Toggle::Monitor, Toggle::Off),
+            (Mode::Off, Toggle::Off, Toggle::Off),
+        ] {
+            let mut policy = Policy { mode, ..Policy::default() };
+            assert_eq!(policy.toggle(Carts, SpentSource), reject, "{mode:?}");
+            policy.set(SpentSource, Toggle::Off);
+            assert_eq!(policy.toggle(Carts, SpentSource), off, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn the_lists_of_types_are_the_vendors() {
+        let types = Types::default();
+        for (kind, checkouts, carts, unsavable) in [
+            ("creditCard", true, true, false),
+            ("applePay", true, false, false),
+            ("alipay", true, false, false),
+            ("klarnaCredit", true, true, true),
+            ("wireTransfer", true, true, true),
+            ("payPal", true, true, true),
+            ("payPalBilling", true, true, false),
+            ("ideal", false, false, false),
+            ("trustly", false, false, true),
+            ("customerCredit", false, false, true),
+            ("someNewThing", false, false, false),
+        ] {
+            let kind = SourceType::from(kind);
+            let found = (types.pairs(Checkouts, &kind), types.pairs(Carts, &kind), types.cannot_be_saved(&kind));
+            assert_eq!(found, (checkouts, carts, unsavable), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_type_added_to_the_savable_ones_can_be_saved_but_store_credit_never() {
+        let mut types = Types::default();
+        types.savable.extend(super::types(&["payPal", "customerCredit"]));
+        assert!(!types.cannot_be_saved(&"payPal".into()));
+        assert!(types.cannot_be_saved(&"customerCredit".into()));
     }
 }
