@@ -13,6 +13,8 @@
 mod answer;
 mod customer;
 mod decide;
+#[cfg(test)]
+mod fixtures;
 mod ids;
 mod intent;
 mod known;

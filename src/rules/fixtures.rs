@@ -1,0 +1,314 @@
+//! Small worlds for the tests of this room: a session, its sources and a policy, built in a line and decided in another.
+//!
+//! Every fact starts out told at [`NOW`]. [`Given::an_hour_later`] makes all of it old at once, [`owes`] checks what every rule owes its caller.
+
+use super::*;
+
+pub(super) const NOW: Timestamp = Timestamp(1_000_000_000);
+const HOUR: u64 = 3_600_000;
+
+pub(super) fn amount(text: &str) -> Amount {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+pub(super) fn usd() -> Currency {
+    currency("USD")
+}
+
+pub(super) fn currency(text: &str) -> Currency {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// A chargeable single-use source of this type, wholly shown.
+pub(super) fn source(id: &str, kind: &str) -> SourceFacts {
+    SourceFacts {
+        kind: Told::Told(kind.into()),
+        currency: Told::Told(usd()),
+        reusable: Told::Told(false),
+        state: Told::Told(SourceState::Chargeable),
+        customer: Told::Told(None),
+        ..SourceFacts::named(id)
+    }
+}
+
+pub(super) fn card(id: &str) -> SourceFacts {
+    source(id, "creditCard")
+}
+
+pub(super) fn credit(id: &str, of: &str) -> SourceFacts {
+    SourceFacts { amount: Told::Told(amount(of)), ..source(id, "customerCredit") }
+}
+
+impl SourceFacts {
+    pub(super) fn saved_to(self, customer: &str) -> Self {
+        SourceFacts { reusable: Told::Told(true), customer: Told::Told(Some(customer.into())), ..self }
+    }
+
+    pub(super) fn in_state(self, state: &str) -> Self {
+        SourceFacts { state: Told::Told(SourceState::read(state)), ..self }
+    }
+}
+
+/// A session of 100 USD that shows everything and holds nothing.
+pub(super) fn nothing_attached() -> SessionFacts {
+    SessionFacts {
+        id: None,
+        sources: Told::Told(Vec::new()),
+        total: Told::Told(amount("100")),
+        remaining: Told::Told(amount("100")),
+        currency: Told::Told(usd()),
+        state: Told::Told(SessionState::RequiresSource),
+        customer: Told::Told(None),
+        credit_amount: Told::Told(None),
+        billing_optimization: Told::Told(false),
+        payment_session: Told::NotTold,
+    }
+}
+
+pub(super) fn checkout_key() -> SessionKey {
+    SessionKey::new(SessionKind::Checkout, "c1")
+}
+
+pub(super) fn checkout() -> Target {
+    Target::Session(checkout_key())
+}
+
+pub(super) fn invoice() -> Target {
+    Target::Session(SessionKey::new(SessionKind::Invoice, "i1"))
+}
+
+pub(super) fn cart() -> Target {
+    Target::ActiveCart
+}
+
+pub(super) fn attach(session: Target, source: &str) -> Intent {
+    Intent::Attach { session, source: source.into() }
+}
+
+pub(super) fn detach(session: Target, source: &str) -> Intent {
+    Intent::Detach { session, source: Some(source.into()) }
+}
+
+pub(super) fn update(session: Target, funding: Funding) -> Intent {
+    Intent::UpdateSession { session, funding }
+}
+
+pub(super) fn order(session: Target) -> Intent {
+    Intent::Order { session, brings_funding: false }
+}
+
+pub(super) fn save(customer: &str, source: &str) -> Intent {
+    Intent::Save { owner: Owner::Customer(customer.into()), source: source.into() }
+}
+
+pub(super) fn save_option(source: &str) -> Intent {
+    Intent::Save { owner: Owner::Shopper, source: source.into() }
+}
+
+pub(super) fn apply_shopper() -> Intent {
+    Intent::ApplyShopper { option: None }
+}
+
+/// What is known, what is wanted, and what time it is.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub known: Known,
+    pub policy: Policy,
+    pub now: Timestamp,
+}
+
+impl Given {
+    /// Nothing is known.
+    pub fn nothing() -> Self {
+        Given { known: Known::default(), policy: Policy::default(), now: NOW }
+    }
+
+    /// A session that shows everything and holds nothing.
+    pub fn session() -> Self {
+        Given::shown(nothing_attached())
+    }
+
+    /// A session that has shown this much.
+    pub fn shown(facts: SessionFacts) -> Self {
+        let mut given = Given::nothing();
+        let mut record = SessionRecord::default();
+        record.apply(&SessionObservation::LookedUp(Box::new(facts)), &given.policy, NOW);
+        given.known.session = Some(record);
+        given
+    }
+
+    /// Known, but not attached.
+    pub fn source(mut self, facts: SourceFacts) -> Self {
+        let record = self.known.sources.entry(facts.id.clone()).or_default();
+        record.apply(&SourceObservation::Shown(Box::new(facts)), NOW);
+        self
+    }
+
+    /// Attached, and wholly known.
+    pub fn holds(mut self, facts: SourceFacts) -> Self {
+        self = self.source(facts.clone());
+        let attached = Attached { id: facts.id, kind: facts.kind, amount: facts.amount };
+        self.alter(|session| {
+            if let Some(sources) = session.sources.get_mut() {
+                sources.push(attached);
+            }
+        })
+    }
+
+    /// These are saved to the customer the call is about.
+    pub fn saved(mut self, sources: &[&str]) -> Self {
+        let saved = sources.iter().map(|id| SourceId::from(*id)).collect();
+        self.known.customer = Some(CustomerRecord { saved: Remembered::at(saved, NOW), ..CustomerRecord::default() });
+        self
+    }
+
+    /// The shopper's payment options: the first is the default one. They are never remembered, so this counts as looked up.
+    pub fn options(mut self, sources: &[SourceFacts]) -> Self {
+        let option = |(nth, source): (usize, &SourceFacts)| OptionFacts {
+            id: format!("option-{}", source.id).into(),
+            source: Some(source.clone()),
+            default: Told::Told(nth == 0),
+        };
+        self.known.options = Some(sources.iter().enumerate().map(option).collect());
+        for source in sources {
+            self = self.source(source.clone());
+        }
+        self.looked_up(Lookup::PaymentOptions)
+    }
+
+    pub fn alter(mut self, change: impl FnOnce(&mut SessionRecord)) -> Self {
+        change(self.known.session.get_or_insert_default());
+        self
+    }
+
+    pub fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        change(&mut self.policy);
+        self
+    }
+
+    pub fn toggle(self, rule: RuleId, toggle: Toggle) -> Self {
+        self.policy(|policy| policy.set(rule, toggle))
+    }
+
+    pub fn an_hour_later(mut self) -> Self {
+        self.now = Timestamp(self.now.0 + HOUR);
+        self
+    }
+
+    /// This was asked for just now; it told nothing new.
+    pub fn looked_up(mut self, lookup: Lookup) -> Self {
+        self.known.looked_up.push((lookup, LookedUp::At(self.now)));
+        self
+    }
+
+    /// This was asked for just now, in vain.
+    pub fn failed(mut self, lookup: Lookup) -> Self {
+        self.known.looked_up.push((lookup, LookedUp::Failed));
+        self
+    }
+
+    /// This was asked for just now; it told again what was known.
+    pub fn confirmed(mut self, lookup: Lookup) -> Self {
+        let now = self.now;
+        match &lookup {
+            Lookup::Session => self.known.session.iter_mut().for_each(|session| redate_session(session, &|_| now)),
+            Lookup::Source(id) => self.known.sources.get_mut(id).into_iter().for_each(|source| redate_source(source, &|_| now)),
+            Lookup::Customer => self.known.customer.iter_mut().for_each(|customer| redate(&mut customer.saved, &|_| now)),
+            Lookup::PaymentOptions => {}
+        }
+        self.looked_up(lookup)
+    }
+
+    pub fn decide(&self, intent: &Intent) -> Verdict {
+        decide(&self.known, intent, &self.policy, self.now)
+    }
+
+    #[track_caller]
+    pub fn forwards(&self, intent: &Intent) {
+        assert_eq!(self.decide(intent), Verdict::Forward { monitored: None });
+    }
+
+    #[track_caller]
+    pub fn needs(&self, intent: &Intent, lookup: Lookup) {
+        assert_eq!(self.decide(intent), Verdict::Need(lookup));
+    }
+
+    #[track_caller]
+    pub fn refuses(&self, intent: &Intent, rule: RuleId, refusal: &Refusal) {
+        match self.decide(intent) {
+            Verdict::Reject(violation) => assert_eq!((violation.rule, &violation.refusal), (rule, refusal)),
+            verdict => panic!("{rule} should refuse, not {verdict:?}"),
+        }
+    }
+
+    /// The rule that refuses.
+    #[track_caller]
+    pub fn refused_by(&self, intent: &Intent) -> RuleId {
+        match self.decide(intent) {
+            Verdict::Reject(violation) => violation.rule,
+            verdict => panic!("should be refused, not {verdict:?}"),
+        }
+    }
+}
+
+/// What every rule owes its caller. `given` breaks the rule on fresh facts; once they are old, `rests_on` are the look-ups a refusal needs, in order.
+#[track_caller]
+pub(super) fn owes(rule: RuleId, given: &Given, intent: &Intent, refusal: &Refusal, rests_on: &[Lookup]) {
+    given.clone().toggle(rule, Toggle::Reject).refuses(intent, rule, refusal);
+    obeys_its_toggles(rule, given, intent);
+
+    let forever = |policy: &mut Policy| policy.fresh_for = FreshFor::Forever;
+    given.clone().toggle(rule, Toggle::Reject).policy(forever).an_hour_later().refuses(intent, rule, refusal);
+
+    let mut old = given.clone().toggle(rule, Toggle::Reject).an_hour_later();
+    for lookup in rests_on {
+        old.needs(intent, lookup.clone());
+        // Nothing is refused on a fact that upstream was asked for and did not confirm, or could not be asked for.
+        old.clone().looked_up(lookup.clone()).forwards(intent);
+        old.clone().failed(lookup.clone()).forwards(intent);
+        let strict = old.clone().failed(lookup.clone()).policy(|policy| policy.on_lookup_failure = OnLookupFailure::Reject);
+        assert_eq!(strict.decide(intent), Verdict::Unavailable(lookup.clone()));
+        let monitored = strict.toggle(rule, Toggle::Monitor);
+        monitored.forwards(intent);
+        old = old.confirmed(lookup.clone());
+    }
+    old.refuses(intent, rule, refusal);
+}
+
+#[track_caller]
+fn obeys_its_toggles(rule: RuleId, given: &Given, intent: &Intent) {
+    match given.clone().toggle(rule, Toggle::Monitor).decide(intent) {
+        Verdict::Forward { monitored: Some(violation) } => assert_eq!(violation.rule, rule),
+        verdict => panic!("{rule} should only report, not {verdict:?}"),
+    }
+    given.clone().toggle(rule, Toggle::Off).forwards(intent);
+    match given.clone().toggle(rule, Toggle::Reject).policy(|policy| policy.mode = Mode::Monitor).decide(intent) {
+        Verdict::Forward { monitored: Some(violation) } => assert_eq!(violation.rule, rule),
+        verdict => panic!("{rule} should only report, not {verdict:?}"),
+    }
+    given.clone().toggle(rule, Toggle::Reject).policy(|policy| policy.mode = Mode::Off).forwards(intent);
+}
+
+/// Gives a fact another date.
+pub(super) fn redate<T>(fact: &mut Remembered<T>, date: &dyn Fn(Timestamp) -> Timestamp) {
+    if let Remembered::At(_, at) = fact {
+        *at = date(*at);
+    }
+}
+
+pub(super) fn redate_source(record: &mut SourceRecord, date: &dyn Fn(Timestamp) -> Timestamp) {
+    redate(&mut record.amount, date);
+    redate(&mut record.reusable, date);
+    redate(&mut record.state, date);
+    redate(&mut record.customer, date);
+}
+
+pub(super) fn redate_session(record: &mut SessionRecord, date: &dyn Fn(Timestamp) -> Timestamp) {
+    redate(&mut record.sources, date);
+    redate(&mut record.total, date);
+    redate(&mut record.remaining, date);
+    redate(&mut record.state, date);
+    redate(&mut record.customer, date);
+    redate(&mut record.credit_amount, date);
+    redate(&mut record.billing_optimization, date);
+}
