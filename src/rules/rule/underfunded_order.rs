@@ -69,8 +69,13 @@ fn missing(view: &View<'_>) -> Fact<Option<Amount>> {
             for secondary in view.attached()? {
                 contributed = contributed.checked_add(view.contribution(secondary)?).ok_or(Gap::Untold)?;
             }
-            if let Ok(Some(credit)) = view.of_session(|s| &s.credit_amount) {
-                contributed = contributed.max(*credit);
+            if contributed < total {
+                // Later versions never tell a credit amount; where it may be told, nothing is refused before it is.
+                match view.of_session(|s| &s.credit_amount) {
+                    Ok(credit) => contributed = contributed.max(credit.unwrap_or_default()),
+                    Err(Gap::Untold) => {}
+                    Err(gap) => return Err(gap),
+                }
             }
             total.saturating_sub(contributed)
         }
