@@ -28,14 +28,15 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         _ => return Ok(None),
     };
     let Some(incoming) = view.intent.attaches() else { return Ok(None) };
-    if kind != SessionKind::Invoice {
+    // The source first: of a primary, nobody needs to know how the invoice bills.
+    if kind != SessionKind::Invoice || !view.is_secondary(incoming)? {
         return Ok(None);
     }
     let optimized = match sent.as_ref() {
         Some(sent) => *sent,
         None => *view.of_session(|s| &s.billing_optimization)?,
     };
-    if !optimized || !view.is_secondary(incoming)? {
+    if !optimized {
         return Ok(None);
     }
     Ok(Some(Violation {
