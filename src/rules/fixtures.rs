@@ -109,6 +109,16 @@ pub(super) fn apply_shopper() -> Intent {
     Intent::ApplyShopper { option: None }
 }
 
+/// An answer that shows no more than the session.
+pub(super) fn shows(session: SessionFacts) -> Answer {
+    Answer { session: Some(session), ..Answer::default() }
+}
+
+/// An answer that is a source.
+pub(super) fn is_source(source: SourceFacts) -> Answer {
+    Answer { source: Some(source), ..Answer::default() }
+}
+
 /// What is known, what is wanted, and what time it is.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
@@ -217,6 +227,52 @@ impl Given {
             Lookup::PaymentOptions => {}
         }
         self.looked_up(lookup)
+    }
+
+    /// The call was sent, and upstream answered it with success.
+    pub fn after(mut self, intent: &Intent, answer: &Answer) -> Self {
+        let session = self.begin(intent);
+        let learned = learn(intent, answer, session.as_ref(), &self.known, &self.policy);
+        self.apply(&learned);
+        self
+    }
+
+    /// The call was sent, and upstream refused it.
+    pub fn after_refused(mut self, intent: &Intent) -> Self {
+        let session = self.begin(intent);
+        self.apply(&refused(session.as_ref()));
+        self
+    }
+
+    /// The call was sent, and nobody knows how it ended.
+    pub fn after_unknown(mut self, intent: &Intent) -> Self {
+        let session = self.begin(intent);
+        let learned = outcome_unknown(intent, session.as_ref(), &self.known);
+        self.apply(&learned);
+        self
+    }
+
+    fn begin(&mut self, intent: &Intent) -> Option<SessionKey> {
+        let session = intent.session().map(|target| match target {
+            Target::Session(key) => key.clone(),
+            Target::ActiveCart => SessionKey::new(SessionKind::Cart, "cart"),
+        });
+        if let Some(session) = session.as_ref().filter(|_| !intent.is_read()) {
+            self.apply(&Learned { session: Some((session.clone(), SessionObservation::Begun)), ..Learned::default() });
+        }
+        session
+    }
+
+    pub fn apply(&mut self, learned: &Learned) {
+        if let Some((_, observation)) = &learned.session {
+            self.known.session.get_or_insert_default().apply(observation, &self.policy, self.now);
+        }
+        for (id, observation) in &learned.sources {
+            self.known.sources.entry(id.clone()).or_default().apply(observation, self.now);
+        }
+        for (_, observation) in &learned.customers {
+            self.known.customer.get_or_insert_default().apply(observation, self.now);
+        }
     }
 
     pub fn decide(&self, intent: &Intent) -> Verdict {

@@ -83,3 +83,29 @@ impl ShownTo {
         self.0.retain(|known| *known != caller);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_callers_remembered_are_few_and_the_oldest_is_forgotten_first() {
+        let caller = |n: usize| CredentialHash([n as u8; 16]);
+        let mut shown_to = ShownTo::default();
+        for n in 0..=SHOWN_TO_AT_MOST {
+            shown_to.add(caller(n));
+            shown_to.add(caller(n));
+        }
+        let known: Vec<_> = (0..=SHOWN_TO_AT_MOST).filter(|n| shown_to.contains(caller(*n))).collect();
+        assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn what_is_not_told_changes_neither_value_nor_age() {
+        let mut fact = Remembered::at(1, Timestamp(5));
+        fact.learn(Told::NotTold, Timestamp(9));
+        assert_eq!(fact, Remembered::At(1, Timestamp(5)));
+        fact.learn(Told::Told(2), Timestamp(9));
+        assert_eq!(fact, Remembered::At(2, Timestamp(9)));
+    }
+}

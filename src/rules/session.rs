@@ -270,10 +270,12 @@ impl SessionRecord {
                 }
                 self.forget_primary_share(policy);
                 self.forget_money();
+                self.credit_amount = Remembered::NotTold;
             }
             Effect::DetachedAll => {
                 self.sources = Remembered::at(SmallVec::new(), now);
                 self.forget_money();
+                self.credit_amount = Remembered::NotTold;
             }
             Effect::Ordered => {
                 // The shopper's next cart is another one: nothing of this one may be held against it.
@@ -288,19 +290,19 @@ impl SessionRecord {
     fn attach(&mut self, source: &SourceFacts, policy: &Policy, now: Timestamp) {
         let incoming = self.attached(source);
         let primary = incoming.kind.as_ref().map(|kind| !policy.types.is_secondary(kind));
+        let is_primary = |a: &Attached| a.kind.as_ref().map(|kind| !policy.types.is_secondary(kind));
         match (self.sources.get_mut(), primary) {
-            (Some(sources), Some(primary)) => {
-                sources.retain(|a| {
-                    let replaced = primary && a.kind.as_ref().is_some_and(|kind| !policy.types.is_secondary(kind));
-                    a.id != incoming.id && !replaced
-                });
+            (Some(sources), Some(false)) => {
+                sources.retain(|a| a.id != incoming.id);
                 sources.push(incoming);
-                if !primary {
-                    self.forget_primary_share(policy);
-                }
+                self.forget_primary_share(policy);
             }
-            (Some(_), None) => self.sources = Remembered::NotTold,
-            (None, _) => {}
+            (Some(sources), Some(true)) if sources.iter().all(|a| a.id == incoming.id || is_primary(a).is_some()) => {
+                sources.retain(|a| a.id != incoming.id && is_primary(a) == Some(false));
+                sources.push(incoming);
+            }
+            // It may have replaced one whose type is not known, or be one to be replaced.
+            _ => self.sources = Remembered::NotTold,
         }
         self.forget_money();
         if primary == Some(true) {
@@ -322,5 +324,116 @@ impl SessionRecord {
     fn forget_money(&mut self) {
         self.remaining = Remembered::NotTold;
         self.state = Remembered::NotTold;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::fixtures::{Given, NOW, amount, attach, card, checkout, nothing_attached};
+
+    fn shown(facts: SessionFacts) -> SessionObservation {
+        SessionObservation::LookedUp(Box::new(facts))
+    }
+
+    fn record(observations: &[SessionObservation]) -> SessionRecord {
+        let mut record = SessionRecord::default();
+        for observation in observations {
+            record.apply(observation, &Policy::default(), NOW);
+        }
+        record
+    }
+
+    fn as_shown() -> SessionObservation {
+        SessionObservation::Succeeded(Effect::AsShown, Box::new(nothing_attached()))
+    }
+
+    #[test]
+    fn only_a_look_up_makes_an_unsure_record_sure() {
+        use SessionObservation::{Begun, OutcomeUnknown, Refused};
+        let look_up = || shown(nothing_attached());
+        for (observations, in_flight, unsure) in [
+            (vec![Begun], true, false),
+            (vec![Begun, Refused], false, false),
+            (vec![Begun, as_shown()], false, false),
+            (vec![Begun, OutcomeUnknown], false, true),
+            (vec![Begun, OutcomeUnknown, Begun, Refused], false, true),
+            (vec![Begun, OutcomeUnknown, Begun, as_shown()], false, true),
+            (vec![Begun, OutcomeUnknown, look_up()], false, false),
+            // Whoever began the first is gone: nobody knows how it ended.
+            (vec![Begun, Begun], true, true),
+            (vec![Begun, Begun, Refused], false, true),
+            (vec![Begun, Begun, as_shown()], false, true),
+            (vec![Begun, Begun, Refused, look_up()], false, false),
+            (vec![Begun, look_up()], false, false),
+        ] {
+            let found = record(&observations);
+            assert_eq!((found.in_flight, found.unsure), (in_flight, unsure), "{observations:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_refused_on_a_record_that_is_unsure_or_in_flight() {
+        let given = Given::session().holds(card("p")).source(crate::rules::fixtures::credit("c", "5"));
+        let intent = attach(checkout(), "c");
+        given.refused_by(&intent);
+        given.clone().alter(|session| session.unsure = true).needs(&intent, crate::rules::Lookup::Session);
+        given.clone().alter(|session| session.in_flight = true).needs(&intent, crate::rules::Lookup::Session);
+        given.alter(|session| session.unsure = true).looked_up(crate::rules::Lookup::Session).forwards(&intent);
+    }
+
+    #[test]
+    fn the_look_up_of_an_unsure_record_keeps_nothing_of_what_it_does_not_show() {
+        let partial = SessionFacts { total: Told::Told(amount("90")), ..SessionFacts::default() };
+        let observations =
+            [shown(nothing_attached()), SessionObservation::Begun, SessionObservation::OutcomeUnknown, shown(partial)];
+        let record = record(&observations);
+        assert_eq!(record.total, Remembered::at(amount("90"), NOW));
+        assert_eq!((record.sources, record.remaining), (Remembered::NotTold, Remembered::NotTold));
+    }
+
+    #[test]
+    fn beginnings_and_ends_are_counted_but_reads_are_not() {
+        use SessionObservation::{Begun, DeniedTo, OutcomeUnknown, Pending, Refused, ShownTo};
+        let caller = CredentialHash([7; 16]);
+        for (observation, counted) in [
+            (Begun, 1),
+            (Refused, 1),
+            (as_shown(), 1),
+            (OutcomeUnknown, 1),
+            (shown(nothing_attached()), 0),
+            (ShownTo(caller), 0),
+            (DeniedTo(caller), 0),
+            (Pending(None), 0),
+        ] {
+            assert_eq!(record(std::slice::from_ref(&observation)).epoch, counted, "{observation:?}");
+        }
+    }
+
+    #[test]
+    fn what_identifies_a_session_outlives_what_changes_it() {
+        let pending = Pending::Deferred { primary: "p".into(), since: NOW, sending: false };
+        let caller = CredentialHash([7; 16]);
+        for effect in [Effect::Touched, Effect::Deleted, Effect::Ordered] {
+            let record = record(&[
+                shown(SessionFacts { payment_session: Told::Told("ps".into()), ..nothing_attached() }),
+                SessionObservation::ShownTo(caller),
+                SessionObservation::Pending(Some(pending.clone())),
+                SessionObservation::Begun,
+                SessionObservation::Succeeded(effect.clone(), Box::default()),
+            ]);
+            assert_eq!((record.sources, record.total), (Remembered::NotTold, Remembered::NotTold), "{effect:?}");
+            assert_eq!(record.payment_session, Told::Told("ps".into()), "{effect:?}");
+            assert!(record.shown_to.contains(caller), "{effect:?}");
+            assert_eq!(record.pending.as_deref(), Some(&pending), "{effect:?}");
+            assert_eq!(record.epoch, 2, "{effect:?}");
+        }
+    }
+
+    #[test]
+    fn a_caller_whom_upstream_denied_is_a_stranger_again() {
+        let caller = CredentialHash([7; 16]);
+        let record = record(&[SessionObservation::ShownTo(caller), SessionObservation::DeniedTo(caller)]);
+        assert!(!record.shown_to.contains(caller));
     }
 }

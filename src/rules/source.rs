@@ -337,7 +337,9 @@ mod tests {
 
     #[test]
     fn states_are_read_as_they_are_written_and_carts_spell_one_differently() {
-        for name in ["chargeable", "pending_redirect", "pending_funds", "requires_action", "pending", "consumed", "cancelled", "failed"] {
+        for name in
+            ["chargeable", "pending_redirect", "pending_funds", "requires_action", "pending", "consumed", "cancelled", "failed"]
+        {
             assert_eq!(SourceState::read(name).as_str(), name);
         }
         assert_eq!(SourceState::read("source_pending_redirect"), SourceState::PendingRedirect);
