@@ -1,0 +1,27 @@
+//! Tunnels: after upstream's 101 both directions are copied until both have ended.
+//!
+//! Deliberately absent: understanding what flows in a tunnel, and waiting for tunnels at shutdown; a protocol without messages that we can
+//! see has no moment at which it could be ended politely.
+
+use super::pool::Connection;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+
+/// Copies between caller and upstream once both have switched. `connection` is kept until upstream's side has been handed over.
+pub(super) fn tunnel(caller: OnUpgrade, upstream: OnUpgrade, connection: Connection) {
+    tokio::spawn(async move {
+        let switched = upstream.await;
+        connection.detach();
+        let (mut upstream, mut caller) = match (switched, caller.await) {
+            (Ok(upstream), Ok(caller)) => (TokioIo::new(upstream), TokioIo::new(caller)),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::debug!(%error, "an upgrade was not completed");
+                return;
+            }
+        };
+        match tokio::io::copy_bidirectional(&mut caller, &mut upstream).await {
+            Ok((up, down)) => tracing::debug!(up, down, "a tunnel ended"),
+            Err(error) => tracing::debug!(%error, "a tunnel broke off"),
+        }
+    });
+}
