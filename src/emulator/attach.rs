@@ -27,11 +27,7 @@ const PAIRS: [&str; 14] = [
 ];
 
 /// Attaches `source`, and says which primary it replaced.
-pub(super) fn attach(
-    checkout: &mut Checkout,
-    source: &Source,
-    primary: Option<&Source>,
-) -> Result<Option<String>, Refusal> {
+pub(super) fn attach(checkout: &mut Checkout, source: &Source, primary: Option<&Source>) -> Result<Option<String>, Refusal> {
     if checkout.funding.complete {
         return Err(not_allowed());
     }
@@ -39,26 +35,15 @@ pub(super) fn attach(
         return Err(not_allowed());
     }
     if source.spent() {
-        return Err(Refusal::conflict(
-            "source_status_invalid_for_session",
-            "The source status is invalid for this session.",
-        ));
+        return Err(Refusal::conflict("source_status_invalid_for_session", "The source status is invalid for this session."));
     }
     if checkout.funding.holds(&source.id) {
         return Ok(None);
     }
-    if source.secondary() {
-        attach_credit(checkout, source, primary).map(|()| None)
-    } else {
-        attach_primary(checkout, source)
-    }
+    if source.secondary() { attach_credit(checkout, source, primary).map(|()| None) } else { attach_primary(checkout, source) }
 }
 
-fn attach_credit(
-    checkout: &mut Checkout,
-    source: &Source,
-    primary: Option<&Source>,
-) -> Result<(), Refusal> {
+fn attach_credit(checkout: &mut Checkout, source: &Source, primary: Option<&Source>) -> Result<(), Refusal> {
     let amount = source.amount.unwrap_or_default();
     room_for(checkout, amount)?;
     if let Some(primary) = primary {
@@ -71,11 +56,7 @@ fn attach_credit(
         )
         .about("sourceId"));
     }
-    checkout.funding.attached.push(Attached {
-        source: source.id.clone(),
-        secondary: true,
-        amount,
-    });
+    checkout.funding.attached.push(Attached { source: source.id.clone(), secondary: true, amount });
     Ok(())
 }
 
@@ -87,21 +68,14 @@ fn attach_primary(checkout: &mut Checkout, source: &Source) -> Result<Option<Str
     if let Some(replaced) = &replaced {
         checkout.funding.detach(replaced);
     }
-    checkout.funding.attached.push(Attached {
-        source: source.id.clone(),
-        secondary: false,
-        amount: Default::default(),
-    });
+    checkout.funding.attached.push(Attached { source: source.id.clone(), secondary: false, amount: Default::default() });
     Ok(replaced)
 }
 
 /// All credits together may not exceed the total: a primary shrinks to make room, but not below nothing.
 pub(super) fn room_for(checkout: &Checkout, amount: rust_decimal::Decimal) -> Result<(), Refusal> {
     if checkout.funding.credits() + amount > checkout.funding.total {
-        return Err(Refusal::conflict(
-            "session_source_amount_too_large",
-            "Source amount(s) exceed session amount",
-        ));
+        return Err(Refusal::conflict("session_source_amount_too_large", "Source amount(s) exceed session amount"));
     }
     Ok(())
 }
@@ -115,8 +89,5 @@ fn pairs(primary: &str) -> Result<(), Refusal> {
 }
 
 pub(super) fn not_allowed() -> Refusal {
-    Refusal::conflict(
-        "session_update_not_allowed",
-        "Updating source is not allowed for the current session state.",
-    )
+    Refusal::conflict("session_update_not_allowed", "Updating source is not allowed for the current session state.")
 }

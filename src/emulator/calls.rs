@@ -41,12 +41,7 @@ impl Call {
             .with("number", self.number)
             .with("method", &self.method)
             .with("target", &self.target)
-            .with_some(
-                "session",
-                self.session
-                    .as_ref()
-                    .map(|(kind, id)| Doc::object().with("kind", kind.name()).with("id", id)),
-            )
+            .with_some("session", self.session.as_ref().map(|(kind, id)| Doc::object().with("kind", kind.name()).with("id", id)))
             .with("mutation", self.mutation)
             .with("applied", self.applied)
             .with_some("status", self.status.map(u32::from))
@@ -82,13 +77,7 @@ impl Calls {
     }
 
     /// A call has come; its number, and whether another mutation of its session is in flight.
-    pub(super) fn begin(
-        &mut self,
-        method: &str,
-        target: &str,
-        session: Option<(Kind, String)>,
-        mutation: bool,
-    ) -> (u64, bool) {
+    pub(super) fn begin(&mut self, method: &str, target: &str, session: Option<(Kind, String)>, mutation: bool) -> (u64, bool) {
         self.next += 1;
         let mut overlap = false;
         if let Some(session) = session.as_ref().filter(|_| mutation) {
@@ -198,10 +187,7 @@ mod tests {
         let mut calls = Calls::new(10);
         let (first, overlap) = calls.begin("POST", "/a", session(), true);
         assert!(!overlap);
-        assert!(
-            !calls.begin("GET", "/a", session(), false).1,
-            "reads do not count"
-        );
+        assert!(!calls.begin("GET", "/a", session(), false).1, "reads do not count");
         let (second, overlap) = calls.begin("POST", "/b", session(), true);
         assert!(overlap);
         calls.end(first, session(), Some(200), None);

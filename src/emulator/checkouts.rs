@@ -50,16 +50,8 @@ pub(super) struct Checkout {
 }
 
 /// `POST /checkouts`, `POST /invoices`.
-pub(super) fn create(
-    world: &mut World,
-    merchant: &str,
-    kind: Kind,
-    version: &Version,
-    body: &Doc,
-) -> Result<Doc, Refusal> {
-    let currency = body
-        .text_of("currency")
-        .ok_or_else(|| Refusal::missing("currency"))?;
+pub(super) fn create(world: &mut World, merchant: &str, kind: Kind, version: &Version, body: &Doc) -> Result<Doc, Refusal> {
+    let currency = body.text_of("currency").ok_or_else(|| Refusal::missing("currency"))?;
     if body.get("items").is_none() {
         return Err(Refusal::missing("items"));
     }
@@ -94,35 +86,18 @@ pub(super) fn update(
     change(world, draft, version, body)
 }
 
-pub(super) fn read(
-    world: &World,
-    merchant: &str,
-    kind: Kind,
-    id: &str,
-    version: &Version,
-) -> Result<Doc, Refusal> {
+pub(super) fn read(world: &World, merchant: &str, kind: Kind, id: &str, version: &Version) -> Result<Doc, Refusal> {
     Ok(find(world, merchant, kind, id)?.to_doc(world, version))
 }
 
-pub(super) fn delete(
-    world: &mut World,
-    merchant: &str,
-    kind: Kind,
-    id: &str,
-) -> Result<(), Refusal> {
+pub(super) fn delete(world: &mut World, merchant: &str, kind: Kind, id: &str) -> Result<(), Refusal> {
     find(world, merchant, kind, id)?;
     shelf(world, kind).remove(id);
     Ok(())
 }
 
 /// `POST /checkouts/{id}/sources/{sourceId}`: answers the Source.
-pub(super) fn attach_source(
-    world: &mut World,
-    merchant: &str,
-    kind: Kind,
-    id: &str,
-    source: &str,
-) -> Result<Doc, Refusal> {
+pub(super) fn attach_source(world: &mut World, merchant: &str, kind: Kind, id: &str, source: &str) -> Result<Doc, Refusal> {
     let mut draft = find(world, merchant, kind, id)?.clone();
     let replaced = attach_to(world, &mut draft, source)?;
     commit(world, draft, replaced);
@@ -130,13 +105,7 @@ pub(super) fn attach_source(
 }
 
 /// `DELETE /checkouts/{id}/sources/{sourceId}`: a single-use source is thereby spent.
-pub(super) fn detach_source(
-    world: &mut World,
-    merchant: &str,
-    kind: Kind,
-    id: &str,
-    source: &str,
-) -> Result<(), Refusal> {
+pub(super) fn detach_source(world: &mut World, merchant: &str, kind: Kind, id: &str, source: &str) -> Result<(), Refusal> {
     let mut draft = find(world, merchant, kind, id)?.clone();
     if draft.funding.complete {
         return Err(attach::not_allowed());
@@ -149,41 +118,17 @@ pub(super) fn detach_source(
     Ok(())
 }
 
-pub(super) fn find<'a>(
-    world: &'a World,
-    merchant: &str,
-    kind: Kind,
-    id: &str,
-) -> Result<&'a Checkout, Refusal> {
-    let (shelf, what) = if kind == Kind::Invoice {
-        (&world.invoices, "Invoice")
-    } else {
-        (&world.checkouts, "Checkout")
-    };
-    shelf
-        .get(id)
-        .filter(|checkout| checkout.merchant == merchant)
-        .ok_or_else(|| Refusal::not_found(what, id).about("id"))
+pub(super) fn find<'a>(world: &'a World, merchant: &str, kind: Kind, id: &str) -> Result<&'a Checkout, Refusal> {
+    let (shelf, what) = if kind == Kind::Invoice { (&world.invoices, "Invoice") } else { (&world.checkouts, "Checkout") };
+    shelf.get(id).filter(|checkout| checkout.merchant == merchant).ok_or_else(|| Refusal::not_found(what, id).about("id"))
 }
 
-pub(super) fn shelf(
-    world: &mut World,
-    kind: Kind,
-) -> &mut std::collections::BTreeMap<String, Checkout> {
-    if kind == Kind::Invoice {
-        &mut world.invoices
-    } else {
-        &mut world.checkouts
-    }
+pub(super) fn shelf(world: &mut World, kind: Kind) -> &mut std::collections::BTreeMap<String, Checkout> {
+    if kind == Kind::Invoice { &mut world.invoices } else { &mut world.checkouts }
 }
 
 /// Everything a create or update may say, in the order in which it is taken: details, items, credit, source.
-fn change(
-    world: &mut World,
-    mut draft: Checkout,
-    version: &Version,
-    body: &Doc,
-) -> Result<Doc, Refusal> {
+fn change(world: &mut World, mut draft: Checkout, version: &Version, body: &Doc) -> Result<Doc, Refusal> {
     if let Some(currency) = body.text_of("currency") {
         draft.funding.currency = currency.to_owned();
     }
@@ -195,13 +140,8 @@ fn change(
     if let Some((_, customer)) = body.members().iter().find(|(name, _)| name == "customerId") {
         draft.customer = customer_of(world, &draft.merchant, customer)?;
     }
-    if let Some(on) = body
-        .get("billingOptimization")
-        .filter(|_| draft.kind == Kind::Invoice)
-    {
-        draft.billing_optimization = on
-            .truth()
-            .ok_or_else(|| Refusal::invalid("billingOptimization"))?;
+    if let Some(on) = body.get("billingOptimization").filter(|_| draft.kind == Kind::Invoice) {
+        draft.billing_optimization = on.truth().ok_or_else(|| Refusal::invalid("billingOptimization"))?;
     }
     if let Some(items) = body.get("items") {
         draft.items = Item::read_all(items, world.options.tax_rate, &mut world.mint)?;
@@ -232,57 +172,29 @@ fn change(
 fn customer_of(world: &World, merchant: &str, told: &Doc) -> Result<Option<String>, Refusal> {
     match told.text().filter(|id| !id.is_empty()) {
         None => Ok(None),
-        Some(id)
-            if world
-                .customers
-                .contains_key(&(merchant.to_owned(), id.to_owned())) =>
-        {
-            Ok(Some(id.to_owned()))
-        }
+        Some(id) if world.customers.contains_key(&(merchant.to_owned(), id.to_owned())) => Ok(Some(id.to_owned())),
         Some(id) => Err(Refusal::not_found("Customer", id).about("customerId")),
     }
 }
 
 fn attach_to(world: &World, draft: &mut Checkout, source: &str) -> Result<Option<String>, Refusal> {
-    let source = world
-        .source(&draft.merchant, source)
-        .map_err(|refusal| refusal.about("sourceId"))?;
-    let primary = draft
-        .funding
-        .primary()
-        .and_then(|one| world.sources.get(&one.source));
+    let source = world.source(&draft.merchant, source).map_err(|refusal| refusal.about("sourceId"))?;
+    let primary = draft.funding.primary().and_then(|one| world.sources.get(&one.source));
     attach::attach(draft, source, primary)
 }
 
 /// `creditAmount` of older versions: a store credit made and attached in one go, once.
-fn add_credit(
-    world: &mut World,
-    draft: &mut Checkout,
-    version: &Version,
-    amount: &Doc,
-) -> Result<sources::Source, Refusal> {
+fn add_credit(world: &mut World, draft: &mut Checkout, version: &Version, amount: &Doc) -> Result<sources::Source, Refusal> {
     if !version.legacy() {
         return Err(Refusal::invalid("creditAmount"));
     }
-    let amount = amount
-        .amount()
-        .ok_or_else(|| Refusal::invalid("creditAmount"))?;
+    let amount = amount.amount().ok_or_else(|| Refusal::invalid("creditAmount"))?;
     if draft.credit_amount.is_some() {
-        return Err(Refusal::conflict(
-            "creditAmount_already_updated",
-            "Credit amount has already been updated.",
-        ));
+        return Err(Refusal::conflict("creditAmount_already_updated", "Credit amount has already been updated."));
     }
-    let primary = draft
-        .funding
-        .primary()
-        .and_then(|one| world.sources.get(&one.source));
+    let primary = draft.funding.primary().and_then(|one| world.sources.get(&one.source));
     if primary.is_some_and(|primary| !primary.reusable) {
-        return Err(Refusal::conflict(
-            "source_not_supported",
-            "The source status is invalid for this session.",
-        )
-        .about("sourceId"));
+        return Err(Refusal::conflict("source_not_supported", "The source status is invalid for this session.").about("sourceId"));
     }
     let primary = primary.cloned();
     let mut credit = sources::blank(world, &draft.merchant, CREDIT, Some(amount));
@@ -307,22 +219,11 @@ impl Checkout {
             .with("createdTime", &self.created)
             .with_some("customerId", self.customer.as_deref())
             .with("currency", &self.funding.currency);
-        let mut doc = self
-            .kept
-            .members()
-            .iter()
-            .fold(doc, |doc, (name, value)| doc.with(name, value));
+        let mut doc = self.kept.members().iter().fold(doc, |doc, (name, value)| doc.with(name, value));
         if self.kind == Kind::Invoice {
             doc = doc
                 .with("billingOptimization", self.billing_optimization)
-                .with(
-                    "state",
-                    if self.funding.complete {
-                        "paid"
-                    } else {
-                        "draft"
-                    },
-                );
+                .with("state", if self.funding.complete { "paid" } else { "draft" });
         }
         let (subtotal, tax) = items::totals(&self.items);
         let doc = doc
@@ -340,23 +241,14 @@ impl Checkout {
                 .with("paymentSessionId", &self.funding.session)
                 .with("sources", sources)
         } else {
-            doc.with(
-                "payment",
-                Doc::object()
-                    .with("sources", sources)
-                    .with("session", self.funding.as_session()),
-            )
+            doc.with("payment", Doc::object().with("sources", sources).with("session", self.funding.as_session()))
         };
         doc.with("liveMode", false)
     }
 }
 
 /// Sources as they appear inside another resource, each with what it contributes there.
-pub(super) fn shown_sources(
-    world: &World,
-    attached: &[Attached],
-    share: impl Fn(&Attached) -> Decimal,
-) -> Vec<Doc> {
+pub(super) fn shown_sources(world: &World, attached: &[Attached], share: impl Fn(&Attached) -> Decimal) -> Vec<Doc> {
     let shown = |one: &Attached| {
         let mut source = world.sources.get(&one.source)?.clone();
         source.amount = Some(share(one));

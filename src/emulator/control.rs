@@ -41,12 +41,7 @@ pub(super) struct Gates(Mutex<BTreeMap<String, Gate>>);
 
 impl Gates {
     fn named(&self, name: &str) -> Gate {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(name.to_owned())
-            .or_default()
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone()
     }
 }
 
@@ -69,10 +64,9 @@ fn route(emulator: &Emulator, ask: &Ask) -> Result<Option<Doc>, Refusal> {
             found.map(Some).ok_or_else(|| none("Session", id))
         }
         ("GET", ["calls"]) => Ok(Some(
-            Doc::object().with("overlaps", emulator.overlaps()).with(
-                "calls",
-                Doc::list(emulator.calls().iter().map(|call| call.to_doc())),
-            ),
+            Doc::object()
+                .with("overlaps", emulator.overlaps())
+                .with("calls", Doc::list(emulator.calls().iter().map(|call| call.to_doc()))),
         )),
         ("DELETE", ["calls"]) => Ok(done(emulator.clear_calls())),
         ("POST", ["faults"]) => {
@@ -82,28 +76,15 @@ fn route(emulator: &Emulator, ask: &Ask) -> Result<Option<Doc>, Refusal> {
         ("GET", ["faults"]) => Ok(Some(listed(emulator))),
         ("DELETE", ["faults"]) => Ok(done(emulator.faults().clear())),
         ("DELETE", ["faults", number]) => {
-            let removed = number
-                .parse()
-                .is_ok_and(|number| emulator.faults().remove(number));
+            let removed = number.parse().is_ok_and(|number| emulator.faults().remove(number));
             removed.then_some(None).ok_or_else(|| none("Fault", number))
         }
-        ("POST", ["gates", name, "release"]) => {
-            Ok(done(emulator.inner.gates.named(name).release()))
-        }
+        ("POST", ["gates", name, "release"]) => Ok(done(emulator.inner.gates.named(name).release())),
         ("POST", ["gates", name, "open"]) => Ok(done(emulator.inner.gates.named(name).open())),
-        ("POST", ["sources", id, "authorize"]) => {
-            sources::authorize(&mut emulator.world(), id).map(Some)
-        }
-        ("POST", ["tokens", token, "expire"]) => emulator
-            .expire_token(token)
-            .then_some(None)
-            .ok_or_else(|| none("Token", token)),
+        ("POST", ["sources", id, "authorize"]) => sources::authorize(&mut emulator.world(), id).map(Some),
+        ("POST", ["tokens", token, "expire"]) => emulator.expire_token(token).then_some(None).ok_or_else(|| none("Token", token)),
         ("POST", ["reset"]) => Ok(done(emulator.reset())),
-        _ => Err(Refusal::new(
-            404,
-            "not_found",
-            "There is no such control route.",
-        )),
+        _ => Err(Refusal::new(404, "not_found", "There is no such control route.")),
     }
 }
 
@@ -127,11 +108,8 @@ fn listed(emulator: &Emulator) -> Doc {
 }
 
 fn fault(emulator: &Emulator, body: &Doc) -> Result<Fault, Refusal> {
-    let number = |name: &str, default: u32| {
-        body.get(name).map_or(Ok(default), |told| {
-            told.count().ok_or_else(|| Refusal::invalid(name))
-        })
-    };
+    let number =
+        |name: &str, default: u32| body.get(name).map_or(Ok(default), |told| told.count().ok_or_else(|| Refusal::invalid(name)));
     let status = || {
         number("status", 500)?
             .try_into()
@@ -139,16 +117,8 @@ fn fault(emulator: &Emulator, body: &Doc) -> Result<Fault, Refusal> {
             .filter(|status| (400..600).contains(status))
             .ok_or_else(|| Refusal::invalid("status"))
     };
-    let gate = || {
-        emulator
-            .inner
-            .gates
-            .named(body.text_of("gate").unwrap_or("default"))
-    };
-    let kind = match body
-        .text_of("kind")
-        .ok_or_else(|| Refusal::missing("kind"))?
-    {
+    let gate = || emulator.inner.gates.named(body.text_of("gate").unwrap_or("default"));
+    let kind = match body.text_of("kind").ok_or_else(|| Refusal::missing("kind"))? {
         "delay" => FaultKind::Delay(Duration::from_millis(number("ms", 100)?.into())),
         "fail-before" => FaultKind::FailBefore(status()?),
         "fail-after" => FaultKind::FailAfter(status()?),
@@ -158,13 +128,9 @@ fn fault(emulator: &Emulator, body: &Doc) -> Result<Fault, Refusal> {
         "cut-body" => FaultKind::CutBody,
         "stall-body" => FaultKind::StallBody,
         "garbage" => FaultKind::Garbage,
-        "redirect" => {
-            FaultKind::Redirect(body.text_of("location").unwrap_or("/elsewhere").to_owned())
-        }
+        "redirect" => FaultKind::Redirect(body.text_of("location").unwrap_or("/elsewhere").to_owned()),
         "wrong-length" => {
-            let by = body
-                .get("by")
-                .map_or(Some(10), |by| by.text()?.parse().ok());
+            let by = body.get("by").map_or(Some(10), |by| by.text()?.parse().ok());
             FaultKind::WrongLength(by.ok_or_else(|| Refusal::invalid("by"))?)
         }
         "hold-before" => FaultKind::HoldBefore(gate()),

@@ -34,11 +34,7 @@ impl Doc {
     /// Money as the checkouts API writes it: at least one decimal place, `20.0`.
     pub(super) fn money(amount: Decimal) -> Doc {
         let amount = amount.normalize();
-        if amount.scale() == 0 {
-            Doc::Number(format!("{amount}.0"))
-        } else {
-            Doc::Number(amount.to_string())
-        }
+        if amount.scale() == 0 { Doc::Number(format!("{amount}.0")) } else { Doc::Number(amount.to_string()) }
     }
 
     /// Money as the carts API writes it: `20`, `68.01`.
@@ -72,20 +68,12 @@ impl Doc {
     }
 
     pub(super) fn members(&self) -> &[(String, Doc)] {
-        if let Doc::Object(members) = self {
-            members
-        } else {
-            &[]
-        }
+        if let Doc::Object(members) = self { members } else { &[] }
     }
 
     /// The member of that name; `null` counts as not sent.
     pub(super) fn get(&self, name: &str) -> Option<&Doc> {
-        self.members()
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
-            .filter(|value| **value != Doc::Null)
+        self.members().iter().find(|(key, _)| key == name).map(|(_, value)| value).filter(|value| **value != Doc::Null)
     }
 
     pub(super) fn at(&self, path: &[&str]) -> Option<&Doc> {
@@ -117,18 +105,12 @@ impl Doc {
     /// An amount that is sane for money: not negative, not astronomical, at most six decimal places.
     pub(super) fn amount(&self) -> Option<Decimal> {
         let amount = Decimal::from_str(self.text()?.trim()).ok()?;
-        let sane = !amount.is_sign_negative()
-            && amount <= Decimal::from(LARGEST_AMOUNT)
-            && amount.normalize().scale() <= 6;
+        let sane = !amount.is_sign_negative() && amount <= Decimal::from(LARGEST_AMOUNT) && amount.normalize().scale() <= 6;
         sane.then_some(amount)
     }
 
     pub(super) fn count(&self) -> Option<u32> {
-        self.text()?
-            .trim()
-            .parse()
-            .ok()
-            .filter(|count| *count <= 1_000_000)
+        self.text()?.trim().parse().ok().filter(|count| *count <= 1_000_000)
     }
 
     /// The elements of a list; anything else counts as a list of one, as XML readers see it.
@@ -202,9 +184,7 @@ impl Serialize for Doc {
         match self {
             Doc::Null => serializer.serialize_unit(),
             Doc::Bool(value) => serializer.serialize_bool(*value),
-            Doc::Number(text) => RawValue::from_string(text.clone())
-                .map_err(S::Error::custom)?
-                .serialize(serializer),
+            Doc::Number(text) => RawValue::from_string(text.clone()).map_err(S::Error::custom)?.serialize(serializer),
             Doc::Text(text) => serializer.serialize_str(text),
             Doc::List(items) => serializer.collect_seq(items),
             Doc::Object(members) => {
@@ -302,15 +282,7 @@ mod tests {
 
     #[test]
     fn senseless_amounts_are_not_read() {
-        for bad in [
-            r#""x""#,
-            "-1",
-            "1e30",
-            "1000000000001",
-            "0.0000001",
-            "{}",
-            "null",
-        ] {
+        for bad in [r#""x""#, "-1", "1e30", "1000000000001", "0.0000001", "{}", "null"] {
             let doc: Doc = serde_json::from_str(bad).unwrap();
             assert_eq!(doc.amount(), None, "{bad}");
         }

@@ -28,10 +28,9 @@ pub(super) enum Outcome {
 impl Outcome {
     fn status(&self) -> Option<u16> {
         match self {
-            Outcome::Answer(response)
-            | Outcome::Cut(response)
-            | Outcome::Stall(response)
-            | Outcome::Length(response, _) => Some(response.status().as_u16()),
+            Outcome::Answer(response) | Outcome::Cut(response) | Outcome::Stall(response) | Outcome::Length(response, _) => {
+                Some(response.status().as_u16())
+            }
             Outcome::Reset => None,
         }
     }
@@ -47,16 +46,8 @@ pub(super) async fn exchange(emulator: &Emulator, request: Request<Bytes>) -> Ou
     }
     let session = router::session_of(&emulator.world(), &ask);
     let mutation = ask.mutation();
-    let (number, overlap) =
-        emulator
-            .log()
-            .begin(ask.method.as_str(), &ask.target, session.clone(), mutation);
-    let flight = Flight {
-        emulator,
-        number,
-        session: session.filter(|_| mutation),
-        ended: false,
-    };
+    let (number, overlap) = emulator.log().begin(ask.method.as_str(), &ask.target, session.clone(), mutation);
+    let flight = Flight { emulator, number, session: session.filter(|_| mutation), ended: false };
     let (outcome, refused) = process(emulator, &ask, number, overlap).await;
     flight.land(&outcome, refused);
     outcome
@@ -73,18 +64,14 @@ struct Flight<'a> {
 impl Flight<'_> {
     fn land(mut self, outcome: &Outcome, refused: Refused) {
         self.ended = true;
-        self.emulator
-            .log()
-            .end(self.number, self.session.take(), outcome.status(), refused);
+        self.emulator.log().end(self.number, self.session.take(), outcome.status(), refused);
     }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.emulator
-                .log()
-                .end(self.number, self.session.take(), None, None);
+            self.emulator.log().end(self.number, self.session.take(), None, None);
         }
     }
 }
@@ -104,11 +91,7 @@ async fn process(emulator: &Emulator, ask: &Ask, number: u64, overlap: bool) -> 
     if ask.mutation() && !latency.is_zero() {
         sleep(latency).await;
     }
-    let (response, refused) = if overlap && refuse {
-        refuse_overlap(ask)
-    } else {
-        apply(emulator, ask)
-    };
+    let (response, refused) = if overlap && refuse { refuse_overlap(ask) } else { apply(emulator, ask) };
     emulator.log().applied(number);
     let mut outcome = Outcome::Answer(response);
     for fault in &faults {
@@ -128,35 +111,17 @@ fn apply(emulator: &Emulator, ask: &Ask) -> (Response<Bytes>, Refused) {
 
 fn refuse(ask: &Ask, refusal: &Refusal, gzip: bool) -> (Response<Bytes>, Refused) {
     let carts = router::is_carts(ask);
-    let mut reply = Reply::new(
-        refusal.status,
-        if carts {
-            refusal.as_carts()
-        } else {
-            refusal.as_checkouts()
-        },
-    );
+    let mut reply = Reply::new(refusal.status, if carts { refusal.as_carts() } else { refusal.as_checkouts() });
     if refusal.status == 401 {
         reply = reply.with(header::WWW_AUTHENTICATE, "Bearer");
     }
     let subcode = refusal.detail.clone().filter(|_| carts);
-    (
-        reply.write(ask, speaks_xml(ask), gzip),
-        Some((refusal.code.to_owned(), subcode)),
-    )
+    (reply.write(ask, speaks_xml(ask), gzip), Some((refusal.code.to_owned(), subcode)))
 }
 
 fn refuse_overlap(ask: &Ask) -> (Response<Bytes>, Refused) {
-    let code = if router::is_carts(ask) {
-        "concurrent-cart-modification-failure"
-    } else {
-        "concurrent_modification"
-    };
-    refuse(
-        ask,
-        &Refusal::conflict(code, "Another change of this resource is in progress."),
-        false,
-    )
+    let code = if router::is_carts(ask) { "concurrent-cart-modification-failure" } else { "concurrent_modification" };
+    refuse(ask, &Refusal::conflict(code, "Another change of this resource is in progress."), false)
 }
 
 async fn before(ask: &Ask, fault: &FaultKind) -> Option<Outcome> {
@@ -169,11 +134,7 @@ async fn before(ask: &Ask, fault: &FaultKind) -> Option<Outcome> {
         }
         FaultKind::ResetBefore => return Some(Outcome::Reset),
         FaultKind::Redirect(place) => {
-            let reply = Reply {
-                status: 302,
-                doc: None,
-                headers: vec![(header::LOCATION, place.clone())],
-            };
+            let reply = Reply { status: 302, doc: None, headers: vec![(header::LOCATION, place.clone())] };
             return Some(Outcome::Answer(reply.write(ask, false, false)));
         }
         _ => {}
@@ -207,14 +168,7 @@ fn failure(ask: &Ask, status: u16, retry_after: Option<u64>) -> Response<Bytes> 
         _ => "internal_server_error",
     };
     let refusal = Refusal::new(status, code, "The request could not be processed.");
-    let mut reply = Reply::new(
-        status,
-        if router::is_carts(ask) {
-            refusal.as_carts()
-        } else {
-            refusal.as_checkouts()
-        },
-    );
+    let mut reply = Reply::new(status, if router::is_carts(ask) { refusal.as_carts() } else { refusal.as_checkouts() });
     if let Some(seconds) = retry_after {
         reply = reply.with(header::RETRY_AFTER, seconds.to_string());
     }
@@ -224,17 +178,11 @@ fn failure(ask: &Ask, status: u16, retry_after: Option<u64>) -> Response<Bytes> 
 fn garbage() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(b"<html><body>It works!</body>\x00\xff"));
     *response.status_mut() = StatusCode::OK;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// The carts API speaks XML unless asked for JSON; its tokens are always JSON.
 fn speaks_xml(ask: &Ask) -> bool {
-    ask.path
-        .first()
-        .is_some_and(|word| word.eq_ignore_ascii_case("v1"))
-        && !ask.wants_json()
+    ask.path.first().is_some_and(|word| word.eq_ignore_ascii_case("v1")) && !ask.wants_json()
 }

@@ -60,21 +60,12 @@ pub struct Fault {
 impl Fault {
     /// Strikes the next call of that method and path, once.
     pub fn once(method: &str, path: &str, kind: FaultKind) -> Fault {
-        Fault {
-            method: Some(method.to_ascii_uppercase()),
-            path: path.to_owned(),
-            skip: 0,
-            times: Some(1),
-            kind,
-        }
+        Fault { method: Some(method.to_ascii_uppercase()), path: path.to_owned(), skip: 0, times: Some(1), kind }
     }
 
     /// Strikes every call of that method and path.
     pub fn always(method: &str, path: &str, kind: FaultKind) -> Fault {
-        Fault {
-            times: None,
-            ..Fault::once(method, path, kind)
-        }
+        Fault { times: None, ..Fault::once(method, path, kind) }
     }
 
     /// Strikes the `n`th matching call, counted from 1, instead of the first.
@@ -92,9 +83,7 @@ impl Fault {
     }
 
     fn matches(&self, method: &str, path: &str) -> bool {
-        self.method
-            .as_deref()
-            .is_none_or(|wanted| wanted == "*" || wanted == method)
+        self.method.as_deref().is_none_or(|wanted| wanted == "*" || wanted == method)
             && glob(self.path.as_bytes(), path.as_bytes())
     }
 }
@@ -140,11 +129,7 @@ impl Faults {
     /// The faults that may still strike: number, fault, and how many calls have matched so far.
     #[must_use]
     pub fn list(&self) -> Vec<(u64, Fault, u64)> {
-        self.lock()
-            .armed
-            .iter()
-            .map(|(number, armed)| (*number, armed.fault.clone(), armed.seen))
-            .collect()
+        self.lock().armed.iter().map(|(number, armed)| (*number, armed.fault.clone(), armed.seen)).collect()
     }
 
     /// What strikes this call. Every matching fault counts it; those that are used up are removed.
@@ -174,9 +159,7 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
         Some((b'*', rest)) => (0..=text.len()).any(|at| glob(rest, &text[at..])),
-        Some((byte, rest)) => text
-            .split_first()
-            .is_some_and(|(first, text)| first == byte && glob(rest, text)),
+        Some((byte, rest)) => text.split_first().is_some_and(|(first, text)| first == byte && glob(rest, text)),
     }
 }
 
@@ -190,33 +173,19 @@ mod tests {
             ("/checkouts/*/sources/*", "/checkouts/1/sources/a", true),
             ("/checkouts/*", "/checkouts/1/sources/a", true),
             ("/checkouts/*", "/checkouts", false),
-            (
-                "*apply-payment-method",
-                "/v1/shoppers/me/carts/active/apply-payment-method",
-                true,
-            ),
+            ("*apply-payment-method", "/v1/shoppers/me/carts/active/apply-payment-method", true),
             ("*", "/anything", true),
             ("/orders", "/orders/1", false),
         ] {
-            assert_eq!(
-                glob(pattern.as_bytes(), path.as_bytes()),
-                matches,
-                "{pattern} {path}"
-            );
+            assert_eq!(glob(pattern.as_bytes(), path.as_bytes()), matches, "{pattern} {path}");
         }
     }
 
     #[test]
     fn a_fault_strikes_the_calls_it_counts_and_then_goes_away() {
         let faults = Faults::default();
-        faults.add(
-            Fault::once("POST", "/orders", FaultKind::ResetBefore)
-                .from_nth(2)
-                .times(2),
-        );
-        let struck: Vec<bool> = (0..5)
-            .map(|_| !faults.strike("POST", "/orders").is_empty())
-            .collect();
+        faults.add(Fault::once("POST", "/orders", FaultKind::ResetBefore).from_nth(2).times(2));
+        let struck: Vec<bool> = (0..5).map(|_| !faults.strike("POST", "/orders").is_empty()).collect();
         assert_eq!(struck, [false, true, true, false, false]);
         assert!(faults.list().is_empty());
         assert!(faults.strike("GET", "/orders").is_empty());

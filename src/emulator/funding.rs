@@ -50,11 +50,7 @@ impl Funding {
 
     /// Credits that will not be charged.
     pub(super) fn lost(&self) -> impl Iterator<Item = &Attached> {
-        let primary = self
-            .attached
-            .iter()
-            .position(|one| !one.secondary)
-            .filter(|_| self.late_credit_is_lost);
+        let primary = self.attached.iter().position(|one| !one.secondary).filter(|_| self.late_credit_is_lost);
         self.attached
             .iter()
             .enumerate()
@@ -64,19 +60,11 @@ impl Funding {
 
     /// What one attached source contributes.
     pub(super) fn share(&self, one: &Attached) -> Decimal {
-        if one.secondary {
-            one.amount
-        } else {
-            self.total - self.credits() + self.lost().map(|one| one.amount).sum::<Decimal>()
-        }
+        if one.secondary { one.amount } else { self.total - self.credits() + self.lost().map(|one| one.amount).sum::<Decimal>() }
     }
 
     pub(super) fn contributed(&self) -> Decimal {
-        if self.primary().is_some() {
-            self.total
-        } else {
-            self.credits()
-        }
+        if self.primary().is_some() { self.total } else { self.credits() }
     }
 
     pub(super) fn remaining(&self) -> Decimal {
@@ -102,10 +90,7 @@ impl Funding {
         Doc::object()
             .with("id", &self.session)
             .with("amountContributed", Doc::money(self.contributed()))
-            .with(
-                "amountRemainingToBeContributed",
-                Doc::money(self.remaining()),
-            )
+            .with("amountRemainingToBeContributed", Doc::money(self.remaining()))
             .with("clientSecret", &self.secret)
             .with("state", self.state())
     }
@@ -139,19 +124,13 @@ mod tests {
     fn a_primary_takes_what_credits_leave() {
         let f = funding(false, &[("p", false, 0), ("c", true, 30)]);
         assert_eq!(f.share(&f.attached[0]), Decimal::from(70));
-        assert_eq!(
-            (f.remaining(), f.state()),
-            (Decimal::ZERO, "requires_confirmation")
-        );
+        assert_eq!((f.remaining(), f.state()), (Decimal::ZERO, "requires_confirmation"));
     }
 
     #[test]
     fn credits_alone_leave_a_remainder() {
         let f = funding(false, &[("c", true, 30)]);
-        assert_eq!(
-            (f.remaining(), f.state()),
-            (Decimal::from(70), "requires_source")
-        );
+        assert_eq!((f.remaining(), f.state()), (Decimal::from(70), "requires_source"));
     }
 
     #[test]

@@ -17,10 +17,7 @@ impl Gate {
     /// A closed gate.
     #[must_use]
     pub fn new() -> Gate {
-        Gate {
-            arrivals: Arc::new(Semaphore::new(0)),
-            releases: Arc::new(Semaphore::new(0)),
-        }
+        Gate { arrivals: Arc::new(Semaphore::new(0)), releases: Arc::new(Semaphore::new(0)) }
     }
 
     /// Returns once one more request has come to the gate: called twice, it waits for two.

@@ -24,38 +24,25 @@ pub(super) struct Item {
 
 impl Item {
     /// Reads `items[]` of a checkout: `quantity` (1 if not told), and `price` of one or `aggregatePrice` of the line.
-    pub(super) fn read_all(
-        items: &Doc,
-        tax_rate: Decimal,
-        mint: &mut Mint,
-    ) -> Result<Vec<Item>, Refusal> {
+    pub(super) fn read_all(items: &Doc, tax_rate: Decimal, mint: &mut Mint) -> Result<Vec<Item>, Refusal> {
         let Doc::List(items) = items else {
             return Err(Refusal::invalid("items"));
         };
         if items.is_empty() {
             return Err(Refusal::missing("items"));
         }
-        items
-            .iter()
-            .enumerate()
-            .map(|(at, item)| Item::read(at, item, tax_rate, mint))
-            .collect()
+        items.iter().enumerate().map(|(at, item)| Item::read(at, item, tax_rate, mint)).collect()
     }
 
     fn read(at: usize, item: &Doc, tax_rate: Decimal, mint: &mut Mint) -> Result<Item, Refusal> {
         let invalid = |name: &str| Refusal::invalid(&format!("items[{at}].{name}"));
         let quantity = match item.get("quantity") {
-            Some(quantity) => quantity
-                .count()
-                .filter(|n| *n > 0)
-                .ok_or_else(|| invalid("quantity"))?,
+            Some(quantity) => quantity.count().filter(|n| *n > 0).ok_or_else(|| invalid("quantity"))?,
             None => 1,
         };
         let amount = match (item.get("price"), item.get("aggregatePrice")) {
             (_, Some(whole)) => whole.amount().ok_or_else(|| invalid("aggregatePrice"))?,
-            (Some(price), None) => {
-                price.amount().ok_or_else(|| invalid("price"))? * Decimal::from(quantity)
-            }
+            (Some(price), None) => price.amount().ok_or_else(|| invalid("price"))? * Decimal::from(quantity),
             (None, None) => return Err(Refusal::missing(&format!("items[{at}].price"))),
         };
         let sku = item.text_of("skuId").map(str::to_owned);
@@ -63,14 +50,7 @@ impl Item {
         if sku.is_none() && details.is_none() {
             return Err(Refusal::missing(&format!("items[{at}].skuId")));
         }
-        Ok(Item::new(
-            mint.number(),
-            sku,
-            details,
-            quantity,
-            amount,
-            tax_rate,
-        ))
+        Ok(Item::new(mint.number(), sku, details, quantity, amount, tax_rate))
     }
 
     pub(super) fn new(
@@ -82,16 +62,7 @@ impl Item {
         tax_rate: Decimal,
     ) -> Item {
         let amount = cents(amount);
-        Item {
-            id,
-            sku,
-            details,
-            quantity,
-            amount,
-            tax: cents(amount * tax_rate),
-            fulfilled: 0,
-            cancelled: 0,
-        }
+        Item { id, sku, details, quantity, amount, tax: cents(amount * tax_rate), fulfilled: 0, cancelled: 0 }
     }
 
     pub(super) fn total(&self) -> Decimal {
@@ -118,10 +89,7 @@ impl Item {
 
 /// Sums of the lines: `(subtotal, tax)`.
 pub(super) fn totals(items: &[Item]) -> (Decimal, Decimal) {
-    (
-        items.iter().map(|item| item.amount).sum(),
-        items.iter().map(|item| item.tax).sum(),
-    )
+    (items.iter().map(|item| item.amount).sum(), items.iter().map(|item| item.tax).sum())
 }
 
 /// To two decimal places, halves away from zero.
@@ -135,14 +103,7 @@ mod tests {
 
     #[test]
     fn shares_of_a_line_add_up_to_it() {
-        let item = Item::new(
-            "1".into(),
-            None,
-            None,
-            2,
-            Decimal::new(2689, 2),
-            Decimal::ZERO,
-        );
+        let item = Item::new("1".into(), None, None, 2, Decimal::new(2689, 2), Decimal::ZERO);
         assert_eq!(item.worth(0, 1), Decimal::new(1345, 2));
         assert_eq!(item.worth(1, 1), Decimal::new(1344, 2));
     }

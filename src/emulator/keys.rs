@@ -34,15 +34,9 @@ impl Key {
             "rk" => Role::Restricted,
             _ => return None,
         };
-        let rest = rest
-            .strip_prefix("test_")
-            .or_else(|| rest.strip_prefix("live_"))
-            .unwrap_or(rest);
+        let rest = rest.strip_prefix("test_").or_else(|| rest.strip_prefix("live_")).unwrap_or(rest);
         let merchant = rest.split('_').next().filter(|name| !name.is_empty())?;
-        Some(Key {
-            merchant: merchant.to_owned(),
-            role,
-        })
+        Some(Key { merchant: merchant.to_owned(), role })
     }
 
     /// Refuses what this key may not do: a restricted key only reads, a public one neither.
@@ -64,9 +58,7 @@ pub(super) fn credential(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
     match value.split_once(' ') {
         None => Some(value.to_owned()),
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
-            Some(rest.trim().to_owned())
-        }
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => Some(rest.trim().to_owned()),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => {
             let decoded = String::from_utf8(base64(rest.trim())?).ok()?;
             decoded.split(':').next().map(str::to_owned)
@@ -110,14 +102,7 @@ mod tests {
             ("sk_live_globex_2", "globex", Role::Confidential),
             ("rk_acme_reports", "acme", Role::Restricted),
         ] {
-            assert_eq!(
-                Key::parse(text),
-                Some(Key {
-                    merchant: merchant.into(),
-                    role
-                }),
-                "{text}"
-            );
+            assert_eq!(Key::parse(text), Some(Key { merchant: merchant.into(), role }), "{text}");
         }
         for bad in ["", "acme", "xx_acme", "sk_", "sk_test_"] {
             assert_eq!(Key::parse(bad), None, "{bad}");
@@ -135,11 +120,7 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().unwrap());
-            assert_eq!(
-                credential(&headers).as_deref(),
-                Some("sk_acme"),
-                "{name}: {value}"
-            );
+            assert_eq!(credential(&headers).as_deref(), Some("sk_acme"), "{name}: {value}");
         }
     }
 }

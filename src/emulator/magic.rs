@@ -19,11 +19,7 @@ pub(super) struct Fate {
 }
 
 pub(super) fn fate(kind: &str, body: &Doc) -> Fate {
-    let fate = |state, flow, declines| Fate {
-        state,
-        flow,
-        declines,
-    };
+    let fate = |state, flow, declines| Fate { state, flow, declines };
     match word(kind, body).as_str() {
         "redirect" | "4000000000003220" => fate("pending_redirect", "redirect", false),
         "funds" => fate("pending_funds", "receiver", false),
@@ -41,22 +37,13 @@ pub(super) fn shown_details(kind: &str, sent: &Doc) -> Doc {
         return sent.clone();
     }
     let number = sent.text_of("number").unwrap_or("4111111111111111");
-    let last_four = number
-        .get(number.len().saturating_sub(4)..)
-        .unwrap_or("1111");
-    let or = |name: &str, default: u32| {
-        sent.get(name)
-            .cloned()
-            .unwrap_or_else(|| Doc::from(default))
-    };
+    let last_four = number.get(number.len().saturating_sub(4)..).unwrap_or("1111");
+    let or = |name: &str, default: u32| sent.get(name).cloned().unwrap_or_else(|| Doc::from(default));
     Doc::object()
         .with("brand", sent.text_of("brand").unwrap_or("Visa"))
         .with("expirationMonth", or("expirationMonth", 7))
         .with("expirationYear", or("expirationYear", 2027))
-        .with(
-            "lastFourDigits",
-            sent.text_of("lastFourDigits").unwrap_or(last_four),
-        )
+        .with("lastFourDigits", sent.text_of("lastFourDigits").unwrap_or(last_four))
 }
 
 fn word(kind: &str, body: &Doc) -> String {

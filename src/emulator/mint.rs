@@ -19,14 +19,8 @@ pub(super) struct Mint {
 impl Mint {
     pub(super) fn new(seed: Option<u64>) -> Mint {
         match seed {
-            Some(seed) => Mint {
-                state: seed,
-                clock: Some(SEEDED_EPOCH),
-            },
-            None => Mint {
-                state: getrandom::u64().unwrap_or(0x5EED),
-                clock: None,
-            },
+            Some(seed) => Mint { state: seed, clock: Some(SEEDED_EPOCH) },
+            None => Mint { state: getrandom::u64().unwrap_or(0x5EED), clock: None },
         }
     }
 
@@ -39,9 +33,7 @@ impl Mint {
             }
             None => Timestamp::now().as_second(),
         };
-        Timestamp::from_second(seconds)
-            .unwrap_or(Timestamp::UNIX_EPOCH)
-            .to_string()
+        Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
     }
 
     /// A checkout's, customer's, order's or cart's id: twelve digits.

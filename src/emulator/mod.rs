@@ -159,9 +159,7 @@ impl Kind {
     }
 
     fn parse(name: &str) -> Option<Kind> {
-        [Kind::Checkout, Kind::Invoice, Kind::Cart, Kind::Customer]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [Kind::Checkout, Kind::Invoice, Kind::Cart, Kind::Customer].into_iter().find(|kind| kind.name() == name)
     }
 
     fn origin_field(self) -> &'static str {
@@ -202,26 +200,15 @@ impl Emulator {
     #[must_use]
     pub fn new(options: Options) -> Emulator {
         let calls = Mutex::new(Calls::new(options.call_log));
-        let inner = Inner {
-            world: Mutex::new(World::new(options)),
-            calls,
-            faults: Faults::default(),
-            gates: Gates::default(),
-        };
-        Emulator {
-            inner: Arc::new(inner),
-        }
+        let inner = Inner { world: Mutex::new(World::new(options)), calls, faults: Faults::default(), gates: Gates::default() };
+        Emulator { inner: Arc::new(inner) }
     }
 
     /// Serves HTTP/1.1 and h2c until `shutdown` completes; calls in progress then have `Options::drain` to finish.
     ///
     /// # Errors
     /// When the listener fails for good. A connection that fails ends alone.
-    pub async fn run(
-        self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()>,
-    ) -> io::Result<()> {
+    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         serve::run(self, listener, shutdown).await
     }
 
@@ -229,10 +216,9 @@ impl Emulator {
     /// the answer is sent (cut, stalled, wrong length) do not show here.
     pub async fn handle(&self, request: Request<Bytes>) -> Option<Response<Bytes>> {
         match exchange::exchange(self, request).await {
-            Outcome::Answer(response)
-            | Outcome::Cut(response)
-            | Outcome::Stall(response)
-            | Outcome::Length(response, _) => Some(response),
+            Outcome::Answer(response) | Outcome::Cut(response) | Outcome::Stall(response) | Outcome::Length(response, _) => {
+                Some(response)
+            }
             Outcome::Reset => None,
         }
     }
@@ -300,17 +286,11 @@ impl Emulator {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.inner
-            .world
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn log(&self) -> MutexGuard<'_, Calls> {
-        self.inner
-            .calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

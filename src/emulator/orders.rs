@@ -54,41 +54,20 @@ pub(super) struct Order {
 }
 
 /// `POST /orders`.
-pub(super) fn create(
-    world: &mut World,
-    merchant: &str,
-    version: &Version,
-    body: &Doc,
-) -> Result<Doc, Refusal> {
-    let id = body
-        .text_of("checkoutId")
-        .ok_or_else(|| Refusal::missing("checkoutId"))?;
-    let mut checkout = checkouts::find(world, merchant, Kind::Checkout, id)
-        .map_err(|refusal| refusal.about("checkoutId"))?
-        .clone();
+pub(super) fn create(world: &mut World, merchant: &str, version: &Version, body: &Doc) -> Result<Doc, Refusal> {
+    let id = body.text_of("checkoutId").ok_or_else(|| Refusal::missing("checkoutId"))?;
+    let mut checkout =
+        checkouts::find(world, merchant, Kind::Checkout, id).map_err(|refusal| refusal.about("checkoutId"))?.clone();
     for one in &checkout.funding.attached {
-        let owner = world
-            .sources
-            .get(&one.source)
-            .and_then(|source| source.customer.as_deref());
+        let owner = world.sources.get(&one.source).and_then(|source| source.customer.as_deref());
         if owner.is_some() && owner != checkout.customer.as_deref() {
             return Err(customers::in_use(&one.source));
         }
     }
     if checkout.funding.state() != "requires_confirmation" {
-        return Err(Refusal::new(
-            400,
-            "order_submit_failed",
-            "Payment session status is invalid.",
-        ));
+        return Err(Refusal::new(400, "order_submit_failed", "Payment session status is invalid."));
     }
-    let mut order = begin(
-        world,
-        merchant,
-        Kind::Checkout,
-        &checkout.id,
-        &checkout.funding,
-    )?;
+    let mut order = begin(world, merchant, Kind::Checkout, &checkout.id, &checkout.funding)?;
     order.customer = checkout.customer.clone();
     order.items = checkout.items.clone();
     order.kept = checkout.kept.clone();
@@ -101,26 +80,14 @@ pub(super) fn create(
     Ok(finish(world, order).to_doc(world, version.legacy()))
 }
 
-pub(super) fn read(
-    world: &World,
-    merchant: &str,
-    id: &str,
-    version: &Version,
-) -> Result<Doc, Refusal> {
+pub(super) fn read(world: &World, merchant: &str, id: &str, version: &Version) -> Result<Doc, Refusal> {
     Ok(find(world, merchant, id)?.to_doc(world, version.legacy()))
 }
 
 pub(super) fn read_charge(world: &World, merchant: &str, id: &str) -> Result<Doc, Refusal> {
-    let all = world
-        .orders
-        .values()
-        .filter(|order| order.merchant == merchant);
-    let found = all
-        .flat_map(|order| order.charges.iter().map(move |charge| (order, charge)))
-        .find(|(_, charge)| charge.id == id);
-    found
-        .map(|(order, charge)| charge.to_doc(order))
-        .ok_or_else(|| Refusal::not_found("Charge", id).about("id"))
+    let all = world.orders.values().filter(|order| order.merchant == merchant);
+    let found = all.flat_map(|order| order.charges.iter().map(move |charge| (order, charge))).find(|(_, charge)| charge.id == id);
+    found.map(|(order, charge)| charge.to_doc(order)).ok_or_else(|| Refusal::not_found("Charge", id).about("id"))
 }
 
 pub(super) fn find<'a>(world: &'a World, merchant: &str, id: &str) -> Result<&'a Order, Refusal> {
@@ -132,35 +99,19 @@ pub(super) fn find<'a>(world: &'a World, merchant: &str, id: &str) -> Result<&'a
 }
 
 /// Authorises a charge for every source that pays, or refuses and changes nothing.
-pub(super) fn begin(
-    world: &mut World,
-    merchant: &str,
-    kind: Kind,
-    origin: &str,
-    funding: &Funding,
-) -> Result<Order, Refusal> {
+pub(super) fn begin(world: &mut World, merchant: &str, kind: Kind, origin: &str, funding: &Funding) -> Result<Order, Refusal> {
     let lost: Vec<Attached> = funding.lost().cloned().collect();
-    let charged = funding
-        .attached
-        .iter()
-        .filter(|one| !lost.iter().any(|lost| lost.source == one.source));
-    let (credits, primary): (Vec<&Attached>, Vec<&Attached>) =
-        charged.partition(|one| one.secondary);
+    let charged = funding.attached.iter().filter(|one| !lost.iter().any(|lost| lost.source == one.source));
+    let (credits, primary): (Vec<&Attached>, Vec<&Attached>) = charged.partition(|one| one.secondary);
     let charged: Vec<&Attached> = credits.into_iter().chain(primary).collect();
     for one in &charged {
         let source = world.source(merchant, &one.source)?;
         if source.spent() {
-            return Err(Refusal::conflict(
-                "source_not_chargeable",
-                format!("Source '{}' is not chargeable.", one.source),
-            )
-            .about("sourceId"));
+            return Err(Refusal::conflict("source_not_chargeable", format!("Source '{}' is not chargeable.", one.source))
+                .about("sourceId"));
         }
         if source.declines {
-            return Err(Refusal::conflict(
-                "payment_declined",
-                format!("The charge of source '{}' was declined.", one.source),
-            ));
+            return Err(Refusal::conflict("payment_declined", format!("The charge of source '{}' was declined.", one.source)));
         }
     }
     let mut charges = Vec::new();
@@ -178,9 +129,7 @@ pub(super) fn begin(
         });
     }
     let mut funding = funding.clone();
-    funding
-        .attached
-        .retain(|one| !lost.iter().any(|lost| lost.source == one.source));
+    funding.attached.retain(|one| !lost.iter().any(|lost| lost.source == one.source));
     funding.complete = true;
     Ok(Order {
         id: world.mint.number(),
@@ -255,26 +204,17 @@ impl Charge {
             .with("paymentSessionId", &order.funding.session)
             .with("type", "customer_initiated")
             .with("liveMode", false);
-        let lists = [
-            ("captures", &self.captures),
-            ("cancels", &self.cancels),
-            ("refunds", &self.refunds),
-        ];
+        let lists = [("captures", &self.captures), ("cancels", &self.cancels), ("refunds", &self.refunds)];
         lists
             .into_iter()
             .filter(|(_, moved)| !moved.is_empty())
-            .fold(doc, |doc, (name, moved)| {
-                doc.with(name, Doc::list(moved.iter().map(Movement::to_doc)))
-            })
+            .fold(doc, |doc, (name, moved)| doc.with(name, Doc::list(moved.iter().map(Movement::to_doc))))
     }
 }
 
 impl Movement {
     pub(super) fn to_doc(&self) -> Doc {
-        Doc::object()
-            .with("createdTime", &self.created)
-            .with("amount", Doc::money(self.amount))
-            .with("state", "complete")
+        Doc::object().with("createdTime", &self.created).with("amount", Doc::money(self.amount)).with("state", "complete")
     }
 }
 
@@ -308,11 +248,7 @@ impl Order {
             .with("createdTime", &self.created)
             .with_some("customerId", self.customer.as_deref())
             .with("currency", &self.funding.currency);
-        let doc = self
-            .kept
-            .members()
-            .iter()
-            .fold(doc, |doc, (name, value)| doc.with(name, value));
+        let doc = self.kept.members().iter().fold(doc, |doc, (name, value)| doc.with(name, value));
         let doc = doc
             .with("totalAmount", Doc::money(self.funding.total))
             .with("subtotal", Doc::money(subtotal))
@@ -328,16 +264,11 @@ impl Order {
         let charges = Doc::list(self.charges.iter().map(|charge| charge.to_doc(self)));
         let sources = shown_sources(world, &self.funding.attached, |one| self.funding.share(one));
         let doc = if legacy {
-            doc.with_some("creditAmount", self.credit_amount.map(Doc::money))
-                .with("sources", sources)
-                .with("charges", charges)
+            doc.with_some("creditAmount", self.credit_amount.map(Doc::money)).with("sources", sources).with("charges", charges)
         } else {
             doc.with(
                 "payment",
-                Doc::object()
-                    .with("sources", sources)
-                    .with("charges", charges)
-                    .with("session", self.funding.as_session()),
+                Doc::object().with("sources", sources).with("charges", charges).with("session", self.funding.as_session()),
             )
         };
         doc.with("liveMode", false)

@@ -15,12 +15,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(status: u16, code: &'static str, text: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            code,
-            detail: None,
-            text: text.into(),
-        }
+        Refusal { status, code, detail: None, text: text.into() }
     }
 
     pub(super) fn about(mut self, detail: impl Into<String>) -> Refusal {
@@ -33,21 +28,11 @@ impl Refusal {
     }
 
     pub(super) fn missing(parameter: &str) -> Refusal {
-        Refusal::new(
-            400,
-            "missing_parameter",
-            format!("'{parameter}' is required."),
-        )
-        .about(parameter)
+        Refusal::new(400, "missing_parameter", format!("'{parameter}' is required.")).about(parameter)
     }
 
     pub(super) fn invalid(parameter: &str) -> Refusal {
-        Refusal::new(
-            400,
-            "invalid_parameter",
-            format!("'{parameter}' is invalid."),
-        )
-        .about(parameter)
+        Refusal::new(400, "invalid_parameter", format!("'{parameter}' is invalid.")).about(parameter)
     }
 
     pub(super) fn not_found(what: &str, id: &str) -> Refusal {
@@ -78,20 +63,15 @@ impl Refusal {
             504 => "gateway_timeout",
             _ => "internal_server_error",
         };
-        let error = Doc::object()
-            .with("code", self.code)
-            .with_some("parameter", self.detail.as_deref())
-            .with("message", &self.text);
+        let error =
+            Doc::object().with("code", self.code).with_some("parameter", self.detail.as_deref()).with("message", &self.text);
         Doc::object().with("type", kind).with("errors", vec![error])
     }
 
     /// The error form of the carts API.
     pub(super) fn as_carts(&self) -> Doc {
         let error = Doc::object()
-            .with(
-                "relation",
-                "https://developers.digitalriver.com/v1/shoppers/CartsResource",
-            )
+            .with("relation", "https://developers.digitalriver.com/v1/shoppers/CartsResource")
             .with("code", self.code)
             .with_some("subcode", self.detail.as_deref())
             .with("description", &self.text);

@@ -30,11 +30,7 @@ use super::exchange::{Outcome, exchange};
 /// Bodies above this are not read to their end.
 const LARGEST_BODY: usize = 2 << 20;
 
-pub(super) async fn run(
-    emulator: Emulator,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub(super) async fn run(emulator: Emulator, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let drain = emulator.world().options.drain;
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -54,15 +50,11 @@ pub(super) async fn run(
         };
         let _ = stream.set_nodelay(true);
         let reset = Arc::new(AtomicBool::new(false));
-        let io = TokioIo::new(Plug {
-            stream,
-            reset: Arc::clone(&reset),
-        });
+        let io = TokioIo::new(Plug { stream, reset: Arc::clone(&reset) });
         let emulator = emulator.clone();
         let watcher = graceful.watcher();
         connections.spawn(async move {
-            let service =
-                service_fn(move |request| call(emulator.clone(), request, Arc::clone(&reset)));
+            let service = service_fn(move |request| call(emulator.clone(), request, Arc::clone(&reset)));
             let builder = Builder::new(TokioExecutor::new());
             let connection = builder.serve_connection(io, service);
             let _ = watcher.watch(connection).await;
@@ -77,11 +69,7 @@ pub(super) async fn run(
 /// The call was to be reset: the error makes hyper drop the connection.
 type Broken = io::Error;
 
-async fn call(
-    emulator: Emulator,
-    request: Request<Incoming>,
-    reset: Arc<AtomicBool>,
-) -> Result<Response<Sent>, Broken> {
+async fn call(emulator: Emulator, request: Request<Incoming>, reset: Arc<AtomicBool>) -> Result<Response<Sent>, Broken> {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, LARGEST_BODY).collect().await {
         Ok(body) => body.to_bytes(),
@@ -109,29 +97,14 @@ fn too_large() -> Response<Sent> {
 
 fn half(mut response: Response<Bytes>, then: Then) -> Response<Sent> {
     let length = response.body().len();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, length.into());
-    response.map(|body| Sent {
-        rest: Some(body.slice(..length / 2)),
-        then,
-        measured: false,
-    })
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    response.map(|body| Sent { rest: Some(body.slice(..length / 2)), then, measured: false })
 }
 
 fn mismeasured(mut response: Response<Bytes>, by: i64) -> Response<Sent> {
-    let length = i64::try_from(response.body().len())
-        .unwrap_or_default()
-        .saturating_add(by)
-        .max(0);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, length.into());
-    response.map(|body| Sent {
-        rest: Some(body),
-        then: Then::End,
-        measured: false,
-    })
+    let length = i64::try_from(response.body().len()).unwrap_or_default().saturating_add(by).max(0);
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    response.map(|body| Sent { rest: Some(body), then: Then::End, measured: false })
 }
 
 /// What is sent of an answer.
@@ -153,11 +126,7 @@ enum Then {
 
 impl Sent {
     fn whole(body: Bytes) -> Sent {
-        Sent {
-            rest: Some(body).filter(|body| !body.is_empty()),
-            then: Then::End,
-            measured: true,
-        }
+        Sent { rest: Some(body).filter(|body| !body.is_empty()), then: Then::End, measured: true }
     }
 }
 
@@ -165,10 +134,7 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match (self.rest.take(), self.then) {
             (Some(bytes), _) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             (None, Then::End) => Poll::Ready(None),
@@ -183,11 +149,7 @@ impl Body for Sent {
 
     fn size_hint(&self) -> SizeHint {
         let length = self.rest.as_ref().map_or(0, |rest| rest.len() as u64);
-        if self.measured {
-            SizeHint::with_exact(length)
-        } else {
-            SizeHint::new()
-        }
+        if self.measured { SizeHint::with_exact(length) } else { SizeHint::new() }
     }
 }
 
@@ -206,29 +168,17 @@ impl Drop for Plug {
 }
 
 impl AsyncRead for Plug {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Plug {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -12,16 +12,11 @@ use super::world::World;
 
 /// `POST /fulfillments`: captures what `quantity` of each item is worth, cancels what `cancelQuantity` is.
 pub(super) fn fulfill(world: &mut World, merchant: &str, body: &Doc) -> Result<Doc, Refusal> {
-    let id = body
-        .text_of("orderId")
-        .ok_or_else(|| Refusal::missing("orderId"))?;
+    let id = body.text_of("orderId").ok_or_else(|| Refusal::missing("orderId"))?;
     let mut order = orders::find(world, merchant, id)?.clone();
     let told = body.get("items").ok_or_else(|| Refusal::missing("items"))?;
     if order.charges.iter().any(|charge| charge.pending) {
-        return Err(Refusal::conflict(
-            "order_not_fulfillable",
-            "The order's payment is pending.",
-        ));
+        return Err(Refusal::conflict("order_not_fulfillable", "The order's payment is pending."));
     }
     let (mut capture, mut cancel) = (Decimal::ZERO, Decimal::ZERO);
     let mut shown = Vec::new();
@@ -41,20 +36,8 @@ pub(super) fn fulfill(world: &mut World, merchant: &str, body: &Doc) -> Result<D
         );
     }
     let time = world.mint.time();
-    move_money(
-        order.charges.iter_mut(),
-        capture,
-        &time,
-        Charge::open,
-        |charge| &mut charge.captures,
-    );
-    move_money(
-        primary_first(&mut order.charges),
-        cancel,
-        &time,
-        Charge::open,
-        |charge| &mut charge.cancels,
-    );
+    move_money(order.charges.iter_mut(), capture, &time, Charge::open, |charge| &mut charge.captures);
+    move_money(primary_first(&mut order.charges), cancel, &time, Charge::open, |charge| &mut charge.cancels);
     let doc = Doc::object()
         .with("id", format!("ful_{}", world.mint.uuid()))
         .with("createdTime", time)
@@ -67,58 +50,32 @@ pub(super) fn fulfill(world: &mut World, merchant: &str, body: &Doc) -> Result<D
 
 /// `POST /refunds`: of `amount`, or of `percent` of what was captured.
 pub(super) fn refund(world: &mut World, merchant: &str, body: &Doc) -> Result<Doc, Refusal> {
-    let id = body
-        .text_of("orderId")
-        .ok_or_else(|| Refusal::missing("orderId"))?;
+    let id = body.text_of("orderId").ok_or_else(|| Refusal::missing("orderId"))?;
     let mut order = orders::find(world, merchant, id)?.clone();
-    if body
-        .text_of("currency")
-        .is_some_and(|currency| currency != order.funding.currency)
-    {
+    if body.text_of("currency").is_some_and(|currency| currency != order.funding.currency) {
         return Err(Refusal::invalid("currency"));
     }
     let captured: Decimal = order.charges.iter().map(Charge::captured).sum();
     let amount = match (body.get("amount"), body.get("percent")) {
         (Some(amount), _) => amount.amount().ok_or_else(|| Refusal::invalid("amount"))?,
-        (None, Some(percent)) => cents(
-            percent
-                .amount()
-                .ok_or_else(|| Refusal::invalid("percent"))?
-                * captured
-                / Decimal::ONE_HUNDRED,
-        ),
+        (None, Some(percent)) => {
+            cents(percent.amount().ok_or_else(|| Refusal::invalid("percent"))? * captured / Decimal::ONE_HUNDRED)
+        }
         (None, None) => return Err(Refusal::missing("amount")),
     };
     let available: Decimal = order.charges.iter().map(refundable).sum();
     if amount.is_zero() || amount > available {
-        return Err(Refusal::conflict(
-            "invalid_parameter",
-            "The amount exceeds what is available to refund.",
-        )
-        .about("amount"));
+        return Err(Refusal::conflict("invalid_parameter", "The amount exceeds what is available to refund.").about("amount"));
     }
     let time = world.mint.time();
-    let before: Vec<usize> = order
-        .charges
-        .iter()
-        .map(|charge| charge.refunds.len())
-        .collect();
-    move_money(
-        primary_first(&mut order.charges),
-        amount,
-        &time,
-        refundable,
-        |charge| &mut charge.refunds,
-    );
+    let before: Vec<usize> = order.charges.iter().map(|charge| charge.refunds.len()).collect();
+    move_money(primary_first(&mut order.charges), amount, &time, refundable, |charge| &mut charge.refunds);
     let charges = order.charges.iter().zip(before).map(|(charge, before)| {
         Doc::object()
             .with("id", &charge.id)
             .with("captured", !charge.captured().is_zero())
             .with("refunded", !charge.refunded().is_zero())
-            .with(
-                "refunds",
-                Doc::list(charge.refunds.iter().skip(before).map(Movement::to_doc)),
-            )
+            .with("refunds", Doc::list(charge.refunds.iter().skip(before).map(Movement::to_doc)))
             .with("sourceId", &charge.source)
     });
     let doc = Doc::object()
@@ -139,9 +96,7 @@ pub(super) fn refund(world: &mut World, merchant: &str, body: &Doc) -> Result<Do
 /// `GET /fulfillments/{id}`, `GET /refunds/{id}`: as it was answered.
 pub(super) fn read(world: &World, merchant: &str, what: &str, id: &str) -> Result<Doc, Refusal> {
     let found = world.settled.get(id).filter(|(owner, _)| owner == merchant);
-    found
-        .map(|(_, doc)| doc.clone())
-        .ok_or_else(|| Refusal::not_found(what, id).about("id"))
+    found.map(|(_, doc)| doc.clone()).ok_or_else(|| Refusal::not_found(what, id).about("id"))
 }
 
 fn refundable(charge: &Charge) -> Decimal {
@@ -151,20 +106,9 @@ fn refundable(charge: &Charge) -> Decimal {
 /// The item a line of a fulfillment names, with how many to fulfil and to cancel.
 fn line<'a>(items: &'a mut [Item], one: &Doc) -> Result<(&'a mut Item, u32, u32), Refusal> {
     let (id, sku) = (one.text_of("itemId"), one.text_of("skuId"));
-    let named = |item: &&mut Item| {
-        id.map_or(sku.is_some() && item.sku.as_deref() == sku, |id| {
-            item.id == id
-        })
-    };
-    let item = items
-        .iter_mut()
-        .find(named)
-        .ok_or_else(|| Refusal::invalid("items[].itemId"))?;
-    let count = |name: &'static str| {
-        one.get(name).map_or(Ok(0), |told| {
-            told.count().ok_or_else(|| Refusal::invalid(name))
-        })
-    };
+    let named = |item: &&mut Item| id.map_or(sku.is_some() && item.sku.as_deref() == sku, |id| item.id == id);
+    let item = items.iter_mut().find(named).ok_or_else(|| Refusal::invalid("items[].itemId"))?;
+    let count = |name: &'static str| one.get(name).map_or(Ok(0), |told| told.count().ok_or_else(|| Refusal::invalid(name)));
     let (quantity, cancelled) = (count("quantity")?, count("cancelQuantity")?);
     if quantity + cancelled == 0 {
         return Err(Refusal::missing("quantity"));
@@ -194,19 +138,14 @@ fn move_money<'a>(
         let taken = room(charge).min(amount);
         if !taken.is_zero() {
             amount -= taken;
-            book(charge).push(Movement {
-                created: time.to_owned(),
-                amount: taken,
-            });
+            book(charge).push(Movement { created: time.to_owned(), amount: taken });
         }
     }
 }
 
 fn keep(world: &mut World, merchant: &str, order: Order, doc: &Doc) {
     if let Some(id) = doc.text_of("id") {
-        world
-            .settled
-            .insert(id.to_owned(), (merchant.to_owned(), doc.clone()));
+        world.settled.insert(id.to_owned(), (merchant.to_owned(), doc.clone()));
     }
     world.orders.insert(order.id.clone(), order);
 }

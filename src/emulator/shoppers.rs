@@ -41,24 +41,12 @@ pub(super) struct Shoppers {
 impl Shoppers {
     /// The shopper of an access token.
     pub(super) fn of_token(&self, token: &str) -> Result<&Shopper, Refusal> {
-        let shopper = self
-            .tokens
-            .get(token)
-            .filter(|(_, access)| *access)
-            .and_then(|(id, _)| self.by_id.get(id));
-        shopper.ok_or_else(|| {
-            Refusal::new(
-                401,
-                "invalid_token",
-                "The access token is invalid or has expired.",
-            )
-        })
+        let shopper = self.tokens.get(token).filter(|(_, access)| *access).and_then(|(id, _)| self.by_id.get(id));
+        shopper.ok_or_else(|| Refusal::new(401, "invalid_token", "The access token is invalid or has expired."))
     }
 
     pub(super) fn get_mut(&mut self, id: &str) -> Result<&mut Shopper, Refusal> {
-        self.by_id
-            .get_mut(id)
-            .ok_or_else(|| Refusal::not_found("Shopper", id))
+        self.by_id.get_mut(id).ok_or_else(|| Refusal::not_found("Shopper", id))
     }
 
     pub(super) fn expire(&mut self, token: &str) -> bool {
@@ -73,36 +61,19 @@ pub(super) fn grant(world: &mut World, client: Option<&str>, form: &Doc) -> Resu
     let merchant = match client {
         None => world.options.default_merchant.clone(),
         Some(client) => {
-            Key::parse(client)
-                .ok_or_else(|| Refusal::new(401, "invalid_client", "The client is not known."))?
-                .merchant
+            Key::parse(client).ok_or_else(|| Refusal::new(401, "invalid_client", "The client is not known."))?.merchant
         }
     };
     let shopper = match form.text_of("grant_type") {
         Some("refresh_token") => {
-            let token = form
-                .text_of("refresh_token")
-                .ok_or_else(|| refused("'refresh_token' is required."))?;
-            let held = world
-                .shoppers
-                .tokens
-                .get(token)
-                .filter(|(_, access)| !access);
-            held.map(|(id, _)| id.clone()).ok_or_else(|| {
-                Refusal::new(
-                    401,
-                    "invalid_grant",
-                    "The refresh token is invalid or has expired.",
-                )
-            })?
+            let token = form.text_of("refresh_token").ok_or_else(|| refused("'refresh_token' is required."))?;
+            let held = world.shoppers.tokens.get(token).filter(|(_, access)| !access);
+            held.map(|(id, _)| id.clone())
+                .ok_or_else(|| Refusal::new(401, "invalid_grant", "The refresh token is invalid or has expired."))?
         }
         Some("password") => {
             let name = form.text_of("username").unwrap_or_default().to_owned();
-            match world
-                .shoppers
-                .by_name
-                .get(&(merchant.clone(), name.clone()))
-            {
+            match world.shoppers.by_name.get(&(merchant.clone(), name.clone())) {
                 Some(id) => id.clone(),
                 None => register(world, &merchant, Some(name).filter(|name| !name.is_empty())),
             }
@@ -111,14 +82,8 @@ pub(super) fn grant(world: &mut World, client: Option<&str>, form: &Doc) -> Resu
         _ => return Err(refused("'grant_type' is not supported.")),
     };
     let (access, refresh) = (world.mint.token(), world.mint.token());
-    world
-        .shoppers
-        .tokens
-        .insert(access.clone(), (shopper.clone(), true));
-    world
-        .shoppers
-        .tokens
-        .insert(refresh.clone(), (shopper, false));
+    world.shoppers.tokens.insert(access.clone(), (shopper.clone(), true));
+    world.shoppers.tokens.insert(refresh.clone(), (shopper, false));
     Ok(Doc::object()
         .with("access_token", access)
         .with("token_type", "bearer")
@@ -128,18 +93,10 @@ pub(super) fn grant(world: &mut World, client: Option<&str>, form: &Doc) -> Resu
 
 fn register(world: &mut World, merchant: &str, name: Option<String>) -> String {
     let id = world.mint.number();
-    let shopper = Shopper {
-        id: id.clone(),
-        merchant: merchant.to_owned(),
-        cart: None,
-        options: Vec::new(),
-    };
+    let shopper = Shopper { id: id.clone(), merchant: merchant.to_owned(), cart: None, options: Vec::new() };
     world.shoppers.by_id.insert(id.clone(), shopper);
     if let Some(name) = name {
-        world
-            .shoppers
-            .by_name
-            .insert((merchant.to_owned(), name), id.clone());
+        world.shoppers.by_name.insert((merchant.to_owned(), name), id.clone());
     }
     id
 }

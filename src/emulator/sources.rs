@@ -71,10 +71,7 @@ impl Source {
 
     /// Waits for its shopper or for money to arrive.
     pub(super) fn pending(&self) -> bool {
-        matches!(
-            self.state,
-            "pending_redirect" | "pending_funds" | "requires_action"
-        )
+        matches!(self.state, "pending_redirect" | "pending_funds" | "requires_action")
     }
 
     /// The Source as the API shows it. Inside a checkout or order it comes without `reusable` and `state` unless
@@ -101,9 +98,7 @@ impl Source {
 
 /// `POST /sources`.
 pub(super) fn create(world: &mut World, key: &Key, body: &Doc) -> Result<Doc, Refusal> {
-    let kind = body
-        .text_of("type")
-        .ok_or_else(|| Refusal::missing("type"))?;
+    let kind = body.text_of("type").ok_or_else(|| Refusal::missing("type"))?;
     match (key.role, kind == CREDIT) {
         (Role::Confidential, true) | (Role::Public, false) => {}
         (Role::Confidential, false) => return Err(Refusal::invalid("type")),
@@ -124,22 +119,14 @@ pub(super) fn create(world: &mut World, key: &Key, body: &Doc) -> Result<Doc, Re
     };
     let session = body.text_of("paymentSessionId").map(str::to_owned);
     let currency = body.text_of("currency").map(str::to_owned);
-    let currency = currency.or_else(|| {
-        session
-            .as_deref()
-            .and_then(|id| world.currency_of_session(id))
-    });
+    let currency = currency.or_else(|| session.as_deref().and_then(|id| world.currency_of_session(id)));
     let mut source = blank(world, &key.merchant, kind, amount);
     source.currency = currency.or_else(|| (kind == CREDIT).then(|| "USD".to_owned()));
     source.session = session;
     source.upstream = body.text_of("upstreamId").map(str::to_owned);
     source.owner = body.get("owner").cloned();
     source.details = magic::shown_details(kind, &details);
-    let Fate {
-        state,
-        flow,
-        declines,
-    } = magic::fate(kind, body);
+    let Fate { state, flow, declines } = magic::fate(kind, body);
     (source.state, source.flow, source.declines) = (state, flow, declines);
     let doc = source.to_doc(true);
     world.sources.insert(source.id.clone(), source);
@@ -147,12 +134,7 @@ pub(super) fn create(world: &mut World, key: &Key, body: &Doc) -> Result<Doc, Re
 }
 
 /// A chargeable single-use source of that type; not yet in the world.
-pub(super) fn blank(
-    world: &mut World,
-    merchant: &str,
-    kind: &str,
-    amount: Option<Decimal>,
-) -> Source {
+pub(super) fn blank(world: &mut World, merchant: &str, kind: &str, amount: Option<Decimal>) -> Source {
     let id = world.mint.uuid();
     Source {
         secret: world.mint.secret(&id),
@@ -175,13 +157,7 @@ pub(super) fn blank(
 }
 
 /// `GET /sources/{id}`: a merchant's key, a public key with the source's client secret, or a shopper of the merchant.
-pub(super) fn read(
-    world: &World,
-    merchant: &str,
-    role: Role,
-    id: &str,
-    secret: Option<&str>,
-) -> Result<Doc, Refusal> {
+pub(super) fn read(world: &World, merchant: &str, role: Role, id: &str, secret: Option<&str>) -> Result<Doc, Refusal> {
     let source = world.source(merchant, id)?;
     if role == Role::Public && secret != Some(source.secret.as_str()) {
         return Err(Refusal::forbidden());
@@ -190,18 +166,11 @@ pub(super) fn read(
 }
 
 /// `POST`, `PUT` or `PATCH /sources/{id}`: what the vendor's script may change (owner, expiry). A credit's amount cannot.
-pub(super) fn update(
-    world: &mut World,
-    key: &Key,
-    id: &str,
-    secret: Option<&str>,
-    body: &Doc,
-) -> Result<Doc, Refusal> {
+pub(super) fn update(world: &mut World, key: &Key, id: &str, secret: Option<&str>, body: &Doc) -> Result<Doc, Refusal> {
     let source = world.source(&key.merchant, id)?;
     match key.role {
         Role::Confidential => {}
-        Role::Public if secret.or(body.text_of("clientSecret")) == Some(source.secret.as_str()) => {
-        }
+        Role::Public if secret.or(body.text_of("clientSecret")) == Some(source.secret.as_str()) => {}
         _ => return Err(Refusal::forbidden()),
     }
     if source.secondary() && body.get("amount").is_some() {
@@ -224,18 +193,11 @@ pub(super) fn update(
 /// The shopper has come back from a redirect, or the money has arrived: what waits becomes chargeable, and charges that
 /// waited with it become capturable. Not a call of the vendor's: `POST /_emulator/sources/{id}/authorize`.
 pub(super) fn authorize(world: &mut World, id: &str) -> Result<Doc, Refusal> {
-    let source = world
-        .sources
-        .get_mut(id)
-        .ok_or_else(|| Refusal::not_found("Source", id))?;
+    let source = world.sources.get_mut(id).ok_or_else(|| Refusal::not_found("Source", id))?;
     if source.pending() {
         source.state = "chargeable";
         for order in world.orders.values_mut() {
-            for charge in order
-                .charges
-                .iter_mut()
-                .filter(|charge| charge.source == id && charge.pending)
-            {
+            for charge in order.charges.iter_mut().filter(|charge| charge.source == id && charge.pending) {
                 charge.pending = false;
                 if !source.reusable {
                     source.state = "consumed";

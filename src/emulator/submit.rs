@@ -12,18 +12,9 @@ use super::world::World;
 pub(super) fn submit(world: &mut World, shopper: &Shopper) -> Result<Doc, Refusal> {
     let cart = carts::active(world, shopper)?;
     if cart.items.is_empty() || cart.funding.state() != "requires_confirmation" {
-        return Err(failed(
-            "underfunded-order",
-            "Payment session status is invalid.",
-        ));
+        return Err(failed("underfunded-order", "Payment session status is invalid."));
     }
-    let begun = orders::begin(
-        world,
-        &shopper.merchant,
-        Kind::Cart,
-        &cart.id,
-        &cart.funding,
-    );
+    let begun = orders::begin(world, &shopper.merchant, Kind::Cart, &cart.id, &cart.funding);
     let mut order = begun.map_err(|refusal| failed(refusal.code, &refusal.text))?;
     order.customer = Some(shopper.id.clone());
     order.items = cart.items.clone();
@@ -33,9 +24,7 @@ pub(super) fn submit(world: &mut World, shopper: &Shopper) -> Result<Doc, Refusa
     done.funding.complete = true;
     world.carts.insert(done.id.clone(), done);
     world.shoppers.get_mut(&shopper.id)?.cart = None;
-    let answer = Doc::object()
-        .with("order", to_doc(world, &order))
-        .with("pricing", pricing);
+    let answer = Doc::object().with("order", to_doc(world, &order)).with("pricing", pricing);
     let answer = answer
         .with("paymentMethod", payment_method(world, &order.funding))
         .with("paymentSession", payment_session(world, &order.funding));
@@ -44,15 +33,11 @@ pub(super) fn submit(world: &mut World, shopper: &Shopper) -> Result<Doc, Refusa
 
 /// `GET /v1/shoppers/me/orders/{id}`: the order, for the shopper who placed it.
 pub(super) fn read_order(world: &World, shopper: &Shopper, id: &str) -> Result<Doc, Refusal> {
-    let found = world.orders.get(id).filter(|order| {
-        order.merchant == shopper.merchant && order.customer.as_ref() == Some(&shopper.id)
-    });
+    let found =
+        world.orders.get(id).filter(|order| order.merchant == shopper.merchant && order.customer.as_ref() == Some(&shopper.id));
     let order = found.ok_or_else(|| Refusal::not_found("Order", id))?;
     let doc = to_doc(world, order).with("paymentMethod", payment_method(world, &order.funding));
-    Ok(Doc::object().with(
-        "order",
-        doc.with("paymentSession", payment_session(world, &order.funding)),
-    ))
+    Ok(Doc::object().with("order", doc.with("paymentSession", payment_session(world, &order.funding))))
 }
 
 fn to_doc(world: &World, order: &Order) -> Doc {
@@ -60,10 +45,7 @@ fn to_doc(world: &World, order: &Order) -> Doc {
         Doc::object()
             .with("id", &charge.id)
             .with("sourceId", &charge.source)
-            .with(
-                "amount",
-                price(world, &order.funding.currency, charge.amount),
-            )
+            .with("amount", price(world, &order.funding.currency, charge.amount))
     });
     Doc::object()
         .with("id", Doc::Number(order.id.clone()))

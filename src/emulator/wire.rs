@@ -36,23 +36,13 @@ pub(super) struct Ask {
 impl Ask {
     pub(super) fn read(request: Request<Bytes>) -> Ask {
         let (head, body) = request.into_parts();
-        let overriding = head
-            .headers
-            .get("x-http-method-override")
-            .and_then(|method| Method::from_bytes(method.as_bytes()).ok());
-        let target = head.uri.path_and_query().map_or_else(
-            || head.uri.path().to_owned(),
-            |target| target.as_str().to_owned(),
-        );
+        let overriding = head.headers.get("x-http-method-override").and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+        let target = head.uri.path_and_query().map_or_else(|| head.uri.path().to_owned(), |target| target.as_str().to_owned());
         let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
         Ask {
             method: overriding.unwrap_or(head.method),
             path: segments(head.uri.path()),
-            query: Doc::Object(
-                query
-                    .map(|(name, value)| (name.into_owned(), Doc::Text(value.into_owned())))
-                    .collect(),
-            ),
+            query: Doc::Object(query.map(|(name, value)| (name.into_owned(), Doc::Text(value.into_owned()))).collect()),
             target,
             headers: head.headers,
             body,
@@ -61,10 +51,7 @@ impl Ask {
 
     /// The path's segments in lower case, to be matched with words; ids are taken from `path`.
     pub(super) fn words(&self) -> Vec<String> {
-        self.path
-            .iter()
-            .map(|segment| segment.to_ascii_lowercase())
-            .collect()
+        self.path.iter().map(|segment| segment.to_ascii_lowercase()).collect()
     }
 
     /// Changes something, as opposed to reading it.
@@ -75,20 +62,12 @@ impl Ask {
     /// The body as a tree; an empty one is an empty object.
     pub(super) fn body(&self) -> Result<Doc, Refusal> {
         let bytes = self.plain_body()?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| malformed())?
-            .trim_start_matches('\u{feff}')
-            .trim();
+        let text = std::str::from_utf8(&bytes).map_err(|_| malformed())?.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
             return Ok(Doc::object());
         }
-        let doc = if text.starts_with('<') {
-            xml::read(text)
-        } else {
-            serde_json::from_str(text).ok()
-        };
-        doc.filter(|doc| matches!(doc, Doc::Object(_)))
-            .ok_or_else(malformed)
+        let doc = if text.starts_with('<') { xml::read(text) } else { serde_json::from_str(text).ok() };
+        doc.filter(|doc| matches!(doc, Doc::Object(_))).ok_or_else(malformed)
     }
 
     /// The body of an OAuth call: a form, or JSON.
@@ -97,38 +76,20 @@ impl Ask {
         if bytes.trim_ascii_start().starts_with(b"{") {
             return self.body();
         }
-        let pairs = form_urlencoded::parse(&bytes)
-            .map(|(name, value)| (name.into_owned(), Doc::Text(value.into_owned())));
-        Ok(pairs
-            .chain(self.query.members().iter().cloned())
-            .fold(Doc::object(), |doc, (name, value)| doc.with(&name, value)))
+        let pairs = form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), Doc::Text(value.into_owned())));
+        Ok(pairs.chain(self.query.members().iter().cloned()).fold(Doc::object(), |doc, (name, value)| doc.with(&name, value)))
     }
 
     fn plain_body(&self) -> Result<Bytes, Refusal> {
-        let too_large =
-            || Refusal::new(413, "request_entity_too_large", "The request is too large.");
-        let coding = self
-            .headers
-            .get(header::CONTENT_ENCODING)
-            .and_then(|coding| coding.to_str().ok())
-            .unwrap_or("identity");
+        let too_large = || Refusal::new(413, "request_entity_too_large", "The request is too large.");
+        let coding = self.headers.get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).unwrap_or("identity");
         let mut plain = Vec::new();
         let read = match coding.trim().to_ascii_lowercase().as_str() {
-            "identity" | "" => (&self.body[..])
-                .take(LARGEST_BODY + 1)
-                .read_to_end(&mut plain),
-            "gzip" | "x-gzip" => flate2::read::MultiGzDecoder::new(&self.body[..])
-                .take(LARGEST_BODY + 1)
-                .read_to_end(&mut plain),
-            "deflate" => flate2::read::ZlibDecoder::new(&self.body[..])
-                .take(LARGEST_BODY + 1)
-                .read_to_end(&mut plain),
+            "identity" | "" => (&self.body[..]).take(LARGEST_BODY + 1).read_to_end(&mut plain),
+            "gzip" | "x-gzip" => flate2::read::MultiGzDecoder::new(&self.body[..]).take(LARGEST_BODY + 1).read_to_end(&mut plain),
+            "deflate" => flate2::read::ZlibDecoder::new(&self.body[..]).take(LARGEST_BODY + 1).read_to_end(&mut plain),
             _ => {
-                return Err(Refusal::new(
-                    415,
-                    "unsupported_media_type",
-                    "The content encoding is not supported.",
-                ));
+                return Err(Refusal::new(415, "unsupported_media_type", "The content encoding is not supported."));
             }
         };
         match read {
@@ -158,10 +119,7 @@ impl Ask {
         self.header("accept-encoding").is_some_and(|codings| {
             codings.split(',').any(|coding| {
                 let mut parts = coding.split(';').map(str::trim);
-                parts
-                    .next()
-                    .is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
-                    && !parts.any(|part| part == "q=0")
+                parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip")) && !parts.any(|part| part == "q=0")
             })
         })
     }
@@ -177,19 +135,11 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn new(status: u16, doc: Doc) -> Reply {
-        Reply {
-            status,
-            doc: Some(doc),
-            headers: Vec::new(),
-        }
+        Reply { status, doc: Some(doc), headers: Vec::new() }
     }
 
     pub(super) fn empty() -> Reply {
-        Reply {
-            status: 204,
-            doc: None,
-            headers: Vec::new(),
-        }
+        Reply { status: 204, doc: None, headers: Vec::new() }
     }
 
     pub(super) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Reply {
@@ -205,14 +155,9 @@ impl Reply {
             Some(doc) => (doc.to_json(), Some("application/json;charset=UTF-8")),
         };
         let squeeze = gzip && !body.is_empty() && ask.accepts_gzip();
-        let body = if squeeze {
-            squeezed(&body).unwrap_or(body)
-        } else {
-            body
-        };
+        let body = if squeeze { squeezed(&body).unwrap_or(body) } else { body };
         let mut response = Response::new(Bytes::from(body));
-        *response.status_mut() =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         if let Some(kind) = kind {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -259,13 +204,7 @@ mod tests {
 
     #[test]
     fn paths_are_read_as_a_lenient_server_reads_them() {
-        for path in [
-            "/checkouts/1",
-            "//checkouts//1/",
-            "/x/../checkouts/./1",
-            "/%63heckouts/1",
-            "/checkouts;v=1/1",
-        ] {
+        for path in ["/checkouts/1", "//checkouts//1/", "/x/../checkouts/./1", "/%63heckouts/1", "/checkouts;v=1/1"] {
             assert_eq!(segments(path), ["checkouts", "1"], "{path}");
         }
     }
@@ -274,42 +213,21 @@ mod tests {
     fn a_body_is_read_whatever_its_type_says() {
         let read = |body: &'static [u8]| Ask::read(Request::new(Bytes::from_static(body))).body();
         assert_eq!(read(b"").unwrap(), Doc::object());
-        assert_eq!(
-            read(b"\xEF\xBB\xBF{\"a\":\"1\"}").unwrap(),
-            Doc::object().with("a", "1")
-        );
+        assert_eq!(read(b"\xEF\xBB\xBF{\"a\":\"1\"}").unwrap(), Doc::object().with("a", "1"));
         assert_eq!(read(b"<a>1</a>").unwrap(), Doc::object().with("a", "1"));
         for bad in [&b"{"[..], b"[]", b"\xff", b"{\"a\":1}x"] {
-            assert_eq!(
-                read(Box::leak(bad.to_vec().into_boxed_slice()))
-                    .unwrap_err()
-                    .status,
-                400
-            );
+            assert_eq!(read(Box::leak(bad.to_vec().into_boxed_slice())).unwrap_err().status, 400);
         }
-        let deep: &'static [u8] =
-            Box::leak("{\"a\":".repeat(100_000).into_bytes().into_boxed_slice());
+        let deep: &'static [u8] = Box::leak("{\"a\":".repeat(100_000).into_bytes().into_boxed_slice());
         assert_eq!(read(deep).unwrap_err().status, 400);
     }
 
     #[test]
     fn gzip_is_used_only_when_it_is_accepted() {
-        for (accept, squeezed) in [
-            ("gzip", true),
-            ("br, gzip;q=0.5", true),
-            ("gzip;q=0", false),
-            ("identity", false),
-        ] {
-            let request = Request::builder()
-                .header("accept-encoding", accept)
-                .body(Bytes::new())
-                .unwrap();
+        for (accept, squeezed) in [("gzip", true), ("br, gzip;q=0.5", true), ("gzip;q=0", false), ("identity", false)] {
+            let request = Request::builder().header("accept-encoding", accept).body(Bytes::new()).unwrap();
             let response = Reply::new(200, Doc::object()).write(&Ask::read(request), false, true);
-            assert_eq!(
-                response.headers().contains_key("content-encoding"),
-                squeezed,
-                "{accept}"
-            );
+            assert_eq!(response.headers().contains_key("content-encoding"), squeezed, "{accept}");
         }
     }
 }

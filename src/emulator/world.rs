@@ -50,17 +50,11 @@ impl World {
 
     /// A source of that merchant; another merchant's is not found.
     pub(super) fn source(&self, merchant: &str, id: &str) -> Result<&Source, Refusal> {
-        self.sources
-            .get(id)
-            .filter(|source| source.merchant == merchant)
-            .ok_or_else(|| Refusal::not_found("Source", id))
+        self.sources.get(id).filter(|source| source.merchant == merchant).ok_or_else(|| Refusal::not_found("Source", id))
     }
 
     pub(super) fn source_mut(&mut self, merchant: &str, id: &str) -> Result<&mut Source, Refusal> {
-        self.sources
-            .get_mut(id)
-            .filter(|source| source.merchant == merchant)
-            .ok_or_else(|| Refusal::not_found("Source", id))
+        self.sources.get_mut(id).filter(|source| source.merchant == merchant).ok_or_else(|| Refusal::not_found("Source", id))
     }
 
     pub(super) fn currency_of_session(&self, id: &str) -> Option<String> {
@@ -110,68 +104,31 @@ impl World {
 
     /// The whole state, for assertions and `GET /_emulator/state`.
     pub(super) fn snapshot(&self) -> Doc {
-        fn each<'a, T: 'a>(
-            items: impl IntoIterator<Item = (&'a String, &'a T)>,
-            show: impl Fn(&T) -> Doc,
-        ) -> Doc {
-            Doc::Object(
-                items
-                    .into_iter()
-                    .map(|(id, item)| (id.clone(), show(item)))
-                    .collect(),
-            )
+        fn each<'a, T: 'a>(items: impl IntoIterator<Item = (&'a String, &'a T)>, show: impl Fn(&T) -> Doc) -> Doc {
+            Doc::Object(items.into_iter().map(|(id, item)| (id.clone(), show(item))).collect())
         }
-        let customers = self
-            .customers
-            .iter()
-            .map(|((merchant, id), customer)| (format!("{merchant}/{id}"), customer.to_doc(self)))
-            .collect();
+        let customers =
+            self.customers.iter().map(|((merchant, id), customer)| (format!("{merchant}/{id}"), customer.to_doc(self))).collect();
         let lost = self.orders.values().flat_map(|order| order.lost_docs());
         Doc::object()
             .with("sources", each(&self.sources, |source| source.to_doc(true)))
             .with(
                 "checkouts",
-                each(&self.checkouts, |checkout| {
-                    self.session_doc(Kind::Checkout, &checkout.id)
-                        .unwrap_or(Doc::Null)
-                }),
+                each(&self.checkouts, |checkout| self.session_doc(Kind::Checkout, &checkout.id).unwrap_or(Doc::Null)),
             )
-            .with(
-                "invoices",
-                each(&self.invoices, |invoice| {
-                    self.session_doc(Kind::Invoice, &invoice.id)
-                        .unwrap_or(Doc::Null)
-                }),
-            )
-            .with(
-                "carts",
-                each(&self.carts, |cart| {
-                    self.session_doc(Kind::Cart, &cart.id).unwrap_or(Doc::Null)
-                }),
-            )
+            .with("invoices", each(&self.invoices, |invoice| self.session_doc(Kind::Invoice, &invoice.id).unwrap_or(Doc::Null)))
+            .with("carts", each(&self.carts, |cart| self.session_doc(Kind::Cart, &cart.id).unwrap_or(Doc::Null)))
             .with("customers", Doc::Object(customers))
-            .with(
-                "orders",
-                each(&self.orders, |order| order.to_doc(self, false)),
-            )
+            .with("orders", each(&self.orders, |order| order.to_doc(self, false)))
             .with("lostCredits", Doc::list(lost))
     }
 
     /// One session for assertions: who is attached in which order, who pays what, and its state.
     pub(super) fn session_doc(&self, kind: Kind, id: &str) -> Option<Doc> {
         let (funding, merchant, customer) = match kind {
-            Kind::Checkout => self
-                .checkouts
-                .get(id)
-                .map(|c| (&c.funding, &c.merchant, &c.customer))?,
-            Kind::Invoice => self
-                .invoices
-                .get(id)
-                .map(|c| (&c.funding, &c.merchant, &c.customer))?,
-            Kind::Cart => self
-                .carts
-                .get(id)
-                .map(|c| (&c.funding, &c.merchant, &None))?,
+            Kind::Checkout => self.checkouts.get(id).map(|c| (&c.funding, &c.merchant, &c.customer))?,
+            Kind::Invoice => self.invoices.get(id).map(|c| (&c.funding, &c.merchant, &c.customer))?,
+            Kind::Cart => self.carts.get(id).map(|c| (&c.funding, &c.merchant, &None))?,
             Kind::Customer => return None,
         };
         let lost: Vec<&str> = funding.lost().map(|one| one.source.as_str()).collect();

@@ -26,9 +26,7 @@ fn element(out: &mut String, name: &str, value: &Doc) {
     }
     out.push_str(&format!("<{name}>"));
     match value {
-        Doc::Object(members) => members
-            .iter()
-            .for_each(|(name, value)| element(out, name, value)),
+        Doc::Object(members) => members.iter().for_each(|(name, value)| element(out, name, value)),
         Doc::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         other => out.push_str(&escape(other.text().unwrap_or_default())),
     }
@@ -46,27 +44,15 @@ pub(super) fn read(text: &str) -> Option<Doc> {
                 if open.len() > DEEPEST {
                     return None;
                 }
-                open.push((
-                    tag.local_name().as_ref().to_owned(),
-                    Doc::object(),
-                    String::new(),
-                ));
+                open.push((tag.local_name().as_ref().to_owned(), Doc::object(), String::new()));
             }
-            Event::Empty(tag) => add(
-                &mut open.last_mut()?.1,
-                tag.local_name().as_ref().to_owned(),
-                Doc::object(),
-            ),
+            Event::Empty(tag) => add(&mut open.last_mut()?.1, tag.local_name().as_ref().to_owned(), Doc::object()),
             Event::Text(text) => open.last_mut()?.2.push_str(&text),
             Event::CData(text) => open.last_mut()?.2.push_str(&text),
             Event::GeneralRef(name) => open.last_mut()?.2.push(entity(&name)?),
             Event::End(_) => {
                 let (name, members, text) = open.pop()?;
-                let value = if members.members().is_empty() && !text.is_empty() {
-                    Doc::Text(text)
-                } else {
-                    members
-                };
+                let value = if members.members().is_empty() && !text.is_empty() { Doc::Text(text) } else { members };
                 add(&mut open.last_mut()?.1, name, value);
             }
             Event::Eof => break,
@@ -114,30 +100,15 @@ mod tests {
 
     #[test]
     fn lists_are_repeated_elements_and_text_is_escaped() {
-        let doc = Doc::object().with(
-            "a",
-            Doc::object()
-                .with("b", Doc::list(["x", "<y>"]))
-                .with("c", Doc::object()),
-        );
+        let doc = Doc::object().with("a", Doc::object().with("b", Doc::list(["x", "<y>"])).with("c", Doc::object()));
         let xml = String::from_utf8(write(&doc)).unwrap();
-        assert_eq!(
-            xml,
-            r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><a><b>x</b><b>&lt;y&gt;</b><c></c></a>"#
-        );
+        assert_eq!(xml, r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><a><b>x</b><b>&lt;y&gt;</b><c></c></a>"#);
         assert_eq!(read(&xml), Some(doc));
     }
 
     #[test]
     fn what_is_not_xml_is_not_read() {
-        for bad in [
-            "",
-            "<a>",
-            "<a></b>",
-            "text",
-            "<a>&nope;</a>",
-            &"<a>".repeat(1000),
-        ] {
+        for bad in ["", "<a>", "<a></b>", "text", "<a>&nope;</a>", &"<a>".repeat(1000)] {
             assert_eq!(read(bad), None, "{bad:.20}");
         }
     }
