@@ -45,7 +45,7 @@ impl Gates {
     }
 }
 
-pub(super) async fn answer(emulator: &Emulator, ask: &Ask) -> Response<Bytes> {
+pub(super) fn answer(emulator: &Emulator, ask: &Ask) -> Response<Bytes> {
     let reply = match route(emulator, ask) {
         Ok(Some(doc)) => Reply::new(200, doc),
         Ok(None) => Reply::empty(),
@@ -68,28 +68,39 @@ fn route(emulator: &Emulator, ask: &Ask) -> Result<Option<Doc>, Refusal> {
                 .with("overlaps", emulator.overlaps())
                 .with("calls", Doc::list(emulator.calls().iter().map(|call| call.to_doc()))),
         )),
-        ("DELETE", ["calls"]) => Ok(done(emulator.clear_calls())),
+        ("DELETE", ["calls"]) => {
+            emulator.clear_calls();
+            Ok(None)
+        }
         ("POST", ["faults"]) => {
             let number = emulator.faults().add(fault(emulator, &ask.body()?)?);
             Ok(Some(Doc::object().with("number", number)))
         }
         ("GET", ["faults"]) => Ok(Some(listed(emulator))),
-        ("DELETE", ["faults"]) => Ok(done(emulator.faults().clear())),
+        ("DELETE", ["faults"]) => {
+            emulator.faults().clear();
+            Ok(None)
+        }
         ("DELETE", ["faults", number]) => {
             let removed = number.parse().is_ok_and(|number| emulator.faults().remove(number));
             removed.then_some(None).ok_or_else(|| none("Fault", number))
         }
-        ("POST", ["gates", name, "release"]) => Ok(done(emulator.inner.gates.named(name).release())),
-        ("POST", ["gates", name, "open"]) => Ok(done(emulator.inner.gates.named(name).open())),
+        ("POST", ["gates", name, "release"]) => {
+            emulator.inner.gates.named(name).release();
+            Ok(None)
+        }
+        ("POST", ["gates", name, "open"]) => {
+            emulator.inner.gates.named(name).open();
+            Ok(None)
+        }
         ("POST", ["sources", id, "authorize"]) => sources::authorize(&mut emulator.world(), id).map(Some),
         ("POST", ["tokens", token, "expire"]) => emulator.expire_token(token).then_some(None).ok_or_else(|| none("Token", token)),
-        ("POST", ["reset"]) => Ok(done(emulator.reset())),
+        ("POST", ["reset"]) => {
+            emulator.reset();
+            Ok(None)
+        }
         _ => Err(Refusal::new(404, "not_found", "There is no such control route.")),
     }
-}
-
-fn done((): ()) -> Option<Doc> {
-    None
 }
 
 fn listed(emulator: &Emulator) -> Doc {

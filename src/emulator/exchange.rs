@@ -42,7 +42,7 @@ type Refused = Option<(String, Option<String>)>;
 pub(super) async fn exchange(emulator: &Emulator, request: Request<Bytes>) -> Outcome {
     let ask = Ask::read(request);
     if ask.path.first().is_some_and(|word| word == control::PREFIX) {
-        return Outcome::Answer(control::answer(emulator, &ask).await);
+        return Outcome::Answer(control::answer(emulator, &ask));
     }
     let session = router::session_of(&emulator.world(), &ask);
     let mutation = ask.mutation();

@@ -1,14 +1,7 @@
 //! Values that make a source misbehave on purpose, so that every state can be reached.
 //!
-//! | word in `upstreamId` or `owner.lastName` | card number | what happens |
-//! |---|---|---|
-//! | `redirect` | `4000000000003220` | created `pending_redirect`, flow `redirect`, until authorised |
-//! | `funds` | | created `pending_funds`, flow `receiver`, until authorised |
-//! | `action` | `4000000000003063` | created `requires_action`, until authorised |
-//! | `failed` | `4000000000000069` | created `failed` |
-//! | `declined` | `4000000000000002` | created `chargeable`; the order that charges it is refused |
-//!
-//! Every `wireTransfer` is `pending_funds` without a word. Case does not matter; the value must be the word alone.
+//! The table of words and card numbers is in the module documentation. A `wireTransfer` needs no word. Case does not
+//! matter; the value must be the word alone.
 
 use super::doc::Doc;
 

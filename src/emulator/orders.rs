@@ -150,10 +150,8 @@ pub(super) fn begin(world: &mut World, merchant: &str, kind: Kind, origin: &str,
 /// Puts the order in place; single-use sources it charged are consumed.
 pub(super) fn finish(world: &mut World, order: Order) -> Order {
     for one in &order.funding.attached {
-        if let Some(source) = world.sources.get_mut(&one.source) {
-            if !source.reusable && !source.pending() {
-                source.state = "consumed";
-            }
+        if let Some(source) = world.sources.get_mut(&one.source).filter(|source| !source.reusable && !source.pending()) {
+            source.state = "consumed";
         }
     }
     world.orders.insert(order.id.clone(), order.clone());

@@ -98,13 +98,13 @@ fn too_large() -> Response<Sent> {
 fn half(mut response: Response<Bytes>, then: Then) -> Response<Sent> {
     let length = response.body().len();
     response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-    response.map(|body| Sent { rest: Some(body.slice(..length / 2)), then, measured: false })
+    response.map(|body| Sent { rest: Some(body.slice(..length / 2)), then, measured: false, flushed: false })
 }
 
 fn mismeasured(mut response: Response<Bytes>, by: i64) -> Response<Sent> {
     let length = i64::try_from(response.body().len()).unwrap_or_default().saturating_add(by).max(0);
     response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-    response.map(|body| Sent { rest: Some(body), then: Then::End, measured: false })
+    response.map(|body| Sent { rest: Some(body), then: Then::End, measured: false, flushed: false })
 }
 
 /// What is sent of an answer.
@@ -113,6 +113,7 @@ struct Sent {
     then: Then,
     /// Its length may be told; otherwise the header has one that is not true.
     measured: bool,
+    flushed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -126,7 +127,7 @@ enum Then {
 
 impl Sent {
     fn whole(body: Bytes) -> Sent {
-        Sent { rest: Some(body).filter(|body| !body.is_empty()), then: Then::End, measured: true }
+        Sent { rest: Some(body).filter(|body| !body.is_empty()), then: Then::End, measured: true, flushed: false }
     }
 }
 
@@ -134,12 +135,20 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        match (self.rest.take(), self.then) {
-            (Some(bytes), _) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            (None, Then::End) => Poll::Ready(None),
-            (None, Then::Fail) => Poll::Ready(Some(Err(io::ErrorKind::BrokenPipe.into()))),
-            (None, Then::Wait) => Poll::Pending,
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(bytes) = self.rest.take() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        // hyper sends what it holds when a body has nothing to say, and throws it away when a body fails.
+        if !self.measured && !self.flushed {
+            self.flushed = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        match self.then {
+            Then::End => Poll::Ready(None),
+            Then::Fail => Poll::Ready(Some(Err(io::ErrorKind::BrokenPipe.into()))),
+            Then::Wait => Poll::Pending,
         }
     }
 
