@@ -1,0 +1,115 @@
+//! XML for the carts API, which speaks it unless asked for JSON.
+//!
+//! Out: an object's members become elements, a list becomes its element repeated, scalars become text; the single member
+//! of the outermost object is the document's root. In: the same the other way round; every leaf is text.
+
+use quick_xml::Reader;
+use quick_xml::escape::escape;
+use quick_xml::events::Event;
+
+use super::doc::Doc;
+
+const DEEPEST: usize = 64;
+
+pub(super) fn write(doc: &Doc) -> Vec<u8> {
+    let mut out = String::from(r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#);
+    for (name, value) in doc.members() {
+        element(&mut out, name, value);
+    }
+    out.into_bytes()
+}
+
+fn element(out: &mut String, name: &str, value: &Doc) {
+    if let Doc::List(items) = value {
+        items.iter().for_each(|item| element(out, name, item));
+        return;
+    }
+    out.push_str(&format!("<{name}>"));
+    match value {
+        Doc::Object(members) => members.iter().for_each(|(name, value)| element(out, name, value)),
+        Doc::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        other => out.push_str(&escape(other.text().unwrap_or_default())),
+    }
+    out.push_str(&format!("</{name}>"));
+}
+
+/// `None` if it is not well-formed, or nested too deeply to be meant.
+pub(super) fn read(text: &str) -> Option<Doc> {
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().trim_text(true);
+    let mut open: Vec<(String, Doc, String)> = vec![(String::new(), Doc::object(), String::new())];
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) => {
+                if open.len() > DEEPEST {
+                    return None;
+                }
+                open.push((tag.local_name().as_ref().to_owned(), Doc::object(), String::new()));
+            }
+            Event::Empty(tag) => add(&mut open.last_mut()?.1, tag.local_name().as_ref().to_owned(), Doc::object()),
+            Event::Text(text) => open.last_mut()?.2.push_str(&text),
+            Event::CData(text) => open.last_mut()?.2.push_str(&text),
+            Event::GeneralRef(name) => open.last_mut()?.2.push(entity(&name)?),
+            Event::End(_) => {
+                let (name, members, text) = open.pop()?;
+                let value = if members.members().is_empty() && !text.is_empty() { Doc::Text(text) } else { members };
+                add(&mut open.last_mut()?.1, name, value);
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    let (_, doc, _) = open.pop()?;
+    (open.is_empty() && !doc.members().is_empty()).then_some(doc)
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let code = name.strip_prefix('#')?;
+            let code = match code.strip_prefix('x') {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => code.parse(),
+            };
+            char::from_u32(code.ok()?)
+        }
+    }
+}
+
+/// A repeated element makes a list.
+fn add(parent: &mut Doc, name: String, value: Doc) {
+    let value = match parent.get(&name).cloned() {
+        None => value,
+        Some(Doc::List(mut items)) => {
+            items.push(value);
+            Doc::List(items)
+        }
+        Some(first) => Doc::List(vec![first, value]),
+    };
+    parent.set(&name, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_repeated_elements_and_text_is_escaped() {
+        let doc = Doc::object().with("a", Doc::object().with("b", Doc::list(["x", "<y>"])).with("c", Doc::object()));
+        let xml = String::from_utf8(write(&doc)).unwrap();
+        assert_eq!(xml, r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><a><b>x</b><b>&lt;y&gt;</b><c></c></a>"#);
+        assert_eq!(read(&xml), Some(doc));
+    }
+
+    #[test]
+    fn what_is_not_xml_is_not_read() {
+        for bad in ["", "<a>", "<a></b>", "text", "<a>&nope;</a>", &"<a>".repeat(1000)] {
+            assert_eq!(read(bad), None, "{bad:.20}");
+        }
+    }
+}
