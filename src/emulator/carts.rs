@@ -17,6 +17,9 @@ use super::world::World;
 /// What any product costs unless the request says.
 const USUAL_PRICE: Decimal = Decimal::TEN;
 
+/// A line grows no further than a request could ask for at once.
+const MOST_OF_ONE: u32 = 1_000_000;
+
 #[derive(Clone, Debug)]
 pub(super) struct Cart {
     pub(super) id: String,
@@ -98,7 +101,7 @@ fn add(
     };
     if let Some(item) = cart.items.iter_mut().find(|item| product.is_some() && item.sku.as_deref() == product && price.is_none())
     {
-        let more = item.quantity.saturating_add(quantity);
+        let more = item.quantity.saturating_add(quantity).min(MOST_OF_ONE);
         resize(item, more, rate);
         return Ok(());
     }

@@ -44,7 +44,7 @@ pub(super) async fn exchange(emulator: &Emulator, request: Request<Bytes>) -> Ou
     if ask.path.first().is_some_and(|word| word == control::PREFIX) {
         return Outcome::Answer(control::answer(emulator, &ask));
     }
-    let session = router::session_of(&emulator.world(), &ask);
+    let session = router::session_of(&mut emulator.world(), &ask);
     let mutation = ask.mutation();
     let (number, overlap) = emulator.log().begin(ask.method.as_str(), &ask.target, session.clone(), mutation);
     let flight = Flight { emulator, number, session: session.filter(|_| mutation), ended: false };
@@ -91,8 +91,12 @@ async fn process(emulator: &Emulator, ask: &Ask, number: u64, overlap: bool) -> 
     if ask.mutation() && !latency.is_zero() {
         sleep(latency).await;
     }
-    let (response, refused) = if overlap && refuse { refuse_overlap(ask) } else { apply(emulator, ask) };
-    emulator.log().applied(number);
+    let (response, refused) = if overlap && refuse {
+        refuse_overlap(ask)
+    } else {
+        emulator.log().applied(number);
+        apply(emulator, ask)
+    };
     let mut outcome = Outcome::Answer(response);
     for fault in &faults {
         outcome = after(ask, fault, outcome).await;

@@ -34,6 +34,9 @@
 //!   `order_submit_failed`.
 //! - Attaching what is attached changes nothing and succeeds, unless a rule refuses credit at that moment.
 //! - A cart without sources shows an empty `paymentMethod`; a checkout without any shows an empty `sources[]`.
+//! - `creditAmount` in a call of 2021-03-23 or later is refused (`invalid_parameter`), not ignored.
+//! - The customer of a checkout must exist; one that is removed takes its saved sources along.
+//! - Lists inside XML are repeated elements: `<supplementaryPaymentMethods>` once per credit.
 //! - A mutation that has begun completes even if its caller hangs up.
 
 mod attach;

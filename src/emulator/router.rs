@@ -37,8 +37,9 @@ pub(super) fn route(world: &mut World, ask: &Ask) -> Answer {
     answer
 }
 
-/// The checkout, invoice, cart or customer that a call is about, as far as it can be told.
-pub(super) fn session_of(world: &World, ask: &Ask) -> Option<(Kind, String)> {
+/// The checkout, invoice, cart or customer that a call is about, as far as it can be told. A shopper's cart is opened if
+/// need be, so that also the first two changes of a cart are seen to be changes of one cart.
+pub(super) fn session_of(world: &mut World, ask: &Ask) -> Option<(Kind, String)> {
     let words = ask.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -46,7 +47,10 @@ pub(super) fn session_of(world: &World, ask: &Ask) -> Option<(Kind, String)> {
         ["invoices", _, ..] => Some((Kind::Invoice, ask.path[1].clone())),
         ["customers", _, ..] => Some((Kind::Customer, ask.path[1].clone())),
         ["orders"] => ask.body().ok()?.text_of("checkoutId").map(|id| (Kind::Checkout, id.to_owned())),
-        ["v1", "shoppers", "me", "carts", ..] => shopper_of(world, ask).ok()?.cart.clone().map(|id| (Kind::Cart, id)),
+        ["v1", "shoppers", "me", "carts", ..] => {
+            let shopper = shopper_of(world, ask).ok()?.clone();
+            Some((Kind::Cart, carts::active(world, &shopper).ok()?.id))
+        }
         ["v1", "shoppers", "me", "payment-options", ..] => Some((Kind::Customer, shopper_of(world, ask).ok()?.id.clone())),
         _ => None,
     }
@@ -119,7 +123,7 @@ fn token(world: &mut World, ask: &Ask, words: &[&str]) -> Answer {
 fn shopper_call(world: &mut World, ask: &Ask, words: &[&str]) -> Answer {
     let mut shopper = shopper_of(world, ask)?.clone();
     if let ["v1", "shoppers", "me", "carts", ..] = words {
-        // Opened before ids may be given back: what exists keeps its id.
+        // Opened before ids may be given back: a cart that stays keeps its id to itself.
         shopper.cart = Some(carts::active(world, &shopper)?.id);
     }
     let before = world.mint;

@@ -59,7 +59,8 @@ pub(super) fn refund(world: &mut World, merchant: &str, body: &Doc) -> Result<Do
     let amount = match (body.get("amount"), body.get("percent")) {
         (Some(amount), _) => amount.amount().ok_or_else(|| Refusal::invalid("amount"))?,
         (None, Some(percent)) => {
-            cents(percent.amount().ok_or_else(|| Refusal::invalid("percent"))? * captured / Decimal::ONE_HUNDRED)
+            let percent = percent.amount().filter(|percent| *percent <= Decimal::ONE_HUNDRED);
+            cents(percent.ok_or_else(|| Refusal::invalid("percent"))? * captured / Decimal::ONE_HUNDRED)
         }
         (None, None) => return Err(Refusal::missing("amount")),
     };

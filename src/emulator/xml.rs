@@ -24,6 +24,9 @@ fn element(out: &mut String, name: &str, value: &Doc) {
         items.iter().for_each(|item| element(out, name, item));
         return;
     }
+    if !is_name(name) {
+        return;
+    }
     out.push_str(&format!("<{name}>"));
     match value {
         Doc::Object(members) => members.iter().for_each(|(name, value)| element(out, name, value)),
@@ -31,6 +34,11 @@ fn element(out: &mut String, name: &str, value: &Doc) {
         other => out.push_str(&escape(other.text().unwrap_or_default())),
     }
     out.push_str(&format!("</{name}>"));
+}
+
+/// Callers choose some member names (a source's details): those that XML cannot say are left out.
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// `None` if it is not well-formed, or nested too deeply to be meant.
@@ -104,6 +112,13 @@ mod tests {
         let xml = String::from_utf8(write(&doc)).unwrap();
         assert_eq!(xml, r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><a><b>x</b><b>&lt;y&gt;</b><c></c></a>"#);
         assert_eq!(read(&xml), Some(doc));
+    }
+
+    #[test]
+    fn names_that_xml_cannot_say_are_left_out() {
+        let doc = Doc::object().with("a", Doc::object().with("<b>", "x").with("1", "x").with("b_1", "x"));
+        let xml = String::from_utf8(write(&doc)).unwrap();
+        assert!(xml.ends_with("?><a><b_1>x</b_1></a>"), "{xml}");
     }
 
     #[test]

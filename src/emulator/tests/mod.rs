@@ -2,6 +2,7 @@
 
 mod carts;
 mod checkouts;
+mod properties;
 mod saved;
 mod settlement;
 mod wire;
