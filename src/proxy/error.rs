@@ -87,6 +87,8 @@ pub enum Blame {
 pub enum Problem {
     /// An HTTP/1.1 request must name exactly one valid host (RFC 9112 section 3.2).
     Host,
+    /// A request target in a form that its method does not have (RFC 9112 section 3.2).
+    Target,
     /// CONNECT asks for a tunnel; a reverse proxy has none to give.
     Connect,
     /// A transfer coding other than `chunked` (RFC 9112 section 6.1).
@@ -120,7 +122,7 @@ impl Problem {
     /// The answer's status.
     pub fn status(self) -> StatusCode {
         match self {
-            Problem::Host | Problem::MaxForwards | Problem::Incomplete => StatusCode::BAD_REQUEST,
+            Problem::Host | Problem::Target | Problem::MaxForwards | Problem::Incomplete => StatusCode::BAD_REQUEST,
             Problem::Trace => StatusCode::METHOD_NOT_ALLOWED,
             Problem::Stalled => StatusCode::REQUEST_TIMEOUT,
             Problem::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -136,6 +138,7 @@ impl Problem {
     pub fn code(self) -> &'static str {
         match self {
             Problem::Host => "invalid_host",
+            Problem::Target => "invalid_request_target",
             Problem::Connect => "connect_not_supported",
             Problem::TransferCoding => "transfer_coding_not_supported",
             Problem::MaxForwards => "invalid_max_forwards",
@@ -155,6 +158,7 @@ impl Problem {
     pub fn blame(self) -> Blame {
         match self {
             Problem::Host
+            | Problem::Target
             | Problem::Connect
             | Problem::TransferCoding
             | Problem::MaxForwards
@@ -171,6 +175,7 @@ impl Problem {
     pub fn message(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Problem::Host => "The request must name exactly one valid host.",
+            Problem::Target => "The request target's form does not fit the method.",
             Problem::Connect => "CONNECT is not supported: this is a reverse proxy.",
             Problem::TransferCoding => "The only transfer coding understood is chunked.",
             Problem::MaxForwards => "Max-Forwards must be a number.",

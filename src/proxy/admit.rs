@@ -1,0 +1,141 @@
+//! What a reverse proxy may take from a caller at all, and what it must answer itself (RFC 9110 sections 7.6.2, 9.3; RFC 9112 sections 3.2, 6.1).
+//!
+//! hyper has parsed the head and refused what is malformed; several lengths that differ, `Transfer-Encoding` over HTTP/1.0 or without a final
+//! `chunked` among them. Of `Transfer-Encoding` with `Content-Length` it takes the former, forgets the latter and closes afterwards.
+
+use super::{error::Problem, headers::only_chunked};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// On its way to upstream.
+    Pass,
+    /// No further: `OPTIONS` whose last hop this is.
+    Options,
+    /// Nowhere.
+    Refuse(Problem),
+}
+
+/// Judges a request's head. Of TRACE and OPTIONS it counts `Max-Forwards` down.
+pub fn admit<B>(request: &mut Request<B>) -> Admission {
+    match refusal(request) {
+        Some(problem) => Admission::Refuse(problem),
+        None if matches!(*request.method(), Method::TRACE | Method::OPTIONS) => count_down(request),
+        None => Admission::Pass,
+    }
+}
+
+fn refusal<B>(request: &Request<B>) -> Option<Problem> {
+    if request.method() == Method::CONNECT {
+        return Some(Problem::Connect);
+    }
+    if !target_is_valid(request.uri(), request.method()) {
+        return Some(Problem::Target);
+    }
+    if !host_is_valid(request.headers(), request.version()) {
+        return Some(Problem::Host);
+    }
+    (!only_chunked(request.headers())).then_some(Problem::TransferCoding)
+}
+
+/// Authority-form is CONNECT's alone, `*` is OPTIONS' alone.
+fn target_is_valid(uri: &Uri, method: &Method) -> bool {
+    uri.path_and_query()
+        .is_some_and(|target| target.as_str().starts_with('/') || (target.as_str() == "*" && *method == Method::OPTIONS))
+}
+
+/// Exactly one over HTTP/1.1, at most one otherwise; an empty one is valid.
+fn host_is_valid(headers: &HeaderMap, version: Version) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => version != Version::HTTP_11,
+        (Some(host), None) => host.as_bytes().iter().all(|byte| is_host_byte(*byte)),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// RFC 3986 section 3.2: host and port, without a user.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&byte)
+}
+
+/// RFC 9110 section 7.6.2: zero ends here, other values lose one.
+fn count_down<B>(request: &mut Request<B>) -> Admission {
+    let Some(left) = request.headers().get(header::MAX_FORWARDS) else { return Admission::Pass };
+    let left = left
+        .to_str()
+        .ok()
+        .filter(|left| left.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|left| left.parse::<u32>().ok());
+    match left {
+        None => Admission::Refuse(Problem::MaxForwards),
+        Some(0) if request.method() == Method::TRACE => Admission::Refuse(Problem::Trace),
+        Some(0) => Admission::Options,
+        Some(left) => {
+            request.headers_mut().insert(header::MAX_FORWARDS, HeaderValue::from(left - 1));
+            Admission::Pass
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Admission::{Options, Pass, Refuse};
+
+    #[test]
+    fn requests_that_no_reverse_proxy_may_take_are_refused() {
+        let cases: [(&str, &str, Version, &[(&str, &str)], Admission); 22] = [
+            ("GET", "/x", Version::HTTP_11, &[("host", "weir")], Pass),
+            ("GET", "/x", Version::HTTP_11, &[("host", "")], Pass),
+            ("GET", "/x", Version::HTTP_11, &[("host", "[::1]:8080")], Pass),
+            ("GET", "/x", Version::HTTP_11, &[], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a"), ("host", "a")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a, b")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "user@a")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_10, &[], Pass),
+            ("GET", "http://a/x", Version::HTTP_2, &[], Pass),
+            ("GET", "http://a/x", Version::HTTP_11, &[("host", "b")], Pass),
+            ("CONNECT", "a:443", Version::HTTP_11, &[("host", "a")], Refuse(Problem::Connect)),
+            ("GET", "a:443", Version::HTTP_11, &[("host", "a")], Refuse(Problem::Target)),
+            ("GET", "*", Version::HTTP_11, &[("host", "a")], Refuse(Problem::Target)),
+            ("OPTIONS", "*", Version::HTTP_11, &[("host", "a")], Pass),
+            ("OPTIONS", "*", Version::HTTP_11, &[("host", "a"), ("max-forwards", "0")], Options),
+            ("OPTIONS", "*", Version::HTTP_11, &[("host", "a"), ("max-forwards", "+1")], Refuse(Problem::MaxForwards)),
+            ("OPTIONS", "*", Version::HTTP_11, &[("host", "a"), ("max-forwards", "")], Refuse(Problem::MaxForwards)),
+            ("TRACE", "/x", Version::HTTP_11, &[("host", "a"), ("max-forwards", "0")], Refuse(Problem::Trace)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a"), ("max-forwards", "0")], Pass),
+            ("POST", "/x", Version::HTTP_11, &[("host", "a"), ("transfer-encoding", "chunked")], Pass),
+            (
+                "POST",
+                "/x",
+                Version::HTTP_11,
+                &[("host", "a"), ("transfer-encoding", "gzip, chunked")],
+                Refuse(Problem::TransferCoding),
+            ),
+            (
+                "POST",
+                "/x",
+                Version::HTTP_11,
+                &[("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+                Refuse(Problem::TransferCoding),
+            ),
+        ];
+        for (method, uri, version, headers, expected) in cases {
+            let mut request = Request::builder().method(method).uri(uri).version(version);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            assert_eq!(admit(&mut request.body(()).unwrap()), expected, "{method} {uri} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn max_forwards_is_counted_down() {
+        let mut request =
+            Request::builder().method("TRACE").uri("/x").header("host", "a").header("max-forwards", "3").body(()).unwrap();
+        assert_eq!(admit(&mut request), Pass);
+        assert_eq!(request.headers()["max-forwards"], "2");
+    }
+}

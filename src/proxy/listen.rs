@@ -1,0 +1,84 @@
+//! One address, a listener for each worker: the kernel deals out connections (`SO_REUSEPORT`).
+
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
+
+/// Connections that may wait to be accepted, per listener.
+const BACKLOG: i32 = 1024;
+
+/// `n` listeners (at least one) on `address`; port 0 is chosen once and shared by all.
+///
+/// # Errors
+/// The address cannot be had. That another process listens on it is found out by a first bind without `SO_REUSEPORT`, which would else
+/// let two proxies of one user share a port unknowingly.
+pub fn listeners(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> {
+    bound(address, n).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => io::Error::new(error.kind(), format!("{address} is in use by another process")),
+        kind => io::Error::new(kind, format!("cannot listen on {address}: {error}")),
+    })
+}
+
+fn bound(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> {
+    let exclusive = socket(address)?;
+    if n <= 1 {
+        return Ok(vec![listening(exclusive)?]);
+    }
+    let address = exclusive.local_addr()?.as_socket().unwrap_or(address);
+    drop(listening(exclusive)?);
+    (0..n).map(|_| shared(address).and_then(listening)).collect()
+}
+
+/// Bound, but not yet listening. Connections of a former process that still close do not hinder it (`SO_REUSEADDR`), a listener does.
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = unbound(address)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn shared(address: SocketAddr) -> io::Result<Socket> {
+    let socket = unbound(address)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn listening(socket: Socket) -> io::Result<TcpListener> {
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+    #[test]
+    fn all_listeners_share_the_port_that_was_chosen() {
+        let listeners = listeners(ANY, 3).unwrap();
+        let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        assert_eq!(ports, [ports[0]; 3]);
+        assert_ne!(ports[0], 0);
+    }
+
+    #[test]
+    fn an_address_in_use_is_an_error_that_names_it() {
+        for (first, second) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
+            let held = listeners(ANY, first).unwrap();
+            let address = held[0].local_addr().unwrap();
+            let error = listeners(address, second).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse, "{first} then {second}");
+            assert_eq!(error.to_string(), format!("{address} is in use by another process"));
+        }
+    }
+}

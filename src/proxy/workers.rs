@@ -1,0 +1,90 @@
+//! A thread with a runtime of its own for each listener: a connection, its service and its way upstream never leave their core.
+
+use super::{
+    body::Body,
+    serve::{Drained, ServeOptions, serve},
+    work::Work,
+};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use http::{Request, Response};
+use std::{convert::Infallible, future::Future, io, net::TcpListener, pin::pin, sync::Arc, thread};
+use tokio::sync::{oneshot, watch};
+use tower::Service;
+
+/// What a worker's service is made with.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// Counted from 0.
+    pub index: usize,
+    /// Detached work of this worker: its shutdown waits for it.
+    pub work: Work,
+}
+
+/// Runs one worker a listener until `shutdown` completes and all have drained. `make_service` is called once in each worker's own
+/// runtime. If a worker fails, the others are shut down too.
+///
+/// # Errors
+/// A thread, a runtime or a listener could not be set up, or a worker panicked.
+pub async fn run_workers<S>(
+    listeners: Vec<TcpListener>,
+    make_service: impl Fn(Worker) -> S + Send + Sync + 'static,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<Drained>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let make_service = Arc::new(make_service);
+    let ending = watch::Sender::new(false);
+    let mut workers = FuturesUnordered::new();
+    for (index, listener) in listeners.into_iter().enumerate() {
+        let worker = Worker { index, work: Work::default() };
+        let options = ServeOptions { work: worker.work.clone(), ..options.clone() };
+        let (make_service, mut ending) = (make_service.clone(), ending.subscribe());
+        let (report, reported) = oneshot::channel();
+        thread::Builder::new().name(format!("weir-worker-{index}")).spawn(move || {
+            let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
+            let _ = report.send(run(listener, || make_service(worker), options, ended));
+        })?;
+        workers.push(async move { reported.await.unwrap_or_else(|_| Err(io::Error::other(format!("worker {index} panicked")))) });
+    }
+
+    let mut shutdown = pin!(shutdown);
+    let mut outcome = Ok(Drained::default());
+    let mut waiting = true;
+    loop {
+        tokio::select! {
+            () = &mut shutdown, if waiting => {
+                waiting = false;
+                ending.send_replace(true);
+            }
+            ended = workers.next() => match ended {
+                None => return outcome,
+                Some(Ok(drained)) => outcome = outcome.map(|before| before + drained),
+                Some(Err(error)) => {
+                    ending.send_replace(true);
+                    outcome = outcome.and(Err(error));
+                }
+            }
+        }
+    }
+}
+
+fn run<S>(
+    listener: TcpListener,
+    make_service: impl FnOnce() -> S,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<Drained>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        Ok(serve(listener, make_service(), options, shutdown).await)
+    })
+}
