@@ -7,6 +7,7 @@ use super::{
     read::{self, Reading},
     source_text::SourceText,
 };
+use crate::rules::{Row, table::ROWS};
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -99,7 +100,7 @@ impl Config {
             Err(problem) => {
                 // The file is lost, the rest is still looked at.
                 let mut problems = load(&Sources { purpose: Purpose::Check, ..sources.clone() }, None).err().unwrap_or_default();
-                problems.push(problem);
+                problems.push(*problem);
                 problems.sort();
                 Err(problems)
             }
@@ -182,5 +183,12 @@ fn origins(places: BTreeMap<String, Place>) -> Origins {
         Place::Flag(name) => Some(Origin::Flag(name)),
         Place::Nowhere | Place::File(_) => None,
     };
-    places.into_iter().filter_map(|(key, place)| Some((key, origin(place)?))).collect()
+    let mut origins: Origins = places.into_iter().filter_map(|(key, place)| Some((key, origin(place)?))).collect();
+    // A toggle for both dialects is in effect in each that has no toggle of its own.
+    for Row { dialect, id, .. } in ROWS {
+        if let Some(common) = origins.get(&format!("policy.rules.{id}")).cloned() {
+            origins.entry(format!("policy.rules.{dialect}.{id}")).or_insert(common);
+        }
+    }
+    origins
 }

@@ -109,6 +109,7 @@ mod tests {
         let shown = loaded.to_toml();
         assert_eq!(Config::parse("shown", &shown).unwrap().config, loaded.config);
         assert!(shown.contains("[listen]\naddress = \"[::1]:1\" # weir.toml:2\nworkers = 2 # weir.toml:3\n"), "{shown}");
+        assert!(shown.contains("spent-source = \"off\" # weir.toml:7\n"), "{shown}");
         assert!(shown.contains("window = \"250ms\" # weir.toml:11\ndefer = false\n"), "{shown}");
     }
 

@@ -22,17 +22,19 @@ const BOM: &str = "\u{feff}";
 
 impl SourceText {
     /// Reads a file whole.
-    pub(super) fn open(file: &Path) -> Result<Self, Problem> {
+    pub(super) fn open(file: &Path) -> Result<Self, Box<Problem>> {
         let whole = || Place::File(file.to_owned());
         let bytes = read(file).map_err(|error| unreadable(&error, whole()))?;
         if bytes.len() as u64 > AT_MOST {
-            return Err(Problem::error(whole(), "the file is larger than 1MiB: this is not a configuration"));
+            return Err(Box::new(Problem::error(whole(), "the file is larger than 1MiB: this is not a configuration")));
         }
         String::from_utf8(bytes).map(|text| SourceText::new(file, text)).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             let message = format!("the file is not UTF-8: byte {} cannot be read", valid + 1);
-            Problem::error(SourceText::new(file, text).place(valid..valid + 1), message).suggest("save the file as UTF-8")
+            Box::new(
+                Problem::error(SourceText::new(file, text).place(valid..valid + 1), message).suggest("save the file as UTF-8"),
+            )
         })
     }
 

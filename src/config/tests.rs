@@ -320,3 +320,18 @@ fn a_deep_tree_is_an_error_and_not_an_overflow() {
     let text = format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(Config::parse("w", &text).is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_reading_panic(text in "\\PC{0,80}", at in 0usize..6000, cut in 0usize..40) {
+        let mut spoilt = std::fs::read_to_string("config/default.toml").unwrap();
+        let floor = |text: &str, at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let (start, end) = (floor(&spoilt, at), floor(&spoilt, at + cut));
+        spoilt.replace_range(start..end, &text);
+        for text in [text, spoilt] {
+            if let Err(problems) = Config::parse("w", &text) {
+                proptest::prop_assert!(problems.errors() > 0 && !problems.to_string().is_empty());
+            }
+        }
+    }
+}

@@ -154,7 +154,7 @@ impl FromStr for UpstreamUrl {
         let uri: Uri = text.parse().map_err(|_| NotAnUpstreamUrl::Malformed)?;
         let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or(NotAnUpstreamUrl::Malformed)?;
         let written_port = authority.as_str().len() > authority.host().len();
-        if written_port && !authority.port_u16().is_some_and(|port| port > 0) {
+        if written_port && authority.port_u16().is_none_or(|port| port == 0) {
             return Err(NotAnUpstreamUrl::Port);
         }
         let base_path = uri.path().strip_suffix('/').unwrap_or(uri.path());

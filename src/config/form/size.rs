@@ -49,7 +49,7 @@ impl Form for Size {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+ ?([KMGkmg]i?[Bb]|[Bb]|bytes?)$", "examples": ["256KiB", "4MiB"] })
+        json_schema!({ "type": "string", "pattern": "^[0-9]+ ?([KkMmGg][Ii]?[Bb]|[Bb]([Yy][Tt][Ee][Ss]?)?)$", "examples": ["256KiB", "4MiB"] })
     }
 }
 
@@ -79,8 +79,10 @@ fn parse(text: &str) -> Result<usize, Vec<Complaint>> {
 }
 
 fn written(bytes: usize) -> String {
-    let (unit, scale) =
-        UNITS.iter().find(|(name, scale)| name.len() == 3 && bytes >= *scale && bytes % scale == 0).unwrap_or(&("B", 1));
+    let (unit, scale) = UNITS
+        .iter()
+        .find(|(name, scale)| name.len() == 3 && bytes >= *scale && bytes.is_multiple_of(*scale))
+        .unwrap_or(&("B", 1));
     format!("{}{unit}", bytes / scale)
 }
 

@@ -145,7 +145,7 @@ fn suggest(complaint: Complaint, text: &str, number: &str, after: &str) -> Compl
 /// The largest unit that says it in a whole number.
 fn written(duration: time::Duration) -> String {
     let millis = duration.as_millis();
-    let whole = |scale: u64| millis != 0 && millis % u128::from(scale) == 0;
+    let whole = |scale: u64| millis != 0 && millis.is_multiple_of(u128::from(scale));
     match UNITS.iter().find(|(_, scale)| whole(*scale)) {
         Some((name, scale)) => format!("{}{name}", millis / u128::from(*scale)),
         None => "0s".into(),
