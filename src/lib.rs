@@ -1,4 +1,6 @@
 //! Weir: a reverse proxy that keeps payment sources in order.
 
+pub mod cli;
 pub mod config;
 pub mod rules;
+pub mod telemetry;
