@@ -1,5 +1,8 @@
 //! Weir: a reverse proxy that keeps payment sources in order.
 
+pub mod cli;
+pub mod config;
 pub mod emulator;
 pub mod proxy;
 pub mod rules;
+pub mod telemetry;

@@ -1,0 +1,43 @@
+//! `weir check`: every problem of every file.
+
+use super::{OutputFormat, write_json};
+use crate::config::{Config, Problems, Sources};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+/// Arguments of `weir check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Configuration files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to write the problems
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+/// Each file is judged by itself, without environment and flags. Exit code 1 if there is an error in any; warnings alone are fine.
+pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
+    let mut problems = Problems::default();
+    let mut clean = Vec::new();
+    for file in &args.files {
+        let found = Config::load(&Sources::file(file)).map_or_else(|problems| problems, |loaded| loaded.warnings);
+        match found.is_empty() {
+            true => clean.push(file),
+            false => problems.append(found),
+        }
+    }
+    match args.format {
+        OutputFormat::Json => write_json(out, &problems.to_json())?,
+        OutputFormat::Human => {
+            write!(out, "{problems}")?;
+            for file in clean {
+                writeln!(out, "{}: no problems", file.display())?;
+            }
+        }
+    }
+    Ok(if problems.errors() > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,86 @@
+//! `weir explain`: one rule's story, in each dialect that has it.
+
+use super::{page::wrap, rules::toggles};
+use crate::rules::{Row, RuleId, Toggle, table::ROWS};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Arguments of `weir explain`.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The rule's id, as in `Weir-Rule`; `weir rules` lists them
+    #[arg(value_parser = rule(), value_name = "RULE", hide_possible_values = true)]
+    rule: RuleId,
+}
+
+/// Possible values, so that shells complete them and clap itself says which one was meant.
+fn rule() -> impl TypedValueParser<Value = RuleId> {
+    PossibleValuesParser::new(RuleId::ALL.iter().map(|rule| rule.as_str()))
+        .try_map(|name| name.parse::<RuleId>().map_err(|()| "no such rule"))
+}
+
+pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
+    for (number, row) in ROWS.iter().filter(|row| row.id == args.rule).enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        explain(row, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const WIDTH: usize = 88;
+
+fn explain(row: &Row, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{} ({})", row.id, row.dialect)?;
+    writeln!(out, "  {}\n", row.meaning)?;
+    let toggles =
+        toggles(row).map(|toggle| if toggle == row.default.as_str() { format!("{toggle} (default)") } else { toggle.into() });
+    let toggles = toggles.collect::<Vec<_>>().join(", ");
+    let parts = [
+        ("Fires", row.fires),
+        ("Answer", row.answer),
+        ("Instead", row.instead),
+        ("Vendor", row.page),
+        ("Toggles", toggles.as_str()),
+    ];
+    for (name, text) in parts {
+        for (number, line) in wrap(text, WIDTH).iter().enumerate() {
+            writeln!(out, "  {:<9}{line}", if number == 0 { name } else { "" })?;
+        }
+    }
+    writeln!(out)?;
+    for line in snippet(row).lines() {
+        writeln!(out, "{}", format!("      {line}").trim_end())?;
+    }
+    Ok(())
+}
+
+/// How to switch the rule to what it is not by default: to its remedy, where it has one.
+fn snippet(row: &Row) -> String {
+    let toggle = row.remedy.unwrap_or(if row.default == Toggle::Reject { Toggle::Monitor } else { Toggle::Reject });
+    let switch = format!("[policy.rules.{}]\n{} = \"{toggle}\"\n", row.dialect, row.id);
+    match row.id {
+        // On checkouts nothing can be put in order once it has happened: calls must wait.
+        RuleId::SecondaryAfterSingleUsePrimary => format!("{switch}\n[sequencing]\nwindow = \"300ms\"\n"),
+        _ => switch,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn every_snippet_is_a_configuration_without_a_problem() {
+        for row in ROWS {
+            let loaded = Config::parse("snippet", &snippet(row)).unwrap();
+            assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+            assert_eq!(loaded.config.policy.toggles.len(), 1, "{} {}", row.dialect, row.id);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `weir rules`: the table of rules.
+
+use super::{OutputFormat, page, write_json};
+use crate::rules::{Dialect, Row, Toggle, table::ROWS};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::{Value, json};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Arguments of `weir rules`.
+#[derive(Debug, clap::Args)]
+pub struct RulesArgs {
+    /// Only the rules of this dialect
+    #[arg(long, value_parser = dialect())]
+    dialect: Option<Dialect>,
+    /// How to write the table
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+fn dialect() -> impl TypedValueParser<Value = Dialect> {
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str))
+        .try_map(|name| Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name).ok_or("no such dialect"))
+}
+
+pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
+    let rows = || ROWS.iter().filter(|row| args.dialect.is_none_or(|dialect| row.dialect == dialect));
+    match args.format {
+        OutputFormat::Json => write_json(out, &rows().map(as_json).collect())?,
+        OutputFormat::Human => {
+            let mut lines = vec![vec!["RULE", "DIALECT", "DEFAULT", "MEANING"]];
+            lines.extend(rows().map(|row| vec![row.id.as_str(), row.dialect.as_str(), row.default.as_str(), row.meaning]));
+            page::table(out, &lines)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_json(row: &Row) -> Value {
+    json!({
+        "rule": row.id.as_str(),
+        "dialect": row.dialect.as_str(),
+        "default": row.default.as_str(),
+        "toggles": toggles(row).collect::<Vec<_>>(),
+        "meaning": row.meaning,
+        "fires": row.fires,
+        "answer": row.answer,
+        "instead": row.instead,
+        "page": row.page,
+    })
+}
+
+/// The toggles that a rule takes.
+pub(super) fn toggles(row: &Row) -> impl Iterator<Item = &'static str> {
+    Toggle::ALL.into_iter().filter(|toggle| row.allows(*toggle)).map(Toggle::as_str)
+}

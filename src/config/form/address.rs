@@ -1,0 +1,109 @@
+//! Addresses to listen on.
+
+use super::{Complaint, Form, quoted};
+use schemars::{Schema, json_schema};
+use std::net::{IpAddr, SocketAddr};
+use toml::de::DeValue;
+
+const WANTED: &str = "an address and port such as \"127.0.0.1:8080\"";
+
+/// `"127.0.0.1:8080"`, `"[::1]:8080"`. Names are not resolved; port 0 takes a free one.
+pub(in crate::config) struct Address;
+
+impl Form for Address {
+    type Value = SocketAddr;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<SocketAddr, Vec<Complaint>> {
+        let text = value.as_str().ok_or_else(|| Complaint::wrong_type(WANTED, value))?;
+        text.parse().map_err(|_| {
+            let complaint = Complaint::new(format!("{} is not an address and port", quoted(text)));
+            match instead(text) {
+                Some(address) => complaint.suggest(format!("write \"{address}\"")).into(),
+                None => complaint.suggest("write an IP address and a port, as in \"127.0.0.1:8080\" or \"[::1]:8080\"").into(),
+            }
+        })
+    }
+
+    fn write(&self, value: &SocketAddr) -> Option<toml::Value> {
+        Some(value.to_string().into())
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "type": "string", "pattern": PATTERN, "examples": ["127.0.0.1:8080", "[::1]:8080"] })
+    }
+}
+
+const PATTERN: &str = r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\]):\d{1,5}$";
+
+/// What was probably meant.
+fn instead(text: &str) -> Option<SocketAddr> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some(SocketAddr::new(ip, 8080));
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let port = port.parse().ok()?;
+    match host {
+        "localhost" => Some(SocketAddr::from(([127, 0, 0, 1], port))),
+        "" | "*" => Some(SocketAddr::from(([0, 0, 0, 0], port))),
+        host => Some(SocketAddr::new(host.parse().ok()?, port)),
+    }
+}
+
+/// An address, or `"off"`.
+pub(in crate::config) struct AddressOrOff;
+
+impl Form for AddressOrOff {
+    type Value = Option<SocketAddr>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Option<SocketAddr>, Vec<Complaint>> {
+        match value {
+            DeValue::String(text) if text == "off" => Ok(None),
+            DeValue::String(text) if text.is_empty() => {
+                Err(Complaint::new("the address is empty").suggest("write \"off\" for no admin API").into())
+            }
+            DeValue::Boolean(false) => Err(Complaint::wrong_type(WANTED, value).suggest("write \"off\"").into()),
+            value => Address.read(value).map(Some),
+        }
+    }
+
+    fn write(&self, value: &Option<SocketAddr>) -> Option<toml::Value> {
+        Some(value.map_or_else(|| "off".into(), |address| address.to_string().into()))
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "anyOf": [{ "const": "off" }, Address.schema()] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::says, *};
+
+    #[test]
+    fn an_address_needs_an_ip_and_a_port() {
+        let cases = [
+            ("127.0.0.1:8080", "\"127.0.0.1:8080\""),
+            ("[::1]:0", "\"[::1]:0\""),
+            ("localhost:81", "\"localhost:81\" is not an address and port (write \"127.0.0.1:81\")"),
+            (":81", "\":81\" is not an address and port (write \"0.0.0.0:81\")"),
+            ("8080", "\"8080\" is not an address and port (write \"0.0.0.0:8080\")"),
+            ("::1", "\"::1\" is not an address and port (write \"[::1]:8080\")"),
+            ("10.0.0.1", "\"10.0.0.1\" is not an address and port (write \"10.0.0.1:8080\")"),
+            (
+                "127.0.0.1:99999",
+                "\"127.0.0.1:99999\" is not an address and port (write an IP address and a port, as in \"127.0.0.1:8080\" or \"[::1]:8080\")",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(says(&Address, text), expected);
+        }
+    }
+
+    #[test]
+    fn the_admin_api_can_be_off() {
+        assert_eq!(AddressOrOff.read_text("off"), Ok(None));
+        assert_eq!(says(&AddressOrOff, "off"), "\"off\"");
+        assert_eq!(says(&AddressOrOff, "127.0.0.1:9090"), "\"127.0.0.1:9090\"");
+        assert_eq!(says(&AddressOrOff, ""), "the address is empty (write \"off\" for no admin API)");
+    }
+}

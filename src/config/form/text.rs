@@ -1,0 +1,136 @@
+//! Values that are text of their own: URLs, files, lists of names.
+
+use super::{Complaint, Form, quoted};
+use crate::{config::UpstreamUrl, rules::SourceType};
+use schemars::{Schema, json_schema};
+use std::{collections::BTreeSet, path::PathBuf};
+use toml::de::DeValue;
+
+/// Upstream's URL.
+pub(in crate::config) struct Url;
+
+impl Form for Url {
+    type Value = Option<UpstreamUrl>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Option<UpstreamUrl>, Vec<Complaint>> {
+        let text = value.as_str().ok_or_else(|| Complaint::wrong_type("a URL such as \"https://api.example.com\"", value))?;
+        text.parse().map(Some).map_err(|error: crate::config::NotAnUpstreamUrl| {
+            Complaint { message: error.to_string(), suggestion: error.instead(text), span: None }.into()
+        })
+    }
+
+    fn write(&self, value: &Option<UpstreamUrl>) -> Option<toml::Value> {
+        value.as_ref().map(|url| url.to_string().into())
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$" })
+    }
+}
+
+/// The name of a file.
+pub(in crate::config) struct File;
+
+impl Form for File {
+    type Value = Option<PathBuf>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Option<PathBuf>, Vec<Complaint>> {
+        match value.as_str() {
+            None => Err(Complaint::wrong_type("the name of a file", value).into()),
+            Some("") => Err(Complaint::new("the name of the file is empty").suggest("leave the key out to name none").into()),
+            Some(name) => Ok(Some(name.into())),
+        }
+    }
+
+    fn write(&self, value: &Option<PathBuf>) -> Option<toml::Value> {
+        value.as_ref().map(|path| path.display().to_string().into())
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// Types of sources, each once, at least so many.
+pub(in crate::config) struct Names {
+    pub(in crate::config) least: usize,
+}
+
+impl Form for Names {
+    type Value = Vec<SourceType>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Vec<SourceType>, Vec<Complaint>> {
+        let array = value.as_array().ok_or_else(|| {
+            let complaint = Complaint::wrong_type("a list of source types such as [\"creditCard\"]", value);
+            match value.as_str() {
+                Some(name) => complaint.suggest(format!("write [{}]", quoted(name))),
+                None => complaint,
+            }
+        })?;
+        let mut seen = BTreeSet::new();
+        let mut complaints = Vec::new();
+        for item in array.iter() {
+            let complaint = match item.get_ref().as_str() {
+                None => Complaint::wrong_type("the name of a source type", item.get_ref()),
+                Some(name) if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+                    Complaint::new(format!("{} is not a source type", quoted(name)))
+                }
+                Some(name) if !seen.insert(name) => {
+                    Complaint::new(format!("{} stands in the list twice", quoted(name))).suggest("remove one of them")
+                }
+                Some(_) => continue,
+            };
+            complaints.push(complaint.at(item.span()));
+        }
+        if complaints.is_empty() && seen.len() < self.least {
+            complaints
+                .push(Complaint::new("the list is empty: nothing would be store credit").suggest("write [\"customerCredit\"]"));
+        }
+        match complaints.is_empty() {
+            true => Ok(array.iter().filter_map(|item| item.get_ref().as_str()).map(SourceType::from).collect()),
+            false => Err(complaints),
+        }
+    }
+
+    fn write(&self, value: &Vec<SourceType>) -> Option<toml::Value> {
+        Some(value.iter().map(|kind| toml::Value::from(kind.as_str())).collect::<Vec<_>>().into())
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({
+            "type": "array",
+            "items": { "type": "string", "pattern": r"^\S+$" },
+            "uniqueItems": true,
+            "minItems": self.least,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_with_a_list_is_said_where_it_stands() {
+        let value = DeValue::parse(r#"["a", "b", "a", 3, "c d"]"#).unwrap();
+        let complaints = Names { least: 1 }.read(value.get_ref()).unwrap_err();
+        let said: Vec<_> = complaints.iter().map(|c| (c.message.as_str(), c.span.clone())).collect();
+        assert_eq!(
+            said,
+            [
+                ("\"a\" stands in the list twice", Some(11..14)),
+                ("expected the name of a source type, found an integer", Some(16..17)),
+                ("\"c d\" is not a source type", Some(19..24)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_single_name_is_told_to_become_a_list() {
+        let complaint = &Names { least: 1 }.read(&DeValue::String("customerCredit".into())).unwrap_err()[0];
+        assert_eq!(complaint.suggestion.as_deref(), Some("write [\"customerCredit\"]"));
+        let empty = DeValue::parse("[]").unwrap();
+        assert!(Names { least: 1 }.read(empty.get_ref()).is_err());
+        assert_eq!(Names { least: 0 }.read(empty.get_ref()), Ok(vec![]));
+    }
+}

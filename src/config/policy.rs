@@ -1,0 +1,126 @@
+//! `[policy]` and the half of `[sequencing]` that rules look at, walked straight into [`rules::Policy`](crate::rules::Policy).
+
+use super::{
+    form::{Choice, FreshForm, Millis, Names, ToggleForm},
+    keys::{Section, Visitor},
+};
+use crate::rules::{Dialect, Mode, OnLookupFailure, Policy, RuleId, Toggle, Types, table};
+use std::time::Duration;
+
+pub(super) const DOC: &str = "What Weir does when a rule is broken.";
+
+const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor), ("off", Mode::Off)];
+const ON_FAILURE: &[(&str, OnLookupFailure)] = &[("forward", OnLookupFailure::Forward), ("reject", OnLookupFailure::Reject)];
+
+/// `window`, at most this.
+const WINDOW_AT_MOST: Duration = Duration::from_secs(60);
+
+impl Section for Policy {
+    fn visit<V: Visitor>(&mut self, v: &mut V) {
+        v.key(
+            "mode",
+            "Over everything: `\"enforce\"` (each rule does what its toggle says), `\"monitor\"` (rules only report) or `\"off\"` (a plain proxy).",
+            &Choice(MODES),
+            &mut self.mode,
+        );
+        v.key(
+            "on-lookup-failure",
+            "When a refusal would rest on a fact that upstream will not give: `\"forward\"` (let upstream judge) or `\"reject\"` (503).",
+            &Choice(ON_FAILURE),
+            &mut self.on_lookup_failure,
+        );
+        v.key(
+            "fresh-for",
+            "How old a remembered fact may be for a refusal to rest on it; an older one is confirmed first. `0s` to `24h`, or `\"forever\"` if Weir is the only way to upstream.",
+            &FreshForm,
+            &mut self.fresh_for,
+        );
+        v.table(
+            "rules",
+            "One toggle per rule, for every dialect that has it: `reject`, `monitor`, `off`, for some `reorder` or `strip`.",
+            |v| rules(self, v),
+        );
+        v.table("types", "Which types of sources the rules speak of.", |v| self.types.visit(v));
+    }
+}
+
+/// `[policy.rules]`, then the dialects' own tables, which win: they are met later.
+fn rules<V: Visitor>(policy: &mut Policy, v: &mut V) {
+    for rule in RuleId::ALL.iter().copied() {
+        let dialects = || Dialect::ALL.into_iter().filter(move |dialect| table::row(*dialect, rule).is_some());
+        let Some(row) = dialects().find_map(|dialect| table::row(dialect, rule)) else { continue };
+        let mut toggle = None;
+        v.key(rule.as_str(), row.meaning, &ToggleForm { rule, dialects: dialects().collect() }, &mut toggle);
+        for dialect in dialects().filter(|_| toggle.is_some()) {
+            set(policy, dialect, rule, toggle);
+        }
+    }
+    v.table("checkouts", "Toggles for checkouts and invoices only.", |v| rules_of(policy, Dialect::Checkouts, v));
+    v.table("carts", "Toggles for carts only.", |v| rules_of(policy, Dialect::Carts, v));
+}
+
+fn rules_of<V: Visitor>(policy: &mut Policy, dialect: Dialect, v: &mut V) {
+    for row in table::ROWS.iter().filter(|row| row.dialect == dialect) {
+        let mut toggle = Some(policy.toggles.get(&(dialect, row.id)).copied().unwrap_or(row.default));
+        v.key(row.id.as_str(), row.meaning, &ToggleForm { rule: row.id, dialects: vec![dialect] }, &mut toggle);
+        set(policy, dialect, row.id, toggle);
+    }
+}
+
+/// Keeps only what differs from the table's default, so that a toggle spelt out equals one left out.
+fn set(policy: &mut Policy, dialect: Dialect, rule: RuleId, toggle: Option<Toggle>) {
+    match toggle {
+        Some(toggle) if table::row(dialect, rule).is_some_and(|row| row.default != toggle) => {
+            policy.toggles.insert((dialect, rule), toggle);
+        }
+        _ => {
+            policy.toggles.remove(&(dialect, rule));
+        }
+    }
+}
+
+impl Section for Types {
+    fn visit<V: Visitor>(&mut self, v: &mut V) {
+        v.key(
+            "secondary",
+            "The secondary types (store credit); every other type is primary. At least one.",
+            &Names { least: 1 },
+            &mut self.secondary,
+        );
+        v.key(
+            "pairing-checkouts",
+            "The primaries that a secondary can be combined with on checkouts and invoices.",
+            &Names { least: 0 },
+            &mut self.pairing_checkouts,
+        );
+        v.key(
+            "pairing-carts",
+            "The primaries that a secondary can be combined with on carts.",
+            &Names { least: 0 },
+            &mut self.pairing_carts,
+        );
+        v.key("savable", "The types that can be saved to a customer or shopper.", &Names { least: 0 }, &mut self.savable);
+        v.key(
+            "not-savable",
+            "The types that cannot be saved. A type in neither list is forwarded.",
+            &Names { least: 0 },
+            &mut self.not_savable,
+        );
+    }
+}
+
+/// The keys of `[sequencing]` that rules look at.
+pub(super) fn remedies<V: Visitor>(policy: &mut Policy, v: &mut V) {
+    v.key(
+        "window",
+        "How long a single-use primary's attach waits for store credit to overtake it, where its rule is set to `reorder`. `0s` (not at all) to `60s`.",
+        &Millis { most: WINDOW_AT_MOST },
+        &mut policy.sequencing.window,
+    );
+    v.key(
+        "defer",
+        "Whether such an attach may be answered at once and sent only when something depends on it (checkouts).",
+        &super::form::Switch,
+        &mut policy.sequencing.defer,
+    );
+}

@@ -1,0 +1,244 @@
+//! What is wrong with a configuration, and how it is told: to a person with the line and a caret, to a machine as JSON.
+
+use serde_json::{Value, json};
+use std::{fmt, path::PathBuf};
+
+/// Whether a configuration can be used in spite of a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, but it probably does not do what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// Where a problem is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In no particular place: something is missing.
+    Nowhere,
+    /// The file as a whole.
+    File(PathBuf),
+    /// A spot in a file.
+    Spot {
+        /// Which file, as it was named.
+        file: PathBuf,
+        /// From 1.
+        line: usize,
+        /// In characters, from 1.
+        column: usize,
+        /// How many characters are at fault, at least 1.
+        width: usize,
+        /// The line itself, what may be a credential blotted out.
+        text: String,
+    },
+    /// An environment variable.
+    Variable(String),
+    /// A flag of the command line.
+    Flag(String),
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where.
+    pub place: Place,
+    /// The key's path, as in `policy.rules.spent-source`, where it is about a key.
+    pub key: Option<String>,
+    /// What was found, and what is wanted.
+    pub message: String,
+    /// What to write instead.
+    pub suggestion: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn error(place: Place, message: impl Into<String>) -> Self {
+        Problem { severity: Severity::Error, place, key: None, message: message.into(), suggestion: None }
+    }
+
+    pub(super) fn warning(place: Place, message: impl Into<String>) -> Self {
+        Problem { severity: Severity::Warning, ..Problem::error(place, message) }
+    }
+
+    pub(super) fn about(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    pub(super) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    fn to_json(&self) -> Value {
+        let (file, line, column) = match &self.place {
+            Place::File(file) => (Some(file), None, None),
+            Place::Spot { file, line, column, .. } => (Some(file), Some(line), Some(column)),
+            Place::Nowhere | Place::Variable(_) | Place::Flag(_) => (None, None, None),
+        };
+        let message = match &self.place {
+            Place::Variable(name) | Place::Flag(name) => format!("{name}: {}", self.message),
+            _ => self.message.clone(),
+        };
+        json!({
+            "file": file.map(|file| file.display().to_string()),
+            "line": line,
+            "column": column,
+            "severity": self.severity.as_str(),
+            "message": message,
+            "suggestion": self.suggestion,
+            "key": self.key,
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    /// ```text
+    /// error: unknown key `adress` in [listen]
+    ///   --> weir.toml:2:1
+    ///    |
+    ///  2 | adress = "127.0.0.1:8080"
+    ///    | ^^^^^^
+    ///    = help: did you mean `address`?
+    /// ```
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.severity.as_str(), self.message)?;
+        let mut margin = " ".repeat(3);
+        match &self.place {
+            Place::Nowhere => {}
+            Place::File(file) => writeln!(f, "  --> {}", file.display())?,
+            Place::Variable(name) => writeln!(f, "  --> environment variable {name}")?,
+            Place::Flag(name) => writeln!(f, "  --> flag {name}")?,
+            Place::Spot { file, line, column, width, text } => {
+                margin = " ".repeat(line.to_string().len() + 2);
+                // A tab stays a tab, so that the caret stands under its letter whatever a tab is worth.
+                let before: String = text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                writeln!(f, "  --> {}:{line}:{column}", file.display())?;
+                writeln!(f, "{margin}|")?;
+                writeln!(f, " {line} | {text}")?;
+                writeln!(f, "{margin}| {before}{}", "^".repeat(*width))?;
+            }
+        }
+        match &self.suggestion {
+            Some(suggestion) => writeln!(f, "{margin}= help: {suggestion}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything that is wrong, in the order of the files' lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Adds one.
+    pub(super) fn push(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// Adds those of another file.
+    pub fn append(&mut self, others: Problems) {
+        self.0.extend(others.0);
+    }
+
+    /// Puts them in the order of their places.
+    pub(super) fn sort(&mut self) {
+        self.0.sort_by(|a, b| a.place.cmp(&b.place));
+    }
+
+    pub(super) fn retain(&mut self, keep: impl FnMut(&Problem) -> bool) {
+        self.0.retain(keep);
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+
+    /// How many forbid using the configuration.
+    pub fn errors(&self) -> usize {
+        self.0.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+
+    /// How many only advise.
+    pub fn warnings(&self) -> usize {
+        self.0.len() - self.errors()
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// An array of objects with `file`, `line`, `column`, `severity`, `message`, `suggestion` and `key`; `null` where there is none.
+    pub fn to_json(&self) -> Value {
+        self.0.iter().map(Problem::to_json).collect()
+    }
+}
+
+impl fmt::Display for Problems {
+    /// Each problem, then how many there are; nothing where there are none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return Ok(());
+        }
+        for problem in &self.0 {
+            writeln!(f, "{problem}")?;
+        }
+        let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+        match (self.errors(), self.warnings()) {
+            (errors, 0) => writeln!(f, "{}", count(errors, "error")),
+            (0, warnings) => writeln!(f, "{}", count(warnings, "warning")),
+            (errors, warnings) => writeln!(f, "{}, {}", count(errors, "error"), count(warnings, "warning")),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spot(line: usize, column: usize, width: usize, text: &str) -> Place {
+        Place::Spot { file: "weir.toml".into(), line, column, width, text: text.into() }
+    }
+
+    #[test]
+    fn a_person_sees_the_line_and_what_to_write() {
+        let mut problems = Problems::default();
+        problems.push(Problem::error(spot(12, 2, 6, "\tadress = 1"), "unknown key").suggest("did you mean `address`?"));
+        problems.push(Problem::warning(Place::Variable("WEIR_MODE".into()), "odd"));
+        assert_eq!(
+            problems.to_string(),
+            "error: unknown key\n  --> weir.toml:12:2\n    |\n 12 | \tadress = 1\n    | \t^^^^^^\n    = help: did you mean `address`?\n\n\
+             warning: odd\n  --> environment variable WEIR_MODE\n\n1 error, 1 warning\n"
+        );
+    }
+
+    #[test]
+    fn a_machine_reads_an_array() {
+        let mut problems = Problems::default();
+        problems.push(Problem::error(spot(2, 1, 6, "adress = 1"), "unknown key").about("listen.adress"));
+        problems.push(Problem::error(Place::Flag("--listen".into()), "no address").suggest("write one"));
+        assert_eq!(
+            problems.to_json(),
+            json!([
+                { "file": "weir.toml", "line": 2, "column": 1, "severity": "error", "message": "unknown key", "suggestion": null, "key": "listen.adress" },
+                { "file": null, "line": null, "column": null, "severity": "error", "message": "--listen: no address", "suggestion": "write one", "key": null },
+            ])
+        );
+    }
+}

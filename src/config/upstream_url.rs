@@ -1,0 +1,207 @@
+//! Where upstream is.
+
+use http::uri::{Authority, Uri};
+use std::{fmt, str::FromStr};
+
+/// The scheme of upstream's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+
+    /// The port meant where the URL has none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Scheme::Http => 80,
+            Scheme::Https => 443,
+        }
+    }
+}
+
+/// `http` or `https`, a host, perhaps a port and a base path; no user, no query, no fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamUrl {
+    scheme: Scheme,
+    authority: Authority,
+    base_path: Box<str>,
+}
+
+impl UpstreamUrl {
+    /// How to speak to it.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Host and, if it was written, port: the value of `Host`.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The host alone; an IPv6 address keeps its brackets.
+    pub fn host(&self) -> &str {
+        self.authority.host()
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(self.scheme.default_port())
+    }
+
+    /// What stands before every path: empty, or a path that begins with `/` and does not end with it.
+    pub fn base_path(&self) -> &str {
+        &self.base_path
+    }
+}
+
+impl fmt::Display for UpstreamUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme.as_str(), self.authority, self.base_path)
+    }
+}
+
+/// Why a text is not an upstream's URL. It never shows the text, which may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAnUpstreamUrl {
+    /// Not a URL at all.
+    Malformed,
+    /// There is no `scheme://`.
+    NoScheme,
+    /// Neither `http` nor `https`.
+    OtherScheme,
+    /// A user or a password stands before the host.
+    User,
+    /// `?`.
+    Query,
+    /// `#`.
+    Fragment,
+    /// The port is not one.
+    Port,
+    /// The base path has empty, `.` or `..` segments, or percent-encoding: it could be read in two ways.
+    Path,
+}
+
+impl NotAnUpstreamUrl {
+    /// What to write in place of `text`.
+    pub(super) fn instead(self, text: &str) -> Option<String> {
+        match self {
+            Self::NoScheme if format!("https://{text}").parse::<UpstreamUrl>().is_ok() => {
+                Some(format!("write \"https://{text}\""))
+            }
+            Self::User => Some("leave the user out: callers bring their own credentials".into()),
+            Self::Query | Self::Fragment => {
+                let plain = text.split(['?', '#']).next().unwrap_or_default();
+                plain.parse::<UpstreamUrl>().ok().map(|url| format!("write \"{url}\""))
+            }
+            Self::Path => Some("write the base path plainly, as in \"https://api.example.com/base\"".into()),
+            Self::Port => Some("write a port from 1 to 65535, or none".into()),
+            Self::Malformed | Self::NoScheme | Self::OtherScheme => {
+                Some("write a URL such as \"https://api.example.com\"".into())
+            }
+        }
+    }
+}
+
+impl fmt::Display for NotAnUpstreamUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "this is not a URL",
+            Self::NoScheme => "the URL has no scheme",
+            Self::OtherScheme => "upstream is spoken to over `http` or `https` only",
+            Self::User => "the URL holds a user or a password",
+            Self::Query => "the URL holds a query",
+            Self::Fragment => "the URL holds a fragment",
+            Self::Port => "the URL's port is not a port",
+            Self::Path => "the URL's base path can be read in two ways",
+        })
+    }
+}
+
+impl std::error::Error for NotAnUpstreamUrl {}
+
+impl FromStr for UpstreamUrl {
+    type Err = NotAnUpstreamUrl;
+
+    fn from_str(text: &str) -> Result<Self, NotAnUpstreamUrl> {
+        let Some((scheme, rest)) = text.split_once("://") else { return Err(NotAnUpstreamUrl::NoScheme) };
+        let scheme = match scheme {
+            name if name.eq_ignore_ascii_case("http") => Scheme::Http,
+            name if name.eq_ignore_ascii_case("https") => Scheme::Https,
+            _ => return Err(NotAnUpstreamUrl::OtherScheme),
+        };
+        // `Uri` drops a fragment without a word, so these are looked for first.
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains('@') {
+            return Err(NotAnUpstreamUrl::User);
+        }
+        if rest.contains('#') {
+            return Err(NotAnUpstreamUrl::Fragment);
+        }
+        if rest.contains('?') {
+            return Err(NotAnUpstreamUrl::Query);
+        }
+        let uri: Uri = text.parse().map_err(|_| NotAnUpstreamUrl::Malformed)?;
+        let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or(NotAnUpstreamUrl::Malformed)?;
+        let written_port = authority.as_str().len() > authority.host().len();
+        if written_port && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(NotAnUpstreamUrl::Port);
+        }
+        let base_path = uri.path().strip_suffix('/').unwrap_or(uri.path());
+        if base_path.contains('%') || base_path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(NotAnUpstreamUrl::Path);
+        }
+        Ok(UpstreamUrl { scheme, authority: authority.clone(), base_path: base_path.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let cases = [
+            ("https://api.digitalriver.com", "api.digitalriver.com", 443, "", "https://api.digitalriver.com"),
+            ("HTTP://localhost:8081/", "localhost", 8081, "", "http://localhost:8081"),
+            ("https://gateway.example/pay/v2/", "gateway.example", 443, "/pay/v2", "https://gateway.example/pay/v2"),
+            ("http://[::1]:81/a", "[::1]", 81, "/a", "http://[::1]:81/a"),
+        ];
+        for (text, host, port, base_path, shown) in cases {
+            let url: UpstreamUrl = text.parse().unwrap();
+            assert_eq!((url.host(), url.port(), url.base_path(), url.to_string().as_str()), (host, port, base_path, shown));
+        }
+    }
+
+    #[test]
+    fn what_is_no_upstream_is_refused_with_its_reason() {
+        use NotAnUpstreamUrl::*;
+        let cases = [
+            ("api.digitalriver.com", NoScheme, Some("write \"https://api.digitalriver.com\"")),
+            ("ftp://a", OtherScheme, Some("write a URL such as \"https://api.example.com\"")),
+            ("https://user:secret@a/", User, Some("leave the user out: callers bring their own credentials")),
+            ("https://a/b?c=d", Query, Some("write \"https://a/b\"")),
+            ("https://a/#b", Fragment, Some("write \"https://a\"")),
+            ("https://a:99999", Port, Some("write a port from 1 to 65535, or none")),
+            ("https://a:0", Port, Some("write a port from 1 to 65535, or none")),
+            ("https://", Malformed, Some("write a URL such as \"https://api.example.com\"")),
+            ("https://a/b//c", Path, Some("write the base path plainly, as in \"https://api.example.com/base\"")),
+            ("https://a/../c", Path, Some("write the base path plainly, as in \"https://api.example.com/base\"")),
+            ("https://a/%62", Path, Some("write the base path plainly, as in \"https://api.example.com/base\"")),
+        ];
+        for (text, error, instead) in cases {
+            assert_eq!(text.parse::<UpstreamUrl>(), Err(error), "{text}");
+            assert_eq!(error.instead(text).as_deref(), instead, "{text}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! End-to-end tests: the program and its library from the outside. One binary, so that it links once.
+
+mod cli;
