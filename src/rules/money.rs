@@ -58,9 +58,25 @@ impl FromStr for Amount {
         if !digits.starts_with(|c: char| c.is_ascii_digit()) || text.contains('_') {
             return Err(NotAnAmount);
         }
-        let parsed = if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) };
-        parsed.map(|d| Amount(d.normalize())).map_err(|_| NotAnAmount)
+        let parsed = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => scientific(mantissa, exponent),
+            None => Decimal::from_str_exact(text).ok(),
+        };
+        parsed.map(|d| Amount(d.normalize())).ok_or(NotAnAmount)
     }
+}
+
+/// `mantissa` × 10^`exponent`, exactly. (`Decimal::from_scientific` rounds.)
+fn scientific(mantissa: &str, exponent: &str) -> Option<Decimal> {
+    let mut value = Decimal::from_str_exact(mantissa).ok()?.normalize();
+    let exponent: i64 = exponent.parse().ok()?;
+    if value.is_zero() {
+        return Some(value);
+    }
+    let scale = i64::from(value.scale()).checked_sub(exponent)?;
+    value.set_scale(u32::try_from(scale.max(0)).ok()?).ok()?;
+    let zeros = u32::try_from(scale.min(0).checked_neg()?).ok()?;
+    value.checked_mul(Decimal::try_from_i128_with_scale(10i128.checked_pow(zeros)?, 0).ok()?)
 }
 
 impl TryFrom<String> for Amount {
@@ -146,7 +162,22 @@ mod tests {
 
     #[test]
     fn amounts_are_read_exactly_or_not_at_all() {
-        for (text, shown) in [("5", "5"), ("19.99", "19.99"), ("2.0", "2"), ("1e2", "100"), ("-0.5", "-0.5"), ("0.00", "0")] {
+        for (text, shown) in [
+            ("5", "5"),
+            ("19.99", "19.99"),
+            ("2.0", "2"),
+            ("-0.5", "-0.5"),
+            ("0.00", "0"),
+            ("-0", "0"),
+            ("1e2", "100"),
+            ("1.5E+2", "150"),
+            ("1999e-2", "19.99"),
+            ("0.15e1", "1.5"),
+            ("1e28", "10000000000000000000000000000"),
+            ("1e-28", "0.0000000000000000000000000001"),
+            ("0e9", "0"),
+            ("0e-99", "0"),
+        ] {
             assert_eq!(text.parse::<Amount>().map(|a| a.to_string()), Ok(shown.to_string()), "{text}");
         }
         for text in [
@@ -159,6 +190,16 @@ mod tests {
             "NaN",
             "0.00000000000000000000000000000000001",
             "99999999999999999999999999999999",
+            "1e",
+            "1e+",
+            "1e2.5",
+            "1e29",
+            "1e-29",
+            "1e9999999999",
+            "1e99999999999999999999",
+            "1e-9223372036854775808",
+            "1.23456789012345678901234567891e1",
+            "12345678901234567890.12345678901234567890",
         ] {
             assert_eq!(text.parse::<Amount>(), Err(NotAnAmount), "{text}");
         }

@@ -41,3 +41,23 @@ impl Violation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_a_400_in_the_form_of_its_dialect() {
+        let what = "two source ids: one in the path, another in the body";
+        let checkouts = Violation::ambiguous(Dialect::Checkouts, what).refusal;
+        assert_eq!(
+            (checkouts.status, checkouts.code, checkouts.subcode, &*checkouts.message),
+            (400, "ambiguous_request", None, what)
+        );
+        let carts = Violation::ambiguous(Dialect::Carts, what).refusal;
+        assert_eq!(
+            (carts.status, carts.code, carts.subcode, &*carts.message),
+            (400, "ambiguous_request", Some("ambiguous-request"), what)
+        );
+    }
+}

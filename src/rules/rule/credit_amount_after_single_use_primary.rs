@@ -37,3 +37,40 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
             .parameter("sourceId"),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{
+        Funding, Intent, Lookup, Told, Version,
+        fixtures::{Given, amount, card, checkout, owes, update},
+    };
+
+    fn send(funding: Funding) -> Intent {
+        update(checkout(), Funding { credit_amount: Some(amount("5")), ..funding })
+    }
+
+    #[test]
+    fn a_credit_amount_after_a_single_use_primary_is_refused() {
+        let refusal = Refusal {
+            status: 409,
+            code: "source_not_supported",
+            subcode: None,
+            parameter: Some("sourceId".into()),
+            message: "The source status is invalid for this session.".into(),
+        };
+        let given = Given::session().holds(card("card"));
+        let rests_on = [Lookup::Session, Lookup::Source("card".into())];
+        owes(ROW.id, &given, &send(Funding::default()), &refusal, &rests_on);
+    }
+
+    #[test]
+    fn before_a_primary_with_one_and_after_a_saved_one_it_is_forwarded() {
+        Given::session().forwards(&send(Funding::default()));
+        let both = Funding { source: Some("card".into()), ..Funding::default() };
+        Given::session().source(card("card")).forwards(&send(both));
+        Given::session().holds(card("card").saved_to("customer")).forwards(&send(Funding::default()));
+        let later = Funding { version: Told::Told(Version::Nested), ..Funding::default() };
+        Given::session().holds(card("card")).forwards(&send(later));
+    }
+}

@@ -41,3 +41,54 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         refusal: Refusal::conflict("creditAmount_already_updated", "Credit amount has already been updated."),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{
+        Funding, Lookup, SessionFacts,
+        fixtures::{Given, amount, checkout, nothing_attached, owes, update},
+    };
+
+    fn send(version: Told<Version>) -> Intent {
+        update(checkout(), Funding { credit_amount: Some(amount("5")), version, ..Funding::default() })
+    }
+
+    fn having(credit: Option<&str>) -> Given {
+        Given::shown(SessionFacts { credit_amount: Told::Told(credit.map(amount)), ..nothing_attached() })
+    }
+
+    fn refusal() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "creditAmount_already_updated",
+            subcode: None,
+            parameter: None,
+            message: "Credit amount has already been updated.".into(),
+        }
+    }
+
+    #[test]
+    fn a_second_credit_amount_is_refused() {
+        for version in [Told::NotTold, Told::Told(Version::Legacy)] {
+            owes(ROW.id, &having(Some("5")), &send(version), &refusal(), &[Lookup::Session]);
+        }
+    }
+
+    #[test]
+    fn the_first_one_none_and_one_of_a_later_version_are_forwarded() {
+        having(None).forwards(&send(Told::NotTold));
+        having(Some("0")).forwards(&send(Told::NotTold));
+        having(Some("5")).forwards(&update(checkout(), Funding::default()));
+        having(Some("5")).forwards(&send(Told::Told(Version::Nested)));
+        let funding = Funding { credit_amount: Some(amount("5")), ..Funding::default() };
+        having(Some("5")).forwards(&Intent::CreateSession { kind: crate::rules::SessionKind::Checkout, funding });
+    }
+
+    #[test]
+    fn what_the_checkout_has_is_looked_up() {
+        Given::nothing().needs(&send(Told::NotTold), Lookup::Session);
+        Given::nothing().failed(Lookup::Session).forwards(&send(Told::NotTold));
+        Given::nothing().looked_up(Lookup::Session).forwards(&send(Told::NotTold));
+    }
+}

@@ -34,3 +34,42 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
             .parameter("defaultSourceId"),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{
+        Lookup,
+        fixtures::{Given, owes},
+    };
+
+    fn set_default(source: Option<&str>) -> Intent {
+        Intent::UpdateCustomer { customer: "customer".into(), default: source.map(Into::into) }
+    }
+
+    #[test]
+    fn a_default_that_is_not_saved_is_refused() {
+        let refusal = Refusal {
+            status: 409,
+            code: "invalid_parameter",
+            subcode: None,
+            parameter: Some("defaultSourceId".into()),
+            message: "Source 's' is not attached to this customer.".into(),
+        };
+        for saved in [vec![], vec!["other"]] {
+            owes(ROW.id, &Given::nothing().saved(&saved), &set_default(Some("s")), &refusal, &[Lookup::Customer]);
+        }
+    }
+
+    #[test]
+    fn one_that_is_saved_and_an_update_without_one_are_forwarded() {
+        Given::nothing().saved(&["other", "s"]).forwards(&set_default(Some("s")));
+        Given::nothing().forwards(&set_default(None));
+    }
+
+    #[test]
+    fn an_unknown_customer_is_looked_up() {
+        Given::nothing().needs(&set_default(Some("s")), Lookup::Customer);
+        Given::nothing().looked_up(Lookup::Customer).forwards(&set_default(Some("s")));
+    }
+}

@@ -51,3 +51,63 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         .parameter("sourceId"),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{
+        Funding, Lookup, SessionFacts, Told,
+        fixtures::{Given, attach, card, checkout, credit, invoice, nothing_attached, owes, update},
+    };
+
+    fn refusal() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "source_not_supported",
+            subcode: None,
+            parameter: Some("sourceId".into()),
+            message: "A secondary source is not supported by an invoice whose billing optimization is turned on.".into(),
+        }
+    }
+
+    fn billing(optimized: Told<bool>) -> Given {
+        Given::shown(SessionFacts { billing_optimization: optimized, ..nothing_attached() })
+    }
+
+    fn in_body(source: &str, optimized: Told<bool>) -> Funding {
+        Funding { source: Some(source.into()), billing_optimization: optimized, ..Funding::default() }
+    }
+
+    #[test]
+    fn store_credit_on_an_invoice_with_billing_optimization_is_refused() {
+        let given = billing(Told::Told(true)).source(credit("c", "5"));
+        owes(ROW.id, &given, &attach(invoice(), "c"), &refusal(), &[Lookup::Session]);
+        given.refuses(&update(invoice(), in_body("c", Told::NotTold)), ROW.id, &refusal());
+    }
+
+    #[test]
+    fn what_the_call_itself_says_of_billing_wins() {
+        let (on, off) = (Told::Told(true), Told::Told(false));
+        let given = |optimized| billing(optimized).source(credit("c", "5"));
+        given(off).refuses(&update(invoice(), in_body("c", on)), ROW.id, &refusal());
+        given(on).forwards(&update(invoice(), in_body("c", off)));
+        let create = |optimized| Intent::CreateSession { kind: SessionKind::Invoice, funding: in_body("c", optimized) };
+        Given::nothing().source(credit("c", "5")).refuses(&create(on), ROW.id, &refusal());
+        Given::nothing().source(credit("c", "5")).forwards(&create(Told::NotTold));
+    }
+
+    #[test]
+    fn a_primary_an_invoice_without_it_and_a_checkout_are_forwarded() {
+        billing(Told::Told(true)).source(card("p")).forwards(&attach(invoice(), "p"));
+        billing(Told::Told(false)).source(credit("c", "5")).forwards(&attach(invoice(), "c"));
+        billing(Told::Told(true)).source(credit("c", "5")).forwards(&attach(checkout(), "c"));
+    }
+
+    #[test]
+    fn how_an_invoice_bills_is_looked_up_for_store_credit_only() {
+        let given = billing(Told::NotTold).source(credit("c", "5")).source(card("p"));
+        given.needs(&attach(invoice(), "c"), Lookup::Session);
+        given.clone().looked_up(Lookup::Session).forwards(&attach(invoice(), "c"));
+        given.forwards(&attach(invoice(), "p"));
+    }
+}

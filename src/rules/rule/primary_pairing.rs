@@ -70,3 +70,92 @@ fn pair<'a>(view: &View<'a>) -> Fact<Option<(&'a SourceType, &'a SourceType)>> {
     let Some(secondary) = view.other_secondaries(incoming)?.first().copied() else { return Ok(None) };
     Ok(Some((view.kind(incoming)?, view.kind(&secondary.id)?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{
+        Lookup, Pending,
+        fixtures::{Given, NOW, apply_shopper, attach, card, cart, checkout, credit, invoice, owes, source},
+    };
+
+    const RULE: RuleId = RuleId::PrimaryPairing;
+
+    fn refusal(dialect: Dialect, primary: &str) -> Refusal {
+        let message = format!("A source of type 'customerCredit' cannot be combined with a primary source of type '{primary}'.");
+        match dialect {
+            Dialect::Checkouts => Refusal {
+                status: 409,
+                code: "source_not_supported",
+                subcode: None,
+                parameter: Some("sourceId".into()),
+                message: message.into(),
+            },
+            Dialect::Carts => Refusal {
+                status: 409,
+                code: "apply-payment-failure",
+                subcode: Some("primary-pairing"),
+                parameter: None,
+                message: format!("{message} Use another primary payment method, or pay without store credit.").into(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_primary_that_does_not_go_with_store_credit_is_refused_beside_it() {
+        for (session, dialect, kind) in [
+            (checkout(), Dialect::Checkouts, "trustly"),
+            (invoice(), Dialect::Checkouts, "ideal"),
+            (cart(), Dialect::Carts, "trustly"),
+            (cart(), Dialect::Carts, "applePay"),
+        ] {
+            let given = Given::session().holds(credit("c", "5")).source(source("p", kind));
+            owes(RULE, &given, &attach(session, "p"), &refusal(dialect, kind), &[Lookup::Session]);
+        }
+    }
+
+    #[test]
+    fn store_credit_is_refused_beside_such_a_primary() {
+        let given = Given::session().holds(source("p", "trustly").saved_to("customer")).source(credit("c", "5"));
+        owes(RULE, &given, &attach(checkout(), "c"), &refusal(Dialect::Checkouts, "trustly"), &[Lookup::Session]);
+        let given = given.toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
+        owes(RULE, &given, &attach(cart(), "c"), &refusal(Dialect::Carts, "trustly"), &[Lookup::Session]);
+    }
+
+    #[test]
+    fn a_shopper_whose_option_does_not_go_with_it_is_refused() {
+        let given = Given::session().holds(credit("c", "5")).options(&[source("p", "trustly")]);
+        given.refuses(&apply_shopper(), RULE, &refusal(Dialect::Carts, "trustly"));
+    }
+
+    #[test]
+    fn a_primary_that_replaces_another_is_judged_by_the_credit_that_stays() {
+        let given = Given::session().holds(credit("c", "5")).holds(card("old")).source(source("p", "trustly"));
+        given.refuses(&attach(checkout(), "p"), RULE, &refusal(Dialect::Checkouts, "trustly"));
+    }
+
+    #[test]
+    fn store_credit_is_judged_by_a_primary_whose_attach_is_still_to_be_sent() {
+        let pending = Pending::Deferred { primary: "p".into(), since: NOW, sending: false };
+        let given = Given::session().source(source("p", "trustly")).source(credit("c", "5"));
+        let given = given.alter(|session| session.pending = Some(Box::new(pending)));
+        given.refuses(&attach(checkout(), "c"), RULE, &refusal(Dialect::Checkouts, "trustly"));
+    }
+
+    #[test]
+    fn a_type_in_the_list_and_a_primary_alone_are_forwarded() {
+        for session in [checkout(), cart()] {
+            Given::session().holds(credit("c", "5")).source(card("p")).forwards(&attach(session.clone(), "p"));
+            Given::session().source(source("p", "trustly")).forwards(&attach(session.clone(), "p"));
+            Given::session().holds(source("p", "trustly")).forwards(&attach(session, "p"));
+        }
+        let apple = Given::session().holds(credit("c", "5")).source(source("p", "applePay"));
+        apple.forwards(&attach(checkout(), "p"));
+    }
+
+    #[test]
+    fn the_lists_are_the_operators() {
+        let given = Given::session().holds(credit("c", "5")).source(source("p", "trustly"));
+        given.policy(|policy| policy.types.pairing_checkouts.push("trustly".into())).forwards(&attach(checkout(), "p"));
+    }
+}

@@ -42,3 +42,38 @@ fn missing(new: &NewSource, policy: &Policy) -> Option<String> {
     }
     (!new.has_type_object).then(|| kind.as_str().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::fixtures::{Given, owes};
+
+    fn create(kind: Option<&str>, has_amount: bool, has_type_object: bool) -> Intent {
+        Intent::CreateSource(NewSource { kind: kind.map(Into::into), has_amount, has_type_object, has_owner: false })
+    }
+
+    #[test]
+    fn store_credit_without_what_it_needs_is_refused() {
+        for (intent, name) in [
+            (create(None, true, true), "type"),
+            (create(Some("customerCredit"), false, true), "amount"),
+            (create(Some("customerCredit"), true, false), "customerCredit"),
+            (create(Some("customerCredit"), false, false), "amount"),
+        ] {
+            let refusal = Refusal {
+                status: 400,
+                code: "missing_parameter",
+                subcode: None,
+                parameter: Some(name.into()),
+                message: format!("Missing required parameter '{name}'.").into(),
+            };
+            owes(ROW.id, &Given::nothing(), &intent, &refusal, &[]);
+        }
+    }
+
+    #[test]
+    fn whole_store_credit_and_any_primary_are_forwarded() {
+        Given::nothing().forwards(&create(Some("customerCredit"), true, true));
+        Given::nothing().forwards(&create(Some("creditCard"), false, false));
+    }
+}

@@ -53,3 +53,97 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         },
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{
+        FreshFor, Funding, Intent, Lookup, SessionKind, SourceFacts, Told,
+        fixtures::{Given, apply_shopper, attach, card, cart, checkout, credit, invoice, owes, update},
+    };
+
+    const RULE: RuleId = RuleId::SpentSource;
+
+    fn refusal(dialect: Dialect) -> Refusal {
+        match dialect {
+            Dialect::Checkouts => Refusal {
+                status: 409,
+                code: "source_status_invalid_for_session",
+                subcode: None,
+                parameter: None,
+                message: "The source status is invalid for this session.".into(),
+            },
+            Dialect::Carts => Refusal {
+                status: 409,
+                code: "apply-payment-failure",
+                subcode: Some("spent-source"),
+                parameter: None,
+                message: "The source has been consumed, cancelled or has failed. Create a new source and attach that.".into(),
+            },
+        }
+    }
+
+    fn in_body(id: &str) -> Funding {
+        Funding { source: Some(id.into()), ..Funding::default() }
+    }
+
+    #[test]
+    fn a_spent_source_is_refused() {
+        for state in ["cancelled", "consumed", "failed"] {
+            for (session, dialect) in
+                [(checkout(), Dialect::Checkouts), (invoice(), Dialect::Checkouts), (cart(), Dialect::Carts)]
+            {
+                for spent in [card("s"), card("s").saved_to("customer"), credit("s", "5")] {
+                    let given = Given::session().source(spent.in_state(state));
+                    let rests_on = [Lookup::Source("s".into())];
+                    owes(RULE, &given, &attach(session.clone(), "s"), &refusal(dialect), &rests_on);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_refused_in_every_form() {
+        let given = Given::session().source(card("s").in_state("cancelled"));
+        for intent in [
+            update(checkout(), in_body("s")),
+            Intent::CreateSession { kind: SessionKind::Checkout, funding: in_body("s") },
+            Intent::CreateSession { kind: SessionKind::Invoice, funding: in_body("s") },
+        ] {
+            given.refuses(&intent, RULE, &refusal(Dialect::Checkouts));
+        }
+        let given = Given::session().options(&[card("s").in_state("failed")]);
+        given.refuses(&apply_shopper(), RULE, &refusal(Dialect::Carts));
+    }
+
+    #[test]
+    fn every_other_state_is_forwarded() {
+        for state in ["chargeable", "pending_redirect", "pending_funds", "requires_action", "pending", "under_review"] {
+            for session in [checkout(), cart()] {
+                Given::session().source(card("s").in_state(state)).forwards(&attach(session, "s"));
+            }
+        }
+    }
+
+    #[test]
+    fn spent_does_not_wear_off_where_weir_is_the_only_way_in() {
+        let given = Given::session().source(card("s").in_state("cancelled")).an_hour_later();
+        let given = given.policy(|policy| policy.fresh_for = FreshFor::Forever);
+        given.refuses(&attach(checkout(), "s"), RULE, &refusal(Dialect::Checkouts));
+    }
+
+    #[test]
+    fn a_source_nobody_has_seen_is_looked_up() {
+        let intent = attach(checkout(), "s");
+        Given::session().needs(&intent, Lookup::Source("s".into()));
+        let of_unknown_state = SourceFacts { state: Told::NotTold, ..card("s") };
+        Given::session().source(of_unknown_state).needs(&intent, Lookup::Source("s".into()));
+        Given::session().looked_up(Lookup::Source("s".into())).forwards(&intent);
+    }
+
+    #[test]
+    fn detaching_a_spent_source_is_no_attach() {
+        let given = Given::session().holds(card("s").in_state("failed"));
+        given.forwards(&crate::rules::fixtures::detach(checkout(), "s"));
+    }
+}
