@@ -2,7 +2,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod dialects;
 pub mod emulator;
 pub mod proxy;
 pub mod rules;
+pub mod sessions;
 pub mod telemetry;

@@ -1,0 +1,42 @@
+//! The error body of the checkouts dialect (domain: section 2).
+
+use crate::dialects::render::Fault;
+use http::StatusCode;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    errors: [Entry<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+    message: &'a str,
+}
+
+/// `{"type": …, "errors": [{"code", "parameter" only where there is one, "message"}]}`.
+pub(in crate::dialects) fn error_json(status: StatusCode, fault: &Fault<'_>) -> Vec<u8> {
+    let entry = Entry { code: fault.code, parameter: fault.parameter, message: fault.message };
+    // Strings only: this cannot fail.
+    serde_json::to_vec(&Body { r#type: kind(status), errors: [entry] }).unwrap_or_default()
+}
+
+/// The vendor's name for a status; one that it has no name for goes by its class.
+fn kind(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not_found",
+        409 => "conflict",
+        429 => "too_many_requests",
+        502 => "bad_gateway",
+        503 => "service_unavailable",
+        504 => "gateway_timeout",
+        500..=599 => "internal_server_error",
+        _ => "bad_request",
+    }
+}

@@ -1,0 +1,146 @@
+//! Requests of the checkouts dialect: what their bodies say.
+
+use super::Route;
+use crate::{
+    dialects::{
+        query::Query,
+        request::{self, Fields, Member, Trouble, Value, value},
+    },
+    rules::{Funding, Intent, NewSource, Owner, SessionKey, SessionKind, SourceId, SourceType, Target, Told, Version},
+};
+use http::HeaderMap;
+
+const FUNDING: &[Member] = &[value("sourceId"), value("customerId"), value("creditAmount"), value("billingOptimization")];
+const ORDER: &[Member] = &[value("checkoutId"), value("sourceId"), value("customerId")];
+const CUSTOMER: &[Member] = &[value("defaultSourceId")];
+const NEW_SOURCE: &[Member] = &[value("type"), value("amount"), value("owner")];
+const EDITED_SOURCE: &[Member] = &[value("amount")];
+const NAMED_IN_PATH: &[Member] = &[value("sourceId")];
+
+/// Members of an update that cannot change what is to be paid.
+const WITHOUT_PRICE: [&str; 7] = ["metadata", "email", "upstreamId", "locale", "browserIp", "applicationId", "description"];
+
+/// The first version that nests all about paying under `payment`.
+const NESTED_SINCE: &str = "2021-03-23";
+
+/// Whether the body has a say in what the call means.
+pub(in crate::dialects) fn reads_body(route: &Route) -> bool {
+    !matches!(route, Route::ReadSource(_) | Route::Read(_) | Route::ReadCustomer(_) | Route::Delete(_) | Route::Touch(_))
+}
+
+/// What the call means.
+pub(in crate::dialects) fn intent(
+    route: &Route,
+    query: &Query,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<Intent>, Trouble> {
+    let intent = match route {
+        Route::ReadSource(source) => return Ok(Some(Intent::ReadSource { source: source.clone() })),
+        Route::Read(key) => return Ok(Some(Intent::ReadSession { session: target(key) })),
+        Route::ReadCustomer(customer) => return Ok(Some(Intent::ReadCustomer { customer: customer.clone() })),
+        Route::Delete(key) => return Ok(Some(Intent::DeleteSession { session: target(key) })),
+        Route::Touch(key) => return Ok(Some(Intent::Touch { session: target(key) })),
+        Route::CreateSource => Some(new_source(headers, body)?),
+        Route::EditSource(source) => {
+            let text = request::text(headers, body)?;
+            let amount = Fields::read(&text, EDITED_SOURCE)?.get("amount").is_some_and(|amount| !amount.is_nothing());
+            Some(Intent::EditSource { source: source.clone(), amount })
+        }
+        Route::Create(kind) => Some(Intent::CreateSession { kind: *kind, funding: funding(*kind, headers, body)? }),
+        Route::Update(key) => Some(Intent::UpdateSession { session: target(key), funding: funding(key.kind, headers, body)? }),
+        Route::Attach(key, source) => {
+            confirms(source, headers, body)?;
+            Some(Intent::Attach { session: target(key), source: source.clone() })
+        }
+        Route::Detach(key, source) => {
+            confirms(source, headers, body)?;
+            Some(Intent::Detach { session: target(key), source: Some(source.clone()) })
+        }
+        Route::Save(customer, source) => {
+            confirms(source, headers, body)?;
+            Some(Intent::Save { owner: Owner::Customer(customer.clone()), source: source.clone() })
+        }
+        Route::Remove(customer, source) => {
+            confirms(source, headers, body)?;
+            Some(Intent::Remove { customer: customer.clone(), source: source.clone() })
+        }
+        Route::UpdateCustomer(customer) => {
+            let text = request::text(headers, body)?;
+            let default = Fields::read(&text, CUSTOMER)?.id("defaultSourceId")?.map(|id| SourceId::from(&*id));
+            Some(Intent::UpdateCustomer { customer: customer.clone(), default })
+        }
+        Route::Order => order(headers, body)?,
+    };
+    query.agrees_with(intent.as_ref().and_then(Intent::source).map(SourceId::as_str)).map_err(Trouble::Ambiguous)?;
+    Ok(intent)
+}
+
+fn target(key: &SessionKey) -> Target {
+    Target::Session(key.clone())
+}
+
+fn funding(kind: SessionKind, headers: &HeaderMap, body: &[u8]) -> Result<Funding, Trouble> {
+    let text = request::text(headers, body)?;
+    let fields = Fields::read(&text, FUNDING)?;
+    let optimization = fields.get("billingOptimization").filter(|_| kind == SessionKind::Invoice);
+    let customer = fields.id("customerId")?.map(|id| (&*id).into());
+    Ok(Funding {
+        source: fields.id("sourceId")?.map(|id| (&*id).into()),
+        customer: if fields.get("customerId").is_some() { Told::Told(customer) } else { Told::NotTold },
+        credit_amount: fields.get("creditAmount").map_or(Ok(None), Value::amount)?,
+        changes_total: fields.others().any(|(name, _)| !WITHOUT_PRICE.contains(&name)),
+        billing_optimization: optimization.map_or(Ok(None), |flag| flag.flag("billingOptimization"))?.into(),
+        version: version(headers),
+    })
+}
+
+/// The version that the call asks for. Dates of this form sort as text.
+fn version(headers: &HeaderMap) -> Told<Version> {
+    let mut asked = headers.get_all("digitalriver-version").iter();
+    let (Some(value), None) = (asked.next(), asked.next()) else { return Told::NotTold };
+    match value.as_bytes().trim_ascii() {
+        date if !is_date(date) => Told::NotTold,
+        date if date < NESTED_SINCE.as_bytes() => Told::Told(Version::Legacy),
+        _ => Told::Told(Version::Nested),
+    }
+}
+
+fn is_date(text: &[u8]) -> bool {
+    text.len() == 10
+        && text.iter().enumerate().all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() })
+}
+
+fn new_source(headers: &HeaderMap, body: &[u8]) -> Result<Intent, Trouble> {
+    let text = request::text(headers, body)?;
+    let fields = Fields::read(&text, NEW_SOURCE)?;
+    let is_there = |name| fields.get(name).is_some_and(|value| !value.is_nothing());
+    let kind = fields.get("type").and_then(Value::text).filter(|kind| !kind.is_empty());
+    Ok(Intent::CreateSource(NewSource {
+        has_amount: is_there("amount"),
+        has_type_object: fields.others().any(|(name, value)| Some(name) == kind.as_deref() && value.is_object()),
+        has_owner: is_there("owner"),
+        kind: kind.map(|kind| SourceType::from(&*kind)),
+    }))
+}
+
+fn order(headers: &HeaderMap, body: &[u8]) -> Result<Option<Intent>, Trouble> {
+    let text = request::text(headers, body)?;
+    let fields = Fields::read(&text, ORDER)?;
+    let brings_funding = fields.id("sourceId")?.is_some() || fields.id("customerId")?.is_some();
+    Ok(fields
+        .id("checkoutId")?
+        .map(|id| Intent::Order { session: Target::Session(SessionKey::new(SessionKind::Checkout, &*id)), brings_funding }))
+}
+
+/// The path says all; a body may come along that cannot say otherwise.
+fn confirms(source: &SourceId, headers: &HeaderMap, body: &[u8]) -> Result<(), Trouble> {
+    let text = request::text(headers, body)?;
+    if matches!(text.trim_ascii(), "" | "null" | "[]" | "\"\"") {
+        return Ok(());
+    }
+    match Fields::read(&text, NAMED_IN_PATH)?.id("sourceId")? {
+        Some(other) if other != source.as_str() => Err(Trouble::ambiguous("The path and the body name different sources.")),
+        _ => Ok(()),
+    }
+}
