@@ -1,3 +1,4 @@
 //! Weir: a reverse proxy that keeps payment sources in order.
 
 pub mod rules;
+pub mod sessions;
