@@ -1,5 +1,6 @@
 //! Weir: a reverse proxy that keeps payment sources in order.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod dialects;

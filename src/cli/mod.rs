@@ -4,9 +4,13 @@
 
 mod check;
 mod completions;
+mod dev;
+mod emulator;
 mod explain;
+mod gateway;
 mod page;
 mod rules;
+mod run;
 mod schema;
 mod settings;
 
@@ -30,6 +34,12 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the proxy before a payments API.
+    Run(RunArgs),
+    /// Run the proxy before the built-in emulator, with a walk-through.
+    Dev(DevArgs),
+    /// Run the built-in emulator alone.
+    Emulator(EmulatorArgs),
     /// Say everything that is wrong with configuration files.
     Check(check::CheckArgs),
     /// List the rules.
@@ -45,6 +55,9 @@ pub enum Command {
 impl Command {
     fn run(&self, out: &mut dyn Write) -> io::Result<ExitCode> {
         match self {
+            Command::Run(args) => run::run(args),
+            Command::Dev(args) => dev::run(args, out),
+            Command::Emulator(args) => emulator::run(args, out),
             Command::Check(args) => check::run(args, out),
             Command::Rules(args) => rules::run(args, out),
             Command::Explain(args) => explain::run(args, out),
@@ -57,7 +70,7 @@ impl Command {
 /// The whole program: reads the command line of the process and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = io::stdout().lock();
+    let mut out = io::stdout();
     let done = cli.command.run(&mut out).and_then(|code| out.flush().map(|()| code));
     match done {
         Ok(code) => code,

@@ -132,7 +132,8 @@ fn active_cart() -> Intent {
 }
 
 fn carts_lookup(of: &str, caller: &Uri, route: carts::Route, read: Intent) -> Option<(PathAndQuery, Call, Intent)> {
-    let path = carts_path(of, caller, query::is_credential, "expand=all&format=json")?;
+    // In the caller's own format: what upstream says to a look-up may become the caller's answer.
+    let path = carts_path(of, caller, |name| query::is_credential(name) || name == "format", "expand=all")?;
     Some((path, own(Route::Carts(route), Dialect::Carts, Query::default()), read))
 }
 
@@ -201,9 +202,9 @@ mod tests {
                 &touch,
                 cart.clone(),
                 None,
-                "/v1/shoppers/me/carts/active?token=t%201&apiKey=k&expand=all&format=json",
+                "/v1/shoppers/me/carts/active?token=t%201&format=xml&apiKey=k&expand=all",
             ),
-            (Lookup::Session, &touch, uri("/v1/x"), Some(&active), "/v1/shoppers/me/carts/active?expand=all&format=json"),
+            (Lookup::Session, &touch, uri("/v1/x"), Some(&active), "/v1/shoppers/me/carts/active?expand=all"),
             (Lookup::Source("s".into()), &touch, cart.clone(), None, "/sources/s?token=t%201&apiKey=k"),
             (Lookup::Source("a/b?c d".into()), &touch, uri("/x"), None, "/sources/a%2Fb%3Fc%20d"),
             (Lookup::Customer, &save, uri("/customers/c?fields=id"), None, "/customers/c"),
@@ -212,7 +213,7 @@ mod tests {
                 &touch,
                 cart,
                 None,
-                "/v1/shoppers/me/payment-options?token=t%201&apiKey=k&expand=all&format=json",
+                "/v1/shoppers/me/payment-options?token=t%201&format=xml&apiKey=k&expand=all",
             ),
         ] {
             let (path, call, read) = lookup(&what, intent, &caller, session).unwrap();

@@ -1,22 +1,25 @@
 //! Intercepts and forwards.
 //!
 //! ```text
-//!   caller ─▶ serve ─────▶ Faults ─────▶ … ─▶ Upstream ─▶ upstream
-//!             listeners,   admission,         one exchange: header hygiene, connections,
-//!             drain        error answers      time-outs, upgrades
+//!   caller ─▶ serve ─────▶ Faults ─────▶ Govern ────▶ Upstream ─▶ upstream
+//!             listeners,   admission,    the rules,   one exchange: header hygiene, connections,
+//!             drain        error answers turns        time-outs, upgrades
 //! ```
-//! `Body` is the one body type on the way, `Problem` the one place where faults become responses.
+//! `stack` puts them together. `Body` is the one body type on the way, `Problem` the one place where faults become responses.
 
 mod admit;
 mod body;
 mod connect;
+mod decision;
 mod download;
 mod error;
 mod faults;
+mod govern;
 pub mod headers;
 mod listen;
 mod pool;
 mod serve;
+mod stack;
 mod target;
 mod upgrade;
 mod upload;
@@ -27,10 +30,13 @@ mod workers;
 pub use admit::{Admission, admit};
 pub use body::{Body, BoxError, NotWhole, Whole, collect};
 pub use connect::TlsError;
+pub use decision::{Decided, Decision, Decisions, Step};
 pub use error::{Blame, PlainText, Problem, Render, Rendered, UpstreamError};
 pub use faults::{Answering, Faults, FaultsLayer};
+pub use govern::{Client, Govern, GovernLayer, GovernSettings, Governor};
 pub use listen::listeners;
 pub use serve::{Drained, ServeOptions, serve};
+pub use stack::{VendorForm, stack};
 pub use target::{NotATarget, Target};
 pub use upstream::{CallerAddress, Settings, Upstream};
 pub use work::Work;

@@ -78,6 +78,16 @@ impl ShownTo {
         self.0.push(caller);
     }
 
+    /// How many callers are remembered.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no caller is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Forgets this caller: upstream has refused it since.
     pub fn forget(&mut self, caller: CredentialHash) {
         self.0.retain(|known| *known != caller);

@@ -1,3 +1,5 @@
 //! End-to-end tests: the program and its library from the outside. One binary, so that it links once.
 
 mod cli;
+mod house;
+mod purchase;

@@ -1,0 +1,39 @@
+//! One answer of the admin address, and the parameters of a question.
+
+use http::StatusCode;
+use serde::Serialize;
+
+/// A status and a JSON text.
+pub(super) struct Page {
+    pub status: StatusCode,
+    pub json: String,
+}
+
+impl Page {
+    pub fn ok(content: &impl Serialize) -> Self {
+        match serde_json::to_string_pretty(content) {
+            Ok(json) => Self { status: StatusCode::OK, json: json + "\n" },
+            Err(_) => Self::error(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown"),
+        }
+    }
+
+    /// What is wrong and what to do.
+    pub fn error(status: StatusCode, message: &str) -> Self {
+        let json = serde_json::json!({ "error": message });
+        Self { status, json: format!("{json:#}\n") }
+    }
+}
+
+/// The first value of a parameter.
+pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
+    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// `limit`, from 1 to 1000; 100 where it is not said.
+pub(super) fn limit(query: &str) -> Result<usize, Page> {
+    match parameter(query, "limit").map(|limit| limit.parse()) {
+        None => Ok(100),
+        Some(Ok(limit @ 1..=1000)) => Ok(limit),
+        Some(_) => Err(Page::error(StatusCode::BAD_REQUEST, "limit must be a number from 1 to 1000")),
+    }
+}

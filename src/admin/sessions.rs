@@ -1,0 +1,187 @@
+//! What is remembered of sessions.
+
+use super::page::{Page, limit, parameter};
+use crate::{
+    proxy::{Decision, Governor},
+    rules::{
+        Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord, SourceRecord, Timestamp, Told,
+        settlement::{Operation, Part, split},
+    },
+    sessions::TurnKey,
+};
+use http::StatusCode;
+use serde::Serialize;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A fact and its age.
+#[derive(Serialize)]
+struct Fact<T> {
+    value: T,
+    age_ms: u64,
+}
+
+#[derive(Serialize)]
+struct Source {
+    id: String,
+    r#type: Option<String>,
+    secondary: Option<bool>,
+    contributes: Option<String>,
+    reusable: Option<Fact<bool>>,
+    state: Option<Fact<String>>,
+    customer: Option<Fact<Option<String>>>,
+}
+
+#[derive(Serialize)]
+struct Charge {
+    source: String,
+    amount: String,
+}
+
+#[derive(Serialize)]
+struct Session {
+    kind: &'static str,
+    id: String,
+    sure: bool,
+    in_flight: bool,
+    state: Option<Fact<String>>,
+    currency: Option<String>,
+    total: Option<Fact<String>>,
+    remaining: Option<Fact<String>>,
+    customer: Option<Fact<Option<String>>>,
+    credit_amount: Option<Fact<Option<String>>>,
+    sources: Option<Fact<Vec<Source>>>,
+    /// Store credit first, then the primary; absent while an amount is not told.
+    capture_order: Option<Vec<Charge>>,
+    pending: Option<Pending>,
+    calls_waiting: usize,
+    known_to_credentials: usize,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    #[serde(flatten)]
+    session: Session,
+    decisions: Vec<Decision>,
+}
+
+pub(super) async fn list(governor: &Governor, query: &str) -> Page {
+    let limit = match limit(query) {
+        Ok(limit) => limit,
+        Err(page) => return page,
+    };
+    let dialect = match parameter(query, "dialect").map(|name| dialect(&name)) {
+        Some(None) => return Page::error(StatusCode::BAD_REQUEST, "dialect must be checkouts or carts"),
+        found => found.flatten(),
+    };
+    let after = match parameter(query, "after").map(|text| key(&text)) {
+        Some(None) => return Page::error(StatusCode::BAD_REQUEST, "after must be <kind>:<id>, as the page before gave it"),
+        found => found.flatten(),
+    };
+    let found = governor.sessions().list(dialect, after.as_ref(), limit).await;
+    let next = (found.len() == limit).then(|| found.last().map(|(key, _)| format!("{}:{}", key.kind.as_str(), key.id))).flatten();
+    let mut sessions = Vec::with_capacity(found.len());
+    for (key, record) in &found {
+        sessions.push(session(governor, key, record).await);
+    }
+    Page::ok(&serde_json::json!({ "sessions": sessions, "next": next }))
+}
+
+pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
+    let kinds: &[SessionKind] = match dialect(name) {
+        Some(Dialect::Checkouts) => &[SessionKind::Checkout, SessionKind::Invoice],
+        Some(Dialect::Carts) => &[SessionKind::Cart],
+        None => return Page::error(StatusCode::NOT_FOUND, "no such dialect: there are checkouts and carts"),
+    };
+    for kind in kinds {
+        let key = SessionKey::new(*kind, id);
+        if let Ok(Some(record)) = governor.sessions().session(&key).await {
+            let name = key.to_string();
+            let decisions = governor
+                .decisions()
+                .latest(usize::MAX)
+                .into_iter()
+                .filter(|d| d.session.as_ref() == Some(&name))
+                .take(50)
+                .map(|decision| (*decision).clone())
+                .collect();
+            return Page::ok(&Detail { session: session(governor, &key, &record).await, decisions });
+        }
+    }
+    Page::error(StatusCode::NOT_FOUND, "nothing is remembered of this session; the next call about it is looked up")
+}
+
+fn dialect(name: &str) -> Option<Dialect> {
+    Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+}
+
+fn key(text: &str) -> Option<SessionKey> {
+    let (kind, id) = text.split_once(':')?;
+    let kinds = [SessionKind::Checkout, SessionKind::Invoice, SessionKind::Cart];
+    let kind = kinds.into_iter().find(|known| known.as_str() == kind)?;
+    Some(SessionKey::new(kind, id))
+}
+
+async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Session {
+    let now = now();
+    let policy = governor.policy();
+    let mut sources = Vec::new();
+    for attached in record.sources.get().into_iter().flatten() {
+        let known = governor.sessions().source(&attached.id).await.ok().flatten().unwrap_or_default();
+        sources.push(source(attached, &known, &policy, now));
+    }
+    Session {
+        kind: key.kind.as_str(),
+        id: key.id.to_string(),
+        sure: !record.unsure && !record.in_flight,
+        in_flight: record.in_flight,
+        state: fact(&record.state, now, |state| state.as_str().to_owned()),
+        currency: record.currency.as_ref().map(ToString::to_string),
+        total: fact(&record.total, now, ToString::to_string),
+        remaining: fact(&record.remaining, now, ToString::to_string),
+        customer: fact(&record.customer, now, |customer| customer.as_ref().map(ToString::to_string)),
+        credit_amount: fact(&record.credit_amount, now, |amount| amount.as_ref().map(ToString::to_string)),
+        capture_order: capture_order(record, &policy),
+        sources: record.sources.told_at().map(|at| Fact { value: sources, age_ms: now.since(at) }),
+        pending: record.pending.as_deref().cloned(),
+        calls_waiting: governor.sessions().waiting(&TurnKey::Session(key.clone())),
+        known_to_credentials: record.shown_to.len(),
+    }
+}
+
+fn source(attached: &crate::rules::Attached, known: &SourceRecord, policy: &Policy, now: Timestamp) -> Source {
+    let kind = attached.kind.as_ref().or(known.kind.as_ref());
+    Source {
+        id: attached.id.to_string(),
+        r#type: kind.map(ToString::to_string),
+        secondary: kind.map(|kind| policy.types.is_secondary(kind)),
+        contributes: attached.amount.as_ref().map(ToString::to_string),
+        reusable: fact(&known.reusable, now, |reusable| *reusable),
+        state: fact(&known.state, now, |state| state.as_str().to_owned()),
+        customer: fact(&known.customer, now, |customer| customer.as_ref().map(ToString::to_string)),
+    }
+}
+
+/// How an order made now would be captured.
+fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>> {
+    let attached = record.sources.get()?;
+    let mut parts = Vec::with_capacity(attached.len());
+    for source in attached {
+        let (Told::Told(kind), Told::Told(open)) = (&source.kind, source.amount) else { return None };
+        parts.push(Part { source: source.id.clone(), secondary: policy.types.is_secondary(kind), open });
+    }
+    let all = parts.iter().map(|part| part.open).sum();
+    let charges = split(Operation::Capture, &parts, all);
+    Some(charges.into_iter().map(|(source, amount)| Charge { source: source.to_string(), amount: amount.to_string() }).collect())
+}
+
+fn fact<T, U>(remembered: &Remembered<T>, now: Timestamp, show: impl Fn(&T) -> U) -> Option<Fact<U>> {
+    match remembered {
+        Remembered::At(value, at) => Some(Fact { value: show(value), age_ms: now.since(*at) }),
+        Remembered::NotTold => None,
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,56 @@
+//! Decisions, rules and counts.
+
+use super::page::{Page, limit};
+use crate::{
+    proxy::Governor,
+    rules::{Dialect, RuleId, Toggle, table},
+};
+use serde::Serialize;
+
+pub(super) fn decisions(governor: &Governor, query: &str) -> Page {
+    match limit(query) {
+        Ok(limit) => {
+            let latest = governor.decisions().latest(limit);
+            Page::ok(&latest.iter().map(|decision| &**decision).collect::<Vec<_>>())
+        }
+        Err(page) => page,
+    }
+}
+
+#[derive(Serialize)]
+struct Rule {
+    rule: RuleId,
+    dialect: Dialect,
+    default: Toggle,
+    in_force: Toggle,
+    meaning: &'static str,
+}
+
+pub(super) fn rules(governor: &Governor) -> Page {
+    let policy = governor.policy();
+    let rules: Vec<_> = table::ROWS
+        .iter()
+        .map(|row| Rule {
+            rule: row.id,
+            dialect: row.dialect,
+            default: row.default,
+            in_force: policy.toggle(row.dialect, row.id),
+            meaning: row.meaning,
+        })
+        .collect();
+    Page::ok(&serde_json::json!({ "mode": policy.mode, "rules": rules }))
+}
+
+pub(super) fn stats(governor: &Governor) -> Page {
+    let sessions = governor.sessions();
+    Page::ok(&serde_json::json!({
+        "sessions": sessions.count(),
+        "turns_open": sessions.turns_open(),
+        "calls_waiting": sessions.turns_waiting(),
+        "calls_in_flight": governor.in_flight(),
+        "look_ups_open": sessions.look_ups_open(),
+        "sessions_with_something_pending": sessions.pinned(),
+        "pending_expired": sessions.pending_expired(),
+        "repairs_stranded": governor.stranded(),
+    }))
+}

@@ -1,0 +1,163 @@
+//! The answers that are Weir's own to give, in the vendor's form, and the marks on every answer.
+
+use super::{Governor, exchange::Trace};
+use crate::{
+    dialects::{self, Form, Rendered},
+    proxy::{
+        Body, Problem,
+        decision::{Decided, Decision},
+    },
+    rules::{Dialect, RuleId, SessionKey, Violation},
+    sessions::Busy,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use std::time::Instant;
+
+const DECISION: HeaderName = HeaderName::from_static("weir-decision");
+const RULE: HeaderName = HeaderName::from_static("weir-rule");
+const DECISION_ID: HeaderName = HeaderName::from_static("weir-decision-id");
+
+/// An answer to the caller, and what is to be said of it.
+pub(super) struct Outcome {
+    pub response: Response<Body>,
+    pub decided: Decided,
+    pub violation: Option<Violation>,
+    pub session: Option<SessionKey>,
+}
+
+impl Outcome {
+    pub fn new(response: Response<Body>, decided: Decided) -> Self {
+        Self { response, decided, violation: None, session: None }
+    }
+
+    pub fn forwarded(response: Response<Body>) -> Self {
+        Self::new(response, Decided::Forwarded)
+    }
+
+    /// Forwarded although a reporting rule was broken, if one was.
+    pub fn monitored(response: Response<Body>, violation: Option<Violation>) -> Self {
+        let decided = if violation.is_some() { Decided::Monitored } else { Decided::Forwarded };
+        Self { violation, ..Self::new(response, decided) }
+    }
+
+    pub fn refused(form: Form, violation: Violation) -> Self {
+        let response = rendered(dialects::refusal(form, &violation.refusal));
+        Self { violation: Some(violation), ..Self::new(response, Decided::Rejected) }
+    }
+
+    pub fn with(mut self, violation: Violation) -> Self {
+        self.violation = Some(violation);
+        self
+    }
+
+    pub fn about(mut self, session: Option<&SessionKey>) -> Self {
+        self.session = self.session.or_else(|| session.cloned());
+        self
+    }
+}
+
+/// What Weir itself has to say when it is not a rule that speaks.
+pub(super) enum Trouble<'a> {
+    /// A fault that any call may meet.
+    Problem(Problem),
+    /// The body cannot be read.
+    Malformed(&'a str),
+    /// Too many wait for this session, or one waited too long.
+    Busy(&'a Busy),
+    /// A repair that could not put the primary back: what is attached now.
+    Stranded(&'a str),
+}
+
+pub(super) fn trouble(form: Form, trouble: &Trouble<'_>) -> Response<Body> {
+    let (status, code, message) = match trouble {
+        Trouble::Problem(problem) => (problem.status(), problem.code(), problem.message()),
+        Trouble::Malformed(why) => (StatusCode::BAD_REQUEST, "invalid_body", format!("The body cannot be read: {why}.").into()),
+        Trouble::Busy(busy) => {
+            (StatusCode::CONFLICT, busy_code(form.dialect), format!("Not now: {busy}. Nothing was sent; try again.").into())
+        }
+        Trouble::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),
+    };
+    let mut response = rendered(dialects::error(form, status, code, &message));
+    let retry_after = match trouble {
+        Trouble::Busy(busy) => Some(busy.retry_after.as_secs().max(1)),
+        Trouble::Problem(Problem::FactUnknown) => Some(1),
+        _ => None,
+    };
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// Each dialect's own "somebody else is changing this".
+fn busy_code(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Checkouts => "concurrent_update",
+        Dialect::Carts => "concurrent-cart-modification-failure",
+    }
+}
+
+fn rendered(rendered: Rendered) -> Response<Body> {
+    let mut response = Response::new(Body::full(rendered.body));
+    *response.status_mut() = rendered.status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
+    response
+}
+
+/// What is said of a call besides its outcome.
+pub(super) struct About<'a> {
+    pub dialect: Dialect,
+    pub call: &'static str,
+    pub source: Option<String>,
+    pub headers: &'a HeaderMap,
+    pub trace: &'a Trace,
+    pub started: Instant,
+}
+
+/// Marks the answer and publishes the decision.
+pub(super) fn finish(governor: &Governor, about: About<'_>, outcome: Outcome) -> Response<Body> {
+    let mut response = outcome.response;
+    let id = governor.decisions.next_id();
+    let rule = outcome.violation.as_ref().map(|violation| violation.rule);
+    if governor.settings.headers {
+        mark(&mut response, outcome.decided, rule, &id);
+    }
+    let total = u64::try_from(about.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let upstream_us = about.trace.upstream_us();
+    governor.decisions.publish(Decision {
+        id,
+        at: super::exchange::now().0,
+        dialect: about.dialect,
+        session: outcome.session.map(|key| key.to_string()),
+        call: about.call,
+        source: about.source,
+        decision: outcome.decided,
+        rule,
+        found: outcome.violation.as_ref().map(|violation| violation.found.clone()),
+        accepted: outcome.violation.as_ref().map(|violation| violation.accepted),
+        status: response.status().as_u16(),
+        steps: about.trace.steps(),
+        upstream_us,
+        weir_us: total.saturating_sub(upstream_us),
+        request_id: request_id(about.headers),
+    });
+    response
+}
+
+/// `Weir-Decision`, `Weir-Decision-Id`, and `Weir-Rule` where a rule spoke.
+fn mark(response: &mut Response<Body>, decided: Decided, rule: Option<RuleId>, id: &str) {
+    let headers = response.headers_mut();
+    headers.insert(DECISION, HeaderValue::from_static(decided.as_str()));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(DECISION_ID, id);
+    }
+    if let Some(rule) = rule {
+        headers.insert(RULE, HeaderValue::from_static(rule.as_str()));
+    }
+}
+
+/// The caller's own name for this request, where it is short and printable.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    (id.len() <= 128).then(|| id.to_owned())
+}

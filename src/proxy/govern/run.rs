@@ -1,0 +1,341 @@
+//! One governed call, from its body to its answer.
+//!
+//! ```text
+//!   read ─ admit ─ turn ─ leftovers ─┬▶ decide ─ look up ─┐
+//!                                    └────────────────────┘
+//!                                         └▶ forward | refuse | remedy | hold | defer
+//! ```
+//! While the policy only monitors, nothing here keeps a call from upstream: what would have been refused is forwarded and reported.
+
+use super::{
+    Client, Governor,
+    act::{self, update_session},
+    admit::{self, Admitted, admit},
+    answer::{About, Outcome, Trouble, finish, trouble},
+    defer,
+    exchange::{Exchange, Trace, now},
+    lookup::{Looked, look_up},
+    recall::recall,
+    remedy,
+};
+use crate::{
+    dialects::{self, Call, Unreadable},
+    proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
+    rules::{
+        Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, RuleId, SessionKey, SessionObservation, Toggle, Verdict,
+        Violation, decide, overtakes,
+    },
+    sessions::{Entry, Turn, TurnKey},
+};
+use bytes::Bytes;
+use http::{Request, Response, header, request};
+use std::{sync::Arc, time::Instant};
+use tower::ServiceExt;
+
+/// A governed call.
+pub(super) async fn run<S: Client>(
+    client: S,
+    governor: Arc<Governor>,
+    work: Work,
+    policy: Arc<Policy>,
+    call: Call,
+    request: Request<Body>,
+) -> Result<Response<Body>, S::Error> {
+    let started = Instant::now();
+    let lenient = policy.mode == Mode::Monitor;
+    let limit = governor.settings.governed_body;
+    let (head, body) = request.into_parts();
+    let unread = |trouble_: Trouble<'_>, head: &request::Parts| {
+        let outcome = Outcome::new(trouble(call.form(), &trouble_), Decided::Rejected);
+        Ok(finish(&governor, early(&call, head, &Trace::default(), started), outcome))
+    };
+    let body = match tokio::time::timeout(governor.settings.body_timeout, collect(body, limit)).await {
+        Ok(Ok(whole)) => whole,
+        Ok(Err(NotWhole::TooLarge(body))) if lenient => return client.oneshot(Request::from_parts(head, body)).await,
+        Ok(Err(NotWhole::TooLarge(_))) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
+        Ok(Err(NotWhole::Broken(_))) => return unread(Trouble::Problem(Problem::Incomplete), &head),
+        Err(_) => return unread(Trouble::Problem(Problem::Stalled), &head),
+    };
+    let forward = |head, body: &Whole| client.clone().oneshot(Request::from_parts(head, body.to_body()));
+    let intent = match call.intent(&head.headers, &body.bytes) {
+        Ok(Some(intent)) => intent,
+        Ok(None) => return forward(head, &body).await,
+        Err(Unreadable::Ambiguous(violation)) => {
+            return ambiguous(client, governor, policy, call, Request::from_parts(head, body.to_body()), violation).await;
+        }
+        Err(_) if lenient => return forward(head, &body).await,
+        Err(Unreadable::TooLarge) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
+        Err(Unreadable::Malformed(why)) => return unread(Trouble::Malformed(why), &head),
+    };
+    let credential = dialects::credential(&head.headers, &head.uri);
+    let exchange = Exchange {
+        caller: governor.sessions.hash(credential.as_deref().unwrap_or_default()),
+        client,
+        governor,
+        work,
+        policy,
+        call,
+        head: Arc::new(head),
+        body,
+        intent: Arc::new(intent),
+        trace: Arc::default(),
+    };
+    let outcome = if exchange.intent.is_read() { read(&exchange).await } else { change(&exchange).await };
+    let about = About {
+        dialect: exchange.intent.dialect().unwrap_or(exchange.call.dialect()),
+        call: exchange.intent.name(),
+        source: exchange.intent.source().map(|id| id.to_string()),
+        headers: &exchange.head.headers,
+        trace: &exchange.trace,
+        started,
+    };
+    Ok(finish(&exchange.governor, about, outcome))
+}
+
+fn early<'a>(call: &Call, head: &'a request::Parts, trace: &'a Trace, started: Instant) -> About<'a> {
+    About { dialect: call.dialect(), call: "unread", source: None, headers: &head.headers, trace, started }
+}
+
+/// A call that two parsers could read differently.
+pub(super) async fn ambiguous<S: Client>(
+    client: S,
+    governor: Arc<Governor>,
+    policy: Arc<Policy>,
+    call: Call,
+    request: Request<Body>,
+    violation: Violation,
+) -> Result<Response<Body>, S::Error> {
+    let started = Instant::now();
+    let toggle = policy.toggle(violation.dialect, RuleId::AmbiguousRequest);
+    let (head, body) = request.into_parts();
+    let outcome = match toggle {
+        Toggle::Off => return client.oneshot(Request::from_parts(head, body)).await,
+        Toggle::Monitor => {
+            let forwarded = Request::from_parts(head.clone(), body);
+            Outcome::monitored(client.oneshot(forwarded).await?, Some(violation))
+        }
+        Toggle::Reject | Toggle::Reorder | Toggle::Strip => Outcome::refused(call.form(), violation),
+    };
+    Ok(finish(&governor, early(&call, &head, &Trace::default(), started), outcome))
+}
+
+/// A read: it needs no turn and is never refused. What depends on a deferred attach sends that first.
+async fn read<S: Client>(exchange: &Exchange<S>) -> Outcome {
+    let session = match admit::known(exchange).await {
+        Some(key) => {
+            exchange.governor.sessions.hurry(&TurnKey::Session(key.clone()));
+            if let Err(answer) = defer::flush_for_read(exchange, &key).await {
+                return Outcome::forwarded(answer).about(Some(&key));
+            }
+            Some(key)
+        }
+        None => None,
+    };
+    let response = super::lookup::read(exchange, session.as_ref()).await;
+    Outcome::forwarded(response).about(session.as_ref())
+}
+
+/// What a call came to in one turn.
+enum Turned {
+    /// Its answer.
+    Over(Outcome),
+    /// The shopper's active cart is another one than was thought: the turn was the wrong one.
+    Moved(SessionKey),
+}
+
+/// How often a call follows its shopper's cart before Weir gives up telling which it is.
+const CARTS_TO_FOLLOW: usize = 4;
+
+/// A call that changes something.
+async fn change<S: Client>(exchange: &Exchange<S>) -> Outcome {
+    let lenient = exchange.policy.mode == Mode::Monitor;
+    let mut session = match admit(exchange).await {
+        Admitted::As(session) => session,
+        Admitted::Denied(answer) if !lenient => return Outcome::forwarded(answer.into_response()),
+        Admitted::Denied(_) => return plainly(exchange, None, None, None).await,
+        Admitted::Unavailable(session) => {
+            if exchange.policy.on_lookup_failure == crate::rules::OnLookupFailure::Reject && !lenient {
+                return rejected(exchange, &Trouble::Problem(Problem::FactUnknown)).about(session.as_ref());
+            }
+            session
+        }
+    };
+    for _ in 0..CARTS_TO_FOLLOW {
+        match in_turn(exchange, session.as_ref()).await {
+            Turned::Over(outcome) => return outcome.about(session.as_ref()),
+            Turned::Moved(key) => session = Some(key),
+        }
+    }
+    plainly(exchange, session.clone(), None, None).await.about(session.as_ref())
+}
+
+/// The turn a call must have: its session's, or that of whoever's saved sources it changes.
+fn turn_key<S>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<TurnKey> {
+    match (&*exchange.intent, session) {
+        (_, Some(key)) => Some(TurnKey::Session(key.clone())),
+        (Intent::Save { owner: Owner::Shopper, .. } | Intent::ChangeOption { .. }, None) => {
+            Some(TurnKey::Shopper(exchange.caller))
+        }
+        (intent, None) if intent.session().is_some() => Some(TurnKey::Shopper(exchange.caller)),
+        (intent, None) => intent.customer().cloned().map(TurnKey::Customer),
+    }
+}
+
+async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Turned {
+    let mut turn = None;
+    if let Some(key) = turn_key(exchange, session) {
+        let entry = entry(exchange, session).await;
+        match exchange.governor.sessions.turn(&key, entry).await {
+            Ok(taken) => turn = Some(taken),
+            Err(_) if exchange.policy.mode == Mode::Monitor => {
+                return Turned::Over(plainly(exchange, session.cloned(), None, None).await);
+            }
+            Err(busy) => return Turned::Over(rejected(exchange, &Trouble::Busy(&busy))),
+        }
+    }
+    if let (Some(key), Some(taken)) = (session, turn.take()) {
+        match leftovers(exchange, key, taken).await {
+            Ok(taken) => turn = Some(taken),
+            Err(outcome) => return Turned::Over(outcome),
+        }
+    }
+    decided(exchange, session, turn).await
+}
+
+/// Where a call stands towards primaries that wait: store credit goes before them.
+async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Entry {
+    let sequencing = exchange.policy.sequencing;
+    if sequencing.window == 0 && !sequencing.defer {
+        return Entry::Ordinary;
+    }
+    let mut known = Known::default();
+    recall(exchange, session, &mut known).await;
+    if let Err(lookup) = overtakes(&known, &exchange.intent, &exchange.policy) {
+        look_up(exchange, &lookup, session).await;
+        known.looked_up.push((lookup, LookedUp::Failed));
+        recall(exchange, session, &mut known).await;
+    }
+    match overtakes(&known, &exchange.intent, &exchange.policy) {
+        Ok(true) => Entry::Overtakes,
+        _ => Entry::Ordinary,
+    }
+}
+
+/// What an earlier call left behind: an outcome nobody learned, a repair nobody finished, an attach not yet sent.
+async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Turn) -> Result<Turn, Outcome> {
+    let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else { return Ok(turn) };
+    if record.in_flight {
+        update_session(exchange, key, &[SessionObservation::OutcomeUnknown]).await;
+    }
+    match record.pending.as_deref() {
+        None => Ok(turn),
+        Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
+        Some(Pending::Deferred { primary, sending, .. }) => defer::before_change(exchange, key, primary, *sending, turn).await,
+    }
+}
+
+/// Decide, look up what is missing, decide again; then do what the verdict says.
+async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>, mut turn: Option<Turn>) -> Turned {
+    let mut known = Known { deferrable: defer::possible(exchange), ..Known::default() };
+    loop {
+        recall(exchange, session, &mut known).await;
+        let verdict = decide(&known, &exchange.intent, &exchange.policy, now());
+        let outcome = match verdict {
+            Verdict::Need(lookup) => match needed(exchange, session, &mut known, lookup).await {
+                None => continue,
+                Some(turned) => return turned,
+            },
+            Verdict::Forward { monitored } => plainly(exchange, session.cloned(), turn, Some((known, monitored))).await,
+            Verdict::Strip(violation) => match stripped(exchange) {
+                Some(request) => {
+                    Outcome::forwarded(act::forward(exchange, session.cloned(), turn, request, known).await).with(violation)
+                }
+                None => plainly(exchange, session.cloned(), turn, Some((known, Some(violation)))).await,
+            },
+            Verdict::Reject(violation) => Outcome::refused(exchange.call.form(), violation),
+            Verdict::Unavailable(_) => rejected(exchange, &Trouble::Problem(Problem::FactUnknown)),
+            Verdict::Remedy(remedy, violation) => match (session, turn) {
+                (Some(key), Some(turn)) => remedy::run(exchange, key.clone(), turn, remedy, known).await.with(violation),
+                // A remedy takes several calls, which only a turn keeps together.
+                _ => Outcome::refused(exchange.call.form(), violation),
+            },
+            Verdict::Hold { window } => match hold(turn, window).await {
+                Ok(taken) => {
+                    turn = Some(taken);
+                    known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
+                    continue;
+                }
+                Err(None) => {
+                    turn = None;
+                    known.held = true;
+                    continue;
+                }
+                Err(Some(busy)) => rejected(exchange, &Trouble::Busy(&busy)),
+            },
+            Verdict::Defer => match defer::defer(exchange, session, &mut known).await {
+                Some(outcome) => outcome,
+                None => continue,
+            },
+        };
+        return Turned::Over(outcome);
+    }
+}
+
+/// Looks up what `decide` asked for. `Some`: the call ends, or moves, for what was found.
+async fn needed<S: Client>(
+    exchange: &Exchange<S>,
+    session: Option<&SessionKey>,
+    known: &mut Known,
+    lookup: Lookup,
+) -> Option<Turned> {
+    match look_up(exchange, &lookup, session).await {
+        Looked::Shown(shown) => {
+            if let (Lookup::Session, Some(found)) = (&lookup, shown.session)
+                && Some(&found) != session
+            {
+                return Some(Turned::Moved(found));
+            }
+            if let Some(options) = shown.options {
+                known.options = Some(options.to_vec());
+            }
+            known.looked_up.push((lookup, LookedUp::At(shown.at)));
+        }
+        Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode != Mode::Monitor => {
+            return Some(Turned::Over(Outcome::forwarded(answer.into_response())));
+        }
+        Looked::Denied(_) | Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
+    }
+    None
+}
+
+/// Waits for secondaries. `Err(None)`: there is no turn to put aside.
+async fn hold(turn: Option<Turn>, window: u64) -> Result<Turn, Option<crate::sessions::Busy>> {
+    let Some(turn) = turn else { return Err(None) };
+    turn.hold(std::time::Duration::from_millis(window)).wait().await.map_err(Some)
+}
+
+/// The call as it came.
+async fn plainly<S: Client>(
+    exchange: &Exchange<S>,
+    session: Option<SessionKey>,
+    turn: Option<Turn>,
+    known: Option<(Known, Option<Violation>)>,
+) -> Outcome {
+    let (known, monitored) = known.unwrap_or_default();
+    Outcome::monitored(act::forward(exchange, session, turn, exchange.original(), known).await, monitored)
+}
+
+fn rejected<S>(exchange: &Exchange<S>, why: &Trouble<'_>) -> Outcome {
+    Outcome::new(trouble(exchange.call.form(), why), Decided::Rejected)
+}
+
+/// The call without its `owner`. `None`: the body has a form out of which it cannot be taken.
+fn stripped<S: Client>(exchange: &Exchange<S>) -> Option<Request<Body>> {
+    if exchange.head.headers.contains_key(header::CONTENT_ENCODING) {
+        return None;
+    }
+    let body: Bytes = dialects::strip_owner(&exchange.body.bytes)?;
+    let mut head = (*exchange.head).clone();
+    head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+    Some(Request::from_parts(head, Body::full(body)))
+}
