@@ -5,4 +5,5 @@ pub mod config;
 pub mod emulator;
 pub mod proxy;
 pub mod rules;
+pub mod sessions;
 pub mod telemetry;

@@ -1,0 +1,69 @@
+//! Credentials that upstream has told to slow down (429): until when Weir's own look-ups leave them alone.
+//!
+//! In: a credential's hash and a moment. Out: how long is left. Bounded, and forgotten by itself; forgetting one costs one look-up too many.
+
+use crate::rules::CredentialHash;
+use moka::{policy::EvictionPolicy, sync::Cache};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The longest back-off that is remembered, whatever upstream says.
+pub const BACK_OFF_AT_MOST: Duration = Duration::from_secs(3600);
+
+const CREDENTIALS_AT_MOST: u64 = 100_000;
+
+pub(super) struct BackOffs {
+    until: Cache<CredentialHash, Instant>,
+}
+
+impl BackOffs {
+    pub fn new() -> Self {
+        let until = Cache::builder()
+            .max_capacity(CREDENTIALS_AT_MOST)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(BACK_OFF_AT_MOST)
+            .build();
+        Self { until }
+    }
+
+    /// Of two the later holds.
+    pub fn begin(&self, caller: CredentialHash, until: Instant) {
+        let until = until.min(Instant::now() + BACK_OFF_AT_MOST);
+        self.until.entry(caller).and_upsert_with(|known| known.map_or(until, |known| known.into_value().max(until)));
+    }
+
+    pub fn left(&self, caller: CredentialHash) -> Option<Duration> {
+        let left = self.until.get(&caller)?.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        Some(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    const CALLER: CredentialHash = CredentialHash([1; 16]);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_credential_is_left_alone_until_the_later_moment() {
+        let back_offs = BackOffs::new();
+        let now = Instant::now();
+        back_offs.begin(CALLER, now + Duration::from_secs(5));
+        back_offs.begin(CALLER, now + Duration::from_secs(2));
+        assert_eq!(back_offs.left(CALLER), Some(Duration::from_secs(5)));
+        assert_eq!(back_offs.left(CredentialHash([2; 16])), None);
+        advance(Duration::from_secs(5)).await;
+        assert_eq!(back_offs.left(CALLER), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_back_off_is_longer_than_an_hour() {
+        let back_offs = BackOffs::new();
+        back_offs.begin(CALLER, Instant::now() + Duration::from_secs(1_000_000));
+        assert_eq!(back_offs.left(CALLER), Some(BACK_OFF_AT_MOST));
+    }
+}

@@ -1,0 +1,60 @@
+//! Credentials as keyed hashes: enough to recognise a caller, nothing to learn a key from.
+//!
+//! In: the bytes of a credential. Out: a [`CredentialHash`]. Without the key, which never leaves the process, a hash tells nothing even of a
+//! credential that can be guessed.
+
+use crate::rules::CredentialHash;
+use std::fmt;
+
+/// What credentials are hashed with. Replicas that share a store share one.
+#[derive(Clone)]
+pub struct CredentialKey([u8; 32]);
+
+impl CredentialKey {
+    /// A key of the operator's: 32 bytes that nobody can guess.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// A new one, from the operating system.
+    ///
+    /// # Panics
+    /// Where the operating system has no random numbers to give.
+    pub fn random() -> Self {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("the operating system gives random numbers");
+        Self(key)
+    }
+
+    /// The first 16 bytes of the keyed hash: two credentials meet once in 2^64 tries.
+    pub(super) fn hash(&self, credential: &[u8]) -> CredentialHash {
+        let mut short = [0; 16];
+        short.copy_from_slice(&blake3::keyed_hash(&self.0, credential).as_bytes()[..16]);
+        CredentialHash(short)
+    }
+}
+
+impl fmt::Debug for CredentialKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CredentialKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_with_one_key_agree_and_others_do_not() {
+        let (one, same, other) = (CredentialKey::new([7; 32]), CredentialKey::new([7; 32]), CredentialKey::new([8; 32]));
+        assert_eq!(one.hash(b"Bearer sk"), same.hash(b"Bearer sk"));
+        assert_ne!(one.hash(b"Bearer sk"), other.hash(b"Bearer sk"));
+        assert_ne!(one.hash(b"Bearer sk"), one.hash(b"Bearer pk"));
+        assert_ne!(CredentialKey::random().0, CredentialKey::random().0);
+    }
+
+    #[test]
+    fn the_key_is_never_shown() {
+        assert_eq!(format!("{:?}", CredentialKey::new([7; 32])), "CredentialKey(..)");
+    }
+}

@@ -1,0 +1,175 @@
+//! Look-ups in flight: callers who want to know the same thing at the same time ask upstream once.
+//!
+//! In: what is asked and a future that asks. Out: its answer, to all who share it. The first caller's future runs on its own: that caller's
+//! hanging up takes nothing from the others. Answers are not kept: who comes after the end asks anew.
+
+use crate::rules::CredentialHash;
+use dashmap::{DashMap, Entry};
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+};
+use tokio::sync::watch;
+
+/// What makes two look-ups the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LookupKey {
+    /// What is asked for: the path, with the query where there is one.
+    pub path: String,
+    /// Who asks. What one caller may see is never told to another.
+    pub caller: CredentialHash,
+    /// The record's epoch when the look-up was asked for: what was read before a change is not shared with those who ask after it.
+    pub epoch: u32,
+}
+
+type Id = (LookupKey, TypeId);
+type InFlight = DashMap<Id, Box<dyn Any + Send + Sync>>;
+
+/// Those under way.
+#[derive(Clone, Default)]
+pub(super) struct LookUps {
+    in_flight: Arc<InFlight>,
+}
+
+impl LookUps {
+    pub async fn share<T>(&self, key: LookupKey, look_up: impl Future<Output = T> + Send + 'static) -> T
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        let id = (key, TypeId::of::<T>());
+        loop {
+            let answer = match self.in_flight.entry(id.clone()) {
+                Entry::Occupied(other) => other.get().downcast_ref::<watch::Receiver<Option<T>>>().cloned(),
+                Entry::Vacant(slot) => {
+                    let (tell, answer) = watch::channel(None);
+                    slot.insert(Box::new(answer));
+                    let under_way = UnderWay { id, in_flight: self.in_flight.clone() };
+                    return run(look_up, tell, under_way).await;
+                }
+            };
+            if let Some(mut answer) = answer
+                && let Ok(Some(answer)) = answer.wait_for(Option::is_some).await.as_deref()
+            {
+                return answer.clone();
+            }
+            // It ended without an answer (it panicked, or its runtime was shut down): this caller asks for itself.
+        }
+    }
+
+    pub fn open(&self) -> usize {
+        self.in_flight.len()
+    }
+}
+
+async fn run<T>(look_up: impl Future<Output = T> + Send + 'static, tell: watch::Sender<Option<T>>, under_way: UnderWay) -> T
+where
+    T: Clone + Send + Sync + 'static,
+{
+    let task = tokio::spawn(async move {
+        let answer = look_up.await;
+        // First gone, then told: nobody joins a look-up that has ended.
+        drop(under_way);
+        tell.send_replace(Some(answer.clone()));
+        answer
+    });
+    match task.await {
+        Ok(answer) => answer,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is being shut down, and this caller with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// Takes the look-up off the list however it ends.
+struct UnderWay {
+    id: Id,
+    in_flight: Arc<InFlight>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.in_flight.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::{join_all, pending};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use tokio::sync::{Semaphore, oneshot};
+
+    fn key(path: &str, caller: u8, epoch: u32) -> LookupKey {
+        LookupKey { path: path.to_owned(), caller: CredentialHash([caller; 16]), epoch }
+    }
+
+    #[tokio::test]
+    async fn callers_of_one_look_up_share_one_answer() {
+        let look_ups = LookUps::default();
+        let asked = Arc::new(AtomicU32::new(0));
+        let answers = join_all((0..100).map(|_| {
+            let asked = asked.clone();
+            look_ups.share(key("/checkouts/1", 1, 0), async move {
+                tokio::task::yield_now().await;
+                asked.fetch_add(1, Ordering::Relaxed) + 1
+            })
+        }));
+        assert_eq!(answers.await, vec![1; 100]);
+        assert_eq!(look_ups.open(), 0);
+    }
+
+    #[tokio::test]
+    async fn another_path_caller_or_epoch_asks_for_itself() {
+        let look_ups = LookUps::default();
+        let keys = [key("/checkouts/1", 1, 0), key("/checkouts/2", 1, 0), key("/checkouts/1", 2, 0), key("/checkouts/1", 1, 1)];
+        let meet = Arc::new(Semaphore::new(0));
+        // Each look-up ends only when all have begun.
+        let answers = keys.into_iter().enumerate().map(|(n, key)| {
+            let meet = meet.clone();
+            look_ups.share(key, async move {
+                meet.add_permits(1);
+                let _all = meet.acquire_many(4).await.map(|all| all.forget());
+                meet.add_permits(4);
+                n
+            })
+        });
+        assert_eq!(join_all(answers).await, [0, 1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn the_first_callers_hanging_up_takes_nothing_from_the_others() {
+        let look_ups = LookUps::default();
+        let (tell, told) = oneshot::channel::<u32>();
+        let mut first = Box::pin(look_ups.share(key("/sources/1", 1, 0), async move { told.await.unwrap_or(0) }));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let mut second = Box::pin(look_ups.share(key("/sources/1", 1, 0), pending::<u32>()));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        tell.send(7).unwrap();
+        assert_eq!(second.await, 7);
+        assert_eq!(look_ups.open(), 0);
+    }
+
+    #[tokio::test]
+    async fn where_a_shared_look_up_panics_the_others_ask_for_themselves() {
+        let look_ups = LookUps::default();
+        let shared = look_ups.clone();
+        let first = tokio::spawn(async move {
+            shared
+                .share(key("/sources/1", 1, 0), async {
+                    tokio::task::yield_now().await;
+                    panic!("on purpose");
+                    #[expect(unreachable_code, reason = "gives the future its type")]
+                    0
+                })
+                .await
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(look_ups.open(), 1);
+        assert_eq!(look_ups.share(key("/sources/1", 1, 0), async { 2 }).await, 2);
+        assert!(first.await.unwrap_err().is_panic());
+        assert_eq!(look_ups.open(), 0);
+    }
+}
