@@ -31,7 +31,7 @@ pub(super) enum Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
     /// Two parsers could read it differently: `ambiguous-request`, 400 unless its toggle says otherwise.
-    Ambiguous(Violation),
+    Ambiguous(Box<Violation>),
     /// It decodes to more than 1 MiB: 413.
     TooLarge,
     /// It is broken in a way that no toggle excuses: 400. The text says how, and quotes nothing.

@@ -61,6 +61,12 @@ impl Query {
         Ok(query)
     }
 
+    /// Whether a parameter overrides the method, in the eyes of some framework.
+    pub(super) fn overrides_method(uri: &Uri) -> bool {
+        let parts = uri.query().unwrap_or_default().split(['&', ';']);
+        parts.flat_map(|part| form_urlencoded::parse(part.as_bytes())).any(|(name, _)| Known::named(&name) == Known::Method)
+    }
+
     /// What belongs into a body may stand in the query only where it says the same: the source that the call names anyway.
     pub(super) fn agrees_with(&self, source: Option<&str>) -> Result<(), String> {
         match self.fields.iter().find(|(name, value)| *name != "sourceId" || Some(value.as_str()) != source) {

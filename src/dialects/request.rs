@@ -46,7 +46,7 @@ impl Trouble {
     /// As the violation of a dialect's `ambiguous-request`.
     pub(super) fn told_in(self, dialect: Dialect) -> super::Unreadable {
         match self {
-            Trouble::Ambiguous(what) => super::Unreadable::Ambiguous(Violation::ambiguous(dialect, what)),
+            Trouble::Ambiguous(what) => super::Unreadable::Ambiguous(Box::new(Violation::ambiguous(dialect, what))),
             Trouble::TooLarge => super::Unreadable::TooLarge,
             Trouble::Malformed(what) => super::Unreadable::Malformed(what),
         }
