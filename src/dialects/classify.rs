@@ -202,6 +202,7 @@ mod tests {
             ),
             ("POST /customers/c", r#"{"email":"e"}"#, Intent::UpdateCustomer { customer: "c".into(), default: None }),
             ("GET /customers/c", "", Intent::ReadCustomer { customer: "c".into() }),
+            ("GET /customers/a%40b", "", Intent::ReadCustomer { customer: "a@b".into() }),
             ("POST /orders", r#"{"checkoutId":"1"}"#, Intent::Order { session: checkout(), brings_funding: false }),
             ("POST /orders", r#"{"checkoutId":1}"#, Intent::Order { session: checkout(), brings_funding: false }),
             ("POST /orders", r#"{"checkoutId":"1","sourceId":"s"}"#, Intent::Order { session: checkout(), brings_funding: true }),

@@ -17,6 +17,8 @@ mod checkouts;
 mod classify;
 mod coding;
 mod credential;
+#[cfg(test)]
+mod every_row;
 mod form;
 mod own;
 mod path;

@@ -3,6 +3,8 @@
 //! In: the path as the caller spelled it. Out: its segments, where every parser would agree on them; else the segments that some parser could
 //! make of it. Ordinary ungoverned paths leave after one look at their first letters.
 
+use std::borrow::Cow;
+
 /// The words that governed paths are made of; everything else in them is an id.
 const WORDS: [&str; 15] = [
     "checkouts",
@@ -103,10 +105,23 @@ fn is_plain_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:@!$&'()*+,=".contains(&byte)
 }
 
+/// The id that a segment of a plain path stands for.
+pub(super) fn id(segment: &str) -> Cow<'_, str> {
+    percent_encoding::percent_decode_str(segment).decode_utf8_lossy()
+}
+
+/// Careful clients encode `@` and its like in an id (`encodeURIComponent`); every parser takes these for what they are.
+fn is_plain_escape(rest: &[u8]) -> bool {
+    hex(rest, 2).is_some_and(|code| u8::try_from(code).is_ok_and(|byte| b"@:!$&'()*+,=".contains(&byte)))
+}
+
 fn is_plain(path: &str) -> bool {
     let mut segment = 0;
     let bytes = path.as_bytes();
     for (at, &byte) in bytes.iter().enumerate() {
+        if byte == b'%' && is_plain_escape(&bytes[at + 1..]) {
+            continue;
+        }
         if byte == b'/' {
             if at > 0 && (segment == at || is_dots(&bytes[segment..at])) {
                 return false;
@@ -253,6 +268,8 @@ mod tests {
         assert_eq!(plain("/checkouts"), Some(vec!["checkouts"]));
         assert_eq!(plain("/checkouts/"), Some(vec!["checkouts"]));
         assert_eq!(plain("/checkouts/1/sources/a-b.c~d:e"), Some(vec!["checkouts", "1", "sources", "a-b.c~d:e"]));
+        assert_eq!(plain("/customers/a%40b%2Bc"), Some(vec!["customers", "a%40b%2Bc"]));
+        assert_eq!(id("a%40b%2Bc"), "a@b+c");
         assert_eq!(plain("/sources/a/b/c/d/e/f/g/h/i").map(|parts| parts.len()), Some(8));
     }
 

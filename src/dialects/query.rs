@@ -52,6 +52,7 @@ impl Query {
                     Known::Option => return Err("The query has a paymentOptionId that is no plain id.".to_owned()),
                     Known::Method => return Err("The query overrides the method.".to_owned()),
                     Known::Filter => query.filtered = true,
+                    Known::Field(_) if value.is_empty() => {}
                     Known::Field(name) => query.fields.push((name, value.into_owned())),
                     Known::Other => {}
                 }
@@ -74,6 +75,11 @@ impl Query {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a form, which any text can be read as, has a field that belongs into a body.
+pub(super) fn hides_a_field(form: &[u8]) -> bool {
+    form_urlencoded::parse(form).any(|(name, _)| matches!(Known::named(&name), Known::Field(_)))
 }
 
 /// The parameters of the caller's query that a call of Weir's own carries over, as they were spelled.
