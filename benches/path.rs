@@ -33,9 +33,9 @@ const CALL: &[u8] = b"GET /products/1?fields=id HTTP/1.1\r\nHost: proxy\r\nAutho
 fn main() {
     let upstream = upstream();
     let ways = [
-        ("bare relay", start(move |listener| bare(listener, upstream))),
-        ("relay with hyper-util's pooled client", start(move |listener| pooled(listener, upstream))),
-        ("weir, ungoverned", start(move |listener| weir(listener, upstream))),
+        ("bare relay", start("bare", move |listener| bare(listener, upstream))),
+        ("relay with hyper-util's pooled client", start("pooled", move |listener| pooled(listener, upstream))),
+        ("weir, ungoverned", start("weir", move |listener| weir(listener, upstream))),
     ];
     let mut costs: [Vec<u64>; 3] = Default::default();
     for round in 0..=ROUNDS {
@@ -79,9 +79,9 @@ impl Way {
     }
 }
 
-fn start<F: Future<Output = ()>>(run: impl FnOnce(TcpListener) -> F + Send + 'static) -> Way {
+fn start<F: Future<Output = ()>>(name: &str, run: impl FnOnce(TcpListener) -> F + Send + 'static) -> Way {
     let (clock, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<u64>>();
-    let address = spawn(move |listener| async move {
+    let address = spawn(name, move |listener| async move {
         tokio::task::spawn_local(async move {
             while let Some(tell) = asked.recv().await {
                 let _ = tell.send(thread_cpu());
@@ -99,16 +99,18 @@ fn thread_cpu() -> u64 {
 }
 
 /// Runs `run` on a new thread with a runtime and a listener; where it listens.
-fn spawn<F: Future<Output = ()>>(run: impl FnOnce(TcpListener) -> F + Send + 'static) -> SocketAddr {
+fn spawn<F: Future<Output = ()>>(name: &str, run: impl FnOnce(TcpListener) -> F + Send + 'static) -> SocketAddr {
     let (tell, told) = oneshot::channel();
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name(name.to_owned());
+    let work = move || {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         LocalSet::new().block_on(&runtime, async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             tell.send(listener.local_addr().expect("bound")).expect("somebody waits");
             run(listener).await;
         });
-    });
+    };
+    thread.spawn(work).expect("a thread");
     told.blocking_recv().expect("the thread runs")
 }
 
@@ -122,7 +124,7 @@ async fn each_connection<F: Future<Output = ()> + 'static>(listener: TcpListener
 
 /// Answers every request that it reads.
 fn upstream() -> SocketAddr {
-    spawn(|listener| async {
+    spawn("upstream", |listener| async {
         let head = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nX-Request-Id: 1\r\nContent-Length: {ANSWER}\r\n\r\n"
         );
