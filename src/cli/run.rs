@@ -52,7 +52,7 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
             Ok(loaded)
         }
         Err(problems) => {
-            let _ = writeln!(io::stderr(), "{problems}");
+            let _ = write!(io::stderr(), "{problems}");
             Err(ExitCode::FAILURE)
         }
     }
