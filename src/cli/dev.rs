@@ -19,11 +19,15 @@ use std::{
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 use tokio::{
     net::TcpListener,
     sync::{broadcast, watch},
 };
+
+/// How long a stop may take without a word.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -55,7 +59,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         let pretending = tokio::spawn(
             Emulator::new(Options { seed: args.seed, ..Options::default() }).run(listener, stopping(stop.subscribe())),
         );
-        let serving = gateway.run(stopped());
+        let serving = gateway.run(stopping_aloud());
         tokio::pin!(serving);
         let drained = tokio::select! {
             drained = &mut serving => drained?,
@@ -69,6 +73,15 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         writeln!(out, "\nStopped: {drained}.")?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// A stop that is waited for says what it waits for.
+async fn stopping_aloud() {
+    stopped().await;
+    tokio::spawn(async {
+        tokio::time::sleep(PATIENCE).await;
+        let _ = writeln!(io::stderr(), "Stopping: calls under way are finished first. Ctrl-C again cuts them off.");
+    });
 }
 
 /// The remedy of each dialect that needs no waiting: repair on carts, defer on checkouts.

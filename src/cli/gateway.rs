@@ -12,7 +12,7 @@ use crate::{
 use std::{
     fmt,
     future::Future,
-    io,
+    io::{self, Write},
     net::{SocketAddr, TcpListener},
     sync::Arc,
     thread,
@@ -171,7 +171,8 @@ pub(super) async fn stopped() {
     signalled().await;
     tokio::spawn(async {
         signalled().await;
-        tracing::warn!("stopped at once: calls under way were cut off");
+        // Not `eprintln!`, which panics where standard error is closed.
+        let _ = writeln!(io::stderr(), "Stopped at once: what was under way is cut off.");
         std::process::exit(130);
     });
 }

@@ -33,7 +33,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         tokio::spawn(reload_on_hangup(sources, gateway.governor.clone()));
         let drained = gateway.run(async {
             stopped().await;
-            tracing::info!("stopping: nothing new is taken, what has begun is finished");
+            tracing::info!("stopping: nothing new is taken, what has begun is finished; a second signal cuts it off");
         });
         let drained = drained.await?;
         tracing::info!(%drained, "stopped");
