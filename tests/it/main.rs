@@ -4,4 +4,5 @@ mod cli;
 mod dev;
 mod house;
 mod program;
+mod proxying;
 mod purchase;
