@@ -3,6 +3,7 @@
 mod cli;
 mod dev;
 mod house;
+mod layer;
 mod program;
 mod proxying;
 mod purchase;
