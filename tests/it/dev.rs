@@ -75,13 +75,13 @@ fn the_walk_shows_the_right_order_passing_and_the_wrong_one_refused() {
     assert_eq!(
         told(program),
         [
-            "-                      create            forwarded  201",
+            "checkout 679200822465  create            forwarded  201",
             "-                      create source     forwarded  201",
             "-                      create source     forwarded  201",
             "checkout 679200822465  attach e099ec6c   forwarded  200",
             "checkout 679200822465  attach 6775dc77   forwarded  200  [look up source 6775dc77 200]",
             "checkout 679200822465  order             forwarded  201",
-            "-                      create            forwarded  201",
+            "checkout 401713405192  create            forwarded  201",
             "-                      create source     forwarded  201",
             "-                      create source     forwarded  201",
             "checkout 401713405192  attach ff6c67e8   forwarded  200  [look up source ff6c67e8 200]",
@@ -330,6 +330,33 @@ fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
     assert!(program.until_error("WARN").contains("upstream is unreachable: "));
     program.signal("TERM");
     assert_eq!(program.ended().code, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_reads_the_policy_again_and_a_bad_file_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    let write = |mode: &str| std::fs::write(&file, format!("[policy]\nmode = \"{mode}\"\n")).expect("a file");
+    write("monitor");
+    let path = file.to_str().expect("a path");
+    let flags = ["--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"];
+    let mut program = Program::start(&[&["run", "--config", path], &flags[..]].concat());
+    let ready: Value = serde_json::from_str(&program.until_error("weir is ready")).expect("JSON");
+    let mode = || {
+        let rules = lines_of(&format!("curl -s {}/rules", ready["admin"].as_str().expect("an address"))).join("\n");
+        serde_json::from_str::<Value>(&rules).expect("JSON")["mode"].as_str().expect("a mode").to_owned()
+    };
+    assert_eq!(mode(), "monitor");
+    write("enforce");
+    program.signal("HUP");
+    program.until_error("read the configuration again");
+    assert_eq!(mode(), "enforce");
+    write("of");
+    program.signal("HUP");
+    let told = program.until_error("was not read again");
+    assert!(told.contains("did you mean"), "{told}");
+    assert_eq!(mode(), "enforce");
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod layer;
 mod program;
 mod proxying;
 mod purchase;
+mod readme;
