@@ -1,6 +1,10 @@
 //! End-to-end tests: the program and its library from the outside. One binary, so that it links once.
 
 mod cli;
+mod dev;
 mod house;
+mod layer;
+mod program;
 mod proxying;
 mod purchase;
+mod readme;
