@@ -77,6 +77,11 @@ impl Caller {
         caller
     }
 
+    /// The same caller, calling this one's address.
+    pub fn to(&self, other: &Caller) -> Self {
+        Self { address: other.address, ..self.clone() }
+    }
+
     /// The same caller with this `Authorization`.
     pub fn key(&self, key: &str) -> Self {
         self.with("authorization", key)
