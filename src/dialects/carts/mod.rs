@@ -37,6 +37,7 @@ pub(super) enum Route {
     Touch,
     SaveOption,
     ChangeOption(OptionId),
+    RemoveOption(OptionId),
     ReadOption,
     ReadOptions,
 }
@@ -73,7 +74,8 @@ impl Resource<'_> {
             (At::Options, "GET") => Route::ReadOptions,
             (At::Options, "POST") => Route::SaveOption,
             (At::Option(_), "GET") => Route::ReadOption,
-            (At::Option(id), "POST" | "PUT" | "PATCH" | "DELETE") => Route::ChangeOption((*id).into()),
+            (At::Option(id), "POST" | "PUT" | "PATCH") => Route::ChangeOption((*id).into()),
+            (At::Option(id), "DELETE") => Route::RemoveOption((*id).into()),
             (At::Options | At::Option(_), _) | (_, "GET") => return None,
             _ => Route::Touch,
         })

@@ -237,6 +237,10 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
 /// Decide, look up what is missing, decide again; then do what the verdict says.
 async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>, mut turn: Option<Turn>) -> Turned {
     let mut known = Known { deferrable: defer::possible(exchange), ..Known::default() };
+    if let Intent::ChangeOption { removes: true, .. } = *exchange.intent {
+        // The call names no source, and its answer neither: only now can it be told which one it spends.
+        needed(exchange, session, &mut known, Lookup::PaymentOptions).await;
+    }
     loop {
         recall(exchange, session, &mut known).await;
         let verdict = decide(&known, &exchange.intent, &exchange.policy, now());
