@@ -92,7 +92,8 @@ impl Stage<'_> {
     async fn set(&self, scene: &str) -> Ask {
         let shopper = self.shopper().await;
         let primary = |kind: &'static str| self.house.primary(kind);
-        let to_cart = |shopper: &Caller, source: &str| Ask { shopper: shopper.clone(), path: apply(), body: method(source).to_string() };
+        let to_cart =
+            |shopper: &Caller, source: &str| Ask { shopper: shopper.clone(), path: apply(), body: method(source).to_string() };
         let at = |path: &str| Ask { shopper: shopper.clone(), path: path.to_owned(), body: String::new() };
         match scene {
             "credit after card" | "credit after card, in a body of XML" => {
@@ -228,10 +229,16 @@ async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
         let before = mutations(house);
         let reply = ask.send(&house.weir, xml).await;
         assert_eq!(mutations(house), before, "{at}: it was sent");
-        assert_eq!((reply.status.as_u16(), reply.verdict()), (409, ("rejected", Some(case.rule.as_str()))), "{at}: {}", reply.text());
+        assert_eq!(
+            (reply.status.as_u16(), reply.verdict()),
+            (409, ("rejected", Some(case.rule.as_str()))),
+            "{at}: {}",
+            reply.text()
+        );
         let text = reply.text();
         let error = reply.json()["errors"]["error"][0].clone();
-        let told = |name: &str| if xml { element(&text, name).to_owned() } else { error[name].as_str().unwrap_or_default().to_owned() };
+        let told =
+            |name: &str| if xml { element(&text, name).to_owned() } else { error[name].as_str().unwrap_or_default().to_owned() };
         assert_eq!((told("code"), told("subcode")), (case.code.to_owned(), case.subcode.to_owned()), "{at}: {text}");
         assert!(told("description").len() > 20, "{at}: {text}");
         let form = if xml { "application/xml" } else { "application/json" };
@@ -240,9 +247,15 @@ async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
             let vendor = ask.send(&house.upstream, xml).await;
             let text = vendor.text();
             let error = vendor.json()["errors"]["error"][0].clone();
-            let said = |name: &str| if xml { element(&text, name).to_owned() } else { error[name].as_str().unwrap_or_default().to_owned() };
+            let said = |name: &str| {
+                if xml { element(&text, name).to_owned() } else { error[name].as_str().unwrap_or_default().to_owned() }
+            };
             assert_eq!((vendor.status, media(&vendor)), (reply.status, Some(form)), "{at}: {text}");
-            assert_eq!((told("relation"), told("code"), told("subcode")), (said("relation"), said("code"), said("subcode")), "{at}");
+            assert_eq!(
+                (told("relation"), told("code"), told("subcode")),
+                (said("relation"), said("code"), said("subcode")),
+                "{at}"
+            );
         }
     }
 }
@@ -374,7 +387,8 @@ async fn apply_shopper_is_judged_by_what_it_would_attach_now_not_by_what_it_woul
     let shopper = stage.shopper().await;
     let alipay = save(&shopper, &house.primary("alipay").await).await;
     let card = save(&shopper, &house.card().await).await;
-    let default = |option: &str| (format!("/v1/shoppers/me/payment-options/{option}"), json!({ "paymentOption": { "isDefault": "true" } }));
+    let default =
+        |option: &str| (format!("/v1/shoppers/me/payment-options/{option}"), json!({ "paymentOption": { "isDefault": "true" } }));
     attach(&shopper, &stage.credit("40").await).await;
     let applied = format!("{CART}/apply-shopper");
     let (path, body) = default(&alipay);
