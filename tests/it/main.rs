@@ -4,4 +4,5 @@ mod carts_rules;
 mod checkouts_rules;
 mod cli;
 mod house;
+mod proxying;
 mod purchase;
