@@ -29,6 +29,9 @@ pub enum Classified {
 /// Headers by which some servers let a caller override the method.
 const OVERRIDES: [&str; 4] = ["x-http-method-override", "x-http-method", "x-method-override", "x-method"];
 
+/// The methods that governed calls have; another spelling of one is another method to some servers only.
+const STANDARD: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
 /// A governed path.
 enum Place<'a> {
     Checkouts(checkouts::Resource<'a>),
@@ -65,9 +68,12 @@ fn plainly(segments: &[&str], method: &Method, uri: &Uri, headers: &HeaderMap) -
     if overrides_method(headers) {
         return ambiguous(place.dialect(), uri, headers, "A header overrides the method.");
     }
+    if STANDARD.iter().any(|known| known != method && known.as_str().eq_ignore_ascii_case(method.as_str())) {
+        return ambiguous(place.dialect(), uri, headers, "The method is spelled in an unusual way.");
+    }
     let Some(mut route) = place.route(method) else {
         return match could_be_governed(&place, method, headers) || overrides_in_query(uri) {
-            true => ambiguous(place.dialect(), uri, headers, "The method is spelled or overridden in an unusual way."),
+            true => ambiguous(place.dialect(), uri, headers, "The method is overridden in the query."),
             false => Classified::Ungoverned,
         };
     };
@@ -116,8 +122,7 @@ impl Place<'_> {
 
 /// Whether a server that is generous about methods would take the call for a governed one.
 fn could_be_governed(place: &Place<'_>, method: &Method, headers: &HeaderMap) -> bool {
-    let standard = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let meant = standard.iter().find(|known| known.as_str().eq_ignore_ascii_case(method.as_str())).unwrap_or(method);
+    let meant = STANDARD.iter().find(|known| known.as_str().eq_ignore_ascii_case(method.as_str())).unwrap_or(method);
     overrides_method(headers) || place.route(meant).is_some()
 }
 
