@@ -51,7 +51,9 @@ pub(super) async fn run<S: Client>(
     };
     let body = match tokio::time::timeout(governor.settings.body_timeout, collect(body, limit)).await {
         Ok(Ok(whole)) => whole,
-        Ok(Err(NotWhole::TooLarge(body))) if lenient => return client.oneshot(Request::from_parts(head, body)).await,
+        Ok(Err(NotWhole::TooLarge(body))) if lenient => {
+            return unread_by(&governor, client, Request::from_parts(head, body)).await;
+        }
         Ok(Err(NotWhole::TooLarge(_))) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
         Ok(Err(NotWhole::Broken(_))) => return unread(Trouble::Problem(Problem::Incomplete), &head),
         Err(_) => return unread(Trouble::Problem(Problem::Stalled), &head),
@@ -63,7 +65,7 @@ pub(super) async fn run<S: Client>(
         Err(Unreadable::Ambiguous(violation)) => {
             return ambiguous(client, governor, policy, call, Request::from_parts(head, body.to_body()), violation).await;
         }
-        Err(_) if lenient => return forward(head, &body).await,
+        Err(_) if lenient => return unread_by(&governor, client, Request::from_parts(head, body.to_body())).await,
         Err(Unreadable::TooLarge) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
         Err(Unreadable::Malformed(why)) => return unread(Trouble::Malformed(why), &head),
     };
@@ -109,14 +111,27 @@ pub(super) async fn ambiguous<S: Client>(
     let toggle = policy.toggle(violation.dialect, RuleId::AmbiguousRequest);
     let (head, body) = request.into_parts();
     let outcome = match toggle {
-        Toggle::Off => return client.oneshot(Request::from_parts(head, body)).await,
+        Toggle::Off => return unread_by(&governor, client, Request::from_parts(head, body)).await,
         Toggle::Monitor => {
             let forwarded = Request::from_parts(head.clone(), body);
-            Outcome::monitored(client.oneshot(forwarded).await?, Some(violation))
+            Outcome::monitored(unread_by(&governor, client, forwarded).await?, Some(violation))
         }
         Toggle::Reject | Toggle::Reorder | Toggle::Strip => Outcome::refused(call.form(), violation),
     };
     Ok(finish(&governor, early(&call, &head, &Trace::default(), started), outcome))
+}
+
+/// Forwards what was not understood. It may change anything, whatever its method, from now until its answer comes or its caller leaves.
+async fn unread_by<S: Client>(governor: &Governor, client: S, request: Request<Body>) -> Result<Response<Body>, S::Error> {
+    struct Unread<'a>(&'a Governor);
+    impl Drop for Unread<'_> {
+        fn drop(&mut self) {
+            self.0.went_unread();
+        }
+    }
+    governor.went_unread();
+    let _until_it_ends = Unread(governor);
+    client.oneshot(request).await
 }
 
 /// A read: it needs no turn and is never refused. What depends on a deferred attach sends that first.
@@ -246,7 +261,8 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
     }
     loop {
         recall(exchange, session, &mut known).await;
-        let verdict = decide(&known, &exchange.intent, &exchange.policy, now());
+        let now = now();
+        let verdict = decide(&known, &exchange.intent, &exchange.governor.trusting(&exchange.policy, now), now);
         let outcome = match verdict {
             Verdict::Need(lookup) => match needed(exchange, session, &mut known, lookup).await {
                 None => continue,
