@@ -249,8 +249,8 @@ mod tests {
                 r#"{"paymentOption":{"sourceId":"s"}}"#,
                 Intent::Save { owner: Owner::Shopper, source: s() },
             ),
-            ("POST payment-options/7", "", Intent::ChangeOption { option: "7".into() }),
-            ("DELETE payment-options/7", "", Intent::ChangeOption { option: "7".into() }),
+            ("POST payment-options/7", "", Intent::ChangeOption { option: "7".into(), removes: false }),
+            ("DELETE payment-options/7", "", Intent::ChangeOption { option: "7".into(), removes: true }),
         ] {
             assert_eq!(intent(&call.replacen(' ', " /v1/shoppers/me/", 1), body), expected, "{call}");
         }

@@ -103,7 +103,7 @@ fn checkouts_body(kind: &str, code: &str, parameter: &str, message: &str) -> Str
 
 fn carts_body(code: &str, subcode: &str, description: &str) -> String {
     format!(
-        r#"{{"errors":{{"error":[{{"relation":"http://developers.digitalriver.com/v1/shoppers/CartsResource","code":"{code}","subcode":"{subcode}","description":"{description}"}}]}}}}"#
+        r#"{{"errors":{{"error":[{{"relation":"https://developers.digitalriver.com/v1/shoppers/CartsResource","code":"{code}","subcode":"{subcode}","description":"{description}"}}]}}}}"#
     )
 }
 

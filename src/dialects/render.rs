@@ -101,7 +101,7 @@ mod tests {
             (
                 409,
                 "application/json",
-                r#"{"errors":{"error":[{"relation":"http://developers.digitalriver.com/v1/shoppers/CartsResource","code":"apply-payment-failure","subcode":"primary-before-secondary","description":"Detach <it> & \"retry\"."}]}}"#
+                r#"{"errors":{"error":[{"relation":"https://developers.digitalriver.com/v1/shoppers/CartsResource","code":"apply-payment-failure","subcode":"primary-before-secondary","description":"Detach <it> & \"retry\"."}]}}"#
             )
         );
         assert_eq!(
@@ -109,7 +109,7 @@ mod tests {
             (
                 409,
                 "application/xml",
-                "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><errors><error><relation>http://developers.digitalriver.com/v1/shoppers/CartsResource</relation><code>apply-payment-failure</code><subcode>primary-before-secondary</subcode><description>Detach &lt;it&gt; &amp; \"retry\".</description></error></errors>"
+                "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><errors><error><relation>https://developers.digitalriver.com/v1/shoppers/CartsResource</relation><code>apply-payment-failure</code><subcode>primary-before-secondary</subcode><description>Detach &lt;it&gt; &amp; \"retry\".</description></error></errors>"
             )
         );
     }
@@ -136,7 +136,7 @@ mod tests {
         let busy = error(JSON, StatusCode::CONFLICT, "concurrent-cart-modification-failure", "Try again.");
         assert_eq!(
             shown(&busy).2,
-            r#"{"errors":{"error":[{"relation":"http://developers.digitalriver.com/v1/shoppers/CartsResource","code":"concurrent-cart-modification-failure","subcode":"concurrent-cart-modification-failure","description":"Try again."}]}}"#
+            r#"{"errors":{"error":[{"relation":"https://developers.digitalriver.com/v1/shoppers/CartsResource","code":"concurrent-cart-modification-failure","subcode":"concurrent-cart-modification-failure","description":"Try again."}]}}"#
         );
     }
 }

@@ -58,7 +58,7 @@ fn the_walk_shows_the_right_order_passing_and_the_wrong_one_refused() {
             "weir-decision: rejected",
             "weir-rule: primary-before-secondary",
             "",
-            r#"{"errors":{"error":[{"relation":"http://developers.digitalriver.com/v1/shoppers/CartsResource","code":"apply-payment-failure","subcode":"primary-before-secondary","description":"Store credit applied after the primary payment method would be ignored when the cart is submitted. Detach the primary, attach the store credit, then attach the primary again."}]}}"#,
+            r#"{"errors":{"error":[{"relation":"https://developers.digitalriver.com/v1/shoppers/CartsResource","code":"apply-payment-failure","subcode":"primary-before-secondary","description":"Store credit applied after the primary payment method would be ignored when the cart is submitted. Detach the primary, attach the store credit, then attach the primary again."}]}}"#,
             "== What the refusal asks for: the card off, the credit on, the card on again.",
             "HTTP/1.1 204 No Content",
             "weir-decision: forwarded",

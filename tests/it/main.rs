@@ -1,5 +1,8 @@
 //! End-to-end tests: the program and its library from the outside. One binary, so that it links once.
 
+mod ambiguity;
+mod carts_rules;
+mod checkouts_rules;
 mod cli;
 mod dev;
 mod house;

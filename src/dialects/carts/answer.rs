@@ -170,9 +170,13 @@ pub(in crate::dialects) fn read_answer(route: &Route, shows: Shows, json: &[u8])
             Ok(Answer { charged: sources.into_iter().map(|source| source.id).collect(), ..Answer::default() })
         }
         Route::ReadOptions => Ok(Answer { options: of_options(json, shows)?, ..Answer::default() }),
-        Route::Detach | Route::DetachAll | Route::Touch | Route::SaveOption | Route::ChangeOption(_) | Route::ReadOption => {
-            Ok(Answer::default())
-        }
+        Route::Detach
+        | Route::DetachAll
+        | Route::Touch
+        | Route::SaveOption
+        | Route::ChangeOption(_)
+        | Route::RemoveOption(_)
+        | Route::ReadOption => Ok(Answer::default()),
     }
 }
 

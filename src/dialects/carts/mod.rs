@@ -38,6 +38,7 @@ pub(super) enum Route {
     Touch,
     SaveOption,
     ChangeOption(OptionId),
+    RemoveOption(OptionId),
     ReadOption,
     ReadOptions,
 }
@@ -74,7 +75,8 @@ impl Resource<'_> {
             (At::Options, "GET") => Route::ReadOptions,
             (At::Options, "POST") => Route::SaveOption,
             (At::Option(_), "GET") => Route::ReadOption,
-            (At::Option(id), "POST" | "PUT" | "PATCH" | "DELETE") => Route::ChangeOption((&*path::id(id)).into()),
+            (At::Option(id), "POST" | "PUT" | "PATCH") => Route::ChangeOption((&*path::id(id)).into()),
+            (At::Option(id), "DELETE") => Route::RemoveOption((&*path::id(id)).into()),
             (At::Options | At::Option(_), _) | (_, "GET") => return None,
             _ => Route::Touch,
         })

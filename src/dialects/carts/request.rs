@@ -55,7 +55,8 @@ pub(in crate::dialects) fn intent(
         Route::Read => return Ok(Some(Intent::ReadSession { session })),
         Route::Touch => return Ok(Some(Intent::Touch { session })),
         Route::ReadOption | Route::ReadOptions => return Ok(Some(Intent::ReadOptions)),
-        Route::ChangeOption(option) => return Ok(Some(Intent::ChangeOption { option: option.clone() })),
+        Route::ChangeOption(option) => return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: false })),
+        Route::RemoveOption(option) => return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: true })),
         Route::DetachAll => (Intent::Detach { session, source: None }, None),
         Route::ApplyShopper(option) => (Intent::ApplyShopper { option: option.clone() }, None),
         Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption => {
