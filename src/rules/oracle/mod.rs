@@ -7,7 +7,7 @@
 mod vendor;
 mod weir;
 
-use crate::rules::{FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation};
+use crate::rules::{Dialect, FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation};
 use std::collections::HashSet;
 use vendor::{Broken, CREDITS, Call, PRIMARIES, SOURCES, Source, State, Vendor};
 use weir::{Memory, Shows, Walk};
@@ -145,7 +145,7 @@ impl Explorer {
     /// Decides a call, holds the verdict against the vendor's, and sends it.
     fn call(&self, from: &Place, call: Call) -> Result<Option<Place>, String> {
         let (walk, vendor) = (&self.walk, &from.vendor);
-        let broken = vendor.broken(call);
+        let broken = self.judged(vendor, call);
         if broken.is_empty() && self.skip_refused && vendor.refuses_otherwise(call) {
             return Ok(None);
         }
@@ -190,11 +190,21 @@ impl Explorer {
         Ok(Some(place))
     }
 
+    /// What the vendor finds broken, but for the rules that are off.
+    fn judged(&self, vendor: &Vendor, call: Call) -> Vec<Broken> {
+        let mut broken = vendor.broken(call);
+        broken.retain(|broken| self.toggle(vendor, broken) != Toggle::Off);
+        broken
+    }
+
+    fn toggle(&self, vendor: &Vendor, broken: &Broken) -> Toggle {
+        let dialect = if vendor.carts { Dialect::Carts } else { Dialect::Checkouts };
+        broken.rule.parse().map_or(Toggle::Reject, |rule| self.walk.policy.toggle(dialect, rule))
+    }
+
     /// The refusal that the table prefers, where a rule is broken that no remedy puts right.
     fn refusal(&self, vendor: &Vendor, broken: &[Broken]) -> Option<Broken> {
-        let dialect = if vendor.carts { crate::rules::Dialect::Carts } else { crate::rules::Dialect::Checkouts };
-        let reorders = |rule: &str| rule.parse().is_ok_and(|rule| self.walk.policy.toggle(dialect, rule) == Toggle::Reorder);
-        let hopeless = broken.iter().find(|broken| !reorders(broken.rule));
+        let hopeless = broken.iter().find(|broken| self.toggle(vendor, broken) != Toggle::Reorder);
         let lost = vendor.primary().is_some_and(|id| vendor.sources[id].state == State::Failed);
         let unmended = broken.iter().find(|broken| broken.rule == "primary-before-secondary" && lost);
         hopeless.or(unmended).copied()
@@ -408,6 +418,33 @@ mod tests {
                 }
                 Explorer::new(walk(shows, FreshFor::Forever), events).explore(usual(carts), calls_in_all);
             }
+        }
+    }
+
+    #[test]
+    fn a_call_after_one_that_weir_did_not_see_the_end_of() {
+        for carts in [false, true] {
+            let mut events = vec![Event::Call(Call::Order)];
+            for id in [PRIMARIES[0], CREDITS[0], CREDITS[1]] {
+                for call in [Call::Attach(id), Call::Detach(id)] {
+                    events.extend([
+                        Event::Call(call),
+                        Event::Lost(call, true),
+                        Event::Crash(call, true),
+                        Event::Crash(call, false),
+                    ]);
+                }
+            }
+            Explorer::new(walk(Shows::Little, FreshFor::Forever), events).explore(odd(carts), 5);
+        }
+    }
+
+    #[test]
+    fn a_cart_whose_credit_is_ignored_since_the_rule_is_off() {
+        for shows in ALL {
+            let mut walk = walk(shows, FreshFor::Forever);
+            walk.policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Off);
+            Explorer::new(walk, events(&usual(true))).explore(usual(true), 4);
         }
     }
 
