@@ -7,3 +7,4 @@ mod cli;
 mod house;
 mod proxying;
 mod purchase;
+mod truth;
