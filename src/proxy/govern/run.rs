@@ -63,7 +63,7 @@ pub(super) async fn run<S: Client>(
         Ok(Some(intent)) => intent,
         Ok(None) => return forward(head, &body).await,
         Err(Unreadable::Ambiguous(violation)) => {
-            return ambiguous(client, governor, policy, call, Request::from_parts(head, body.to_body()), violation).await;
+            return ambiguous(client, governor, policy, call, Request::from_parts(head, body.to_body()), *violation).await;
         }
         Err(_) if lenient => return unread_by(&governor, client, Request::from_parts(head, body.to_body())).await,
         Err(Unreadable::TooLarge) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
