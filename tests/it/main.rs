@@ -11,3 +11,4 @@ mod program;
 mod proxying;
 mod purchase;
 mod readme;
+mod truth;

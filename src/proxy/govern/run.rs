@@ -22,13 +22,13 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, RuleId, SessionKey, SessionObservation, Toggle, Verdict,
-        Violation, decide, overtakes,
+        Dialect, Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, RuleId, SessionKey, SessionObservation, Toggle,
+        Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
 use bytes::Bytes;
-use http::{Request, Response, header, request};
+use http::{Request, Response, StatusCode, header, request};
 use std::{sync::Arc, time::Instant};
 use tower::ServiceExt;
 
@@ -332,7 +332,13 @@ async fn needed<S: Client>(
         Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode != Mode::Monitor => {
             return Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response()))));
         }
-        Looked::Denied(_) | Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
+        Looked::Denied(answer) => {
+            // A shopper's token may be no key to `/sources`, and still be good for the cart.
+            let nobody = answer.status() == StatusCode::UNAUTHORIZED && exchange.call.dialect() == Dialect::Checkouts;
+            let absent = nobody || answer.status() == StatusCode::NOT_FOUND;
+            known.looked_up.push((lookup, if absent { LookedUp::Absent } else { LookedUp::Failed }));
+        }
+        Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
     }
     None
 }
