@@ -52,7 +52,11 @@ pub struct Side {
 impl Side {
     /// The vendor itself.
     pub fn plain(seed: u64) -> Self {
-        Self { emulator: Emulator::new(Options { seed: Some(seed), ..Options::default() }), governor: None, work: Work::default() }
+        Self {
+            emulator: Emulator::new(Options { seed: Some(seed), ..Options::default() }),
+            governor: None,
+            work: Work::default(),
+        }
     }
 
     /// The vendor behind Weir.
