@@ -22,8 +22,8 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, RuleId, SessionKey, SessionObservation, Toggle, Verdict,
-        Violation, decide, overtakes,
+        Incoming, Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, Remedy, RuleId, SessionKey, SessionObservation,
+        Toggle, Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
@@ -254,9 +254,18 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             },
             Verdict::Reject(violation) => Outcome::refused(exchange.call.form(), violation),
             Verdict::Unavailable(_) => rejected(exchange, &Trouble::Problem(Problem::FactUnknown)),
-            Verdict::Remedy(remedy, violation) => match (session, turn) {
-                (Some(key), Some(turn)) => remedy::run(exchange, key.clone(), turn, remedy, known).await.with(violation),
-                // A remedy takes several calls, which only a turn keeps together.
+            Verdict::Remedy(remedy, violation) => match (confirmed(&known, &remedy), session, turn.take()) {
+                (Err(lookup), _, taken) => match needed(exchange, session, &mut known, lookup).await {
+                    None => {
+                        turn = taken;
+                        continue;
+                    }
+                    Some(turned) => return turned,
+                },
+                (Ok(true), Some(key), Some(turn)) => {
+                    remedy::run(exchange, key.clone(), turn, remedy, known).await.with(violation)
+                }
+                // A remedy takes several calls, which only a turn keeps together, and nothing is taken away on a guess.
                 _ => Outcome::refused(exchange.call.form(), violation),
             },
             Verdict::Hold { window } => match hold(turn, window).await {
@@ -279,6 +288,28 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         };
         return Turned::Over(outcome);
     }
+}
+
+/// Whether this very decision has looked up the primary that a remedy would take away and the source that would come. However fresh what is
+/// remembered: removing a payment option spends a source without naming it, and what no order of calls can put right is refused before the
+/// first step. `Err`: look this up, then decide again.
+fn confirmed(known: &Known, remedy: &Remedy) -> Result<bool, Lookup> {
+    let (primary, incoming) = match remedy {
+        Remedy::Repair { primary, incoming } | Remedy::Replace { primary, incoming: Incoming::Source(incoming) } => {
+            (primary, Some(incoming))
+        }
+        // Options are never remembered: they were looked up for this decision.
+        Remedy::Replace { primary, incoming: Incoming::Option(_) } => (primary, None),
+    };
+    for source in incoming.into_iter().chain([primary]) {
+        let lookup = Lookup::Source(source.clone());
+        match known.looked_up(&lookup) {
+            Some(LookedUp::At(_)) => {}
+            Some(LookedUp::Failed) => return Ok(false),
+            None => return Err(lookup),
+        }
+    }
+    Ok(true)
 }
 
 /// Looks up what `decide` asked for. `Some`: the call ends, or moves, for what was found.
