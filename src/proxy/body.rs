@@ -29,6 +29,7 @@ pub struct Body {
 
 enum Kind {
     Empty,
+    Withheld,
     Full(Bytes),
     Trailed(Bytes, Box<HeaderMap>),
     Incoming(Incoming),
@@ -41,6 +42,12 @@ impl Body {
     /// No content.
     pub fn empty() -> Self {
         Kind::Empty.into()
+    }
+
+    /// No content, though a length is announced: a 304 to a caller over HTTP/1.1. hyper keeps the `Content-Length` of an answer that is empty
+    /// from the start to a HEAD only, and of this one always; it writes content for neither.
+    pub(super) fn withheld() -> Self {
+        Kind::Withheld.into()
     }
 
     /// All of the content at once: written to the wire together with the head.
@@ -84,7 +91,7 @@ impl Body {
 
     /// True for a body whose bytes arrive over time: one that the peer at its other end can hold up or break off.
     pub(super) fn is_streamed(&self) -> bool {
-        !matches!(self.kind, Kind::Empty | Kind::Full(_) | Kind::Trailed(..))
+        !matches!(self.kind, Kind::Empty | Kind::Withheld | Kind::Full(_) | Kind::Trailed(..))
     }
 
     /// Reports every frame, stall and end to `upload`.
@@ -117,6 +124,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let form = match self.kind {
             Kind::Empty => "empty",
+            Kind::Withheld => "withheld",
             Kind::Full(_) => "full",
             Kind::Trailed(..) => "trailed",
             Kind::Incoming(_) => "incoming",
@@ -155,6 +163,10 @@ impl Kind {
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = match self {
             Kind::Empty => None,
+            Kind::Withheld => {
+                *self = Kind::Empty;
+                None
+            }
             Kind::Full(content) => {
                 let content = std::mem::take(content);
                 *self = Kind::Empty;
@@ -180,7 +192,7 @@ impl Kind {
     fn is_end_stream(&self) -> bool {
         match self {
             Kind::Empty => true,
-            Kind::Full(_) | Kind::Trailed(..) => false,
+            Kind::Withheld | Kind::Full(_) | Kind::Trailed(..) => false,
             Kind::Incoming(body) => body.is_end_stream(),
             Kind::Download(body) => body.is_end_stream(),
             Kind::Prefixed(read, rest) => read.is_empty() && rest.is_end_stream(),
@@ -191,6 +203,7 @@ impl Kind {
     fn size_hint(&self) -> SizeHint {
         match self {
             Kind::Empty => SizeHint::with_exact(0),
+            Kind::Withheld => SizeHint::default(),
             Kind::Full(content) => SizeHint::with_exact(content.len() as u64),
             Kind::Trailed(content, _) => at_least(content.len() as u64, SizeHint::default()),
             Kind::Incoming(body) => body.size_hint(),

@@ -7,7 +7,7 @@ use super::{
     target::Target,
 };
 use hyper::client::conn::http1;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -99,14 +99,13 @@ impl Connector {
 
 /// SNI is the target's host; ALPN offers HTTP/1.1 only, which is what is spoken to upstream.
 fn tls(tcp: HttpConnector, ca_file: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, TlsError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Config)?
         .with_root_certificates(roots(ca_file)?)
         .with_no_client_auth();
-    let builder = HttpsConnectorBuilder::new().with_tls_config(config).https_only();
-    let builder = builder.enable_http1();
-    Ok(builder.wrap_connector(tcp))
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(HttpsConnector::from((tcp, config)))
 }
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {

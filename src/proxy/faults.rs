@@ -30,7 +30,7 @@ pub struct Faults<S, R> {
     render: Arc<R>,
 }
 
-impl<S> Faults<S, ()> {
+impl Faults<(), ()> {
     /// Answers faults in the form that `render` gives them.
     pub fn layer<R: Render>(render: R) -> FaultsLayer<R> {
         FaultsLayer(Arc::new(render))

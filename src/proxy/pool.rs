@@ -5,6 +5,8 @@
 //! gives back only when it wrote none of it (`TrySendError::take_message`), simply goes to the next connection, body and all; one that
 //! was begun is never sent again.
 
+#![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`; a pool has a lock")]
+
 use super::body::Body;
 use hyper::client::conn::http1::SendRequest;
 use std::{

@@ -102,9 +102,11 @@ where
     S::Future: Send + 'static,
 {
     let phase = watch::Sender::new(Phase::Open);
-    let start = |(stream, address)| {
-        let service = PerConnection { service: service.clone(), address: options.caller_address.then_some(address) };
-        tokio::spawn(connection(stream, service, options.header_timeout, phase.subscribe()));
+    let (opened, header_timeout, with_address) = (&phase, options.header_timeout, options.caller_address);
+    // Owns the service: a reference to it, held while we wait, would ask for `Sync`.
+    let start = move |(stream, address)| {
+        let service = PerConnection { service: service.clone(), address: with_address.then_some(address) };
+        tokio::spawn(connection(stream, service, header_timeout, opened.subscribe()));
     };
     let mut shutdown = pin!(shutdown);
     loop {

@@ -16,7 +16,7 @@ use super::{
     upgrade,
     upload::{Turn, Upload},
 };
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, Version, header};
 use std::{
     fmt,
     future::Future,
@@ -116,6 +116,7 @@ impl Upstream {
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
         let (mut parts, body) = request.into_parts();
+        let over_http1 = parts.version != Version::HTTP_2;
         let caller = parts.extensions.remove::<CallerAddress>().filter(|_| shared.settings.forwarded);
         let outward = Outward { forwarded_for: caller.map(|CallerAddress(address)| address.ip()) };
         let upgrading = headers::to_upstream(&mut parts, &body, &shared.settings.target, outward);
@@ -128,7 +129,7 @@ impl Upstream {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return shared.switched(response, connection, switch);
         }
-        shared.answer(response, connection)
+        shared.answer(response, connection, over_http1)
     }
 }
 
@@ -158,12 +159,17 @@ impl Shared {
         }
     }
 
-    fn answer(&self, response: Response<hyper::body::Incoming>, connection: Connection) -> Result<Response<Body>, UpstreamError> {
+    fn answer(
+        &self,
+        response: Response<hyper::body::Incoming>,
+        connection: Connection,
+        over_http1: bool,
+    ) -> Result<Response<Body>, UpstreamError> {
         let (mut parts, content) = response.into_parts();
         let lease = Lease::new(connection, self.pool.clone());
         let body = if hyper::body::Body::is_end_stream(&content) {
             lease.give_back();
-            Body::empty()
+            if over_http1 && parts.status == StatusCode::NOT_MODIFIED { Body::withheld() } else { Body::empty() }
         } else {
             Body::download(Download::new(content, lease, self.settings.idle_timeout))
         };

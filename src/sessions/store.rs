@@ -167,3 +167,143 @@ impl Record for ActiveCart {
         &memory.carts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{Amount, Attached, Pending, Remembered, SessionState, SourceState, Timestamp, Told};
+    use proptest::{option, prelude::*};
+
+    fn remembered<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Remembered<T>> {
+        option::of((value, any::<u64>())).prop_map(|told| match told {
+            None => Remembered::NotTold,
+            Some((value, at)) => Remembered::At(value, Timestamp(at)),
+        })
+    }
+
+    fn told<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Told<T>> {
+        option::of(value).prop_map(Told::from)
+    }
+
+    /// UUIDs, which are packed, what looks like them, and anything else.
+    fn id<T: From<String> + std::fmt::Debug>() -> impl Strategy<Value = T> {
+        prop_oneof!["[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[0-9A-Fa-f-]{36}", ".{0,40}"].prop_map(T::from)
+    }
+
+    fn amount() -> impl Strategy<Value = Amount> {
+        prop_oneof![
+            (any::<i64>(), 0..=9_u32).prop_map(|(number, zeros)| format!("{number}e-{zeros}")),
+            "[1-9][0-9]{27}",
+            Just("0".to_owned())
+        ]
+        .prop_filter_map("an amount that Weir can hold", |text| text.parse().ok())
+    }
+
+    fn attached() -> impl Strategy<Value = Attached> {
+        (id(), told("[a-zA-Z]{1,30}"), told(amount())).prop_map(|(id, kind, amount)| {
+            let kind = kind.as_ref().map(|kind| kind.as_str().into()).into();
+            Attached { id, kind, amount }
+        })
+    }
+
+    fn pending() -> impl Strategy<Value = Pending> {
+        prop_oneof![
+            (id(), option::of(id()), any::<bool>()).prop_map(|(primary, incoming, replaces)| Pending::Repair {
+                primary,
+                incoming,
+                replaces
+            }),
+            (id(), any::<u64>(), any::<bool>()).prop_map(|(primary, since, sending)| Pending::Deferred {
+                primary,
+                since: Timestamp(since),
+                sending
+            }),
+        ]
+    }
+
+    fn callers() -> impl Strategy<Value = Vec<CredentialHash>> {
+        prop::collection::vec(any::<[u8; 16]>().prop_map(CredentialHash), 0..10)
+    }
+
+    fn session() -> impl Strategy<Value = SessionRecord> {
+        let money = (remembered(amount()), remembered(amount()), told("[A-Z]{3}"), remembered(option::of(amount())));
+        let facts =
+            (remembered(prop::collection::vec(attached(), 0..4)), remembered("[a-z_]{1,25}"), remembered(option::of(id())));
+        let more = (remembered(any::<bool>()), told(".{0,40}"), callers(), any::<(bool, bool, u32)>(), option::of(pending()));
+        (money, facts, more).prop_map(|((total, remaining, currency, credit_amount), (sources, state, customer), more)| {
+            let (billing_optimization, payment_session, callers, (in_flight, unsure, epoch), pending) = more;
+            let mut record = SessionRecord {
+                sources: map(sources, Into::into),
+                total,
+                remaining,
+                currency: currency.as_ref().map(|code| code.parse().unwrap()).into(),
+                state: map(state, |name| SessionState::read(&name)),
+                customer,
+                credit_amount,
+                billing_optimization,
+                payment_session: payment_session.as_ref().map(|id| id.as_str().into()).into(),
+                in_flight,
+                unsure,
+                epoch,
+                pending: pending.map(Box::new),
+                ..SessionRecord::default()
+            };
+            callers.into_iter().for_each(|caller| record.shown_to.add(caller));
+            record
+        })
+    }
+
+    fn map<T, U>(fact: Remembered<T>, change: impl FnOnce(T) -> U) -> Remembered<U> {
+        match fact {
+            Remembered::NotTold => Remembered::NotTold,
+            Remembered::At(value, at) => Remembered::At(change(value), at),
+        }
+    }
+
+    fn source() -> impl Strategy<Value = SourceRecord> {
+        let facts = (told("[a-zA-Z]{1,30}"), remembered(amount()), remembered(any::<bool>()), remembered("[a-z_]{1,25}"));
+        (facts, remembered(option::of(id())), told(".{0,40}"), callers(), any::<u32>()).prop_map(
+            |((kind, amount, reusable, state), customer, payment_session, callers, epoch)| {
+                let mut record = SourceRecord {
+                    kind: kind.as_ref().map(|kind| kind.as_str().into()).into(),
+                    amount,
+                    reusable,
+                    state: map(state, |name| SourceState::read(&name)),
+                    customer,
+                    payment_session: payment_session.as_ref().map(|id| id.as_str().into()).into(),
+                    epoch,
+                    ..SourceRecord::default()
+                };
+                callers.into_iter().for_each(|caller| record.shown_to.add(caller));
+                record
+            },
+        )
+    }
+
+    fn written_and_read<R: Record>(record: &R) -> R {
+        packed::read(&packed::write(record).unwrap()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn any_session_comes_back_as_it_was(record in session(), key in id::<SessionId>()) {
+            prop_assert_eq!(&written_and_read(&record), &record);
+            for kind in [SessionKind::Checkout, SessionKind::Invoice, SessionKind::Cart] {
+                let key = SessionKey { kind, id: key.clone() };
+                prop_assert_eq!(session_key(&SessionRecord::key(&key)), key);
+            }
+        }
+
+        #[test]
+        fn any_source_comes_back_as_it_was(record in source()) {
+            prop_assert_eq!(&written_and_read(&record), &record);
+        }
+
+        #[test]
+        fn any_customer_comes_back_as_it_was(saved in remembered(prop::collection::vec(id(), 0..5)), callers in callers()) {
+            let mut record = CustomerRecord { saved, ..CustomerRecord::default() };
+            callers.into_iter().for_each(|caller| record.shown_to.add(caller));
+            prop_assert_eq!(&written_and_read(&record), &record);
+        }
+    }
+}

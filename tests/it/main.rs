@@ -4,4 +4,6 @@ mod cli;
 mod differential;
 mod house;
 mod indoors;
+mod proxying;
 mod purchase;
+mod remedies;

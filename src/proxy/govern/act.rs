@@ -130,7 +130,7 @@ pub(super) async fn step<S: Client>(
     if let Some(key) = session {
         update_session(exchange, key, &[SessionObservation::Begun]).await;
     }
-    let epochs = Epochs::of_known(known);
+    let epochs = Epochs::of_known(known, intent);
     let sent = exchange.send(request).await;
     let (conclusion, mut learned) = conclude(exchange, call, intent, session, known, sent);
     if let Conclusion::Done(..) = conclusion {
@@ -146,6 +146,13 @@ pub(super) async fn step<S: Client>(
     {
         // The shopper has another cart by now: nothing is known of the one this turn was for.
         update_session(exchange, turn_of, &[SessionObservation::OutcomeUnknown]).await;
+    }
+    if let (Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), Some(key)) = (conclusion.status(), session) {
+        // A key that upstream no longer takes has no part in what it once was shown.
+        update_session(exchange, key, &[SessionObservation::DeniedTo(exchange.caller)]).await;
+    }
+    if let (Intent::CreateSession { .. }, Some((key, _))) = (intent, &learned.session) {
+        exchange.trace.created(key);
     }
     commit(exchange, learned, &epochs, now()).await;
     follow_cart(exchange, intent, alias, end).await;
@@ -240,8 +247,13 @@ pub(super) struct Epochs {
 }
 
 impl Epochs {
-    fn of_known(known: &Known) -> Self {
-        Self { sources: known.sources.iter().map(|(id, record)| (id.clone(), record.epoch)).collect(), ..Self::default() }
+    fn of_known(known: &Known, intent: &Intent) -> Self {
+        let customer = known.customer.as_ref().map(|record| record.epoch).unwrap_or_default();
+        Self {
+            session: None,
+            sources: known.sources.iter().map(|(id, record)| (id.clone(), record.epoch)).collect(),
+            customers: intent.customer().map(|id| (id.clone(), customer)).into_iter().collect(),
+        }
     }
 
     /// Before a look-up, from the store: the records may be hidden from this caller as yet.

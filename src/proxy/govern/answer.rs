@@ -128,7 +128,7 @@ pub(super) fn finish(governor: &Governor, about: About<'_>, outcome: Outcome) ->
         id,
         at: super::exchange::now().0,
         dialect: about.dialect,
-        session: outcome.session.map(|key| key.to_string()),
+        session: outcome.session.or_else(|| about.trace.session()).map(|key| key.to_string()),
         call: about.call,
         source: about.source,
         decision: outcome.decided,

@@ -21,11 +21,21 @@ use super::{
 use crate::{
     dialects,
     proxy::{Body, Problem, decision::Decided},
-    rules::{Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation, SourceId, Target, Violation, overtakes},
+    rules::{
+        Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation, SourceId, Target, Timestamp, Violation,
+        overtakes,
+    },
     sessions::{Entry, Turn, TurnKey},
 };
 use http::Response;
 use std::sync::Arc;
+
+/// The note, taken apart.
+pub(super) struct Deferred {
+    pub primary: SourceId,
+    pub since: Timestamp,
+    pub sending: bool,
+}
 
 /// Whether the call has the form that can be answered before it is sent, and there is room to remember it.
 pub(super) fn possible<S>(exchange: &Exchange<S>) -> bool {
@@ -58,8 +68,7 @@ fn why(key: &SessionKey, source: &SourceId) -> Violation {
 pub(super) async fn before_change<S: Client>(
     exchange: &Exchange<S>,
     key: &SessionKey,
-    primary: &SourceId,
-    sending: bool,
+    deferred: Deferred,
     turn: Turn,
 ) -> Result<Turn, Outcome> {
     let mut known = Known::default();
@@ -70,16 +79,18 @@ pub(super) async fn before_change<S: Client>(
         recall(exchange, Some(key), &mut known).await;
     }
     match &*exchange.intent {
-        _ if !sending && overtakes(&known, &exchange.intent, &exchange.policy) == Ok(true) => Ok(turn),
+        _ if !deferred.sending && overtakes(&known, &exchange.intent, &exchange.policy) == Ok(true) => Ok(turn),
         Intent::DeleteSession { .. } => {
             update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
             Ok(turn)
         }
-        Intent::Attach { source, .. } if source == primary && !sending => match defer(exchange, Some(key), &mut known).await {
-            Some(outcome) => Err(outcome),
-            None => flush(exchange, key, primary.clone(), sending, turn).await,
-        },
-        _ => flush(exchange, key, primary.clone(), sending, turn).await,
+        Intent::Attach { source, .. } if *source == deferred.primary && !deferred.sending => {
+            match defer(exchange, Some(key), &mut known).await {
+                Some(outcome) => Err(outcome),
+                None => flush(exchange, key, deferred, turn).await,
+            }
+        }
+        _ => flush(exchange, key, deferred, turn).await,
     }
 }
 
@@ -96,32 +107,27 @@ pub(super) async fn flush_for_read<S: Client>(exchange: &Exchange<S>, key: &Sess
     };
     // While it waited, another call may have sent it.
     match pending(sessions.session(key).await.ok().flatten()) {
-        Some(Pending::Deferred { primary, sending, .. }) => {
-            flush(exchange, key, primary, sending, turn).await.map(drop).map_err(|outcome| outcome.response)
+        Some(Pending::Deferred { primary, since, sending }) => {
+            let deferred = Deferred { primary, since, sending };
+            flush(exchange, key, deferred, turn).await.map(drop).map_err(|outcome| outcome.response)
         }
         _ => Ok(()),
     }
 }
 
 /// Sends the deferred attach, detached, under the turn. `Err`: it failed, and that is the answer of the call that needed it.
-async fn flush<S: Client>(
-    exchange: &Exchange<S>,
-    key: &SessionKey,
-    primary: SourceId,
-    sending: bool,
-    turn: Turn,
-) -> Result<Turn, Outcome> {
+async fn flush<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Deferred, turn: Turn) -> Result<Turn, Outcome> {
     let form = exchange.call.form();
     let own = exchange.clone();
     let key = key.clone();
     let work = async move {
-        let sent = match sending.then_some(()) {
+        let to_send = match deferred.sending {
             // Whoever began to send it never learned how that ended.
-            Some(()) => missing(&own, &key, &primary).await,
-            None => Ok(true),
+            true => missing(&own, &key, &deferred.primary).await,
+            false => Ok(true),
         };
-        match sent {
-            Ok(true) => send(&own, &key, primary).await.map(|()| turn),
+        match to_send {
+            Ok(true) => send(&own, &key, deferred).await.map(|()| turn),
             Ok(false) => Ok(turn),
             Err(response) => Err(response),
         }
@@ -152,8 +158,8 @@ async fn missing<S: Client>(exchange: &Exchange<S>, key: &SessionKey, primary: &
     }
 }
 
-async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, primary: SourceId) -> Result<(), Response<Body>> {
-    let since = now();
+async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Deferred) -> Result<(), Response<Body>> {
+    let Deferred { primary, since, .. } = deferred;
     let deferred = |sending| Some(Pending::Deferred { primary: primary.clone(), since, sending });
     update_session(exchange, key, &[SessionObservation::Pending(deferred(true))]).await;
     let mut known = Known::default();

@@ -6,7 +6,7 @@ use super::{Client, Governor};
 use crate::{
     dialects::Call,
     proxy::{Body, BoxError, NotWhole, Problem, UpstreamError, Whole, Work, collect, decision::Step},
-    rules::{CredentialHash, Intent, Policy, Timestamp},
+    rules::{CredentialHash, Intent, Policy, SessionKey, Timestamp},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header, request, response, uri::PathAndQuery};
@@ -55,6 +55,7 @@ impl<S: Clone> Clone for Exchange<S> {
 pub(super) struct Trace {
     upstream_us: AtomicU64,
     steps: Mutex<Vec<Step>>,
+    created: Mutex<Option<SessionKey>>,
 }
 
 impl Trace {
@@ -65,6 +66,15 @@ impl Trace {
     pub fn note(&self, what: impl Into<String>, status: Option<StatusCode>) {
         let step = Step { what: what.into(), status: status.map(|status| status.as_u16()) };
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step);
+    }
+
+    /// The session that the call has brought into being.
+    pub fn created(&self, session: &SessionKey) {
+        *self.created.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
+    }
+
+    pub fn session(&self) -> Option<SessionKey> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub fn steps(&self) -> Vec<Step> {

@@ -12,7 +12,7 @@ use super::{
     act::{self, update_session},
     admit::{self, Admitted, admit},
     answer::{About, Outcome, Trouble, finish, trouble},
-    defer,
+    defer::{self, Deferred},
     exchange::{Exchange, Trace, now},
     lookup::{Looked, look_up},
     recall::recall,
@@ -138,7 +138,7 @@ async fn read<S: Client>(exchange: &Exchange<S>) -> Outcome {
 /// What a call came to in one turn.
 enum Turned {
     /// Its answer.
-    Over(Outcome),
+    Over(Box<Outcome>),
     /// The shopper's active cart is another one than was thought: the turn was the wrong one.
     Moved(SessionKey),
 }
@@ -188,15 +188,15 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         match exchange.governor.sessions.turn(&key, entry).await {
             Ok(taken) => turn = Some(taken),
             Err(_) if exchange.policy.mode == Mode::Monitor => {
-                return Turned::Over(plainly(exchange, session.cloned(), None, None).await);
+                return Turned::Over(Box::new(plainly(exchange, session.cloned(), None, None).await));
             }
-            Err(busy) => return Turned::Over(rejected(exchange, &Trouble::Busy(&busy))),
+            Err(busy) => return Turned::Over(Box::new(rejected(exchange, &Trouble::Busy(&busy)))),
         }
     }
     if let (Some(key), Some(taken)) = (session, turn.take()) {
         match leftovers(exchange, key, taken).await {
             Ok(taken) => turn = Some(taken),
-            Err(outcome) => return Turned::Over(outcome),
+            Err(outcome) => return Turned::Over(Box::new(outcome)),
         }
     }
     decided(exchange, session, turn).await
@@ -230,7 +230,10 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
     match record.pending.as_deref() {
         None => Ok(turn),
         Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
-        Some(Pending::Deferred { primary, sending, .. }) => defer::before_change(exchange, key, primary, *sending, turn).await,
+        Some(Pending::Deferred { primary, since, sending }) => {
+            let deferred = Deferred { primary: primary.clone(), since: *since, sending: *sending };
+            defer::before_change(exchange, key, deferred, turn).await
+        }
     }
 }
 
@@ -286,7 +289,7 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
                 None => continue,
             },
         };
-        return Turned::Over(outcome);
+        return Turned::Over(Box::new(outcome));
     }
 }
 
@@ -332,7 +335,7 @@ async fn needed<S: Client>(
             known.looked_up.push((lookup, LookedUp::At(shown.at)));
         }
         Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode != Mode::Monitor => {
-            return Some(Turned::Over(Outcome::forwarded(answer.into_response())));
+            return Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response()))));
         }
         Looked::Denied(_) | Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
     }

@@ -1,0 +1,75 @@
+use super::*;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+use std::{io::Write, sync::Arc};
+use tempfile::NamedTempFile;
+use tokio_rustls::TlsAcceptor;
+
+/// An authority's certificate in a file, and a server for `localhost` that it vouches for.
+fn authority() -> (NamedTempFile, TlsAcceptor) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(authority.pem().as_bytes()).unwrap();
+
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    (file, TlsAcceptor::from(Arc::new(config)))
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn upstream_is_spoken_to_over_tls_by_its_name() {
+    let (file, acceptor) = authority();
+    let upstream = Listener::new().await;
+    let url = format!("https://localhost:{}", upstream.address().port());
+    let proxy = Proxy::with(&url, |settings| settings.ca_file = Some(file.path().to_owned())).await;
+    let serve = async {
+        let mut stream = acceptor.accept(upstream.accept().await.stream).await.unwrap();
+        let spoken = stream.get_ref().1;
+        let names = (spoken.server_name().map(str::to_owned), spoken.alpn_protocol().map(<[u8]>::to_vec));
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+        stream.flush().await.unwrap();
+        (names, text(head), stream)
+    };
+    let ((names, head, _stream), got) = tokio::join!(serve, proxy.ask(GET));
+    assert_eq!(names, (Some("localhost".to_owned()), Some(b"http/1.1".to_vec())));
+    assert!(head.contains(&format!("host: localhost:{}\r\n", upstream.address().port())), "{head}");
+    assert!(got.ends_with("\r\n\r\nok"), "{got}");
+}
+
+#[tokio::test]
+async fn upstream_that_nobody_vouches_for_is_not_spoken_to() {
+    let (_, acceptor) = authority();
+    let (other_file, _) = authority();
+    let upstream = Listener::new().await;
+    let url = format!("https://localhost:{}", upstream.address().port());
+    let proxy = Proxy::with(&url, |settings| settings.ca_file = Some(other_file.path().to_owned())).await;
+    let serve = async { acceptor.accept(upstream.accept().await.stream).await.is_err() };
+    let (failed, got) = tokio::join!(serve, proxy.ask(GET));
+    assert!(failed);
+    assert_eq!(status(&got), "HTTP/1.1 502 Bad Gateway");
+    assert!(got.contains("upstream_unreachable"), "{got}");
+}
+
+#[test]
+fn a_ca_file_without_certificates_is_an_error_that_names_it() {
+    let file = NamedTempFile::new().unwrap();
+    let mut settings = Settings::new("https://localhost".parse().unwrap());
+    settings.ca_file = Some(file.path().to_owned());
+    let error = Upstream::new(settings).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot read certificates from {}: it holds no certificate", file.path().display()));
+}
