@@ -23,12 +23,12 @@ use crate::{
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
         Incoming, Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, Remedy, RuleId, SessionKey, SessionObservation,
-        Toggle, Verdict, Violation, decide, overtakes,
+        Target, Toggle, Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
 use bytes::Bytes;
-use http::{Request, Response, header, request};
+use http::{Request, Response, StatusCode, header, request};
 use std::{sync::Arc, time::Instant};
 use tower::ServiceExt;
 
@@ -119,20 +119,45 @@ pub(super) async fn ambiguous<S: Client>(
     Ok(finish(&governor, early(&call, &head, &Trace::default(), started), outcome))
 }
 
-/// A read: it needs no turn and is never refused. What depends on a deferred attach sends that first.
+/// A read: it needs no turn and is never refused. Where a remedy is under way, that comes first.
 async fn read<S: Client>(exchange: &Exchange<S>) -> Outcome {
     let session = match admit::known(exchange).await {
-        Some(key) => {
-            exchange.governor.sessions.hurry(&TurnKey::Session(key.clone()));
-            if let Err(answer) = defer::flush_for_read(exchange, &key).await {
-                return Outcome::forwarded(answer).about(Some(&key));
-            }
-            Some(key)
-        }
-        None => None,
+        None if is_pending(exchange, exchange.intent.session()).await => match admit(exchange).await {
+            Admitted::As(session) => session,
+            Admitted::Denied(_) | Admitted::Unavailable(_) => None,
+        },
+        known => known,
     };
+    if let Some(key) = &session {
+        exchange.governor.sessions.hurry(&TurnKey::Session(key.clone()));
+        if let Err(outcome) = before_read(exchange, key).await {
+            return outcome.about(Some(key));
+        }
+    }
     let response = super::lookup::read(exchange, session.as_ref()).await;
     Outcome::forwarded(response).about(session.as_ref())
+}
+
+async fn is_pending<S: Client>(exchange: &Exchange<S>, session: Option<&Target>) -> bool {
+    let Some(Target::Session(key)) = session else { return false };
+    exchange.governor.sessions.session(key).await.ok().flatten().is_some_and(|record| record.pending.is_some())
+}
+
+/// What a read would show depends on a remedy that is under way: a deferred attach is sent first, a repair is waited for, and one that nobody
+/// goes on with is finished. `Err`: that failed, and this is the read's answer.
+async fn before_read<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Result<(), Outcome> {
+    if !is_pending(exchange, Some(&Target::Session(key.clone()))).await {
+        return Ok(());
+    }
+    let turn = match exchange.governor.sessions.turn(&TurnKey::Session(key.clone()), Entry::Ordinary).await {
+        Ok(turn) => turn,
+        Err(busy) => return Err(rejected(exchange, &Trouble::Busy(&busy))),
+    };
+    match leftovers(exchange, key, turn).await {
+        // A key that may read but not attach: upstream shows it what there is, and the attach waits for another.
+        Err(outcome) if matches!(outcome.response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Ok(()),
+        settled => settled.map(drop),
+    }
 }
 
 /// What a call came to in one turn.
@@ -221,7 +246,7 @@ async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) 
     }
 }
 
-/// What an earlier call left behind: an outcome nobody learned, a repair nobody finished, an attach not yet sent.
+/// Deals with what an earlier call left behind: an outcome nobody learned, a repair nobody finished, an attach not yet sent.
 async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Turn) -> Result<Turn, Outcome> {
     let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else { return Ok(turn) };
     if record.in_flight {
@@ -232,7 +257,7 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
         Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
         Some(Pending::Deferred { primary, since, sending }) => {
             let deferred = Deferred { primary: primary.clone(), since: *since, sending: *sending };
-            defer::before_change(exchange, key, deferred, turn).await
+            defer::before(exchange, key, deferred, turn).await
         }
     }
 }
@@ -273,7 +298,14 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             },
             Verdict::Hold { window } => match hold(turn, window).await {
                 Ok(taken) => {
-                    turn = Some(taken);
+                    // Calls that overtook may have left something behind.
+                    turn = match session {
+                        Some(key) => match leftovers(exchange, key, taken).await {
+                            Ok(taken) => Some(taken),
+                            Err(outcome) => return Turned::Over(Box::new(outcome)),
+                        },
+                        None => Some(taken),
+                    };
                     known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
                     continue;
                 }
