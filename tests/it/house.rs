@@ -77,6 +77,11 @@ impl Caller {
         caller
     }
 
+    /// The same caller, calling another address.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// The same caller with this `Authorization`.
     pub fn key(&self, key: &str) -> Self {
         self.with("authorization", key)

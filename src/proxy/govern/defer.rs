@@ -84,12 +84,20 @@ pub(super) async fn before<S: Client>(
             update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
             Ok(turn)
         }
-        Intent::Attach { source, .. } if *source == deferred.primary && !deferred.sending => {
-            match defer(exchange, Some(key), &mut known).await {
-                Some(outcome) => Err(outcome),
-                None => flush(exchange, key, deferred, turn).await,
+        // Whoever began to send it never learned how that ended. Its caller tries again: this call takes its place.
+        Intent::Attach { source, .. } if *source == deferred.primary && deferred.sending => {
+            match missing(exchange, key, source).await {
+                Ok(_) => {
+                    update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
+                    Ok(turn)
+                }
+                Err(response) => Err(Outcome::forwarded(response)),
             }
         }
+        Intent::Attach { source, .. } if *source == deferred.primary => match defer(exchange, Some(key), &mut known).await {
+            Some(outcome) => Err(outcome),
+            None => flush(exchange, key, deferred, turn).await,
+        },
         _ => flush(exchange, key, deferred, turn).await,
     }
 }
