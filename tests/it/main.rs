@@ -14,4 +14,5 @@ mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
+mod traps;
 mod truth;
