@@ -17,6 +17,39 @@ use weir::{
 const APPLY: &str = "/v1/shoppers/me/carts/active/apply-payment-method";
 const APPLY_SHOPPER: &str = "/v1/shoppers/me/carts/active/apply-shopper";
 
+fn defers() -> Policy {
+    let mut policy = Policy::default();
+    policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
+    policy.sequencing.defer = true;
+    policy
+}
+
+/// A checkout whose card is deferred.
+async fn deferred() -> (House, String, String) {
+    let house = House::new(defers()).await;
+    let (card, checkout) = (house.card().await, house.checkout(100.0).await);
+    let reply = house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
+    assert_eq!(reply.verdict().0, "deferred");
+    (house, checkout, card)
+}
+
+async fn order(caller: &Caller, checkout: &str) -> Reply {
+    caller.post("/orders", json!({ "checkoutId": checkout })).await
+}
+
+fn upstream_holds(house: &House, checkout: &str) -> Vec<String> {
+    house.attached(Kind::Checkout, checkout)
+}
+
+#[tokio::test]
+async fn a_deletion_that_upstream_refuses_leaves_the_deferred_attach_to_be_sent() {
+    let (house, checkout, card) = deferred().await;
+    house.emulator.faults().add(Fault::once("DELETE", "/checkouts/*", FaultKind::FailBefore(409)));
+    assert_eq!(house.weir.delete(&format!("/checkouts/{checkout}")).await.status, 409);
+    assert_eq!(order(&house.weir, &checkout).await.status, 201);
+    assert_eq!(upstream_holds(&house, &checkout), [card]);
+}
+
 /// Upstream that compresses in a way Weir cannot read wherever it may, and a checkout that holds a single-use card.
 async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let session = json!({ "id": "1", "currency": "USD", "totalAmount": 100, "payment": { "sources": [{ "id": "p", "type": "creditCard" }],
@@ -50,4 +83,25 @@ async fn a_coding_that_weir_cannot_read_is_no_way_round_a_rule() {
         Some(&b"secondary-after-single-use-primary"[..]),
         "{body:?}"
     );
+}
+
+#[tokio::test]
+async fn a_caller_who_repeats_a_deferred_attach_and_hangs_up_does_not_lose_it() {
+    let (house, checkout, card) = deferred().await;
+    let path = format!("/checkouts/{checkout}/sources/{card}");
+    house.emulator.faults().add(Fault::once("POST", &path, FaultKind::ResetBefore));
+    assert_eq!(order(&house.weir, &checkout).await.status, 502);
+    let gate = weir::emulator::Gate::new();
+    house.emulator.faults().add(Fault::once("GET", "/sources/*", FaultKind::HoldBefore(gate.clone())));
+    let weir = house.weir.clone();
+    let repeated = tokio::spawn(async move { weir.post(&path, Value::Null).await });
+    // It may also need no look-up: then it is answered, and was not lost either.
+    gate.arrived().await;
+    repeated.abort();
+    gate.open();
+    while house.governor.sessions().turns_open() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(order(&house.weir, &checkout).await.status, 201);
+    assert_eq!(upstream_holds(&house, &checkout), [card]);
 }
