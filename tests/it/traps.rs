@@ -50,6 +50,15 @@ async fn a_deletion_that_upstream_refuses_leaves_the_deferred_attach_to_be_sent(
     assert_eq!(upstream_holds(&house, &checkout), [card]);
 }
 
+#[tokio::test]
+async fn a_deferred_attach_survives_that_the_rules_are_switched_off() {
+    let (house, checkout, card) = deferred().await;
+    house.governor.set_policy(Policy { mode: Mode::Off, ..defers() });
+    assert_eq!(order(&house.weir, &checkout).await.status, 201);
+    assert_eq!(upstream_holds(&house, &checkout), [card]);
+    assert_eq!(house.governor.sessions().pinned(), 0);
+}
+
 /// Upstream that compresses in a way Weir cannot read wherever it may, and a checkout that holds a single-use card.
 async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let session = json!({ "id": "1", "currency": "USD", "totalAmount": 100, "payment": { "sources": [{ "id": "p", "type": "creditCard" }],
