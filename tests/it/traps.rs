@@ -59,6 +59,20 @@ async fn a_deferred_attach_survives_that_the_rules_are_switched_off() {
     assert_eq!(house.governor.sessions().pinned(), 0);
 }
 
+#[tokio::test]
+async fn whoever_has_not_been_shown_a_checkout_neither_sends_nor_loses_its_deferred_attach() {
+    let (house, checkout, card) = deferred().await;
+    let path = format!("/checkouts/{checkout}");
+    // Another merchant, whose key has been told to slow down, so that nothing is looked up with it.
+    let stranger = house.weir.key("Bearer sk_test_other");
+    house.emulator.faults().add(Fault::once("GET", "/checkouts/*", FaultKind::TooManyRequests(30)));
+    assert_eq!(stranger.get("/checkouts/none").await.status, 429);
+    let reply = stranger.post(&path, json!({ "email": "a@example.com" })).await;
+    assert!(reply.status.is_client_error(), "{}", reply.text());
+    assert_eq!(order(&house.weir, &checkout).await.status, 201);
+    assert_eq!(upstream_holds(&house, &checkout), [card]);
+}
+
 /// Upstream that compresses in a way Weir cannot read wherever it may, and a checkout that holds a single-use card.
 async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let session = json!({ "id": "1", "currency": "USD", "totalAmount": 100, "payment": { "sources": [{ "id": "p", "type": "creditCard" }],

@@ -275,6 +275,8 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
     }
     match record.pending.as_deref() {
         None => Ok(turn),
+        // A stranger: what upstream makes of this caller says nothing of the remedy.
+        Some(_) if !record.shown_to.contains(exchange.caller) => Ok(turn),
         Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
         Some(Pending::Deferred { primary, since, sending }) => {
             let deferred = Deferred { primary: primary.clone(), since: *since, sending: *sending };
