@@ -73,6 +73,19 @@ async fn whoever_has_not_been_shown_a_checkout_neither_sends_nor_loses_its_defer
     assert_eq!(upstream_holds(&house, &checkout), [card]);
 }
 
+#[tokio::test]
+async fn what_is_denied_takes_no_room_among_what_is_remembered() {
+    let house = House::new(Policy::default()).await;
+    let before = house.governor.sessions().count();
+    for n in 0..20 {
+        let reply = house.weir.post(&format!("/checkouts/nobody-{n}"), json!({ "email": "a@example.com" })).await;
+        assert_eq!(reply.status, 404);
+        assert_eq!(house.weir.get(&format!("/checkouts/nothing-{n}")).await.status, 404);
+    }
+    house.governor.sessions().run_pending_tasks();
+    assert_eq!(house.governor.sessions().count(), before);
+}
+
 /// Upstream that compresses in a way Weir cannot read wherever it may, and a checkout that holds a single-use card.
 async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let session = json!({ "id": "1", "currency": "USD", "totalAmount": 100, "payment": { "sources": [{ "id": "p", "type": "creditCard" }],

@@ -123,7 +123,10 @@ async fn take_in<S: Client>(
     let Sent::Answered(answered) = sent else { return Looked::Failed };
     let status = answered.status();
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
-        if let (Lookup::Session, Some(key)) = (lookup, &session) {
+        if let (Lookup::Session, Some(key)) = (lookup, &session)
+            // What nobody has been shown takes no room.
+            && exchange.governor.sessions.session(key).await.ok().flatten().is_some()
+        {
             act::update_session(exchange, key, &[SessionObservation::DeniedTo(exchange.caller)]).await;
         }
         return Looked::Denied(answered);
