@@ -24,6 +24,10 @@ fn defers() -> Policy {
     policy
 }
 
+fn trusting() -> Policy {
+    Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
+}
+
 /// A checkout whose card is deferred.
 async fn deferred() -> (House, String, String) {
     let house = House::new(defers()).await;
@@ -84,6 +88,35 @@ async fn what_is_denied_takes_no_room_among_what_is_remembered() {
     }
     house.governor.sessions().run_pending_tasks();
     assert_eq!(house.governor.sessions().count(), before);
+}
+
+/// Another access token of the same shopper, Ann.
+async fn device(house: &House) -> Caller {
+    let grant = "grant_type=password&username=ann&password=x&client_id=pk_acme";
+    let grant = house.upstream.send(http::Method::POST, "/oauth20/token", grant).await;
+    let token = grant.json()["access_token"].as_str().expect("a token").to_owned();
+    house.weir.key(&format!("bearer {token}")).with("accept", "application/json")
+}
+
+async fn fill(shopper: &Caller) {
+    assert_eq!(shopper.post(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_cart_that_another_token_has_submitted_is_not_taken_for_the_active_one() {
+    let house = House::new(trusting()).await;
+    let (phone, desk) = (device(&house).await, device(&house).await);
+    fill(&phone).await;
+    desk.get(CART).await;
+    assert_eq!(phone.post(APPLY, method(&house.card().await)).await.status, 200);
+    assert_eq!(phone.post(&format!("{CART}/submit-cart"), Value::Null).await.status, 200);
+    // The next cart, which the other device knows only by what it does to it.
+    fill(&phone).await;
+    let (card, credit) = (house.card().await, house.credit(20.0).await);
+    assert_eq!(phone.post(APPLY, method(&card)).await.status, 200);
+    assert_eq!(desk.send(http::Method::DELETE, APPLY, method(&card).to_string()).await.status, 204);
+    let attached = phone.post(APPLY, method(&credit)).await;
+    assert_eq!((attached.status.as_u16(), attached.verdict()), (200, ("forwarded", None)), "{}", attached.text());
 }
 
 /// Upstream that compresses in a way Weir cannot read wherever it may, and a checkout that holds a single-use card.
