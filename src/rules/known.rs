@@ -229,11 +229,12 @@ impl<'a> View<'a> {
         Ok(self.intent.attaches().cloned().map(Incoming::Source))
     }
 
-    /// The sources saved to the customer the call is about.
+    /// The sources saved to the customer the call is about. Always confirmed before a refusal, however fresh: merchants choose the ids of their
+    /// customers, and two may have chosen the same.
     pub fn saved(&self) -> Fact<&'a [SourceId]> {
-        match &self.known.customer {
-            Some(customer) => Ok(self.fact(&customer.saved, Lookup::Customer)?.as_slice()),
-            None => self.gap(Lookup::Customer),
+        match self.known.customer.as_ref().map(|customer| &customer.saved) {
+            Some(Remembered::At(saved, at)) if !self.strict || self.confirmed(*at, &Lookup::Customer) => Ok(saved.as_slice()),
+            _ => self.gap(Lookup::Customer),
         }
     }
 
