@@ -24,6 +24,13 @@ fn defers() -> Policy {
     policy
 }
 
+fn repairs() -> Policy {
+    let mut policy = Policy::default();
+    policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
+    policy.set(RuleId::SecondPrimary, Toggle::Reorder);
+    policy
+}
+
 fn trusting() -> Policy {
     Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
 }
@@ -169,6 +176,37 @@ async fn a_coding_that_weir_cannot_read_is_no_way_round_a_rule() {
         Some(&b"secondary-after-single-use-primary"[..]),
         "{body:?}"
     );
+}
+
+/// A cart that holds a card, of a shopper on a Weir that repairs, and a credit.
+async fn repaired() -> (House, Caller, String, String) {
+    let house = House::new(repairs()).await;
+    let shopper = house.shopper(100.0).await;
+    let (card, credit) = (house.card().await, house.credit(40.0).await);
+    assert_eq!(shopper.post(APPLY, method(&card)).await.status, 200);
+    (house, shopper, card, credit)
+}
+
+async fn cart_holds(house: &House, shopper: &Caller) -> Vec<String> {
+    let cart = shopper.to(&house.upstream).get(CART).await.json()["cart"]["id"].to_string();
+    house.attached(Kind::Cart, &cart)
+}
+
+#[tokio::test]
+async fn a_primary_is_put_back_when_the_pause_that_upstream_asked_for_is_over() {
+    let (house, shopper, card, credit) = repaired().await;
+    house.emulator.faults().add(Fault::once("POST", APPLY, FaultKind::FailBefore(409)));
+    let attaching = house.emulator.faults().add(Fault::always("POST", APPLY, FaultKind::TooManyRequests(1)).from_nth(2));
+    // As upstream does: it refuses for as long as it said.
+    let calm = async {
+        while !house.emulator.calls().iter().any(|call| call.status == Some(429)) {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+        house.emulator.faults().remove(attaching);
+    };
+    let (reply, ()) = tokio::join!(shopper.post(APPLY, method(&credit)), calm);
+    assert_eq!((reply.status.as_u16(), cart_holds(&house, &shopper).await, house.governor.stranded()), (409, vec![card], 0));
 }
 
 #[tokio::test]

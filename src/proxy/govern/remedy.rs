@@ -27,10 +27,16 @@ use crate::{
     sessions::Turn,
 };
 use http::{Request, Response, StatusCode};
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 /// How often putting a primary back is tried.
 const TRIES: usize = 2;
+
+/// The longest pause before such a try, however long upstream asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Carries the remedy out, detached from the caller.
 pub(super) async fn run<S: Client>(exchange: &Exchange<S>, key: SessionKey, turn: Turn, remedy: Remedy, known: Known) -> Outcome {
@@ -237,10 +243,18 @@ impl<S: Client> Cart<S> {
         Some(sources.iter().map(|attached| attached.id.clone()).collect())
     }
 
+    /// Waits while upstream asks for a pause, but not for long: the caller waits, too, and so do those behind it.
+    async fn pause(&self) {
+        if let Some(left) = self.exchange.governor.sessions.backing_off(self.exchange.caller) {
+            tokio::time::sleep(left.min(LONGEST_PAUSE)).await;
+        }
+    }
+
     /// Attaches the primary again, twice if need be. `Ok`: the answer that shows it; the note is forgotten.
     async fn put_back(&self, primary: &SourceId) -> Result<Response<Body>, Conclusion> {
         let mut last = None;
         for _ in 0..TRIES {
+            self.pause().await;
             let step = dialects::attach(&self.key, primary, &self.exchange.head.uri);
             match self.step(step, format!("attach primary {primary}")).await {
                 done @ (Conclusion::Done(..) | Conclusion::DoneUnread(_)) => {
