@@ -321,10 +321,9 @@ async fn replace_by_a_payment_option_with_one_fault_at_each_step() {
         detach: 302 card, sure: redirect
         detach: 409 card, sure: refused
         apply shopper: 500 card, sure: fails before
-        apply shopper: 200 other, sure: fails after, reset after, cut, wrong length
+        apply shopper: 200 other, sure: fails after, reset after, cut, garbage, wrong length
         apply shopper: 502 card, sure: reset before
         apply shopper: 429 card, sure: slow down
-        apply shopper: 200 other, unsure: garbage
         apply shopper: 302 card, sure: redirect
         apply shopper: 409 card, sure: refused
     ",

@@ -210,6 +210,28 @@ async fn a_primary_is_put_back_when_the_pause_that_upstream_asked_for_is_over() 
 }
 
 #[tokio::test]
+async fn an_option_that_attaches_nothing_costs_the_cart_no_primary() {
+    let (house, shopper, card, _) = repaired().await;
+    let other = house.card().await;
+    let save = json!({ "paymentOption": { "sourceId": other } });
+    assert_eq!(shopper.post("/v1/shoppers/me/payment-options", save).await.status, 201);
+    // The shopper removes it while the first card is being taken off.
+    let gate = weir::emulator::Gate::new();
+    house.emulator.faults().add(Fault::once("DELETE", APPLY, FaultKind::HoldAfter(gate.clone())));
+    let removal = async {
+        gate.arrived().await;
+        let own = shopper.to(&house.upstream);
+        let options = own.get("/v1/shoppers/me/payment-options").await.json();
+        let id = &options["paymentOptions"]["paymentOption"][0]["id"];
+        let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+        assert_eq!(own.delete(&format!("/v1/shoppers/me/payment-options/{id}")).await.status, 204);
+        gate.open();
+    };
+    let (_, ()) = tokio::join!(shopper.post(APPLY_SHOPPER, Value::Null), removal);
+    assert_eq!(cart_holds(&house, &shopper).await, [card]);
+}
+
+#[tokio::test]
 async fn a_caller_who_repeats_a_deferred_attach_and_hangs_up_does_not_lose_it() {
     let (house, checkout, card) = deferred().await;
     let path = format!("/checkouts/{checkout}/sources/{card}");

@@ -155,6 +155,14 @@ impl<S: Client> Cart<S> {
             conclusion => return self.over(conclusion).await,
         }
         match self.callers_call(&known).await {
+            // The option may be gone by now, and upstream have applied nothing.
+            done @ (Conclusion::Done(..) | Conclusion::DoneUnread(_)) if incoming.is_none() => match self.look().await {
+                Seen::NoPrimary(_) => match self.put_back(&primary).await {
+                    Ok(answer) => answer,
+                    Err(refusal) => self.stranded(&primary, refusal).await,
+                },
+                _ => self.over(done).await,
+            },
             done @ (Conclusion::Done(..) | Conclusion::DoneUnread(_)) if replaces => self.over(done).await,
             Conclusion::Done(..) | Conclusion::DoneUnread(_) => self.attach_again(&primary, incoming.as_ref()).await,
             conclusion @ Conclusion::Unknown(_) => self.after_unknown(&primary, incoming.as_ref(), replaces, conclusion).await,
