@@ -232,6 +232,19 @@ async fn an_option_that_attaches_nothing_costs_the_cart_no_primary() {
 }
 
 #[tokio::test]
+async fn a_key_that_expires_while_a_repair_is_undone_loses_no_primary() {
+    let (house, shopper, card, credit) = repaired().await;
+    let faults = house.emulator.faults();
+    faults.add(Fault::once("POST", APPLY, FaultKind::FailBefore(409)));
+    faults.add(Fault::once("POST", APPLY, FaultKind::FailBefore(500)).from_nth(2).times(2));
+    faults.add(Fault::once("POST", APPLY, FaultKind::FailBefore(401)).from_nth(4).times(2));
+    assert_eq!(shopper.post(APPLY, method(&credit)).await.status, 502);
+    shopper.get(CART).await;
+    shopper.get(CART).await;
+    assert_eq!(cart_holds(&house, &shopper).await, [card]);
+}
+
+#[tokio::test]
 async fn a_caller_who_repeats_a_deferred_attach_and_hangs_up_does_not_lose_it() {
     let (house, checkout, card) = deferred().await;
     let path = format!("/checkouts/{checkout}/sources/{card}");

@@ -65,6 +65,11 @@ impl Conclusion {
     }
 }
 
+/// A refusal that says nothing of the call itself: later, or with another key, it may be taken.
+pub(super) fn not_yet(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
 /// Runs `work` to its end whether or not the caller stays. `Err`: it panicked, which is logged.
 pub(super) async fn detached<S: Client, T: Send + 'static>(
     exchange: &Exchange<S>,

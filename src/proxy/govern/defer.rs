@@ -27,7 +27,7 @@ use crate::{
     },
     sessions::Turn,
 };
-use http::{Response, StatusCode};
+use http::Response;
 use std::sync::Arc;
 
 /// The note, taken apart.
@@ -153,7 +153,7 @@ async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Def
     exchange.trace.note(format!("attach deferred primary {primary}"), conclusion.status());
     let after = match &conclusion {
         Conclusion::Done(..) | Conclusion::DoneUnread(_) => None,
-        Conclusion::Refused(answer) if not_yet(answer.status()) => deferred(false),
+        Conclusion::Refused(answer) if act::not_yet(answer.status()) => deferred(false),
         Conclusion::Refused(_) => None,
         Conclusion::NotSent(_) => deferred(false),
         Conclusion::Unknown(_) => deferred(true),
@@ -163,9 +163,4 @@ async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Def
         Conclusion::Done(..) | Conclusion::DoneUnread(_) => Ok(()),
         failed => Err(failed.into_response(exchange.call.form())),
     }
-}
-
-/// A refusal that says nothing of the attach itself: later, or with another key, it may be taken.
-fn not_yet(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }

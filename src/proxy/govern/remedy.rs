@@ -83,7 +83,7 @@ pub(super) async fn recover<S: Client>(
                 match cart.put_back(&primary).await {
                     Ok(_) => tracing::info!(session = %cart.key, "attached the primary of an unfinished repair again"),
                     // Upstream will not have it. Trying again before every call would not change that.
-                    Err(Conclusion::Refused(answer)) if answer.status() != StatusCode::TOO_MANY_REQUESTS => {
+                    Err(Conclusion::Refused(answer)) if !act::not_yet(answer.status()) => {
                         cart.exchange.governor.stranded.fetch_add(1, Ordering::Relaxed);
                         tracing::error!(session = %cart.key, %primary, "upstream refuses the primary of an unfinished repair");
                         cart.forget_note().await;
