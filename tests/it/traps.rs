@@ -244,6 +244,42 @@ async fn a_key_that_expires_while_a_repair_is_undone_loses_no_primary() {
     assert_eq!(cart_holds(&house, &shopper).await, [card]);
 }
 
+/// A checkout of upstream's that holds nothing, whose answers to attaching the card `p` are 503 and longer than may be read, and which says yes
+/// to every detaching.
+async fn verbose(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let card = json!({ "id": "p", "type": "creditCard", "reusable": false, "state": "chargeable" });
+    let session = json!({ "id": "1", "currency": "USD", "totalAmount": 100, "payment": { "sources": [],
+        "session": { "amountRemainingToBeContributed": 100, "state": "requires_source" } } });
+    let (status, body) = match (request.method().as_str(), request.uri().path()) {
+        ("DELETE", _) => (204, String::new()),
+        ("GET", "/sources/p") => (200, card.to_string()),
+        ("POST", "/checkouts/1/sources/p") => (503, " ".repeat(10_000)),
+        _ => (200, session.to_string()),
+    };
+    Ok(Response::builder().status(status).body(Body::full(body)).expect("a valid answer"))
+}
+
+fn before_verbose() -> (std::sync::Arc<Governor>, impl AsyncFn(http::Method, &'static str) -> u16) {
+    let settings = GovernSettings { answer: 5_000, ..GovernSettings::default() };
+    let governor = Governor::new(defers(), sessions(), settings);
+    let weir = GovernLayer::new(governor.clone()).layer(service_fn(verbose));
+    let call = async move |method: http::Method, path: &'static str| {
+        let request = Request::builder().method(method).uri(path).header("authorization", SECRET);
+        let answer = weir.clone().oneshot(request.body(Body::empty()).expect("a valid request")).await;
+        answer.expect("an answer").status().as_u16()
+    };
+    (governor, call)
+}
+
+#[tokio::test]
+async fn a_failure_too_long_to_be_read_is_not_taken_for_success() {
+    let (governor, call) = before_verbose();
+    assert_eq!(call(http::Method::POST, "/checkouts/1/sources/p").await, 200);
+    assert_eq!(governor.sessions().pinned(), 1);
+    assert_eq!(call(http::Method::GET, "/checkouts/1").await, 503);
+    assert_eq!(governor.sessions().pinned(), 1, "the deferred attach is lost");
+}
+
 #[tokio::test]
 async fn a_caller_who_repeats_a_deferred_attach_and_hangs_up_does_not_lose_it() {
     let (house, checkout, card) = deferred().await;
