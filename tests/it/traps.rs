@@ -281,6 +281,14 @@ async fn a_failure_too_long_to_be_read_is_not_taken_for_success() {
 }
 
 #[tokio::test]
+async fn a_source_is_not_shown_by_detaching_it_from_where_it_is_not() {
+    let (governor, call) = before_verbose();
+    assert_eq!(call(http::Method::DELETE, "/checkouts/1/sources/somebodys").await, 204);
+    let record = governor.sessions().source(&"somebodys".into()).await.expect("a store").unwrap_or_default();
+    assert!(record.shown_to.is_empty());
+}
+
+#[tokio::test]
 async fn a_caller_who_repeats_a_deferred_attach_and_hangs_up_does_not_lose_it() {
     let (house, checkout, card) = deferred().await;
     let path = format!("/checkouts/{checkout}/sources/{card}");

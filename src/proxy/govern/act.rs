@@ -135,8 +135,10 @@ pub(super) async fn step<S: Client>(
     let sent = exchange.send(request).await;
     let (conclusion, mut learned) = conclude(exchange, call, intent, session, known, sent);
     if let Conclusion::Done(..) = conclusion {
-        for id in intent.source().into_iter().chain(learned.sources.iter().map(|(id, _)| id)).cloned().collect::<Vec<_>>() {
-            learned.sources.push((id, SourceObservation::ShownTo(exchange.caller)));
+        // Upstream may say yes to detaching what is not there, whosever it is: that shows nothing.
+        if !matches!(intent, Intent::Detach { .. }) {
+            let shown: Vec<_> = intent.source().into_iter().chain(learned.sources.iter().map(|(id, _)| id)).cloned().collect();
+            learned.sources.extend(shown.into_iter().map(|id| (id, SourceObservation::ShownTo(exchange.caller))));
         }
         learned.customers.extend(intent.customer().map(|id| (id.clone(), CustomerObservation::ShownTo(exchange.caller))));
     }
