@@ -308,3 +308,25 @@ async fn a_caller_who_repeats_a_deferred_attach_and_hangs_up_does_not_lose_it() 
     assert_eq!(order(&house.weir, &checkout).await.status, 201);
     assert_eq!(upstream_holds(&house, &checkout), [card]);
 }
+
+#[tokio::test]
+async fn a_read_that_overlapped_with_a_call_that_was_not_understood_proves_nothing() {
+    let mut policy = trusting();
+    policy.set(RuleId::AmbiguousRequest, Toggle::Monitor);
+    let house = House::new(policy).await;
+    let (card, credit, checkout) = (house.card().await, house.credit(20.0).await, house.checkout(100.0).await);
+    let path = format!("/checkouts/{checkout}");
+    assert_eq!(house.weir.post(&format!("{path}/sources/{card}"), Value::Null).await.status, 200);
+    let gate = weir::emulator::Gate::new();
+    house.emulator.faults().add(Fault::once("GET", &path, FaultKind::HoldAfter(gate.clone())));
+    let (weir, reading) = (house.weir.clone(), path.clone());
+    let read = tokio::spawn(async move { weir.get(&reading).await });
+    gate.arrived().await;
+    let detached = house.weir.delete(&format!("{path}/sources/{card}?sourceId=another")).await;
+    assert_eq!((detached.status.as_u16(), detached.verdict()), (204, ("monitored", Some("ambiguous-request"))));
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    gate.open();
+    assert_eq!(read.await.expect("an answer").status, 200);
+    let attached = house.weir.post(&format!("{path}/sources/{credit}"), Value::Null).await;
+    assert_eq!((attached.status.as_u16(), attached.verdict()), (200, ("forwarded", None)), "{}", attached.text());
+}
