@@ -11,4 +11,5 @@ mod program;
 mod proxying;
 mod purchase;
 mod readme;
+mod tenants;
 mod truth;
