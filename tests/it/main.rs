@@ -13,3 +13,4 @@ mod purchase;
 mod readme;
 mod tenants;
 mod truth;
+mod upstream_misbehaves;
