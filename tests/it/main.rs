@@ -7,6 +7,7 @@ mod cli;
 mod dev;
 mod house;
 mod layer;
+mod monitoring;
 mod program;
 mod proxying;
 mod purchase;
