@@ -1,5 +1,6 @@
 //! End-to-end tests: the program and its library from the outside. One binary, so that it links once.
 
+mod admin;
 mod ambiguity;
 mod carts_rules;
 mod checkouts_rules;
