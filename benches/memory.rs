@@ -18,13 +18,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let (store, began) = (Sessions::in_memory(Settings { capacity: sessions, ..Settings::default() }), Instant::now());
+    let policy = Policy::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         for number in 0..sessions {
-            let observations = observations(&store, number);
-            for observation in observations {
+            for observation in observations(&store, number) {
                 let now = Timestamp(1_760_000_000_000 + number);
-                let change = |record: &mut weir::rules::SessionRecord| record.apply(&observation, &Policy::default(), now);
+                let change = |record: &mut weir::rules::SessionRecord| record.apply(&observation, &policy, now);
                 store.update_session(&key(number), change).await.expect("memory takes it");
             }
         }

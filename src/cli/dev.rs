@@ -1,38 +1,39 @@
 //! `weir dev`: the proxy before the built-in emulator, a walk-through to paste, and a line for every governed call.
+//!
+//! In: the settings of `weir run`, and whether to put calls in order. Out: two servers on loopback and what they see, on standard output.
 
 use super::{
     DevArgs, environment,
-    gateway::{Gateway, stopped},
+    gateway::{CannotStart, Gateway, stopped},
     run::{failed, load},
+    walk,
 };
 use crate::{
     emulator::{Emulator, Options},
-    proxy::Decision,
+    proxy::{Decision, Step},
+    rules::{Dialect, Mode, Policy, RuleId, Toggle},
 };
 use std::{
+    env,
     io::{self, Write},
     net::SocketAddr,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 use tokio::{
     net::TcpListener,
     sync::{broadcast, watch},
 };
 
-/// The curl lines, with the address of Weir in the place of `{weir}` and that of the emulator in the place of `{emulator}`.
-const WALK: &str = include_str!("walk.sh");
+/// How long a stop may take without a word.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = match TcpListener::bind(args.emulator).await {
             Ok(listener) => listener,
-            Err(error) => {
-                return failed(&format!(
-                    "cannot listen on {} for the emulator: {error}; choose another address with --emulator",
-                    args.emulator
-                ));
-            }
+            Err(error) => return failed(&CannotStart::listen("the emulator", "--emulator", args.emulator, error)),
         };
         let emulator = listener.local_addr()?;
         let mut sources = args.sources(format!("http://{emulator}"), environment());
@@ -40,22 +41,25 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         if args.settings.log_level.is_none() && !sources.environment.iter().any(|(name, _)| name == "WEIR_LOG_LEVEL") {
             sources.flags.push(("log.level", "warn".to_owned()));
         }
-        let loaded = match load(&sources) {
+        let mut loaded = match load(&sources) {
             Ok(loaded) => loaded,
             Err(code) => return Ok(code),
         };
+        if args.reorder {
+            reorder(&mut loaded.config.policy);
+        }
         let gateway = match Gateway::bind(&loaded) {
             Ok(gateway) => gateway,
             Err(error) => return failed(&error),
         };
-        introduce(out, gateway.address(), emulator, gateway.admin_address())?;
+        introduce(out, &gateway, emulator, &loaded.config.policy)?;
         let decisions = gateway.governor.decisions().listen();
         let stop = watch::Sender::new(false);
         let stopping = |mut stop: watch::Receiver<bool>| async move { drop(stop.wait_for(|stop| *stop).await) };
         let pretending = tokio::spawn(
             Emulator::new(Options { seed: args.seed, ..Options::default() }).run(listener, stopping(stop.subscribe())),
         );
-        let serving = gateway.run(stopped());
+        let serving = gateway.run(stopping_aloud());
         tokio::pin!(serving);
         let drained = tokio::select! {
             drained = &mut serving => drained?,
@@ -71,17 +75,51 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     })
 }
 
-fn introduce(out: &mut dyn Write, weir: SocketAddr, emulator: SocketAddr, admin: Option<SocketAddr>) -> io::Result<()> {
+/// A stop that is waited for says what it waits for.
+async fn stopping_aloud() {
+    stopped().await;
+    tokio::spawn(async {
+        tokio::time::sleep(PATIENCE).await;
+        let _ = writeln!(io::stderr(), "Stopping: calls under way are finished first. Ctrl-C again cuts them off.");
+    });
+}
+
+/// The remedy of each dialect that needs no waiting: repair on carts, defer on checkouts.
+fn reorder(policy: &mut Policy) {
+    for (dialect, rule) in [
+        (Dialect::Carts, RuleId::PrimaryBeforeSecondary),
+        (Dialect::Carts, RuleId::SecondPrimary),
+        (Dialect::Checkouts, RuleId::SecondaryAfterSingleUsePrimary),
+    ] {
+        policy.toggles.insert((dialect, rule), Toggle::Reorder);
+    }
+    policy.sequencing.defer = true;
+}
+
+fn introduce(out: &mut dyn Write, gateway: &Gateway, emulator: SocketAddr, policy: &Policy) -> io::Result<()> {
+    let weir = gateway.address();
     writeln!(out, "Weir        http://{weir}   send your calls here")?;
     writeln!(out, "Emulator    http://{emulator}   stands in for the payments API")?;
-    if let Some(admin) = admin {
+    if let Some(admin) = gateway.admin_address() {
         writeln!(out, "Admin       http://{admin}   /sessions, /decisions, /rules, /config, …")?;
     }
     writeln!(out, "\nPaste this into another terminal:\n")?;
-    for line in WALK.lines() {
-        writeln!(out, "  {}", line.replace("{weir}", &weir.to_string()).replace("{emulator}", &emulator.to_string()))?;
+    for line in walk::lines(policy, weir, emulator) {
+        writeln!(out, "{}", format!("  {line}").trim_end())?;
     }
-    writeln!(out, "\nGoverned calls, as they come (Ctrl-C ends):")?;
+    let program = env::args().next().unwrap_or_else(|| "weir".to_owned());
+    writeln!(out, "\nTo see the same walk end otherwise, end this with Ctrl-C and start:")?;
+    let repairs = policy.toggle(Dialect::Carts, RuleId::PrimaryBeforeSecondary) == Toggle::Reorder;
+    for (flags, what, shown) in [
+        ("", "calls out of order are refused", policy.mode == Mode::Enforce && !repairs),
+        (" --reorder", "calls out of order are put in order", repairs),
+        (" --mode monitor", "nothing is refused; what would have been is told", policy.mode == Mode::Monitor),
+    ] {
+        if !shown {
+            writeln!(out, "  {:<40}  {what}", format!("{program} dev{flags}"))?;
+        }
+    }
+    writeln!(out, "\nGoverned calls, as they come:")?;
     out.flush()
 }
 
@@ -97,26 +135,94 @@ async fn tell(mut decisions: broadcast::Receiver<Arc<Decision>>, out: &mut dyn W
     }
 }
 
+/// Who, what, and how it ended; then what was seen, and what Weir asked upstream besides.
 fn line(decision: &Decision) -> String {
     let session = decision.session.as_deref().unwrap_or("-");
     let what = match &decision.source {
-        Some(source) => format!("{} {}", decision.call, &source[..source.len().min(8)]),
+        Some(source) => format!("{} {source}", decision.call),
         None => decision.call.to_owned(),
     };
-    let mut line = format!("{session:<22}  {what:<24}  {:<9}  {}", decision.decision.as_str(), decision.status);
+    let mut line = format!("{session:<21}  {:<16}  {:<9}  {}", shortened(&what), decision.decision.as_str(), decision.status);
     if let Some(rule) = decision.rule {
         line += &format!("  {rule}");
     }
     if let Some(found) = &decision.found {
         line += &format!(": {found}");
     }
-    let steps: Vec<String> = decision
-        .steps
-        .iter()
-        .map(|step| format!("{} {}", step.what, step.status.map_or("-".to_owned(), |status| status.to_string())))
-        .collect();
-    if !steps.is_empty() {
-        line += &format!("  [{}]", steps.join(" → "));
+    if !decision.steps.is_empty() {
+        let steps: Vec<String> = decision.steps.iter().map(step).collect();
+        line += &format!("  [{}]", steps.join(", "));
     }
-    line
+    shortened(&line)
+}
+
+fn step(step: &Step) -> String {
+    match step.status {
+        Some(status) => format!("{} {status}", step.what),
+        None => format!("{}: no answer", step.what),
+    }
+}
+
+/// The text with the first eight digits of every UUID in the place of all: enough to tell the sources of one walk apart.
+fn shortened(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let uuid = rest.get(..36).filter(|word| is_uuid(word));
+        let (kept, read) = uuid.map_or((first.len_utf8(), first.len_utf8()), |_| (8, 36));
+        short.push_str(&rest[..kept]);
+        rest = &rest[read..];
+    }
+    short
+}
+
+fn is_uuid(word: &str) -> bool {
+    word.bytes().enumerate().all(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::Decided;
+
+    #[test]
+    fn a_line_tells_who_what_how_it_ended_and_what_was_seen() {
+        let card = "e4d93032-2137-4073-a9a6-100461edd57a";
+        let decision = Decision {
+            id: "1".to_owned(),
+            at: 0,
+            dialect: Dialect::Carts,
+            session: Some("cart 388401425688".to_owned()),
+            call: "attach",
+            source: Some("de70d101-9fc6-4081-96de-6acd12c87e38".to_owned()),
+            decision: Decided::Rejected,
+            rule: Some(RuleId::PrimaryBeforeSecondary),
+            found: Some(format!("secondary de70d101-9fc6-4081-96de-6acd12c87e38 after the primary {card}")),
+            accepted: None,
+            status: 409,
+            steps: vec![
+                Step { what: format!("look up source {card}"), status: Some(200) },
+                Step { what: "look up the session".to_owned(), status: None },
+            ],
+            upstream_us: 0,
+            weir_us: 0,
+            request_id: None,
+        };
+        assert_eq!(
+            line(&decision),
+            "cart 388401425688      attach de70d101   rejected   409  primary-before-secondary: \
+             secondary de70d101 after the primary e4d93032  [look up source e4d93032 200, look up the session: no answer]"
+        );
+    }
+
+    #[test]
+    fn only_uuids_are_shortened() {
+        for text in ["", "short", "é", "e4d93032-2137-4073-a9a6-100461edd57", "é4d93032-2137-4073-a9a6-100461edd57a"] {
+            assert_eq!(shortened(text), text);
+        }
+        assert_eq!(shortened("(e4d93032-2137-4073-a9a6-100461edd57a)"), "(e4d93032)");
+    }
 }

@@ -1,6 +1,10 @@
 //! `weir emulator`: the stand-in for the vendor, alone.
 
-use super::{EmulatorArgs, gateway::stopped, run::failed};
+use super::{
+    EmulatorArgs,
+    gateway::{CannotStart, stopped},
+    run::failed,
+};
 use crate::emulator::{Emulator, Options};
 use std::{
     io::{self, Write},
@@ -13,7 +17,7 @@ pub(super) fn run(args: &EmulatorArgs, out: &mut dyn Write) -> io::Result<ExitCo
         let listener = match TcpListener::bind(args.listen).await {
             Ok(listener) => listener,
             Err(error) => {
-                return failed(&format!("cannot listen on {}: {error}; choose another address with --listen", args.listen));
+                return failed(&CannotStart::listen("the emulator", "--listen", args.listen, error));
             }
         };
         writeln!(

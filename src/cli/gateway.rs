@@ -12,7 +12,7 @@ use crate::{
 use std::{
     fmt,
     future::Future,
-    io,
+    io::{self, Write},
     net::{SocketAddr, TcpListener},
     sync::Arc,
     thread,
@@ -38,14 +38,27 @@ pub(super) enum CannotStart {
     Upstream(String),
 }
 
+impl CannotStart {
+    /// `key` is the setting, or the flag, that chooses another address.
+    pub fn listen(what: &'static str, key: &'static str, address: SocketAddr, error: io::Error) -> Self {
+        CannotStart::Listen { what, key, address, error }
+    }
+}
+
 impl fmt::Display for CannotStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CannotStart::Listen { what, key, address, error } if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "cannot listen on {address} for {what}: the address is in use; stop what uses it, or set {key}")
+                write!(
+                    f,
+                    "cannot listen on {address} for {what}: the address is in use; stop what uses it, or choose another with {key}"
+                )
             }
             CannotStart::Listen { what, key, address, error } => {
-                write!(f, "cannot listen on {address} for {what}: {error}; set {key} to an address of this machine")
+                // An error that names the address already is not made to name it twice.
+                let error = error.to_string();
+                let why = error.strip_prefix(&format!("cannot listen on {address}: ")).unwrap_or(&error);
+                write!(f, "cannot listen on {address} for {what}: {why}; choose another with {key}")
             }
             CannotStart::Upstream(why) => write!(f, "cannot prepare the way to upstream: {why}"),
         }
@@ -57,16 +70,13 @@ impl Gateway {
         let config = loaded.config.clone();
         let upstream = upstream(&config)?;
         let workers = config.listen.workers.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
-        let listeners = listeners(config.listen.address, workers).map_err(|error| CannotStart::Listen {
-            what: "callers",
-            key: "listen.address",
-            address: config.listen.address,
-            error,
-        })?;
+        let address = config.listen.address;
+        let listeners =
+            listeners(address, workers).map_err(|error| CannotStart::listen("callers", "--listen", address, error))?;
         let governor = Governor::new(config.policy.clone(), remembering(&config), governing(&config));
         let admin = match config.admin.address {
             Some(address) => {
-                let cannot = |error| CannotStart::Listen { what: "the admin API", key: "admin.address", address, error };
+                let cannot = |error| CannotStart::listen("the admin API", "--admin", address, error);
                 let listener = TcpListener::bind(address).map_err(cannot)?;
                 listener.set_nonblocking(true).map_err(cannot)?;
                 Some((Admin::new(governor.clone(), format!("{:#}\n", loaded.to_json())), listener))
@@ -161,7 +171,8 @@ pub(super) async fn stopped() {
     signalled().await;
     tokio::spawn(async {
         signalled().await;
-        tracing::warn!("stopped at once: calls under way were cut off");
+        // Not `eprintln!`, which panics where standard error is closed.
+        let _ = writeln!(io::stderr(), "Stopped at once: what was under way is cut off.");
         std::process::exit(130);
     });
 }

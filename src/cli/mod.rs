@@ -13,6 +13,7 @@ mod rules;
 mod run;
 mod schema;
 mod settings;
+mod walk;
 
 pub use settings::{DevArgs, EmulatorArgs, RunArgs, SettingArgs, environment};
 

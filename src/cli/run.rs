@@ -33,7 +33,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         tokio::spawn(reload_on_hangup(sources, gateway.governor.clone()));
         let drained = gateway.run(async {
             stopped().await;
-            tracing::info!("stopping: nothing new is taken, what has begun is finished");
+            tracing::info!("stopping: nothing new is taken, what has begun is finished; a second signal cuts it off");
         });
         let drained = drained.await?;
         tracing::info!(%drained, "stopped");
@@ -52,7 +52,7 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
             Ok(loaded)
         }
         Err(problems) => {
-            let _ = writeln!(io::stderr(), "{problems}");
+            let _ = write!(io::stderr(), "{problems}");
             Err(ExitCode::FAILURE)
         }
     }

@@ -92,6 +92,9 @@ pub struct DevArgs {
     /// Makes the emulator's ids the same in every run
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// Put calls in order instead of refusing them: repair on carts, defer on checkouts
+    #[arg(long)]
+    pub reorder: bool,
     /// Settings shared with `run`.
     #[command(flatten)]
     pub settings: SettingArgs,
@@ -164,7 +167,8 @@ mod tests {
 
     #[test]
     fn the_emulator_takes_the_place_of_any_upstream() {
-        let args = DevArgs { emulator: "127.0.0.1:0".parse().unwrap(), seed: None, settings: SettingArgs::default() };
+        let args =
+            DevArgs { emulator: "127.0.0.1:0".parse().unwrap(), seed: None, reorder: false, settings: SettingArgs::default() };
         let environment = vec![("WEIR_UPSTREAM".into(), "https://api.digitalriver.com".into())];
         let loaded = crate::config::Config::load(&args.sources("http://127.0.0.1:4711".into(), environment)).unwrap();
         assert_eq!(loaded.config.upstream.url.unwrap().to_string(), "http://127.0.0.1:4711");

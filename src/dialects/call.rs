@@ -31,7 +31,7 @@ pub(super) enum Route {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
     /// Two parsers could read it differently: `ambiguous-request`, 400 unless its toggle says otherwise.
-    Ambiguous(Violation),
+    Ambiguous(Box<Violation>),
     /// It decodes to more than 1 MiB: 413.
     TooLarge,
     /// It is broken in a way that no toggle excuses: 400. The text says how, and quotes nothing.
@@ -119,4 +119,42 @@ impl Call {
 fn from_xml(document: &[u8]) -> Result<Vec<u8>, Garbled> {
     let text = std::str::from_utf8(document).map_err(|_| Garbled("it is not in UTF-8"))?;
     xml::answer_to_json(text).map(String::into_bytes).map_err(|_| Garbled("it is no well-formed XML"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects::{Classified, classify};
+    use proptest::prelude::*;
+
+    const CALLS: [&str; 6] = [
+        "/checkouts/1",
+        "/sources",
+        "/orders",
+        "/checkouts/1/sources/s",
+        "/v1/shoppers/me/carts/active",
+        "/v1/shoppers/me/payment-options",
+    ];
+
+    proptest! {
+        #[test]
+        fn bodies_of_any_kind_are_read_without_panic(
+            nth in 0..CALLS.len(),
+            text in r#"([{}\[\]<>&;:,"\\/=!?-]|[0-9.eE+-]{1,9}|"sourceId"|<sourceId>|</sourceId>|<!\[CDATA\[|\]\]>|&#x41;|null|\PC){0,60}"#,
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let Classified::Governed(call) = classify(&http::Method::POST, &CALLS[nth].parse().unwrap(), &HeaderMap::new()) else {
+                panic!("{}", CALLS[nth])
+            };
+            let objects = [format!("{{{text}}}"), format!(r#"{{"id":{text}}}"#), format!("<cart>{text}</cart>"), text];
+            for body in objects.iter().map(String::as_bytes).chain([&*bytes]) {
+                let _ = call.intent(&HeaderMap::new(), body);
+                let _ = call.read_answer(&Intent::ReadOptions, StatusCode::OK, &HeaderMap::new(), body);
+                for coding in ["gzip", "deflate", "br"] {
+                    let headers = crate::dialects::coding::tests::coded(coding);
+                    let _ = call.intent(&headers, body);
+                }
+            }
+        }
+    }
 }

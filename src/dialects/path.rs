@@ -3,6 +3,8 @@
 //! In: the path as the caller spelled it. Out: its segments, where every parser would agree on them; else the segments that some parser could
 //! make of it. Ordinary ungoverned paths leave after one look at their first letters.
 
+use std::borrow::Cow;
+
 /// The words that governed paths are made of; everything else in them is an id.
 const WORDS: [&str; 15] = [
     "checkouts",
@@ -42,8 +44,8 @@ pub(super) enum Path<'a> {
     Odd {
         /// Words in their plain spelling, ids as they are.
         could_be: Vec<String>,
-        /// It has `..` and names something governed: where it ends depends on the parser.
-        climbs: bool,
+        /// It names something governed, and has `..` or worse: where it leads depends on the parser alone.
+        lost: bool,
         /// For the caller's eyes.
         why: &'static str,
     },
@@ -103,10 +105,23 @@ fn is_plain_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:@!$&'()*+,=".contains(&byte)
 }
 
+/// The id that a segment of a plain path stands for.
+pub(super) fn id(segment: &str) -> Cow<'_, str> {
+    percent_encoding::percent_decode_str(segment).decode_utf8_lossy()
+}
+
+/// Careful clients encode `@` and its like in an id (`encodeURIComponent`); every parser takes these for what they are.
+fn is_plain_escape(rest: &[u8]) -> bool {
+    hex(rest, 2).is_some_and(|code| u8::try_from(code).is_ok_and(|byte| b"@:!$&'()*+,=".contains(&byte)))
+}
+
 fn is_plain(path: &str) -> bool {
     let mut segment = 0;
     let bytes = path.as_bytes();
     for (at, &byte) in bytes.iter().enumerate() {
+        if byte == b'%' && is_plain_escape(&bytes[at + 1..]) {
+            continue;
+        }
         if byte == b'/' {
             if at > 0 && (segment == at || is_dots(&bytes[segment..at])) {
                 return false;
@@ -135,8 +150,8 @@ fn word(segment: &str) -> Option<&'static str> {
 }
 
 fn odd(path: &str) -> Path<'_> {
-    let Some(decoded) = decode(path) else {
-        return Path::Odd { could_be: Vec::new(), climbs: true, why: "The path is encoded many times over." };
+    let (Some(decoded), Some(squeezed)) = (decode(path, false), decode(path, true)) else {
+        return Path::Odd { could_be: Vec::new(), lost: true, why: "The path is encoded many times over." };
     };
     let mut parts = Vec::new();
     let mut climbs = false;
@@ -149,13 +164,17 @@ fn odd(path: &str) -> Path<'_> {
             _ => parts.push(word(part).map_or(kept, str::to_owned)),
         }
     }
+    // Whoever drops control characters may find a word, or an encoded letter, where they stood.
+    if decoded.contains(char::is_control) && TELLING.iter().any(|word| squeezed.contains(word)) {
+        return Path::Odd { could_be: parts, lost: true, why: "The path has control characters." };
+    }
     if climbs && parts.iter().any(|part| TELLING.contains(&part.as_str())) {
-        return Path::Odd { could_be: parts, climbs: true, why: "The path has dot segments." };
+        return Path::Odd { could_be: parts, lost: true, why: "The path has dot segments." };
     }
     if !parts.first().is_some_and(|first| begins(first)) {
         return Path::Elsewhere;
     }
-    Path::Odd { could_be: parts, climbs: false, why: doubt(path) }
+    Path::Odd { could_be: parts, lost: false, why: doubt(path) }
 }
 
 fn doubt(path: &str) -> &'static str {
@@ -173,11 +192,14 @@ fn doubt(path: &str) -> &'static str {
 }
 
 /// Decodes until nothing changes, as the most eager parser would; `None` where that takes suspiciously long.
-/// Letters are lower-cased and look-alikes taken for what they look like; backslashes are slashes.
-fn decode(path: &str) -> Option<String> {
+/// Letters are lower-cased and look-alikes taken for what they look like; backslashes are slashes. `squeeze` drops control characters on the way.
+fn decode(path: &str, squeeze: bool) -> Option<String> {
     let mut bytes = path.as_bytes().to_vec();
     for _ in 0..ROUNDS {
-        let decoded = decode_once(&bytes);
+        let mut decoded = decode_once(&bytes);
+        if squeeze {
+            decoded.retain(|byte| !byte.is_ascii_control());
+        }
         if decoded == bytes {
             return Some(String::from_utf8_lossy(&bytes).chars().map(fold).collect());
         }
@@ -246,14 +268,27 @@ mod tests {
         assert_eq!(plain("/checkouts"), Some(vec!["checkouts"]));
         assert_eq!(plain("/checkouts/"), Some(vec!["checkouts"]));
         assert_eq!(plain("/checkouts/1/sources/a-b.c~d:e"), Some(vec!["checkouts", "1", "sources", "a-b.c~d:e"]));
+        assert_eq!(plain("/customers/a%40b%2Bc"), Some(vec!["customers", "a%40b%2Bc"]));
+        assert_eq!(id("a%40b%2Bc"), "a@b+c");
         assert_eq!(plain("/sources/a/b/c/d/e/f/g/h/i").map(|parts| parts.len()), Some(8));
     }
 
     #[test]
     fn other_paths_are_elsewhere() {
-        for path in
-            ["", "*", "/", "/fulfillments", "/refunds/1", "/files/a%20b", "/x//y", "/a/../b", "/checkout", "/v2/x", "/%00"]
-        {
+        for path in [
+            "",
+            "*",
+            "/",
+            "/fulfillments",
+            "/refunds/1",
+            "/files/a%20b",
+            "/x//y",
+            "/a/../b",
+            "/checkout",
+            "/v2/x",
+            "/%00",
+            "/files/a%0Ab",
+        ] {
             assert_eq!(read(path), Path::Elsewhere, "{path}");
         }
     }
@@ -272,23 +307,31 @@ mod tests {
             "/checkouts\\1",
             "/checkouts;x=y/1",
             "/checkouts/;a/1",
-            "/CHECK%00outs/1",
-            "/checkouts%00z/1",
             "/checkouts%c0%af1",
             "/chec%E2%84%AAouts/1",
             "/%EF%BD%83heckouts/1",
             "/checkouts%3fa/1",
             "/%20checkouts/1",
         ] {
-            let Path::Odd { could_be, climbs: false, .. } = read(path) else { panic!("{path}: {:?}", read(path)) };
+            let Path::Odd { could_be, lost: false, .. } = read(path) else { panic!("{path}: {:?}", read(path)) };
             assert_eq!(could_be, ["checkouts", "1"], "{path}");
         }
     }
 
     #[test]
-    fn climbing_past_something_governed_is_odd_wherever_it_leads() {
-        for path in ["/x/../checkouts/1", "/x/%2e%2e/sources", "/x/..;/orders", "/x/..%2fcarts", "/checkouts/1/../../y"] {
-            assert!(matches!(read(path), Path::Odd { climbs: true, .. }), "{path}");
+    fn climbing_and_control_characters_are_odd_wherever_they_lead() {
+        for path in [
+            "/CHECK%00outs/1",
+            "/checkouts%00z/1",
+            "/%%0000checkouts",
+            "/%0acheckouts",
+            "/x/../checkouts/1",
+            "/x/%2e%2e/sources",
+            "/x/..;/orders",
+            "/x/..%2fcarts",
+            "/checkouts/1/../../y",
+        ] {
+            assert!(matches!(read(path), Path::Odd { lost: true, .. }), "{path}");
         }
     }
 
@@ -296,7 +339,7 @@ mod tests {
     fn a_path_encoded_over_and_over_is_not_unwrapped_for_ever() {
         let path = format!("/{}63heckouts", "%25".repeat(20_000));
         assert!(matches!(read(&path), Path::Odd { .. } | Path::Elsewhere));
-        assert!(matches!(read("/%25252525252563heckouts"), Path::Odd { climbs: true, .. }));
+        assert!(matches!(read("/%25252525252563heckouts"), Path::Odd { lost: true, .. }));
     }
 
     #[test]

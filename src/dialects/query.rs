@@ -52,6 +52,7 @@ impl Query {
                     Known::Option => return Err("The query has a paymentOptionId that is no plain id.".to_owned()),
                     Known::Method => return Err("The query overrides the method.".to_owned()),
                     Known::Filter => query.filtered = true,
+                    Known::Field(_) if value.is_empty() => {}
                     Known::Field(name) => query.fields.push((name, value.into_owned())),
                     Known::Other => {}
                 }
@@ -61,6 +62,12 @@ impl Query {
         Ok(query)
     }
 
+    /// Whether a parameter overrides the method, in the eyes of some framework.
+    pub(super) fn overrides_method(uri: &Uri) -> bool {
+        let parts = uri.query().unwrap_or_default().split(['&', ';']);
+        parts.flat_map(|part| form_urlencoded::parse(part.as_bytes())).any(|(name, _)| Known::named(&name) == Known::Method)
+    }
+
     /// What belongs into a body may stand in the query only where it says the same: the source that the call names anyway.
     pub(super) fn agrees_with(&self, source: Option<&str>) -> Result<(), String> {
         match self.fields.iter().find(|(name, value)| *name != "sourceId" || Some(value.as_str()) != source) {
@@ -68,6 +75,11 @@ impl Query {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a form, which any text can be read as, has a field that belongs into a body.
+pub(super) fn hides_a_field(form: &[u8]) -> bool {
+    form_urlencoded::parse(form).any(|(name, _)| matches!(Known::named(&name), Known::Field(_)))
 }
 
 /// The parameters of the caller's query that a call of Weir's own carries over, as they were spelled.

@@ -6,7 +6,7 @@
 
 use super::{
     coding::{self, Undecoded},
-    path, xml,
+    path, query, xml,
 };
 use crate::rules::{Amount, Dialect, Violation};
 use http::{HeaderMap, header};
@@ -46,7 +46,7 @@ impl Trouble {
     /// As the violation of a dialect's `ambiguous-request`.
     pub(super) fn told_in(self, dialect: Dialect) -> super::Unreadable {
         match self {
-            Trouble::Ambiguous(what) => super::Unreadable::Ambiguous(Violation::ambiguous(dialect, what)),
+            Trouble::Ambiguous(what) => super::Unreadable::Ambiguous(Box::new(Violation::ambiguous(dialect, what))),
             Trouble::TooLarge => super::Unreadable::TooLarge,
             Trouble::Malformed(what) => super::Unreadable::Malformed(what),
         }
@@ -225,6 +225,10 @@ pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, st
             Some(Charset::LikeAscii) if ascii => {}
             Some(_) => return Err(Trouble::ambiguous("The body is not in UTF-8.")),
         }
+        // Clients that say "form" of their JSON are common; JSON that is a form, too, is a trick.
+        if says_form(value.as_bytes()) && query::hides_a_field(&plain) {
+            return Err(Trouble::ambiguous("The body can be read as a form."));
+        }
     }
     if plain.starts_with(b"\xEF\xBB\xBF") {
         return Err(Trouble::ambiguous("The body begins with a byte order mark."));
@@ -327,6 +331,11 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
         at += 2;
     }
     bytes.len()
+}
+
+fn says_form(content_type: &[u8]) -> bool {
+    const FORM: &[u8] = b"application/x-www-form-urlencoded";
+    content_type.trim_ascii_start().get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM))
 }
 
 enum Charset {
@@ -455,6 +464,9 @@ mod tests {
         {
             assert_eq!(read(content_type, b"{}"), Ok("{}".to_owned()), "{content_type}");
         }
+        let form = "application/x-www-form-urlencoded; charset=utf-8";
+        assert!(read(form, br#"{"paymentMethod":{"sourceId":"a"}}"#).is_ok());
+        assert_eq!(read(form, br#"{"a":"&sourceId=b&"}"#), Err(Trouble::ambiguous("The body can be read as a form.")));
         let not_utf8 = Err(Trouble::ambiguous("The body is not in UTF-8."));
         assert_eq!(read("application/json; charset=utf-16", b"{}"), not_utf8);
         assert_eq!(read("application/json; charset=utf-7", b"{}"), not_utf8);

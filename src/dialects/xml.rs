@@ -1,7 +1,7 @@
 //! XML of the carts dialect, told as the JSON of the same thing, so that there is one account of what a cart says.
 //!
 //! In: a document. Out: JSON text: an element with elements in it is an object, any other a text, repeated list elements an array. Names lose their
-//! prefix, attributes are not looked at, nothing recurses, and no entity is ever expanded but the five of XML and character references.
+//! prefix, attributes tell nothing, nothing recurses, and no entity is ever expanded but the five of XML and character references.
 
 use super::request::Trouble;
 use quick_xml::{
@@ -13,7 +13,7 @@ use std::fmt::Write;
 /// How deep a document may nest.
 const DEPTH: usize = 128;
 
-/// The elements that repeat where JSON has a list.
+/// The elements that repeat in an answer, where its JSON has a list. What repeats in a request is in doubt.
 const LISTS: [&str; 4] = ["supplementaryPaymentMethods", "supplementaryPaymentMethod", "paymentOption", "sources"];
 
 /// The members of a cart, and of a list of payment options, that are worth telling: the rest of an answer is skipped unread.
@@ -23,7 +23,7 @@ const OF_AN_ANSWER: [&str; 9] =
 /// Why a document is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotTold {
-    /// It has a document type, an entity, a comment inside a text, or text between elements.
+    /// It has a document type, an entity, a comment inside a text, text between elements, or an attribute named like a governed element.
     Doubtful,
     /// It is not one well-formed document.
     Broken,
@@ -33,12 +33,12 @@ pub(super) enum NotTold {
 
 /// An answer's document; only the parts that are worth telling.
 pub(super) fn answer_to_json(document: &str) -> Result<String, NotTold> {
-    to_json(document, |depth, name| depth != 1 || OF_AN_ANSWER.contains(&name))
+    to_json(document, &LISTS, |depth, name| depth != 1 || OF_AN_ANSWER.contains(&name), false)
 }
 
 /// A request's document, whole: other spellings of a name must be seen.
 pub(super) fn request_to_json(document: &str) -> Result<String, Trouble> {
-    to_json(document, |_, _| true).map_err(|why| match why {
+    to_json(document, &[], |_, _| true, true).map_err(|why| match why {
         NotTold::Doubtful => Trouble::ambiguous("The body has XML that parsers read differently."),
         NotTold::Broken => Trouble::ambiguous("The body is neither one JSON object nor one XML document."),
         NotTold::Deep => Trouble::Malformed("The body is nested too deeply."),
@@ -58,19 +58,26 @@ struct Open {
     broken_up: bool,
 }
 
-fn to_json(document: &str, keep: impl Fn(usize, &str) -> bool) -> Result<String, NotTold> {
+/// `strict`: an attribute that some mapper of objects could take for a governed element is doubtful.
+fn to_json(document: &str, lists: &[&'static str], keep: impl Fn(usize, &str) -> bool, strict: bool) -> Result<String, NotTold> {
     let mut reader = Reader::from_str(document);
     let mut json = String::new();
     let mut open = vec![Open::default()];
     loop {
-        match reader.read_event().map_err(|_| NotTold::Broken)? {
+        let event = reader.read_event().map_err(|_| NotTold::Broken)?;
+        if let (true, Event::Start(tag) | Event::Empty(tag)) = (strict, &event)
+            && tag.attributes().flatten().any(|attribute| attribute.key.local_name().as_ref().eq_ignore_ascii_case("sourceId"))
+        {
+            return Err(NotTold::Doubtful);
+        }
+        match event {
             Event::Start(tag) => {
                 if open.len() > DEPTH {
                     return Err(NotTold::Deep);
                 }
                 let name = tag.local_name();
                 if keep(open.len() - 1, name.as_ref()) {
-                    begin(&mut open, name.as_ref(), &mut json)?;
+                    begin(&mut open, name.as_ref(), lists, &mut json)?;
                     open.push(Open::default());
                 } else {
                     reader.read_to_end(tag.name()).map_err(|_| NotTold::Broken)?;
@@ -79,7 +86,7 @@ fn to_json(document: &str, keep: impl Fn(usize, &str) -> bool) -> Result<String,
             Event::Empty(tag) => {
                 let name = tag.local_name();
                 if keep(open.len() - 1, name.as_ref()) {
-                    begin(&mut open, name.as_ref(), &mut json)?;
+                    begin(&mut open, name.as_ref(), lists, &mut json)?;
                     json.push_str("\"\"");
                 }
             }
@@ -113,7 +120,7 @@ fn to_json(document: &str, keep: impl Fn(usize, &str) -> bool) -> Result<String,
 }
 
 /// Writes the name of a new element into the object that holds it.
-fn begin(open: &mut [Open], name: &str, json: &mut String) -> Result<(), NotTold> {
+fn begin(open: &mut [Open], name: &str, lists: &[&'static str], json: &mut String) -> Result<(), NotTold> {
     let depth = open.len();
     let parent = open.last_mut().ok_or(NotTold::Broken)?;
     if !parent.text.trim_ascii().is_empty() {
@@ -131,7 +138,7 @@ fn begin(open: &mut [Open], name: &str, json: &mut String) -> Result<(), NotTold
     parent.object = true;
     quoted(name, json);
     json.push(':');
-    parent.list = LISTS.into_iter().find(|list| *list == name);
+    parent.list = lists.iter().copied().find(|list| *list == name);
     if parent.list.is_some() {
         json.push('[');
     }
@@ -228,7 +235,7 @@ mod tests {
             ),
             ("<a><paymentOption>1</paymentOption></a>", r#"{"a":{"paymentOption":["1"]}}"#),
         ] {
-            assert_eq!(to_json(document, |_, _| true).as_deref(), Ok(json), "{document}");
+            assert_eq!(to_json(document, &LISTS, |_, _| true, false).as_deref(), Ok(json), "{document}");
         }
     }
 
@@ -249,15 +256,17 @@ mod tests {
             ("<a><b/>x</a>", NotTold::Doubtful),
             ("<a>", NotTold::Broken),
             ("<a></b>", NotTold::Broken),
+            ("<a SourceId='x'/>", NotTold::Doubtful),
+            ("<a><b n:sourceId='x'></b></a>", NotTold::Doubtful),
             ("<a/><b/>", NotTold::Broken),
             ("<a/>x", NotTold::Broken),
             ("x", NotTold::Broken),
             ("", NotTold::Broken),
             ("<?xml version='1.0' encoding='utf-16'?><a>\u{e9}</a>", NotTold::Doubtful),
         ] {
-            assert_eq!(to_json(document, |_, _| true), Err(why), "{document}");
+            assert_eq!(to_json(document, &LISTS, |_, _| true, true), Err(why), "{document}");
         }
-        assert_eq!(to_json(&"<a>".repeat(100_000), |_, _| true), Err(NotTold::Deep));
+        assert_eq!(to_json(&"<a>".repeat(100_000), &LISTS, |_, _| true, true), Err(NotTold::Deep));
     }
 
     #[test]

@@ -84,9 +84,11 @@ mod tests {
     use super::*;
     use Admission::{Options, Pass, Refuse};
 
+    type Lines = &'static [(&'static str, &'static str)];
+
     #[test]
     fn requests_that_no_reverse_proxy_may_take_are_refused() {
-        let cases: [(&str, &str, Version, &[(&str, &str)], Admission); 22] = [
+        let cases: [(&str, &str, Version, Lines, Admission); 22] = [
             ("GET", "/x", Version::HTTP_11, &[("host", "weir")], Pass),
             ("GET", "/x", Version::HTTP_11, &[("host", "")], Pass),
             ("GET", "/x", Version::HTTP_11, &[("host", "[::1]:8080")], Pass),

@@ -22,6 +22,7 @@ use std::net::IpAddr;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const PROXY_AUTHENTICATION_INFO: HeaderName = HeaderName::from_static("proxy-authentication-info");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 const WEBSOCKET_AND_THE_LIKE: HeaderValue = HeaderValue::from_static("upgrade");
@@ -30,8 +31,16 @@ const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 
 /// Hop-by-hop whether `Connection` names them or not.
-const HOP_BY_HOP: [HeaderName; 6] =
-    [KEEP_ALIVE, PROXY_CONNECTION, HTTP2_SETTINGS, header::TE, header::TRANSFER_ENCODING, header::PROXY_AUTHENTICATE];
+const HOP_BY_HOP: [HeaderName; 8] = [
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    HTTP2_SETTINGS,
+    PROXY_AUTHENTICATION_INFO,
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 /// What upstream must be told about a request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -139,8 +148,6 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in &HOP_BY_HOP {
         headers.remove(name);
     }
-    headers.remove(header::UPGRADE);
-    headers.remove("proxy-authentication-info");
 }
 
 /// The fields that `Connection` takes away. `close` and `keep-alive` are no fields; end-to-end fields stay, see the module.
@@ -306,6 +313,8 @@ mod tests {
     use super::*;
     use http::{Request, Response};
 
+    type Lines = &'static [(&'static str, &'static str)];
+
     /// Runs `lines` through `to_upstream` and gives the header lines, sorted by name, without `host` and `via`.
     fn outward(version: Version, method: &str, lines: &[(&str, &str)], body: Body) -> (Vec<String>, bool) {
         let mut request = Request::builder().version(version).method(method).uri("/x");
@@ -403,7 +412,7 @@ mod tests {
     fn a_request_announces_what_its_body_is() {
         let endless =
             || Body::boxed(http_body_util::StreamBody::new(futures_util::stream::pending::<Result<_, std::io::Error>>()));
-        let cases: [(&str, &[(&str, &str)], Body, &[&str]); 7] = [
+        let cases: [(&str, Lines, Body, &[&str]); 7] = [
             ("GET", &[], Body::empty(), &[]),
             ("DELETE", &[], Body::empty(), &[]),
             ("POST", &[], Body::empty(), &["content-length: 0"]),
@@ -447,7 +456,7 @@ mod tests {
 
     #[test]
     fn answers_lose_their_hop_and_keep_their_length() {
-        let cases: [(u16, &[(&str, &str)], Body, &[&str]); 7] = [
+        let cases: [(u16, Lines, Body, &[&str]); 7] = [
             (200, &[("connection", "x-a, etag"), ("x-a", "1"), ("etag", "e"), ("keep-alive", "x")], Body::empty(), &["etag: e"]),
             (200, &[("content-length", "3")], Body::full("abc"), &["content-length: 3"]),
             (304, &[("content-length", "900")], Body::empty(), &["content-length: 900"]),

@@ -50,6 +50,11 @@ pub struct CustomerRecord {
 }
 
 impl CustomerRecord {
+    /// The dates of all facts: nearly the same, so a store may write them as differences.
+    pub fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        self.saved.date_mut().into_iter()
+    }
+
     /// The only way a record changes.
     pub fn apply(&mut self, observation: &CustomerObservation, now: Timestamp) {
         if !matches!(observation, CustomerObservation::Shown(_) | CustomerObservation::ShownTo(_)) {

@@ -342,7 +342,7 @@ mod tests {
             Intent::DeleteSession { session: checkout() },
             Intent::Touch { session: cart() },
             Intent::Remove { customer: "c".into(), source: "s".into() },
-            Intent::ChangeOption { option: "o".into() },
+            Intent::ChangeOption { option: "o".into(), removes: true },
             Intent::UpdateCustomer { customer: "c".into(), default: None },
             Intent::EditSource { source: "s".into(), amount: false },
             update(checkout(), Funding { changes_total: true, ..Funding::default() }),

@@ -8,7 +8,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Box<str>);
+        pub struct $name(#[serde(with = "super::compact")] Box<str>);
 
         impl $name {
             /// The id as upstream spells it.

@@ -159,6 +159,8 @@ pub enum Intent {
     ChangeOption {
         /// Which.
         option: OptionId,
+        /// It is a `DELETE`: the source behind it is thereby spent.
+        removes: bool,
     },
     /// `GET …/payment-options`, `GET …/payment-options/{id}`.
     ReadOptions,

@@ -38,6 +38,7 @@ pub fn learn(intent: &Intent, answer: &Answer, session: Option<&SessionKey>, kno
     learned.sources.extend(answer.source.clone().map(shown));
     learned.sources.extend(answer.charged.iter().map(|id| (id.clone(), SourceObservation::Charged)));
     owned(intent, answer, &mut learned);
+    learned.sources.extend(removed_option(intent, known).map(|id| (id, SourceObservation::Removed)));
     learned
 }
 
@@ -50,10 +51,17 @@ pub fn refused(session: Option<&SessionKey>) -> Learned {
 pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Known) -> Learned {
     let mut learned =
         Learned { session: session.map(|key| (key.clone(), SessionObservation::OutcomeUnknown)), ..Learned::default() };
-    let touched = known.attached().iter().map(|attached| &attached.id).chain(intent.source());
-    learned.sources = touched.map(|id| (id.clone(), SourceObservation::OutcomeUnknown)).collect();
+    let touched = known.attached().iter().map(|attached| &attached.id).chain(intent.source()).cloned();
+    learned.sources = touched.chain(removed_option(intent, known)).map(|id| (id, SourceObservation::OutcomeUnknown)).collect();
     learned.customers = intent.customer().map(|id| (id.clone(), CustomerObservation::OutcomeUnknown)).into_iter().collect();
     learned
+}
+
+/// The source behind a payment option that the call removes, where it was looked up.
+fn removed_option(intent: &Intent, known: &Known) -> Option<SourceId> {
+    let Intent::ChangeOption { option, removes: true } = intent else { return None };
+    let option = known.options.iter().flatten().find(|known| known.id == *option)?;
+    option.source.as_ref().map(|source| source.id.clone())
 }
 
 fn shown(facts: SourceFacts) -> (SourceId, SourceObservation) {
@@ -370,6 +378,22 @@ mod tests {
         let given = given.after(&remove("customer", "p"), &Answer::default());
         assert_eq!(state(&given, "p"), Some(SourceState::Cancelled));
         assert_eq!(given.known.customer.unwrap_or_default().saved, Remembered::at(vec!["q".into()], NOW));
+    }
+
+    #[test]
+    fn a_removed_payment_option_spends_the_source_behind_it_and_no_other() {
+        let remove = |option: &str, removes| Intent::ChangeOption { option: option.into(), removes };
+        let given = || Given::nothing().options(&[card("p").saved_to("s"), card("q").saved_to("s")]);
+        for (intent, expected) in [
+            (remove("option-p", true), Some(SourceState::Cancelled)),
+            (remove("option-p", false), Some(SourceState::Chargeable)),
+            (remove("option-x", true), Some(SourceState::Chargeable)),
+        ] {
+            let after = given().after(&intent, &Answer::default());
+            assert_eq!((state(&after, "p"), state(&after, "q")), (expected, Some(SourceState::Chargeable)), "{intent:?}");
+        }
+        let unknown = given().after_unknown(&remove("option-p", true));
+        assert_eq!((state(&unknown, "p"), state(&unknown, "q")), (None, Some(SourceState::Chargeable)));
     }
 
     #[test]

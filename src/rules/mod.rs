@@ -11,6 +11,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used)]
 
 mod answer;
+mod compact;
 mod customer;
 mod decide;
 #[cfg(test)]
@@ -20,6 +21,8 @@ mod intent;
 mod known;
 mod learn;
 mod money;
+#[cfg(test)]
+mod oracle;
 mod policy;
 mod remembered;
 mod rule;
@@ -32,6 +35,7 @@ mod verdict;
 mod violation;
 
 pub use answer::Answer;
+pub use compact::{uuid_bytes, uuid_text};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
 pub use ids::{CredentialHash, CustomerId, Dialect, OptionId, SessionId, SessionKey, SessionKind, SourceId, Timestamp};

@@ -1,13 +1,12 @@
 //! Amounts: decimal, read from text, never through binary floating point.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use std::{fmt, iter::Sum, str::FromStr};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::{borrow::Cow, fmt, iter::Sum, str::FromStr};
 
 /// An amount in the major unit of its currency (`19.99` dollars), exact.
 /// Up to 28 significant digits; equal amounts are equal whatever their trailing zeros.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(Decimal);
 
 impl Amount {
@@ -79,16 +78,25 @@ fn scientific(mantissa: &str, exponent: &str) -> Option<Decimal> {
     value.checked_mul(Decimal::try_from_i128_with_scale(10i128.checked_pow(zeros)?, 0).ok()?)
 }
 
-impl TryFrom<String> for Amount {
-    type Error = NotAnAmount;
-    fn try_from(text: String) -> Result<Self, NotAnAmount> {
-        text.parse()
+/// Text for people; for programs the digits as one number, and how many of them stand after the point.
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            (self.0.mantissa(), self.0.scale()).serialize(serializer)
+        }
     }
 }
 
-impl From<Amount> for String {
-    fn from(amount: Amount) -> String {
-        amount.to_string()
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        } else {
+            let (digits, after_point) = Deserialize::deserialize(deserializer)?;
+            Decimal::try_from_i128_with_scale(digits, after_point).map(Amount).map_err(D::Error::custom)
+        }
     }
 }
 
@@ -159,6 +167,19 @@ impl fmt::Debug for Currency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_are_few_bytes_for_programs_and_text_for_people() {
+        for (text, bytes) in [("0", 2), ("-11", 2), ("115.89", 4), ("-0.0000000000000000000000000001", 2)] {
+            let amount: Amount = text.parse().unwrap();
+            let stored = postcard::to_stdvec(&amount).unwrap();
+            assert_eq!((stored.len(), postcard::from_bytes(&stored)), (bytes, Ok(amount)), "{text}");
+            assert_eq!(serde_json::to_string(&amount).unwrap(), format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<Amount>(&format!("\"{text}\"")).unwrap(), amount);
+        }
+        assert!(postcard::from_bytes::<Amount>(&[2, 29]).is_err(), "29 digits after the point");
+        assert!(serde_json::from_str::<Amount>("\"abc\"").is_err());
+    }
 
     #[test]
     fn amounts_are_read_exactly_or_not_at_all() {

@@ -44,6 +44,14 @@ impl<T> Remembered<T> {
         }
     }
 
+    /// The same, for a store that writes dates its own way.
+    pub(super) fn date_mut(&mut self) -> Option<&mut Timestamp> {
+        match self {
+            Remembered::At(_, at) => Some(at),
+            Remembered::NotTold => None,
+        }
+    }
+
     /// Takes over what an answer says; keeps the old where it says nothing.
     pub fn learn(&mut self, news: Told<T>, now: Timestamp) {
         if let Told::Told(value) = news {

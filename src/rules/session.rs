@@ -173,6 +173,7 @@ pub struct SessionRecord {
     /// Of an invoice.
     pub billing_optimization: Remembered<bool>,
     /// The payment session's own id.
+    #[serde(with = "super::compact::told")]
     pub payment_session: Told<Box<str>>,
     /// To whom upstream has shown it.
     pub shown_to: ShownTo,
@@ -187,6 +188,13 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
+    /// The dates of all facts: nearly the same, so a store may write them as differences.
+    pub fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        let funding = [self.total.date_mut(), self.remaining.date_mut(), self.credit_amount.date_mut(), self.state.date_mut()];
+        let rest = [self.sources.date_mut(), self.customer.date_mut(), self.billing_optimization.date_mut()];
+        funding.into_iter().chain(rest).flatten()
+    }
+
     /// The only way a record changes. Pure; `now` dates what is learned, `policy` tells primaries from secondaries.
     pub fn apply(&mut self, observation: &SessionObservation, policy: &Policy, now: Timestamp) {
         match observation {

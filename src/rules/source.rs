@@ -10,7 +10,7 @@ use std::fmt;
 /// The `type` of a source (`creditCard`, `customerCredit`, …), as upstream spells it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SourceType(CompactString);
+pub struct SourceType(#[serde(with = "super::compact")] CompactString);
 
 impl SourceType {
     /// The name upstream gives it.
@@ -176,6 +176,7 @@ pub struct SourceRecord {
     /// `customerId`, or that it has none.
     pub customer: Remembered<Option<CustomerId>>,
     /// The payment session it was created for.
+    #[serde(with = "super::compact::told")]
     pub payment_session: Told<Box<str>>,
     /// To whom upstream has shown it.
     pub shown_to: ShownTo,
@@ -184,6 +185,12 @@ pub struct SourceRecord {
 }
 
 impl SourceRecord {
+    /// The dates of all facts: nearly the same, so a store may write them as differences.
+    pub fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        let dates = [self.amount.date_mut(), self.reusable.date_mut(), self.state.date_mut(), self.customer.date_mut()];
+        dates.into_iter().flatten()
+    }
+
     /// The only way a record changes. Pure; `now` dates what is learned.
     pub fn apply(&mut self, observation: &SourceObservation, now: Timestamp) {
         if !matches!(observation, SourceObservation::Shown(_) | SourceObservation::ShownTo(_)) {

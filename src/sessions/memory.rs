@@ -116,7 +116,7 @@ impl Shelf {
             self.pinned.insert(key, Pinned { bytes: after, touched: Instant::now() });
         } else {
             self.pinned.remove(&key);
-            if before != Some(after.clone()) || !self.cache.contains_key(&key) {
+            if before.as_ref() != Some(&after) || !self.cache.contains_key(&key) {
                 self.cache.insert(key, after);
             }
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::rules::{
     CredentialHash, CustomerId, CustomerRecord, Dialect, SessionId, SessionKey, SessionKind, SessionRecord, SourceId,
-    SourceRecord,
+    SourceRecord, Timestamp,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fmt, ops::RangeInclusive};
@@ -43,6 +43,8 @@ pub(super) trait Record: Default + Serialize + DeserializeOwned {
 
     fn shelf(memory: &Memory) -> &Shelf;
 
+    fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp>;
+
     /// Never to be lost to make room for others.
     fn is_pinned(&self) -> bool {
         false
@@ -69,7 +71,7 @@ impl Store {
             // One that cannot be read is as good as none.
             let mut record: R = before.and_then(|bytes| packed::read(bytes).ok()).unwrap_or_default();
             change(&mut record);
-            Ok(Changed { bytes: packed::write(&record)?, pin: record.is_pinned(), result: record })
+            Ok(Changed { bytes: packed::write(&mut record)?, pin: record.is_pinned(), result: record })
         };
         match self {
             Store::Memory(memory) => R::shelf(memory).update(R::key(key), changed),
@@ -93,6 +95,10 @@ impl Record for SessionRecord {
 
     fn shelf(memory: &Memory) -> &Shelf {
         &memory.sessions
+    }
+
+    fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        self.dates_mut()
     }
 
     /// A remedy under way is known nowhere else.
@@ -138,6 +144,10 @@ impl Record for SourceRecord {
     fn shelf(memory: &Memory) -> &Shelf {
         &memory.sources
     }
+
+    fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        self.dates_mut()
+    }
 }
 
 impl Record for CustomerRecord {
@@ -149,6 +159,10 @@ impl Record for CustomerRecord {
 
     fn shelf(memory: &Memory) -> &Shelf {
         &memory.customers
+    }
+
+    fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        self.dates_mut()
     }
 }
 
@@ -166,12 +180,16 @@ impl Record for ActiveCart {
     fn shelf(memory: &Memory) -> &Shelf {
         &memory.carts
     }
+
+    fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
+        std::iter::empty()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{Amount, Attached, Pending, Remembered, SessionState, SourceState, Timestamp, Told};
+    use crate::rules::{Amount, Attached, Pending, Remembered, SessionState, SourceState, Told};
     use proptest::{option, prelude::*};
 
     fn remembered<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Remembered<T>> {
@@ -280,8 +298,11 @@ mod tests {
         )
     }
 
-    fn written_and_read<R: Record>(record: &R) -> R {
-        packed::read(&packed::write(record).unwrap()).unwrap()
+    fn written_and_read<R: Record + Clone + PartialEq + std::fmt::Debug>(record: &R) -> R {
+        let mut written = record.clone();
+        let bytes = packed::write(&mut written).unwrap();
+        assert_eq!(written, *record, "writing changed it");
+        packed::read(&bytes).unwrap()
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use crate::dialects::{render::Fault, xml::escaped};
 use serde::Serialize;
 
 /// Where the vendor's errors about carts point.
-const RELATION: &str = "http://developers.digitalriver.com/v1/shoppers/CartsResource";
+const RELATION: &str = "https://developers.digitalriver.com/v1/shoppers/CartsResource";
 
 #[derive(Serialize)]
 struct Body<'a> {

@@ -8,6 +8,7 @@ pub(super) use answer::{Shows, read_answer};
 pub(super) use error::{error_json, error_xml};
 pub(super) use request::{intent, reads_body, source_body};
 
+use super::path;
 use crate::rules::OptionId;
 use http::Method;
 
@@ -37,6 +38,7 @@ pub(super) enum Route {
     Touch,
     SaveOption,
     ChangeOption(OptionId),
+    RemoveOption(OptionId),
     ReadOption,
     ReadOptions,
 }
@@ -73,7 +75,8 @@ impl Resource<'_> {
             (At::Options, "GET") => Route::ReadOptions,
             (At::Options, "POST") => Route::SaveOption,
             (At::Option(_), "GET") => Route::ReadOption,
-            (At::Option(id), "POST" | "PUT" | "PATCH" | "DELETE") => Route::ChangeOption((*id).into()),
+            (At::Option(id), "POST" | "PUT" | "PATCH") => Route::ChangeOption((&*path::id(id)).into()),
+            (At::Option(id), "DELETE") => Route::RemoveOption((&*path::id(id)).into()),
             (At::Options | At::Option(_), _) | (_, "GET") => return None,
             _ => Route::Touch,
         })

@@ -55,7 +55,8 @@ pub(in crate::dialects) fn intent(
         Route::Read => return Ok(Some(Intent::ReadSession { session })),
         Route::Touch => return Ok(Some(Intent::Touch { session })),
         Route::ReadOption | Route::ReadOptions => return Ok(Some(Intent::ReadOptions)),
-        Route::ChangeOption(option) => return Ok(Some(Intent::ChangeOption { option: option.clone() })),
+        Route::ChangeOption(option) => return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: false })),
+        Route::RemoveOption(option) => return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: true })),
         Route::DetachAll => (Intent::Detach { session, source: None }, None),
         Route::ApplyShopper(option) => (Intent::ApplyShopper { option: option.clone() }, None),
         Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption => {
@@ -82,4 +83,82 @@ fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Op
         (Route::SaveOption, source) => Intent::Save { owner: Owner::Shopper, source: source? },
         (_, source) => Intent::UpdateSession { session, funding: Funding { source, changes_total, ..Funding::default() } },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects::{Classified, Unreadable, classify};
+
+    fn read(call: &str, body: &str) -> Result<Option<Intent>, Unreadable> {
+        let (method, path) = call.split_once(' ').unwrap();
+        let uri = format!("/v1/shoppers/me/{path}").parse().unwrap();
+        match classify(&method.parse().unwrap(), &uri, &HeaderMap::new()) {
+            Classified::Governed(call) => call.intent(&HeaderMap::new(), body.as_bytes()),
+            other => panic!("{call}: {other:?}"),
+        }
+    }
+
+    const ATTACH: &str = "POST carts/active/apply-payment-method";
+
+    #[test]
+    fn a_source_is_found_in_every_form_of_body() {
+        for body in [
+            r#"{"paymentMethod":{"sourceId":"s"}}"#,
+            r#"{"cart":{"paymentMethod":{"sourceId":"s"}}}"#,
+            r#"{"sourceId":"s"}"#,
+            "<paymentMethod><sourceId>s</sourceId></paymentMethod>",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<cart xmlns=\"x\"><paymentMethod>\n<sourceId>s</sourceId></paymentMethod></cart>",
+            "<paymentMethod><sourceId><![CDATA[s]]></sourceId></paymentMethod>",
+        ] {
+            let expected = Intent::Attach { session: Target::ActiveCart, source: "s".into() };
+            assert_eq!(read(ATTACH, body), Ok(Some(expected)), "{body}");
+        }
+        let save = "<paymentOption><nickName>n</nickName><isDefault>true</isDefault><sourceId>s</sourceId></paymentOption>";
+        let expected = Intent::Save { owner: Owner::Shopper, source: "s".into() };
+        assert_eq!(read("POST payment-options", save), Ok(Some(expected)));
+    }
+
+    #[test]
+    fn an_update_says_what_it_attaches_and_whether_the_total_may_change() {
+        for (call, body, source, changes_total) in [
+            ("POST carts/active", r#"{"cart":{"paymentMethod":{"sourceId":"s"}}}"#, Some("s"), false),
+            ("POST carts/active?expand=all&token=t", "", None, false),
+            ("POST carts/active?promoCode=x", "", None, true),
+            ("POST carts/active", r#"{"cart":{"lineItems":{}}}"#, None, true),
+            ("POST carts/active", r#"{"shippingMethod":1,"paymentMethod":{"sourceId":"s"}}"#, Some("s"), true),
+        ] {
+            let Ok(Some(Intent::UpdateSession { funding, .. })) = read(call, body) else { panic!("{call}") };
+            assert_eq!(
+                (funding.source.as_ref().map(SourceId::as_str), funding.changes_total),
+                (source, changes_total),
+                "{call} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_two_parsers_would_read_differently_is_ambiguous() {
+        for (call, body) in [
+            (ATTACH, r#"{"paymentMethod":{"sourceId":"s","sourceId":"t"}}"#),
+            (ATTACH, r#"{"paymentMethod":{"sourceId":"s","source\u0049d":"s"}}"#),
+            (ATTACH, r#"{"paymentMethod":{"sourceId":"s"},"paymentmethod":{"sourceId":"t"}}"#),
+            (ATTACH, r#"{"paymentMethod":{"sourceId":"s"},"cart":{"paymentMethod":{"sourceId":"t"}}}"#),
+            (ATTACH, "<paymentMethod><sourceId>s</sourceId><sourceId>t</sourceId></paymentMethod>"),
+            (ATTACH, "<PaymentMethod><sourceId>s</sourceId></PaymentMethod>"),
+            (ATTACH, "<paymentMethod><sourceId>s<!-- -->t</sourceId></paymentMethod>"),
+            (ATTACH, "<!DOCTYPE x [<!ENTITY e 's'>]><paymentMethod><sourceId>&e;</sourceId></paymentMethod>"),
+            (ATTACH, "<paymentMethod><sourceId>s</sourceId>"),
+            (ATTACH, "paymentMethod.sourceId=s"),
+            ("POST carts/active/apply-payment-method?sourceId=s", ""),
+            ("POST carts/active/apply-payment-method?paymentMethod[sourceId]=t", r#"{"paymentMethod":{"sourceId":"s"}}"#),
+            ("DELETE carts/active/apply-payment-method?sourceId=s", ""),
+            ("DELETE carts/active/payment?sourceId=s", ""),
+            ("POST carts/active/submit-cart", "["),
+        ] {
+            assert!(matches!(read(call, body), Err(Unreadable::Ambiguous(_))), "{call} {body}: {:?}", read(call, body));
+        }
+        assert!(matches!(read(ATTACH, &"<a>".repeat(10_000)), Err(Unreadable::Malformed(_))));
+        assert!(read("POST carts/active/submit-cart?sourceId=s", r#"{"sourceId":"s"}"#).is_ok());
+    }
 }

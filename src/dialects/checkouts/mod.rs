@@ -8,6 +8,7 @@ pub(super) use answer::read_answer;
 pub(super) use error::error_json;
 pub(super) use request::{intent, reads_body};
 
+use super::path;
 use crate::rules::{CustomerId, SessionKey, SessionKind, SourceId};
 use http::Method;
 
@@ -71,27 +72,29 @@ impl Resource<'_> {
     /// What a method means there; `None` where no rule has anything to say.
     pub(super) fn route(&self, method: &Method) -> Option<Route> {
         use Resource as At;
-        let key = |kind, id: &str| SessionKey::new(kind, id);
+        let key = |kind, id| SessionKey::new(kind, &*path::id(id));
+        let source = |id| SourceId::from(&*path::id(id));
+        let customer = |id| CustomerId::from(&*path::id(id));
         Some(match (self, method.as_str()) {
             (_, "HEAD" | "OPTIONS" | "TRACE" | "CONNECT") => return None,
             (At::Sources, "POST") => Route::CreateSource,
-            (At::Source(id), "GET") => Route::ReadSource((*id).into()),
-            (At::Source(id), "POST" | "PUT" | "PATCH") => Route::EditSource((*id).into()),
+            (At::Source(id), "GET") => Route::ReadSource(source(id)),
+            (At::Source(id), "POST" | "PUT" | "PATCH") => Route::EditSource(source(id)),
             (At::Sessions(kind), "POST") => Route::Create(*kind),
             (At::Session(kind, id), "GET") => Route::Read(key(*kind, id)),
             (At::Session(kind, id), "POST") => Route::Update(key(*kind, id)),
             (At::Session(kind, id), "DELETE") => Route::Delete(key(*kind, id)),
-            (At::SessionSource(kind, id, source), "POST") => Route::Attach(key(*kind, id), (*source).into()),
-            (At::SessionSource(kind, id, source), "DELETE") => Route::Detach(key(*kind, id), (*source).into()),
+            (At::SessionSource(kind, id, of), "POST") => Route::Attach(key(*kind, id), source(of)),
+            (At::SessionSource(kind, id, of), "DELETE") => Route::Detach(key(*kind, id), source(of)),
             (At::SessionSource(..) | At::SessionPart(..), "GET") => return None,
             (At::Session(kind, id) | At::SessionSource(kind, id, _) | At::SessionPart(kind, id), _) => {
                 Route::Touch(key(*kind, id))
             }
             (At::Orders, "POST") => Route::Order,
-            (At::Customer(id), "GET") => Route::ReadCustomer((*id).into()),
-            (At::Customer(id), "POST") => Route::UpdateCustomer((*id).into()),
-            (At::CustomerSource(id, source), "POST") => Route::Save((*id).into(), (*source).into()),
-            (At::CustomerSource(id, source), "DELETE") => Route::Remove((*id).into(), (*source).into()),
+            (At::Customer(id), "GET") => Route::ReadCustomer(customer(id)),
+            (At::Customer(id), "POST") => Route::UpdateCustomer(customer(id)),
+            (At::CustomerSource(id, of), "POST") => Route::Save(customer(id), source(of)),
+            (At::CustomerSource(id, of), "DELETE") => Route::Remove(customer(id), source(of)),
             _ => return None,
         })
     }

@@ -144,3 +144,133 @@ fn confirms(source: &SourceId, headers: &HeaderMap, body: &[u8]) -> Result<(), T
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{dialects::Unreadable, rules::RuleId};
+
+    fn read(call: &str, version: &str, body: &str) -> Result<Option<Intent>, Unreadable> {
+        let (method, uri) = call.split_once(' ').unwrap();
+        let mut headers = HeaderMap::new();
+        if !version.is_empty() {
+            headers.insert("digitalriver-version", version.parse().unwrap());
+        }
+        match crate::dialects::classify(&method.parse().unwrap(), &uri.parse().unwrap(), &headers) {
+            crate::dialects::Classified::Governed(call) => call.intent(&headers, body.as_bytes()),
+            other => panic!("{call}: {other:?}"),
+        }
+    }
+
+    fn update(version: &str, body: &str) -> Funding {
+        match read("POST /invoices/1", version, body) {
+            Ok(Some(Intent::UpdateSession { funding, .. })) => funding,
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_update_says_how_it_is_paid() {
+        let none = Funding::default();
+        for (body, expected) in [
+            (r#"{"sourceId":"s"}"#, Funding { source: Some("s".into()), ..none.clone() }),
+            (r#"{"customerId":"c"}"#, Funding { customer: Told::Told(Some("c".into())), ..none.clone() }),
+            (r#"{"customerId":544671250336}"#, Funding { customer: Told::Told(Some("544671250336".into())), ..none.clone() }),
+            (r#"{"customerId":null}"#, Funding { customer: Told::Told(None), ..none.clone() }),
+            (r#"{"creditAmount":"11.00"}"#, Funding { credit_amount: "11".parse().ok(), ..none.clone() }),
+            (r#"{"creditAmount":null}"#, none.clone()),
+            (r#"{"billingOptimization":"true"}"#, Funding { billing_optimization: Told::Told(true), ..none.clone() }),
+            (r#"{"metadata":{"sourceId":"x"},"email":"e","upstreamId":"u","locale":"l"}"#, none.clone()),
+            (r#"{"items":[]}"#, Funding { changes_total: true, ..none.clone() }),
+            (r#"{"shipTo":{"address":{}},"sourceId":"s"}"#, Funding { source: Some("s".into()), changes_total: true, ..none }),
+        ] {
+            assert_eq!(update("", body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_the_one_the_call_asks_for() {
+        for (version, expected) in [
+            ("", Told::NotTold),
+            ("2020-09-30", Told::Told(Version::Legacy)),
+            ("2021-03-22", Told::Told(Version::Legacy)),
+            ("2021-03-23", Told::Told(Version::Nested)),
+            ("2021-12-13", Told::Told(Version::Nested)),
+            ("latest", Told::NotTold),
+            ("2021-3-1", Told::NotTold),
+        ] {
+            assert_eq!(update(version, "{}").version, expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_new_source_shows_what_it_has() {
+        for (body, expected) in [
+            (
+                r#"{"paymentSessionId":"p","amount":2,"type":"customerCredit","customerCredit":{},"upstreamId":"7"}"#,
+                NewSource { kind: Some("customerCredit".into()), has_amount: true, has_type_object: true, has_owner: false },
+            ),
+            (
+                r#"{"type":"customerCredit","customerCredit":[],"amount":null,"owner":{"firstName":"x"}}"#,
+                NewSource { kind: Some("customerCredit".into()), has_owner: true, ..NewSource::default() },
+            ),
+            (r#"{"type":7,"amount":"2"}"#, NewSource { has_amount: true, ..NewSource::default() }),
+            ("", NewSource::default()),
+        ] {
+            assert_eq!(read("POST /sources", "", body), Ok(Some(Intent::CreateSource(expected))), "{body}");
+        }
+    }
+
+    #[test]
+    fn two_ids_that_disagree_are_ambiguous() {
+        for (call, body) in [
+            ("POST /checkouts/1/sources/s", r#"{"sourceId":"t"}"#),
+            ("POST /checkouts/1/sources/s", "sourceId=t"),
+            ("DELETE /checkouts/1/sources/s", r#"{"sourceId":"t"}"#),
+            ("POST /customers/c/sources/s", r#"{"SOURCEID":"t"}"#),
+            ("POST /checkouts/1/sources/s?sourceId=t", ""),
+            ("POST /checkouts/1?sourceId=t", "{}"),
+            ("POST /checkouts/1?sourceId=t", r#"{"sourceId":"s"}"#),
+            ("POST /orders?checkoutId=1", "{}"),
+            ("POST /orders", r#"{"CheckoutId":"1"}"#),
+            ("POST /customers/c?defaultSourceId=s", "{}"),
+            ("POST /checkouts", "<checkout><sourceId>s</sourceId></checkout>"),
+            ("POST /checkouts/1", "sourceId=s"),
+            ("POST /sources", r#"{"type":"payPal","type":"customerCredit"}"#),
+            ("POST /sources/s", r#"{"Amount":1}"#),
+        ] {
+            let found = read(call, "", body);
+            assert!(
+                matches!(&found, Err(Unreadable::Ambiguous(v)) if v.rule == RuleId::AmbiguousRequest),
+                "{call} {body}: {found:?}"
+            );
+        }
+        assert!(read("POST /checkouts/1/sources/s?sourceId=s", "", r#"{"sourceId":"s"}"#).is_ok());
+    }
+
+    #[test]
+    fn broken_values_are_malformed_not_guessed() {
+        for body in [r#"{"creditAmount":"ten"}"#, r#"{"creditAmount":[1]}"#, r#"{"creditAmount":1e-99}"#, r#"{"a":1e999}"#] {
+            assert!(matches!(read("POST /checkouts/1", "", body), Err(Unreadable::Malformed(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn encoded_bodies_are_read_in_the_clear_and_no_further_than_a_bound() {
+        use crate::dialects::coding::tests::{br, coded, gzip};
+        let Classified::Governed(call) = classify(&http::Method::POST, &"/checkouts/1".parse().unwrap(), &HeaderMap::new())
+        else {
+            panic!()
+        };
+        let body = br#"{"sourceId":"s"}"#;
+        for (coding, sent) in [("gzip", gzip(body)), ("br", br(body))] {
+            let read = call.intent(&coded(coding), &sent).unwrap().unwrap();
+            assert_eq!(read.attaches().map(SourceId::as_str), Some("s"), "{coding}");
+        }
+        assert_eq!(call.intent(&coded("gzip"), &gzip(&vec![b' '; 2 << 20])), Err(Unreadable::TooLarge));
+        assert!(matches!(call.intent(&coded("gzip"), body), Err(Unreadable::Malformed(_))));
+        assert!(matches!(call.intent(&coded("zstd"), body), Err(Unreadable::Ambiguous(_))));
+    }
+
+    use crate::dialects::{Classified, classify};
+}

@@ -25,13 +25,14 @@ mod run;
 use super::{Body, BoxError, Work, decision::Decisions};
 use crate::{
     dialects::{self, Classified},
-    rules::{Mode, Policy},
+    rules::{FreshFor, Mode, Policy, Timestamp},
     sessions::Sessions,
 };
 use arc_swap::ArcSwap;
 use futures_util::future::{BoxFuture, Either};
 use http::{Request, Response};
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -80,6 +81,8 @@ pub struct Governor {
     decisions: Decisions,
     in_flight: AtomicU64,
     stranded: AtomicU64,
+    /// When a call that may have changed something was last forwarded without being understood; 0: never.
+    unread_at: AtomicU64,
 }
 
 impl Governor {
@@ -92,6 +95,7 @@ impl Governor {
             decisions: Decisions::default(),
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),
+            unread_at: AtomicU64::new(0),
         })
     }
 
@@ -100,9 +104,26 @@ impl Governor {
         self.policy.load_full()
     }
 
-    /// Changes the policy; calls under way finish under the old one.
+    /// Changes the policy; calls under way finish under the old one. What passed while no rule was looked at was not learned from.
     pub fn set_policy(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+        if self.policy.swap(Arc::new(policy)).mode == Mode::Off {
+            self.went_unread();
+        }
+    }
+
+    /// A call that may have changed something has been, or is about to be, forwarded without being understood.
+    fn went_unread(&self) {
+        self.unread_at.fetch_max(exchange::now().0, Ordering::Relaxed);
+    }
+
+    /// The policy by which to judge: no refusal may rest on a fact that is older than a call which was not understood.
+    fn trusting<'a>(&self, policy: &'a Policy, now: Timestamp) -> Cow<'a, Policy> {
+        let unread_at = Timestamp(self.unread_at.load(Ordering::Relaxed));
+        let limit = now.since(unread_at);
+        if unread_at == Timestamp(0) || matches!(policy.fresh_for, FreshFor::Millis(fresh) if fresh <= limit) {
+            return Cow::Borrowed(policy);
+        }
+        Cow::Owned(Policy { fresh_for: FreshFor::Millis(limit), ..policy.clone() })
     }
 
     /// What is remembered.

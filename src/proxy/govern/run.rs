@@ -51,19 +51,27 @@ pub(super) async fn run<S: Client>(
     };
     let body = match tokio::time::timeout(governor.settings.body_timeout, collect(body, limit)).await {
         Ok(Ok(whole)) => whole,
-        Ok(Err(NotWhole::TooLarge(body))) if lenient => return client.oneshot(Request::from_parts(head, body)).await,
+        Ok(Err(NotWhole::TooLarge(body))) if lenient => {
+            return unread_by(&governor, client, Request::from_parts(head, body)).await;
+        }
         Ok(Err(NotWhole::TooLarge(_))) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
         Ok(Err(NotWhole::Broken(_))) => return unread(Trouble::Problem(Problem::Incomplete), &head),
         Err(_) => return unread(Trouble::Problem(Problem::Stalled), &head),
     };
     let forward = |head, body: &Whole| client.clone().oneshot(Request::from_parts(head, body.to_body()));
+    if head.headers.contains_key(header::CONTENT_ENCODING)
+        && !lenient
+        && dialects::plain(&head.headers, &body.bytes).is_some_and(|plain| plain.len() > limit)
+    {
+        return unread(Trouble::Problem(Problem::TooLarge { limit }), &head);
+    }
     let intent = match call.intent(&head.headers, &body.bytes) {
         Ok(Some(intent)) => intent,
         Ok(None) => return forward(head, &body).await,
         Err(Unreadable::Ambiguous(violation)) => {
-            return ambiguous(client, governor, policy, call, Request::from_parts(head, body.to_body()), violation).await;
+            return ambiguous(client, governor, policy, call, Request::from_parts(head, body.to_body()), *violation).await;
         }
-        Err(_) if lenient => return forward(head, &body).await,
+        Err(_) if lenient => return unread_by(&governor, client, Request::from_parts(head, body.to_body())).await,
         Err(Unreadable::TooLarge) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
         Err(Unreadable::Malformed(why)) => return unread(Trouble::Malformed(why), &head),
     };
@@ -109,14 +117,27 @@ pub(super) async fn ambiguous<S: Client>(
     let toggle = policy.toggle(violation.dialect, RuleId::AmbiguousRequest);
     let (head, body) = request.into_parts();
     let outcome = match toggle {
-        Toggle::Off => return client.oneshot(Request::from_parts(head, body)).await,
+        Toggle::Off => return unread_by(&governor, client, Request::from_parts(head, body)).await,
         Toggle::Monitor => {
             let forwarded = Request::from_parts(head.clone(), body);
-            Outcome::monitored(client.oneshot(forwarded).await?, Some(violation))
+            Outcome::monitored(unread_by(&governor, client, forwarded).await?, Some(violation))
         }
         Toggle::Reject | Toggle::Reorder | Toggle::Strip => Outcome::refused(call.form(), violation),
     };
     Ok(finish(&governor, early(&call, &head, &Trace::default(), started), outcome))
+}
+
+/// Forwards what was not understood. It may change anything, whatever its method, from now until its answer comes or its caller leaves.
+async fn unread_by<S: Client>(governor: &Governor, client: S, request: Request<Body>) -> Result<Response<Body>, S::Error> {
+    struct Unread<'a>(&'a Governor);
+    impl Drop for Unread<'_> {
+        fn drop(&mut self) {
+            self.0.went_unread();
+        }
+    }
+    governor.went_unread();
+    let _until_it_ends = Unread(governor);
+    client.oneshot(request).await
 }
 
 /// A read: it needs no turn and is never refused. Where a remedy is under way, that comes first.
@@ -265,9 +286,14 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
 /// Decide, look up what is missing, decide again; then do what the verdict says.
 async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>, mut turn: Option<Turn>) -> Turned {
     let mut known = Known { deferrable: defer::possible(exchange), ..Known::default() };
+    if let Intent::ChangeOption { removes: true, .. } = *exchange.intent {
+        // The call names no source, and its answer neither: only now can it be told which one it spends.
+        needed(exchange, session, &mut known, Lookup::PaymentOptions).await;
+    }
     loop {
         recall(exchange, session, &mut known).await;
-        let verdict = decide(&known, &exchange.intent, &exchange.policy, now());
+        let now = now();
+        let verdict = decide(&known, &exchange.intent, &exchange.governor.trusting(&exchange.policy, now), now);
         let outcome = match verdict {
             Verdict::Need(lookup) => match needed(exchange, session, &mut known, lookup).await {
                 None => continue,
@@ -397,11 +423,10 @@ fn rejected<S>(exchange: &Exchange<S>, why: &Trouble<'_>) -> Outcome {
 
 /// The call without its `owner`. `None`: the body has a form out of which it cannot be taken.
 fn stripped<S: Client>(exchange: &Exchange<S>) -> Option<Request<Body>> {
-    if exchange.head.headers.contains_key(header::CONTENT_ENCODING) {
-        return None;
-    }
-    let body: Bytes = dialects::strip_owner(&exchange.body.bytes)?;
+    let plain = dialects::plain(&exchange.head.headers, &exchange.body.bytes)?;
+    let body: Bytes = dialects::strip_owner(&plain)?;
     let mut head = (*exchange.head).clone();
+    head.headers.remove(header::CONTENT_ENCODING);
     head.headers.insert(header::CONTENT_LENGTH, body.len().into());
     Some(Request::from_parts(head, Body::full(body)))
 }

@@ -22,7 +22,9 @@ fn pour(mut stream: TcpStream) -> Arc<AtomicUsize> {
     poured
 }
 
+/// Takes all that was poured, on a clock that runs: this much traffic keeps the kernel busy while the runtime looks idle.
 async fn drink(wire: &mut Wire) {
+    tokio::time::resume();
     let mut left = MUCH - wire.read.len();
     let mut buffer = vec![0; 1 << 16];
     while left > 0 {
@@ -78,7 +80,7 @@ async fn each_part_passes_before_the_next_is_written() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_connection_is_used_again_after_a_long_answer() {
     let upstream = Listener::new().await;
     let proxy = Proxy::before(&upstream).await;
@@ -96,7 +98,6 @@ async fn a_connection_is_used_again_after_a_long_answer() {
             .write(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n", long.len()))
             .await;
         caller.until("\r\n0\r\n\r\n").await;
-        idle().await;
     }
 }
 

@@ -36,10 +36,9 @@ async fn upstream_may_decline_an_upgrade() {
     let proxy = Proxy::before(&upstream).await;
     let mut caller = proxy.caller().await;
     caller.write(ASK).await;
-    let (_, _wire) = upstream.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno").await;
+    let (_, mut wire) = upstream.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno").await;
     assert_eq!(status(&caller.until("\r\n\r\nno").await), "HTTP/1.1 200 OK");
     caller.write("GET / HTTP/1.1\r\nHost: w\r\n\r\n").await;
-    let mut wire = _wire;
     assert_eq!(status(&wire.head().await), "GET / HTTP/1.1", "the connections go on with HTTP");
 }
 
