@@ -4,6 +4,7 @@ mod ambiguity;
 mod carts_rules;
 mod checkouts_rules;
 mod cli;
+mod concurrency;
 mod dev;
 mod differential;
 mod house;

@@ -22,8 +22,8 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Incoming, Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, Remedy, RuleId, SessionKey, SessionObservation,
-        Target, Toggle, Verdict, Violation, decide, overtakes,
+        Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending, Policy, Remedy, RuleId, SessionKey,
+        SessionObservation, SessionState, Target, Toggle, Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
@@ -200,7 +200,7 @@ async fn change<S: Client>(exchange: &Exchange<S>) -> Outcome {
         Admitted::Denied(answer) if !lenient => return Outcome::forwarded(answer.into_response()),
         Admitted::Denied(_) => return plainly(exchange, None, None, None).await,
         Admitted::Unavailable(session) => {
-            if exchange.policy.on_lookup_failure == crate::rules::OnLookupFailure::Reject && !lenient {
+            if exchange.policy.on_lookup_failure == OnLookupFailure::Reject && !lenient {
                 return rejected(exchange, &Trouble::Problem(Problem::FactUnknown)).about(session.as_ref());
             }
             session
@@ -245,7 +245,29 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             Err(outcome) => return Turned::Over(Box::new(outcome)),
         }
     }
-    decided(exchange, session, turn).await
+    match astray(exchange, session).await {
+        Some(turned) => turned,
+        None => decided(exchange, session, turn).await,
+    }
+}
+
+/// The shopper's active cart may be another one than this turn is for: the cart became an order while the call waited, or may have. Only upstream
+/// knows. `Some`: the call moves to the right turn, or ends.
+async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<Turned> {
+    let (Some(Target::ActiveCart), Some(key)) = (exchange.intent.session(), session) else { return None };
+    let record = exchange.governor.sessions.session(key).await.ok().flatten()?;
+    if !record.unsure && record.state.get() != Some(&SessionState::Complete) {
+        return None;
+    }
+    let enforced = exchange.policy.mode != Mode::Monitor;
+    match look_up(exchange, &Lookup::Session, session).await {
+        Looked::Shown(shown) => shown.session.filter(|found| found != key).map(Turned::Moved),
+        Looked::Denied(answer) if enforced => Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response())))),
+        Looked::Failed if enforced && exchange.policy.on_lookup_failure == OnLookupFailure::Reject => {
+            Some(Turned::Over(Box::new(rejected(exchange, &Trouble::Problem(Problem::FactUnknown)))))
+        }
+        Looked::Denied(_) | Looked::Failed => None,
+    }
 }
 
 /// Where a call stands towards primaries that wait: store credit goes before them.
