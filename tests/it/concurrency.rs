@@ -3,16 +3,19 @@
 //! The storms run on a clock that is wound forward by itself and on one thread, so that a case that fails, fails again.
 
 use crate::{
-    house::{CART, PUBLIC, Reply, SECRET, items, method},
-    indoors::{Ask, Side, Upstream, cases, credit, primary},
+    house::{CART, Caller, House, items, method, start_emulator, start_weir},
+    indoors::{Ask, Side, cases, credit, primary},
 };
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep, timeout};
+use std::{collections::HashMap, time::Duration};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep, timeout},
+};
 use weir::{
-    emulator::{Emulator, Fault, FaultKind, Kind, Options},
+    emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options},
     proxy::{GovernSettings, Governor, Work},
     rules::{FreshFor, OnLookupFailure, Policy, RuleId, SessionKey, SessionKind, Toggle},
     sessions::{Sessions, Settings},
@@ -281,6 +284,8 @@ async fn truth(side: &Side, things: &Things) -> Result<(), TestCaseError> {
         keys.push((SessionKey::new(SessionKind::Checkout, id.as_str()), Kind::Checkout));
     }
     for shopper in 0..things.tokens.len() {
+        // The first may show another cart than was thought, of which it teaches nothing: what was under way then is not known.
+        side.send(&things.ask(&Op::ReadCart { shopper })).await;
         let read = side.send(&things.ask(&Op::ReadCart { shopper })).await;
         prop_assert_eq!(read.status.as_u16(), 200, "{}", read.text());
         keys.push((SessionKey::new(SessionKind::Cart, read.json()["cart"]["id"].to_string().as_str()), Kind::Cart));
@@ -317,4 +322,174 @@ proptest! {
     fn a_storm_of_callers_with_faults(calls in calls(), faults in faults(), weather in weather()) {
         wound_by_itself(storm(calls, faults, weather))?;
     }
+}
+
+/// A house where at most `queue` calls wait, each for at most `wait`; its checkout, and sources to attach.
+async fn crowded(queue: usize, wait: Duration) -> (House, String, Vec<String>) {
+    let mut house = House::new(Policy::default()).await;
+    let sessions = Sessions::in_memory(Settings { queue, wait, ..Settings::default() });
+    house.restart(Governor::new(Policy::default(), sessions, GovernSettings::default())).await;
+    let checkout = house.checkout(100.0).await;
+    let mut sources = Vec::new();
+    for _ in 0..3 {
+        sources.push(house.credit(5.0).await);
+    }
+    (house, checkout, sources)
+}
+
+async fn until(mut reached: impl FnMut() -> bool) {
+    while !reached() {
+        yield_now().await;
+    }
+}
+
+/// Holds the next call of this method and path until the gate opens.
+fn hold(house: &House, method: &str, path: &str) -> Gate {
+    let gate = Gate::new();
+    house.emulator.faults().add(Fault::once(method, path, FaultKind::HoldBefore(gate.clone())));
+    gate
+}
+
+fn attach(caller: &Caller, checkout: &str, source: &str) -> tokio::task::JoinHandle<crate::house::Reply> {
+    let (caller, path) = (caller.clone(), format!("/checkouts/{checkout}/sources/{source}"));
+    tokio::spawn(async move { caller.post(&path, Value::Null).await })
+}
+
+#[tokio::test]
+async fn a_full_queue_is_answered_with_try_again() {
+    let (house, checkout, sources) = crowded(1, Duration::from_secs(60)).await;
+    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&house.weir, &checkout, &sources[0]);
+    gate.arrived().await;
+    let second = attach(&house.weir, &checkout, &sources[1]);
+    until(|| house.governor.sessions().turns_waiting() == 1).await;
+    let third = house.weir.post(&format!("/checkouts/{checkout}/sources/{}", sources[2]), Value::Null).await;
+    assert_eq!((third.status.as_u16(), third.header("retry-after"), third.verdict().0), (409, Some("1"), "rejected"));
+    assert_eq!((&third.json()["type"], &third.json()["errors"][0]["code"]), (&json!("conflict"), &json!("concurrent_update")));
+    gate.open();
+    assert_eq!((first.await.unwrap().status.as_u16(), second.await.unwrap().status.as_u16()), (200, 200));
+    assert_eq!(house.attached(Kind::Checkout, &checkout), [sources[0].clone(), sources[1].clone()], "in the order they came");
+    assert_eq!(house.governor.sessions().turns_open(), 0);
+}
+
+#[tokio::test]
+async fn on_carts_try_again_is_the_vendors_concurrent_modification() {
+    let (house, _, sources) = crowded(0, Duration::from_secs(60)).await;
+    let shopper = house.shopper(100.0).await;
+    let gate = hold(&house, "POST", APPLY);
+    let held = tokio::spawn({
+        let (shopper, body) = (shopper.clone(), method(&sources[0]));
+        async move { shopper.post(APPLY, body).await }
+    });
+    gate.arrived().await;
+    let busy = shopper.post(APPLY, method(&sources[1])).await;
+    assert_eq!((busy.status.as_u16(), busy.header("retry-after")), (409, Some("1")));
+    assert_eq!(busy.json()["errors"]["error"][0]["code"], "concurrent-cart-modification-failure");
+    gate.open();
+    assert_eq!(held.await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_than_is_configured() {
+    let (house, checkout, sources) = crowded(8, Duration::from_millis(20)).await;
+    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&house.weir, &checkout, &sources[0]);
+    gate.arrived().await;
+    let late = attach(&house.weir, &checkout, &sources[1]).await.unwrap();
+    assert_eq!((late.status.as_u16(), late.header("retry-after")), (409, Some("1")));
+    gate.open();
+    assert_eq!(first.await.unwrap().status, 200);
+    assert_eq!(house.attached(Kind::Checkout, &checkout), [sources[0].clone()], "what was told to try again was not sent");
+}
+
+#[tokio::test]
+async fn who_hangs_up_while_waiting_gives_up_the_place_and_nothing_is_sent() {
+    let (house, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
+    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&house.weir, &checkout, &sources[0]);
+    gate.arrived().await;
+    let second = attach(&house.weir, &checkout, &sources[1]);
+    until(|| house.governor.sessions().turns_waiting() == 1).await;
+    second.abort();
+    until(|| house.governor.sessions().turns_waiting() == 0).await;
+    gate.open();
+    assert_eq!(first.await.unwrap().status, 200);
+    assert_eq!(attach(&house.weir, &checkout, &sources[2]).await.unwrap().status, 200);
+    assert_eq!(house.attached(Kind::Checkout, &checkout), [sources[0].clone(), sources[2].clone()]);
+}
+
+#[tokio::test]
+async fn who_hangs_up_after_sending_stops_neither_the_call_nor_its_being_learned() {
+    let (house, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
+    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&house.weir, &checkout, &sources[0]);
+    gate.arrived().await;
+    first.abort();
+    let second = attach(&house.weir, &checkout, &sources[1]);
+    until(|| house.governor.sessions().turns_waiting() == 1).await;
+    assert_eq!(house.governor.in_flight(), 1, "the turn is still the first one's");
+    gate.open();
+    assert_eq!(second.await.unwrap().status, 200);
+    let key = SessionKey::new(SessionKind::Checkout, checkout.as_str());
+    let record = house.governor.sessions().session(&key).await.unwrap().unwrap();
+    let known: Vec<&str> = record.sources.get().unwrap().iter().map(|attached| attached.id.as_str()).collect();
+    assert_eq!(known, [&sources[0], &sources[1]]);
+    assert_eq!((house.governor.in_flight(), house.emulator.overlaps()), (0, 0));
+}
+
+#[tokio::test]
+async fn different_sessions_never_wait_for_each_other() {
+    let (house, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
+    let other = house.checkout(100.0).await;
+    let shopper = house.shopper(100.0).await;
+    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&house.weir, &checkout, &sources[0]);
+    gate.arrived().await;
+    assert_eq!(attach(&house.weir, &other, &sources[1]).await.unwrap().status, 200);
+    assert_eq!(shopper.post(APPLY, method(&sources[2])).await.status, 200);
+    assert_eq!(house.weir.get(&format!("/checkouts/{checkout}")).await.status, 200, "reads overlap");
+    assert!(!first.is_finished());
+    gate.open();
+    assert_eq!(first.await.unwrap().status, 200);
+}
+
+/// Callers over HTTP/1.1 and over HTTP/2, on real sockets and threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_over_both_versions_of_http() {
+    let mut side = side(Policy::default(), Settings { queue: 64, ..Settings::default() });
+    let things = std::sync::Arc::new(Things::on(&side).await);
+    let (upstream, _running) = start_emulator(side.emulator.clone()).await;
+    let governor = side.governor().clone();
+    let (address, _serving) = start_weir(governor.clone(), upstream).await;
+    side.emulator.clear_calls();
+    let callers = (0..8usize).map(|n| {
+        let things = things.clone();
+        let caller = if n % 2 == 0 { Caller::new(address) } else { Caller::h2c(address) };
+        tokio::spawn(async move {
+            for step in 0..30usize {
+                let (a, b) = (n * 7 + step * 3, n + step * 5);
+                let op = match (n + step * 11) % 9 {
+                    0 | 1 => Op::Attach { checkout: a, source: b, in_body: step % 2 == 0 },
+                    2 => Op::Detach { checkout: a, source: b },
+                    3 | 4 => Op::Apply { shopper: a, source: b },
+                    5 => Op::Unapply { shopper: a, source: Some(b) },
+                    6 => Op::Read { checkout: a },
+                    7 => Op::Update { checkout: a },
+                    _ => Op::Submit { shopper: a },
+                };
+                let ask = things.ask(&op);
+                let caller = ask.headers.iter().fold(caller.clone(), |caller, (name, value)| caller.with(name, value));
+                let reply = caller.send(ask.method.clone(), &ask.path, ask.body.clone()).await;
+                assert!(reply.status.as_u16() < 500, "{ask:?}: {}", reply.text());
+            }
+        })
+    });
+    for caller in join_all(callers).await {
+        caller.unwrap();
+    }
+    assert_eq!((side.emulator.overlaps(), &side.emulator.snapshot()["lostCredits"]), (0, &json!([])));
+    until(|| governor.in_flight() == 0 && governor.sessions().look_ups_open() == 0).await;
+    assert_eq!(governor.sessions().turns_open(), 0);
+    side.governor = Some(governor);
+    truth(&side, &things).await.unwrap();
 }

@@ -15,3 +15,4 @@ mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
+mod window;

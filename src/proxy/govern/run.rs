@@ -312,6 +312,7 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         // The call names no source, and its answer neither: only now can it be told which one it spends.
         needed(exchange, session, &mut known, Lookup::PaymentOptions).await;
     }
+    let mut overtaken = false;
     loop {
         recall(exchange, session, &mut known).await;
         let now = now();
@@ -321,7 +322,15 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
                 None => continue,
                 Some(turned) => return turned,
             },
-            Verdict::Forward { monitored } => plainly(exchange, session.cloned(), turn, Some((known, monitored))).await,
+            Verdict::Forward { monitored } => {
+                let outcome = plainly(exchange, session.cloned(), turn, Some((known, monitored))).await;
+                // Store credit that came later went first.
+                if overtaken && outcome.violation.is_none() {
+                    Outcome { decided: Decided::Reordered, ..outcome }
+                } else {
+                    outcome
+                }
+            }
             Verdict::Strip(violation) => match stripped(exchange) {
                 Some(request) => {
                     Outcome::forwarded(act::forward(exchange, session.cloned(), turn, request, known).await).with(violation)
@@ -346,6 +355,10 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             },
             Verdict::Hold { window } => match hold(turn, window).await {
                 Ok(taken) => {
+                    let before = known.session.as_ref().map(|record| record.epoch);
+                    known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
+                    recall(exchange, session, &mut known).await;
+                    overtaken = known.session.as_ref().map(|record| record.epoch) != before;
                     // Calls that overtook may have left something behind.
                     turn = match session {
                         Some(key) => match leftovers(exchange, key, taken).await {
@@ -354,7 +367,6 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
                         },
                         None => Some(taken),
                     };
-                    known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
                     continue;
                 }
                 Err(None) => {
