@@ -1,6 +1,7 @@
 //! End-to-end tests: the program and its library from the outside. One binary, so that it links once.
 
 mod ambiguity;
+mod arrows;
 mod carts_rules;
 mod checkouts_rules;
 mod cli;
