@@ -229,12 +229,14 @@ impl<'a> View<'a> {
         Ok(self.intent.attaches().cloned().map(Incoming::Source))
     }
 
-    /// The sources saved to the customer the call is about.
+    /// The sources saved to the customer the call is about. Another key of the merchant may have saved one: always confirmed before a refusal.
     pub fn saved(&self) -> Fact<&'a [SourceId]> {
-        match &self.known.customer {
-            Some(customer) => Ok(self.fact(&customer.saved, Lookup::Customer)?.as_slice()),
-            None => self.gap(Lookup::Customer),
+        let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
+        let saved = self.fact(&customer.saved, Lookup::Customer)?;
+        if self.strict && !self.confirmed(customer.saved.told_at().unwrap_or_default(), &Lookup::Customer) {
+            return self.gap(Lookup::Customer);
         }
+        Ok(saved.as_slice())
     }
 
     /// The customer the session is for, or that it is for nobody.

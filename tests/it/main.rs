@@ -1,5 +1,6 @@
 //! End-to-end tests: the program and its library from the outside. One binary, so that it links once.
 
+mod admin;
 mod ambiguity;
 mod arrows;
 mod carts_rules;
@@ -10,9 +11,12 @@ mod differential;
 mod house;
 mod indoors;
 mod layer;
+mod monitoring;
 mod program;
 mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
+mod tenants;
 mod truth;
+mod upstream_misbehaves;

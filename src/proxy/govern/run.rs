@@ -223,7 +223,7 @@ fn turn_key<S>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<T
             Some(TurnKey::Shopper(exchange.caller))
         }
         (intent, None) if intent.session().is_some() => Some(TurnKey::Shopper(exchange.caller)),
-        (intent, None) => intent.customer().cloned().map(TurnKey::Customer),
+        (intent, None) => intent.customer().map(|id| TurnKey::Customer(exchange.customer_key(id))),
     }
 }
 
