@@ -2,6 +2,7 @@
 
 mod admin;
 mod ambiguity;
+mod arrows;
 mod carts_rules;
 mod checkouts_rules;
 mod cli;
