@@ -42,7 +42,7 @@ fn classifying(c: &mut Criterion) {
 /// A checkout of the size that the vendor answers with: about 4.8 KB, most of it items.
 fn checkout() -> String {
     let item = r#"{"id":"135930700336","skuId":"gold-plan","quantity":1,"amount":26.89,"tax":{"rate":0.085,"amount":2.11},"importerTax":{"amount":0},"duties":{"amount":0},"fees":{"amount":0,"taxAmount":0},"availableToRefundAmount":0,"metadata":{"note":"as long as a real one"},"subscriptionInfo":{"autoRenewal":true,"freeTrial":false,"terms":"terms of a subscription, in the words of a lawyer"}}"#;
-    let items = vec![item; 11].join(",");
+    let items = [item; 11].join(",");
     format!(
         r#"{{"id":"177642590336","createdTime":"2026-01-01T00:00:00Z","currency":"USD","items":[{items}],"subtotal":24.78,"totalTax":2.11,"totalAmount":26.89,"payment":{{"sources":[{{"id":"{CREDIT}","type":"customerCredit","amount":11.0,"clientSecret":"x"}},{{"id":"{CARD}","type":"creditCard","amount":15.89,"creditCard":{{"brand":"Visa","lastFourDigits":"1111"}},"clientSecret":"y"}}],"session":{{"id":"ps_8cecaa32","amountContributed":26.89,"amountRemainingToBeContributed":0.0,"state":"requires_confirmation","clientSecret":"z"}}}}}}"#
     )

@@ -144,12 +144,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A source's state. One that changes on its own is confirmed before a refusal.
+    /// A source's state. One that changes on its own is as good as unknown until it is confirmed: what was pending may have failed.
     pub fn source_state(&self, id: &SourceId) -> Fact<&'a SourceState> {
         let state = self.of_source(id, |s| &s.state)?;
         let told_at = self.known.sources.get(id).and_then(|s| s.state.told_at()).unwrap_or_default();
         let lookup = Lookup::Source(id.clone());
-        if self.strict && state.changes_on_its_own() && !self.confirmed(told_at, &lookup) {
+        if state.changes_on_its_own() && !self.confirmed(told_at, &lookup) {
             return self.gap(lookup);
         }
         Ok(state)

@@ -21,6 +21,8 @@ mod intent;
 mod known;
 mod learn;
 mod money;
+#[cfg(test)]
+mod oracle;
 mod policy;
 mod remembered;
 mod rule;

@@ -53,7 +53,7 @@ impl Scene {
     }
 
     fn unchanged(&self, trick: &str) {
-        assert_eq!(self.house.attached(Kind::Checkout, &self.checkout), [self.card.clone()], "{trick}");
+        assert_eq!(self.house.attached(Kind::Checkout, &self.checkout), std::slice::from_ref(&self.card), "{trick}");
     }
 }
 

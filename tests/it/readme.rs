@@ -1,25 +1,41 @@
 //! The README is right: every command in it is run, every output shown is what comes, every configuration is read without a problem.
 //!
-//! `console` blocks run in one shell, in order, before one `weir dev`; `…` in their output stands for anything. `sh` blocks hold commands that
-//! stay running, or that build. `toml` blocks are configurations.
+//! `bash` blocks run in one shell, in order, before one `weir dev`; the `text` block right after one is its output, where `…` stands for
+//! anything. `sh` blocks hold commands that stay running, or that build. `toml` blocks are configurations.
 
 use crate::program::{DEV, Program, lines_of, weir};
 use std::{fs, path::Path};
 
 const README: &str = include_str!("../../README.md");
 
-/// The blocks of a language, with the indentation of a list taken away.
-fn blocks(language: &str) -> Vec<String> {
+/// A fenced block, with the indentation of a list taken away.
+struct Block {
+    language: &'static str,
+    lines: Vec<&'static str>,
+    /// Whether nothing but an empty line is between it and the block before.
+    follows: bool,
+}
+
+fn blocks() -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = README.lines();
+    let mut follows = false;
     while let Some(line) = lines.next() {
-        let Some(indent) = line.find("```").filter(|at| line[..*at].trim().is_empty()) else { continue };
-        let inside: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "```").collect();
-        if line[indent..] == format!("```{language}") {
-            blocks.push(inside.iter().map(|line| line.get(indent..).unwrap_or_default()).collect::<Vec<_>>().join("\n"));
-        }
+        let Some((indent, language)) = line.split_once("```").filter(|(before, _)| before.trim().is_empty()) else {
+            follows &= line.is_empty();
+            continue;
+        };
+        let inside = lines.by_ref().take_while(|line| line.trim() != "```");
+        let lines = inside.map(|line| line.strip_prefix(indent).unwrap_or(line)).collect();
+        blocks.push(Block { language, lines, follows });
+        follows = true;
     }
     blocks
+}
+
+/// The blocks of a language.
+fn in_language(language: &str) -> Vec<String> {
+    blocks().iter().filter(|block| block.language == language).map(|block| block.lines.join("\n")).collect()
 }
 
 /// Whether the text is as the pattern says, where `…` stands for anything.
@@ -36,56 +52,46 @@ fn matches(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A command and the output that is shown after it.
-struct Shown<'a> {
-    command: &'a str,
-    output: Vec<&'a str>,
-}
-
-fn shown(block: &str) -> Vec<Shown<'_>> {
-    let mut shown: Vec<Shown<'_>> = Vec::new();
-    for line in block.lines() {
-        match (line.strip_prefix("$ "), shown.last_mut()) {
-            (Some(command), _) => shown.push(Shown { command, output: Vec::new() }),
-            (None, Some(before)) => before.output.push(line),
-            (None, None) => panic!("output before any command: {line}"),
-        }
+/// Commands, and the output that is shown after them.
+fn shown() -> Vec<(String, String)> {
+    let mut shown = Vec::new();
+    let blocks = blocks();
+    for (number, block) in blocks.iter().enumerate().filter(|(_, block)| block.language == "bash") {
+        let output = blocks.get(number + 1).filter(|next| next.follows && next.language == "text");
+        shown.push((block.lines.join("\n"), output.map(|output| output.lines.join("\n")).unwrap_or_default()));
     }
     shown
 }
 
-/// Between the outputs of two commands.
-const MARK: &str = "-- end of a command --";
+/// Between the outputs of two blocks.
+const MARK: &str = "-- end of a block --";
 
 #[test]
 fn the_shell_commands_do_what_the_readme_shows() {
     let mut dev = Program::dev(&["--log-level", "info", "--log-format", "json"]);
-    let console = blocks("console").join("\n");
-    let shown = shown(&console);
-    assert!(shown.len() > 8, "the README shows a refusal");
+    let shown = shown();
+    assert!(shown.len() > 3, "the README shows a refusal");
     let program = weir(&[]).get_program().to_owned();
     let mut script = format!("weir() {{ {program:?} \"$@\"; }}\n");
-    for shown in &shown {
-        let command =
-            shown.command.replace("127.0.0.1:8080", &dev.address("Weir")).replace("127.0.0.1:9090", &dev.address("Admin"));
-        script += &format!("{command}\necho '{MARK}'\n");
+    for (commands, _) in &shown {
+        let commands = commands.replace("127.0.0.1:8080", &dev.address("Weir")).replace("127.0.0.1:9090", &dev.address("Admin"));
+        script += &format!("{commands}\necho '{MARK}'\n");
     }
     let seen = lines_of(&script);
     let outputs: Vec<&[String]> = seen.split(|line| line == MARK).collect();
     assert_eq!(outputs.len(), shown.len() + 1);
-    for (shown, output) in shown.iter().zip(outputs) {
-        // A list in one line of the README may be many lines long.
-        let (expected, found) = (shown.output.join("\n"), output.join("\n"));
-        assert!(matches(&expected, &found), "{}\nthe README shows:\n{expected}\nbut there came:\n{found}", shown.command);
+    for ((commands, expected), output) in shown.iter().zip(outputs) {
+        let found = output.join("\n");
+        assert!(matches(expected, &found), "{commands}\nthe README shows:\n{expected}\nbut there came:\n{found}");
     }
-    let [line] = &blocks("json")[..] else { panic!("the README shows one line of the log") };
+    let [line] = &in_language("json")[..] else { panic!("the README shows one line of the log") };
     let logged = dev.until_error(r#""decision":"rejected""#);
     assert!(matches(line.trim_end_matches('}'), logged.split(r#","target""#).next().unwrap_or_default()), "{logged}");
 }
 
 #[test]
 fn the_commands_that_stay_running_start() {
-    for command in blocks("sh").iter().flat_map(|block| block.lines()) {
+    for command in in_language("sh").iter().flat_map(|block| block.lines()) {
         let words: Vec<&str> = command.split(' ').collect();
         match words[..] {
             ["cargo", "run", "--release", "--", "dev"] => drop(Program::dev(&[])),
@@ -112,7 +118,7 @@ fn the_two_commands_stand_alone_on_their_lines() {
 #[test]
 fn the_configurations_have_no_problem() {
     let folder = tempfile::tempdir().expect("a folder");
-    let blocks = blocks("toml");
+    let blocks = in_language("toml");
     assert!(blocks.len() > 3, "the README shows configurations");
     for (number, block) in blocks.iter().enumerate() {
         let path = folder.path().join(format!("{number}.toml"));

@@ -45,7 +45,7 @@ async fn magic(house: &House, word: &str) -> String {
     house.upstream.key(PUBLIC).post("/sources", body).await.id()
 }
 
-fn rejected<'a>(rule: &'a str) -> (u16, (&'static str, Option<&'a str>)) {
+fn rejected(rule: &str) -> (u16, (&'static str, Option<&str>)) {
     (409, ("rejected", Some(rule)))
 }
 

@@ -25,9 +25,9 @@ use crate::{
         Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation, SourceId, Target, Timestamp, Violation,
         overtakes,
     },
-    sessions::{Entry, Turn, TurnKey},
+    sessions::Turn,
 };
-use http::Response;
+use http::{Response, StatusCode};
 use std::sync::Arc;
 
 /// The note, taken apart.
@@ -63,9 +63,9 @@ fn why(key: &SessionKey, source: &SourceId) -> Violation {
     }
 }
 
-/// A change comes while an attach is deferred: store credit goes before it, a deletion makes it moot, the same attach is answered the same,
-/// and anything else depends on it.
-pub(super) async fn before_change<S: Client>(
+/// A call comes while an attach is deferred: store credit goes before it, a deletion makes it moot, the same attach is answered the same,
+/// and anything else depends on it, reads too.
+pub(super) async fn before<S: Client>(
     exchange: &Exchange<S>,
     key: &SessionKey,
     deferred: Deferred,
@@ -84,34 +84,21 @@ pub(super) async fn before_change<S: Client>(
             update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
             Ok(turn)
         }
-        Intent::Attach { source, .. } if *source == deferred.primary && !deferred.sending => {
-            match defer(exchange, Some(key), &mut known).await {
-                Some(outcome) => Err(outcome),
-                None => flush(exchange, key, deferred, turn).await,
+        // Whoever began to send it never learned how that ended. Its caller tries again: this call takes its place.
+        Intent::Attach { source, .. } if *source == deferred.primary && deferred.sending => {
+            match missing(exchange, key, source).await {
+                Ok(_) => {
+                    update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
+                    Ok(turn)
+                }
+                Err(response) => Err(Outcome::forwarded(response)),
             }
         }
+        Intent::Attach { source, .. } if *source == deferred.primary => match defer(exchange, Some(key), &mut known).await {
+            Some(outcome) => Err(outcome),
+            None => flush(exchange, key, deferred, turn).await,
+        },
         _ => flush(exchange, key, deferred, turn).await,
-    }
-}
-
-/// A read depends on a deferred attach: it is sent first. `Err`: it failed, and that is the read's answer.
-pub(super) async fn flush_for_read<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Result<(), Response<Body>> {
-    let sessions = &exchange.governor.sessions;
-    let pending = |record: Option<crate::rules::SessionRecord>| record.and_then(|record| record.pending).map(|pending| *pending);
-    if !matches!(pending(sessions.session(key).await.ok().flatten()), Some(Pending::Deferred { .. })) {
-        return Ok(());
-    }
-    let turn = match sessions.turn(&TurnKey::Session(key.clone()), Entry::Ordinary).await {
-        Ok(turn) => turn,
-        Err(busy) => return Err(trouble(exchange.call.form(), &Trouble::Busy(&busy))),
-    };
-    // While it waited, another call may have sent it.
-    match pending(sessions.session(key).await.ok().flatten()) {
-        Some(Pending::Deferred { primary, since, sending }) => {
-            let deferred = Deferred { primary, since, sending };
-            flush(exchange, key, deferred, turn).await.map(drop).map_err(|outcome| outcome.response)
-        }
-        _ => Ok(()),
     }
 }
 
@@ -172,7 +159,7 @@ async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Def
     exchange.trace.note(format!("attach deferred primary {primary}"), conclusion.status());
     let after = match &conclusion {
         Conclusion::Done(..) | Conclusion::DoneUnread(_) => None,
-        Conclusion::Refused(answer) if answer.status() == http::StatusCode::TOO_MANY_REQUESTS => deferred(false),
+        Conclusion::Refused(answer) if not_yet(answer.status()) => deferred(false),
         Conclusion::Refused(_) => None,
         Conclusion::NotSent(_) => deferred(false),
         Conclusion::Unknown(_) => deferred(true),
@@ -182,4 +169,9 @@ async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Def
         Conclusion::Done(..) | Conclusion::DoneUnread(_) => Ok(()),
         failed => Err(failed.into_response(exchange.call.form())),
     }
+}
+
+/// A refusal that says nothing of the attach itself: later, or with another key, it may be taken.
+fn not_yet(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }

@@ -26,7 +26,7 @@ use crate::{
     rules::{Incoming, Intent, Known, Lookup, Pending, Remedy, SessionKey, SessionObservation, SourceId},
     sessions::Turn,
 };
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use std::sync::{Arc, atomic::Ordering};
 
 /// How often putting a primary back is tried.
@@ -74,8 +74,15 @@ pub(super) async fn recover<S: Client>(
         match cart.look().await {
             Seen::Primary(_) => cart.forget_note().await,
             Seen::NoPrimary(_) => {
-                if cart.put_back(&primary).await.is_ok() {
-                    tracing::info!(session = %cart.key, "attached the primary of an unfinished repair again");
+                match cart.put_back(&primary).await {
+                    Ok(_) => tracing::info!(session = %cart.key, "attached the primary of an unfinished repair again"),
+                    // Upstream will not have it. Trying again before every call would not change that.
+                    Err(Conclusion::Refused(answer)) if answer.status() != StatusCode::TOO_MANY_REQUESTS => {
+                        cart.exchange.governor.stranded.fetch_add(1, Ordering::Relaxed);
+                        tracing::error!(session = %cart.key, %primary, "upstream refuses the primary of an unfinished repair");
+                        cart.forget_note().await;
+                    }
+                    Err(_) => {}
                 }
             }
             // Nothing is refused on what is not known; the note stays for the next call.
@@ -131,6 +138,14 @@ impl<S: Client> Cart<S> {
                 Seen::Primary(_) => return self.over(conclusion).await,
                 Seen::Nothing => return self.undone(&primary, conclusion).await,
             },
+            Conclusion::Refused(answer) if answer.status() == StatusCode::NOT_FOUND => match self.look().await {
+                // Somebody else took it off meanwhile: nothing is in the way of the caller's call.
+                Seen::NoPrimary(_) => {
+                    self.forget_note().await;
+                    return self.callers_call(&known).await.into_response(self.exchange.call.form());
+                }
+                _ => return self.over(Conclusion::Refused(answer)).await,
+            },
             conclusion => return self.over(conclusion).await,
         }
         match self.callers_call(&known).await {
@@ -167,36 +182,59 @@ impl<S: Client> Cart<S> {
             Ok(answer) => return answer,
             Err(refusal) => refusal,
         };
-        if let Some(incoming) = incoming {
-            self.detach(incoming).await;
+        let Some(incoming) = incoming else { return self.undone(primary, refusal).await };
+        if let Conclusion::Done(..) | Conclusion::DoneUnread(_) = self.detach(incoming).await {
+            return self.undone(primary, refusal).await;
         }
-        self.undone(primary, refusal).await
+        // The credit may be there still; with the primary behind it the cart is as the caller wanted it.
+        if self.put_back(primary).await.is_err() {
+            return self.stranded(primary, refusal).await;
+        }
+        match self.look().await {
+            Seen::Primary(sight) if sight.attached.contains(incoming) => sight.answer,
+            _ => refusal.into_response(self.exchange.call.form()),
+        }
     }
 
     /// Puts the primary back and answers with what went wrong; says what is attached where that fails.
     async fn undone(&self, primary: &SourceId, wrong: Conclusion) -> Response<Body> {
-        if self.put_back(primary).await.is_ok() {
-            return wrong.into_response(self.exchange.call.form());
+        match self.put_back(primary).await {
+            Ok(_) => wrong.into_response(self.exchange.call.form()),
+            Err(_) => self.stranded(primary, wrong).await,
         }
-        self.exchange.governor.stranded.fetch_add(1, Ordering::Relaxed);
-        let now = match self.look().await {
-            Seen::Primary(sight) => {
+    }
+
+    /// The primary could not be put back: the caller is told what is attached now, unless the cart shows that all is well.
+    async fn stranded(&self, primary: &SourceId, wrong: Conclusion) -> Response<Body> {
+        let attached = match self.look().await {
+            Seen::Primary(_) => {
                 self.forget_note().await;
-                drop(sight);
                 return wrong.into_response(self.exchange.call.form());
             }
-            Seen::NoPrimary(sight) if sight.attached.is_empty() => "nothing is attached to the cart now".to_owned(),
-            Seen::NoPrimary(sight) => {
-                let ids: Vec<_> = sight.attached.iter().map(SourceId::as_str).collect();
+            Seen::NoPrimary(sight) => Some(sight.attached),
+            Seen::Nothing => self.remembered().await,
+        };
+        let now = match attached.as_deref() {
+            None => "what is attached to the cart now cannot be seen".to_owned(),
+            Some([]) => "nothing is attached to the cart now".to_owned(),
+            Some(ids) => {
+                let ids: Vec<_> = ids.iter().map(SourceId::as_str).collect();
                 format!("attached to the cart now: {}", ids.join(", "))
             }
-            Seen::Nothing => "what is attached to the cart now cannot be seen".to_owned(),
         };
+        self.exchange.governor.stranded.fetch_add(1, Ordering::Relaxed);
         update_session(&self.exchange, &self.key, &[SessionObservation::OutcomeUnknown]).await;
         tracing::error!(session = %self.key, %primary, %now, "a primary could not be attached again");
         let message =
             format!("The primary payment method {primary} was detached and could not be attached again; {now}. Attach it again.");
         trouble(self.exchange.call.form(), &Trouble::Stranded(&message))
+    }
+
+    /// What is attached, as far as every step's own answer told: while upstream asks for a pause, nobody looks.
+    async fn remembered(&self) -> Option<Vec<SourceId>> {
+        let record = self.exchange.governor.sessions.session(&self.key).await.ok().flatten()?;
+        let sources = record.sources.get().filter(|_| !record.unsure && !record.in_flight)?;
+        Some(sources.iter().map(|attached| attached.id.clone()).collect())
     }
 
     /// Attaches the primary again, twice if need be. `Ok`: the answer that shows it; the note is forgotten.

@@ -22,8 +22,8 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Dialect, Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, RuleId, SessionKey, SessionObservation, Toggle,
-        Verdict, Violation, decide, overtakes,
+        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, Remedy, RuleId, SessionKey,
+        SessionObservation, Target, Toggle, Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
@@ -59,6 +59,12 @@ pub(super) async fn run<S: Client>(
         Err(_) => return unread(Trouble::Problem(Problem::Stalled), &head),
     };
     let forward = |head, body: &Whole| client.clone().oneshot(Request::from_parts(head, body.to_body()));
+    if head.headers.contains_key(header::CONTENT_ENCODING)
+        && !lenient
+        && dialects::plain(&head.headers, &body.bytes).is_some_and(|plain| plain.len() > limit)
+    {
+        return unread(Trouble::Problem(Problem::TooLarge { limit }), &head);
+    }
     let intent = match call.intent(&head.headers, &body.bytes) {
         Ok(Some(intent)) => intent,
         Ok(None) => return forward(head, &body).await,
@@ -134,20 +140,45 @@ async fn unread_by<S: Client>(governor: &Governor, client: S, request: Request<B
     client.oneshot(request).await
 }
 
-/// A read: it needs no turn and is never refused. What depends on a deferred attach sends that first.
+/// A read: it needs no turn and is never refused. Where a remedy is under way, that comes first.
 async fn read<S: Client>(exchange: &Exchange<S>) -> Outcome {
     let session = match admit::known(exchange).await {
-        Some(key) => {
-            exchange.governor.sessions.hurry(&TurnKey::Session(key.clone()));
-            if let Err(answer) = defer::flush_for_read(exchange, &key).await {
-                return Outcome::forwarded(answer).about(Some(&key));
-            }
-            Some(key)
-        }
-        None => None,
+        None if is_pending(exchange, exchange.intent.session()).await => match admit(exchange).await {
+            Admitted::As(session) => session,
+            Admitted::Denied(_) | Admitted::Unavailable(_) => None,
+        },
+        known => known,
     };
+    if let Some(key) = &session {
+        exchange.governor.sessions.hurry(&TurnKey::Session(key.clone()));
+        if let Err(outcome) = before_read(exchange, key).await {
+            return outcome.about(Some(key));
+        }
+    }
     let response = super::lookup::read(exchange, session.as_ref()).await;
     Outcome::forwarded(response).about(session.as_ref())
+}
+
+async fn is_pending<S: Client>(exchange: &Exchange<S>, session: Option<&Target>) -> bool {
+    let Some(Target::Session(key)) = session else { return false };
+    exchange.governor.sessions.session(key).await.ok().flatten().is_some_and(|record| record.pending.is_some())
+}
+
+/// What a read would show depends on a remedy that is under way: a deferred attach is sent first, a repair is waited for, and one that nobody
+/// goes on with is finished. `Err`: that failed, and this is the read's answer.
+async fn before_read<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Result<(), Outcome> {
+    if !is_pending(exchange, Some(&Target::Session(key.clone()))).await {
+        return Ok(());
+    }
+    let turn = match exchange.governor.sessions.turn(&TurnKey::Session(key.clone()), Entry::Ordinary).await {
+        Ok(turn) => turn,
+        Err(busy) => return Err(rejected(exchange, &Trouble::Busy(&busy))),
+    };
+    match leftovers(exchange, key, turn).await {
+        // A key that may read but not attach: upstream shows it what there is, and the attach waits for another.
+        Err(outcome) if matches!(outcome.response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Ok(()),
+        settled => settled.map(drop),
+    }
 }
 
 /// What a call came to in one turn.
@@ -236,7 +267,7 @@ async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) 
     }
 }
 
-/// What an earlier call left behind: an outcome nobody learned, a repair nobody finished, an attach not yet sent.
+/// Deals with what an earlier call left behind: an outcome nobody learned, a repair nobody finished, an attach not yet sent.
 async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Turn) -> Result<Turn, Outcome> {
     let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else { return Ok(turn) };
     if record.in_flight {
@@ -247,7 +278,7 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
         Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
         Some(Pending::Deferred { primary, since, sending }) => {
             let deferred = Deferred { primary: primary.clone(), since: *since, sending: *sending };
-            defer::before_change(exchange, key, deferred, turn).await
+            defer::before(exchange, key, deferred, turn).await
         }
     }
 }
@@ -277,14 +308,30 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             },
             Verdict::Reject(violation) => Outcome::refused(exchange.call.form(), violation),
             Verdict::Unavailable(_) => rejected(exchange, &Trouble::Problem(Problem::FactUnknown)),
-            Verdict::Remedy(remedy, violation) => match (session, turn) {
-                (Some(key), Some(turn)) => remedy::run(exchange, key.clone(), turn, remedy, known).await.with(violation),
-                // A remedy takes several calls, which only a turn keeps together.
+            Verdict::Remedy(remedy, violation) => match (confirmed(&known, &remedy), session, turn.take()) {
+                (Err(lookup), _, taken) => match needed(exchange, session, &mut known, lookup).await {
+                    None => {
+                        turn = taken;
+                        continue;
+                    }
+                    Some(turned) => return turned,
+                },
+                (Ok(true), Some(key), Some(turn)) => {
+                    remedy::run(exchange, key.clone(), turn, remedy, known).await.with(violation)
+                }
+                // A remedy takes several calls, which only a turn keeps together, and nothing is taken away on a guess.
                 _ => Outcome::refused(exchange.call.form(), violation),
             },
             Verdict::Hold { window } => match hold(turn, window).await {
                 Ok(taken) => {
-                    turn = Some(taken);
+                    // Calls that overtook may have left something behind.
+                    turn = match session {
+                        Some(key) => match leftovers(exchange, key, taken).await {
+                            Ok(taken) => Some(taken),
+                            Err(outcome) => return Turned::Over(Box::new(outcome)),
+                        },
+                        None => Some(taken),
+                    };
                     known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
                     continue;
                 }
@@ -302,6 +349,28 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         };
         return Turned::Over(Box::new(outcome));
     }
+}
+
+/// Whether this very decision has looked up the primary that a remedy would take away and the source that would come. However fresh what is
+/// remembered: removing a payment option spends a source without naming it, and what no order of calls can put right is refused before the
+/// first step. `Err`: look this up, then decide again.
+fn confirmed(known: &Known, remedy: &Remedy) -> Result<bool, Lookup> {
+    let (primary, incoming) = match remedy {
+        Remedy::Repair { primary, incoming } | Remedy::Replace { primary, incoming: Incoming::Source(incoming) } => {
+            (primary, Some(incoming))
+        }
+        // Options are never remembered: they were looked up for this decision.
+        Remedy::Replace { primary, incoming: Incoming::Option(_) } => (primary, None),
+    };
+    for source in incoming.into_iter().chain([primary]) {
+        let lookup = Lookup::Source(source.clone());
+        match known.looked_up(&lookup) {
+            Some(LookedUp::At(_)) => {}
+            Some(LookedUp::Failed | LookedUp::Absent) => return Ok(false),
+            None => return Err(lookup),
+        }
+    }
+    Ok(true)
 }
 
 /// Looks up what `decide` asked for. `Some`: the call ends, or moves, for what was found.
@@ -360,11 +429,10 @@ fn rejected<S>(exchange: &Exchange<S>, why: &Trouble<'_>) -> Outcome {
 
 /// The call without its `owner`. `None`: the body has a form out of which it cannot be taken.
 fn stripped<S: Client>(exchange: &Exchange<S>) -> Option<Request<Body>> {
-    if exchange.head.headers.contains_key(header::CONTENT_ENCODING) {
-        return None;
-    }
-    let body: Bytes = dialects::strip_owner(&exchange.body.bytes)?;
+    let plain = dialects::plain(&exchange.head.headers, &exchange.body.bytes)?;
+    let body: Bytes = dialects::strip_owner(&plain)?;
     let mut head = (*exchange.head).clone();
+    head.headers.remove(header::CONTENT_ENCODING);
     head.headers.insert(header::CONTENT_LENGTH, body.len().into());
     Some(Request::from_parts(head, Body::full(body)))
 }

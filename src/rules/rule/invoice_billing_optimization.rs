@@ -36,7 +36,8 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         Some(sent) => *sent,
         None => *view.of_session(|s| &s.billing_optimization)?,
     };
-    if !optimized {
+    // Attaching once more what is attached changes nothing, and upstream allows it.
+    if !optimized || (view.intent.session().is_some() && view.attached()?.iter().any(|a| a.id == *incoming)) {
         return Ok(None);
     }
     Ok(Some(Violation {
@@ -68,6 +69,12 @@ mod tests {
             parameter: Some("sourceId".into()),
             message: "A secondary source is not supported by an invoice whose billing optimization is turned on.".into(),
         }
+    }
+
+    #[test]
+    fn store_credit_attached_before_billing_was_optimized_may_be_attached_again() {
+        let facts = SessionFacts { billing_optimization: Told::Told(true), ..nothing_attached() };
+        Given::shown(facts).holds(credit("credit", "5")).forwards(&attach(invoice(), "credit"));
     }
 
     fn billing(optimized: Told<bool>) -> Given {

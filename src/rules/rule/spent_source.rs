@@ -117,10 +117,25 @@ mod tests {
     }
 
     #[test]
-    fn every_other_state_is_forwarded() {
-        for state in ["chargeable", "pending_redirect", "pending_funds", "requires_action", "pending", "under_review"] {
-            for session in [checkout(), cart()] {
-                Given::session().source(card("s").in_state(state)).forwards(&attach(session, "s"));
+    fn a_chargeable_source_is_forwarded() {
+        for session in [checkout(), cart()] {
+            Given::session().source(card("s")).an_hour_later().forwards(&attach(session, "s"));
+        }
+    }
+
+    #[test]
+    fn a_state_that_changes_on_its_own_is_always_confirmed_and_then_forwarded() {
+        let lookup = || Lookup::Source("s".into());
+        for state in ["pending_redirect", "pending_funds", "requires_action", "pending", "under_review"] {
+            for (session, dialect) in [(checkout(), Dialect::Checkouts), (cart(), Dialect::Carts)] {
+                let given =
+                    Given::session().source(card("s").in_state(state)).policy(|policy| policy.fresh_for = FreshFor::Forever);
+                let intent = attach(session, "s");
+                given.needs(&intent, lookup());
+                given.clone().confirmed(lookup()).forwards(&intent);
+                given.clone().failed(lookup()).forwards(&intent);
+                // It has failed meanwhile, out of anybody's sight.
+                given.source(card("s").in_state("failed")).looked_up(lookup()).refuses(&intent, RULE, &refusal(dialect));
             }
         }
     }
