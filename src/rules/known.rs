@@ -72,6 +72,7 @@ pub(super) enum Gap {
 pub(super) type Fact<T> = Result<T, Gap>;
 
 /// One pass over what is known.
+#[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub known: &'a Known,
     pub intent: &'a Intent,
@@ -82,6 +83,11 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The same, believing only what a refusal may rest on.
+    pub fn strictly(self) -> Self {
+        Self { strict: true, ..self }
+    }
+
     fn gap<T>(&self, lookup: Lookup) -> Fact<T> {
         Err(match self.known.looked_up(&lookup) {
             None => Gap::Need(lookup),
