@@ -2,8 +2,8 @@
 
 use super::{Classified, Rendered, Unreadable, classify, refusal};
 use crate::rules::{
-    self, CustomerRecord, Dialect, FreshFor, Known, LookedUp, Lookup, Policy, RuleId, SessionKey, SessionKind, SessionRecord,
-    SourceRecord, Target, Timestamp, Toggle, Verdict, table,
+    self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionKind, SessionRecord, SourceRecord, Target,
+    Timestamp, Toggle, Verdict, table,
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use std::collections::BTreeSet;
@@ -62,8 +62,7 @@ fn known(shown: &[(String, String)], policy: &Policy) -> Known {
         }
         for (_, observation) in learned.customers {
             known.customer.get_or_insert_with(CustomerRecord::default).apply(&observation, now);
-            // A refusal rests on no older list.
-            known.looked_up.push((Lookup::Customer, LookedUp::At(now)));
+            known.looked_up.push((rules::Lookup::Customer, rules::LookedUp::At(now)));
         }
         if let rules::Told::Told(options) = answer.options {
             known.options = Some(options);

@@ -355,7 +355,7 @@ impl Doomed {
         let (address, running) = runtime.spawn(start).await.expect("an address");
         // It is killed, not shut down.
         std::mem::forget(running);
-        Self { runtime, weir: scene.caller.at(address) }
+        Self { runtime, weir: scene.caller.to(&Caller::new(address)) }
     }
 
     /// Makes the call, waits until it is at the gate, kills Weir, and lets upstream finish what it was doing.
@@ -396,7 +396,7 @@ async fn interrupted(keeps_its_store: bool, next: &str) -> String {
             let sessions =
                 if keeps_its_store { scene.house.governor.sessions().clone() } else { Sessions::in_memory(Settings::default()) };
             scene.house.restart(Governor::new(reorder(), sessions, GovernSettings::default())).await;
-            scene.caller = scene.caller.at(scene.house.weir.address);
+            scene.caller = scene.caller.to(&scene.house.weir);
             let reply = match next {
                 "credit" => scene.apply("credit").await,
                 "read" => scene.caller.get(CART).await,
@@ -690,7 +690,7 @@ async fn a_deferred_attach_is_neither_lost_nor_sent_twice_when_weir_is_killed() 
             }
             let sessions = scene.house.governor.sessions().clone();
             scene.house.restart(Governor::new(defers(), sessions, GovernSettings::default())).await;
-            scene.caller = scene.caller.at(scene.house.weir.address);
+            scene.caller = scene.caller.to(&scene.house.weir);
             let reply = match next {
                 "order" => scene.order().await,
                 "read" => scene.caller.get(&scene.path()).await,

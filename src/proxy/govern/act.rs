@@ -274,7 +274,7 @@ impl Epochs {
             Lookup::Source(id) => sources.push(id.clone()),
             Lookup::Customer => {
                 if let Some(id) = exchange.intent.customer() {
-                    let record = sessions.customer(id).await.ok().flatten().unwrap_or_default();
+                    let record = sessions.customer(&exchange.customer_key(id)).await.ok().flatten().unwrap_or_default();
                     sources.extend(record.saved.get().into_iter().flatten().cloned());
                     epochs.customers.insert(id.clone(), record.epoch);
                 }
@@ -338,7 +338,8 @@ pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, 
     }
     for (id, observation) in customers {
         let before = epochs.customers.get(&id).copied().unwrap_or_default();
-        let changed = exchange.governor.sessions.update_customer(&id, |record| {
+        let key = exchange.customer_key(&id);
+        let changed = exchange.governor.sessions.update_customer(&key, |record| {
             if !matches!(observation, CustomerObservation::Shown(_)) || record.epoch == before {
                 record.apply(&observation, at);
             }

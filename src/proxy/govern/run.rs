@@ -22,8 +22,8 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, Remedy, RuleId, SessionKey,
-        SessionObservation, Target, Toggle, Verdict, Violation, decide, overtakes,
+        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending, Policy, Remedy, RuleId,
+        SessionKey, SessionObservation, SessionState, Target, Toggle, Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
@@ -200,7 +200,7 @@ async fn change<S: Client>(exchange: &Exchange<S>) -> Outcome {
         Admitted::Denied(answer) if !lenient => return Outcome::forwarded(answer.into_response()),
         Admitted::Denied(_) => return plainly(exchange, None, None, None).await,
         Admitted::Unavailable(session) => {
-            if exchange.policy.on_lookup_failure == crate::rules::OnLookupFailure::Reject && !lenient {
+            if exchange.policy.on_lookup_failure == OnLookupFailure::Reject && !lenient {
                 return rejected(exchange, &Trouble::Problem(Problem::FactUnknown)).about(session.as_ref());
             }
             session
@@ -223,7 +223,7 @@ fn turn_key<S>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<T
             Some(TurnKey::Shopper(exchange.caller))
         }
         (intent, None) if intent.session().is_some() => Some(TurnKey::Shopper(exchange.caller)),
-        (intent, None) => intent.customer().cloned().map(TurnKey::Customer),
+        (intent, None) => intent.customer().map(|id| TurnKey::Customer(exchange.customer_key(id))),
     }
 }
 
@@ -245,7 +245,29 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             Err(outcome) => return Turned::Over(Box::new(outcome)),
         }
     }
-    decided(exchange, session, turn).await
+    match astray(exchange, session).await {
+        Some(turned) => turned,
+        None => decided(exchange, session, turn).await,
+    }
+}
+
+/// The shopper's active cart may be another one than this turn is for: the cart became an order while the call waited, or may have. Only upstream
+/// knows. `Some`: the call moves to the right turn, or ends.
+async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<Turned> {
+    let (Some(Target::ActiveCart), Some(key)) = (exchange.intent.session(), session) else { return None };
+    let record = exchange.governor.sessions.session(key).await.ok().flatten()?;
+    if !record.unsure && record.state.get() != Some(&SessionState::Complete) {
+        return None;
+    }
+    let enforced = exchange.policy.mode == Mode::Enforce;
+    match look_up(exchange, &Lookup::Session, session).await {
+        Looked::Shown(shown) => shown.session.filter(|found| found != key).map(Turned::Moved),
+        Looked::Denied(answer) if enforced => Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response())))),
+        Looked::Failed if enforced && exchange.policy.on_lookup_failure == OnLookupFailure::Reject => {
+            Some(Turned::Over(Box::new(rejected(exchange, &Trouble::Problem(Problem::FactUnknown)))))
+        }
+        Looked::Denied(_) | Looked::Failed => None,
+    }
 }
 
 /// Where a call stands towards primaries that wait: store credit goes before them.
@@ -292,6 +314,7 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         // The call names no source, and its answer neither: only now can it be told which one it spends.
         needed(exchange, session, &mut known, Lookup::PaymentOptions).await;
     }
+    let mut overtaken = false;
     loop {
         recall(exchange, session, &mut known).await;
         let now = now();
@@ -301,7 +324,15 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
                 None => continue,
                 Some(turned) => return turned,
             },
-            Verdict::Forward { monitored } => plainly(exchange, session.cloned(), turn, Some((known, monitored))).await,
+            Verdict::Forward { monitored } => {
+                let outcome = plainly(exchange, session.cloned(), turn, Some((known, monitored))).await;
+                // Store credit that came later went first.
+                if overtaken && outcome.violation.is_none() {
+                    Outcome { decided: Decided::Reordered, ..outcome }
+                } else {
+                    outcome
+                }
+            }
             Verdict::Strip(violation) => match stripped(exchange) {
                 Some(request) => {
                     Outcome::forwarded(act::forward(exchange, session.cloned(), turn, request, known).await).with(violation)
@@ -326,6 +357,10 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             },
             Verdict::Hold { window } => match hold(turn, window).await {
                 Ok(taken) => {
+                    let before = known.session.as_ref().map(|record| record.epoch);
+                    known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
+                    recall(exchange, session, &mut known).await;
+                    overtaken = known.session.as_ref().map(|record| record.epoch) != before;
                     // Calls that overtook may have left something behind.
                     turn = match session {
                         Some(key) => match leftovers(exchange, key, taken).await {
@@ -334,7 +369,6 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
                         },
                         None => Some(taken),
                     };
-                    known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
                     continue;
                 }
                 Err(None) => {
