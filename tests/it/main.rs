@@ -19,6 +19,7 @@ mod purchase;
 mod readme;
 mod remedies;
 mod tenants;
+mod traps;
 mod truth;
 mod upstream_misbehaves;
 mod window;

@@ -156,12 +156,14 @@ impl<S: Client> Exchange<S> {
         Request::from_parts((*self.head).clone(), self.body.to_body())
     }
 
-    /// A call of Weir's own in the caller's name: the caller's headers, but those that speak of its body or make it conditional.
+    /// A call of Weir's own in the caller's name: the caller's headers, but those that speak of its body or make it conditional. Its answer comes
+    /// in the clear: it must be readable here, and it may become the answer of any caller who shares it.
     pub fn own(&self, method: Method, path: &PathAndQuery, body: Bytes, content_type: Option<&'static str>) -> Request<Body> {
         let mut headers = self.head.headers.clone();
         for name in NOT_OURS {
             headers.remove(name);
         }
+        headers.insert(header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
         }

@@ -77,8 +77,9 @@ pub(super) async fn look_up<S: Client>(exchange: &Exchange<S>, lookup: &Lookup, 
         .sessions
         .share(key, async move {
             let request = asking.own(Method::GET, &path, Bytes::new(), None);
+            let asked = now();
             let sent = asking.send(request).await;
-            take_in(&asking, &lookup, session, epochs, sent).await
+            take_in(&asking, &lookup, session, epochs, asked, sent).await
         })
         .await;
     let status = match &looked {
@@ -103,9 +104,10 @@ pub(super) async fn read<S: Client>(exchange: &Exchange<S>, session: Option<&Ses
         _ => session,
     };
     let epochs = Epochs::take(exchange, named, &lookup).await;
+    let asked = now();
     match exchange.send(exchange.original()).await {
         Sent::Answered(answered) => {
-            take_in(exchange, &lookup, named.cloned(), epochs, Sent::Answered(answered.clone())).await;
+            take_in(exchange, &lookup, named.cloned(), epochs, asked, Sent::Answered(answered.clone())).await;
             answered.into_response()
         }
         Sent::TooLong(response) => response,
@@ -113,17 +115,22 @@ pub(super) async fn read<S: Client>(exchange: &Exchange<S>, session: Option<&Ses
     }
 }
 
+/// Upstream may have looked at any moment since it was `asked`: no fact is younger than that.
 async fn take_in<S: Client>(
     exchange: &Exchange<S>,
     lookup: &Lookup,
     session: Option<SessionKey>,
     epochs: Epochs,
+    asked: Timestamp,
     sent: Sent,
 ) -> Looked {
     let Sent::Answered(answered) = sent else { return Looked::Failed };
     let status = answered.status();
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
-        if let (Lookup::Session, Some(key)) = (lookup, &session) {
+        if let (Lookup::Session, Some(key)) = (lookup, &session)
+            // What nobody has been shown takes no room.
+            && exchange.governor.sessions.session(key).await.ok().flatten().is_some()
+        {
             act::update_session(exchange, key, &[SessionObservation::DeniedTo(exchange.caller)]).await;
         }
         return Looked::Denied(answered);
@@ -141,10 +148,9 @@ async fn take_in<S: Client>(
     if matches!(lookup, Lookup::Session) && shown.is_none() {
         return Looked::Failed;
     }
-    let at = now();
     let mut learned = learn(&exchange.intent, &answer, shown.as_ref(), &Known::default(), &exchange.policy);
     show_to(exchange, lookup, &mut learned);
-    act::commit(exchange, learned, &epochs, at).await;
+    act::commit(exchange, learned, &epochs, asked).await;
     if let (Some(key), SessionKind::Cart) = (&shown, shown.as_ref().map_or(SessionKind::Checkout, |key| key.kind)) {
         exchange.governor.sessions.set_cart(exchange.caller, &key.id).await.ok();
     }
@@ -152,7 +158,7 @@ async fn take_in<S: Client>(
         Told::Told(options) => Some(Arc::new(options)),
         Told::NotTold => None,
     };
-    Looked::Shown(Shown { at, session: shown, options, answer: answered })
+    Looked::Shown(Shown { at: asked, session: shown, options, answer: answered })
 }
 
 /// Upstream has shown the thing to this caller.

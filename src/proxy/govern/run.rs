@@ -5,7 +5,7 @@
 //!                                    └────────────────────┘
 //!                                         └▶ forward | refuse | remedy | hold | defer
 //! ```
-//! While the policy only monitors, nothing here keeps a call from upstream: what would have been refused is forwarded and reported.
+//! While the policy does not enforce, nothing here keeps a call from upstream: what would have been refused is forwarded and reported.
 
 use super::{
     Client, Governor,
@@ -42,7 +42,7 @@ pub(super) async fn run<S: Client>(
     request: Request<Body>,
 ) -> Result<Response<Body>, S::Error> {
     let started = Instant::now();
-    let lenient = policy.mode == Mode::Monitor;
+    let lenient = policy.mode != Mode::Enforce;
     let limit = governor.settings.governed_body;
     let (head, body) = request.into_parts();
     let unread = |trouble_: Trouble<'_>, head: &request::Parts| {
@@ -194,7 +194,7 @@ const CARTS_TO_FOLLOW: usize = 4;
 
 /// A call that changes something.
 async fn change<S: Client>(exchange: &Exchange<S>) -> Outcome {
-    let lenient = exchange.policy.mode == Mode::Monitor;
+    let lenient = exchange.policy.mode != Mode::Enforce;
     let mut session = match admit(exchange).await {
         Admitted::As(session) => session,
         Admitted::Denied(answer) if !lenient => return Outcome::forwarded(answer.into_response()),
@@ -233,7 +233,7 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         let entry = entry(exchange, session).await;
         match exchange.governor.sessions.turn(&key, entry).await {
             Ok(taken) => turn = Some(taken),
-            Err(_) if exchange.policy.mode == Mode::Monitor => {
+            Err(_) if exchange.policy.mode != Mode::Enforce => {
                 return Turned::Over(Box::new(plainly(exchange, session.cloned(), None, None).await));
             }
             Err(busy) => return Turned::Over(Box::new(rejected(exchange, &Trouble::Busy(&busy)))),
@@ -297,6 +297,8 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
     }
     match record.pending.as_deref() {
         None => Ok(turn),
+        // A stranger: what upstream makes of this caller says nothing of the remedy.
+        Some(_) if !record.shown_to.contains(exchange.caller) => Ok(turn),
         Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
         Some(Pending::Deferred { primary, since, sending }) => {
             let deferred = Deferred { primary: primary.clone(), since: *since, sending: *sending };
@@ -426,7 +428,7 @@ async fn needed<S: Client>(
             }
             known.looked_up.push((lookup, LookedUp::At(shown.at)));
         }
-        Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode != Mode::Monitor => {
+        Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode == Mode::Enforce => {
             return Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response()))));
         }
         Looked::Denied(answer) => {
