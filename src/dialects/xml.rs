@@ -23,7 +23,7 @@ const OF_AN_ANSWER: [&str; 9] =
 /// Why a document is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotTold {
-    /// It has a document type, an entity, a comment inside a text, text between elements, or an attribute named like a governed element.
+    /// It has a document type, an entity, a comment inside a text, or text between elements.
     Doubtful,
     /// It is not one well-formed document.
     Broken,
@@ -33,16 +33,36 @@ pub(super) enum NotTold {
 
 /// An answer's document; only the parts that are worth telling.
 pub(super) fn answer_to_json(document: &str) -> Result<String, NotTold> {
-    to_json(document, &LISTS, |depth, name| depth != 1 || OF_AN_ANSWER.contains(&name), false)
+    to_json(document, &LISTS, |depth, name| depth != 1 || OF_AN_ANSWER.contains(&name))
 }
 
 /// A request's document, whole: other spellings of a name must be seen.
 pub(super) fn request_to_json(document: &str) -> Result<String, Trouble> {
-    to_json(document, &[], |_, _| true, true).map_err(|why| match why {
+    if attribute_tells(document) {
+        return Err(Trouble::ambiguous("The body has an attribute that could be taken for a member."));
+    }
+    to_json(document, &[], |_, _| true).map_err(|why| match why {
         NotTold::Doubtful => Trouble::ambiguous("The body has XML that parsers read differently."),
         NotTold::Broken => Trouble::ambiguous("The body is neither one JSON object nor one XML document."),
         NotTold::Deep => Trouble::Malformed("The body is nested too deeply."),
     })
+}
+
+/// Whether some mapper of objects could read the governed id out of an attribute.
+fn attribute_tells(document: &str) -> bool {
+    let mut reader = Reader::from_str(document);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(tag) | Event::Empty(tag)) => {
+                let mut names = tag.attributes().flatten();
+                if names.any(|attribute| attribute.key.local_name().as_ref().eq_ignore_ascii_case("sourceId")) {
+                    return true;
+                }
+            }
+            Ok(Event::Eof) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
 }
 
 /// An element that is open.
@@ -58,19 +78,12 @@ struct Open {
     broken_up: bool,
 }
 
-/// `strict`: an attribute that some mapper of objects could take for a governed element is doubtful.
-fn to_json(document: &str, lists: &[&'static str], keep: impl Fn(usize, &str) -> bool, strict: bool) -> Result<String, NotTold> {
+fn to_json(document: &str, lists: &[&'static str], keep: impl Fn(usize, &str) -> bool) -> Result<String, NotTold> {
     let mut reader = Reader::from_str(document);
     let mut json = String::new();
     let mut open = vec![Open::default()];
     loop {
-        let event = reader.read_event().map_err(|_| NotTold::Broken)?;
-        if let (true, Event::Start(tag) | Event::Empty(tag)) = (strict, &event)
-            && tag.attributes().flatten().any(|attribute| attribute.key.local_name().as_ref().eq_ignore_ascii_case("sourceId"))
-        {
-            return Err(NotTold::Doubtful);
-        }
-        match event {
+        match reader.read_event().map_err(|_| NotTold::Broken)? {
             Event::Start(tag) => {
                 if open.len() > DEPTH {
                     return Err(NotTold::Deep);
@@ -235,7 +248,7 @@ mod tests {
             ),
             ("<a><paymentOption>1</paymentOption></a>", r#"{"a":{"paymentOption":["1"]}}"#),
         ] {
-            assert_eq!(to_json(document, &LISTS, |_, _| true, false).as_deref(), Ok(json), "{document}");
+            assert_eq!(to_json(document, &LISTS, |_, _| true).as_deref(), Ok(json), "{document}");
         }
     }
 
@@ -256,17 +269,15 @@ mod tests {
             ("<a><b/>x</a>", NotTold::Doubtful),
             ("<a>", NotTold::Broken),
             ("<a></b>", NotTold::Broken),
-            ("<a SourceId='x'/>", NotTold::Doubtful),
-            ("<a><b n:sourceId='x'></b></a>", NotTold::Doubtful),
             ("<a/><b/>", NotTold::Broken),
             ("<a/>x", NotTold::Broken),
             ("x", NotTold::Broken),
             ("", NotTold::Broken),
             ("<?xml version='1.0' encoding='utf-16'?><a>\u{e9}</a>", NotTold::Doubtful),
         ] {
-            assert_eq!(to_json(document, &LISTS, |_, _| true, true), Err(why), "{document}");
+            assert_eq!(to_json(document, &LISTS, |_, _| true), Err(why), "{document}");
         }
-        assert_eq!(to_json(&"<a>".repeat(100_000), &LISTS, |_, _| true, true), Err(NotTold::Deep));
+        assert_eq!(to_json(&"<a>".repeat(100_000), &LISTS, |_, _| true), Err(NotTold::Deep));
     }
 
     #[test]

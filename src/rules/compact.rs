@@ -137,14 +137,15 @@ fn digit(ascii: u8) -> Option<u8> {
 
 /// The UUID of these bytes, in lower case, with hyphens.
 pub fn uuid_text(bytes: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if HYPHEN_BEFORE.contains(&at) {
-            text.push('-');
-        }
-        text.extend([byte >> 4, byte & 0xf].map(|digit| char::from(DIGITS[usize::from(digit)])));
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (number, byte) in bytes.iter().enumerate() {
+        at += usize::from(HYPHEN_BEFORE.contains(&number));
+        text[at] = DIGITS[usize::from(byte >> 4)];
+        text[at + 1] = DIGITS[usize::from(byte & 0xf)];
+        at += 2;
     }
-    text
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]

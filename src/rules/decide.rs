@@ -335,6 +335,20 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_exist_is_upstreams_to_refuse_whatever_the_policy() {
+        for (intent, lookup) in [
+            (attach(checkout(), "s"), Lookup::Source("s".into())),
+            (attach(cart(), "s"), Lookup::Source("s".into())),
+            (save("c", "s"), Lookup::Source("s".into())),
+        ] {
+            for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
+                let given = Given::session().holds(card("p")).policy(|policy| policy.on_lookup_failure = on_lookup_failure);
+                given.absent(lookup.clone()).forwards(&intent);
+            }
+        }
+    }
+
+    #[test]
     fn calls_that_no_rule_speaks_of_need_nothing() {
         for intent in [
             detach(checkout(), "s"),

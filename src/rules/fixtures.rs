@@ -217,6 +217,12 @@ impl Given {
         self
     }
 
+    /// This was asked for just now, and there is no such thing.
+    pub fn absent(mut self, lookup: Lookup) -> Self {
+        self.known.looked_up.push((lookup, LookedUp::Absent));
+        self
+    }
+
     /// This was asked for just now; it told again what was known.
     pub fn confirmed(mut self, lookup: Lookup) -> Self {
         let now = self.now;

@@ -15,6 +15,8 @@ use std::collections::HashMap;
 pub enum LookedUp {
     /// Upstream answered; what it told is dated with this moment or later.
     At(Timestamp),
+    /// Upstream says that there is no such thing, or no such caller: what it makes of the call is its own to say.
+    Absent,
     /// Upstream did not give it: an error, a refusal, a time-out.
     Failed,
 }
@@ -63,7 +65,7 @@ pub(super) enum Gap {
     Need(Lookup),
     /// The look-up was made, and failed.
     Unavailable(Lookup),
-    /// Upstream was asked and does not say: there is no knowledge to refuse on.
+    /// Upstream was asked and does not say, or knows nothing of it: there is no knowledge to refuse on.
     Untold,
 }
 
@@ -84,7 +86,7 @@ impl<'a> View<'a> {
         Err(match self.known.looked_up(&lookup) {
             None => Gap::Need(lookup),
             Some(LookedUp::Failed) => Gap::Unavailable(lookup),
-            Some(LookedUp::At(_)) => Gap::Untold,
+            Some(LookedUp::At(_) | LookedUp::Absent) => Gap::Untold,
         })
     }
 

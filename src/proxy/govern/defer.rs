@@ -80,10 +80,8 @@ pub(super) async fn before<S: Client>(
     }
     match &*exchange.intent {
         _ if !deferred.sending && overtakes(&known, &exchange.intent, &exchange.policy) == Ok(true) => Ok(turn),
-        Intent::DeleteSession { .. } => {
-            update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
-            Ok(turn)
-        }
+        // Forgotten when it is deleted: upstream may yet refuse.
+        Intent::DeleteSession { .. } => Ok(turn),
         // Whoever began to send it never learned how that ended. Its caller tries again: this call takes its place.
         Intent::Attach { source, .. } if *source == deferred.primary && deferred.sending => {
             match missing(exchange, key, source).await {
@@ -130,7 +128,13 @@ async fn missing<S: Client>(exchange: &Exchange<S>, key: &SessionKey, primary: &
     let asking = Exchange { intent: Arc::new(Intent::ReadSession { session: Target::Session(key.clone()) }), ..exchange.clone() };
     let shown = match look_up(&asking, &Lookup::Session, Some(key)).await {
         Looked::Shown(shown) => shown,
-        Looked::Denied(answer) => return Err(answer.into_response()),
+        Looked::Denied(answer) => {
+            if answer.status() == StatusCode::NOT_FOUND {
+                // It was shown to this caller before: it is gone, and what was to be done with it is moot.
+                update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
+            }
+            return Err(answer.into_response());
+        }
         Looked::Failed => return Err(trouble(exchange.call.form(), &Trouble::Problem(Problem::FactUnknown))),
     };
     let record = exchange.governor.sessions.session(key).await.ok().flatten().unwrap_or_default();

@@ -22,8 +22,8 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending, Policy, Remedy, RuleId, SessionKey,
-        SessionObservation, SessionState, Target, Toggle, Verdict, Violation, decide, overtakes,
+        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending, Policy, Remedy, RuleId,
+        SessionKey, SessionObservation, SessionState, Target, Toggle, Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
@@ -400,7 +400,7 @@ fn confirmed(known: &Known, remedy: &Remedy) -> Result<bool, Lookup> {
         let lookup = Lookup::Source(source.clone());
         match known.looked_up(&lookup) {
             Some(LookedUp::At(_)) => {}
-            Some(LookedUp::Failed) => return Ok(false),
+            Some(LookedUp::Failed | LookedUp::Absent) => return Ok(false),
             None => return Err(lookup),
         }
     }
@@ -429,7 +429,13 @@ async fn needed<S: Client>(
         Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode != Mode::Monitor => {
             return Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response()))));
         }
-        Looked::Denied(_) | Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
+        Looked::Denied(answer) => {
+            // A shopper's token may be no key to `/sources`, and still be good for the cart.
+            let nobody = answer.status() == StatusCode::UNAUTHORIZED && exchange.call.dialect() == Dialect::Checkouts;
+            let absent = nobody || answer.status() == StatusCode::NOT_FOUND;
+            known.looked_up.push((lookup, if absent { LookedUp::Absent } else { LookedUp::Failed }));
+        }
+        Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
     }
     None
 }

@@ -89,7 +89,7 @@ impl Walk {
                 Intent::Save { owner, source: source_id(id) }
             }
             Call::Remove(id, who) => Intent::Remove { customer: customer_id(who), source: source_id(id) },
-            Call::SetDefault(id, _) if vendor.carts => Intent::ChangeOption { option: NAMES[id].into() },
+            Call::SetDefault(id, _) if vendor.carts => Intent::ChangeOption { option: NAMES[id].into(), removes: false },
             Call::SetDefault(id, who) => Intent::UpdateCustomer { customer: customer_id(who), default: Some(source_id(id)) },
         }
     }
