@@ -128,13 +128,7 @@ async fn missing<S: Client>(exchange: &Exchange<S>, key: &SessionKey, primary: &
     let asking = Exchange { intent: Arc::new(Intent::ReadSession { session: Target::Session(key.clone()) }), ..exchange.clone() };
     let shown = match look_up(&asking, &Lookup::Session, Some(key)).await {
         Looked::Shown(shown) => shown,
-        Looked::Denied(answer) => {
-            if answer.status() == StatusCode::NOT_FOUND {
-                // It was shown to this caller before: it is gone, and what was to be done with it is moot.
-                update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
-            }
-            return Err(answer.into_response());
-        }
+        Looked::Denied(answer) => return Err(answer.into_response()),
         Looked::Failed => return Err(trouble(exchange.call.form(), &Trouble::Problem(Problem::FactUnknown))),
     };
     let record = exchange.governor.sessions.session(key).await.ok().flatten().unwrap_or_default();
