@@ -2,8 +2,8 @@
 
 use super::{Classified, Rendered, Unreadable, classify, refusal};
 use crate::rules::{
-    self, CustomerRecord, Dialect, FreshFor, Known, LookedUp, Lookup, Policy, RuleId, SessionKey, SessionKind, SessionRecord,
-    SourceRecord, Target, Timestamp, Toggle, Verdict, table,
+    self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionKind, SessionRecord, SourceRecord, Target,
+    Timestamp, Toggle, Verdict, table,
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use std::collections::BTreeSet;
