@@ -92,6 +92,11 @@ impl Caller {
         Self { address: other.address, ..self.clone() }
     }
 
+    /// The same caller, calling another address.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// The same caller with this `Authorization`.
     pub fn key(&self, key: &str) -> Self {
         self.with("authorization", key)

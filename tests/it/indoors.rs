@@ -78,6 +78,14 @@ impl Side {
         }
     }
 
+    /// Weir is started again with what it remembered.
+    pub fn restart(&mut self) {
+        if let Some(governor) = &self.governor {
+            let policy = Policy::clone(&governor.policy());
+            self.governor = Some(Governor::new(policy, governor.sessions().clone(), GovernSettings::default()));
+        }
+    }
+
     /// One call, through Weir where there is one.
     pub async fn send(&self, ask: &Ask) -> Reply {
         let upstream = Upstream(self.emulator.clone());

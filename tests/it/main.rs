@@ -7,6 +7,7 @@ mod carts_rules;
 mod checkouts_rules;
 mod cli;
 mod concurrency;
+mod deferring;
 mod dev;
 mod differential;
 mod house;

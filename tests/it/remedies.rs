@@ -355,7 +355,7 @@ impl Doomed {
         let (address, running) = runtime.spawn(start).await.expect("an address");
         // It is killed, not shut down.
         std::mem::forget(running);
-        Self { runtime, weir: scene.caller.to(&Caller::new(address)) }
+        Self { runtime, weir: scene.caller.at(address) }
     }
 
     /// Makes the call, waits until it is at the gate, kills Weir, and lets upstream finish what it was doing.

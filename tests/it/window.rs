@@ -115,7 +115,7 @@ async fn a_read_or_an_order_ends_the_window_at_once() {
         let ((primary, took), (reply, _)) = join(scene.timed(&card), scene.later(100, &next)).await;
         assert_eq!((primary.status.as_u16(), reply.status.as_u16()), (200, if order { 201 } else { 200 }));
         assert!(took >= Duration::from_millis(100) && took < Duration::from_millis(105), "{took:?}");
-        assert_eq!(scene.attached(), std::slice::from_ref(&scene.card));
+        assert_eq!(scene.attached().as_slice(), std::slice::from_ref(&scene.card));
         scene.is_over();
     }
 }

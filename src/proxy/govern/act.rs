@@ -158,6 +158,10 @@ pub(super) async fn step<S: Client>(
         exchange.trace.created(key);
     }
     commit(exchange, learned, &epochs, now()).await;
+    if let (Intent::DeleteSession { .. }, End::Done, Some(key)) = (intent, end, session) {
+        // What was to be done with it is moot.
+        update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
+    }
     follow_cart(exchange, intent, alias, end).await;
     conclusion
 }

@@ -13,7 +13,7 @@ use crate::{
     dialects,
     proxy::{Body, Whole},
     rules::{
-        CustomerObservation, Intent, Known, Lookup, OptionFacts, SessionId, SessionKey, SessionKind, SessionObservation,
+        CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionId, SessionKey, SessionKind, SessionObservation,
         SourceObservation, Target, Timestamp, Told, learn,
     },
     sessions::LookupKey,
@@ -131,6 +131,7 @@ async fn take_in<S: Client>(
             // What nobody has been shown takes no room.
             && exchange.governor.sessions.session(key).await.ok().flatten().is_some()
         {
+            forget_what_is_gone(exchange, key, status).await;
             act::update_session(exchange, key, &[SessionObservation::DeniedTo(exchange.caller)]).await;
         }
         return Looked::Denied(answered);
@@ -159,6 +160,15 @@ async fn take_in<S: Client>(
         Told::NotTold => None,
     };
     Looked::Shown(Shown { at: asked, session: shown, options, answer: answered })
+}
+
+/// A session that this caller was shown, and that is not there any more, was deleted: an attach that was deferred for it is moot.
+async fn forget_what_is_gone<S: Client>(exchange: &Exchange<S>, key: &SessionKey, status: StatusCode) {
+    let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else { return };
+    let deferred = matches!(record.pending.as_deref(), Some(Pending::Deferred { .. }));
+    if status == StatusCode::NOT_FOUND && deferred && record.shown_to.contains(exchange.caller) {
+        act::update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
+    }
 }
 
 /// Upstream has shown the thing to this caller.

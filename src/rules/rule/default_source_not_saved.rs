@@ -57,7 +57,11 @@ mod tests {
             message: "Source 's' is not attached to this customer.".into(),
         };
         for saved in [vec![], vec!["other"]] {
-            owes(ROW.id, &Given::nothing().saved(&saved).confirmed(Lookup::Customer), &set_default(Some("s")), &refusal, &[]);
+            let given = Given::nothing().saved(&saved);
+            owes(ROW.id, &given.clone().confirmed(Lookup::Customer), &set_default(Some("s")), &refusal, &[]);
+            // However fresh: the list may be that of another merchant's customer of the same id.
+            given.needs(&set_default(Some("s")), Lookup::Customer);
+            given.failed(Lookup::Customer).forwards(&set_default(Some("s")));
         }
     }
 
