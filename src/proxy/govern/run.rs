@@ -260,7 +260,7 @@ async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>)
     if !record.unsure && record.state.get() != Some(&SessionState::Complete) {
         return None;
     }
-    let enforced = exchange.policy.mode != Mode::Monitor;
+    let enforced = exchange.policy.mode == Mode::Enforce;
     match look_up(exchange, &Lookup::Session, session).await {
         Looked::Shown(shown) => shown.session.filter(|found| found != key).map(Turned::Moved),
         Looked::Denied(answer) if enforced => Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response())))),
