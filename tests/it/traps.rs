@@ -126,23 +126,6 @@ async fn a_cart_that_another_token_has_submitted_is_not_taken_for_the_active_one
     assert_eq!((attached.status.as_u16(), attached.verdict()), (200, ("forwarded", None)), "{}", attached.text());
 }
 
-#[tokio::test]
-async fn customers_of_two_merchants_with_one_id_are_never_confused() {
-    let house = House::new(trusting()).await;
-    let others = house.weir.key("Bearer sk_test_other");
-    let body = json!({ "id": "1001", "email": "a@example.com" });
-    for merchant in [&house.weir, &others] {
-        assert_eq!(merchant.post("/customers", body.clone()).await.status, 201);
-    }
-    let card = house.card().await;
-    assert_eq!(house.weir.post(&format!("/customers/1001/sources/{card}"), Value::Null).await.status, 200);
-    for merchant in [&house.weir, &others] {
-        assert_eq!(merchant.get("/customers/1001").await.status, 200);
-    }
-    let default = house.weir.post("/customers/1001", json!({ "defaultSourceId": card })).await;
-    assert_eq!((default.status.as_u16(), default.verdict()), (200, ("forwarded", None)), "{}", default.text());
-}
-
 /// Upstream that compresses in a way Weir cannot read wherever it may, and a checkout that holds a single-use card.
 async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let session = json!({ "id": "1", "currency": "USD", "totalAmount": 100, "payment": { "sources": [{ "id": "p", "type": "creditCard" }],

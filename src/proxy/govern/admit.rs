@@ -8,7 +8,7 @@ use super::{
     exchange::{Answered, Exchange},
     lookup::{Looked, look_up},
 };
-use crate::rules::{Lookup, SessionKey, SessionKind, SessionRecord, SessionState, Target};
+use crate::rules::{Lookup, SessionKey, SessionKind, Target};
 
 /// Whether a caller may go on.
 pub(super) enum Admitted {
@@ -30,10 +30,7 @@ pub(super) async fn admit<S: Client>(exchange: &Exchange<S>) -> Admitted {
     };
     if let Some(key) = &key {
         let record = sessions.session(key).await.ok().flatten();
-        // A cart that became an order, perhaps under another token, is nobody's active cart.
-        let passed =
-            |record: &SessionRecord| *target == Target::ActiveCart && record.state.get() == Some(&SessionState::Complete);
-        if record.is_some_and(|record| record.shown_to.contains(exchange.caller) && !passed(&record)) {
+        if record.is_some_and(|record| record.shown_to.contains(exchange.caller)) {
             return Admitted::As(Some(key.clone()));
         }
     }

@@ -93,20 +93,16 @@ pub(super) async fn before<S: Client>(
         _ if !deferred.sending && overtakes(&known, &exchange.intent, &exchange.policy) == Ok(true) => Ok(turn),
         // Forgotten when it is deleted: upstream may yet refuse.
         Intent::DeleteSession { .. } => Ok(turn),
-        // Whoever began to send it never learned how that ended. Its caller tries again: this call takes its place.
-        Intent::Attach { source, .. } if *source == deferred.primary && deferred.sending => {
-            match missing(exchange, key, source).await {
-                Ok(_) => {
-                    update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
-                    Ok(turn)
-                }
-                Err(response) => Err(Outcome::forwarded(response)),
+        Intent::Attach { source, .. } if *source == deferred.primary => {
+            // Whoever began to send it never learned how that ended.
+            if deferred.sending && !missing(exchange, key, source).await.map_err(Outcome::forwarded)? {
+                return Ok(turn);
+            }
+            match defer(exchange, Some(key), &mut known).await {
+                Some(outcome) => Err(outcome),
+                None => flush(exchange, key, deferred, turn).await,
             }
         }
-        Intent::Attach { source, .. } if *source == deferred.primary => match defer(exchange, Some(key), &mut known).await {
-            Some(outcome) => Err(outcome),
-            None => flush(exchange, key, deferred, turn).await,
-        },
         _ => flush(exchange, key, deferred, turn).await,
     }
 }
