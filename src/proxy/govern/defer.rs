@@ -50,7 +50,7 @@ pub(super) async fn defer<S: Client>(exchange: &Exchange<S>, session: Option<&Se
     let record = exchange.governor.sessions.session(key).await.ok().flatten().unwrap_or_default();
     let promised = match record.pending.as_deref() {
         None => false,
-        Some(Pending::Deferred { primary, sending: false, .. }) => primary != source,
+        Some(Pending::Deferred { primary, .. }) => primary != source,
         Some(_) => true,
     };
     // There is room for one promise, and none is made to a caller who may not know the session.
