@@ -42,10 +42,21 @@ pub(super) fn possible<S>(exchange: &Exchange<S>) -> bool {
     matches!(&*exchange.intent, Intent::Attach { session: Target::Session(_), .. }) && exchange.governor.sessions.can_pin()
 }
 
-/// Answers the attach with the source as upstream shows it, and makes a note. `None`: upstream does not show it; decide again, without deferring.
+/// Answers the attach with the source as upstream shows it, and makes a note. `None`: upstream does not show it, or another
+/// attach waits already; decide again, without deferring.
 pub(super) async fn defer<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>, known: &mut Known) -> Option<Outcome> {
     known.deferrable = false;
     let (Some(key), Intent::Attach { source, .. }) = (session, &*exchange.intent) else { return None };
+    let record = exchange.governor.sessions.session(key).await.ok().flatten().unwrap_or_default();
+    let promised = match record.pending.as_deref() {
+        None => false,
+        Some(Pending::Deferred { primary, .. }) => primary != source,
+        Some(_) => true,
+    };
+    // There is room for one promise, and none is made to a caller who may not know the session.
+    if promised || !record.shown_to.contains(exchange.caller) {
+        return None;
+    }
     let Looked::Shown(shown) = look_up(exchange, &Lookup::Source(source.clone()), session).await else { return None };
     let note = Pending::Deferred { primary: source.clone(), since: now(), sending: false };
     update_session(exchange, key, &[SessionObservation::Pending(Some(note))]).await;

@@ -185,12 +185,13 @@ async fn before_read<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Res
 enum Turned {
     /// Its answer.
     Over(Box<Outcome>),
-    /// The shopper's active cart is another one than was thought: the turn was the wrong one.
+    /// To be begun again, in this session's turn: the shopper's active cart is another one than was thought, or the caller has only now been
+    /// shown a session for which a remedy is under way.
     Moved(SessionKey),
 }
 
-/// How often a call follows its shopper's cart before Weir gives up telling which it is.
-const CARTS_TO_FOLLOW: usize = 4;
+/// How often a call is begun again before it is forwarded as it came.
+const BEGINNINGS: usize = 4;
 
 /// A call that changes something.
 async fn change<S: Client>(exchange: &Exchange<S>) -> Outcome {
@@ -206,7 +207,7 @@ async fn change<S: Client>(exchange: &Exchange<S>) -> Outcome {
             session
         }
     };
-    for _ in 0..CARTS_TO_FOLLOW {
+    for _ in 0..BEGINNINGS {
         match in_turn(exchange, session.as_ref()).await {
             Turned::Over(outcome) => return outcome.about(session.as_ref()),
             Turned::Moved(key) => session = Some(key),
@@ -431,7 +432,7 @@ async fn needed<S: Client>(
     match look_up(exchange, &lookup, session).await {
         Looked::Shown(shown) => {
             if let (Lookup::Session, Some(found)) = (&lookup, shown.session)
-                && Some(&found) != session
+                && (Some(&found) != session || (known.session.is_none() && is_pending_for(exchange, &found).await))
             {
                 return Some(Turned::Moved(found));
             }
@@ -452,6 +453,12 @@ async fn needed<S: Client>(
         Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
     }
     None
+}
+
+/// Whether a remedy is under way that a caller who was a stranger until now has walked past.
+async fn is_pending_for<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> bool {
+    let record = exchange.governor.sessions.session(key).await.ok().flatten();
+    record.is_some_and(|record| record.pending.is_some() && record.shown_to.contains(exchange.caller))
 }
 
 /// Waits for secondaries. `Err(None)`: there is no turn to put aside.
