@@ -296,27 +296,15 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
     if record.in_flight {
         update_session(exchange, key, &[SessionObservation::OutcomeUnknown]).await;
     }
-    let Some(pending) = record.pending.as_deref() else { return Ok(turn) };
-    if !record.shown_to.contains(exchange.caller) && !shown_at_last(exchange, key).await? {
-        return Ok(turn);
-    }
-    match pending {
-        Pending::Repair { primary, .. } => remedy::recover(exchange, key, primary.clone(), turn).await,
-        Pending::Deferred { primary, since, sending } => {
+    match record.pending.as_deref() {
+        None => Ok(turn),
+        // A stranger: what upstream makes of this caller says nothing of the remedy.
+        Some(_) if !record.shown_to.contains(exchange.caller) => Ok(turn),
+        Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
+        Some(Pending::Deferred { primary, since, sending }) => {
             let deferred = Deferred { primary: primary.clone(), since: *since, sending: *sending };
             defer::before(exchange, key, deferred, turn).await
         }
-    }
-}
-
-/// Whether upstream shows the session to a caller it has not shown it to before. What it makes of a stranger's key says nothing of a remedy, and
-/// nobody goes before what was promised: `Err` is this caller's answer.
-async fn shown_at_last<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Result<bool, Outcome> {
-    match look_up(exchange, &Lookup::Session, Some(key)).await {
-        Looked::Shown(shown) => Ok(shown.session.as_ref() == Some(key)),
-        _ if exchange.policy.mode != Mode::Enforce => Ok(false),
-        Looked::Denied(answer) => Err(Outcome::forwarded(answer.into_response())),
-        Looked::Failed => Err(rejected(exchange, &Trouble::Problem(Problem::FactUnknown))),
     }
 }
 
