@@ -303,7 +303,7 @@ impl Epochs {
 
 /// Writes what was learned into the records.
 pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, epochs: &Epochs, at: Timestamp) {
-    let Learned { session, sources, customers } = learned;
+    let Learned { session, mut sources, customers } = learned;
     if let Some((key, observation)) = session {
         let looked_up = matches!(observation, SessionObservation::LookedUp(_));
         let before = match &epochs.session {
@@ -323,11 +323,16 @@ pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, 
         });
         complain(changed.await.err());
     }
-    for (id, observation) in sources {
-        let before = epochs.source(&id);
-        let changed = exchange.governor.sessions.update_source(&id, |record| {
-            if !matches!(observation, SourceObservation::Shown(_)) || record.epoch == before {
-                record.apply(&observation, at);
+    // All that was learned of one source in one change, in the order in which it was learned.
+    sources.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for of_one in sources.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some((id, _)) = of_one.first() else { continue };
+        let before = epochs.source(id);
+        let changed = exchange.governor.sessions.update_source(id, |record| {
+            for (_, observation) in of_one {
+                if !matches!(observation, SourceObservation::Shown(_)) || record.epoch == before {
+                    record.apply(observation, at);
+                }
             }
         });
         complain(changed.await.err());
