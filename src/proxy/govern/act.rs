@@ -66,19 +66,23 @@ impl Conclusion {
 }
 
 /// Runs `work` to its end whether or not the caller stays. `Err`: it panicked, which is logged.
-pub(super) async fn detached<S: Client, T: Send + 'static>(
+pub(super) fn detached<S: Client, T: Send + 'static>(
     exchange: &Exchange<S>,
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Failure> {
+) -> impl Future<Output = Result<T, Failure>> + Send {
     let governor = exchange.governor.clone();
-    let counted = async move {
+    // In its place once and for all: each function that takes a future holds it twice, and a task's is moved through many.
+    let work = Box::pin(work);
+    let task = exchange.work.spawn(async move {
         let _under_way = UnderWay::new(governor);
         work.await
-    };
-    exchange.work.spawn(counted).await.map_err(|error| {
-        tracing::error!(%error, "a call under way was lost; its session is looked up before the next decision");
-        Failure { sent: true, problem: Problem::Internal }
-    })
+    });
+    async move {
+        task.await.map_err(|error| {
+            tracing::error!(%error, "a call under way was lost; its session is looked up before the next decision");
+            Failure { sent: true, problem: Problem::Internal }
+        })
+    }
 }
 
 /// Counts one call that is under way, until it is dropped.
