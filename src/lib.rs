@@ -19,6 +19,7 @@
 //! | [`proxy`] | intercepts and forwards: the layers, the client, header hygiene, faults to answers | `rules`, `dialects`, `sessions` |
 //! | [`config`] | reads: files, flags and variables to values, every problem with its place | `rules` |
 //! | [`admin`] | shows: sessions, decisions, rules, configuration | `rules`, `sessions`, `proxy` |
+//! | [`telemetry`] | writes the log: lines for people or JSON for programs | `config` |
 //! | [`emulator`] | pretends: the vendor, written from its own pages | nothing |
 //! | [`cli`] | starts: one file per subcommand | all |
 //!

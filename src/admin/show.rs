@@ -43,6 +43,8 @@ pub(super) fn rules(governor: &Governor) -> Page {
 
 pub(super) fn stats(governor: &Governor) -> Page {
     let sessions = governor.sessions();
+    // What was just remembered or forgotten counts too.
+    sessions.run_pending_tasks();
     // Counts are brought up to date by and by; whoever asks wants them now.
     sessions.run_pending_tasks();
     Page::ok(&serde_json::json!({

@@ -2,11 +2,12 @@
 //!
 //! In: headers and query. Out: bytes to be hashed at once, never kept or shown.
 
+use super::query;
 use http::{HeaderMap, Uri, header};
 use std::borrow::Cow;
 
-/// The caller's credential: `Authorization` (`Bearer` or bare; `Basic` without a password counts as its user name), `X-API-KEY`, or the `token`
-/// parameter. The same key is the same bytes in every spelling. Different credentials in one call are all in the answer, in order, so that
+/// The caller's credential: `Authorization` (`Bearer` or bare; `Basic` without a password counts as its user name), `X-API-KEY`, or the `token` or
+/// `apiKey` parameter. The same key is the same bytes in every spelling. Different credentials in one call are all in the answer, in order, so that
 /// the pair is known as neither. `None` where there is none.
 pub fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, [u8]>> {
     let authorization = headers.get_all(header::AUTHORIZATION).iter().map(|value| authorization(value.as_bytes()));
@@ -32,7 +33,7 @@ pub fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, [u
 
 fn tokens(uri: &Uri) -> impl Iterator<Item = Cow<'_, [u8]>> {
     let query = uri.query().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "token").map(|(_, value)| match value {
+    form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| query::is_credential(name)).map(|(_, value)| match value {
         Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
         Cow::Owned(value) => Cow::Owned(value.into_bytes()),
     })
@@ -126,6 +127,7 @@ mod tests {
         assert_eq!(read(&[("authorization", "a")], "/?token=b").as_deref(), Some(&b"a\0b"[..]));
         assert_eq!(read(&[("authorization", "Digest x")], "/").as_deref(), Some(&b"Digest x"[..]));
         assert_eq!(read(&[("authorization", "Basic !!")], "/").as_deref(), Some(&b"Basic !!"[..]));
+        assert_eq!(read(&[], "/?apiKey=a&token=b").as_deref(), Some(&b"a\0b"[..]));
         assert_eq!(read(&[], "/?x=token"), None);
         assert_eq!(read(&[("authorization", "")], "/"), None);
     }

@@ -62,6 +62,7 @@ fn known(shown: &[(String, String)], policy: &Policy) -> Known {
         }
         for (_, observation) in learned.customers {
             known.customer.get_or_insert_with(CustomerRecord::default).apply(&observation, now);
+            known.looked_up.push((rules::Lookup::Customer, rules::LookedUp::At(now)));
         }
         if let rules::Told::Told(options) = answer.options {
             known.options = Some(options);

@@ -170,5 +170,8 @@ fn log(decision: &Decision) {
         status = decision.status,
         upstream_us = decision.upstream_us,
         weir_us = decision.weir_us,
+        "{} {}",
+        decision.call,
+        decision.decision,
     );
 }

@@ -95,3 +95,36 @@ pub struct OptionFacts {
     /// `isDefault`.
     pub default: Told<bool>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::fixtures::NOW;
+
+    #[test]
+    fn a_source_saved_twice_is_removed_at_once() {
+        let mut record = CustomerRecord { saved: Remembered::at(vec!["p".into()], NOW), ..CustomerRecord::default() };
+        record.apply(&CustomerObservation::Saved("p".into()), NOW);
+        record.apply(&CustomerObservation::Removed("p".into()), NOW);
+        assert_eq!(record.saved, Remembered::at(vec![], NOW));
+        record.apply(&CustomerObservation::Saved("q".into()), NOW);
+        record.apply(&CustomerObservation::Saved("q".into()), NOW);
+        assert_eq!(record.saved, Remembered::at(vec!["q".into()], NOW));
+    }
+
+    #[test]
+    fn only_mutations_outdate_a_look_up_under_way() {
+        for (observation, outdates) in [
+            (CustomerObservation::Shown(Box::default()), false),
+            (CustomerObservation::ShownTo(CredentialHash([1; 16])), false),
+            (CustomerObservation::Begun, true),
+            (CustomerObservation::Saved("p".into()), true),
+            (CustomerObservation::Removed("p".into()), true),
+            (CustomerObservation::OutcomeUnknown, true),
+        ] {
+            let mut record = CustomerRecord::default();
+            record.apply(&observation, NOW);
+            assert_eq!(record.epoch, u32::from(outdates), "{observation:?}");
+        }
+    }
+}

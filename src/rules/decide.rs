@@ -5,7 +5,8 @@
 //! in either pass is asked for; the caller looks it up and asks again. A look-up is asked for once, so this ends.
 
 use super::{
-    Dialect, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RuleId, Timestamp, Toggle, Verdict, Violation,
+    Dialect, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RuleId, SessionState, Timestamp, Toggle, Verdict,
+    Violation,
     known::{Fact, Gap, View},
     table::{self, Row},
 };
@@ -103,6 +104,10 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
 }
 
 fn first_single_use_primary(view: &View<'_>, incoming: &super::SourceId) -> Fact<bool> {
+    if view.session_state() == Ok(&SessionState::Complete) {
+        // An order takes no more sources: what upstream says to that must not come later.
+        return Ok(false);
+    }
     Ok(!view.is_secondary(incoming)? && view.primary()?.is_none() && !*view.of_source(incoming, |s| &s.reusable)?)
 }
 
@@ -194,6 +199,17 @@ mod tests {
             (empty().options(&[card("p")]), apply_shopper(), &forward),
         ] {
             assert_eq!(&waiting(given).decide(&intent), expected, "{intent:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_is_an_order_takes_no_more_sources_so_nobody_waits_for_them() {
+        let complete = SessionFacts { state: Told::Told(SessionState::Complete), ..nothing_attached() };
+        for defer in [false, true] {
+            let mut given = waiting(Given::shown(complete.clone()).source(card("p")));
+            given.policy.sequencing.defer = defer;
+            given.known.deferrable = true;
+            given.forwards(&attach(checkout(), "p"));
         }
     }
 

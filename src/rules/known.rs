@@ -72,6 +72,7 @@ pub(super) enum Gap {
 pub(super) type Fact<T> = Result<T, Gap>;
 
 /// One pass over what is known.
+#[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     pub known: &'a Known,
     pub intent: &'a Intent,
@@ -82,6 +83,11 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The same, believing only what a refusal may rest on.
+    pub fn strictly(self) -> Self {
+        Self { strict: true, ..self }
+    }
+
     fn gap<T>(&self, lookup: Lookup) -> Fact<T> {
         Err(match self.known.looked_up(&lookup) {
             None => Gap::Need(lookup),
@@ -229,12 +235,14 @@ impl<'a> View<'a> {
         Ok(self.intent.attaches().cloned().map(Incoming::Source))
     }
 
-    /// The sources saved to the customer the call is about.
+    /// The sources saved to the customer the call is about. Another key of the merchant may have saved one: always confirmed before a refusal.
     pub fn saved(&self) -> Fact<&'a [SourceId]> {
-        match &self.known.customer {
-            Some(customer) => Ok(self.fact(&customer.saved, Lookup::Customer)?.as_slice()),
-            None => self.gap(Lookup::Customer),
+        let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
+        let saved = self.fact(&customer.saved, Lookup::Customer)?;
+        if self.strict && !self.confirmed(customer.saved.told_at().unwrap_or_default(), &Lookup::Customer) {
+            return self.gap(Lookup::Customer);
         }
+        Ok(saved.as_slice())
     }
 
     /// The customer the session is for, or that it is for nobody.

@@ -290,7 +290,12 @@ impl SessionRecord {
                 self.forget();
                 self.state = Remembered::at(SessionState::Complete, now);
             }
-            Effect::Deleted | Effect::Touched => self.forget(),
+            Effect::Deleted => {
+                self.forget();
+                // Nothing can be attached any more.
+                self.pending = None;
+            }
+            Effect::Touched => self.forget(),
         }
     }
 
@@ -433,7 +438,7 @@ mod tests {
             assert_eq!((record.sources, record.total), (Remembered::NotTold, Remembered::NotTold), "{effect:?}");
             assert_eq!(record.payment_session, Told::Told("ps".into()), "{effect:?}");
             assert!(record.shown_to.contains(caller), "{effect:?}");
-            assert_eq!(record.pending.as_deref(), Some(&pending), "{effect:?}");
+            assert_eq!(record.pending.as_deref(), Some(&pending).filter(|_| effect != Effect::Deleted), "{effect:?}");
             assert_eq!(record.epoch, 2, "{effect:?}");
         }
     }

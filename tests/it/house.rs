@@ -73,6 +73,12 @@ impl Caller {
         Self { client: Client::builder(TokioExecutor::new()).build_http(), address, headers: Vec::new() }
     }
 
+    /// One who speaks HTTP/2 from the first byte.
+    pub fn h2c(address: SocketAddr) -> Self {
+        let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        Self { client, address, headers: Vec::new() }
+    }
+
     /// The same caller, sending this header too.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut caller = self.clone();

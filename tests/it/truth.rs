@@ -512,3 +512,16 @@ async fn a_replaced_primary_is_followed_by_path_and_by_body() {
         ok(&house.weir, "/orders", json!({ "checkoutId": session.trim_start_matches("/checkouts/") })).await;
     }
 }
+
+#[tokio::test]
+async fn a_credit_after_a_primary_attached_past_weir_is_not_lost() {
+    let house = House::new(doubting()).await;
+    let shopper = house.shopper(100.0).await;
+    let (first, second, card) = (house.credit(10.0).await, house.credit(20.0).await, house.card().await);
+    let apply = format!("{CART}/apply-payment-method");
+    ok(&shopper, &apply, method(&first)).await;
+    let past_weir = shopper.to(&house.upstream);
+    ok(&past_weir, &apply, method(&card)).await;
+    // Upstream would take it, and lose it at submit.
+    assert_eq!(found(&shopper.post(&apply, method(&second)).await), rejected("primary-before-secondary"));
+}

@@ -39,16 +39,14 @@ pub(super) enum Conclusion {
     /// Nothing was sent.
     NotSent(Failure),
     /// Whether it was done is not known. What upstream said, if anything.
-    Unknown(Result<Answered, Failure>),
+    Unknown(Result<Response<Body>, Failure>),
 }
 
 impl Conclusion {
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Conclusion::Done(answered) | Conclusion::Refused(answered) | Conclusion::Unknown(Ok(answered)) => {
-                Some(answered.status())
-            }
-            Conclusion::DoneUnread(response) => Some(response.status()),
+            Conclusion::Done(answered) | Conclusion::Refused(answered) => Some(answered.status()),
+            Conclusion::DoneUnread(response) | Conclusion::Unknown(Ok(response)) => Some(response.status()),
             Conclusion::NotSent(_) | Conclusion::Unknown(Err(_)) => None,
         }
     }
@@ -56,13 +54,16 @@ impl Conclusion {
     /// The answer for the caller: upstream's own wherever there is one.
     pub fn into_response(self, form: Form) -> Response<Body> {
         match self {
-            Conclusion::Done(answered) | Conclusion::Refused(answered) | Conclusion::Unknown(Ok(answered)) => {
-                answered.into_response()
-            }
-            Conclusion::DoneUnread(response) => response,
+            Conclusion::Done(answered) | Conclusion::Refused(answered) => answered.into_response(),
+            Conclusion::DoneUnread(response) | Conclusion::Unknown(Ok(response)) => response,
             Conclusion::NotSent(failure) | Conclusion::Unknown(Err(failure)) => trouble(form, &Trouble::Problem(failure.problem)),
         }
     }
+}
+
+/// A refusal that says nothing of the call itself: later, or with another key, it may be taken.
+pub(super) fn not_yet(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// Runs `work` to its end whether or not the caller stays. `Err`: it panicked, which is logged.
@@ -138,8 +139,10 @@ pub(super) async fn step<S: Client>(
     let sent = exchange.send(request).await;
     let (conclusion, mut learned) = conclude(exchange, call, intent, session, known, sent);
     if let Conclusion::Done(..) = conclusion {
-        for id in intent.source().into_iter().chain(learned.sources.iter().map(|(id, _)| id)).cloned().collect::<Vec<_>>() {
-            learned.sources.push((id, SourceObservation::ShownTo(exchange.caller)));
+        // Upstream may say yes to detaching what is not there, whosever it is: that shows nothing.
+        if !matches!(intent, Intent::Detach { .. }) {
+            let shown: Vec<_> = intent.source().into_iter().chain(learned.sources.iter().map(|(id, _)| id)).cloned().collect();
+            learned.sources.extend(shown.into_iter().map(|id| (id, SourceObservation::ShownTo(exchange.caller))));
         }
         learned.customers.extend(intent.customer().map(|id| (id.clone(), CustomerObservation::ShownTo(exchange.caller))));
     }
@@ -159,6 +162,10 @@ pub(super) async fn step<S: Client>(
         exchange.trace.created(key);
     }
     commit(exchange, learned, &epochs, now()).await;
+    if let (Intent::DeleteSession { .. }, End::Done, Some(key)) = (intent, end, session) {
+        // What was to be done with it is moot.
+        update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
+    }
     follow_cart(exchange, intent, alias, end).await;
     conclusion
 }
@@ -208,7 +215,8 @@ fn conclude<S: Client>(
     let unknown = || outcome_unknown(intent, session, known);
     let answered = match sent {
         Sent::Answered(answered) => answered,
-        Sent::TooLong(response) => return (Conclusion::DoneUnread(response), unknown()),
+        Sent::TooLong(response) if response.status().is_success() => return (Conclusion::DoneUnread(response), unknown()),
+        Sent::TooLong(response) => return (Conclusion::Unknown(Ok(response)), unknown()),
         Sent::Failed(failure) if failure.sent => return (Conclusion::Unknown(Err(failure)), unknown()),
         Sent::Failed(failure) => return (Conclusion::NotSent(failure), refused(session)),
     };
@@ -225,7 +233,7 @@ fn conclude<S: Client>(
         status if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
             (Conclusion::Refused(answered), refused(session))
         }
-        _ => (Conclusion::Unknown(Ok(answered)), unknown()),
+        _ => (Conclusion::Unknown(Ok(answered.into_response())), unknown()),
     }
 }
 
@@ -274,7 +282,7 @@ impl Epochs {
             Lookup::Source(id) => sources.push(id.clone()),
             Lookup::Customer => {
                 if let Some(id) = exchange.intent.customer() {
-                    let record = sessions.customer(id).await.ok().flatten().unwrap_or_default();
+                    let record = sessions.customer(&exchange.customer_key(id)).await.ok().flatten().unwrap_or_default();
                     sources.extend(record.saved.get().into_iter().flatten().cloned());
                     epochs.customers.insert(id.clone(), record.epoch);
                 }
@@ -343,7 +351,8 @@ pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, 
     }
     for (id, observation) in customers {
         let before = epochs.customers.get(&id).copied().unwrap_or_default();
-        let changed = exchange.governor.sessions.update_customer(&id, |record| {
+        let key = exchange.customer_key(&id);
+        let changed = exchange.governor.sessions.update_customer(&key, |record| {
             if !matches!(observation, CustomerObservation::Shown(_)) || record.epoch == before {
                 record.apply(&observation, at);
             }

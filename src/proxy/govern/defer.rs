@@ -27,7 +27,7 @@ use crate::{
     },
     sessions::Turn,
 };
-use http::{Response, StatusCode};
+use http::Response;
 use std::sync::Arc;
 
 /// The note, taken apart.
@@ -42,10 +42,21 @@ pub(super) fn possible<S>(exchange: &Exchange<S>) -> bool {
     matches!(&*exchange.intent, Intent::Attach { session: Target::Session(_), .. }) && exchange.governor.sessions.can_pin()
 }
 
-/// Answers the attach with the source as upstream shows it, and makes a note. `None`: upstream does not show it; decide again, without deferring.
+/// Answers the attach with the source as upstream shows it, and makes a note. `None`: upstream does not show it, or another
+/// attach waits already; decide again, without deferring.
 pub(super) async fn defer<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>, known: &mut Known) -> Option<Outcome> {
     known.deferrable = false;
     let (Some(key), Intent::Attach { source, .. }) = (session, &*exchange.intent) else { return None };
+    let record = exchange.governor.sessions.session(key).await.ok().flatten().unwrap_or_default();
+    let promised = match record.pending.as_deref() {
+        None => false,
+        Some(Pending::Deferred { primary, .. }) => primary != source,
+        Some(_) => true,
+    };
+    // There is room for one promise, and none is made to a caller who may not know the session.
+    if promised || !record.shown_to.contains(exchange.caller) {
+        return None;
+    }
     let Looked::Shown(shown) = look_up(exchange, &Lookup::Source(source.clone()), session).await else { return None };
     let note = Pending::Deferred { primary: source.clone(), since: now(), sending: false };
     update_session(exchange, key, &[SessionObservation::Pending(Some(note))]).await;
@@ -80,24 +91,18 @@ pub(super) async fn before<S: Client>(
     }
     match &*exchange.intent {
         _ if !deferred.sending && overtakes(&known, &exchange.intent, &exchange.policy) == Ok(true) => Ok(turn),
-        Intent::DeleteSession { .. } => {
-            update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
-            Ok(turn)
-        }
-        // Whoever began to send it never learned how that ended. Its caller tries again: this call takes its place.
-        Intent::Attach { source, .. } if *source == deferred.primary && deferred.sending => {
-            match missing(exchange, key, source).await {
-                Ok(_) => {
-                    update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
-                    Ok(turn)
-                }
-                Err(response) => Err(Outcome::forwarded(response)),
+        // Forgotten when it is deleted: upstream may yet refuse.
+        Intent::DeleteSession { .. } => Ok(turn),
+        Intent::Attach { source, .. } if *source == deferred.primary => {
+            // Whoever began to send it never learned how that ended.
+            if deferred.sending && !missing(exchange, key, source).await.map_err(Outcome::forwarded)? {
+                return Ok(turn);
+            }
+            match defer(exchange, Some(key), &mut known).await {
+                Some(outcome) => Err(outcome),
+                None => flush(exchange, key, deferred, turn).await,
             }
         }
-        Intent::Attach { source, .. } if *source == deferred.primary => match defer(exchange, Some(key), &mut known).await {
-            Some(outcome) => Err(outcome),
-            None => flush(exchange, key, deferred, turn).await,
-        },
         _ => flush(exchange, key, deferred, turn).await,
     }
 }
@@ -159,7 +164,7 @@ async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Def
     exchange.trace.note(format!("attach deferred primary {primary}"), conclusion.status());
     let after = match &conclusion {
         Conclusion::Done(..) | Conclusion::DoneUnread(_) => None,
-        Conclusion::Refused(answer) if not_yet(answer.status()) => deferred(false),
+        Conclusion::Refused(answer) if act::not_yet(answer.status()) => deferred(false),
         Conclusion::Refused(_) => None,
         Conclusion::NotSent(_) => deferred(false),
         Conclusion::Unknown(_) => deferred(true),
@@ -169,9 +174,4 @@ async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Def
         Conclusion::Done(..) | Conclusion::DoneUnread(_) => Ok(()),
         failed => Err(failed.into_response(exchange.call.form())),
     }
-}
-
-/// A refusal that says nothing of the attach itself: later, or with another key, it may be taken.
-fn not_yet(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }

@@ -6,11 +6,12 @@ use super::{Client, Governor};
 use crate::{
     dialects::Call,
     proxy::{Body, BoxError, NotWhole, Problem, UpstreamError, Whole, Work, collect, decision::Step},
-    rules::{CredentialHash, Intent, Policy, SessionKey, Timestamp},
+    rules::{CredentialHash, CustomerId, Intent, Policy, SessionKey, Timestamp},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header, request, response, uri::PathAndQuery};
 use std::{
+    fmt::Write,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -136,18 +137,33 @@ impl Failure {
     }
 }
 
+impl<S> Exchange<S> {
+    /// Merchants choose their customers' ids, so two of them may choose the same; what is known of a customer is kept for each credential apart.
+    pub fn customer_key(&self, id: &CustomerId) -> CustomerId {
+        let mut key = String::with_capacity(id.as_str().len() + 33);
+        for byte in self.caller.0 {
+            // Writing to a string cannot fail.
+            let _ = write!(key, "{byte:02x}");
+        }
+        key.extend([":", id.as_str()]);
+        CustomerId::from(key.as_str())
+    }
+}
+
 impl<S: Client> Exchange<S> {
     /// The caller's own call, body and all, as it came.
     pub fn original(&self) -> Request<Body> {
         Request::from_parts((*self.head).clone(), self.body.to_body())
     }
 
-    /// A call of Weir's own in the caller's name: the caller's headers, but those that speak of its body or make it conditional.
+    /// A call of Weir's own in the caller's name: the caller's headers, but those that speak of its body or make it conditional. Its answer comes
+    /// in the clear: it must be readable here, and it may become the answer of any caller who shares it.
     pub fn own(&self, method: Method, path: &PathAndQuery, body: Bytes, content_type: Option<&'static str>) -> Request<Body> {
         let mut headers = self.head.headers.clone();
         for name in NOT_OURS {
             headers.remove(name);
         }
+        headers.insert(header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
         }

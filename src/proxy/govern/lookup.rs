@@ -13,7 +13,7 @@ use crate::{
     dialects,
     proxy::{Body, Whole},
     rules::{
-        CustomerObservation, Intent, Known, Lookup, OptionFacts, SessionId, SessionKey, SessionKind, SessionObservation,
+        CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionId, SessionKey, SessionKind, SessionObservation,
         SourceObservation, Target, Timestamp, Told, learn,
     },
     sessions::LookupKey,
@@ -74,12 +74,13 @@ pub(super) async fn look_up<S: Client>(exchange: &Exchange<S>, lookup: &Lookup, 
     let lookup = lookup.clone();
     let session = session.cloned();
     // In a box: rare beside decisions that need none, which would carry its size along.
-    let asked = Box::pin(async move {
+    let work = Box::pin(async move {
         let request = asking.own(Method::GET, &path, Bytes::new(), None);
+        let asked = now();
         let sent = asking.send(request).await;
-        take_in(&asking, &lookup, session, epochs, sent).await
+        take_in(&asking, &lookup, session, epochs, asked, sent).await
     });
-    let looked = governor.sessions.share(key, asked).await;
+    let looked = governor.sessions.share(key, work).await;
     let status = match &looked {
         Looked::Shown(shown) => Some(shown.answer.status()),
         Looked::Denied(answer) => Some(answer.status()),
@@ -102,9 +103,10 @@ pub(super) async fn read<S: Client>(exchange: &Exchange<S>, session: Option<&Ses
         _ => session,
     };
     let epochs = Epochs::take(exchange, named, &lookup).await;
+    let asked = now();
     match exchange.send(exchange.original()).await {
         Sent::Answered(answered) => {
-            take_in(exchange, &lookup, named.cloned(), epochs, Sent::Answered(answered.clone())).await;
+            take_in(exchange, &lookup, named.cloned(), epochs, asked, Sent::Answered(answered.clone())).await;
             answered.into_response()
         }
         Sent::TooLong(response) => response,
@@ -112,17 +114,23 @@ pub(super) async fn read<S: Client>(exchange: &Exchange<S>, session: Option<&Ses
     }
 }
 
+/// Upstream may have looked at any moment since it was `asked`: no fact is younger than that.
 async fn take_in<S: Client>(
     exchange: &Exchange<S>,
     lookup: &Lookup,
     session: Option<SessionKey>,
     epochs: Epochs,
+    asked: Timestamp,
     sent: Sent,
 ) -> Looked {
     let Sent::Answered(answered) = sent else { return Looked::Failed };
     let status = answered.status();
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
-        if let (Lookup::Session, Some(key)) = (lookup, &session) {
+        if let (Lookup::Session, Some(key)) = (lookup, &session)
+            // What nobody has been shown takes no room.
+            && exchange.governor.sessions.session(key).await.ok().flatten().is_some()
+        {
+            forget_what_is_gone(exchange, key, status).await;
             act::update_session(exchange, key, &[SessionObservation::DeniedTo(exchange.caller)]).await;
         }
         return Looked::Denied(answered);
@@ -140,10 +148,9 @@ async fn take_in<S: Client>(
     if matches!(lookup, Lookup::Session) && shown.is_none() {
         return Looked::Failed;
     }
-    let at = now();
     let mut learned = learn(&exchange.intent, &answer, shown.as_ref(), &Known::default(), &exchange.policy);
     show_to(exchange, lookup, &mut learned);
-    act::commit(exchange, learned, &epochs, at).await;
+    act::commit(exchange, learned, &epochs, asked).await;
     if let (Some(key), SessionKind::Cart) = (&shown, shown.as_ref().map_or(SessionKind::Checkout, |key| key.kind)) {
         exchange.governor.sessions.set_cart(exchange.caller, &key.id).await.ok();
     }
@@ -151,7 +158,16 @@ async fn take_in<S: Client>(
         Told::Told(options) => Some(Arc::new(options)),
         Told::NotTold => None,
     };
-    Looked::Shown(Shown { at, session: shown, options, answer: answered })
+    Looked::Shown(Shown { at: asked, session: shown, options, answer: answered })
+}
+
+/// A session that this caller was shown, and that is not there any more, was deleted: an attach that was deferred for it is moot.
+async fn forget_what_is_gone<S: Client>(exchange: &Exchange<S>, key: &SessionKey, status: StatusCode) {
+    let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else { return };
+    let deferred = matches!(record.pending.as_deref(), Some(Pending::Deferred { .. }));
+    if status == StatusCode::NOT_FOUND && deferred && record.shown_to.contains(exchange.caller) {
+        act::update_session(exchange, key, &[SessionObservation::Pending(None)]).await;
+    }
 }
 
 /// Upstream has shown the thing to this caller.

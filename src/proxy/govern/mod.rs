@@ -207,7 +207,8 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let policy = self.governor.policy.load();
-        if policy.mode == Mode::Off {
+        // What a remedy has promised is kept also when the rules have been switched off since.
+        if policy.mode == Mode::Off && self.governor.sessions.pinned() == 0 {
             return Either::Left(self.inner.call(request));
         }
         match dialects::classify(request.method(), request.uri(), request.headers()) {

@@ -22,7 +22,7 @@ pub(super) async fn recall<S: Client>(exchange: &Exchange<S>, session: Option<&S
         };
     }
     known.customer = match exchange.intent.customer() {
-        Some(id) => kept(sessions.customer(id).await).filter(|record| record.shown_to.contains(caller)),
+        Some(id) => kept(sessions.customer(&exchange.customer_key(id)).await).filter(|record| record.shown_to.contains(caller)),
         None => None,
     };
 }

@@ -27,10 +27,16 @@ use crate::{
     sessions::Turn,
 };
 use http::{Request, Response, StatusCode};
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 /// How often putting a primary back is tried.
 const TRIES: usize = 2;
+
+/// The longest pause before such a try, however long upstream asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Carries the remedy out, detached from the caller.
 pub(super) async fn run<S: Client>(exchange: &Exchange<S>, key: SessionKey, turn: Turn, remedy: Remedy, known: Known) -> Outcome {
@@ -77,7 +83,7 @@ pub(super) async fn recover<S: Client>(
                 match cart.put_back(&primary).await {
                     Ok(_) => tracing::info!(session = %cart.key, "attached the primary of an unfinished repair again"),
                     // Upstream will not have it. Trying again before every call would not change that.
-                    Err(Conclusion::Refused(answer)) if answer.status() != StatusCode::TOO_MANY_REQUESTS => {
+                    Err(Conclusion::Refused(answer)) if !act::not_yet(answer.status()) => {
                         cart.exchange.governor.stranded.fetch_add(1, Ordering::Relaxed);
                         tracing::error!(session = %cart.key, %primary, "upstream refuses the primary of an unfinished repair");
                         cart.forget_note().await;
@@ -149,6 +155,14 @@ impl<S: Client> Cart<S> {
             conclusion => return self.over(conclusion).await,
         }
         match self.callers_call(&known).await {
+            // The option may be gone by now, and upstream have applied nothing.
+            done @ (Conclusion::Done(..) | Conclusion::DoneUnread(_)) if incoming.is_none() => match self.look().await {
+                Seen::NoPrimary(_) => match self.put_back(&primary).await {
+                    Ok(answer) => answer,
+                    Err(refusal) => self.stranded(&primary, refusal).await,
+                },
+                _ => self.over(done).await,
+            },
             done @ (Conclusion::Done(..) | Conclusion::DoneUnread(_)) if replaces => self.over(done).await,
             Conclusion::Done(..) | Conclusion::DoneUnread(_) => self.attach_again(&primary, incoming.as_ref()).await,
             conclusion @ Conclusion::Unknown(_) => self.after_unknown(&primary, incoming.as_ref(), replaces, conclusion).await,
@@ -237,10 +251,18 @@ impl<S: Client> Cart<S> {
         Some(sources.iter().map(|attached| attached.id.clone()).collect())
     }
 
+    /// Waits while upstream asks for a pause, but not for long: the caller waits, too, and so do those behind it.
+    async fn pause(&self) {
+        if let Some(left) = self.exchange.governor.sessions.backing_off(self.exchange.caller) {
+            tokio::time::sleep(left.min(LONGEST_PAUSE)).await;
+        }
+    }
+
     /// Attaches the primary again, twice if need be. `Ok`: the answer that shows it; the note is forgotten.
     async fn put_back(&self, primary: &SourceId) -> Result<Response<Body>, Conclusion> {
         let mut last = None;
         for _ in 0..TRIES {
+            self.pause().await;
             let step = dialects::attach(&self.key, primary, &self.exchange.head.uri);
             match self.step(step, format!("attach primary {primary}")).await {
                 done @ (Conclusion::Done(..) | Conclusion::DoneUnread(_)) => {

@@ -5,7 +5,7 @@
 //!                                    └────────────────────┘
 //!                                         └▶ forward | refuse | remedy | hold | defer
 //! ```
-//! While the policy only monitors, nothing here keeps a call from upstream: what would have been refused is forwarded and reported.
+//! While the policy does not enforce, nothing here keeps a call from upstream: what would have been refused is forwarded and reported.
 
 use super::{
     Client, Governor,
@@ -22,8 +22,8 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, Owner, Pending, Policy, Remedy, RuleId, SessionKey,
-        SessionObservation, Target, Toggle, Verdict, Violation, decide, overtakes,
+        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending, Policy, Remedy, RuleId,
+        SessionKey, SessionObservation, SessionState, Target, Toggle, Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
@@ -42,7 +42,7 @@ pub(super) async fn run<S: Client>(
     request: Request<Body>,
 ) -> Result<Response<Body>, S::Error> {
     let started = Instant::now();
-    let lenient = policy.mode == Mode::Monitor;
+    let lenient = policy.mode != Mode::Enforce;
     let limit = governor.settings.governed_body;
     let (head, body) = request.into_parts();
     let unread = |trouble_: Trouble<'_>, head: &request::Parts| {
@@ -185,28 +185,29 @@ async fn before_read<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Res
 enum Turned {
     /// Its answer.
     Over(Box<Outcome>),
-    /// The shopper's active cart is another one than was thought: the turn was the wrong one.
+    /// To be begun again, in this session's turn: the shopper's active cart is another one than was thought, or the caller has only now been
+    /// shown a session for which a remedy is under way.
     Moved(SessionKey),
 }
 
-/// How often a call follows its shopper's cart before Weir gives up telling which it is.
-const CARTS_TO_FOLLOW: usize = 4;
+/// How often a call is begun again before it is forwarded as it came.
+const BEGINNINGS: usize = 4;
 
 /// A call that changes something.
 async fn change<S: Client>(exchange: &Exchange<S>) -> Outcome {
-    let lenient = exchange.policy.mode == Mode::Monitor;
+    let lenient = exchange.policy.mode != Mode::Enforce;
     let mut session = match admit(exchange).await {
         Admitted::As(session) => session,
         Admitted::Denied(answer) if !lenient => return Outcome::forwarded(answer.into_response()),
         Admitted::Denied(_) => return plainly(exchange, None, None, None).await,
         Admitted::Unavailable(session) => {
-            if exchange.policy.on_lookup_failure == crate::rules::OnLookupFailure::Reject && !lenient {
+            if exchange.policy.on_lookup_failure == OnLookupFailure::Reject && !lenient {
                 return rejected(exchange, &Trouble::Problem(Problem::FactUnknown)).about(session.as_ref());
             }
             session
         }
     };
-    for _ in 0..CARTS_TO_FOLLOW {
+    for _ in 0..BEGINNINGS {
         match in_turn(exchange, session.as_ref()).await {
             Turned::Over(outcome) => return outcome.about(session.as_ref()),
             Turned::Moved(key) => session = Some(key),
@@ -223,7 +224,7 @@ fn turn_key<S>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<T
             Some(TurnKey::Shopper(exchange.caller))
         }
         (intent, None) if intent.session().is_some() => Some(TurnKey::Shopper(exchange.caller)),
-        (intent, None) => intent.customer().cloned().map(TurnKey::Customer),
+        (intent, None) => intent.customer().map(|id| TurnKey::Customer(exchange.customer_key(id))),
     }
 }
 
@@ -233,7 +234,7 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         let entry = entry(exchange, session).await;
         match exchange.governor.sessions.turn(&key, entry).await {
             Ok(taken) => turn = Some(taken),
-            Err(_) if exchange.policy.mode == Mode::Monitor => {
+            Err(_) if exchange.policy.mode != Mode::Enforce => {
                 return Turned::Over(Box::new(plainly(exchange, session.cloned(), None, None).await));
             }
             Err(busy) => return Turned::Over(Box::new(rejected(exchange, &Trouble::Busy(&busy)))),
@@ -245,7 +246,29 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             Err(outcome) => return Turned::Over(Box::new(outcome)),
         }
     }
-    decided(exchange, session, turn).await
+    match astray(exchange, session).await {
+        Some(turned) => turned,
+        None => decided(exchange, session, turn).await,
+    }
+}
+
+/// The shopper's active cart may be another one than this turn is for: the cart became an order while the call waited, or may have. Only upstream
+/// knows. `Some`: the call moves to the right turn, or ends.
+async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<Turned> {
+    let (Some(Target::ActiveCart), Some(key)) = (exchange.intent.session(), session) else { return None };
+    let record = exchange.governor.sessions.session(key).await.ok().flatten()?;
+    if !record.unsure && record.state.get() != Some(&SessionState::Complete) {
+        return None;
+    }
+    let enforced = exchange.policy.mode == Mode::Enforce;
+    match look_up(exchange, &Lookup::Session, session).await {
+        Looked::Shown(shown) => shown.session.filter(|found| found != key).map(Turned::Moved),
+        Looked::Denied(answer) if enforced => Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response())))),
+        Looked::Failed if enforced && exchange.policy.on_lookup_failure == OnLookupFailure::Reject => {
+            Some(Turned::Over(Box::new(rejected(exchange, &Trouble::Problem(Problem::FactUnknown)))))
+        }
+        Looked::Denied(_) | Looked::Failed => None,
+    }
 }
 
 /// Where a call stands towards primaries that wait: store credit goes before them.
@@ -273,13 +296,27 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
     if record.in_flight {
         update_session(exchange, key, &[SessionObservation::OutcomeUnknown]).await;
     }
-    match record.pending.as_deref() {
-        None => Ok(turn),
-        Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
-        Some(Pending::Deferred { primary, since, sending }) => {
+    let Some(pending) = record.pending.as_deref() else { return Ok(turn) };
+    if !record.shown_to.contains(exchange.caller) && !shown_at_last(exchange, key).await? {
+        return Ok(turn);
+    }
+    match pending {
+        Pending::Repair { primary, .. } => remedy::recover(exchange, key, primary.clone(), turn).await,
+        Pending::Deferred { primary, since, sending } => {
             let deferred = Deferred { primary: primary.clone(), since: *since, sending: *sending };
             defer::before(exchange, key, deferred, turn).await
         }
+    }
+}
+
+/// Whether upstream shows the session to a caller it has not shown it to before. What it makes of a stranger's key says nothing of a remedy, and
+/// nobody goes before what was promised: `Err` is this caller's answer.
+async fn shown_at_last<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Result<bool, Outcome> {
+    match look_up(exchange, &Lookup::Session, Some(key)).await {
+        Looked::Shown(shown) => Ok(shown.session.as_ref() == Some(key)),
+        _ if exchange.policy.mode != Mode::Enforce => Ok(false),
+        Looked::Denied(answer) => Err(Outcome::forwarded(answer.into_response())),
+        Looked::Failed => Err(rejected(exchange, &Trouble::Problem(Problem::FactUnknown))),
     }
 }
 
@@ -290,6 +327,7 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         // The call names no source, and its answer neither: only now can it be told which one it spends.
         needed(exchange, session, &mut known, Lookup::PaymentOptions).await;
     }
+    let mut overtaken = false;
     loop {
         recall(exchange, session, &mut known).await;
         let now = now();
@@ -299,7 +337,15 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
                 None => continue,
                 Some(turned) => return turned,
             },
-            Verdict::Forward { monitored } => plainly(exchange, session.cloned(), turn, Some((known, monitored))).await,
+            Verdict::Forward { monitored } => {
+                let outcome = plainly(exchange, session.cloned(), turn, Some((known, monitored))).await;
+                // Store credit that came later went first.
+                if overtaken && outcome.violation.is_none() {
+                    Outcome { decided: Decided::Reordered, ..outcome }
+                } else {
+                    outcome
+                }
+            }
             Verdict::Strip(violation) => match stripped(exchange) {
                 Some(request) => {
                     Outcome::forwarded(act::forward(exchange, session.cloned(), turn, request, known).await).with(violation)
@@ -324,6 +370,10 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
             },
             Verdict::Hold { window } => match hold(turn, window).await {
                 Ok(taken) => {
+                    let before = known.session.as_ref().map(|record| record.epoch);
+                    known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
+                    recall(exchange, session, &mut known).await;
+                    overtaken = known.session.as_ref().map(|record| record.epoch) != before;
                     // Calls that overtook may have left something behind.
                     turn = match session {
                         Some(key) => match leftovers(exchange, key, taken).await {
@@ -332,7 +382,6 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
                         },
                         None => Some(taken),
                     };
-                    known = Known { held: true, deferrable: known.deferrable, ..Known::default() };
                     continue;
                 }
                 Err(None) => {
@@ -383,7 +432,7 @@ async fn needed<S: Client>(
     match look_up(exchange, &lookup, session).await {
         Looked::Shown(shown) => {
             if let (Lookup::Session, Some(found)) = (&lookup, shown.session)
-                && Some(&found) != session
+                && (Some(&found) != session || (known.session.is_none() && is_pending_for(exchange, &found).await))
             {
                 return Some(Turned::Moved(found));
             }
@@ -392,7 +441,7 @@ async fn needed<S: Client>(
             }
             known.looked_up.push((lookup, LookedUp::At(shown.at)));
         }
-        Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode != Mode::Monitor => {
+        Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode == Mode::Enforce => {
             return Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response()))));
         }
         Looked::Denied(answer) => {
@@ -404,6 +453,12 @@ async fn needed<S: Client>(
         Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
     }
     None
+}
+
+/// Whether a remedy is under way that a caller who was a stranger until now has walked past.
+async fn is_pending_for<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> bool {
+    let record = exchange.governor.sessions.session(key).await.ok().flatten();
+    record.is_some_and(|record| record.pending.is_some() && record.shown_to.contains(exchange.caller))
 }
 
 /// Waits for secondaries. `Err(None)`: there is no turn to put aside.

@@ -54,7 +54,7 @@ impl Source {
         Source { kind: "customerCredit", amount, ..Source::card() }
     }
 
-    fn is_spent(&self) -> bool {
+    pub fn is_spent(&self) -> bool {
         matches!(self.state, State::Consumed | State::Cancelled | State::Failed)
     }
 }
@@ -290,6 +290,7 @@ impl Vendor {
             Call::Remove(id, _) => {
                 self.sources[id].state = State::Cancelled;
                 self.sources[id].owner = None;
+                self.default_option = self.default_option.filter(|default| *default != id);
             }
             Call::SetDefault(id, _) => self.default_option = Some(id),
         }

@@ -88,6 +88,7 @@ impl Walk {
                 let owner = if vendor.carts { Owner::Shopper } else { Owner::Customer(customer_id(who)) };
                 Intent::Save { owner, source: source_id(id) }
             }
+            Call::Remove(id, _) if vendor.carts => Intent::ChangeOption { option: NAMES[id].into(), removes: true },
             Call::Remove(id, who) => Intent::Remove { customer: customer_id(who), source: source_id(id) },
             Call::SetDefault(id, _) if vendor.carts => Intent::ChangeOption { option: NAMES[id].into(), removes: false },
             Call::SetDefault(id, who) => Intent::UpdateCustomer { customer: customer_id(who), default: Some(source_id(id)) },
@@ -145,6 +146,11 @@ impl Walk {
         CustomerFacts { id: None, saved: Told::Told(saved.map(|id| self.answered_source(vendor, id)).collect()) }
     }
 
+    /// Before an option is removed a proxy looks which source it stands for: neither the call nor its answer says so.
+    fn options_first(&self, before: &Vendor, intent: &Intent) -> Option<Vec<OptionFacts>> {
+        matches!(intent, Intent::ChangeOption { removes: true, .. }).then(|| self.options(before))
+    }
+
     fn options(&self, vendor: &Vendor) -> Vec<OptionFacts> {
         let saved = PRIMARIES.into_iter().filter(|id| vendor.sources[*id].owner.is_some());
         let option = |id: Id| OptionFacts {
@@ -196,7 +202,6 @@ impl Memory {
         let mut options = None;
         loop {
             let mut known = memory.known(intent, options.as_deref());
-            known.options = options.clone();
             known.looked_up = looked_up.clone();
             let verdict = decide(&known, intent, &walk.policy, NOW);
             let Verdict::Need(lookup) = verdict else {
@@ -257,7 +262,7 @@ impl Memory {
         let who = intent.customer().map(nth);
         let customer = who.map(|who| self.customers[who].clone());
         let session = intent.session().map(|_| self.session.clone());
-        Known { session, sources, customer, ..Known::default() }
+        Known { session, sources, customer, options: options.map(<[_]>::to_vec), ..Known::default() }
     }
 
     /// The call is about to be sent.
@@ -267,10 +272,11 @@ impl Memory {
         }
     }
 
-    /// It was taken; `vendor` is how it left the world.
-    pub fn taken(&mut self, walk: &Walk, vendor: &Vendor, call: Call, intent: &Intent) {
+    /// It was taken; `before` and `vendor` are how it found and left the world.
+    pub fn taken(&mut self, walk: &Walk, before: &Vendor, vendor: &Vendor, call: Call, intent: &Intent) {
         let key = intent.session().map(|_| walk.key(vendor));
-        let learned = learn(intent, &walk.answer(vendor, call), key.as_ref(), &self.known(intent, None), &walk.policy);
+        let known = self.known(intent, walk.options_first(before, intent).as_deref());
+        let learned = learn(intent, &walk.answer(vendor, call), key.as_ref(), &known, &walk.policy);
         self.learn(walk, &learned);
         if call == Call::Order && !vendor.carts {
             // The next checkout is another one.
@@ -283,9 +289,10 @@ impl Memory {
         self.learn(walk, &refused(key.as_ref()));
     }
 
-    pub fn lost(&mut self, walk: &Walk, vendor: &Vendor, intent: &Intent) {
-        let key = intent.session().map(|_| walk.key(vendor));
-        self.learn(walk, &outcome_unknown(intent, key.as_ref(), &self.known(intent, None)));
+    pub fn lost(&mut self, walk: &Walk, before: &Vendor, intent: &Intent) {
+        let key = intent.session().map(|_| walk.key(before));
+        let known = self.known(intent, walk.options_first(before, intent).as_deref());
+        self.learn(walk, &outcome_unknown(intent, key.as_ref(), &known));
     }
 
     fn learn(&mut self, walk: &Walk, learned: &Learned) {

@@ -39,7 +39,7 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
 mod tests {
     use super::*;
     use crate::rules::{
-        Lookup,
+        FreshFor, Lookup,
         fixtures::{Given, owes},
     };
 
@@ -57,7 +57,11 @@ mod tests {
             message: "Source 's' is not attached to this customer.".into(),
         };
         for saved in [vec![], vec!["other"]] {
-            owes(ROW.id, &Given::nothing().saved(&saved), &set_default(Some("s")), &refusal, &[Lookup::Customer]);
+            let given = Given::nothing().saved(&saved);
+            owes(ROW.id, &given.clone().confirmed(Lookup::Customer), &set_default(Some("s")), &refusal, &[]);
+            // However fresh: the list may be that of another merchant's customer of the same id.
+            given.needs(&set_default(Some("s")), Lookup::Customer);
+            given.failed(Lookup::Customer).forwards(&set_default(Some("s")));
         }
     }
 
@@ -65,6 +69,14 @@ mod tests {
     fn one_that_is_saved_and_an_update_without_one_are_forwarded() {
         Given::nothing().saved(&["other", "s"]).forwards(&set_default(Some("s")));
         Given::nothing().forwards(&set_default(None));
+    }
+
+    #[test]
+    fn another_key_may_have_saved_it_so_the_list_is_always_confirmed() {
+        let forever = Given::nothing().saved(&["other"]).policy(|policy| policy.fresh_for = FreshFor::Forever);
+        forever.needs(&set_default(Some("s")), Lookup::Customer);
+        forever.clone().looked_up(Lookup::Customer).refused_by(&set_default(Some("s")));
+        forever.failed(Lookup::Customer).forwards(&set_default(Some("s")));
     }
 
     #[test]

@@ -22,10 +22,12 @@ pub(in crate::rules) const ROW: Row = Row {
 
 fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
-    let Some(primary) = view.primary()? else { return Ok(None) };
-    if primary.id == *incoming || !view.is_secondary(incoming)? {
+    let believed = view.primary()?;
+    if believed.is_some_and(|primary| primary.id == *incoming) || !view.is_secondary(incoming)? {
         return Ok(None);
     }
+    // Where upstream would not refuse, "no primary" must be as fresh as "a primary": the shopper may have attached one past Weir.
+    let Some(primary) = believed.map_or_else(|| view.strictly().primary(), |primary| Ok(Some(primary)))? else { return Ok(None) };
     Ok(Some(Violation {
         rule: ROW.id,
         dialect: ROW.dialect,
@@ -44,7 +46,7 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
 mod tests {
     use super::*;
     use crate::rules::{
-        Lookup, Remedy, SourceFacts, Told, Verdict,
+        FreshFor, Lookup, Remedy, SourceFacts, Told, Verdict,
         fixtures::{Given, apply_shopper, attach, card, cart, credit, owes},
     };
 
@@ -97,6 +99,14 @@ mod tests {
     fn what_is_not_known_is_looked_up() {
         Given::nothing().needs(&attach(cart(), "credit"), Lookup::Session);
         Given::session().holds(card("card")).needs(&attach(cart(), "credit"), Lookup::Source("credit".into()));
+    }
+
+    #[test]
+    fn that_no_primary_is_attached_is_confirmed_before_store_credit_is_let_through() {
+        let given = Given::session().source(credit("credit", "5")).an_hour_later();
+        given.needs(&attach(cart(), "credit"), Lookup::Session);
+        given.clone().confirmed(Lookup::Session).forwards(&attach(cart(), "credit"));
+        given.policy(|policy| policy.fresh_for = FreshFor::Forever).forwards(&attach(cart(), "credit"));
     }
 
     #[test]
