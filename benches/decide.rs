@@ -70,6 +70,13 @@ fn reading(c: &mut Criterion) {
             b.iter(|| call.read_answer(black_box(&intent), StatusCode::OK, &headers, black_box(answer.as_bytes())))
         });
     }
+    // What the same bytes cost at the least, and what a tree of them would.
+    group.bench_function("checkouts answer, skipped by serde_json", |b| {
+        b.iter(|| serde_json::from_slice::<serde::de::IgnoredAny>(black_box(whole.as_bytes())))
+    });
+    group.bench_function("checkouts answer, as a serde_json::Value", |b| {
+        b.iter(|| serde_json::from_slice::<serde_json::Value>(black_box(whole.as_bytes())))
+    });
 }
 
 fn source(id: &str, kind: &str) -> SourceRecord {

@@ -2,10 +2,12 @@
 //!
 //! 1. a bare relay: hyper on both sides, connections reused, no hygiene, no time-outs, no errors of its own;
 //! 2. the same with hyper-util's pooled client, as most Rust proxies are built;
-//! 3. Weir's ungoverned path: everything that `weir::proxy` does.
+//! 3. Weir's whole stack, as `weir run` serves it.
 //!
-//! All three run in turn, several rounds, on loopback, each alone on its thread; callers and upstream have threads of their own and are not
-//! counted. CPU time and not throughput, since on a small machine all of them share its cores. Run with `cargo bench --bench path`.
+//! Each relays calls that no rule governs, reads of a checkout (which Weir learns from) and attaches of store credit; Weir also refuses some. All
+//! run in turn, several rounds, on loopback, each alone on its thread; callers and upstream have threads of their own and are not counted.
+//! CPU time and not throughput, since on a small machine all of them share its cores; the least of the rounds, since what disturbs one only
+//! adds to it. Run with `cargo bench --bench path`, with `-- refused` for those lines that say so.
 
 #![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`")]
 
@@ -20,41 +22,90 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::LocalSet,
 };
-use tower::Layer;
-use weir::proxy::{Faults, PlainText, ServeOptions, Settings, Upstream, serve};
+use weir::{
+    proxy::{GovernSettings, Governor, ServeOptions, Settings, Upstream, Work, serve, stack},
+    rules::Policy,
+    sessions::{self, Sessions},
+};
 
 const CONNECTIONS: usize = 32;
-const REQUESTS: usize = 40_000;
+const REQUESTS: usize = 20_000;
 const ROUNDS: usize = 7;
-/// The size of a typical answer of a checkout.
-const ANSWER: usize = 4_800;
-const CALL: &[u8] = b"GET /products/1?fields=id HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer sk_test_0123456789\r\nAccept: application/json\r\nUser-Agent: bench\r\n\r\n";
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// A call that no rule governs; an answer of 4.8 KB.
+    Product,
+    /// A checkout, of 4.8 KB, each connection its own.
+    Checkout,
+    /// Store credit attached to such a checkout.
+    Attach,
+    /// Store credit attached after a single-use card.
+    TooLate,
+}
+
+impl Ask {
+    fn request(self, connection: usize) -> Vec<u8> {
+        let (method, path) = match self {
+            Ask::Product => ("GET", "/products/1?fields=id".to_owned()),
+            Ask::Checkout => ("GET", format!("/checkouts/{}", 1_000 + connection)),
+            Ask::Attach => ("POST", format!("/checkouts/{}/sources/{CREDIT}", 1_000 + connection)),
+            Ask::TooLate => ("POST", format!("/checkouts/{}/sources/{CREDIT}", 2_000 + connection)),
+        };
+        let length = if method == "POST" { "Content-Length: 0\r\n" } else { "" };
+        format!("{method} {path} HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer sk_test_0123456789\r\nAccept: application/json\r\nUser-Agent: bench\r\n{length}\r\n").into_bytes()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Ask::Product => "ungoverned GET, 4.8 KB",
+            Ask::Checkout => "GET of a checkout, 4.8 KB",
+            Ask::Attach => "attach, forwarded",
+            Ask::TooLate => "attach, refused",
+        }
+    }
+}
 
 fn main() {
     let upstream = upstream();
-    let ways = [
-        ("bare relay", start("bare", move |listener| bare(listener, upstream))),
-        ("relay with hyper-util's pooled client", start("pooled", move |listener| pooled(listener, upstream))),
-        ("weir, ungoverned", start("weir", move |listener| weir(listener, upstream))),
+    let bare = start("bare", move |listener| bare(listener, upstream));
+    let pooled = start("pooled", move |listener| pooled(listener, upstream));
+    let weir = start("weir", move |listener| weir(listener, upstream));
+    let (relay, legacy, stack) = ("bare relay", "relay with hyper-util's client", "weir");
+    let rows = [
+        (Ask::Product, relay, &bare),
+        (Ask::Product, legacy, &pooled),
+        (Ask::Product, stack, &weir),
+        (Ask::Checkout, relay, &bare),
+        (Ask::Checkout, stack, &weir),
+        (Ask::Attach, relay, &bare),
+        (Ask::Attach, stack, &weir),
+        (Ask::TooLate, stack, &weir),
     ];
-    let mut costs: [Vec<u64>; 3] = Default::default();
+    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with("--")).unwrap_or_default();
+    let rows: Vec<_> = rows.into_iter().filter(|(ask, way, _)| format!("{} {way}", ask.name()).contains(&wanted)).collect();
+    let mut costs = vec![Vec::new(); rows.len()];
     for round in 0..=ROUNDS {
-        for ((_, way), costs) in ways.iter().zip(&mut costs) {
-            let cost = way.cost();
+        for ((ask, _, way), costs) in rows.iter().zip(&mut costs) {
+            let cost = way.cost(*ask);
             if round > 0 {
                 costs.push(cost);
             }
         }
     }
-    let costs = costs.map(|mut costs| {
-        costs.sort_unstable();
-        costs[costs.len() / 2]
-    });
     println!(
-        "CPU per request, median of {ROUNDS} rounds of {REQUESTS} requests over {CONNECTIONS} connections, {ANSWER} byte answers:"
+        "CPU per request, least of {ROUNDS} rounds of {REQUESTS} requests over {CONNECTIONS} connections; ratio to the bare relay:"
     );
-    for ((name, _), cost) in ways.iter().zip(costs) {
-        println!("  {name:40} {:6.2} µs   {:.2}", cost as f64 / 1000.0, cost as f64 / costs[0] as f64);
+    let mut relayed = None;
+    for ((ask, way, _), mut costs) in rows.into_iter().zip(costs) {
+        costs.sort_unstable();
+        let cost = costs[0];
+        if way == relay {
+            relayed = Some(cost);
+        }
+        let ratio = relayed.map(|relayed| format!("{:.2}", cost as f64 / relayed as f64)).unwrap_or_default();
+        println!("  {:26} {way:32} {:6.2} µs   {ratio}", ask.name(), cost as f64 / 1000.0);
     }
 }
 
@@ -66,9 +117,9 @@ struct Way {
 
 impl Way {
     /// Nanoseconds of CPU per request.
-    fn cost(&self) -> u64 {
+    fn cost(&self, ask: Ask) -> u64 {
         let before = self.clock();
-        load(self.address);
+        load(self.address, ask);
         (self.clock() - before) / REQUESTS as u64
     }
 
@@ -122,27 +173,24 @@ async fn each_connection<F: Future<Output = ()> + 'static>(listener: TcpListener
     }
 }
 
-/// Answers every request that it reads.
+const CREDIT: &str = "c9e79f0b-284a-4dbc-8659-84b8975d1571";
+
+/// Answers as the payments API would, from the request line alone.
 fn upstream() -> SocketAddr {
     spawn("upstream", |listener| async {
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nX-Request-Id: 1\r\nContent-Length: {ANSWER}\r\n\r\n"
-        );
-        let answer: Rc<[u8]> = [head.into_bytes(), vec![b'x'; ANSWER]].concat().into();
-        each_connection(listener, |mut stream| {
-            let answer = answer.clone();
-            async move {
-                let mut read = [0; 4096];
-                let mut end = 0;
-                while let Ok(n) = stream.read(&mut read[end..]).await {
-                    if n == 0 {
-                        return;
-                    }
-                    end += n;
-                    if read[..end].ends_with(b"\r\n\r\n") {
-                        end = 0;
-                        stream.write_all(&answer).await.expect("the proxy reads");
-                    }
+        each_connection(listener, |mut stream| async move {
+            let mut read = [0; 4096];
+            let mut end = 0;
+            while let Ok(n) = stream.read(&mut read[end..]).await {
+                if n == 0 {
+                    return;
+                }
+                end += n;
+                if read[..end].ends_with(b"\r\n\r\n") {
+                    let line = std::str::from_utf8(&read[..end]).ok().and_then(|head| head.lines().next()).expect("a request");
+                    let answer = answer(line);
+                    end = 0;
+                    stream.write_all(answer.as_bytes()).await.expect("the proxy reads");
                 }
             }
         })
@@ -150,35 +198,74 @@ fn upstream() -> SocketAddr {
     })
 }
 
+fn answer(line: &str) -> String {
+    let body = match line.split([' ', '/', '?']).filter(|part| !part.is_empty()).collect::<Vec<_>>()[..] {
+        ["GET", "checkouts", id, ..] => checkout(id),
+        [_, "sources", id, ..] | ["POST", "checkouts", _, "sources", id, ..] => source(id),
+        _ => "x".repeat(4_800),
+    };
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nX-Request-Id: 1\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Mostly items, as a real one. Those from 2000 on hold a single-use card.
+fn checkout(id: &str) -> String {
+    let item = r#"{"id":"135930700336","skuId":"gold-plan","quantity":1,"amount":26.89,"tax":{"rate":0.085,"amount":2.11},"importerTax":{"amount":0},"duties":{"amount":0},"fees":{"amount":0,"taxAmount":0},"availableToRefundAmount":0,"metadata":{"note":"as long as a real one"},"subscriptionInfo":{"autoRenewal":true,"freeTrial":false,"terms":"terms of a subscription, in the words of a lawyer"}}"#;
+    let items = [item; 11].join(",");
+    let card = r#"{"id":"2308a5a8-d9c4-49e3-8125-d49c09628ac8","type":"creditCard","amount":295.79,"reusable":false,"state":"chargeable"}"#;
+    let (sources, remaining) = if id.starts_with('2') { (card, "0.0") } else { ("", "295.79") };
+    format!(
+        r#"{{"id":"{id}","createdTime":"2026-01-01T00:00:00Z","currency":"USD","items":[{items}],"subtotal":272.58,"totalTax":23.21,"totalAmount":295.79,"payment":{{"sources":[{sources}],"session":{{"id":"ps_8cecaa32","amountRemainingToBeContributed":{remaining},"state":"requires_source"}}}}}}"#
+    )
+}
+
+fn source(id: &str) -> String {
+    let kind = if id == CREDIT { "customerCredit" } else { "creditCard" };
+    format!(
+        r#"{{"id":"{id}","createdTime":"2026-01-01T00:00:00Z","type":"{kind}","currency":"USD","amount":11.0,"reusable":false,"state":"chargeable","clientSecret":"{id}_a8c8bbb4","{kind}":{{}},"paymentSessionId":"ps_8cecaa32","liveMode":false}}"#
+    )
+}
+
 /// `REQUESTS` over `CONNECTIONS`, each connection one request at a time.
-fn load(address: SocketAddr) {
+fn load(address: SocketAddr, ask: Ask) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     LocalSet::new().block_on(&runtime, async {
-        let callers: Vec<_> = (0..CONNECTIONS).map(|_| tokio::task::spawn_local(caller(address))).collect();
+        let callers: Vec<_> =
+            (0..CONNECTIONS).map(|connection| tokio::task::spawn_local(caller(address, ask, connection))).collect();
         for caller in callers {
             caller.await.expect("no panic");
         }
     });
 }
 
-async fn caller(address: SocketAddr) {
+async fn caller(address: SocketAddr, ask: Ask, connection: usize) {
     let mut stream = TcpStream::connect(address).await.expect("the proxy listens");
     stream.set_nodelay(true).expect("a socket");
+    let (request, status) = (ask.request(connection), if ask == Ask::TooLate { "409" } else { "200" });
     let mut read = vec![0; 16 << 10];
-    let mut length = None;
     for _ in 0..REQUESTS / CONNECTIONS {
-        stream.write_all(CALL).await.expect("the proxy reads");
-        let mut end = 0;
+        stream.write_all(&request).await.expect("the proxy reads");
+        let (mut end, mut length) = (0, None);
         while length.is_none_or(|length| end < length) {
             let n = stream.read(&mut read[end..]).await.expect("the proxy answers");
             assert_ne!(n, 0, "the proxy hung up");
             end += n;
-            if length.is_none() {
-                length = read[..end].windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|head| head + 4 + ANSWER);
-            }
+            length = length.or_else(|| whole(&read[..end], status));
         }
-        assert_eq!(Some(end), length, "every answer is as long as the first");
+        assert_eq!(Some(end), length, "one answer to a request");
     }
+}
+
+/// How long an answer is, head included, once its head is there.
+fn whole(read: &[u8], status: &str) -> Option<usize> {
+    let head = read.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&read[..head]).expect("a head in ASCII");
+    assert!(text[9..].starts_with(status), "{text}");
+    let length =
+        text.lines().filter_map(|line| line.split_once(": ")).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    Some(head + length.and_then(|(_, length)| length.parse::<usize>().ok()).expect("a length"))
 }
 
 /// The least that relays: one connection taken, one given back.
@@ -248,6 +335,8 @@ async fn pooled(listener: TcpListener, upstream: SocketAddr) {
 
 async fn weir(listener: TcpListener, upstream: SocketAddr) {
     let target = format!("http://{upstream}").parse().expect("a URL");
-    let service = Faults::layer(PlainText).layer(Upstream::new(Settings::new(target)).expect("no TLS"));
+    let sessions = Sessions::in_memory(sessions::Settings::default());
+    let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
+    let service = stack(governor, Upstream::new(Settings::new(target)).expect("no TLS"), Work::default());
     let _ = serve(listener, service, ServeOptions::default(), std::future::pending()).await;
 }

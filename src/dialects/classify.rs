@@ -11,7 +11,7 @@ use super::{
     query::Query,
 };
 use crate::rules::{Dialect, Violation};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri};
 use std::mem;
 
 /// What a request head says.
@@ -27,7 +27,12 @@ pub enum Classified {
 }
 
 /// Headers by which some servers let a caller override the method.
-const OVERRIDES: [&str; 4] = ["x-http-method-override", "x-http-method", "x-method-override", "x-method"];
+const OVERRIDES: [HeaderName; 4] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-method"),
+];
 
 /// A governed path.
 enum Place<'a> {
@@ -129,7 +134,7 @@ fn meant(method: &Method) -> &Method {
 }
 
 fn overrides_method(headers: &HeaderMap) -> bool {
-    OVERRIDES.iter().any(|name| headers.contains_key(*name))
+    OVERRIDES.iter().any(|name| headers.contains_key(name))
 }
 
 fn ambiguous(dialect: Dialect, uri: &Uri, headers: &HeaderMap, why: &str) -> Classified {

@@ -79,9 +79,8 @@ pub(super) fn read(path: &str) -> Path<'_> {
     if !is_plain(path) {
         return odd(path);
     }
-    let segments = Segments::split(path);
-    match segments.as_slice().first() {
-        Some(first) if word(first).is_some_and(begins) => Path::Plain(segments),
+    match path.split('/').nth(1) {
+        Some(first) if word(first).is_some_and(begins) => Path::Plain(Segments::split(path)),
         _ => Path::Elsewhere,
     }
 }
@@ -101,8 +100,22 @@ fn begins(word: &str) -> bool {
     matches!(word, "checkouts" | "invoices" | "customers" | "orders" | "sources" | "v1")
 }
 
+/// Which bytes are plain; a table, since every byte of every path is looked up in it.
+const PLAIN: [bool; 256] = {
+    let (mut plain, mut byte) = ([false; 256], 0_u8);
+    while byte < 0x80 {
+        plain[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'='
+            );
+        byte += 1;
+    }
+    plain
+};
+
 fn is_plain_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:@!$&'()*+,=".contains(&byte)
+    PLAIN[usize::from(byte)]
 }
 
 /// The id that a segment of a plain path stands for.
@@ -119,16 +132,12 @@ fn is_plain(path: &str) -> bool {
     let mut segment = 0;
     let bytes = path.as_bytes();
     for (at, &byte) in bytes.iter().enumerate() {
-        if byte == b'%' && is_plain_escape(&bytes[at + 1..]) {
-            continue;
-        }
-        if byte == b'/' {
-            if at > 0 && (segment == at || is_dots(&bytes[segment..at])) {
-                return false;
-            }
-            segment = at + 1;
-        } else if !is_plain_byte(byte) {
-            return false;
+        match byte {
+            _ if is_plain_byte(byte) => {}
+            b'/' if at > 0 && (segment == at || is_dots(&bytes[segment..at])) => return false,
+            b'/' => segment = at + 1,
+            b'%' if is_plain_escape(&bytes[at + 1..]) => {}
+            _ => return false,
         }
     }
     bytes.first() == Some(&b'/') && !is_dots(&bytes[segment..])
@@ -140,12 +149,13 @@ fn is_dots(segment: &[u8]) -> bool {
 
 /// The word a segment is, or that some parser takes it for: in any case, with a suffix, with characters that may be dropped.
 fn word(segment: &str) -> Option<&'static str> {
-    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let cut = segment.find(|c: char| !is_part(&c)).map_or(segment, |end| &segment[..end]);
-    let find = |text: &str| WORDS.into_iter().find(|word| word.eq_ignore_ascii_case(text));
-    find(cut).or_else(|| match segment.bytes().all(is_plain_byte) {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let find = |text: &[u8]| WORDS.iter().copied().find(|word| word.as_bytes().eq_ignore_ascii_case(text));
+    let bytes = segment.as_bytes();
+    let cut = bytes.iter().position(|byte| !is_part(byte)).unwrap_or(bytes.len());
+    find(&bytes[..cut]).or_else(|| match bytes.iter().all(|byte| is_plain_byte(*byte)) {
         true => None,
-        false => find(&segment.chars().filter(is_part).collect::<String>()),
+        false => find(&bytes.iter().copied().filter(is_part).collect::<Vec<u8>>()),
     })
 }
 

@@ -4,7 +4,7 @@ use super::{Body, Faults, GovernLayer, Governor, Problem, Render, Rendered, Upst
 use crate::dialects::{self, Form};
 use http::{HeaderValue, Request, Response};
 use std::{convert::Infallible, sync::Arc};
-use tower::{Service, ServiceBuilder};
+use tower::{Service, ServiceBuilder, service_fn};
 
 /// Everything between a caller's connection and upstream's. One for each worker: they share the governor, not their connections.
 pub fn stack(
@@ -17,8 +17,11 @@ pub fn stack(
         .layer(Faults::<(), ()>::layer(VendorForm))
         // The rules. Ungoverned calls pass as they came.
         .layer(GovernLayer::new(governor).work(work))
-        // One exchange with upstream.
-        .service(upstream)
+        // One exchange with upstream. A function, since `Upstream` as a service boxes its future, to have a name for it.
+        .service(service_fn(move |request| {
+            let upstream = upstream.clone();
+            async move { upstream.send(request).await }
+        }))
 }
 
 /// Problems in the error form of the API that the caller believes to talk to.

@@ -143,7 +143,8 @@ impl Shared {
         loop {
             let (mut connection, fresh) = match self.pool.take() {
                 Some(connection) => (connection, false),
-                None => (self.connector.connect().await?, true),
+                // In a box: rare, and TLS makes it large. Every request would carry its size along.
+                None => (Box::pin(self.connector.connect()).await?, true),
             };
             let answer = answer_in_time(connection.sender.try_send_request(request), upload, self.settings.timeout);
             let mut error = match answer.await? {

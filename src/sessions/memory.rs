@@ -15,7 +15,7 @@ use std::{
     collections::BinaryHeap,
     hash::{BuildHasher, RandomState},
     ops::RangeInclusive,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -56,6 +56,8 @@ pub(super) struct Shelf {
     cache: Cache<Packed, Bytes>,
     /// Records that say that something is pending. They leave only when that is over, or when nobody asked for so long as `idle_ttl`.
     pinned: DashMap<Packed, Pinned>,
+    /// How many those are, never too few: as a rule none, and then nobody looks among them.
+    pins: AtomicUsize,
     idle_ttl: Duration,
     locks: Box<[Mutex<()>]>,
     spread: RandomState,
@@ -88,6 +90,7 @@ impl Shelf {
         Self {
             cache,
             pinned: DashMap::new(),
+            pins: AtomicUsize::new(0),
             idle_ttl,
             locks: (0..LOCKS).map(|_| Mutex::default()).collect(),
             spread: RandomState::new(),
@@ -113,9 +116,9 @@ impl Shelf {
         let Changed { bytes: after, pin, result } = change(before.as_ref())?;
         if pin {
             self.cache.invalidate(&key);
-            self.pinned.insert(key, Pinned { bytes: after, touched: Instant::now() });
+            self.pin(key, after);
         } else {
-            self.pinned.remove(&key);
+            self.unpin(&key, |_| true);
             if before.as_ref() != Some(&after) || !self.cache.contains_key(&key) {
                 self.cache.insert(key, after);
             }
@@ -125,7 +128,7 @@ impl Shelf {
 
     pub fn remove(&self, key: &Packed) {
         let _lock = self.lock(key);
-        self.pinned.remove(key);
+        self.unpin(key, |_| true);
         self.cache.invalidate(key);
     }
 
@@ -158,7 +161,7 @@ impl Shelf {
 
     /// How many must stay.
     pub fn pinned(&self) -> usize {
-        self.pinned.len()
+        self.pins.load(Ordering::Relaxed)
     }
 
     /// How many that had to stay were given up, because nobody had asked for them for so long.
@@ -178,7 +181,9 @@ impl Shelf {
     }
 
     fn find(&self, key: &Packed) -> Option<Bytes> {
-        if let Some(mut pinned) = self.pinned.get_mut(key) {
+        if self.pinned() > 0
+            && let Some(mut pinned) = self.pinned.get_mut(key)
+        {
             if pinned.touched.elapsed() < self.idle_ttl {
                 pinned.touched = Instant::now();
                 return Some(pinned.bytes.clone());
@@ -189,8 +194,24 @@ impl Shelf {
         self.cache.get(key)
     }
 
+    fn pin(&self, key: Packed, bytes: Bytes) {
+        self.pins.fetch_add(1, Ordering::Relaxed);
+        if self.pinned.insert(key, Pinned { bytes, touched: Instant::now() }).is_some() {
+            self.pins.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it was pinned, and wanted to go.
+    fn unpin(&self, key: &Packed, goes: impl FnOnce(&Pinned) -> bool) -> bool {
+        let gone = self.pinned() > 0 && self.pinned.remove_if(key, |_, pinned| goes(pinned)).is_some();
+        if gone {
+            self.pins.fetch_sub(1, Ordering::Relaxed);
+        }
+        gone
+    }
+
     fn sweep_now_and_then(&self) {
-        if self.pinned.is_empty() {
+        if self.pinned() == 0 {
             return;
         }
         let Ok(mut swept) = self.swept.try_lock() else { return };
@@ -210,7 +231,7 @@ impl Shelf {
     }
 
     fn give_up(&self, key: &Packed) {
-        if self.pinned.remove_if(key, |_, pinned| pinned.touched.elapsed() >= self.idle_ttl).is_some() {
+        if self.unpin(key, |pinned| pinned.touched.elapsed() >= self.idle_ttl) {
             self.expired.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(session = %session_key(key), idle_ttl = ?self.idle_ttl, "nobody asked for this session: what was pending for it is given up");
         }

@@ -67,19 +67,23 @@ pub(super) fn not_yet(status: StatusCode) -> bool {
 }
 
 /// Runs `work` to its end whether or not the caller stays. `Err`: it panicked, which is logged.
-pub(super) async fn detached<S: Client, T: Send + 'static>(
+pub(super) fn detached<S: Client, T: Send + 'static>(
     exchange: &Exchange<S>,
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, Failure> {
+) -> impl Future<Output = Result<T, Failure>> + Send {
     let governor = exchange.governor.clone();
-    let counted = async move {
+    // In its place once and for all: each function that takes a future holds it twice, and a task's is moved through many.
+    let work = Box::pin(work);
+    let task = exchange.work.spawn(async move {
         let _under_way = UnderWay::new(governor);
         work.await
-    };
-    exchange.work.spawn(counted).await.map_err(|error| {
-        tracing::error!(%error, "a call under way was lost; its session is looked up before the next decision");
-        Failure { sent: true, problem: Problem::Internal }
-    })
+    });
+    async move {
+        task.await.map_err(|error| {
+            tracing::error!(%error, "a call under way was lost; its session is looked up before the next decision");
+            Failure { sent: true, problem: Problem::Internal }
+        })
+    }
 }
 
 /// Counts one call that is under way, until it is dropped.
@@ -311,7 +315,7 @@ impl Epochs {
 
 /// Writes what was learned into the records.
 pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, epochs: &Epochs, at: Timestamp) {
-    let Learned { session, sources, customers } = learned;
+    let Learned { session, mut sources, customers } = learned;
     if let Some((key, observation)) = session {
         let looked_up = matches!(observation, SessionObservation::LookedUp(_));
         let before = match &epochs.session {
@@ -331,11 +335,16 @@ pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, 
         });
         complain(changed.await.err());
     }
-    for (id, observation) in sources {
-        let before = epochs.source(&id);
-        let changed = exchange.governor.sessions.update_source(&id, |record| {
-            if !matches!(observation, SourceObservation::Shown(_)) || record.epoch == before {
-                record.apply(&observation, at);
+    // All that was learned of one source in one change, in the order in which it was learned.
+    sources.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for of_one in sources.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some((id, _)) = of_one.first() else { continue };
+        let before = epochs.source(id);
+        let changed = exchange.governor.sessions.update_source(id, |record| {
+            for (_, observation) in of_one {
+                if !matches!(observation, SourceObservation::Shown(_)) || record.epoch == before {
+                    record.apply(observation, at);
+                }
             }
         });
         complain(changed.await.err());

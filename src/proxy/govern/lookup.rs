@@ -73,15 +73,14 @@ pub(super) async fn look_up<S: Client>(exchange: &Exchange<S>, lookup: &Lookup, 
     };
     let lookup = lookup.clone();
     let session = session.cloned();
-    let looked = governor
-        .sessions
-        .share(key, async move {
-            let request = asking.own(Method::GET, &path, Bytes::new(), None);
-            let asked = now();
-            let sent = asking.send(request).await;
-            take_in(&asking, &lookup, session, epochs, asked, sent).await
-        })
-        .await;
+    // In a box: rare beside decisions that need none, which would carry its size along.
+    let work = Box::pin(async move {
+        let request = asking.own(Method::GET, &path, Bytes::new(), None);
+        let asked = now();
+        let sent = asking.send(request).await;
+        take_in(&asking, &lookup, session, epochs, asked, sent).await
+    });
+    let looked = governor.sessions.share(key, work).await;
     let status = match &looked {
         Looked::Shown(shown) => Some(shown.answer.status()),
         Looked::Denied(answer) => Some(answer.status()),
