@@ -61,7 +61,9 @@ pub(super) async fn run<S: Client>(exchange: &Exchange<S>, key: SessionKey, turn
         Ok(response) => response,
         Err(failure) => trouble(exchange.call.form(), &Trouble::Problem(failure.problem)),
     };
-    Outcome::new(response, Decided::Reordered)
+    // One that was undone, or never begun, answers with what went wrong: nothing was put in order.
+    let decided = if response.status().is_success() { Decided::Reordered } else { Decided::Forwarded };
+    Outcome::new(response, decided)
 }
 
 /// Finishes or undoes a repair that an earlier call left half done. Both come to the same: the primary is attached again,

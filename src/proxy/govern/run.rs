@@ -45,8 +45,8 @@ pub(super) async fn run<S: Client>(
     let lenient = policy.mode != Mode::Enforce;
     let limit = governor.settings.governed_body;
     let (head, body) = request.into_parts();
-    let unread = |trouble_: Trouble<'_>, head: &request::Parts| {
-        let outcome = Outcome::new(trouble(call.form(), &trouble_), Decided::Rejected);
+    let unread = |why: Trouble<'_>, head: &request::Parts| {
+        let outcome = Outcome::new(trouble(call.form(), &why), Decided::Rejected);
         Ok(finish(&governor, early(&call, head, &Trace::default(), started), outcome))
     };
     let body = match tokio::time::timeout(governor.settings.body_timeout, collect(body, limit)).await {
