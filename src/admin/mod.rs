@@ -17,17 +17,13 @@ mod page;
 mod sessions;
 mod show;
 
-use crate::proxy::Governor;
+use crate::proxy::{Body, Drained, Governor, ServeOptions, serve};
+use arc_swap::ArcSwap;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::{conn::auto, graceful::GracefulShutdown};
 use page::Page;
 use std::{
     convert::Infallible,
     future::Future,
-    io,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -42,14 +38,14 @@ pub struct Admin(Arc<Shown>);
 
 struct Shown {
     governor: Arc<Governor>,
-    config: String,
+    config: ArcSwap<String>,
     draining: AtomicBool,
 }
 
 impl Admin {
     /// Shows this governor; `config` is the configuration in force, as JSON.
     pub fn new(governor: Arc<Governor>, config: String) -> Self {
-        Self(Arc::new(Shown { governor, config, draining: AtomicBool::new(false) }))
+        Self(Arc::new(Shown { governor, config: ArcSwap::from_pointee(config), draining: AtomicBool::new(false) }))
     }
 
     /// From now on `/ready` answers 503: whoever balances load sends new calls elsewhere.
@@ -57,48 +53,30 @@ impl Admin {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Answers until `shutdown`, then finishes what it has begun.
-    ///
-    /// # Errors
-    /// None at present: a connection that fails is that caller's affair.
-    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let graceful = GracefulShutdown::new();
-        let mut shutdown = pin!(shutdown);
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = &mut shutdown => break,
-            };
-            let Ok((stream, _)) = accepted else {
-                // Out of descriptors, most likely: give others a chance to close theirs.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            };
+    /// From now on `/config` shows this, as JSON.
+    pub fn show_config(&self, config: String) {
+        self.0.config.store(Arc::new(config));
+    }
+
+    /// Answers until `shutdown`, then finishes what it has begun, for at most a second.
+    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Drained {
+        let service = tower::service_fn(move |request: Request<Body>| {
             let admin = self.clone();
-            let service = hyper::service::service_fn(move |request| {
-                let admin = admin.clone();
-                async move { Ok::<_, Infallible>(admin.answer(&request).await) }
-            });
-            let mut server = auto::Builder::new(TokioExecutor::new());
-            server.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
-            let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-            let connection = graceful.watch(connection);
-            tokio::spawn(async move {
-                // A caller that breaks off has nobody to be told.
-                let _ = connection.await;
-            });
-        }
-        let _ = tokio::time::timeout(Duration::from_secs(1), graceful.shutdown()).await;
-        Ok(())
+            let asked = request.map(drop);
+            async move { Ok::<_, Infallible>(admin.answer(&asked).await) }
+        });
+        let options =
+            ServeOptions { header_timeout: Duration::from_secs(10), drain: Duration::from_secs(1), ..ServeOptions::default() };
+        serve(listener, service, options, shutdown).await
     }
 
     /// One answer.
-    pub async fn answer<B>(&self, request: &Request<B>) -> Response<Full<bytes::Bytes>> {
+    pub async fn answer(&self, request: &Request<()>) -> Response<Body> {
         let page = match *request.method() {
             Method::GET | Method::HEAD => self.page(request.uri().path(), request.uri().query().unwrap_or_default()).await,
             _ => Page::error(StatusCode::METHOD_NOT_ALLOWED, "this address only shows: use GET"),
         };
-        let mut response = Response::new(Full::from(page.json));
+        let mut response = Response::new(Body::full(page.json));
         *response.status_mut() = page.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
@@ -118,7 +96,7 @@ impl Admin {
             ["sessions", dialect, id] => sessions::one(&self.0.governor, dialect, id).await,
             ["decisions"] => show::decisions(&self.0.governor, query),
             ["rules"] => show::rules(&self.0.governor),
-            ["config"] => Page { status: StatusCode::OK, json: self.0.config.clone() },
+            ["config"] => Page { status: StatusCode::OK, json: String::clone(&self.0.config.load()) },
             ["stats"] => show::stats(&self.0.governor),
             _ => Page::error(
                 StatusCode::NOT_FOUND,

@@ -79,7 +79,7 @@ impl Gateway {
                 let cannot = |error| CannotStart::listen("the admin API", "--admin", address, error);
                 let listener = TcpListener::bind(address).map_err(cannot)?;
                 listener.set_nonblocking(true).map_err(cannot)?;
-                Some((Admin::new(governor.clone(), format!("{:#}\n", loaded.to_json())), listener))
+                Some((Admin::new(governor.clone(), shown(loaded)), listener))
             }
             None => None,
         };
@@ -96,10 +96,15 @@ impl Gateway {
         self.admin.as_ref().and_then(|(_, listener)| listener.local_addr().ok())
     }
 
+    /// What operators see, where the admin API is on.
+    pub fn admin(&self) -> Option<Admin> {
+        self.admin.as_ref().map(|(admin, _)| admin.clone())
+    }
+
     /// Serves until `shutdown`, then finishes what was begun, within the drain time-out.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
         let ended = watch::Sender::new(false);
-        let draining = self.admin.as_ref().map(|(admin, _)| admin.clone());
+        let draining = self.admin();
         let admin = match self.admin {
             Some((admin, listener)) => {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -129,6 +134,11 @@ impl Gateway {
         }
         drained
     }
+}
+
+/// The configuration as `/config` shows it.
+pub(super) fn shown(loaded: &Loaded) -> String {
+    format!("{:#}\n", loaded.to_json())
 }
 
 fn upstream(config: &Config) -> Result<Upstream, CannotStart> {

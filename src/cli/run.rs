@@ -2,9 +2,10 @@
 
 use super::{
     RunArgs, environment,
-    gateway::{Gateway, stopped},
+    gateway::{Gateway, shown, stopped},
 };
 use crate::{
+    admin::Admin,
     config::{Config, Loaded, Sources},
     proxy::Governor,
     telemetry,
@@ -30,7 +31,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     let mode = loaded.config.to_json()["policy"]["mode"].as_str().unwrap_or_default().to_owned();
     tracing::info!(listen = %format!("http://{}", gateway.address()), %upstream, %admin, %mode, "weir is ready");
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        tokio::spawn(reload_on_hangup(sources, gateway.governor.clone()));
+        tokio::spawn(reload_on_hangup(sources, loaded, gateway.governor.clone(), gateway.admin()));
         let drained = gateway.run(async {
             stopped().await;
             tracing::info!("stopping: nothing new is taken, what has begun is finished; a second signal cuts it off");
@@ -65,13 +66,17 @@ pub(super) fn failed(error: &impl std::fmt::Display) -> io::Result<ExitCode> {
 
 /// SIGHUP reads the configuration again. Its policy takes effect for calls that come from then on; a bad one changes nothing.
 #[cfg(unix)]
-async fn reload_on_hangup(sources: Sources, governor: Arc<Governor>) {
+async fn reload_on_hangup(sources: Sources, mut running: Loaded, governor: Arc<Governor>, admin: Option<Admin>) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
         match Config::load(&sources) {
             Ok(loaded) => {
-                governor.set_policy(loaded.config.policy);
+                take_over(&mut running, loaded);
+                governor.set_policy(running.config.policy.clone());
+                if let Some(admin) = &admin {
+                    admin.show_config(shown(&running));
+                }
                 tracing::info!(
                     "read the configuration again: [policy] and the window and defer of [sequencing] are in force; all else needs a restart"
                 );
@@ -81,5 +86,14 @@ async fn reload_on_hangup(sources: Sources, governor: Arc<Governor>) {
     }
 }
 
+/// What a reload changes, and where it came from; all else stays as it runs.
+#[cfg(unix)]
+fn take_over(running: &mut Loaded, again: Loaded) {
+    let reloads = |key: &str| key.starts_with("policy.") || matches!(key, "sequencing.window" | "sequencing.defer");
+    running.config.policy = again.config.policy;
+    running.origins.retain(|key, _| !reloads(key));
+    running.origins.extend(again.origins.into_iter().filter(|(key, _)| reloads(key)));
+}
+
 #[cfg(not(unix))]
-async fn reload_on_hangup(_: Sources, _: Arc<Governor>) {}
+async fn reload_on_hangup(_: Sources, _: Loaded, _: Arc<Governor>, _: Option<Admin>) {}

@@ -343,9 +343,14 @@ fn a_hangup_reads_the_policy_again_and_a_bad_file_changes_nothing() {
     let flags = ["--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"];
     let mut program = Program::start(&[&["run", "--config", path], &flags[..]].concat());
     let ready: Value = serde_json::from_str(&program.until_error("weir is ready")).expect("JSON");
+    let page = |path: &str| {
+        let shown = lines_of(&format!("curl -s {}{path}", ready["admin"].as_str().expect("an address"))).join("\n");
+        serde_json::from_str::<Value>(&shown).expect("JSON")
+    };
     let mode = || {
-        let rules = lines_of(&format!("curl -s {}/rules", ready["admin"].as_str().expect("an address"))).join("\n");
-        serde_json::from_str::<Value>(&rules).expect("JSON")["mode"].as_str().expect("a mode").to_owned()
+        let mode = page("/rules")["mode"].as_str().expect("a mode").to_owned();
+        assert_eq!(page("/config")["values"]["policy"]["mode"], mode.as_str(), "/config shows what is in force");
+        mode
     };
     assert_eq!(mode(), "monitor");
     write("enforce");
