@@ -1,4 +1,5 @@
-//! What Weir adds to a call, piece by piece: classifying, reading a request and an answer, deciding, writing a refusal.
+//! What Weir adds to a call, piece by piece: classifying, reading a request and an answer,
+//! deciding, writing a refusal.
 //!
 //! `cargo bench --bench decide`
 
@@ -8,8 +9,9 @@ use std::hint::black_box;
 use weir::{
     dialects::{self, Call, Classified},
     rules::{
-        Effect, Intent, Known, Policy, SessionFacts, SessionKey, SessionKind, SessionObservation, SessionRecord, SourceFacts,
-        SourceObservation, SourceRecord, SourceState, Timestamp, Told, Verdict, decide,
+        Effect, Intent, Known, Policy, SessionFacts, SessionKey, SessionKind, SessionObservation,
+        SessionRecord, SourceFacts, SourceObservation, SourceRecord, SourceState, Timestamp, Told,
+        Verdict, decide,
     },
 };
 
@@ -31,11 +33,21 @@ fn classifying(c: &mut Criterion) {
     let mut group = c.benchmark_group("classify");
     for (name, method, uri) in [
         ("ungoverned", Method::GET, "/products/123?expand=all"),
-        ("checkouts attach", Method::POST, "/checkouts/177642590336/sources/7a3ce24c-5e18-4b8d-a667-d64a513ed33f"),
-        ("carts attach", Method::POST, "/v1/shoppers/me/carts/active/apply-payment-method?token=abc&format=json"),
+        (
+            "checkouts attach",
+            Method::POST,
+            "/checkouts/177642590336/sources/7a3ce24c-5e18-4b8d-a667-d64a513ed33f",
+        ),
+        (
+            "carts attach",
+            Method::POST,
+            "/v1/shoppers/me/carts/active/apply-payment-method?token=abc&format=json",
+        ),
     ] {
         let (uri, headers): (Uri, _) = (uri.parse().expect("a URI"), json());
-        group.bench_function(name, |b| b.iter(|| dialects::classify(black_box(&method), black_box(&uri), black_box(&headers))));
+        group.bench_function(name, |b| {
+            b.iter(|| dialects::classify(black_box(&method), black_box(&uri), black_box(&headers)))
+        });
     }
 }
 
@@ -55,19 +67,37 @@ const CART_XML: &str = r#"<?xml version="1.0"?><cart><id>414884796970</id><prici
 fn reading(c: &mut Criterion) {
     let mut group = c.benchmark_group("read");
     let body = br#"{"paymentMethod":{"sourceId":"7a3ce24c-5e18-4b8d-a667-d64a513ed33f"}}"#;
-    let attach = governed(Method::POST, "/v1/shoppers/me/carts/active/apply-payment-method", &json());
-    group.bench_function("carts request", |b| b.iter(|| attach.intent(black_box(&json()), black_box(body))));
+    let attach =
+        governed(Method::POST, "/v1/shoppers/me/carts/active/apply-payment-method", &json());
+    group.bench_function("carts request", |b| {
+        b.iter(|| attach.intent(black_box(&json()), black_box(body)))
+    });
     let whole = checkout();
     for (name, uri, answer) in [
-        (format!("checkouts answer, {} bytes", whole.len()), "/checkouts/177642590336", whole.as_str()),
+        (
+            format!("checkouts answer, {} bytes", whole.len()),
+            "/checkouts/177642590336",
+            whole.as_str(),
+        ),
         (format!("carts answer, {} bytes", CART.len()), "/v1/shoppers/me/carts/active", CART),
-        (format!("carts answer in XML, {} bytes", CART_XML.len()), "/v1/shoppers/me/carts/active", CART_XML),
+        (
+            format!("carts answer in XML, {} bytes", CART_XML.len()),
+            "/v1/shoppers/me/carts/active",
+            CART_XML,
+        ),
     ] {
         let call = governed(Method::GET, uri, &json());
         let intent = call.intent(&json(), b"").ok().flatten().expect("an intent");
         let headers = HeaderMap::new();
         group.bench_function(name, |b| {
-            b.iter(|| call.read_answer(black_box(&intent), StatusCode::OK, &headers, black_box(answer.as_bytes())))
+            b.iter(|| {
+                call.read_answer(
+                    black_box(&intent),
+                    StatusCode::OK,
+                    &headers,
+                    black_box(answer.as_bytes()),
+                )
+            })
         });
     }
     // What the same bytes cost at the least, and what a tree of them would.
@@ -104,25 +134,45 @@ fn deciding(c: &mut Criterion) {
     session.apply(&SessionObservation::LookedUp(Box::new(facts)), &policy, Timestamp(1_000));
     let empty = Known {
         session: Some(session.clone()),
-        sources: [(CREDIT.into(), source(CREDIT, "customerCredit")), (CARD.into(), source(CARD, "creditCard"))].into(),
+        sources: [
+            (CREDIT.into(), source(CREDIT, "customerCredit")),
+            (CARD.into(), source(CARD, "creditCard")),
+        ]
+        .into(),
         ..Known::default()
     };
-    let attached = Effect::Attached(SourceFacts { kind: Told::Told("creditCard".into()), ..SourceFacts::named(CARD) });
-    session.apply(&SessionObservation::Succeeded(attached, Box::default()), &policy, Timestamp(1_000));
+    let attached = Effect::Attached(SourceFacts {
+        kind: Told::Told("creditCard".into()),
+        ..SourceFacts::named(CARD)
+    });
+    session.apply(
+        &SessionObservation::Succeeded(attached, Box::default()),
+        &policy,
+        Timestamp(1_000),
+    );
     let with_card = Known { session: Some(session), ..empty.clone() };
     let intent = Intent::Attach {
-        session: weir::rules::Target::Session(SessionKey::new(SessionKind::Checkout, "177642590336")),
+        session: weir::rules::Target::Session(SessionKey::new(
+            SessionKind::Checkout,
+            "177642590336",
+        )),
         source: CREDIT.into(),
     };
     let mut group = c.benchmark_group("decide");
     for (name, known) in [("forward", &empty), ("refuse", &with_card)] {
         let verdict = decide(known, &intent, &policy, Timestamp(1_500));
         assert_eq!(matches!(verdict, Verdict::Reject(_)), name == "refuse", "{verdict:?}");
-        group.bench_function(name, |b| b.iter(|| decide(black_box(known), black_box(&intent), &policy, Timestamp(1_500))));
+        group.bench_function(name, |b| {
+            b.iter(|| decide(black_box(known), black_box(&intent), &policy, Timestamp(1_500)))
+        });
     }
-    let Verdict::Reject(violation) = decide(&with_card, &intent, &policy, Timestamp(1_500)) else { panic!("a refusal") };
+    let Verdict::Reject(violation) = decide(&with_card, &intent, &policy, Timestamp(1_500)) else {
+        panic!("a refusal")
+    };
     let form = governed(Method::POST, "/checkouts/1", &json()).form();
-    group.bench_function("write a refusal", |b| b.iter(|| dialects::refusal(form, black_box(&violation.refusal))));
+    group.bench_function("write a refusal", |b| {
+        b.iter(|| dialects::refusal(form, black_box(&violation.refusal)))
+    });
 }
 
 criterion_group!(benches, classifying, reading, deciding);

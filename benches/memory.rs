@@ -1,15 +1,20 @@
-//! What a remembered session costs: fills a million typical records and prints bytes per session, everything included (keys, the cache's own
-//! book-keeping, the allocator's rounding). Run with `cargo bench --bench memory`, with `-- 100000` for another number.
+//! What a remembered session costs: fills a million typical records and prints bytes per session,
+//! everything included (keys, the cache's own book-keeping, the allocator's rounding). Run with
+//! `cargo bench --bench memory`, with `-- 100000` for another number.
 //!
-//! A typical record: a checkout with two sources and a payment session, all named by UUIDs, seen by one credential.
+//! A typical record: a checkout with two sources and a payment session, all named by UUIDs, seen by
+//! one credential.
 
 #![allow(missing_docs, reason = "a program")]
 
 use std::{fs, process::ExitCode, time::Instant};
-use weir::rules::{
-    CredentialHash, Policy, SessionFacts, SessionKey, SessionKind, SessionObservation, SessionState, SourceFacts, Timestamp, Told,
+use weir::{
+    rules::{
+        CredentialHash, Policy, SessionFacts, SessionKey, SessionKind, SessionObservation,
+        SessionState, SourceFacts, Timestamp, Told,
+    },
+    sessions::{Sessions, Settings},
 };
-use weir::sessions::{Sessions, Settings};
 
 fn main() -> ExitCode {
     let sessions = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000_u64);
@@ -17,14 +22,19 @@ fn main() -> ExitCode {
         println!("memory: /proc/self/status is not there: nothing to read the size from");
         return ExitCode::SUCCESS;
     };
-    let (store, began) = (Sessions::in_memory(Settings { capacity: sessions, ..Settings::default() }), Instant::now());
+    let (store, began) = (
+        Sessions::in_memory(Settings { capacity: sessions, ..Settings::default() }),
+        Instant::now(),
+    );
     let policy = Policy::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         for number in 0..sessions {
             for observation in observations(&store, number) {
                 let now = Timestamp(1_760_000_000_000 + number);
-                let change = |record: &mut weir::rules::SessionRecord| record.apply(&observation, &policy, now);
+                let change = |record: &mut weir::rules::SessionRecord| {
+                    record.apply(&observation, &policy, now)
+                };
                 store.update_session(&key(number), change).await.expect("memory takes it");
             }
         }
@@ -52,9 +62,18 @@ fn key(number: u64) -> SessionKey {
 
 /// As random to a cache as a real one.
 fn uuid(number: u64, salt: u64) -> String {
-    let [high, low] = [1, 2].map(|half| (number * 4 + salt + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.rotate_left(half)));
+    let [high, low] = [1, 2].map(|half| {
+        (number * 4 + salt + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.rotate_left(half))
+    });
     let digits = format!("{high:016x}{low:016x}");
-    format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..]
+    )
 }
 
 fn observations(store: &Sessions, number: u64) -> [SessionObservation; 2] {
@@ -64,7 +83,10 @@ fn observations(store: &Sessions, number: u64) -> [SessionObservation; 2] {
         ..SourceFacts::named(uuid(number, salt))
     };
     let facts = SessionFacts {
-        sources: Told::Told(vec![source(1, "customerCredit", "11.00"), source(2, "creditCard", "115.89")]),
+        sources: Told::Told(vec![
+            source(1, "customerCredit", "11.00"),
+            source(2, "creditCard", "115.89"),
+        ]),
         total: "126.89".parse().ok().into(),
         remaining: "0".parse().ok().into(),
         currency: "USD".parse().ok().into(),

@@ -1,13 +1,16 @@
 //! What a request costs on its way through: CPU time of the proxy's own thread per request, for
 //!
-//! 1. a bare relay: hyper on both sides, connections reused, no hygiene, no time-outs, no errors of its own;
+//! 1. a bare relay: hyper on both sides, connections reused, no hygiene, no time-outs, no errors of
+//!    its own;
 //! 2. the same with hyper-util's pooled client, as most Rust proxies are built;
 //! 3. Weir's whole stack, as `weir run` serves it.
 //!
-//! Each relays calls that no rule governs, reads of a checkout (which Weir learns from) and attaches of store credit; Weir also refuses some. All
-//! run in turn, several rounds, on loopback, each alone on its thread; callers and upstream have threads of their own and are not counted.
-//! CPU time and not throughput, since on a small machine all of them share its cores; the least of the rounds, since what disturbs one only
-//! adds to it. Run with `cargo bench --bench path`, with `-- refused` for those lines that say so.
+//! Each relays calls that no rule governs, reads of a checkout (which Weir learns from) and
+//! attaches of store credit; Weir also refuses some. All run in turn, several rounds, on loopback,
+//! each alone on its thread; callers and upstream have threads of their own and are not counted.
+//! CPU time and not throughput, since on a small machine all of them share its cores; the least of
+//! the rounds, since what disturbs one only adds to it. Run with `cargo bench --bench path`, with
+//! `-- refused` for those lines that say so.
 
 #![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`")]
 
@@ -84,7 +87,10 @@ fn main() {
         (Ask::TooLate, stack, &weir),
     ];
     let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with("--")).unwrap_or_default();
-    let rows: Vec<_> = rows.into_iter().filter(|(ask, way, _)| format!("{} {way}", ask.name()).contains(&wanted)).collect();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .filter(|(ask, way, _)| format!("{} {way}", ask.name()).contains(&wanted))
+        .collect();
     let mut costs = vec![Vec::new(); rows.len()];
     for round in 0..=ROUNDS {
         for ((ask, _, way), costs) in rows.iter().zip(&mut costs) {
@@ -104,7 +110,9 @@ fn main() {
         if way == relay {
             relayed = Some(cost);
         }
-        let ratio = relayed.map(|relayed| format!("{:.2}", cost as f64 / relayed as f64)).unwrap_or_default();
+        let ratio = relayed
+            .map(|relayed| format!("{:.2}", cost as f64 / relayed as f64))
+            .unwrap_or_default();
         println!("  {:26} {way:32} {:6.2} µs   {ratio}", ask.name(), cost as f64 / 1000.0);
     }
 }
@@ -130,7 +138,10 @@ impl Way {
     }
 }
 
-fn start<F: Future<Output = ()>>(name: &str, run: impl FnOnce(TcpListener) -> F + Send + 'static) -> Way {
+fn start<F: Future<Output = ()>>(
+    name: &str,
+    run: impl FnOnce(TcpListener) -> F + Send + 'static,
+) -> Way {
     let (clock, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<u64>>();
     let address = spawn(name, move |listener| async move {
         tokio::task::spawn_local(async move {
@@ -150,7 +161,10 @@ fn thread_cpu() -> u64 {
 }
 
 /// Runs `run` on a new thread with a runtime and a listener; where it listens.
-fn spawn<F: Future<Output = ()>>(name: &str, run: impl FnOnce(TcpListener) -> F + Send + 'static) -> SocketAddr {
+fn spawn<F: Future<Output = ()>>(
+    name: &str,
+    run: impl FnOnce(TcpListener) -> F + Send + 'static,
+) -> SocketAddr {
     let (tell, told) = oneshot::channel();
     let thread = thread::Builder::new().name(name.to_owned());
     let work = move || {
@@ -165,7 +179,10 @@ fn spawn<F: Future<Output = ()>>(name: &str, run: impl FnOnce(TcpListener) -> F 
     told.blocking_recv().expect("the thread runs")
 }
 
-async fn each_connection<F: Future<Output = ()> + 'static>(listener: TcpListener, serve: impl Fn(TcpStream) -> F) {
+async fn each_connection<F: Future<Output = ()> + 'static>(
+    listener: TcpListener,
+    serve: impl Fn(TcpStream) -> F,
+) {
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
         stream.set_nodelay(true).expect("a socket");
@@ -187,7 +204,10 @@ fn upstream() -> SocketAddr {
                 }
                 end += n;
                 if read[..end].ends_with(b"\r\n\r\n") {
-                    let line = std::str::from_utf8(&read[..end]).ok().and_then(|head| head.lines().next()).expect("a request");
+                    let line = std::str::from_utf8(&read[..end])
+                        .ok()
+                        .and_then(|head| head.lines().next())
+                        .expect("a request");
                     let answer = answer(line);
                     end = 0;
                     stream.write_all(answer.as_bytes()).await.expect("the proxy reads");
@@ -199,11 +219,12 @@ fn upstream() -> SocketAddr {
 }
 
 fn answer(line: &str) -> String {
-    let body = match line.split([' ', '/', '?']).filter(|part| !part.is_empty()).collect::<Vec<_>>()[..] {
-        ["GET", "checkouts", id, ..] => checkout(id),
-        [_, "sources", id, ..] | ["POST", "checkouts", _, "sources", id, ..] => source(id),
-        _ => "x".repeat(4_800),
-    };
+    let body =
+        match line.split([' ', '/', '?']).filter(|part| !part.is_empty()).collect::<Vec<_>>()[..] {
+            ["GET", "checkouts", id, ..] => checkout(id),
+            [_, "sources", id, ..] | ["POST", "checkouts", _, "sources", id, ..] => source(id),
+            _ => "x".repeat(4_800),
+        };
     format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nX-Request-Id: 1\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -232,8 +253,9 @@ fn source(id: &str) -> String {
 fn load(address: SocketAddr, ask: Ask) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     LocalSet::new().block_on(&runtime, async {
-        let callers: Vec<_> =
-            (0..CONNECTIONS).map(|connection| tokio::task::spawn_local(caller(address, ask, connection))).collect();
+        let callers: Vec<_> = (0..CONNECTIONS)
+            .map(|connection| tokio::task::spawn_local(caller(address, ask, connection)))
+            .collect();
         for caller in callers {
             caller.await.expect("no panic");
         }
@@ -243,7 +265,8 @@ fn load(address: SocketAddr, ask: Ask) {
 async fn caller(address: SocketAddr, ask: Ask, connection: usize) {
     let mut stream = TcpStream::connect(address).await.expect("the proxy listens");
     stream.set_nodelay(true).expect("a socket");
-    let (request, status) = (ask.request(connection), if ask == Ask::TooLate { "409" } else { "200" });
+    let (request, status) =
+        (ask.request(connection), if ask == Ask::TooLate { "409" } else { "200" });
     let mut read = vec![0; 16 << 10];
     for _ in 0..REQUESTS / CONNECTIONS {
         stream.write_all(&request).await.expect("the proxy reads");
@@ -263,8 +286,10 @@ fn whole(read: &[u8], status: &str) -> Option<usize> {
     let head = read.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&read[..head]).expect("a head in ASCII");
     assert!(text[9..].starts_with(status), "{text}");
-    let length =
-        text.lines().filter_map(|line| line.split_once(": ")).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = text
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     Some(head + length.and_then(|(_, length)| length.parse::<usize>().ok()).expect("a length"))
 }
 
@@ -282,7 +307,8 @@ async fn bare(listener: TcpListener, upstream: SocketAddr) {
             let Some(sender) = idle.borrow_mut().pop() else {
                 let stream = TcpStream::connect(upstream).await.expect("upstream listens");
                 stream.set_nodelay(true).expect("a socket");
-                let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+                let (sender, connection) =
+                    hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
                 tokio::task::spawn_local(connection);
                 break sender;
             };
@@ -308,8 +334,15 @@ async fn bare(listener: TcpListener, upstream: SocketAddr) {
     let host = HeaderValue::from_str(&upstream.to_string()).expect("an address");
     each_connection(listener, |stream| {
         let (idle, host) = (idle.clone(), host.clone());
-        let service = service_fn(move |request| relay(request, idle.clone(), upstream, host.clone()));
-        async move { drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await) }
+        let service =
+            service_fn(move |request| relay(request, idle.clone(), upstream, host.clone()));
+        async move {
+            drop(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await,
+            )
+        }
     })
     .await;
 }
@@ -328,7 +361,13 @@ async fn pooled(listener: TcpListener, upstream: SocketAddr) {
             request.headers_mut().insert(header::HOST, host.clone());
             client.request(request)
         });
-        async move { drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await) }
+        async move {
+            drop(
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await,
+            )
+        }
     })
     .await;
 }
@@ -337,6 +376,7 @@ async fn weir(listener: TcpListener, upstream: SocketAddr) {
     let target = format!("http://{upstream}").parse().expect("a URL");
     let sessions = Sessions::in_memory(sessions::Settings::default());
     let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
-    let service = stack(governor, Upstream::new(Settings::new(target)).expect("no TLS"), Work::default());
+    let service =
+        stack(governor, Upstream::new(Settings::new(target)).expect("no TLS"), Work::default());
     let _ = serve(listener, service, ServeOptions::default(), std::future::pending()).await;
 }

@@ -1,12 +1,16 @@
-//! What remembering costs a call: one change of a record, one turn taken and given back, and both as a governed call does them.
+//! What remembering costs a call: one change of a record, one turn taken and given back, and both
+//! as a governed call does them.
 
 #![allow(missing_docs, reason = "a program")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use weir::rules::{
-    Policy, SessionFacts, SessionKey, SessionKind, SessionObservation, SessionState, SourceFacts, Timestamp, Told,
+use weir::{
+    rules::{
+        Policy, SessionFacts, SessionKey, SessionKind, SessionObservation, SessionState,
+        SourceFacts, Timestamp, Told,
+    },
+    sessions::{Entry, Sessions, Settings, TurnKey},
 };
-use weir::sessions::{Entry, Sessions, Settings, TurnKey};
 
 fn facts() -> SessionFacts {
     let source = |id: &str, kind: &str, amount: &str| SourceFacts {
@@ -33,17 +37,22 @@ fn remember(criterion: &mut Criterion) {
     let key = SessionKey::new(SessionKind::Checkout, "550e8400-e29b-41d4-a716-446655440000");
     let turn = TurnKey::Session(key.clone());
     let (policy, shown) = (Policy::default(), SessionObservation::LookedUp(Box::new(facts())));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let mut now = 1_760_000_000_000;
     let mut learn = async |observation: &SessionObservation| {
         now += 1;
-        let change = |record: &mut weir::rules::SessionRecord| record.apply(observation, &policy, Timestamp(now));
+        let change = |record: &mut weir::rules::SessionRecord| {
+            record.apply(observation, &policy, Timestamp(now))
+        };
         sessions.update_session(&key, change).await
     };
     criterion.bench_function("sessions/update", |bench| {
         bench.iter(|| runtime.block_on(learn(&shown)));
     });
-    criterion.bench_function("sessions/recall", |bench| bench.iter(|| runtime.block_on(sessions.session(&key))));
+    criterion.bench_function("sessions/recall", |bench| {
+        bench.iter(|| runtime.block_on(sessions.session(&key)))
+    });
     criterion.bench_function("sessions/turn", |bench| {
         bench.iter(|| runtime.block_on(sessions.turn(&turn, Entry::Ordinary)));
     });

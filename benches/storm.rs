@@ -1,8 +1,10 @@
-//! Ten thousand checkouts, each called by eight callers at once, for a minute, over sockets on loopback: no turn may be lost and nothing may be
-//! left behind. Reports what it took: calls a second, how long they took, and Weir's own CPU time a call.
+//! Ten thousand checkouts, each called by eight callers at once, for a minute, over sockets on
+//! loopback: no turn may be lost and nothing may be left behind. Reports what it took: calls a
+//! second, how long they took, and Weir's own CPU time a call.
 //!
-//! Weir, the emulator and the callers have threads of their own, so that Weir's can be counted alone. Run with `cargo bench --bench storm`, with
-//! `-- 10` for ten seconds. Exits with 1 if an invariant does not hold.
+//! Weir, the emulator and the callers have threads of their own, so that Weir's can be counted
+//! alone. Run with `cargo bench --bench storm`, with `-- 10` for ten seconds. Exits with 1 if an
+//! invariant does not hold.
 
 #![allow(missing_docs, reason = "a program")]
 #![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`")]
@@ -28,7 +30,10 @@ use std::{
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
 use weir::{
     emulator::{Emulator, Kind, Options},
-    proxy::{GovernSettings, Governor, ServeOptions, Settings as UpstreamSettings, Upstream, Work, serve, stack},
+    proxy::{
+        GovernSettings, Governor, ServeOptions, Settings as UpstreamSettings, Upstream, Work,
+        serve, stack,
+    },
     rules::Policy,
     sessions::{Sessions, Settings},
 };
@@ -61,7 +66,12 @@ fn main() -> ExitCode {
     }
     let seconds = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(60);
     let (vendor, weir, outside) = (threads("vendor", 1), threads("weir", 2), threads("callers", 1));
-    let emulator = Emulator::new(Options { seed: Some(1), call_log: 1_000, gzip: false, ..Options::default() });
+    let emulator = Emulator::new(Options {
+        seed: Some(1),
+        call_log: 1_000,
+        gzip: false,
+        ..Options::default()
+    });
     let listener = vendor.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
     let upstream = listener.local_addr().expect("an address");
     vendor.spawn(emulator.clone().run(listener, std::future::pending()));
@@ -72,7 +82,9 @@ fn main() -> ExitCode {
     let (address, _running) = weir.block_on(start(governor.clone(), work.clone(), upstream));
 
     let scenes = outside.block_on(scenes(address, upstream));
-    println!("storm: {SESSIONS} checkouts, {AT_ONCE} callers at once on each, {CROWDS} at a time, for {seconds} s");
+    println!(
+        "storm: {SESSIONS} checkouts, {AT_ONCE} callers at once on each, {CROWDS} at a time, for {seconds} s"
+    );
     let before = cpu("weir");
     let tally = outside.block_on(storm(address, Arc::new(scenes), Duration::from_secs(seconds)));
     let spent = cpu("weir").saturating_sub(before);
@@ -85,7 +97,11 @@ fn threads(name: &'static str, number: usize) -> Runtime {
     builder.worker_threads(number).thread_name(name).enable_all().build().expect("threads")
 }
 
-async fn start(governor: Arc<Governor>, work: Work, upstream: SocketAddr) -> (SocketAddr, oneshot::Sender<()>) {
+async fn start(
+    governor: Arc<Governor>,
+    work: Work,
+    upstream: SocketAddr,
+) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let target = format!("http://{upstream}").parse().expect("a target");
@@ -99,14 +115,34 @@ async fn start(governor: Arc<Governor>, work: Work, upstream: SocketAddr) -> (So
     (address, running)
 }
 
-async fn call(caller: &Caller, to: SocketAddr, key: &str, method: Method, path: &str, body: &str) -> (u16, String, Bytes) {
-    let request = Request::builder().method(method).uri(format!("http://{to}{path}")).header("authorization", key);
-    let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).expect("a valid request");
+async fn call(
+    caller: &Caller,
+    to: SocketAddr,
+    key: &str,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> (u16, String, Bytes) {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("http://{to}{path}"))
+        .header("authorization", key);
+    let request =
+        request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).expect("a valid request");
     match caller.request(request).await {
         Ok(response) => {
             let (head, body) = response.into_parts();
-            let rule = head.headers.get("weir-rule").and_then(|rule| rule.to_str().ok()).unwrap_or_default().to_owned();
-            (head.status.as_u16(), rule, body.collect().await.map(|body| body.to_bytes()).unwrap_or_default())
+            let rule = head
+                .headers
+                .get("weir-rule")
+                .and_then(|rule| rule.to_str().ok())
+                .unwrap_or_default()
+                .to_owned();
+            (
+                head.status.as_u16(),
+                rule,
+                body.collect().await.map(|body| body.to_bytes()).unwrap_or_default(),
+            )
         }
         Err(_) => (0, "no answer".to_owned(), Bytes::new()),
     }
@@ -130,9 +166,22 @@ async fn scenes(weir: SocketAddr, upstream: SocketAddr) -> Vec<Scene> {
         let items = r#"{"currency":"USD","items":[{"skuId":"sku","quantity":1,"price":100}]}"#;
         scenes.push(Scene {
             checkout: create(&caller, weir, SECRET, "/checkouts", items).await,
-            credit: create(&caller, weir, SECRET, "/sources", r#"{"type":"customerCredit","amount":5,"customerCredit":{}}"#)
-                .await,
-            card: create(&caller, upstream, PUBLIC, "/sources", r#"{"type":"creditCard","creditCard":{}}"#).await,
+            credit: create(
+                &caller,
+                weir,
+                SECRET,
+                "/sources",
+                r#"{"type":"customerCredit","amount":5,"customerCredit":{}}"#,
+            )
+            .await,
+            card: create(
+                &caller,
+                upstream,
+                PUBLIC,
+                "/sources",
+                r#"{"type":"creditCard","creditCard":{}}"#,
+            )
+            .await,
         });
     }
     scenes
@@ -145,11 +194,14 @@ async fn storm(weir: SocketAddr, scenes: Arc<Vec<Scene>>, time: Duration) -> Tal
     let crowds = (0..CROWDS).map(|_| {
         let (next, tally, scenes) = (next.clone(), tally.clone(), scenes.clone());
         tokio::spawn(async move {
-            let callers: Vec<Caller> = (0..AT_ONCE).map(|_| Client::builder(TokioExecutor::new()).build_http()).collect();
+            let callers: Vec<Caller> =
+                (0..AT_ONCE).map(|_| Client::builder(TokioExecutor::new()).build_http()).collect();
             while Instant::now() < until {
-                let number = usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or_default();
+                let number =
+                    usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap_or_default();
                 let scene = &scenes[number % scenes.len()];
-                let calls = callers.iter().enumerate().map(|(n, caller)| timed(caller, weir, scene, n));
+                let calls =
+                    callers.iter().enumerate().map(|(n, caller)| timed(caller, weir, scene, n));
                 let ended = futures_util::future::join_all(calls).await;
                 let mut tally = tally.lock().expect("no panic");
                 for (status, rule, took) in ended {
@@ -164,7 +216,12 @@ async fn storm(weir: SocketAddr, scenes: Arc<Vec<Scene>>, time: Duration) -> Tal
 }
 
 /// Each of the eight makes a call of its own.
-async fn timed(caller: &Caller, weir: SocketAddr, scene: &Scene, n: usize) -> (u16, String, Duration) {
+async fn timed(
+    caller: &Caller,
+    weir: SocketAddr,
+    scene: &Scene,
+    n: usize,
+) -> (u16, String, Duration) {
     let Scene { checkout, credit, card } = scene;
     let (method, path, body) = match n {
         0 => (Method::POST, format!("/checkouts/{checkout}/sources/{credit}"), ""),
@@ -185,28 +242,57 @@ fn cpu(name: &str) -> Duration {
     let spent = tasks.filter_map(|task| {
         let named = fs::read_to_string(task.path().join("comm")).ok()?;
         let spent = fs::read_to_string(task.path().join("schedstat")).ok()?;
-        if named.trim() == name { spent.split_whitespace().next()?.parse::<u64>().ok() } else { None }
+        if named.trim() == name {
+            spent.split_whitespace().next()?.parse::<u64>().ok()
+        } else {
+            None
+        }
     });
     Duration::from_nanos(spent.sum())
 }
 
-fn report(emulator: &Emulator, governor: &Governor, tally: Tally, spent: Duration, seconds: u64) -> ExitCode {
+fn report(
+    emulator: &Emulator,
+    governor: &Governor,
+    tally: Tally,
+    spent: Duration,
+    seconds: u64,
+) -> ExitCode {
     let Tally { statuses, mut micros } = tally;
     micros.sort_unstable();
     let calls = micros.len().max(1);
-    let at = |share: f64| f64::from(micros.get((calls as f64 * share) as usize).copied().unwrap_or_default()) / 1000.0;
+    let at = |share: f64| {
+        f64::from(micros.get((calls as f64 * share) as usize).copied().unwrap_or_default()) / 1000.0
+    };
     println!("  {calls} calls, {} a second", calls as u64 / seconds.max(1));
     println!("  Weir's CPU per call {:.1} µs", spent.as_micros() as f64 / calls as f64);
-    println!("  latency: median {:.2} ms, 99 % {:.2} ms, longest {:.2} ms", at(0.5), at(0.99), at(1.0 - 1e-9));
+    println!(
+        "  latency: median {:.2} ms, 99 % {:.2} ms, longest {:.2} ms",
+        at(0.5),
+        at(0.99),
+        at(1.0 - 1e-9)
+    );
     for ((status, rule), number) in &statuses {
         println!("  {status} {rule}: {number}");
     }
     let sessions = governor.sessions();
-    let peaks = emulator.snapshot()["checkouts"]
-        .as_object()
-        .map_or(0, |checkouts| checkouts.keys().map(|id| emulator.in_flight_peak(Kind::Checkout, id)).max().unwrap_or_default());
-    let unanswered: u64 = statuses.iter().filter(|((status, _), _)| *status == 0 || *status >= 500).map(|(_, n)| n).sum();
-    let busy: u64 = statuses.iter().filter(|((status, rule), _)| *status == 409 && rule.is_empty()).map(|(_, n)| n).sum();
+    let peaks = emulator.snapshot()["checkouts"].as_object().map_or(0, |checkouts| {
+        checkouts
+            .keys()
+            .map(|id| emulator.in_flight_peak(Kind::Checkout, id))
+            .max()
+            .unwrap_or_default()
+    });
+    let unanswered: u64 = statuses
+        .iter()
+        .filter(|((status, _), _)| *status == 0 || *status >= 500)
+        .map(|(_, n)| n)
+        .sum();
+    let busy: u64 = statuses
+        .iter()
+        .filter(|((status, rule), _)| *status == 409 && rule.is_empty())
+        .map(|(_, n)| n)
+        .sum();
     let left = [
         ("overlapping changes of one checkout", emulator.overlaps()),
         ("most changes of one checkout at once, beyond one", peaks.saturating_sub(1)),

@@ -1,4 +1,5 @@
-//! Weir's rules inside a service of one's own: an axum application that keeps them in front of its own HTTP client.
+//! Weir's rules inside a service of one's own: an axum application that keeps them in front of its
+//! own HTTP client.
 //!
 //! ```text
 //!   caller ─▶ axum ─┬─ /health                         ─▶ the application's own answer
@@ -11,9 +12,10 @@
 //! cargo run --example axum -- http://127.0.0.1:8090
 //! ```
 //!
-//! The layer wants two things of the client behind it. It takes and gives [`weir::proxy::Body`]; and it never sends a request twice,
-//! because a payment source that is attached twice is a fault that nobody sees. `weir::proxy::Upstream` is such a client, with time-outs,
-//! TLS and header hygiene; this example shows what it takes to bring another.
+//! The layer wants two things of the client behind it. It takes and gives [`weir::proxy::Body`];
+//! and it never sends a request twice, because a payment source that is attached twice is a fault
+//! that nobody sees. `weir::proxy::Upstream` is such a client, with time-outs, TLS and header
+//! hygiene; this example shows what it takes to bring another.
 
 use axum::{
     Router,
@@ -36,27 +38,39 @@ type Payments = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, B
 
 /// The application: its own routes, and the payments API behind everything else.
 pub fn app(upstream: Target, policy: Policy) -> Router {
-    // One governor for the whole process: what it remembers, and whose turn it is, is what the rules rest on.
-    let governor = Governor::new(policy, Sessions::in_memory(Settings::default()), GovernSettings::default());
-    let payments = ServiceBuilder::new().layer(GovernLayer::new(governor)).service(client(upstream));
-    Router::new().route("/health", get(|| async { "well" })).fallback(forward).with_state(BoxCloneSyncService::new(payments))
+    // One governor for the whole process: what it remembers, and whose turn it is, is what the
+    // rules rest on.
+    let governor =
+        Governor::new(policy, Sessions::in_memory(Settings::default()), GovernSettings::default());
+    let payments =
+        ServiceBuilder::new().layer(GovernLayer::new(governor)).service(client(upstream));
+    Router::new()
+        .route("/health", get(|| async { "well" }))
+        .fallback(forward)
+        .with_state(BoxCloneSyncService::new(payments))
 }
 
 /// Any client will do. This one is hyper-util's, as most people have it.
-fn client(upstream: Target) -> BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError> {
+fn client(
+    upstream: Target,
+) -> BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError> {
     let client = legacy::Client::builder(TokioExecutor::new())
-        // hyper-util sends a request again when a connection that it reused closes under it. A payment must not be sent again.
+        // hyper-util sends a request again when a connection that it reused closes under it. A
+        // payment must not be sent again.
         .retry_canceled_requests(false)
         .build_http::<Body>();
     let client = ServiceBuilder::new()
         .map_request(move |request: http::Request<Body>| outward(&upstream, request))
-        .map_response(|response: http::Response<hyper::body::Incoming>| response.map(Body::incoming))
+        .map_response(|response: http::Response<hyper::body::Incoming>| {
+            response.map(Body::incoming)
+        })
         .map_err(BoxError::from)
         .service(client);
     BoxCloneSyncService::new(client)
 }
 
-/// The request as upstream is to see it: its host, its base path, and no header that was meant for the last hop only.
+/// The request as upstream is to see it: its host, its base path, and no header that was meant for
+/// the last hop only.
 fn outward(upstream: &Target, request: http::Request<Body>) -> http::Request<Body> {
     let (mut parts, body) = request.into_parts();
     headers::to_upstream(&mut parts, &body, upstream, headers::Outward::default());
@@ -67,12 +81,17 @@ fn outward(upstream: &Target, request: http::Request<Body>) -> http::Request<Bod
     http::Request::from_parts(parts, body)
 }
 
-/// A call that is none of the application's own. Governed ones are judged on the way; a refusal is an answer like any other.
+/// A call that is none of the application's own. Governed ones are judged on the way; a refusal is
+/// an answer like any other.
 async fn forward(State(payments): State<Payments>, request: Request) -> Response {
     match payments.oneshot(request.map(Body::boxed)).await {
         Ok(response) => response.map(AxumBody::new),
-        // Only ungoverned calls end here: what goes wrong with a governed one is told in the vendor's own form.
-        Err(error) => (StatusCode::BAD_GATEWAY, format!("the payments API gave no answer: {error}")).into_response(),
+        // Only ungoverned calls end here: what goes wrong with a governed one is told in the
+        // vendor's own form.
+        Err(error) => {
+            (StatusCode::BAD_GATEWAY, format!("the payments API gave no answer: {error}"))
+                .into_response()
+        }
     }
 }
 

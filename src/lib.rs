@@ -1,7 +1,8 @@
 //! Weir: a reverse proxy that keeps payment sources in order.
 //!
-//! It stands between a merchant and a payments API. A call that would break one of the vendor's rules for payment sources is refused at once in
-//! the vendor's own words, put in order, or only reported, as the policy says. All other calls pass untouched.
+//! It stands between a merchant and a payments API. A call that would break one of the vendor's
+//! rules for payment sources is refused at once in the vendor's own words, put in order, or only
+//! reported, as the policy says. All other calls pass untouched.
 //!
 //! # The house
 //! One verb per room. A request goes from left to right, and each step belongs to one room:
@@ -24,18 +25,25 @@
 //! | [`cli`] | starts: one file per subcommand | all |
 //!
 //! # What always holds
-//! - A refusal rests on what upstream has said, and recently. Where Weir does not know, it asks, or lets upstream judge.
+//! - A refusal rests on what upstream has said, and recently. Where Weir does not know, it asks, or
+//!   lets upstream judge.
 //! - What upstream has not shown to a caller, that caller cannot learn from Weir.
-//! - Calls that change one session go up one at a time, from the decision to the learned answer. Different sessions never wait for each other.
-//! - What has begun upstream is finished and learned, whether or not its caller stays. Nothing is sent twice.
-//! - A record changes only by what upstream answered. An outcome that is not known is looked up before the next decision.
+//! - Calls that change one session go up one at a time, from the decision to the learned answer.
+//!   Different sessions never wait for each other.
+//! - What has begun upstream is finished and learned, whether or not its caller stays. Nothing is
+//!   sent twice.
+//! - A record changes only by what upstream answered. An outcome that is not known is looked up
+//!   before the next decision.
 //! - Upstream's bytes are never changed. Weir adds headers of its own.
-//! - Keys, tokens, card data and client secrets are neither kept nor logged; credentials are remembered as keyed hashes.
+//! - Keys, tokens, card data and client secrets are neither kept nor logged; credentials are
+//!   remembered as keyed hashes.
 //!
 //! # Using the library
-//! The program uses nothing that is not here. [`proxy::GovernLayer`] mounts in any tower service before any client that takes
-//! [`proxy::Body`]; `examples/axum.rs` does it in axum. [`proxy::stack`] is the whole proxy as one service, [`proxy::run_workers`] serves it.
-//! [`rules::decide`] needs neither network nor clock, and [`emulator::Emulator`] is a payments API for tests.
+//! The program uses nothing that is not here. [`proxy::GovernLayer`] mounts in any tower service
+//! before any client that takes [`proxy::Body`]; `examples/axum.rs` does it in axum.
+//! [`proxy::stack`] is the whole proxy as one service, [`proxy::run_workers`] serves it.
+//! [`rules::decide`] needs neither network nor clock, and [`emulator::Emulator`] is a payments API
+//! for tests.
 
 pub mod admin;
 pub mod cli;

@@ -1,6 +1,7 @@
 //! Sets up logs, on standard error: for reading on a terminal, one JSON object a line otherwise.
 //!
-//! In: `[log]` of the configuration, `RUST_LOG`. Out: the process's subscriber. Deliberately absent: what is logged; each room says its own.
+//! In: `[log]` of the configuration, `RUST_LOG`. Out: the process's subscriber. Deliberately
+//! absent: what is logged; each room says its own.
 
 use crate::config::{Format, Level, Log};
 use std::{
@@ -11,12 +12,18 @@ use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
 
 /// Starts logging. `false`: the process has a subscriber already, which stays as it is.
 ///
-/// `RUST_LOG` decides what is logged; where it is unset, empty or cannot be read, `[log] level` does.
+/// `RUST_LOG` decides what is logged; where it is unset, empty or cannot be read, `[log] level`
+/// does.
 pub fn start(log: &Log) -> bool {
-    let rust_log = env::var_os("RUST_LOG").filter(|text| !text.is_empty()).map(|text| text.to_string_lossy().into_owned());
+    let rust_log = env::var_os("RUST_LOG")
+        .filter(|text| !text.is_empty())
+        .map(|text| text.to_string_lossy().into_owned());
     let (filter, ignored) = filter(log.level, rust_log.as_deref());
     let terminal = io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
     let started = match is_human(log.format, terminal) {
         true => {
             let colour = terminal && env::var_os("NO_COLOR").is_none_or(|text| text.is_empty());
@@ -25,7 +32,11 @@ pub fn start(log: &Log) -> bool {
         false => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
     };
     if let Some(reason) = ignored {
-        tracing::warn!(reason, level = log.level.as_str(), "RUST_LOG cannot be read; the configuration's level holds");
+        tracing::warn!(
+            reason,
+            level = log.level.as_str(),
+            "RUST_LOG cannot be read; the configuration's level holds"
+        );
     }
     started.is_ok()
 }
@@ -48,7 +59,8 @@ fn filter(level: Level, rust_log: Option<&str>) -> (EnvFilter, Option<String>) {
     }
 }
 
-/// Weir's own words at this level. Libraries are kept to warnings: at `debug` and `trace` an HTTP library shows headers, credentials among them.
+/// Weir's own words at this level. Libraries are kept to warnings: at `debug` and `trace` an HTTP
+/// library shows headers, credentials among them.
 fn directives(level: Level) -> String {
     match level {
         Level::Off | Level::Error => level.as_str().into(),
@@ -71,14 +83,22 @@ mod tests {
         ];
         for (level, rust_log, expected, ignored) in cases {
             let (filter, reason) = filter(level, rust_log);
-            assert_eq!((filter.to_string().as_str(), reason.is_some()), (expected, ignored), "{rust_log:?}");
+            assert_eq!(
+                (filter.to_string().as_str(), reason.is_some()),
+                (expected, ignored),
+                "{rust_log:?}"
+            );
         }
     }
 
     #[test]
     fn a_terminal_reads_and_a_pipe_parses() {
-        let cases =
-            [(Format::Auto, true, true), (Format::Auto, false, false), (Format::Human, false, true), (Format::Json, true, false)];
+        let cases = [
+            (Format::Auto, true, true),
+            (Format::Auto, false, false),
+            (Format::Human, false, true),
+            (Format::Json, true, false),
+        ];
         for (format, terminal, human) in cases {
             assert_eq!(is_human(format, terminal), human);
         }

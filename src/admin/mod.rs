@@ -1,4 +1,5 @@
-//! Shows what goes on: health, sessions, decisions, rules, configuration. Read only, for operators on a trusted address.
+//! Shows what goes on: health, sessions, decisions, rules, configuration. Read only, for operators
+//! on a trusted address.
 //!
 //! ```text
 //!   GET /live                       200 as long as the process runs
@@ -10,8 +11,8 @@
 //!   GET /config                     the configuration in force
 //!   GET /stats                      counts
 //! ```
-//! In: what `sessions` and `proxy` publish. Out: JSON. Deliberately absent: anything that changes anything, and every secret:
-//! records hold none, credentials are shown as a count.
+//! In: what `sessions` and `proxy` publish. Out: JSON. Deliberately absent: anything that changes
+//! anything, and every secret: records hold none, credentials are shown as a count.
 
 mod page;
 mod sessions;
@@ -45,7 +46,11 @@ struct Shown {
 impl Admin {
     /// Shows this governor; `config` is the configuration in force, as JSON.
     pub fn new(governor: Arc<Governor>, config: String) -> Self {
-        Self(Arc::new(Shown { governor, config: ArcSwap::from_pointee(config), draining: AtomicBool::new(false) }))
+        Self(Arc::new(Shown {
+            governor,
+            config: ArcSwap::from_pointee(config),
+            draining: AtomicBool::new(false),
+        }))
     }
 
     /// From now on `/ready` answers 503: whoever balances load sends new calls elsewhere.
@@ -65,15 +70,20 @@ impl Admin {
             let asked = request.map(drop);
             async move { Ok::<_, Infallible>(admin.answer(&asked).await) }
         });
-        let options =
-            ServeOptions { header_timeout: Duration::from_secs(10), drain: Duration::from_secs(1), ..ServeOptions::default() };
+        let options = ServeOptions {
+            header_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(1),
+            ..ServeOptions::default()
+        };
         serve(listener, service, options, shutdown).await
     }
 
     /// One answer.
     pub async fn answer(&self, request: &Request<()>) -> Response<Body> {
         let page = match *request.method() {
-            Method::GET | Method::HEAD => self.page(request.uri().path(), request.uri().query().unwrap_or_default()).await,
+            Method::GET | Method::HEAD => {
+                self.page(request.uri().path(), request.uri().query().unwrap_or_default()).await
+            }
             _ => Page::error(StatusCode::METHOD_NOT_ALLOWED, "this address only shows: use GET"),
         };
         let mut response = Response::new(Body::full(page.json));
@@ -96,7 +106,9 @@ impl Admin {
             ["sessions", dialect, id] => sessions::one(&self.0.governor, dialect, id).await,
             ["decisions"] => show::decisions(&self.0.governor, query),
             ["rules"] => show::rules(&self.0.governor),
-            ["config"] => Page { status: StatusCode::OK, json: String::clone(&self.0.config.load()) },
+            ["config"] => {
+                Page { status: StatusCode::OK, json: String::clone(&self.0.config.load()) }
+            }
             ["stats"] => show::stats(&self.0.governor),
             _ => Page::error(
                 StatusCode::NOT_FOUND,

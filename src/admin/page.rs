@@ -26,7 +26,9 @@ impl Page {
 
 /// The first value of a parameter.
 pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
-    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 /// `limit`, from 1 to 1000; 100 where it is not said.
@@ -34,6 +36,8 @@ pub(super) fn limit(query: &str) -> Result<usize, Page> {
     match parameter(query, "limit").map(|limit| limit.parse()) {
         None => Ok(100),
         Some(Ok(limit @ 1..=1000)) => Ok(limit),
-        Some(_) => Err(Page::error(StatusCode::BAD_REQUEST, "limit must be a number from 1 to 1000")),
+        Some(_) => {
+            Err(Page::error(StatusCode::BAD_REQUEST, "limit must be a number from 1 to 1000"))
+        }
     }
 }

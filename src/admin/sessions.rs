@@ -4,7 +4,8 @@ use super::page::{Page, limit, parameter};
 use crate::{
     proxy::{Decision, Governor},
     rules::{
-        Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord, SourceRecord, Timestamp, Told,
+        Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord, SourceRecord,
+        Timestamp, Told,
         settlement::{Operation, Part, split},
     },
     sessions::TurnKey,
@@ -70,15 +71,24 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
         Err(page) => return page,
     };
     let dialect = match parameter(query, "dialect").map(|name| dialect(&name)) {
-        Some(None) => return Page::error(StatusCode::BAD_REQUEST, "dialect must be checkouts or carts"),
+        Some(None) => {
+            return Page::error(StatusCode::BAD_REQUEST, "dialect must be checkouts or carts");
+        }
         found => found.flatten(),
     };
     let after = match parameter(query, "after").map(|text| key(&text)) {
-        Some(None) => return Page::error(StatusCode::BAD_REQUEST, "after must be <kind>:<id>, as the page before gave it"),
+        Some(None) => {
+            return Page::error(
+                StatusCode::BAD_REQUEST,
+                "after must be <kind>:<id>, as the page before gave it",
+            );
+        }
         found => found.flatten(),
     };
     let found = governor.sessions().list(dialect, after.as_ref(), limit).await;
-    let next = (found.len() == limit).then(|| found.last().map(|(key, _)| format!("{}:{}", key.kind.as_str(), key.id))).flatten();
+    let next = (found.len() == limit)
+        .then(|| found.last().map(|(key, _)| format!("{}:{}", key.kind.as_str(), key.id)))
+        .flatten();
     let mut sessions = Vec::with_capacity(found.len());
     for (key, record) in &found {
         sessions.push(session(governor, key, record).await);
@@ -90,7 +100,12 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
     let kinds: &[SessionKind] = match dialect(name) {
         Some(Dialect::Checkouts) => &[SessionKind::Checkout, SessionKind::Invoice],
         Some(Dialect::Carts) => &[SessionKind::Cart],
-        None => return Page::error(StatusCode::NOT_FOUND, "no such dialect: there are checkouts and carts"),
+        None => {
+            return Page::error(
+                StatusCode::NOT_FOUND,
+                "no such dialect: there are checkouts and carts",
+            );
+        }
     };
     for kind in kinds {
         let key = SessionKey::new(*kind, id);
@@ -104,10 +119,16 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
                 .take(50)
                 .map(|decision| (*decision).clone())
                 .collect();
-            return Page::ok(&Detail { session: session(governor, &key, &record).await, decisions });
+            return Page::ok(&Detail {
+                session: session(governor, &key, &record).await,
+                decisions,
+            });
         }
     }
-    Page::error(StatusCode::NOT_FOUND, "nothing is remembered of this session; the next call about it is looked up")
+    Page::error(
+        StatusCode::NOT_FOUND,
+        "nothing is remembered of this session; the next call about it is looked up",
+    )
 }
 
 fn dialect(name: &str) -> Option<Dialect> {
@@ -126,7 +147,8 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
     let policy = governor.policy();
     let mut sources = Vec::new();
     for attached in record.sources.get().into_iter().flatten() {
-        let known = governor.sessions().source(&attached.id).await.ok().flatten().unwrap_or_default();
+        let known =
+            governor.sessions().source(&attached.id).await.ok().flatten().unwrap_or_default();
         sources.push(source(attached, &known, &policy, now));
     }
     Session {
@@ -138,8 +160,12 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
         currency: record.currency.as_ref().map(ToString::to_string),
         total: fact(&record.total, now, ToString::to_string),
         remaining: fact(&record.remaining, now, ToString::to_string),
-        customer: fact(&record.customer, now, |customer| customer.as_ref().map(ToString::to_string)),
-        credit_amount: fact(&record.credit_amount, now, |amount| amount.as_ref().map(ToString::to_string)),
+        customer: fact(&record.customer, now, |customer| {
+            customer.as_ref().map(ToString::to_string)
+        }),
+        credit_amount: fact(&record.credit_amount, now, |amount| {
+            amount.as_ref().map(ToString::to_string)
+        }),
         capture_order: capture_order(record, &policy),
         sources: record.sources.told_at().map(|at| Fact { value: sources, age_ms: now.since(at) }),
         pending: record.pending.as_deref().cloned(),
@@ -148,7 +174,12 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
     }
 }
 
-fn source(attached: &crate::rules::Attached, known: &SourceRecord, policy: &Policy, now: Timestamp) -> Source {
+fn source(
+    attached: &crate::rules::Attached,
+    known: &SourceRecord,
+    policy: &Policy,
+    now: Timestamp,
+) -> Source {
     let kind = attached.kind.as_ref().or(known.kind.as_ref());
     Source {
         id: attached.id.to_string(),
@@ -166,15 +197,33 @@ fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>>
     let attached = record.sources.get()?;
     let mut parts = Vec::with_capacity(attached.len());
     for source in attached {
-        let (Told::Told(kind), Told::Told(open)) = (&source.kind, source.amount) else { return None };
-        parts.push(Part { source: source.id.clone(), secondary: policy.types.is_secondary(kind), open });
+        let (Told::Told(kind), Told::Told(open)) = (&source.kind, source.amount) else {
+            return None;
+        };
+        parts.push(Part {
+            source: source.id.clone(),
+            secondary: policy.types.is_secondary(kind),
+            open,
+        });
     }
     let all = parts.iter().map(|part| part.open).sum();
     let charges = split(Operation::Capture, &parts, all);
-    Some(charges.into_iter().map(|(source, amount)| Charge { source: source.to_string(), amount: amount.to_string() }).collect())
+    Some(
+        charges
+            .into_iter()
+            .map(|(source, amount)| Charge {
+                source: source.to_string(),
+                amount: amount.to_string(),
+            })
+            .collect(),
+    )
 }
 
-fn fact<T, U>(remembered: &Remembered<T>, now: Timestamp, show: impl Fn(&T) -> U) -> Option<Fact<U>> {
+fn fact<T, U>(
+    remembered: &Remembered<T>,
+    now: Timestamp,
+    show: impl Fn(&T) -> U,
+) -> Option<Fact<U>> {
     match remembered {
         Remembered::At(value, at) => Some(Fact { value: show(value), age_ms: now.since(*at) }),
         Remembered::NotTold => None,

@@ -19,12 +19,14 @@ pub struct CheckArgs {
     format: OutputFormat,
 }
 
-/// Each file is judged by itself, without environment and flags. Exit code 1 if there is an error in any; warnings alone are fine.
+/// Each file is judged by itself, without environment and flags. Exit code 1 if there is an error
+/// in any; warnings alone are fine.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     let mut problems = Problems::default();
     let mut clean = Vec::new();
     for file in &args.files {
-        let found = Config::load(&Sources::file(file)).map_or_else(|problems| problems, |loaded| loaded.warnings);
+        let found = Config::load(&Sources::file(file))
+            .map_or_else(|problems| problems, |loaded| loaded.warnings);
         match found.is_empty() {
             true => clean.push(file),
             false => problems.append(found),

@@ -1,6 +1,8 @@
-//! `weir dev`: the proxy before the built-in emulator, a walk-through to paste, and a line for every governed call.
+//! `weir dev`: the proxy before the built-in emulator, a walk-through to paste, and a line for
+//! every governed call.
 //!
-//! In: the settings of `weir run`, and whether to put calls in order. Out: two servers on loopback and what they see, on standard output.
+//! In: the settings of `weir run`, and whether to put calls in order. Out: two servers on loopback
+//! and what they see, on standard output.
 
 use super::{
     DevArgs, environment,
@@ -33,12 +35,21 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = match TcpListener::bind(args.emulator).await {
             Ok(listener) => listener,
-            Err(error) => return failed(&CannotStart::listen("the emulator", "--emulator", args.emulator, error)),
+            Err(error) => {
+                return failed(&CannotStart::listen(
+                    "the emulator",
+                    "--emulator",
+                    args.emulator,
+                    error,
+                ));
+            }
         };
         let emulator = listener.local_addr()?;
         let mut sources = args.sources(format!("http://{emulator}"), environment());
         // The lines below are the log here; what goes wrong is still said.
-        if args.settings.log_level.is_none() && !sources.environment.iter().any(|(name, _)| name == "WEIR_LOG_LEVEL") {
+        if args.settings.log_level.is_none()
+            && !sources.environment.iter().any(|(name, _)| name == "WEIR_LOG_LEVEL")
+        {
             sources.flags.push(("log.level", "warn".to_owned()));
         }
         let mut loaded = match load(&sources) {
@@ -55,9 +66,12 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         introduce(out, &gateway, emulator, &loaded.config.policy)?;
         let decisions = gateway.governor.decisions().listen();
         let stop = watch::Sender::new(false);
-        let stopping = |mut stop: watch::Receiver<bool>| async move { drop(stop.wait_for(|stop| *stop).await) };
+        let stopping = |mut stop: watch::Receiver<bool>| async move {
+            drop(stop.wait_for(|stop| *stop).await)
+        };
         let pretending = tokio::spawn(
-            Emulator::new(Options { seed: args.seed, ..Options::default() }).run(listener, stopping(stop.subscribe())),
+            Emulator::new(Options { seed: args.seed, ..Options::default() })
+                .run(listener, stopping(stop.subscribe())),
         );
         let serving = gateway.run(stopping_aloud());
         tokio::pin!(serving);
@@ -80,7 +94,10 @@ async fn stopping_aloud() {
     stopped().await;
     tokio::spawn(async {
         tokio::time::sleep(PATIENCE).await;
-        let _ = writeln!(io::stderr(), "Stopping: calls under way are finished first. Ctrl-C again cuts them off.");
+        let _ = writeln!(
+            io::stderr(),
+            "Stopping: calls under way are finished first. Ctrl-C again cuts them off."
+        );
     });
 }
 
@@ -96,7 +113,12 @@ fn reorder(policy: &mut Policy) {
     policy.sequencing.defer = true;
 }
 
-fn introduce(out: &mut dyn Write, gateway: &Gateway, emulator: SocketAddr, policy: &Policy) -> io::Result<()> {
+fn introduce(
+    out: &mut dyn Write,
+    gateway: &Gateway,
+    emulator: SocketAddr,
+    policy: &Policy,
+) -> io::Result<()> {
     let weir = gateway.address();
     writeln!(out, "Weir        http://{weir}   send your calls here")?;
     writeln!(out, "Emulator    http://{emulator}   stands in for the payments API")?;
@@ -113,7 +135,11 @@ fn introduce(out: &mut dyn Write, gateway: &Gateway, emulator: SocketAddr, polic
     for (flags, what, shown) in [
         ("", "calls out of order are refused", policy.mode == Mode::Enforce && !repairs),
         (" --reorder", "calls out of order are put in order", repairs),
-        (" --mode monitor", "nothing is refused; what would have been is told", policy.mode == Mode::Monitor),
+        (
+            " --mode monitor",
+            "nothing is refused; what would have been is told",
+            policy.mode == Mode::Monitor,
+        ),
     ] {
         if !shown {
             writeln!(out, "  {:<40}  {what}", format!("{program} dev{flags}"))?;
@@ -124,11 +150,16 @@ fn introduce(out: &mut dyn Write, gateway: &Gateway, emulator: SocketAddr, polic
 }
 
 /// A line for every governed call, for as long as somebody reads.
-async fn tell(mut decisions: broadcast::Receiver<Arc<Decision>>, out: &mut dyn Write) -> io::Result<()> {
+async fn tell(
+    mut decisions: broadcast::Receiver<Arc<Decision>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     loop {
         match decisions.recv().await {
             Ok(decision) => writeln!(out, "{}", line(&decision))?,
-            Err(broadcast::error::RecvError::Lagged(missed)) => writeln!(out, "… {missed} calls not shown")?,
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                writeln!(out, "… {missed} calls not shown")?
+            }
             Err(broadcast::error::RecvError::Closed) => return Ok(()),
         }
         out.flush()?;
@@ -142,7 +173,12 @@ fn line(decision: &Decision) -> String {
         Some(source) => format!("{} {source}", decision.call),
         None => decision.call.to_owned(),
     };
-    let mut line = format!("{session:<21}  {:<16}  {:<9}  {}", shortened(&what), decision.decision.as_str(), decision.status);
+    let mut line = format!(
+        "{session:<21}  {:<16}  {:<9}  {}",
+        shortened(&what),
+        decision.decision.as_str(),
+        decision.status
+    );
     if let Some(rule) = decision.rule {
         line += &format!("  {rule}");
     }
@@ -163,7 +199,8 @@ fn step(step: &Step) -> String {
     }
 }
 
-/// The text with the first eight digits of every UUID in the place of all: enough to tell the sources of one walk apart.
+/// The text with the first eight digits of every UUID in the place of all: enough to tell the
+/// sources of one walk apart.
 fn shortened(text: &str) -> String {
     let mut short = String::with_capacity(text.len());
     let mut rest = text;
@@ -200,7 +237,9 @@ mod tests {
             source: Some("de70d101-9fc6-4081-96de-6acd12c87e38".to_owned()),
             decision: Decided::Rejected,
             rule: Some(RuleId::PrimaryBeforeSecondary),
-            found: Some(format!("secondary de70d101-9fc6-4081-96de-6acd12c87e38 after the primary {card}")),
+            found: Some(format!(
+                "secondary de70d101-9fc6-4081-96de-6acd12c87e38 after the primary {card}"
+            )),
             accepted: None,
             status: 409,
             steps: vec![
@@ -220,7 +259,13 @@ mod tests {
 
     #[test]
     fn only_uuids_are_shortened() {
-        for text in ["", "short", "é", "e4d93032-2137-4073-a9a6-100461edd57", "é4d93032-2137-4073-a9a6-100461edd57a"] {
+        for text in [
+            "",
+            "short",
+            "é",
+            "e4d93032-2137-4073-a9a6-100461edd57",
+            "é4d93032-2137-4073-a9a6-100461edd57a",
+        ] {
             assert_eq!(shortened(text), text);
         }
         assert_eq!(shortened("(e4d93032-2137-4073-a9a6-100461edd57a)"), "(e4d93032)");

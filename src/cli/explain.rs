@@ -37,8 +37,9 @@ const WIDTH: usize = 88;
 fn explain(row: &Row, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} ({})", row.id, row.dialect)?;
     writeln!(out, "  {}\n", row.meaning)?;
-    let toggles =
-        toggles(row).map(|toggle| if toggle == row.default.as_str() { format!("{toggle} (default)") } else { toggle.into() });
+    let toggles = toggles(row).map(|toggle| {
+        if toggle == row.default.as_str() { format!("{toggle} (default)") } else { toggle.into() }
+    });
     let toggles = toggles.collect::<Vec<_>>().join(", ");
     let parts = [
         ("Fires", row.fires),
@@ -61,11 +62,17 @@ fn explain(row: &Row, out: &mut dyn Write) -> io::Result<()> {
 
 /// How to switch the rule to what it is not by default: to its remedy, where it has one.
 fn snippet(row: &Row) -> String {
-    let toggle = row.remedy.unwrap_or(if row.default == Toggle::Reject { Toggle::Monitor } else { Toggle::Reject });
+    let toggle = row.remedy.unwrap_or(if row.default == Toggle::Reject {
+        Toggle::Monitor
+    } else {
+        Toggle::Reject
+    });
     let switch = format!("[policy.rules.{}]\n{} = \"{toggle}\"\n", row.dialect, row.id);
     match row.id {
         // On checkouts nothing can be put in order once it has happened: calls must wait.
-        RuleId::SecondaryAfterSingleUsePrimary => format!("{switch}\n[sequencing]\nwindow = \"300ms\"\n"),
+        RuleId::SecondaryAfterSingleUsePrimary => {
+            format!("{switch}\n[sequencing]\nwindow = \"300ms\"\n")
+        }
         _ => switch,
     }
 }

@@ -1,12 +1,16 @@
 //! Puts the rooms together as a configuration says: listeners, governor, upstream, admin.
 //!
-//! In: a loaded configuration. Out: a gateway whose ports are bound, ready to run until it is told to stop. What cannot be had
-//! (a port in use, no certificates) is an error before anything is served.
+//! In: a loaded configuration. Out: a gateway whose ports are bound, ready to run until it is told
+//! to stop. What cannot be had (a port in use, no certificates) is an error before anything is
+//! served.
 
 use crate::{
     admin::Admin,
     config::{Config, Loaded},
-    proxy::{self, Drained, GovernSettings, Governor, ServeOptions, Target, Upstream, listeners, run_workers, stack},
+    proxy::{
+        self, Drained, GovernSettings, Governor, ServeOptions, Target, Upstream, listeners,
+        run_workers, stack,
+    },
     sessions::{self, Sessions},
 };
 use std::{
@@ -40,7 +44,12 @@ pub(super) enum CannotStart {
 
 impl CannotStart {
     /// `key` is the setting, or the flag, that chooses another address.
-    pub fn listen(what: &'static str, key: &'static str, address: SocketAddr, error: io::Error) -> Self {
+    pub fn listen(
+        what: &'static str,
+        key: &'static str,
+        address: SocketAddr,
+        error: io::Error,
+    ) -> Self {
         CannotStart::Listen { what, key, address, error }
     }
 }
@@ -48,7 +57,9 @@ impl CannotStart {
 impl fmt::Display for CannotStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CannotStart::Listen { what, key, address, error } if error.kind() == io::ErrorKind::AddrInUse => {
+            CannotStart::Listen { what, key, address, error }
+                if error.kind() == io::ErrorKind::AddrInUse =>
+            {
                 write!(
                     f,
                     "cannot listen on {address} for {what}: the address is in use; stop what uses it, or choose another with {key}"
@@ -57,7 +68,8 @@ impl fmt::Display for CannotStart {
             CannotStart::Listen { what, key, address, error } => {
                 // An error that names the address already is not made to name it twice.
                 let error = error.to_string();
-                let why = error.strip_prefix(&format!("cannot listen on {address}: ")).unwrap_or(&error);
+                let why =
+                    error.strip_prefix(&format!("cannot listen on {address}: ")).unwrap_or(&error);
                 write!(f, "cannot listen on {address} for {what}: {why}; choose another with {key}")
             }
             CannotStart::Upstream(why) => write!(f, "cannot prepare the way to upstream: {why}"),
@@ -69,14 +81,20 @@ impl Gateway {
     pub fn bind(loaded: &Loaded) -> Result<Self, CannotStart> {
         let config = loaded.config.clone();
         let upstream = upstream(&config)?;
-        let workers = config.listen.workers.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+        let workers = config
+            .listen
+            .workers
+            .or_else(|| thread::available_parallelism().ok().map(Into::into))
+            .unwrap_or(1);
         let address = config.listen.address;
-        let listeners =
-            listeners(address, workers).map_err(|error| CannotStart::listen("callers", "--listen", address, error))?;
-        let governor = Governor::new(config.policy.clone(), remembering(&config), governing(&config));
+        let listeners = listeners(address, workers)
+            .map_err(|error| CannotStart::listen("callers", "--listen", address, error))?;
+        let governor =
+            Governor::new(config.policy.clone(), remembering(&config), governing(&config));
         let admin = match config.admin.address {
             Some(address) => {
-                let cannot = |error| CannotStart::listen("the admin API", "--admin", address, error);
+                let cannot =
+                    |error| CannotStart::listen("the admin API", "--admin", address, error);
                 let listener = TcpListener::bind(address).map_err(cannot)?;
                 listener.set_nonblocking(true).map_err(cannot)?;
                 Some((Admin::new(governor.clone(), shown(loaded)), listener))
@@ -88,7 +106,10 @@ impl Gateway {
 
     /// Where callers reach it.
     pub fn address(&self) -> SocketAddr {
-        self.listeners.first().and_then(|listener| listener.local_addr().ok()).unwrap_or(self.config.listen.address)
+        self.listeners
+            .first()
+            .and_then(|listener| listener.local_addr().ok())
+            .unwrap_or(self.config.listen.address)
     }
 
     /// Where operators reach it.
@@ -109,7 +130,9 @@ impl Gateway {
             Some((admin, listener)) => {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 let mut ended = ended.subscribe();
-                Some(tokio::spawn(admin.run(listener, async move { drop(ended.wait_for(|ended| *ended).await) })))
+                Some(tokio::spawn(
+                    admin.run(listener, async move { drop(ended.wait_for(|ended| *ended).await) }),
+                ))
             }
             None => None,
         };
@@ -120,7 +143,8 @@ impl Gateway {
             }
         };
         let (governor, upstream) = (self.governor, self.upstream);
-        let make = move |worker: proxy::Worker| stack(governor.clone(), upstream.another(), worker.work);
+        let make =
+            move |worker: proxy::Worker| stack(governor.clone(), upstream.another(), worker.work);
         let options = ServeOptions {
             header_timeout: self.config.limits.header_timeout,
             drain: self.config.limits.drain,
@@ -142,8 +166,15 @@ pub(super) fn shown(loaded: &Loaded) -> String {
 }
 
 fn upstream(config: &Config) -> Result<Upstream, CannotStart> {
-    let url = config.upstream.url.as_ref().ok_or_else(|| CannotStart::Upstream("upstream.url is not set".to_owned()))?;
-    let target: Target = url.to_string().parse().map_err(|error: proxy::NotATarget| CannotStart::Upstream(error.to_string()))?;
+    let url = config
+        .upstream
+        .url
+        .as_ref()
+        .ok_or_else(|| CannotStart::Upstream("upstream.url is not set".to_owned()))?;
+    let target: Target = url
+        .to_string()
+        .parse()
+        .map_err(|error: proxy::NotATarget| CannotStart::Upstream(error.to_string()))?;
     let settings = proxy::Settings {
         connect_timeout: config.upstream.connect_timeout,
         timeout: config.upstream.timeout,

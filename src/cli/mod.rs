@@ -1,6 +1,7 @@
 //! Starts: one file per subcommand, each a few calls into the rooms.
 //!
-//! In: the command line. Out: text on standard output, an exit code: 0 done, 1 something is wrong with what was looked at, 2 the command line is.
+//! In: the command line. Out: text on standard output, an exit code: 0 done, 1 something is wrong
+//! with what was looked at, 2 the command line is.
 
 mod check;
 mod completions;

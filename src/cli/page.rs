@@ -4,7 +4,13 @@ use std::io::{self, Write};
 
 /// Rows whose cells begin in the same columns; the last cell goes on as far as it must.
 pub(super) fn table(out: &mut dyn Write, rows: &[Vec<&str>]) -> io::Result<()> {
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     for row in rows {
         let (last, before) = row.split_last().unwrap_or((&"", &[]));
         for (column, cell) in before.iter().enumerate() {

@@ -21,17 +21,21 @@ pub struct RulesArgs {
 }
 
 fn dialect() -> impl TypedValueParser<Value = Dialect> {
-    PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str))
-        .try_map(|name| Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name).ok_or("no such dialect"))
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str)).try_map(|name| {
+        Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name).ok_or("no such dialect")
+    })
 }
 
 pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
-    let rows = || ROWS.iter().filter(|row| args.dialect.is_none_or(|dialect| row.dialect == dialect));
+    let rows =
+        || ROWS.iter().filter(|row| args.dialect.is_none_or(|dialect| row.dialect == dialect));
     match args.format {
         OutputFormat::Json => write_json(out, &rows().map(as_json).collect())?,
         OutputFormat::Human => {
             let mut lines = vec![vec!["RULE", "DIALECT", "DEFAULT", "MEANING"]];
-            lines.extend(rows().map(|row| vec![row.id.as_str(), row.dialect.as_str(), row.default.as_str(), row.meaning]));
+            lines.extend(rows().map(|row| {
+                vec![row.id.as_str(), row.dialect.as_str(), row.default.as_str(), row.meaning]
+            }));
             page::table(out, &lines)?;
         }
     }

@@ -27,7 +27,8 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         Err(error) => return failed(&error),
     };
     let upstream = loaded.config.upstream.url.as_ref().map(ToString::to_string).unwrap_or_default();
-    let admin = gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
+    let admin =
+        gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
     let mode = loaded.config.to_json()["policy"]["mode"].as_str().unwrap_or_default().to_owned();
     tracing::info!(listen = %format!("http://{}", gateway.address()), %upstream, %admin, %mode, "weir is ready");
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -64,9 +65,15 @@ pub(super) fn failed(error: &impl std::fmt::Display) -> io::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// SIGHUP reads the configuration again. Its policy takes effect for calls that come from then on; a bad one changes nothing.
+/// SIGHUP reads the configuration again. Its policy takes effect for calls that come from then on;
+/// a bad one changes nothing.
 #[cfg(unix)]
-async fn reload_on_hangup(sources: Sources, mut running: Loaded, governor: Arc<Governor>, admin: Option<Admin>) {
+async fn reload_on_hangup(
+    sources: Sources,
+    mut running: Loaded,
+    governor: Arc<Governor>,
+    admin: Option<Admin>,
+) {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
@@ -81,7 +88,9 @@ async fn reload_on_hangup(sources: Sources, mut running: Loaded, governor: Arc<G
                     "read the configuration again: [policy] and the window and defer of [sequencing] are in force; all else needs a restart"
                 );
             }
-            Err(problems) => tracing::error!("the configuration was not read again, nothing has changed:\n{problems}"),
+            Err(problems) => tracing::error!(
+                "the configuration was not read again, nothing has changed:\n{problems}"
+            ),
         }
     }
 }
@@ -89,7 +98,9 @@ async fn reload_on_hangup(sources: Sources, mut running: Loaded, governor: Arc<G
 /// What a reload changes, and where it came from; all else stays as it runs.
 #[cfg(unix)]
 fn take_over(running: &mut Loaded, again: Loaded) {
-    let reloads = |key: &str| key.starts_with("policy.") || matches!(key, "sequencing.window" | "sequencing.defer");
+    let reloads = |key: &str| {
+        key.starts_with("policy.") || matches!(key, "sequencing.window" | "sequencing.defer")
+    };
     running.config.policy = again.config.policy;
     running.origins.retain(|key, _| !reloads(key));
     running.origins.extend(again.origins.into_iter().filter(|(key, _)| reloads(key)));

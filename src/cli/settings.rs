@@ -1,11 +1,13 @@
 //! The command lines of `run`, `dev` and `emulator`, and how they become [`Sources`].
 //!
-//! Values stay text here: the configuration reads them, so that a bad flag is told together with everything else that is wrong.
+//! Values stay text here: the configuration reads them, so that a bad flag is told together with
+//! everything else that is wrong.
 
 use crate::config::{Purpose, Sources};
 use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf};
 
-/// Settings that `run` and `dev` share. Flags win over the environment, the environment over the file, the file over built-in values.
+/// Settings that `run` and `dev` share. Flags win over the environment, the environment over the
+/// file, the file over built-in values.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingArgs {
@@ -24,10 +26,12 @@ pub struct SettingArgs {
     /// Over all rules: enforce, monitor or off [env: WEIR_MODE] [default: enforce]
     #[arg(long, value_name = "MODE")]
     pub mode: Option<String>,
-    /// When upstream will not give a fact: forward or reject [env: WEIR_ON_LOOKUP_FAILURE] [default: forward]
+    /// When upstream will not give a fact: forward or reject [env: WEIR_ON_LOOKUP_FAILURE]
+    /// [default: forward]
     #[arg(long, value_name = "WHAT")]
     pub on_lookup_failure: Option<String>,
-    /// How old a fact may be for a refusal to rest on it, or "forever" [env: WEIR_FRESH_FOR] [default: 2s]
+    /// How old a fact may be for a refusal to rest on it, or "forever" [env: WEIR_FRESH_FOR]
+    /// [default: 2s]
     #[arg(long, value_name = "TIME")]
     pub fresh_for: Option<String>,
     /// off, error, warn, info, debug or trace; RUST_LOG wins [env: WEIR_LOG_LEVEL] [default: info]
@@ -101,7 +105,8 @@ pub struct DevArgs {
 }
 
 impl DevArgs {
-    /// Where the configuration of a walk on the emulator comes from; the emulator, at `upstream`, takes the place of any other upstream.
+    /// Where the configuration of a walk on the emulator comes from; the emulator, at `upstream`,
+    /// takes the place of any other upstream.
     pub fn sources(&self, upstream: String, environment: Vec<(OsString, OsString)>) -> Sources {
         let mut flags = self.settings.flags();
         flags.push(("upstream.url", upstream));
@@ -125,7 +130,9 @@ pub fn environment() -> Vec<(OsString, OsString)> {
     env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"WEIR_")).collect()
 }
 
-fn given<const N: usize>(flags: [(&'static str, &Option<String>); N]) -> Vec<(&'static str, String)> {
+fn given<const N: usize>(
+    flags: [(&'static str, &Option<String>); N],
+) -> Vec<(&'static str, String)> {
     flags.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))).collect()
 }
 
@@ -146,7 +153,10 @@ mod tests {
             let sources = RunArgs::from_arg_matches(&matches).unwrap().sources(Vec::new());
             assert_eq!(sources.flags, [(entry.key, "x".to_owned())]);
             let command = command();
-            let argument = command.get_arguments().find(|argument| argument.get_long() == entry.flag.strip_prefix("--")).unwrap();
+            let argument = command
+                .get_arguments()
+                .find(|argument| argument.get_long() == entry.flag.strip_prefix("--"))
+                .unwrap();
             let help = argument.get_help().unwrap().to_string();
             assert!(help.contains(&format!("[env: {}]", entry.variable)), "{help}");
         }
@@ -157,20 +167,31 @@ mod tests {
         let built_in = crate::config::Config::default().to_json();
         for entry in OVERRIDES {
             let command = command();
-            let argument = command.get_arguments().find(|argument| argument.get_long() == entry.flag.strip_prefix("--")).unwrap();
+            let argument = command
+                .get_arguments()
+                .find(|argument| argument.get_long() == entry.flag.strip_prefix("--"))
+                .unwrap();
             let help = argument.get_help().unwrap().to_string();
             let stated = help.split_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']'));
-            let value = built_in.pointer(&format!("/{}", entry.key.replace('.', "/"))).and_then(|value| value.as_str());
+            let value = built_in
+                .pointer(&format!("/{}", entry.key.replace('.', "/")))
+                .and_then(|value| value.as_str());
             assert_eq!(stated, value, "{}", entry.flag);
         }
     }
 
     #[test]
     fn the_emulator_takes_the_place_of_any_upstream() {
-        let args =
-            DevArgs { emulator: "127.0.0.1:0".parse().unwrap(), seed: None, reorder: false, settings: SettingArgs::default() };
+        let args = DevArgs {
+            emulator: "127.0.0.1:0".parse().unwrap(),
+            seed: None,
+            reorder: false,
+            settings: SettingArgs::default(),
+        };
         let environment = vec![("WEIR_UPSTREAM".into(), "https://api.digitalriver.com".into())];
-        let loaded = crate::config::Config::load(&args.sources("http://127.0.0.1:4711".into(), environment)).unwrap();
+        let loaded =
+            crate::config::Config::load(&args.sources("http://127.0.0.1:4711".into(), environment))
+                .unwrap();
         assert_eq!(loaded.config.upstream.url.unwrap().to_string(), "http://127.0.0.1:4711");
     }
 }

@@ -1,6 +1,7 @@
 //! What no single value shows: values that contradict each other.
 //!
-//! In: the values and where they stand. Out: further problems. A key that could not be read is not judged again.
+//! In: the values and where they stand. Out: further problems. A key that could not be read is not
+//! judged again.
 
 use super::{Config, Place, Problem, Purpose, read::Reading};
 use crate::rules::{Dialect, RuleId, SourceType, Toggle, table};
@@ -30,31 +31,47 @@ fn addresses(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
     let Some(admin) = config.admin.address else { return };
     let listen = config.listen.address;
     if readable(said, &["listen.address", "admin.address"]) && collide(listen, admin) {
-        let message = format!("the admin API and the proxy cannot both listen on {listen}{}", also(listen, admin));
-        let problem = Problem::error(place(said, &["admin.address", "listen.address"]), message).about("admin.address");
+        let message = format!(
+            "the admin API and the proxy cannot both listen on {listen}{}",
+            also(listen, admin)
+        );
+        let problem = Problem::error(place(said, &["admin.address", "listen.address"]), message)
+            .about("admin.address");
         found.push(problem.suggest("give the admin API another port, or write \"off\""));
     }
 }
 
 fn also(listen: SocketAddr, admin: SocketAddr) -> String {
-    if listen == admin { String::new() } else { format!(" (which includes {admin}, or is included in it)") }
+    if listen == admin {
+        String::new()
+    } else {
+        format!(" (which includes {admin}, or is included in it)")
+    }
 }
 
 /// Whether two sockets want the same port of the same address. Port 0 is always a free one.
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
-    a.port() == b.port() && a.port() != 0 && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+    a.port() == b.port()
+        && a.port() != 0
+        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
 fn upstream(config: &Config, purpose: Purpose, said: &Reading, found: &mut Vec<Problem>) {
     if readable(said, &["upstream.url"]) {
         match &config.upstream.url {
             None if purpose == Purpose::Run => {
-                let problem = Problem::error(Place::Nowhere, "no upstream is named: there is nothing to stand in front of");
-                found.push(
-                    problem.about("upstream.url").suggest("give --upstream URL, set WEIR_UPSTREAM, or write `url` in [upstream]"),
+                let problem = Problem::error(
+                    Place::Nowhere,
+                    "no upstream is named: there is nothing to stand in front of",
                 );
+                found.push(problem.about("upstream.url").suggest(
+                    "give --upstream URL, set WEIR_UPSTREAM, or write `url` in [upstream]",
+                ));
             }
-            Some(url) if readable(said, &["listen.address"]) && is_here(url.host(), url.port(), config.listen.address) => {
+            Some(url)
+                if readable(said, &["listen.address"])
+                    && is_here(url.host(), url.port(), config.listen.address) =>
+            {
                 let problem = Problem::error(
                     place(said, &["upstream.url", "listen.address"]),
                     "upstream is Weir itself: it would call itself without end",
@@ -68,8 +85,11 @@ fn upstream(config: &Config, purpose: Purpose, said: &Reading, found: &mut Vec<P
         && config.upstream.connect_timeout > config.upstream.timeout
     {
         let place = place(said, &["upstream.connect-timeout", "upstream.timeout"]);
-        let problem = Problem::warning(place, "`connect-timeout` is longer than `timeout`").about("upstream.connect-timeout");
-        found.push(problem.suggest("a call is given up after `timeout` in all; make `connect-timeout` the shorter"));
+        let problem = Problem::warning(place, "`connect-timeout` is longer than `timeout`")
+            .about("upstream.connect-timeout");
+        found.push(problem.suggest(
+            "a call is given up after `timeout` in all; make `connect-timeout` the shorter",
+        ));
     }
     if let Some(file) = &config.upstream.ca_file
         && let Err(error) = std::fs::File::open(file)
@@ -84,13 +104,15 @@ fn upstream(config: &Config, purpose: Purpose, said: &Reading, found: &mut Vec<P
     }
 }
 
-/// Whether a host and port are what `listen` answers, as far as can be told without asking for names.
+/// Whether a host and port are what `listen` answers, as far as can be told without asking for
+/// names.
 fn is_here(host: &str, port: u16, listen: SocketAddr) -> bool {
     let ip: Option<IpAddr> = match host {
         "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
         host => host.trim_matches(['[', ']']).parse().ok(),
     };
-    let local = |ip: IpAddr| ip == listen.ip() || (listen.ip().is_unspecified() && ip.is_loopback());
+    let local =
+        |ip: IpAddr| ip == listen.ip() || (listen.ip().is_unspecified() && ip.is_loopback());
     port == listen.port() && ip.is_some_and(local)
 }
 
@@ -100,8 +122,8 @@ fn lists(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
     let secondary = ("policy.types.secondary", &types.secondary);
     for name in both(savable, ("policy.types.not-savable", &types.not_savable), said) {
         let place = item(said, &["policy.types.not-savable", "policy.types.savable"], name);
-        let problem =
-            Problem::error(place, format!("\"{name}\" is both savable and not savable")).about("policy.types.not-savable");
+        let problem = Problem::error(place, format!("\"{name}\" is both savable and not savable"))
+            .about("policy.types.not-savable");
         found.push(problem.suggest("keep it in one of the two lists"));
     }
     let pointless = [
@@ -113,13 +135,19 @@ fn lists(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
         for name in both(list, secondary, said) {
             let place = item(said, &[list.0, secondary.0], name);
             found.push(
-                Problem::warning(place, format!("\"{name}\" is a secondary type: {why}")).about(list.0).suggest("remove it here"),
+                Problem::warning(place, format!("\"{name}\" is a secondary type: {why}"))
+                    .about(list.0)
+                    .suggest("remove it here"),
             );
         }
     }
 }
 
-fn both<'a>(a: (&str, &'a Vec<SourceType>), b: (&str, &Vec<SourceType>), said: &Reading) -> Vec<&'a SourceType> {
+fn both<'a>(
+    a: (&str, &'a Vec<SourceType>),
+    b: (&str, &Vec<SourceType>),
+    said: &Reading,
+) -> Vec<&'a SourceType> {
     match readable(said, &[a.0, b.0]) {
         true => a.1.iter().filter(|name| b.1.contains(name)).collect(),
         false => Vec::new(),
@@ -128,7 +156,8 @@ fn both<'a>(a: (&str, &'a Vec<SourceType>), b: (&str, &Vec<SourceType>), said: &
 
 /// Where a name stands in the first of these lists that anybody wrote.
 fn item(said: &Reading, keys: &[&str], name: &SourceType) -> Place {
-    let spot = keys.iter().find_map(|key| said.items.get(&((*key).to_owned(), name.as_str().to_owned())));
+    let spot =
+        keys.iter().find_map(|key| said.items.get(&((*key).to_owned(), name.as_str().to_owned())));
     spot.cloned().unwrap_or_else(|| place(said, keys))
 }
 
@@ -141,26 +170,33 @@ fn sequencing(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
     if !readable(said, &["sequencing.window", "sequencing.defer"]) {
         return;
     }
-    let (checkouts, carts) = (reorders(Dialect::Checkouts, LATE), reorders(Dialect::Carts, RuleId::PrimaryBeforeSecondary));
+    let (checkouts, carts) = (
+        reorders(Dialect::Checkouts, LATE),
+        reorders(Dialect::Carts, RuleId::PrimaryBeforeSecondary),
+    );
     let (window, defer) = (config.policy.sequencing.window > 0, config.policy.sequencing.defer);
     if checkouts && !window && !defer {
         let key = format!("policy.rules.checkouts.{LATE}");
         let common = format!("policy.rules.{LATE}");
-        let message =
-            format!("`{LATE} = \"reorder\"` acts as \"reject\": nothing may wait while `window` is \"0s\" and `defer` is false");
+        let message = format!(
+            "`{LATE} = \"reorder\"` acts as \"reject\": nothing may wait while `window` is \"0s\" and `defer` is false"
+        );
         let problem = Problem::warning(place(said, &[&key, &common]), message).about(key);
         found.push(problem.suggest("set `window` (such as \"300ms\") or `defer = true` in [sequencing], or write \"reject\""));
     }
     if window && !checkouts && !carts {
         let message = "`window` has no effect: no rule that it serves is set to \"reorder\"";
-        let problem = Problem::warning(place(said, &["sequencing.window"]), message).about("sequencing.window");
-        found.push(
-            problem.suggest(format!("set `{LATE}` or `{}` to \"reorder\" in [policy.rules]", RuleId::PrimaryBeforeSecondary)),
-        );
+        let problem = Problem::warning(place(said, &["sequencing.window"]), message)
+            .about("sequencing.window");
+        found.push(problem.suggest(format!(
+            "set `{LATE}` or `{}` to \"reorder\" in [policy.rules]",
+            RuleId::PrimaryBeforeSecondary
+        )));
     }
     if defer && !checkouts {
         let message = format!("`defer` has no effect: `{LATE}` is not set to \"reorder\"");
-        let problem = Problem::warning(place(said, &["sequencing.defer"]), message).about("sequencing.defer");
+        let problem =
+            Problem::warning(place(said, &["sequencing.defer"]), message).about("sequencing.defer");
         found.push(problem.suggest(format!("set `{LATE} = \"reorder\"` in [policy.rules]")));
     }
 }

@@ -1,6 +1,7 @@
 //! How a value is written: in a file, on the command line, in the environment, and in the schema.
 //!
-//! In: a TOML value, or the text of a flag or a variable. Out: the validated value, or what is wrong with it and what to write instead.
+//! In: a TOML value, or the text of a flag or a variable. Out: the validated value, or what is
+//! wrong with it and what to write instead.
 
 mod address;
 mod choice;
@@ -93,7 +94,9 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
 
 /// The number that a TOML integer is; `None` beyond 64 bits.
 fn integer(value: &DeValue<'_>) -> Option<i64> {
-    value.as_integer().and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok())
+    value
+        .as_integer()
+        .and_then(|integer| i64::from_str_radix(integer.as_str(), integer.radix()).ok())
 }
 
 /// A value as it is shown in a message.
@@ -105,13 +108,20 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What a form says of a text: the value as it would be written, or the messages with their suggestions.
+    /// What a form says of a text: the value as it would be written, or the messages with their
+    /// suggestions.
     pub(super) fn says<F: Form>(form: &F, text: &str) -> String {
         match form.read_text(text) {
-            Ok(value) => form.write(&value).map_or_else(|| "nothing".into(), |value| value.to_string()),
+            Ok(value) => {
+                form.write(&value).map_or_else(|| "nothing".into(), |value| value.to_string())
+            }
             Err(complaints) => complaints
                 .iter()
-                .map(|c| c.suggestion.as_ref().map_or_else(|| c.message.clone(), |s| format!("{} ({s})", c.message)))
+                .map(|c| {
+                    c.suggestion
+                        .as_ref()
+                        .map_or_else(|| c.message.clone(), |s| format!("{} ({s})", c.message))
+                })
                 .collect::<Vec<_>>()
                 .join("; "),
         }
@@ -130,7 +140,10 @@ mod tests {
         for (toml, kind) in cases {
             let value = DeValue::parse(toml).unwrap();
             let complaint = &Address.read(value.get_ref()).unwrap_err()[0];
-            assert_eq!(complaint.message, format!("expected an address and port such as \"127.0.0.1:8080\", found {kind}"));
+            assert_eq!(
+                complaint.message,
+                format!("expected an address and port such as \"127.0.0.1:8080\", found {kind}")
+            );
         }
     }
 }

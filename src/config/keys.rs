@@ -1,7 +1,8 @@
 //! Walking the configuration key by key.
 //!
-//! Every table of the configuration can be walked by a [`Visitor`], and that walk is the only list of keys there is: reading a file, applying
-//! flags and the environment, writing the schema and showing the effective values are four visitors over it, so they cannot disagree.
+//! Every table of the configuration can be walked by a [`Visitor`], and that walk is the only list
+//! of keys there is: reading a file, applying flags and the environment, writing the schema and
+//! showing the effective values are four visitors over it, so they cannot disagree.
 
 use super::form::Form;
 
@@ -10,8 +11,15 @@ pub(super) trait Visitor: Sized {
     /// A table named `name`; `inside` walks its keys.
     fn table(&mut self, name: &'static str, doc: &'static str, inside: impl FnOnce(&mut Self));
 
-    /// A key, how its value is written, and the value itself, which the visitor may read or replace.
-    fn key<F: Form>(&mut self, name: &'static str, doc: &'static str, form: &F, value: &mut F::Value);
+    /// A key, how its value is written, and the value itself, which the visitor may read or
+    /// replace.
+    fn key<F: Form>(
+        &mut self,
+        name: &'static str,
+        doc: &'static str,
+        form: &F,
+        value: &mut F::Value,
+    );
 }
 
 /// A table of the configuration.

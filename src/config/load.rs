@@ -1,4 +1,5 @@
-//! Puts the configuration together: built-in values, then the file, then the environment, then flags, each over the one before.
+//! Puts the configuration together: built-in values, then the file, then the environment, then
+//! flags, each over the one before.
 
 use super::{
     Config, Place, Problem, Problems, checks,
@@ -18,17 +19,20 @@ use std::{
 /// What the configuration is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purpose {
-    /// To be looked at: an upstream may be named later, and the files it names may be on another machine.
+    /// To be looked at: an upstream may be named later, and the files it names may be on another
+    /// machine.
     #[default]
     Check,
     /// To run: there must be an upstream, and the files it names must be there.
     Run,
 }
 
-/// Where values may come from. Nothing is read from the process itself, so the same sources always mean the same.
+/// Where values may come from. Nothing is read from the process itself, so the same sources always
+/// mean the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
-    /// The file named by `--config`; else `WEIR_CONFIG` of `environment` names one; else there is none.
+    /// The file named by `--config`; else `WEIR_CONFIG` of `environment` names one; else there is
+    /// none.
     pub file: Option<PathBuf>,
     /// The environment. Only `WEIR_…` is looked at; an empty variable counts as unset.
     pub environment: Vec<(OsString, OsString)>,
@@ -45,7 +49,10 @@ impl Sources {
     }
 
     fn variable(&self, name: &str) -> Option<&OsStr> {
-        self.environment.iter().find(|(variable, text)| variable == name && !text.is_empty()).map(|(_, text)| text.as_os_str())
+        self.environment
+            .iter()
+            .find(|(variable, text)| variable == name && !text.is_empty())
+            .map(|(_, text)| text.as_os_str())
     }
 }
 
@@ -94,12 +101,16 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, warnings included, if anything forbids using the configuration.
     pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
-        let file = sources.file.clone().or_else(|| sources.variable(CONFIG_VARIABLE).map(PathBuf::from));
+        let file =
+            sources.file.clone().or_else(|| sources.variable(CONFIG_VARIABLE).map(PathBuf::from));
         match file.as_deref().map(SourceText::open).transpose() {
             Ok(source) => load(sources, source.as_ref()),
             Err(problem) => {
                 // The file is lost, the rest is still looked at.
-                let mut problems = load(&Sources { purpose: Purpose::Check, ..sources.clone() }, None).err().unwrap_or_default();
+                let mut problems =
+                    load(&Sources { purpose: Purpose::Check, ..sources.clone() }, None)
+                        .err()
+                        .unwrap_or_default();
                 problems.push(*problem);
                 problems.sort();
                 Err(problems)
@@ -129,12 +140,15 @@ fn load(sources: &Sources, source: Option<&SourceText>) -> Result<Loaded, Proble
             let place = Place::Variable(entry.variable.into());
             match text.to_str() {
                 Some(text) => apply(&mut config, &mut said, entry.key, text, place),
-                None => said.problems.push(Problem::error(place, "the value is not UTF-8").about(entry.key)),
+                None => said
+                    .problems
+                    .push(Problem::error(place, "the value is not UTF-8").about(entry.key)),
             }
         }
     }
     for (key, text) in &sources.flags {
-        let flag = OVERRIDES.iter().find(|entry| entry.key == *key).map_or(*key, |entry| entry.flag);
+        let flag =
+            OVERRIDES.iter().find(|entry| entry.key == *key).map_or(*key, |entry| entry.flag);
         apply(&mut config, &mut said, key, text, Place::Flag(flag.into()));
     }
     misspelt_variables(sources, &mut said.problems);
@@ -168,9 +182,11 @@ fn misspelt_variables(sources: &Sources, problems: &mut Problems) {
     for name in sources.environment.iter().filter_map(|(name, _)| name.to_str()) {
         if let Some(rest) = name.strip_prefix("WEIR_")
             && !known().any(|variable| variable == name)
-            && let Some(near) = nearest(rest, known().filter_map(|variable| variable.strip_prefix("WEIR_")))
+            && let Some(near) =
+                nearest(rest, known().filter_map(|variable| variable.strip_prefix("WEIR_")))
         {
-            let problem = Problem::warning(Place::Variable(name.to_owned()), "this variable is not read");
+            let problem =
+                Problem::warning(Place::Variable(name.to_owned()), "this variable is not read");
             problems.push(problem.suggest(format!("did you mean `WEIR_{near}`?")));
         }
     }
@@ -183,7 +199,8 @@ fn origins(places: BTreeMap<String, Place>) -> Origins {
         Place::Flag(name) => Some(Origin::Flag(name)),
         Place::Nowhere | Place::File(_) => None,
     };
-    let mut origins: Origins = places.into_iter().filter_map(|(key, place)| Some((key, origin(place)?))).collect();
+    let mut origins: Origins =
+        places.into_iter().filter_map(|(key, place)| Some((key, origin(place)?))).collect();
     // A toggle for both dialects is in effect in each that has no toggle of its own.
     for Row { dialect, id, .. } in ROWS {
         if let Some(common) = origins.get(&format!("policy.rules.{id}")).cloned() {

@@ -3,8 +3,9 @@
 //! ```text
 //!   flags > environment > file > built-in values ── load ──▶ Config (validated values, rules::Policy)  or  every Problem at once
 //! ```
-//! One walk over the keys (`keys.rs`) serves reading, overriding, the schema and showing. Loading opens the named files and changes nothing, so
-//! that a reload is a second load. Deliberately absent: acting on any of it.
+//! One walk over the keys (`keys.rs`) serves reading, overriding, the schema and showing. Loading
+//! opens the named files and changes nothing, so that a reload is a second load. Deliberately
+//! absent: acting on any of it.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
@@ -31,7 +32,9 @@ pub use near::nearest;
 pub use overrides::{OVERRIDES, Override};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use schema::schema;
-pub use sections::{Admin, Format, Headers, Level, Limits, Listen, Log, Sequencing, Sessions, Store, Upstream};
+pub use sections::{
+    Admin, Format, Headers, Level, Limits, Listen, Log, Sequencing, Sessions, Store, Upstream,
+};
 pub use upstream_url::{NotAnUpstreamUrl, Scheme, UpstreamUrl};
 
 use crate::rules::Policy;

@@ -24,7 +24,8 @@ macro_rules! overrides {
     };
 }
 
-// No variable is called WEIR_PORT or WEIR_SERVICE_…: a cluster sets those by itself for a service that is named weir.
+// No variable is called WEIR_PORT or WEIR_SERVICE_…: a cluster sets those by itself for a service
+// that is named weir.
 overrides! {
     "listen.address"            "--listen"              "WEIR_LISTEN",
     "listen.workers"            "--workers"             "WEIR_WORKERS",
@@ -63,7 +64,13 @@ impl Visitor for Setter<'_> {
         self.at.leave();
     }
 
-    fn key<F: Form>(&mut self, name: &'static str, _: &'static str, form: &F, value: &mut F::Value) {
+    fn key<F: Form>(
+        &mut self,
+        name: &'static str,
+        _: &'static str,
+        form: &F,
+        value: &mut F::Value,
+    ) {
         if self.at.key(name) == self.key {
             self.outcome = form.read_text(self.text).map(|read| *value = read);
         }

@@ -1,4 +1,5 @@
-//! `[policy]` and the half of `[sequencing]` that rules look at, walked straight into [`rules::Policy`](crate::rules::Policy).
+//! `[policy]` and the half of `[sequencing]` that rules look at, walked straight into
+//! [`rules::Policy`](crate::rules::Policy).
 
 use super::{
     form::{Choice, FreshForm, Millis, Names, ToggleForm},
@@ -9,8 +10,10 @@ use std::time::Duration;
 
 pub(super) const DOC: &str = "What Weir does when a rule is broken.";
 
-const MODES: &[(&str, Mode)] = &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor), ("off", Mode::Off)];
-const ON_FAILURE: &[(&str, OnLookupFailure)] = &[("forward", OnLookupFailure::Forward), ("reject", OnLookupFailure::Reject)];
+const MODES: &[(&str, Mode)] =
+    &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor), ("off", Mode::Off)];
+const ON_FAILURE: &[(&str, OnLookupFailure)] =
+    &[("forward", OnLookupFailure::Forward), ("reject", OnLookupFailure::Reject)];
 
 /// `window`, at most this.
 const WINDOW_AT_MOST: Duration = Duration::from_secs(60);
@@ -47,27 +50,42 @@ impl Section for Policy {
 /// `[policy.rules]`, then the dialects' own tables, which win: they are met later.
 fn rules<V: Visitor>(policy: &mut Policy, v: &mut V) {
     for rule in RuleId::ALL.iter().copied() {
-        let dialects = || Dialect::ALL.into_iter().filter(move |dialect| table::row(*dialect, rule).is_some());
+        let dialects =
+            || Dialect::ALL.into_iter().filter(move |dialect| table::row(*dialect, rule).is_some());
         let Some(row) = dialects().find_map(|dialect| table::row(dialect, rule)) else { continue };
         let mut toggle = None;
-        v.key(rule.as_str(), row.meaning, &ToggleForm { rule, dialects: dialects().collect() }, &mut toggle);
+        v.key(
+            rule.as_str(),
+            row.meaning,
+            &ToggleForm { rule, dialects: dialects().collect() },
+            &mut toggle,
+        );
         for dialect in dialects().filter(|_| toggle.is_some()) {
             set(policy, dialect, rule, toggle);
         }
     }
-    v.table("checkouts", "Toggles for checkouts and invoices only.", |v| rules_of(policy, Dialect::Checkouts, v));
+    v.table("checkouts", "Toggles for checkouts and invoices only.", |v| {
+        rules_of(policy, Dialect::Checkouts, v)
+    });
     v.table("carts", "Toggles for carts only.", |v| rules_of(policy, Dialect::Carts, v));
 }
 
 fn rules_of<V: Visitor>(policy: &mut Policy, dialect: Dialect, v: &mut V) {
     for row in table::ROWS.iter().filter(|row| row.dialect == dialect) {
-        let mut toggle = Some(policy.toggles.get(&(dialect, row.id)).copied().unwrap_or(row.default));
-        v.key(row.id.as_str(), row.meaning, &ToggleForm { rule: row.id, dialects: vec![dialect] }, &mut toggle);
+        let mut toggle =
+            Some(policy.toggles.get(&(dialect, row.id)).copied().unwrap_or(row.default));
+        v.key(
+            row.id.as_str(),
+            row.meaning,
+            &ToggleForm { rule: row.id, dialects: vec![dialect] },
+            &mut toggle,
+        );
         set(policy, dialect, row.id, toggle);
     }
 }
 
-/// Keeps only what differs from the table's default, so that a toggle spelt out equals one left out.
+/// Keeps only what differs from the table's default, so that a toggle spelt out equals one left
+/// out.
 fn set(policy: &mut Policy, dialect: Dialect, rule: RuleId, toggle: Option<Toggle>) {
     match toggle {
         Some(toggle) if table::row(dialect, rule).is_some_and(|row| row.default != toggle) => {
@@ -99,7 +117,12 @@ impl Section for Types {
             &Names { least: 0 },
             &mut self.pairing_carts,
         );
-        v.key("savable", "The types that can be saved to a customer or shopper.", &Names { least: 0 }, &mut self.savable);
+        v.key(
+            "savable",
+            "The types that can be saved to a customer or shopper.",
+            &Names { least: 0 },
+            &mut self.savable,
+        );
         v.key(
             "not-savable",
             "The types that cannot be saved. A type in neither list is forwarded.",

@@ -1,4 +1,5 @@
-//! What is wrong with a configuration, and how it is told: to a person with the line and a caret, to a machine as JSON.
+//! What is wrong with a configuration, and how it is told: to a person with the line and a caret,
+//! to a machine as JSON.
 
 use serde_json::{Value, json};
 use std::{fmt, path::PathBuf};
@@ -65,7 +66,13 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn error(place: Place, message: impl Into<String>) -> Self {
-        Problem { severity: Severity::Error, place, key: None, message: message.into(), suggestion: None }
+        Problem {
+            severity: Severity::Error,
+            place,
+            key: None,
+            message: message.into(),
+            suggestion: None,
+        }
     }
 
     pub(super) fn warning(place: Place, message: impl Into<String>) -> Self {
@@ -123,8 +130,13 @@ impl fmt::Display for Problem {
             Place::Flag(name) => writeln!(f, "  --> flag {name}")?,
             Place::Spot { file, line, column, width, text } => {
                 margin = " ".repeat(line.to_string().len() + 2);
-                // A tab stays a tab, so that the caret stands under its letter whatever a tab is worth.
-                let before: String = text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+                // A tab stays a tab, so that the caret stands under its letter whatever a tab is
+                // worth.
+                let before: String = text
+                    .chars()
+                    .take(column - 1)
+                    .map(|c| if c == '\t' { '\t' } else { ' ' })
+                    .collect();
                 writeln!(f, "  --> {}:{line}:{column}", file.display())?;
                 writeln!(f, "{margin}|")?;
                 writeln!(f, " {line} | {text}")?;
@@ -182,7 +194,8 @@ impl Problems {
         self.0.is_empty()
     }
 
-    /// An array of objects with `file`, `line`, `column`, `severity`, `message`, `suggestion` and `key`; `null` where there is none.
+    /// An array of objects with `file`, `line`, `column`, `severity`, `message`, `suggestion` and
+    /// `key`; `null` where there is none.
     pub fn to_json(&self) -> Value {
         self.0.iter().map(Problem::to_json).collect()
     }
@@ -197,11 +210,15 @@ impl fmt::Display for Problems {
         for problem in &self.0 {
             writeln!(f, "{problem}")?;
         }
-        let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+        let count = |number: usize, noun: &str| {
+            format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+        };
         match (self.errors(), self.warnings()) {
             (errors, 0) => writeln!(f, "{}", count(errors, "error")),
             (0, warnings) => writeln!(f, "{}", count(warnings, "warning")),
-            (errors, warnings) => writeln!(f, "{}, {}", count(errors, "error"), count(warnings, "warning")),
+            (errors, warnings) => {
+                writeln!(f, "{}, {}", count(errors, "error"), count(warnings, "warning"))
+            }
         }
     }
 }
@@ -219,7 +236,10 @@ mod tests {
     #[test]
     fn a_person_sees_the_line_and_what_to_write() {
         let mut problems = Problems::default();
-        problems.push(Problem::error(spot(12, 2, 6, "\tadress = 1"), "unknown key").suggest("did you mean `address`?"));
+        problems.push(
+            Problem::error(spot(12, 2, 6, "\tadress = 1"), "unknown key")
+                .suggest("did you mean `address`?"),
+        );
         problems.push(Problem::warning(Place::Variable("WEIR_MODE".into()), "odd"));
         assert_eq!(
             problems.to_string(),
@@ -231,8 +251,12 @@ mod tests {
     #[test]
     fn a_machine_reads_an_array() {
         let mut problems = Problems::default();
-        problems.push(Problem::error(spot(2, 1, 6, "adress = 1"), "unknown key").about("listen.adress"));
-        problems.push(Problem::error(Place::Flag("--listen".into()), "no address").suggest("write one"));
+        problems.push(
+            Problem::error(spot(2, 1, 6, "adress = 1"), "unknown key").about("listen.adress"),
+        );
+        problems.push(
+            Problem::error(Place::Flag("--listen".into()), "no address").suggest("write one"),
+        );
         assert_eq!(
             problems.to_json(),
             json!([

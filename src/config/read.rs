@@ -30,7 +30,12 @@ pub(super) struct Reading {
 /// Reads `source` over `config`; a key that cannot be read keeps its value.
 pub(super) fn read(source: &SourceText, config: &mut Config) -> Reading {
     let (root, errors) = DeTable::parse_recoverable(source.text());
-    let mut reader = Reader { source, at: Path::default(), frames: vec![Frame::of(root.get_ref())], said: Reading::default() };
+    let mut reader = Reader {
+        source,
+        at: Path::default(),
+        frames: vec![Frame::of(root.get_ref())],
+        said: Reading::default(),
+    };
     config.visit(&mut reader);
     reader.report_unknown();
     let mut said = reader.said;
@@ -59,13 +64,18 @@ impl<'a> Frame<'a> {
     /// The value and its span, where the file has that name.
     fn meet(&mut self, name: &'static str) -> Option<(&'a DeValue<'a>, Range<usize>)> {
         self.known.push(name);
-        self.table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| (value.get_ref(), value.span()))
+        self.table
+            .iter()
+            .find(|(key, _)| key.get_ref() == name)
+            .map(|(_, value)| (value.get_ref(), value.span()))
     }
 }
 
 impl Visitor for Reader<'_> {
     fn table(&mut self, name: &'static str, _: &'static str, inside: impl FnOnce(&mut Self)) {
-        let Some((value, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name)) else { return };
+        let Some((value, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name)) else {
+            return;
+        };
         self.at.enter(name);
         match value.as_table() {
             Some(table) => {
@@ -77,20 +87,31 @@ impl Visitor for Reader<'_> {
             None => {
                 let path = self.at.table();
                 let message = format!("`{path}` is a table, found {}", kind(value));
-                let problem =
-                    Problem::error(self.source.place(span), message).suggest(format!("write [{path}] on a line of its own"));
+                let problem = Problem::error(self.source.place(span), message)
+                    .suggest(format!("write [{path}] on a line of its own"));
                 self.said.problems.push(problem.about(path));
             }
         }
         self.at.leave();
     }
 
-    fn key<F: Form>(&mut self, name: &'static str, _: &'static str, form: &F, value: &mut F::Value) {
-        let Some((written, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name)) else { return };
+    fn key<F: Form>(
+        &mut self,
+        name: &'static str,
+        _: &'static str,
+        form: &F,
+        value: &mut F::Value,
+    ) {
+        let Some((written, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name))
+        else {
+            return;
+        };
         let path = self.at.key(name);
         for item in written.as_array().into_iter().flat_map(|array| array.iter()) {
             if let Some(name) = item.get_ref().as_str() {
-                self.said.items.insert((path.clone(), name.to_owned()), self.source.place(item.span()));
+                self.said
+                    .items
+                    .insert((path.clone(), name.to_owned()), self.source.place(item.span()));
             }
         }
         match form.read(written) {
@@ -101,7 +122,10 @@ impl Visitor for Reader<'_> {
             Err(complaints) => {
                 for Complaint { message, suggestion, span: part } in complaints {
                     let place = self.source.place(part.unwrap_or(span.clone()));
-                    self.said.problems.push(Problem { suggestion, ..Problem::error(place, message).about(path.clone()) });
+                    self.said.problems.push(Problem {
+                        suggestion,
+                        ..Problem::error(place, message).about(path.clone())
+                    });
                 }
                 self.said.broken.insert(path);
             }
@@ -114,7 +138,8 @@ impl Reader<'_> {
     fn report_unknown(&mut self) {
         let Some(Frame { table, known }) = self.frames.last() else { return };
         let here = self.at.table();
-        for (key, value) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+        for (key, value) in table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref()))
+        {
             let name = key.get_ref();
             let what = match (value.get_ref().is_table(), here.starts_with("policy.rules")) {
                 (true, _) => "table",
@@ -125,7 +150,8 @@ impl Reader<'_> {
                 "" => format!("unknown {what} `{name}`"),
                 here => format!("unknown {what} `{name}` in [{here}]"),
             };
-            let problem = Problem::error(self.source.place(key.span()), message).about(self.at.key(name));
+            let problem =
+                Problem::error(self.source.place(key.span()), message).about(self.at.key(name));
             self.said.problems.push(problem.suggest(instead(name, &here, known)));
         }
     }

@@ -9,7 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, js
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// JSON Schema, draft 2020-12. It accepts no key that the reader does not know; ranges of durations and sizes are the reader's alone.
+/// JSON Schema, draft 2020-12. It accepts no key that the reader does not know; ranges of durations
+/// and sizes are the reader's alone.
 pub fn schema() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>()
 }
@@ -52,9 +53,17 @@ impl Visitor for Walk {
         self.add(name, doc, object(properties));
     }
 
-    fn key<F: Form>(&mut self, name: &'static str, doc: &'static str, form: &F, value: &mut F::Value) {
+    fn key<F: Form>(
+        &mut self,
+        name: &'static str,
+        doc: &'static str,
+        form: &F,
+        value: &mut F::Value,
+    ) {
         let mut schema = form.schema();
-        if let Some(default) = form.write(value).and_then(|default| serde_json::to_value(default).ok()) {
+        if let Some(default) =
+            form.write(value).and_then(|default| serde_json::to_value(default).ok())
+        {
             schema.insert("default".into(), default);
         }
         self.add(name, doc, schema);
@@ -93,9 +102,12 @@ mod tests {
         assert_eq!(described, known);
         for path in &described {
             let (table, key) = path.rsplit_once('.').unwrap();
-            let problems = Config::parse("w", &format!("[{table}]\n{key} = {{}}\n")).unwrap_err().to_string();
+            let problems =
+                Config::parse("w", &format!("[{table}]\n{key} = {{}}\n")).unwrap_err().to_string();
             assert!(!problems.contains("unknown"), "{problems}");
-            let problems = Config::parse("w", &format!("[{table}]\nno-such-{key} = 1\n")).unwrap_err().to_string();
+            let problems = Config::parse("w", &format!("[{table}]\nno-such-{key} = 1\n"))
+                .unwrap_err()
+                .to_string();
             assert!(problems.contains("unknown"), "{problems}");
         }
     }
@@ -109,7 +121,9 @@ mod tests {
         assert_eq!(at("/properties/policy/properties/fresh-for/default"), "2s");
         assert_eq!(at("/properties/upstream/properties/url/default"), Value::Null);
         assert_eq!(
-            at("/properties/policy/properties/rules/properties/carts/properties/primary-before-secondary/enum"),
+            at(
+                "/properties/policy/properties/rules/properties/carts/properties/primary-before-secondary/enum"
+            ),
             serde_json::json!(["reject", "reorder", "monitor", "off"])
         );
     }

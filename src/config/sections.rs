@@ -1,11 +1,13 @@
 //! The tables of the file, each key with its meaning, its built-in value and its form, stated once.
 //!
-//! `section!` turns such a statement into a struct of validated values, its `Default` and its walk. `[policy]` is not here: its values are
-//! the rules' own types (`policy.rs`).
+//! `section!` turns such a statement into a struct of validated values, its `Default` and its walk.
+//! `[policy]` is not here: its values are the rules' own types (`policy.rs`).
 
 use super::{
     UpstreamUrl,
-    form::{Address, AddressOrOff, Choice, Duration as Span, File, Size, Switch, Url, Whole, Workers},
+    form::{
+        Address, AddressOrOff, Choice, Duration as Span, File, Size, Switch, Url, Whole, Workers,
+    },
     keys::{Section, Visitor},
 };
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

@@ -1,4 +1,5 @@
-//! Shows the values in effect and where each came from: one more walk over the keys. A configuration holds no secrets.
+//! Shows the values in effect and where each came from: one more walk over the keys. A
+//! configuration holds no secrets.
 
 use super::{
     Config, Loaded, Origin, Origins,
@@ -11,15 +12,24 @@ use std::fmt::Write;
 impl Loaded {
     /// A file that says the same, with the origin of each value that is not built in as a comment.
     pub fn to_toml(&self) -> String {
-        let mut walk = AsToml { at: Path::default(), origins: &self.origins, text: String::new(), headed: None };
+        let mut walk = AsToml {
+            at: Path::default(),
+            origins: &self.origins,
+            text: String::new(),
+            headed: None,
+        };
         self.config.clone().visit(&mut walk);
         walk.text
     }
 
-    /// `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address": "weir.toml:3", …}}`; a key without an origin has its built-in value.
+    /// `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address": "weir.toml:3",
+    /// …}}`; a key without an origin has its built-in value.
     pub fn to_json(&self) -> Value {
-        let origins: Map<String, Value> =
-            self.origins.iter().map(|(key, origin)| (key.clone(), origin.to_string().into())).collect();
+        let origins: Map<String, Value> = self
+            .origins
+            .iter()
+            .map(|(key, origin)| (key.clone(), origin.to_string().into()))
+            .collect();
         serde_json::json!({ "values": self.config.to_json(), "origins": origins })
     }
 }
@@ -48,7 +58,13 @@ impl Visitor for AsToml<'_> {
         self.at.leave();
     }
 
-    fn key<F: Form>(&mut self, name: &'static str, _: &'static str, form: &F, value: &mut F::Value) {
+    fn key<F: Form>(
+        &mut self,
+        name: &'static str,
+        _: &'static str,
+        form: &F,
+        value: &mut F::Value,
+    ) {
         let Some(written) = form.write(value) else { return };
         let table = self.at.table();
         let gap = if self.text.is_empty() { "" } else { "\n" };
@@ -89,8 +105,16 @@ impl Visitor for AsJson {
         self.add(name, table.into());
     }
 
-    fn key<F: Form>(&mut self, name: &'static str, _: &'static str, form: &F, value: &mut F::Value) {
-        if let Some(written) = form.write(value).and_then(|written| serde_json::to_value(written).ok()) {
+    fn key<F: Form>(
+        &mut self,
+        name: &'static str,
+        _: &'static str,
+        form: &F,
+        value: &mut F::Value,
+    ) {
+        if let Some(written) =
+            form.write(value).and_then(|written| serde_json::to_value(written).ok())
+        {
             self.add(name, written);
         }
     }
@@ -108,7 +132,12 @@ mod tests {
         let loaded = Config::parse("weir.toml", text).unwrap();
         let shown = loaded.to_toml();
         assert_eq!(Config::parse("shown", &shown).unwrap().config, loaded.config);
-        assert!(shown.contains("[listen]\naddress = \"[::1]:1\" # weir.toml:2\nworkers = 2 # weir.toml:3\n"), "{shown}");
+        assert!(
+            shown.contains(
+                "[listen]\naddress = \"[::1]:1\" # weir.toml:2\nworkers = 2 # weir.toml:3\n"
+            ),
+            "{shown}"
+        );
         assert!(shown.contains("spent-source = \"off\" # weir.toml:7\n"), "{shown}");
         assert!(shown.contains("window = \"250ms\" # weir.toml:11\ndefer = false\n"), "{shown}");
     }

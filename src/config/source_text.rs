@@ -26,14 +26,18 @@ impl SourceText {
         let whole = || Place::File(file.to_owned());
         let bytes = read(file).map_err(|error| unreadable(&error, whole()))?;
         if bytes.len() as u64 > AT_MOST {
-            return Err(Box::new(Problem::error(whole(), "the file is larger than 1MiB: this is not a configuration")));
+            return Err(Box::new(Problem::error(
+                whole(),
+                "the file is larger than 1MiB: this is not a configuration",
+            )));
         }
         String::from_utf8(bytes).map(|text| SourceText::new(file, text)).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             let message = format!("the file is not UTF-8: byte {} cannot be read", valid + 1);
             Box::new(
-                Problem::error(SourceText::new(file, text).place(valid..valid + 1), message).suggest("save the file as UTF-8"),
+                Problem::error(SourceText::new(file, text).place(valid..valid + 1), message)
+                    .suggest("save the file as UTF-8"),
             )
         })
     }
@@ -57,7 +61,8 @@ impl SourceText {
         let start = floor(&self.text, span.start);
         let end = floor(&self.text, span.end).max(start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
+        let line_end =
+            self.text[start..].find('\n').map_or(self.text.len(), |newline| start + newline);
         let text = self.text[line_start..line_end].trim_end_matches('\r');
         Place::Spot {
             file: self.file.clone(),
@@ -78,8 +83,12 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 fn unreadable(error: &io::Error, place: Place) -> Problem {
     match error.kind() {
         io::ErrorKind::NotFound => Problem::error(place, "there is no such file"),
-        io::ErrorKind::IsADirectory => Problem::error(place, "this is a directory").suggest("name a file in it"),
-        io::ErrorKind::PermissionDenied => Problem::error(place, "the file may not be read: permission denied"),
+        io::ErrorKind::IsADirectory => {
+            Problem::error(place, "this is a directory").suggest("name a file in it")
+        }
+        io::ErrorKind::PermissionDenied => {
+            Problem::error(place, "the file may not be read: permission denied")
+        }
         _ => Problem::error(place, format!("the file cannot be read: {error}")),
     }
 }
@@ -93,12 +102,16 @@ fn floor(text: &str, mut byte: usize) -> usize {
     byte
 }
 
-/// Blots out what may be a credential: the user part of a URL, and the value of a key that is named like one. Keeps the line's length, for the caret.
+/// Blots out what may be a credential: the user part of a URL, and the value of a key that is named
+/// like one. Keeps the line's length, for the caret.
 fn blot(line: &str) -> String {
     let mut hidden = Vec::new();
     if let Some((key, value)) = line.split_once('=') {
         let key = key.to_lowercase();
-        if ["key", "token", "secret", "password", "authorization", "credential"].iter().any(|word| key.contains(word)) {
+        if ["key", "token", "secret", "password", "authorization", "credential"]
+            .iter()
+            .any(|word| key.contains(word))
+        {
             hidden.push(line.len() - value.len()..line.len());
         }
     }
@@ -110,7 +123,9 @@ fn blot(line: &str) -> String {
             hidden.push(start..start + at);
         }
     }
-    let is_hidden = |at: usize, c: char| hidden.iter().any(|range| range.contains(&at)) && !matches!(c, ' ' | '"' | '\'' | '\t');
+    let is_hidden = |at: usize, c: char| {
+        hidden.iter().any(|range| range.contains(&at)) && !matches!(c, ' ' | '"' | '\'' | '\t')
+    };
     line.char_indices().map(|(at, c)| if is_hidden(at, c) { '*' } else { c }).collect()
 }
 

@@ -3,8 +3,9 @@
 use super::{Place, Problem, Problems, source_text::SourceText};
 use std::collections::BTreeMap;
 
-/// Adds the parser's errors, one a line: the first explains the others. Whatever else seems wrong with such a line, or with the lines under a
-/// header that is not one, comes of guessing how the text goes on, and is dropped.
+/// Adds the parser's errors, one a line: the first explains the others. Whatever else seems wrong
+/// with such a line, or with the lines under a header that is not one, comes of guessing how the
+/// text goes on, and is dropped.
 pub(super) fn report(source: &SourceText, errors: &[toml::de::Error], problems: &mut Problems) {
     let mut by_line = BTreeMap::new();
     for error in errors {
@@ -14,7 +15,8 @@ pub(super) fn report(source: &SourceText, errors: &[toml::de::Error], problems: 
         }
     }
     let lines: Vec<&str> = source.text().lines().collect();
-    let is_header = |line: usize| lines.get(line - 1).is_some_and(|text| text.trim_start().starts_with('['));
+    let is_header =
+        |line: usize| lines.get(line - 1).is_some_and(|text| text.trim_start().starts_with('['));
     let in_doubt = |line: usize| {
         let header = (1..=line).rev().find(|line| is_header(*line)).unwrap_or(line);
         by_line.contains_key(&line) || by_line.contains_key(&header)
@@ -31,7 +33,8 @@ fn problem(message: &str, place: Place) -> Problem {
         _ => String::new(),
     };
     if message.starts_with("duplicate key") {
-        return Problem::error(place, "this stands in the file a second time").suggest("keep one of the two");
+        return Problem::error(place, "this stands in the file a second time")
+            .suggest("keep one of the two");
     }
     let message = match message {
         message if message.starts_with("string values must be quoted") => "text must be quoted",
@@ -47,7 +50,9 @@ fn problem(message: &str, place: Place) -> Problem {
 /// What a line was probably meant to be.
 fn instead(line: &str) -> Option<String> {
     let line = line.trim();
-    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
     if line.starts_with('[') {
         return None;
     }
@@ -61,9 +66,15 @@ fn instead(line: &str) -> Option<String> {
     let (key, value) = (key.trim(), value.split(" #").next().unwrap_or_default().trim());
     match value {
         "" => Some(format!("write a value: `{key} = …`")),
-        "True" | "TRUE" | "False" | "FALSE" => Some(format!("write `{key} = {}`", value.to_lowercase())),
-        value if !value.contains(['"', '\'', '[', ']', '{', '}']) => Some(format!("write `{key} = \"{value}\"`")),
-        value if value.starts_with(['"', '\'']) && value.matches(['"', '\'']).count() == 1 => Some("close the quotes".into()),
+        "True" | "TRUE" | "False" | "FALSE" => {
+            Some(format!("write `{key} = {}`", value.to_lowercase()))
+        }
+        value if !value.contains(['"', '\'', '[', ']', '{', '}']) => {
+            Some(format!("write `{key} = \"{value}\"`"))
+        }
+        value if value.starts_with(['"', '\'']) && value.matches(['"', '\'']).count() == 1 => {
+            Some("close the quotes".into())
+        }
         _ => None,
     }
 }
@@ -80,12 +91,16 @@ mod tests {
             ("[upstream]\nurl = https://a.b/c", &["2 write `url = \"https://a.b/c\"`"]),
             ("[listen]\naddress = 127.0.0.1:8080", &["2 write `address = \"127.0.0.1:8080\"`"]),
             ("[listen]\naddress: \"a\"", &["2 write `address = \"a\"`"]),
-            ("listen:\n  address: x", &["1 write `listen = …`, or `[listen]` for a table", "2 write `address = x`"]),
+            (
+                "listen:\n  address: x",
+                &["1 write `listen = …`, or `[listen]` for a table", "2 write `address = x`"],
+            ),
             ("[listen]\naddress =", &["2 write a value: `address = …`"]),
             ("[log]\nlevel = 'info", &["2 close the quotes"]),
             ("[headers]\ndecision = True", &["2 write `decision = true`"]),
             ("[log]\nlevel = \"info\"\nlevel = \"warn\"", &["3 keep one of the two"]),
-            // Under a header that is not one, nothing else is judged; under the next one, everything is.
+            // Under a header that is not one, nothing else is judged; under the next one,
+            // everything is.
             ("[listen\nadress = 1\n[log]\nlevle = \"info\"", &["1 ", "4 did you mean `level`?"]),
         ];
         for (text, expected) in cases {

@@ -49,13 +49,23 @@ fn default_toml_names_every_key() {
             named.insert(format!("{table}.{key}"));
         }
     }
-    let both = |key: &str| Dialect::ALL.iter().find_map(|d| key.strip_prefix(&format!("policy.rules.{d}."))).map(str::to_owned);
+    let both = |key: &str| {
+        Dialect::ALL
+            .iter()
+            .find_map(|d| key.strip_prefix(&format!("policy.rules.{d}.")))
+            .map(str::to_owned)
+    };
     for key in keys::Paths::all().keys {
         // A rule may be named once for both dialects, or once for each.
         let covered = match (both(&key), key.strip_prefix("policy.rules.")) {
-            (Some(rule), _) => named.contains(&key) || named.contains(&format!("policy.rules.{rule}")),
+            (Some(rule), _) => {
+                named.contains(&key) || named.contains(&format!("policy.rules.{rule}"))
+            }
             (None, Some(rule)) => {
-                named.contains(&key) || Dialect::ALL.iter().all(|d| named.contains(&format!("policy.rules.{d}.{rule}")))
+                named.contains(&key)
+                    || Dialect::ALL
+                        .iter()
+                        .all(|d| named.contains(&format!("policy.rules.{d}.{rule}")))
             }
             (None, None) => named.contains(&key),
         };
@@ -72,7 +82,9 @@ fn every_ready_file_is_without_a_problem() {
         files += 1;
     }
     assert_eq!(files, 4);
-    let mode = |file: &str| Config::load(&Sources::file(Path::new("config").join(file))).unwrap().config.policy.mode;
+    let mode = |file: &str| {
+        Config::load(&Sources::file(Path::new("config").join(file))).unwrap().config.policy.mode
+    };
     assert_eq!((mode("rollout.toml"), mode("sidecar.toml")), (Mode::Monitor, Mode::Enforce));
 }
 
@@ -143,11 +155,15 @@ fn values_that_contradict_each_other_are_told() {
         ),
         (
             "[policy.types]\nsavable = [\"storeCredit\"]\nsecondary = [\"storeCredit\"]",
-            &["2:12 \"storeCredit\" is a secondary type: store credit is never savable (remove it here)"],
+            &[
+                "2:12 \"storeCredit\" is a secondary type: store credit is never savable (remove it here)",
+            ],
         ),
         (
             "[upstream]\nurl = \"http://localhost:8080\"",
-            &["2:7 upstream is Weir itself: it would call itself without end (name the payments API)"],
+            &[
+                "2:7 upstream is Weir itself: it would call itself without end (name the payments API)",
+            ],
         ),
         (
             "[upstream]\ntimeout = \"1s\"",
@@ -162,7 +178,10 @@ fn values_that_contradict_each_other_are_told() {
                (set `window` (such as \"300ms\") or `defer = true` in [sequencing], or write \"reject\")",
             ],
         ),
-        ("[policy.rules]\nsecondary-after-single-use-primary = \"reorder\"\n[sequencing]\ndefer = true", &[]),
+        (
+            "[policy.rules]\nsecondary-after-single-use-primary = \"reorder\"\n[sequencing]\ndefer = true",
+            &[],
+        ),
         ("[policy.rules]\nprimary-before-secondary = \"reorder\"", &[]),
         (
             "[sequencing]\nwindow = \"300ms\"",
@@ -198,7 +217,8 @@ fn a_toggle_of_a_dialect_wins_over_the_common_one() {
     let policy = Config::parse("w", text).unwrap().config.policy;
     assert_eq!(policy.toggle(Dialect::Checkouts, RuleId::SpentSource), Toggle::Off);
     assert_eq!(policy.toggle(Dialect::Carts, RuleId::SpentSource), Toggle::Monitor);
-    let back = "[policy.rules]\nspent-source = \"off\"\n[policy.rules.carts]\nspent-source = \"reject\"\n";
+    let back =
+        "[policy.rules]\nspent-source = \"off\"\n[policy.rules.carts]\nspent-source = \"reject\"\n";
     let policy = Config::parse("w", back).unwrap().config.policy;
     assert_eq!(policy.toggle(Dialect::Carts, RuleId::SpentSource), Toggle::Reject);
 }
@@ -212,7 +232,10 @@ fn the_whole_policy_is_built() {
     assert_eq!(config.policy.mode, Mode::Monitor);
     assert_eq!(config.policy.on_lookup_failure, OnLookupFailure::Reject);
     assert_eq!(config.policy.fresh_for, FreshFor::Forever);
-    assert_eq!(config.policy.toggles, [((Dialect::Carts, RuleId::PrimaryBeforeSecondary), Toggle::Reorder)].into());
+    assert_eq!(
+        config.policy.toggles,
+        [((Dialect::Carts, RuleId::PrimaryBeforeSecondary), Toggle::Reorder)].into()
+    );
     assert_eq!(config.policy.types.secondary, ["storeCredit".into()]);
     assert_eq!((config.policy.sequencing.window, config.policy.sequencing.defer), (1000, false));
     assert_eq!((config.sequencing.queue, config.sequencing.wait), (7, Duration::from_secs(3)));
@@ -222,7 +245,11 @@ fn the_whole_policy_is_built() {
 fn flags_win_over_the_environment_over_the_file_over_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("weir.toml");
-    std::fs::write(&file, "[listen]\naddress = \"127.0.0.1:1\"\nworkers = 1\n[policy]\nmode = \"off\"\n").unwrap();
+    std::fs::write(
+        &file,
+        "[listen]\naddress = \"127.0.0.1:1\"\nworkers = 1\n[policy]\nmode = \"off\"\n",
+    )
+    .unwrap();
     let sources = Sources {
         environment: environment(&[
             ("WEIR_CONFIG", file.to_str().unwrap()),
@@ -259,7 +286,9 @@ fn to_run_there_must_be_an_upstream_and_its_certificates() {
         ]
     );
     assert!(run(vec![("upstream.url", "http://a".into())]).is_ok());
-    let problems = run(vec![("upstream.url", "http://a".into()), ("upstream.ca-file", "no/such.pem".into())]).unwrap_err();
+    let problems =
+        run(vec![("upstream.url", "http://a".into()), ("upstream.ca-file", "no/such.pem".into())])
+            .unwrap_err();
     assert!(problems.to_string().contains("no/such.pem"), "{problems}");
 }
 
@@ -276,7 +305,11 @@ fn a_ca_file_is_looked_for_beside_the_file_that_names_it() {
 #[test]
 fn a_slip_in_a_variable_or_a_flag_is_told_with_its_name() {
     let sources = Sources {
-        environment: environment(&[("WEIR_LISTN", "127.0.0.1:1"), ("WEIR_WORKERS", "many"), ("WEIR_PORT", "tcp://10.0.0.1:80")]),
+        environment: environment(&[
+            ("WEIR_LISTN", "127.0.0.1:1"),
+            ("WEIR_WORKERS", "many"),
+            ("WEIR_PORT", "tcp://10.0.0.1:80"),
+        ]),
         flags: vec![("listen.address", "localhost:1".into())],
         ..Sources::default()
     };
@@ -296,15 +329,21 @@ fn a_file_that_cannot_be_read_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let latin = folder.path().join("latin.toml");
     std::fs::write(&latin, b"[log]\n# caf\xe9\n").unwrap();
-    let told = |path: &Path| one_line(Config::load(&Sources::file(path)).unwrap_err().iter().next().unwrap());
+    let told = |path: &Path| {
+        one_line(Config::load(&Sources::file(path)).unwrap_err().iter().next().unwrap())
+    };
     assert!(told(&folder.path().join("none.toml")).ends_with("none.toml there is no such file"));
     assert!(told(folder.path()).ends_with("this is a directory (name a file in it)"));
-    assert_eq!(told(&latin), "2:6 the file is not UTF-8: byte 12 cannot be read (save the file as UTF-8)");
+    assert_eq!(
+        told(&latin),
+        "2:6 the file is not UTF-8: byte 12 cannot be read (save the file as UTF-8)"
+    );
 }
 
 #[test]
 fn a_password_in_a_url_is_never_shown() {
-    let problems = Config::parse("w", "[upstream]\nurl = \"https://me:hunter2@host\"\n").unwrap_err();
+    let problems =
+        Config::parse("w", "[upstream]\nurl = \"https://me:hunter2@host\"\n").unwrap_err();
     let shown = format!("{problems} {problems:?} {}", problems.to_json());
     assert!(shown.contains("the URL holds a user or a password"), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");

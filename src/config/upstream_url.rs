@@ -59,7 +59,8 @@ impl UpstreamUrl {
         self.authority.port_u16().unwrap_or(self.scheme.default_port())
     }
 
-    /// What stands before every path: empty, or a path that begins with `/` and does not end with it.
+    /// What stands before every path: empty, or a path that begins with `/` and does not end with
+    /// it.
     pub fn base_path(&self) -> &str {
         &self.base_path
     }
@@ -88,7 +89,8 @@ pub enum NotAnUpstreamUrl {
     Fragment,
     /// The port is not one.
     Port,
-    /// The base path has empty, `.` or `..` segments, or percent-encoding: it could be read in two ways.
+    /// The base path has empty, `.` or `..` segments, or percent-encoding: it could be read in two
+    /// ways.
     Path,
 }
 
@@ -104,7 +106,9 @@ impl NotAnUpstreamUrl {
                 let plain = text.split(['?', '#']).next().unwrap_or_default();
                 plain.parse::<UpstreamUrl>().ok().map(|url| format!("write \"{url}\""))
             }
-            Self::Path => Some("write the base path plainly, as in \"https://api.example.com/base\"".into()),
+            Self::Path => {
+                Some("write the base path plainly, as in \"https://api.example.com/base\"".into())
+            }
             Self::Port => Some("write a port from 1 to 65535, or none".into()),
             Self::Malformed | Self::NoScheme | Self::OtherScheme => {
                 Some("write a URL such as \"https://api.example.com\"".into())
@@ -134,7 +138,9 @@ impl FromStr for UpstreamUrl {
     type Err = NotAnUpstreamUrl;
 
     fn from_str(text: &str) -> Result<Self, NotAnUpstreamUrl> {
-        let Some((scheme, rest)) = text.split_once("://") else { return Err(NotAnUpstreamUrl::NoScheme) };
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(NotAnUpstreamUrl::NoScheme);
+        };
         let scheme = match scheme {
             name if name.eq_ignore_ascii_case("http") => Scheme::Http,
             name if name.eq_ignore_ascii_case("https") => Scheme::Https,
@@ -152,13 +158,18 @@ impl FromStr for UpstreamUrl {
             return Err(NotAnUpstreamUrl::Query);
         }
         let uri: Uri = text.parse().map_err(|_| NotAnUpstreamUrl::Malformed)?;
-        let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or(NotAnUpstreamUrl::Malformed)?;
+        let authority = uri
+            .authority()
+            .filter(|authority| !authority.host().is_empty())
+            .ok_or(NotAnUpstreamUrl::Malformed)?;
         let written_port = authority.as_str().len() > authority.host().len();
         if written_port && authority.port_u16().is_none_or(|port| port == 0) {
             return Err(NotAnUpstreamUrl::Port);
         }
         let base_path = uri.path().strip_suffix('/').unwrap_or(uri.path());
-        if base_path.contains('%') || base_path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
+        if base_path.contains('%')
+            || base_path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | ".."))
+        {
             return Err(NotAnUpstreamUrl::Path);
         }
         Ok(UpstreamUrl { scheme, authority: authority.clone(), base_path: base_path.into() })
@@ -172,14 +183,29 @@ mod tests {
     #[test]
     fn a_url_is_taken_apart() {
         let cases = [
-            ("https://api.digitalriver.com", "api.digitalriver.com", 443, "", "https://api.digitalriver.com"),
+            (
+                "https://api.digitalriver.com",
+                "api.digitalriver.com",
+                443,
+                "",
+                "https://api.digitalriver.com",
+            ),
             ("HTTP://localhost:8081/", "localhost", 8081, "", "http://localhost:8081"),
-            ("https://gateway.example/pay/v2/", "gateway.example", 443, "/pay/v2", "https://gateway.example/pay/v2"),
+            (
+                "https://gateway.example/pay/v2/",
+                "gateway.example",
+                443,
+                "/pay/v2",
+                "https://gateway.example/pay/v2",
+            ),
             ("http://[::1]:81/a", "[::1]", 81, "/a", "http://[::1]:81/a"),
         ];
         for (text, host, port, base_path, shown) in cases {
             let url: UpstreamUrl = text.parse().unwrap();
-            assert_eq!((url.host(), url.port(), url.base_path(), url.to_string().as_str()), (host, port, base_path, shown));
+            assert_eq!(
+                (url.host(), url.port(), url.base_path(), url.to_string().as_str()),
+                (host, port, base_path, shown)
+            );
         }
     }
 
@@ -189,15 +215,31 @@ mod tests {
         let cases = [
             ("api.digitalriver.com", NoScheme, Some("write \"https://api.digitalriver.com\"")),
             ("ftp://a", OtherScheme, Some("write a URL such as \"https://api.example.com\"")),
-            ("https://user:secret@a/", User, Some("leave the user out: callers bring their own credentials")),
+            (
+                "https://user:secret@a/",
+                User,
+                Some("leave the user out: callers bring their own credentials"),
+            ),
             ("https://a/b?c=d", Query, Some("write \"https://a/b\"")),
             ("https://a/#b", Fragment, Some("write \"https://a\"")),
             ("https://a:99999", Port, Some("write a port from 1 to 65535, or none")),
             ("https://a:0", Port, Some("write a port from 1 to 65535, or none")),
             ("https://", Malformed, Some("write a URL such as \"https://api.example.com\"")),
-            ("https://a/b//c", Path, Some("write the base path plainly, as in \"https://api.example.com/base\"")),
-            ("https://a/../c", Path, Some("write the base path plainly, as in \"https://api.example.com/base\"")),
-            ("https://a/%62", Path, Some("write the base path plainly, as in \"https://api.example.com/base\"")),
+            (
+                "https://a/b//c",
+                Path,
+                Some("write the base path plainly, as in \"https://api.example.com/base\""),
+            ),
+            (
+                "https://a/../c",
+                Path,
+                Some("write the base path plainly, as in \"https://api.example.com/base\""),
+            ),
+            (
+                "https://a/%62",
+                Path,
+                Some("write the base path plainly, as in \"https://api.example.com/base\""),
+            ),
         ];
         for (text, error, instead) in cases {
             assert_eq!(text.parse::<UpstreamUrl>(), Err(error), "{text}");

@@ -1,4 +1,5 @@
-//! One governed call: which way it goes, in which form it is answered, and how its two bodies are read.
+//! One governed call: which way it goes, in which form it is answered, and how its two bodies are
+//! read.
 
 use super::{Form, carts, checkouts, coding, query::Query, xml};
 use crate::rules::{Answer, Dialect, Intent, Violation};
@@ -30,7 +31,8 @@ pub(super) enum Route {
 /// Why the body of a governed call gives no intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// Two parsers could read it differently: `ambiguous-request`, 400 unless its toggle says otherwise.
+    /// Two parsers could read it differently: `ambiguous-request`, 400 unless its toggle says
+    /// otherwise.
     Ambiguous(Box<Violation>),
     /// It decodes to more than 1 MiB: 413.
     TooLarge,
@@ -38,7 +40,8 @@ pub enum Unreadable {
     Malformed(&'static str),
 }
 
-/// An answer that cannot be understood. It passes on as it is and teaches nothing. The text says why, and quotes nothing.
+/// An answer that cannot be understood. It passes on as it is and teaches nothing. The text says
+/// why, and quotes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Garbled(pub &'static str);
 
@@ -51,7 +54,8 @@ impl fmt::Display for Garbled {
 impl std::error::Error for Garbled {}
 
 impl Call {
-    /// Whose error form answers: that of the path, so `/sources` is checkouts also for a merchant of the carts dialect.
+    /// Whose error form answers: that of the path, so `/sources` is checkouts also for a merchant
+    /// of the carts dialect.
     pub fn dialect(&self) -> Dialect {
         self.form.dialect
     }
@@ -61,7 +65,8 @@ impl Call {
         self.form
     }
 
-    /// Whether the body has a say in what the call means. Where it has none, `intent` may be given an empty one.
+    /// Whether the body has a say in what the call means. Where it has none, `intent` may be given
+    /// an empty one.
     pub fn reads_body(&self) -> bool {
         match &self.route {
             Route::Checkouts(route) => checkouts::reads_body(route),
@@ -75,8 +80,9 @@ impl Call {
         self.query.filtered
     }
 
-    /// What the call means. `body` as it was received, still encoded. `None`: nothing that a rule governs (an order without a checkout,
-    /// a payment option without a source): forward it like an ungoverned call.
+    /// What the call means. `body` as it was received, still encoded. `None`: nothing that a rule
+    /// governs (an order without a checkout, a payment option without a source): forward it
+    /// like an ungoverned call.
     pub fn intent(&self, headers: &HeaderMap, body: &[u8]) -> Result<Option<Intent>, Unreadable> {
         let read = match &self.route {
             Route::Checkouts(route) => checkouts::intent(route, &self.query, headers, body),
@@ -86,22 +92,35 @@ impl Call {
         read.map_err(|why| why.told_in(self.form.dialect))
     }
 
-    /// What upstream's answer to the call says; for success (2xx) only. `body` as it was received, still encoded; at most 8 MiB of it are read
-    /// in the clear. An answer without a body says nothing.
-    pub fn read_answer(&self, intent: &Intent, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Garbled> {
+    /// What upstream's answer to the call says; for success (2xx) only. `body` as it was received,
+    /// still encoded; at most 8 MiB of it are read in the clear. An answer without a body says
+    /// nothing.
+    pub fn read_answer(
+        &self,
+        intent: &Intent,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Answer, Garbled> {
         match status {
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => return Ok(Answer::default()),
             StatusCode::PARTIAL_CONTENT => return Err(Garbled("it is a part only")),
             _ => {}
         }
-        let plain =
-            coding::decode(headers, body, ANSWER_AT_MOST).map_err(|_| Garbled("its Content-Encoding cannot be undone"))?;
+        let plain = coding::decode(headers, body, ANSWER_AT_MOST)
+            .map_err(|_| Garbled("its Content-Encoding cannot be undone"))?;
         let plain = plain.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&plain).trim_ascii();
         match (&self.route, plain.first()) {
             (Route::Unclear, _) | (_, None) => Ok(Answer::default()),
-            (Route::Checkouts(route), _) => checkouts::read_answer(route, intent, self.query.filtered, plain),
+            (Route::Checkouts(route), _) => {
+                checkouts::read_answer(route, intent, self.query.filtered, plain)
+            }
             (Route::Carts(route), Some(first)) => {
-                let json = if *first == b'<' { Cow::Owned(from_xml(plain)?) } else { Cow::Borrowed(plain) };
+                let json = if *first == b'<' {
+                    Cow::Owned(from_xml(plain)?)
+                } else {
+                    Cow::Borrowed(plain)
+                };
                 carts::read_answer(route, self.shows(), &json)
             }
         }
@@ -118,7 +137,9 @@ impl Call {
 
 fn from_xml(document: &[u8]) -> Result<Vec<u8>, Garbled> {
     let text = std::str::from_utf8(document).map_err(|_| Garbled("it is not in UTF-8"))?;
-    xml::answer_to_json(text).map(String::into_bytes).map_err(|_| Garbled("it is no well-formed XML"))
+    xml::answer_to_json(text)
+        .map(String::into_bytes)
+        .map_err(|_| Garbled("it is no well-formed XML"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Tells governed calls from all others, from the request head alone.
 //!
-//! In: method, URI, headers. Out: whether a rule may have something to say. Whatever upstream could read as a governed call is either understood
-//! as one or ambiguous; an ungoverned call costs one look at its path, and no allocation unless the path is oddly spelled.
+//! In: method, URI, headers. Out: whether a rule may have something to say. Whatever upstream could
+//! read as a governed call is either understood as one or ambiguous; an ungoverned call costs one
+//! look at its path, and no allocation unless the path is oddly spelled.
 
 use super::{
     Call, Form,
@@ -16,13 +17,17 @@ use std::mem;
 
 /// What a request head says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant, reason = "the usual variants move once, from here into the one who asks")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the usual variants move once, from here into the one who asks"
+)]
 pub enum Classified {
     /// No rule has anything to say: forward it untouched.
     Ungoverned,
     /// A governed call.
     Governed(Call),
-    /// It could be read as a governed call and as something else. The call tells the form of the answer; it has no intent.
+    /// It could be read as a governed call and as something else. The call tells the form of the
+    /// answer; it has no intent.
     Ambiguous(Call, Violation),
 }
 
@@ -47,10 +52,16 @@ pub fn classify(method: &Method, uri: &Uri, headers: &HeaderMap) -> Classified {
         Path::Plain(segments) => plainly(segments.as_slice(), method, uri, headers),
         Path::Odd { could_be, lost, why } => {
             let parts: Vec<&str> = could_be.iter().map(String::as_str).collect();
-            let governed = place(&parts).is_some_and(|place| could_be_governed(&place, method, headers));
+            let governed =
+                place(&parts).is_some_and(|place| could_be_governed(&place, method, headers));
             let carts = parts.iter().any(|part| matches!(*part, "v1" | "shoppers" | "carts"));
             match lost || governed {
-                true => ambiguous(if carts { Dialect::Carts } else { Dialect::Checkouts }, uri, headers, why),
+                true => ambiguous(
+                    if carts { Dialect::Carts } else { Dialect::Checkouts },
+                    uri,
+                    headers,
+                    why,
+                ),
                 false => Classified::Ungoverned,
             }
         }
@@ -61,9 +72,15 @@ fn plainly(segments: &[&str], method: &Method, uri: &Uri, headers: &HeaderMap) -
     let place_of = place(segments);
     if let Some(loosened) = path::loosened(segments) {
         let parts: Vec<&str> = loosened.iter().map(String::as_str).collect();
-        let other = place(&parts).filter(|other| !place_of.as_ref().is_some_and(|place| place.is_like(other)));
+        let other = place(&parts)
+            .filter(|other| !place_of.as_ref().is_some_and(|place| place.is_like(other)));
         if let Some(other) = other.filter(|other| could_be_governed(other, method, headers)) {
-            return ambiguous(other.dialect(), uri, headers, "The path has words in an unusual spelling.");
+            return ambiguous(
+                other.dialect(),
+                uri,
+                headers,
+                "The path has words in an unusual spelling.",
+            );
         }
     }
     let Some(place) = place_of else { return Classified::Ungoverned };
@@ -71,7 +88,12 @@ fn plainly(segments: &[&str], method: &Method, uri: &Uri, headers: &HeaderMap) -
         return ambiguous(place.dialect(), uri, headers, "A header overrides the method.");
     }
     if meant(method) != method && place.route(meant(method)).is_some() {
-        return ambiguous(place.dialect(), uri, headers, "The method is spelled in an unusual way.");
+        return ambiguous(
+            place.dialect(),
+            uri,
+            headers,
+            "The method is spelled in an unusual way.",
+        );
     }
     let Some(mut route) = place.route(method) else {
         return match Query::overrides_method(uri) {
@@ -85,7 +107,12 @@ fn plainly(segments: &[&str], method: &Method, uri: &Uri, headers: &HeaderMap) -
             if let Route::Carts(carts::Route::ApplyShopper(option)) = &mut route {
                 option.clone_from(&query.option);
             }
-            Classified::Governed(Call { route, form: Form::of(place.dialect(), uri, headers), query, own: false })
+            Classified::Governed(Call {
+                route,
+                form: Form::of(place.dialect(), uri, headers),
+                query,
+                own: false,
+            })
         }
     }
 }
@@ -115,8 +142,12 @@ impl Place<'_> {
     /// The same kind of thing, whatever its ids.
     fn is_like(&self, other: &Place<'_>) -> bool {
         match (self, other) {
-            (Place::Checkouts(one), Place::Checkouts(other)) => mem::discriminant(one) == mem::discriminant(other),
-            (Place::Carts(one), Place::Carts(other)) => mem::discriminant(one) == mem::discriminant(other),
+            (Place::Checkouts(one), Place::Checkouts(other)) => {
+                mem::discriminant(one) == mem::discriminant(other)
+            }
+            (Place::Carts(one), Place::Carts(other)) => {
+                mem::discriminant(one) == mem::discriminant(other)
+            }
             _ => false,
         }
     }
@@ -129,8 +160,12 @@ fn could_be_governed(place: &Place<'_>, method: &Method, headers: &HeaderMap) ->
 
 /// The method that one who does not mind the case would see.
 fn meant(method: &Method) -> &Method {
-    const STANDARD: [&Method; 5] = [&Method::GET, &Method::POST, &Method::PUT, &Method::PATCH, &Method::DELETE];
-    STANDARD.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(method.as_str())).unwrap_or(method)
+    const STANDARD: [&Method; 5] =
+        [&Method::GET, &Method::POST, &Method::PUT, &Method::PATCH, &Method::DELETE];
+    STANDARD
+        .into_iter()
+        .find(|known| known.as_str().eq_ignore_ascii_case(method.as_str()))
+        .unwrap_or(method)
 }
 
 fn overrides_method(headers: &HeaderMap) -> bool {
@@ -138,7 +173,12 @@ fn overrides_method(headers: &HeaderMap) -> bool {
 }
 
 fn ambiguous(dialect: Dialect, uri: &Uri, headers: &HeaderMap, why: &str) -> Classified {
-    let call = Call { route: Route::Unclear, form: Form::of(dialect, uri, headers), query: Query::default(), own: false };
+    let call = Call {
+        route: Route::Unclear,
+        form: Form::of(dialect, uri, headers),
+        query: Query::default(),
+        own: false,
+    };
     Classified::Ambiguous(call, Violation::ambiguous(dialect, why))
 }
 
@@ -160,7 +200,9 @@ mod tests {
 
     fn intent(call: &str, body: &str) -> Intent {
         match classified(call) {
-            Classified::Governed(found) => found.intent(&HeaderMap::new(), body.as_bytes()).unwrap().unwrap(),
+            Classified::Governed(found) => {
+                found.intent(&HeaderMap::new(), body.as_bytes()).unwrap().unwrap()
+            }
             other => panic!("{call}: {other:?}"),
         }
     }
@@ -179,18 +221,62 @@ mod tests {
         let customer = || Owner::Customer("c".into());
         for (call, body, expected) in [
             ("GET /sources/s", "", Intent::ReadSource { source: s() }),
-            ("POST /sources/s", r#"{"amount":1}"#, Intent::EditSource { source: s(), amount: true }),
+            (
+                "POST /sources/s",
+                r#"{"amount":1}"#,
+                Intent::EditSource { source: s(), amount: true },
+            ),
             ("PUT /sources/s", r#"{"owner":1}"#, Intent::EditSource { source: s(), amount: false }),
-            ("PATCH /sources/s", r#"{"amount":null}"#, Intent::EditSource { source: s(), amount: false }),
-            ("POST /checkouts", "", Intent::CreateSession { kind: SessionKind::Checkout, funding: Funding::default() }),
-            ("POST /invoices", "{}", Intent::CreateSession { kind: SessionKind::Invoice, funding: Funding::default() }),
-            ("POST /checkouts/1", "", Intent::UpdateSession { session: checkout(), funding: Funding::default() }),
-            ("POST /invoices/1/", "{}", Intent::UpdateSession { session: invoice(), funding: Funding::default() }),
-            ("POST /checkouts/1/sources/s", "", Intent::Attach { session: checkout(), source: s() }),
-            ("POST /checkouts/1/sources/s/", "{}", Intent::Attach { session: checkout(), source: s() }),
-            ("POST /invoices/1/sources/s", r#"{"sourceId":"s"}"#, Intent::Attach { session: invoice(), source: s() }),
-            ("DELETE /checkouts/1/sources/s", "", Intent::Detach { session: checkout(), source: Some(s()) }),
-            ("DELETE /invoices/1/sources/s", "null", Intent::Detach { session: invoice(), source: Some(s()) }),
+            (
+                "PATCH /sources/s",
+                r#"{"amount":null}"#,
+                Intent::EditSource { source: s(), amount: false },
+            ),
+            (
+                "POST /checkouts",
+                "",
+                Intent::CreateSession { kind: SessionKind::Checkout, funding: Funding::default() },
+            ),
+            (
+                "POST /invoices",
+                "{}",
+                Intent::CreateSession { kind: SessionKind::Invoice, funding: Funding::default() },
+            ),
+            (
+                "POST /checkouts/1",
+                "",
+                Intent::UpdateSession { session: checkout(), funding: Funding::default() },
+            ),
+            (
+                "POST /invoices/1/",
+                "{}",
+                Intent::UpdateSession { session: invoice(), funding: Funding::default() },
+            ),
+            (
+                "POST /checkouts/1/sources/s",
+                "",
+                Intent::Attach { session: checkout(), source: s() },
+            ),
+            (
+                "POST /checkouts/1/sources/s/",
+                "{}",
+                Intent::Attach { session: checkout(), source: s() },
+            ),
+            (
+                "POST /invoices/1/sources/s",
+                r#"{"sourceId":"s"}"#,
+                Intent::Attach { session: invoice(), source: s() },
+            ),
+            (
+                "DELETE /checkouts/1/sources/s",
+                "",
+                Intent::Detach { session: checkout(), source: Some(s()) },
+            ),
+            (
+                "DELETE /invoices/1/sources/s",
+                "null",
+                Intent::Detach { session: invoice(), source: Some(s()) },
+            ),
             ("GET /checkouts/1", "", Intent::ReadSession { session: checkout() }),
             ("GET /checkouts/1?a=b", "", Intent::ReadSession { session: checkout() }),
             ("DELETE /checkouts/1", "", Intent::DeleteSession { session: checkout() }),
@@ -199,18 +285,38 @@ mod tests {
             ("POST /invoices/1/open", "", Intent::Touch { session: invoice() }),
             ("POST /invoices/1/void", "not read", Intent::Touch { session: invoice() }),
             ("POST /customers/c/sources/s", "", Intent::Save { owner: customer(), source: s() }),
-            ("DELETE /customers/c/sources/s", "", Intent::Remove { customer: "c".into(), source: s() }),
+            (
+                "DELETE /customers/c/sources/s",
+                "",
+                Intent::Remove { customer: "c".into(), source: s() },
+            ),
             (
                 "POST /customers/c",
                 r#"{"defaultSourceId":"s"}"#,
                 Intent::UpdateCustomer { customer: "c".into(), default: Some(s()) },
             ),
-            ("POST /customers/c", r#"{"email":"e"}"#, Intent::UpdateCustomer { customer: "c".into(), default: None }),
+            (
+                "POST /customers/c",
+                r#"{"email":"e"}"#,
+                Intent::UpdateCustomer { customer: "c".into(), default: None },
+            ),
             ("GET /customers/c", "", Intent::ReadCustomer { customer: "c".into() }),
             ("GET /customers/a%40b", "", Intent::ReadCustomer { customer: "a@b".into() }),
-            ("POST /orders", r#"{"checkoutId":"1"}"#, Intent::Order { session: checkout(), brings_funding: false }),
-            ("POST /orders", r#"{"checkoutId":1}"#, Intent::Order { session: checkout(), brings_funding: false }),
-            ("POST /orders", r#"{"checkoutId":"1","sourceId":"s"}"#, Intent::Order { session: checkout(), brings_funding: true }),
+            (
+                "POST /orders",
+                r#"{"checkoutId":"1"}"#,
+                Intent::Order { session: checkout(), brings_funding: false },
+            ),
+            (
+                "POST /orders",
+                r#"{"checkoutId":1}"#,
+                Intent::Order { session: checkout(), brings_funding: false },
+            ),
+            (
+                "POST /orders",
+                r#"{"checkoutId":"1","sourceId":"s"}"#,
+                Intent::Order { session: checkout(), brings_funding: true },
+            ),
             (
                 "POST /orders",
                 r#"{"checkoutId":"1","customerId":"c"}"#,
@@ -233,17 +339,57 @@ mod tests {
         let source = r#"{"paymentMethod":{"sourceId":"s"}}"#;
         for (call, body, expected) in [
             ("GET carts/active?expand=all", "", Intent::ReadSession { session: session() }),
-            ("POST carts/active?token=t", "", Intent::UpdateSession { session: session(), funding: Funding::default() }),
-            ("POST carts/active/apply-payment-method", source, Intent::Attach { session: session(), source: s() }),
-            ("POST carts/active/apply-payment-method/", source, Intent::Attach { session: session(), source: s() }),
-            ("POST carts/active/apply-payment-method", r#"{"paymentMethod":{"type":"x"}}"#, Intent::Touch { session: session() }),
-            ("DELETE carts/active/apply-payment-method", source, Intent::Detach { session: session(), source: Some(s()) }),
-            ("DELETE carts/active/apply-payment-method", "", Intent::Detach { session: session(), source: None }),
-            ("DELETE carts/active/payment", "", Intent::Detach { session: session(), source: None }),
+            (
+                "POST carts/active?token=t",
+                "",
+                Intent::UpdateSession { session: session(), funding: Funding::default() },
+            ),
+            (
+                "POST carts/active/apply-payment-method",
+                source,
+                Intent::Attach { session: session(), source: s() },
+            ),
+            (
+                "POST carts/active/apply-payment-method/",
+                source,
+                Intent::Attach { session: session(), source: s() },
+            ),
+            (
+                "POST carts/active/apply-payment-method",
+                r#"{"paymentMethod":{"type":"x"}}"#,
+                Intent::Touch { session: session() },
+            ),
+            (
+                "DELETE carts/active/apply-payment-method",
+                source,
+                Intent::Detach { session: session(), source: Some(s()) },
+            ),
+            (
+                "DELETE carts/active/apply-payment-method",
+                "",
+                Intent::Detach { session: session(), source: None },
+            ),
+            (
+                "DELETE carts/active/payment",
+                "",
+                Intent::Detach { session: session(), source: None },
+            ),
             ("POST carts/active/apply-shopper", "", Intent::ApplyShopper { option: None }),
-            ("POST carts/active/apply-shopper?paymentOptionId=7", "", Intent::ApplyShopper { option: Some("7".into()) }),
-            ("POST carts/active/submit-cart", "", Intent::Order { session: session(), brings_funding: false }),
-            ("POST carts/active/submit-cart", source, Intent::Order { session: session(), brings_funding: true }),
+            (
+                "POST carts/active/apply-shopper?paymentOptionId=7",
+                "",
+                Intent::ApplyShopper { option: Some("7".into()) },
+            ),
+            (
+                "POST carts/active/submit-cart",
+                "",
+                Intent::Order { session: session(), brings_funding: false },
+            ),
+            (
+                "POST carts/active/submit-cart",
+                source,
+                Intent::Order { session: session(), brings_funding: true },
+            ),
             ("POST carts/active/line-items", "not read", Intent::Touch { session: session() }),
             ("DELETE carts/active", "", Intent::Touch { session: session() }),
             ("PUT carts/active/apply-payment-method", "", Intent::Touch { session: session() }),
@@ -254,10 +400,22 @@ mod tests {
                 r#"{"paymentOption":{"sourceId":"s"}}"#,
                 Intent::Save { owner: Owner::Shopper, source: s() },
             ),
-            ("POST payment-options/7", "", Intent::ChangeOption { option: "7".into(), removes: false }),
-            ("DELETE payment-options/7", "", Intent::ChangeOption { option: "7".into(), removes: true }),
+            (
+                "POST payment-options/7",
+                "",
+                Intent::ChangeOption { option: "7".into(), removes: false },
+            ),
+            (
+                "DELETE payment-options/7",
+                "",
+                Intent::ChangeOption { option: "7".into(), removes: true },
+            ),
         ] {
-            assert_eq!(intent(&call.replacen(' ', " /v1/shoppers/me/", 1), body), expected, "{call}");
+            assert_eq!(
+                intent(&call.replacen(' ', " /v1/shoppers/me/", 1), body),
+                expected,
+                "{call}"
+            );
         }
     }
 
@@ -329,30 +487,51 @@ mod tests {
             ("POST /checkouts/1/Sources/s", "The path has words in an unusual spelling."),
             ("POST /checkouts.json", "The path has words in an unusual spelling."),
             ("POST /V1/shoppers/me/carts/active", "The path has words in an unusual spelling."),
-            ("POST /v1/shoppers/me/carts/active/Submit-Cart", "The path has words in an unusual spelling."),
+            (
+                "POST /v1/shoppers/me/carts/active/Submit-Cart",
+                "The path has words in an unusual spelling.",
+            ),
             ("post /checkouts/1", "The method is spelled in an unusual way."),
             ("GET /checkouts?_method=POST", "The query overrides the method."),
             ("POST /checkouts/1?_method=DELETE", "The query overrides the method."),
-            ("POST /v1/shoppers/me/carts/active?token=a&token=b", "The query has more than one token."),
+            (
+                "POST /v1/shoppers/me/carts/active?token=a&token=b",
+                "The query has more than one token.",
+            ),
             ("POST /%25252525252525checkouts", "The path is encoded many times over."),
         ] {
-            let Classified::Ambiguous(found, violation) = classified(call) else { panic!("{call}: {:?}", classified(call)) };
+            let Classified::Ambiguous(found, violation) = classified(call) else {
+                panic!("{call}: {:?}", classified(call))
+            };
             assert_eq!(violation.found, why, "{call}");
             let carts = call.to_ascii_lowercase().contains("/v1");
-            assert_eq!(found.dialect(), if carts { Dialect::Carts } else { Dialect::Checkouts }, "{call}");
-            assert_eq!((found.reads_body(), found.intent(&HeaderMap::new(), b"x")), (false, Ok(None)));
+            assert_eq!(
+                found.dialect(),
+                if carts { Dialect::Carts } else { Dialect::Checkouts },
+                "{call}"
+            );
+            assert_eq!(
+                (found.reads_body(), found.intent(&HeaderMap::new(), b"x")),
+                (false, Ok(None))
+            );
         }
     }
 
     #[test]
     fn a_header_that_overrides_the_method_makes_any_governed_path_ambiguous() {
         for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
-            for (call, governed) in
-                [("GET /checkouts", true), ("POST /checkouts/1", true), ("GET /orders", true), ("GET /refunds", false)]
-            {
+            for (call, governed) in [
+                ("GET /checkouts", true),
+                ("POST /checkouts/1", true),
+                ("GET /orders", true),
+                ("GET /refunds", false),
+            ] {
                 let (method, uri) = head(call);
                 let mut headers = HeaderMap::new();
-                headers.insert(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), "POST".parse().unwrap());
+                headers.insert(
+                    http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                    "POST".parse().unwrap(),
+                );
                 let found = classify(&method, &uri, &headers);
                 assert_eq!(matches!(found, Classified::Ambiguous(..)), governed, "{name} {call}");
                 assert_eq!(matches!(found, Classified::Ungoverned), !governed, "{name} {call}");

@@ -1,6 +1,8 @@
-//! Undoes `Content-Encoding`: gzip, deflate (with its zlib wrapper or without), br, and any two or three of them over each other.
+//! Undoes `Content-Encoding`: gzip, deflate (with its zlib wrapper or without), br, and any two or
+//! three of them over each other.
 //!
-//! In: a body as it came. Out: what it stands for, never more than a cap, so that a bomb costs no more than that. The original passes on untouched.
+//! In: a body as it came. Out: what it stands for, never more than a cap, so that a bomb costs no
+//! more than that. The original passes on untouched.
 
 use http::{HeaderMap, header};
 use std::{
@@ -23,7 +25,11 @@ pub(super) enum Undecoded {
 const LAYERS: usize = 3;
 
 /// A body in the clear; borrowed where it has no coding. `cap` holds for every layer.
-pub(super) fn decode<'a>(headers: &HeaderMap, body: &'a [u8], cap: usize) -> Result<Cow<'a, [u8]>, Undecoded> {
+pub(super) fn decode<'a>(
+    headers: &HeaderMap,
+    body: &'a [u8],
+    cap: usize,
+) -> Result<Cow<'a, [u8]>, Undecoded> {
     let mut plain = Cow::Borrowed(body);
     if !headers.contains_key(header::CONTENT_ENCODING) {
         return Ok(plain);
@@ -53,10 +59,13 @@ pub(super) fn decode<'a>(headers: &HeaderMap, body: &'a [u8], cap: usize) -> Res
     Ok(plain)
 }
 
-/// `deflate` means zlib, and much software sends it bare. A body that is both, and differs, is neither.
+/// `deflate` means zlib, and much software sends it bare. A body that is both, and differs, is
+/// neither.
 fn inflate(body: &[u8], cap: usize) -> Result<Vec<u8>, Undecoded> {
-    let wrapped = whole(flate2::bufread::ZlibDecoder::new(body), |decoder| decoder.into_inner(), cap);
-    let bare = whole(flate2::bufread::DeflateDecoder::new(body), |decoder| decoder.into_inner(), cap);
+    let wrapped =
+        whole(flate2::bufread::ZlibDecoder::new(body), |decoder| decoder.into_inner(), cap);
+    let bare =
+        whole(flate2::bufread::DeflateDecoder::new(body), |decoder| decoder.into_inner(), cap);
     match (wrapped, bare) {
         (Ok(wrapped), Ok(bare)) if wrapped != bare => Err(Undecoded::Corrupt),
         (Ok(decoded), _) => Ok(decoded),
@@ -66,7 +75,11 @@ fn inflate(body: &[u8], cap: usize) -> Result<Vec<u8>, Undecoded> {
 }
 
 /// Everything, and nothing left of the input.
-fn whole<D: Read, R: BufRead>(mut decoder: D, input: impl FnOnce(D) -> R, cap: usize) -> Result<Vec<u8>, Undecoded> {
+fn whole<D: Read, R: BufRead>(
+    mut decoder: D,
+    input: impl FnOnce(D) -> R,
+    cap: usize,
+) -> Result<Vec<u8>, Undecoded> {
     let decoded = all(&mut decoder, cap)?;
     match input(decoder).fill_buf() {
         Ok([]) => Ok(decoded),
@@ -99,7 +112,8 @@ pub(super) mod tests {
     }
 
     fn raw(body: &[u8]) -> Vec<u8> {
-        let mut out = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+        let mut out =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
         out.write_all(body).unwrap();
         out.finish().unwrap()
     }
@@ -137,10 +151,22 @@ pub(super) mod tests {
     #[test]
     fn a_bomb_costs_no_more_than_the_cap() {
         let bomb = vec![b' '; 2 << 20];
-        for (coding, sent) in [("gzip", gzip(&bomb)), ("deflate", zlib(&bomb)), ("deflate", raw(&bomb)), ("br", br(&bomb))] {
-            assert_eq!(decode(&coded(coding), &sent, 1 << 20), Err(Undecoded::TooLarge), "{coding}");
+        for (coding, sent) in [
+            ("gzip", gzip(&bomb)),
+            ("deflate", zlib(&bomb)),
+            ("deflate", raw(&bomb)),
+            ("br", br(&bomb)),
+        ] {
+            assert_eq!(
+                decode(&coded(coding), &sent, 1 << 20),
+                Err(Undecoded::TooLarge),
+                "{coding}"
+            );
         }
-        assert_eq!(decode(&coded("gzip, gzip"), &gzip(&gzip(&bomb)), 1 << 20), Err(Undecoded::TooLarge));
+        assert_eq!(
+            decode(&coded("gzip, gzip"), &gzip(&gzip(&bomb)), 1 << 20),
+            Err(Undecoded::TooLarge)
+        );
     }
 
     #[test]

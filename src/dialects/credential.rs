@@ -6,12 +6,17 @@ use super::query;
 use http::{HeaderMap, Uri, header};
 use std::borrow::Cow;
 
-/// The caller's credential: `Authorization` (`Bearer` or bare; `Basic` without a password counts as its user name), `X-API-KEY`, or the `token` or
-/// `apiKey` parameter. The same key is the same bytes in every spelling. Different credentials in one call are all in the answer, in order, so that
-/// the pair is known as neither. `None` where there is none.
+/// The caller's credential: `Authorization` (`Bearer` or bare; `Basic` without a password counts as
+/// its user name), `X-API-KEY`, or the `token` or `apiKey` parameter. The same key is the same
+/// bytes in every spelling. Different credentials in one call are all in the answer, in order, so
+/// that the pair is known as neither. `None` where there is none.
 pub fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, [u8]>> {
-    let authorization = headers.get_all(header::AUTHORIZATION).iter().map(|value| authorization(value.as_bytes()));
-    let keys = headers.get_all("x-api-key").iter().map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()));
+    let authorization =
+        headers.get_all(header::AUTHORIZATION).iter().map(|value| authorization(value.as_bytes()));
+    let keys = headers
+        .get_all("x-api-key")
+        .iter()
+        .map(|value| Cow::Borrowed(value.as_bytes().trim_ascii()));
     let mut all: Option<Cow<'a, [u8]>> = None;
     let mut last: Option<Cow<'a, [u8]>> = None;
     for one in authorization.chain(keys).chain(tokens(uri)).filter(|one| !one.is_empty()) {
@@ -33,10 +38,12 @@ pub fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, [u
 
 fn tokens(uri: &Uri) -> impl Iterator<Item = Cow<'_, [u8]>> {
     let query = uri.query().unwrap_or_default();
-    form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| query::is_credential(name)).map(|(_, value)| match value {
-        Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
-        Cow::Owned(value) => Cow::Owned(value.into_bytes()),
-    })
+    form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| query::is_credential(name)).map(
+        |(_, value)| match value {
+            Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+            Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+        },
+    )
 }
 
 fn authorization(value: &[u8]) -> Cow<'_, [u8]> {
@@ -115,15 +122,22 @@ mod tests {
         }
         assert_eq!(read(&[], "/v1?token=sk%5F1").as_deref(), Some(&b"sk_1"[..]));
         assert_eq!(
-            read(&[("authorization", "Bearer sk_1"), ("x-api-key", "sk_1")], "/?token=sk_1").as_deref(),
+            read(&[("authorization", "Bearer sk_1"), ("x-api-key", "sk_1")], "/?token=sk_1")
+                .as_deref(),
             Some(&b"sk_1"[..])
         );
-        assert_eq!(read(&[("authorization", "Basic dXNlcjpwYXNz")], "/").as_deref(), Some(&b"user:pass"[..]));
+        assert_eq!(
+            read(&[("authorization", "Basic dXNlcjpwYXNz")], "/").as_deref(),
+            Some(&b"user:pass"[..])
+        );
     }
 
     #[test]
     fn different_credentials_are_told_apart() {
-        assert_eq!(read(&[("authorization", "a"), ("x-api-key", "b")], "/").as_deref(), Some(&b"a\0b"[..]));
+        assert_eq!(
+            read(&[("authorization", "a"), ("x-api-key", "b")], "/").as_deref(),
+            Some(&b"a\0b"[..])
+        );
         assert_eq!(read(&[("authorization", "a")], "/?token=b").as_deref(), Some(&b"a\0b"[..]));
         assert_eq!(read(&[("authorization", "Digest x")], "/").as_deref(), Some(&b"Digest x"[..]));
         assert_eq!(read(&[("authorization", "Basic !!")], "/").as_deref(), Some(&b"Basic !!"[..]));

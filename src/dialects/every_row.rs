@@ -1,9 +1,10 @@
-//! Every row of the rules' table, from the wire to the wire: what upstream has shown, a call that breaks the rule, and the body it is refused with.
+//! Every row of the rules' table, from the wire to the wire: what upstream has shown, a call that
+//! breaks the rule, and the body it is refused with.
 
 use super::{Classified, Rendered, Unreadable, classify, refusal};
 use crate::rules::{
-    self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionKind, SessionRecord, SourceRecord, Target,
-    Timestamp, Toggle, Verdict, table,
+    self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionKind,
+    SessionRecord, SourceRecord, Target, Timestamp, Toggle, Verdict, table,
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use std::collections::BTreeSet;
@@ -28,7 +29,9 @@ fn cart(remaining: &str, status: &str, method: &str) -> String {
 fn source(id: &str, kind: &str, more: &str) -> (String, String) {
     (
         format!("GET /sources/{id}"),
-        format!(r#"{{"id":"{id}","type":"{kind}","amount":5,"state":"chargeable","reusable":false{more}}}"#),
+        format!(
+            r#"{{"id":"{id}","type":"{kind}","amount":5,"state":"chargeable","reusable":false{more}}}"#
+        ),
     )
 }
 
@@ -45,17 +48,24 @@ fn known(shown: &[(String, String)], policy: &Policy) -> Known {
     let (mut known, now) = (Known::default(), Timestamp(1));
     for (call, body) in shown {
         let (method, uri) = head(call);
-        let Classified::Governed(mut call) = classify(&method, &uri, &HeaderMap::new()) else { panic!("{call}") };
+        let Classified::Governed(mut call) = classify(&method, &uri, &HeaderMap::new()) else {
+            panic!("{call}")
+        };
         call.own = true;
         let intent = call.intent(&HeaderMap::new(), b"").unwrap().unwrap();
-        let answer = call.read_answer(&intent, StatusCode::OK, &HeaderMap::new(), body.as_bytes()).unwrap();
+        let answer =
+            call.read_answer(&intent, StatusCode::OK, &HeaderMap::new(), body.as_bytes()).unwrap();
         let session = intent.session().map(|target| match target {
             Target::Session(key) => key.clone(),
             Target::ActiveCart => SessionKey::new(SessionKind::Cart, "7"),
         });
         let learned = rules::learn(&intent, &answer, session.as_ref(), &known, policy);
         if let Some((_, observation)) = learned.session {
-            known.session.get_or_insert_with(SessionRecord::default).apply(&observation, policy, now);
+            known.session.get_or_insert_with(SessionRecord::default).apply(
+                &observation,
+                policy,
+                now,
+            );
         }
         for (id, observation) in learned.sources {
             known.sources.entry(id).or_insert_with(SourceRecord::default).apply(&observation, now);
@@ -87,10 +97,12 @@ fn refused(call: &str, body: &str, shown: &[(String, String)]) -> ((Dialect, Rul
         Classified::Ambiguous(found, violation) => (found.form(), violation),
         Classified::Governed(found) => match found.intent(&headers, body.as_bytes()) {
             Err(Unreadable::Ambiguous(violation)) => (found.form(), *violation),
-            Ok(Some(intent)) => match rules::decide(&known(shown, &policy), &intent, &policy, Timestamp(2)) {
-                Verdict::Reject(violation) => (found.form(), violation),
-                other => panic!("{call} {body}: {other:?}"),
-            },
+            Ok(Some(intent)) => {
+                match rules::decide(&known(shown, &policy), &intent, &policy, Timestamp(2)) {
+                    Verdict::Reject(violation) => (found.form(), violation),
+                    other => panic!("{call} {body}: {other:?}"),
+                }
+            }
             other => panic!("{call} {body}: {other:?}"),
         },
     };
@@ -98,8 +110,11 @@ fn refused(call: &str, body: &str, shown: &[(String, String)]) -> ((Dialect, Rul
 }
 
 fn checkouts_body(kind: &str, code: &str, parameter: &str, message: &str) -> String {
-    let parameter = if parameter.is_empty() { String::new() } else { format!(r#""parameter":"{parameter}","#) };
-    format!(r#"{{"type":"{kind}","errors":[{{"code":"{code}",{parameter}"message":"{message}"}}]}}"#)
+    let parameter =
+        if parameter.is_empty() { String::new() } else { format!(r#""parameter":"{parameter}","#) };
+    format!(
+        r#"{{"type":"{kind}","errors":[{{"code":"{code}",{parameter}"message":"{message}"}}]}}"#
+    )
 }
 
 fn carts_body(code: &str, subcode: &str, description: &str) -> String {
@@ -115,19 +130,27 @@ fn checkouts_cases() -> Vec<Case> {
     use Dialect::Checkouts as D;
     let card = r#"{"id":"p","type":"creditCard","amount":20}"#;
     let read = |body: String| ("GET /checkouts/1".to_owned(), body);
-    let funded = |sources: &str, more: &str| read(checkout("20", "0", "requires_confirmation", sources, more));
+    let funded = |sources: &str, more: &str| {
+        read(checkout("20", "0", "requires_confirmation", sources, more))
+    };
     let empty = || read(checkout("20", "20", "requires_source", "", ""));
     let credit = || source("c", "customerCredit", "");
     let attach = "POST /checkouts/1/sources/c";
     let credit_too_late = "Updating source is not allowed for the current session state.";
-    let spent = ("GET /sources/c".to_owned(), r#"{"id":"c","type":"customerCredit","amount":5,"state":"cancelled"}"#.to_owned());
+    let spent = (
+        "GET /sources/c".to_owned(),
+        r#"{"id":"c","type":"customerCredit","amount":5,"state":"cancelled"}"#.to_owned(),
+    );
     let saved = (
         "GET /sources/p".to_owned(),
-        r#"{"id":"p","type":"creditCard","state":"chargeable","reusable":true,"customerId":"5"}"#.to_owned(),
+        r#"{"id":"p","type":"creditCard","state":"chargeable","reusable":true,"customerId":"5"}"#
+            .to_owned(),
     );
     let unsaved = source("p", "creditCard", "");
-    let conflict = |code, parameter, message: &str| checkouts_body("conflict", code, parameter, message);
-    let bad = |code, parameter, message: &str| checkouts_body("bad_request", code, parameter, message);
+    let conflict =
+        |code, parameter, message: &str| checkouts_body("conflict", code, parameter, message);
+    let bad =
+        |code, parameter, message: &str| checkouts_body("bad_request", code, parameter, message);
     vec![
         (
             D,
@@ -163,7 +186,11 @@ fn checkouts_cases() -> Vec<Case> {
             r#"{"sourceId":"c"}"#,
             vec![empty(), spent.clone()],
             409,
-            conflict("source_status_invalid_for_session", "", "The source status is invalid for this session."),
+            conflict(
+                "source_status_invalid_for_session",
+                "",
+                "The source status is invalid for this session.",
+            ),
         ),
         (
             D,
@@ -172,7 +199,11 @@ fn checkouts_cases() -> Vec<Case> {
             "",
             vec![read(checkout("4", "4", "requires_source", "", "")), credit()],
             409,
-            conflict("session_source_amount_too_large", "", "Source amount(s) exceed session amount"),
+            conflict(
+                "session_source_amount_too_large",
+                "",
+                "Source amount(s) exceed session amount",
+            ),
         ),
         (
             D,
@@ -180,7 +211,13 @@ fn checkouts_cases() -> Vec<Case> {
             "POST /checkouts/1/sources/b",
             "",
             vec![
-                read(checkout("20", "15", "requires_source", r#"{"id":"c","type":"customerCredit","amount":5}"#, "")),
+                read(checkout(
+                    "20",
+                    "15",
+                    "requires_source",
+                    r#"{"id":"c","type":"customerCredit","amount":5}"#,
+                    "",
+                )),
                 source("b", "blik", ""),
             ],
             409,
@@ -206,14 +243,21 @@ fn checkouts_cases() -> Vec<Case> {
             "",
             vec![credit()],
             409,
-            conflict("nonreusable_source", "", "Only a reusable source may be attached to a customer."),
+            conflict(
+                "nonreusable_source",
+                "",
+                "Only a reusable source may be attached to a customer.",
+            ),
         ),
         (
             D,
             RuleId::SaveNotChargeable,
             "POST /customers/5/sources/ea6b",
             "",
-            vec![("GET /sources/ea6b".to_owned(), r#"{"id":"ea6b","type":"creditCard","state":"cancelled"}"#.to_owned())],
+            vec![(
+                "GET /sources/ea6b".to_owned(),
+                r#"{"id":"ea6b","type":"creditCard","state":"cancelled"}"#.to_owned(),
+            )],
             409,
             conflict("source_not_chargeable", "sourceId", "Source 'ea6b' is not chargeable."),
         ),
@@ -224,7 +268,11 @@ fn checkouts_cases() -> Vec<Case> {
             r#"{"checkoutId":"1"}"#,
             vec![funded(card, r#","customerId":"6""#), saved],
             409,
-            conflict("source_in_use", "sourceId", "Source 'p' is attached to a different customer."),
+            conflict(
+                "source_in_use",
+                "sourceId",
+                "Source 'p' is attached to a different customer.",
+            ),
         ),
         (
             D,
@@ -242,7 +290,11 @@ fn checkouts_cases() -> Vec<Case> {
             r#"{"defaultSourceId":"p"}"#,
             vec![("GET /customers/5".to_owned(), r#"{"id":"5","sources":[]}"#.to_owned())],
             409,
-            conflict("invalid_parameter", "defaultSourceId", "Source 'p' is not attached to this customer."),
+            conflict(
+                "invalid_parameter",
+                "defaultSourceId",
+                "Source 'p' is not attached to this customer.",
+            ),
         ),
         (
             D,
@@ -276,9 +328,16 @@ fn checkouts_cases() -> Vec<Case> {
             RuleId::CreditAmountAfterSingleUsePrimary,
             "POST /checkouts/1",
             r#"{"creditAmount":1}"#,
-            vec![read(format!(r#"{{"id":"1","sources":[{card}]}}"#)), source("p", "creditCard", "")],
+            vec![
+                read(format!(r#"{{"id":"1","sources":[{card}]}}"#)),
+                source("p", "creditCard", ""),
+            ],
             409,
-            conflict("source_not_supported", "sourceId", "The source status is invalid for this session."),
+            conflict(
+                "source_not_supported",
+                "sourceId",
+                "The source status is invalid for this session.",
+            ),
         ),
         (
             D,
@@ -286,7 +345,10 @@ fn checkouts_cases() -> Vec<Case> {
             "POST /invoices/1/sources/c",
             "",
             vec![
-                ("GET /invoices/1".to_owned(), checkout("20", "20", "requires_source", "", r#","billingOptimization":true"#)),
+                (
+                    "GET /invoices/1".to_owned(),
+                    checkout("20", "20", "requires_source", "", r#","billingOptimization":true"#),
+                ),
                 credit(),
             ],
             409,
@@ -305,7 +367,9 @@ fn carts_cases() -> Vec<Case> {
     let read = |body: String| (CART.to_owned(), body);
     let paid = || read(cart("0", "requires_confirmation", card));
     let credit = || source("c", "customerCredit", "");
-    let pay = |code: RuleId, description: &str| carts_body("apply-payment-failure", code.as_str(), description);
+    let pay = |code: RuleId, description: &str| {
+        carts_body("apply-payment-failure", code.as_str(), description)
+    };
     let credit_in_body = r#"{"paymentMethod":{"sourceId":"c"}}"#;
     let two = r#""sourceId":"d","type":"customerCredit","amountContributed":{"value":1},"supplementaryPaymentMethods":[{"sourceId":"e","type":"customerCredit"}]"#;
     let one = r#""sourceId":"c","type":"customerCredit","amountContributed":{"value":5}"#;
@@ -470,11 +534,17 @@ fn carts_cases() -> Vec<Case> {
 #[test]
 fn every_row_is_refused_with_its_literal_body() {
     let mut met = BTreeSet::new();
-    for (dialect, rule, call, body, shown, status, expected) in checkouts_cases().into_iter().chain(carts_cases()) {
+    for (dialect, rule, call, body, shown, status, expected) in
+        checkouts_cases().into_iter().chain(carts_cases())
+    {
         let (broken, rendered) = refused(call, body, &shown);
         assert_eq!(broken, (dialect, rule), "{call} {body}");
         assert_eq!(std::str::from_utf8(&rendered.body), Ok(expected.as_str()), "{call} {body}");
-        assert_eq!((rendered.status.as_u16(), rendered.content_type), (status, "application/json"), "{call} {body}");
+        assert_eq!(
+            (rendered.status.as_u16(), rendered.content_type),
+            (status, "application/json"),
+            "{call} {body}"
+        );
         met.insert(broken);
     }
     let all: BTreeSet<_> = table::ROWS.iter().map(|row| (row.dialect, row.id)).collect();

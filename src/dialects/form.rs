@@ -33,17 +33,21 @@ impl Form {
     }
 }
 
-/// The form in which an error about any path, also an ungoverned one, is answered: `/v1` speaks carts, all else checkouts.
+/// The form in which an error about any path, also an ungoverned one, is answered: `/v1` speaks
+/// carts, all else checkouts.
 pub fn form_for(uri: &Uri, headers: &HeaderMap) -> Form {
     let path = uri.path();
     let carts = match path::read(path) {
-        path::Path::Odd { could_be, .. } => could_be.iter().any(|part| matches!(part.as_str(), "v1" | "shoppers" | "carts")),
+        path::Path::Odd { could_be, .. } => {
+            could_be.iter().any(|part| matches!(part.as_str(), "v1" | "shoppers" | "carts"))
+        }
         _ => path.split('/').nth(1).is_some_and(|first| first.eq_ignore_ascii_case("v1")),
     };
     Form::of(if carts { Dialect::Carts } else { Dialect::Checkouts }, uri, headers)
 }
 
-/// `Accept` decides where it names one of the two, by weight, then by order; else `?format=`; else XML.
+/// `Accept` decides where it names one of the two, by weight, then by order; else `?format=`; else
+/// XML.
 fn negotiate(uri: &Uri, headers: &HeaderMap) -> Media {
     let mut best: Option<(u16, Media)> = None;
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -53,22 +57,31 @@ fn negotiate(uri: &Uri, headers: &HeaderMap) -> Media {
             "application/json" | "text/json" => Media::Json,
             "application/xml" | "text/xml" => Media::Xml,
             suffixed if suffixed.ends_with("+json") => Media::Json,
-            suffixed if suffixed.ends_with("+xml") && suffixed != "application/xhtml+xml" => Media::Xml,
+            suffixed if suffixed.ends_with("+xml") && suffixed != "application/xhtml+xml" => {
+                Media::Xml
+            }
             _ => continue,
         };
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="))).map_or(1000, thousandths);
+        let weight = parts
+            .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
+            .map_or(1000, thousandths);
         if weight > best.map_or(0, |(weight, _)| weight) {
             best = Some((weight, media));
         }
     }
     match best {
         Some((_, media)) => media,
-        None if query::value(uri, "format").is_some_and(|format| format.eq_ignore_ascii_case("json")) => Media::Json,
+        None if query::value(uri, "format")
+            .is_some_and(|format| format.eq_ignore_ascii_case("json")) =>
+        {
+            Media::Json
+        }
         None => Media::Xml,
     }
 }
 
-/// A weight of at most three decimals (RFC 9110, 12.4.2), as a whole number; one that is malformed counts in full.
+/// A weight of at most three decimals (RFC 9110, 12.4.2), as a whole number; one that is malformed
+/// counts in full.
 fn thousandths(weight: &str) -> u16 {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
     match (whole, format!("{decimals:0<3}").parse::<u16>()) {
@@ -126,7 +139,11 @@ mod tests {
             ("//v1/shoppers/me/carts", Dialect::Carts),
             ("/%76%31/shoppers/me/carts", Dialect::Carts),
         ] {
-            assert_eq!(form_for(&path.parse().unwrap(), &HeaderMap::new()).dialect, dialect, "{path}");
+            assert_eq!(
+                form_for(&path.parse().unwrap(), &HeaderMap::new()).dialect,
+                dialect,
+                "{path}"
+            );
         }
         assert_eq!(media("/checkouts", "application/xml"), Media::Json);
     }

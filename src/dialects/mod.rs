@@ -5,8 +5,9 @@
 //!                                    └─ read_answer(…, body)  ─▶ Answer ─▶ rules
 //!   Refusal, own errors ─ refusal, error ─▶ Rendered          rules ask ─ lookup, attach, detach ─▶ a call of Weir's own
 //! ```
-//! A folder per dialect holds its paths, its bodies and its error form; what both need lies beside them. Reading requests is strict (whatever
-//! two parsers could read differently is ambiguous), reading answers is lenient in form and exact in value. Deliberately absent: sending,
+//! A folder per dialect holds its paths, its bodies and its error form; what both need lies beside
+//! them. Reading requests is strict (whatever two parsers could read differently is ambiguous),
+//! reading answers is lenient in form and exact in value. Deliberately absent: sending,
 //! waiting, remembering, and any copy of a body that outlives the call that reads it.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]

@@ -1,7 +1,9 @@
-//! Reads a request path: does it mean one governed thing, could it be read as one, or is it none of Weir's business?
+//! Reads a request path: does it mean one governed thing, could it be read as one, or is it none of
+//! Weir's business?
 //!
-//! In: the path as the caller spelled it. Out: its segments, where every parser would agree on them; else the segments that some parser could
-//! make of it. Ordinary ungoverned paths leave after one look at their first letters.
+//! In: the path as the caller spelled it. Out: its segments, where every parser would agree on
+//! them; else the segments that some parser could make of it. Ordinary ungoverned paths leave after
+//! one look at their first letters.
 
 use std::borrow::Cow;
 
@@ -25,7 +27,16 @@ const WORDS: [&str; 15] = [
 ];
 
 /// What no ungoverned path names, once it climbs (`..`).
-const TELLING: [&str; 8] = ["checkouts", "invoices", "customers", "orders", "sources", "shoppers", "carts", "payment-options"];
+const TELLING: [&str; 8] = [
+    "checkouts",
+    "invoices",
+    "customers",
+    "orders",
+    "sources",
+    "shoppers",
+    "carts",
+    "payment-options",
+];
 
 /// A governed path is decided by its first six segments; two more tell that it goes on.
 const DEPTH: usize = 8;
@@ -44,7 +55,8 @@ pub(super) enum Path<'a> {
     Odd {
         /// Words in their plain spelling, ids as they are.
         could_be: Vec<String>,
-        /// It names something governed, and has `..` or worse: where it leads depends on the parser alone.
+        /// It names something governed, and has `..` or worse: where it leads depends on the
+        /// parser alone.
         lost: bool,
         /// For the caller's eyes.
         why: &'static str,
@@ -85,13 +97,18 @@ pub(super) fn read(path: &str) -> Path<'_> {
     }
 }
 
-/// Whether a plain path of these segments would read differently where case or a suffix (`.json`) does not count.
+/// Whether a plain path of these segments would read differently where case or a suffix (`.json`)
+/// does not count.
 pub(super) fn loosened(segments: &[&str]) -> Option<Vec<String>> {
     let differs = |part: &&str| word(part).is_some_and(|word| word != *part);
-    segments.iter().any(differs).then(|| segments.iter().map(|part| word(part).unwrap_or(part).to_owned()).collect())
+    segments
+        .iter()
+        .any(differs)
+        .then(|| segments.iter().map(|part| word(part).unwrap_or(part).to_owned()).collect())
 }
 
-/// Whether an id stands for itself in a path: letters, digits and marks that no parser gives a meaning of their own.
+/// Whether an id stands for itself in a path: letters, digits and marks that no parser gives a
+/// meaning of their own.
 pub(super) fn is_plain_id(id: &str) -> bool {
     (1..=256).contains(&id.len()) && id.bytes().all(is_plain_byte) && id != "." && id != ".."
 }
@@ -107,7 +124,21 @@ const PLAIN: [bool; 256] = {
         plain[byte as usize] = byte.is_ascii_alphanumeric()
             || matches!(
                 byte,
-                b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'='
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b':'
+                    | b'@'
+                    | b'!'
+                    | b'$'
+                    | b'&'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b','
+                    | b'='
             );
         byte += 1;
     }
@@ -123,9 +154,11 @@ pub(super) fn id(segment: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(segment).decode_utf8_lossy()
 }
 
-/// Careful clients encode `@` and its like in an id (`encodeURIComponent`); every parser takes these for what they are.
+/// Careful clients encode `@` and its like in an id (`encodeURIComponent`); every parser takes
+/// these for what they are.
 fn is_plain_escape(rest: &[u8]) -> bool {
-    hex(rest, 2).is_some_and(|code| u8::try_from(code).is_ok_and(|byte| b"@:!$&'()*+,=".contains(&byte)))
+    hex(rest, 2)
+        .is_some_and(|code| u8::try_from(code).is_ok_and(|byte| b"@:!$&'()*+,=".contains(&byte)))
 }
 
 fn is_plain(path: &str) -> bool {
@@ -147,10 +180,12 @@ fn is_dots(segment: &[u8]) -> bool {
     matches!(segment, b"." | b"..")
 }
 
-/// The word a segment is, or that some parser takes it for: in any case, with a suffix, with characters that may be dropped.
+/// The word a segment is, or that some parser takes it for: in any case, with a suffix, with
+/// characters that may be dropped.
 fn word(segment: &str) -> Option<&'static str> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let find = |text: &[u8]| WORDS.iter().copied().find(|word| word.as_bytes().eq_ignore_ascii_case(text));
+    let find =
+        |text: &[u8]| WORDS.iter().copied().find(|word| word.as_bytes().eq_ignore_ascii_case(text));
     let bytes = segment.as_bytes();
     let cut = bytes.iter().position(|byte| !is_part(byte)).unwrap_or(bytes.len());
     find(&bytes[..cut]).or_else(|| match bytes.iter().all(|byte| is_plain_byte(*byte)) {
@@ -161,7 +196,11 @@ fn word(segment: &str) -> Option<&'static str> {
 
 fn odd(path: &str) -> Path<'_> {
     let (Some(decoded), Some(squeezed)) = (decode(path, false), decode(path, true)) else {
-        return Path::Odd { could_be: Vec::new(), lost: true, why: "The path is encoded many times over." };
+        return Path::Odd {
+            could_be: Vec::new(),
+            lost: true,
+            why: "The path is encoded many times over.",
+        };
     };
     let mut parts = Vec::new();
     let mut climbs = false;
@@ -201,8 +240,9 @@ fn doubt(path: &str) -> &'static str {
     }
 }
 
-/// Decodes until nothing changes, as the most eager parser would; `None` where that takes suspiciously long.
-/// Letters are lower-cased and look-alikes taken for what they look like; backslashes are slashes. `squeeze` drops control characters on the way.
+/// Decodes until nothing changes, as the most eager parser would; `None` where that takes
+/// suspiciously long. Letters are lower-cased and look-alikes taken for what they look like;
+/// backslashes are slashes. `squeeze` drops control characters on the way.
 fn decode(path: &str, squeeze: bool) -> Option<String> {
     let mut bytes = path.as_bytes().to_vec();
     for _ in 0..ROUNDS {
@@ -257,7 +297,9 @@ fn fold(c: char) -> char {
         '\u{212A}' => 'k',
         '\u{130}' | '\u{131}' => 'i',
         '\u{FF3C}' | '\u{2215}' | '\u{2044}' => '/',
-        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).map_or(c, |plain| plain.to_ascii_lowercase()),
+        '\u{FF01}'..='\u{FF5E}' => {
+            char::from_u32(u32::from(c) - 0xFEE0).map_or(c, |plain| plain.to_ascii_lowercase())
+        }
         c => c.to_ascii_lowercase(),
     }
 }
@@ -277,7 +319,10 @@ mod tests {
     fn plain_paths_are_split_and_a_trailing_slash_is_nothing() {
         assert_eq!(plain("/checkouts"), Some(vec!["checkouts"]));
         assert_eq!(plain("/checkouts/"), Some(vec!["checkouts"]));
-        assert_eq!(plain("/checkouts/1/sources/a-b.c~d:e"), Some(vec!["checkouts", "1", "sources", "a-b.c~d:e"]));
+        assert_eq!(
+            plain("/checkouts/1/sources/a-b.c~d:e"),
+            Some(vec!["checkouts", "1", "sources", "a-b.c~d:e"])
+        );
         assert_eq!(plain("/customers/a%40b%2Bc"), Some(vec!["customers", "a%40b%2Bc"]));
         assert_eq!(id("a%40b%2Bc"), "a@b+c");
         assert_eq!(plain("/sources/a/b/c/d/e/f/g/h/i").map(|parts| parts.len()), Some(8));
@@ -323,7 +368,9 @@ mod tests {
             "/checkouts%3fa/1",
             "/%20checkouts/1",
         ] {
-            let Path::Odd { could_be, lost: false, .. } = read(path) else { panic!("{path}: {:?}", read(path)) };
+            let Path::Odd { could_be, lost: false, .. } = read(path) else {
+                panic!("{path}: {:?}", read(path))
+            };
             assert_eq!(could_be, ["checkouts", "1"], "{path}");
         }
     }

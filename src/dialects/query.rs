@@ -1,4 +1,5 @@
-//! Reads the query of a governed call: what it filters, what it names, and whether two parsers would agree on that.
+//! Reads the query of a governed call: what it filters, what it names, and whether two parsers
+//! would agree on that.
 //!
 //! In: the raw query. Out: [`Query`], or the doubt.
 
@@ -7,7 +8,8 @@ use http::Uri;
 use std::borrow::Cow;
 
 /// Fields of a body that some frameworks also accept in the query.
-const FIELDS: [&str; 5] = ["sourceId", "customerId", "checkoutId", "creditAmount", "defaultSourceId"];
+const FIELDS: [&str; 5] =
+    ["sourceId", "customerId", "checkoutId", "creditAmount", "defaultSourceId"];
 
 /// Parameters that change nothing but how an answer looks, or who asks.
 const INERT: [&str; 5] = ["token", "apiKey", "format", "fields", "expand"];
@@ -33,23 +35,38 @@ impl Query {
         let mut token = false;
         for pair in raw.split('&') {
             for (nth, part) in pair.split(';').enumerate() {
-                let Some((name, value)) = form_urlencoded::parse(part.as_bytes()).next() else { continue };
+                let Some((name, value)) = form_urlencoded::parse(part.as_bytes()).next() else {
+                    continue;
+                };
                 let known = Known::named(&name);
                 if nth > 0 && known != Known::Other {
                     return Err("The query has a parameter behind a semicolon.".to_owned());
                 }
                 match known {
-                    Known::Token | Known::Option if !matches!(&*name, "token" | "paymentOptionId") => {
-                        return Err(format!("The query spells {} in an unusual way.", known.name()));
+                    Known::Token | Known::Option
+                        if !matches!(&*name, "token" | "paymentOptionId") =>
+                    {
+                        return Err(format!(
+                            "The query spells {} in an unusual way.",
+                            known.name()
+                        ));
                     }
-                    Known::Token if token => return Err("The query has more than one token.".to_owned()),
+                    Known::Token if token => {
+                        return Err("The query has more than one token.".to_owned());
+                    }
                     Known::Token => token = true,
                     Known::Option if query.option.is_some() => {
                         return Err("The query has more than one paymentOptionId.".to_owned());
                     }
-                    Known::Option if super::path::is_plain_id(&value) => query.option = Some(OptionId::from(&*value)),
+                    Known::Option if super::path::is_plain_id(&value) => {
+                        query.option = Some(OptionId::from(&*value))
+                    }
                     Known::Option if value.is_empty() => {}
-                    Known::Option => return Err("The query has a paymentOptionId that is no plain id.".to_owned()),
+                    Known::Option => {
+                        return Err(
+                            "The query has a paymentOptionId that is no plain id.".to_owned()
+                        );
+                    }
                     Known::Method => return Err("The query overrides the method.".to_owned()),
                     Known::Filter => query.filtered = true,
                     Known::Field(_) if value.is_empty() => {}
@@ -65,13 +82,22 @@ impl Query {
     /// Whether a parameter overrides the method, in the eyes of some framework.
     pub(super) fn overrides_method(uri: &Uri) -> bool {
         let parts = uri.query().unwrap_or_default().split(['&', ';']);
-        parts.flat_map(|part| form_urlencoded::parse(part.as_bytes())).any(|(name, _)| Known::named(&name) == Known::Method)
+        parts
+            .flat_map(|part| form_urlencoded::parse(part.as_bytes()))
+            .any(|(name, _)| Known::named(&name) == Known::Method)
     }
 
-    /// What belongs into a body may stand in the query only where it says the same: the source that the call names anyway.
+    /// What belongs into a body may stand in the query only where it says the same: the source that
+    /// the call names anyway.
     pub(super) fn agrees_with(&self, source: Option<&str>) -> Result<(), String> {
-        match self.fields.iter().find(|(name, value)| *name != "sourceId" || Some(value.as_str()) != source) {
-            Some((name, _)) => Err(format!("The query has {name}, which the rest of the call does not confirm.")),
+        match self
+            .fields
+            .iter()
+            .find(|(name, value)| *name != "sourceId" || Some(value.as_str()) != source)
+        {
+            Some((name, _)) => {
+                Err(format!("The query has {name}, which the rest of the call does not confirm."))
+            }
             None => Ok(()),
         }
     }
@@ -82,12 +108,12 @@ pub(super) fn hides_a_field(form: &[u8]) -> bool {
     form_urlencoded::parse(form).any(|(name, _)| matches!(Known::named(&name), Known::Field(_)))
 }
 
-/// The parameters of the caller's query that a call of Weir's own carries over, as they were spelled.
+/// The parameters of the caller's query that a call of Weir's own carries over, as they were
+/// spelled.
 pub(super) fn kept(uri: &Uri, keep: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
-    uri.query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(move |part| form_urlencoded::parse(part.as_bytes()).next().is_some_and(|(name, _)| keep(&name)))
+    uri.query().unwrap_or_default().split('&').filter(move |part| {
+        form_urlencoded::parse(part.as_bytes()).next().is_some_and(|(name, _)| keep(&name))
+    })
 }
 
 /// The value of the first parameter with this name.
@@ -117,7 +143,8 @@ enum Known {
 }
 
 impl Known {
-    /// By the last part of a name like `cart[paymentMethod][sourceId]` or `paymentMethod.sourceId`, in any case.
+    /// By the last part of a name like `cart[paymentMethod][sourceId]` or `paymentMethod.sourceId`,
+    /// in any case.
     fn named(name: &str) -> Known {
         let name = name.trim();
         let last = name.trim_end_matches(']').rsplit(['.', '[']).next().unwrap_or(name);
@@ -126,9 +153,15 @@ impl Known {
             Known::Token
         } else if is("paymentOptionId") {
             Known::Option
-        } else if ["_method", "method_override", "x-http-method-override", "x-http-method", "x-method-override"]
-            .into_iter()
-            .any(is)
+        } else if [
+            "_method",
+            "method_override",
+            "x-http-method-override",
+            "x-http-method",
+            "x-method-override",
+        ]
+        .into_iter()
+        .any(is)
         {
             Known::Method
         } else if is("fields") {

@@ -1,6 +1,7 @@
 //! Puts refusals and Weir's own errors into the vendor's words.
 //!
-//! In: a form, and a [`Refusal`] or an error of Weir's own. Out: a status, a content type and a body, as domain.md quotes them.
+//! In: a form, and a [`Refusal`] or an error of Weir's own. Out: a status, a content type and a
+//! body, as domain.md quotes them.
 
 use super::{Form, Media, carts, checkouts};
 use crate::rules::{Dialect, Refusal};
@@ -26,14 +27,25 @@ pub(super) struct Fault<'a> {
     pub message: &'a str,
 }
 
-/// The vendor's answer to a broken rule. `/sources` is refused in the checkouts form also where a rule of the carts table is broken.
+/// The vendor's answer to a broken rule. `/sources` is refused in the checkouts form also where a
+/// rule of the carts table is broken.
 pub fn refusal(form: Form, refusal: &Refusal) -> Rendered {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::CONFLICT);
     let parameter = refusal.parameter.as_deref();
-    render(form, status, Fault { code: refusal.code, subcode: refusal.subcode, parameter, message: &refusal.message })
+    render(
+        form,
+        status,
+        Fault {
+            code: refusal.code,
+            subcode: refusal.subcode,
+            parameter,
+            message: &refusal.message,
+        },
+    )
 }
 
-/// An error that is Weir's own to tell (413, 502, 503, 504, …), in the vendor's form. On carts the code is the subcode, too.
+/// An error that is Weir's own to tell (413, 502, 503, 504, …), in the vendor's form. On carts the
+/// code is the subcode, too.
 pub fn error(form: Form, status: StatusCode, code: &str, message: &str) -> Rendered {
     render(form, status, Fault { code, subcode: Some(code), parameter: None, message })
 }
@@ -57,24 +69,35 @@ mod tests {
     const XML: Form = Form { dialect: Dialect::Carts, media: Media::Xml };
 
     fn shown(rendered: &Rendered) -> (u16, &'static str, &str) {
-        (rendered.status.as_u16(), rendered.content_type, std::str::from_utf8(&rendered.body).unwrap())
+        (
+            rendered.status.as_u16(),
+            rendered.content_type,
+            std::str::from_utf8(&rendered.body).unwrap(),
+        )
     }
 
     #[test]
     fn checkouts_refusals_are_the_vendors_bodies() {
         for (refused, status, body) in [
             (
-                Refusal::conflict("session_update_not_allowed", "Updating source is not allowed for the current session state."),
+                Refusal::conflict(
+                    "session_update_not_allowed",
+                    "Updating source is not allowed for the current session state.",
+                ),
                 409,
                 r#"{"type":"conflict","errors":[{"code":"session_update_not_allowed","message":"Updating source is not allowed for the current session state."}]}"#,
             ),
             (
-                Refusal::conflict("source_status_invalid_for_session", "The source status is invalid for this session."),
+                Refusal::conflict(
+                    "source_status_invalid_for_session",
+                    "The source status is invalid for this session.",
+                ),
                 409,
                 r#"{"type":"conflict","errors":[{"code":"source_status_invalid_for_session","message":"The source status is invalid for this session."}]}"#,
             ),
             (
-                Refusal::conflict("source_not_chargeable", "Source 'ea6b3297' is not chargeable.").parameter("sourceId"),
+                Refusal::conflict("source_not_chargeable", "Source 'ea6b3297' is not chargeable.")
+                    .parameter("sourceId"),
                 409,
                 r#"{"type":"conflict","errors":[{"code":"source_not_chargeable","parameter":"sourceId","message":"Source 'ea6b3297' is not chargeable."}]}"#,
             ),
@@ -95,7 +118,11 @@ mod tests {
 
     #[test]
     fn carts_refusals_come_in_both_media() {
-        let refused = Refusal::cart("apply-payment-failure", "primary-before-secondary", "Detach <it> & \"retry\".");
+        let refused = Refusal::cart(
+            "apply-payment-failure",
+            "primary-before-secondary",
+            "Detach <it> & \"retry\".",
+        );
         assert_eq!(
             shown(&refusal(JSON, &refused)),
             (
@@ -129,11 +156,14 @@ mod tests {
             (503, "service_unavailable"),
             (504, "gateway_timeout"),
         ] {
-            let rendered = error(CHECKOUTS, StatusCode::from_u16(status).unwrap(), "a_code", "Why.");
-            let body = format!(r#"{{"type":"{kind}","errors":[{{"code":"a_code","message":"Why."}}]}}"#);
+            let rendered =
+                error(CHECKOUTS, StatusCode::from_u16(status).unwrap(), "a_code", "Why.");
+            let body =
+                format!(r#"{{"type":"{kind}","errors":[{{"code":"a_code","message":"Why."}}]}}"#);
             assert_eq!(shown(&rendered), (status, "application/json", body.as_str()));
         }
-        let busy = error(JSON, StatusCode::CONFLICT, "concurrent-cart-modification-failure", "Try again.");
+        let busy =
+            error(JSON, StatusCode::CONFLICT, "concurrent-cart-modification-failure", "Try again.");
         assert_eq!(
             shown(&busy).2,
             r#"{"errors":{"error":[{"relation":"https://developers.digitalriver.com/v1/shoppers/CartsResource","code":"concurrent-cart-modification-failure","subcode":"concurrent-cart-modification-failure","description":"Try again."}]}}"#

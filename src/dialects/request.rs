@@ -1,8 +1,9 @@
 //! Reads a request's body, strictly: the fields that rules look at, or the doubt about them.
 //!
-//! In: the body as received, and the members that matter. Out: their values as raw text, and what else the body names. Whatever two parsers could
-//! read differently is an error: duplicate members, other spellings of their names, other encodings, text around the object.
-//! Nothing recurses on what a caller nests: only the listed members are entered.
+//! In: the body as received, and the members that matter. Out: their values as raw text, and what
+//! else the body names. Whatever two parsers could read differently is an error: duplicate members,
+//! other spellings of their names, other encodings, text around the object. Nothing recurses on
+//! what a caller nests: only the listed members are entered.
 
 use super::{
     coding::{self, Undecoded},
@@ -17,7 +18,8 @@ use serde::{
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
 
-/// The most a request may decode to, in bytes. What it may weigh on the wire is the operator's limit.
+/// The most a request may decode to, in bytes. What it may weigh on the wire is the operator's
+/// limit.
 pub(super) const DECODED_AT_MOST: usize = 1 << 20;
 
 /// How deep a body may nest.
@@ -46,7 +48,9 @@ impl Trouble {
     /// As the violation of a dialect's `ambiguous-request`.
     pub(super) fn told_in(self, dialect: Dialect) -> super::Unreadable {
         match self {
-            Trouble::Ambiguous(what) => super::Unreadable::Ambiguous(Box::new(Violation::ambiguous(dialect, what))),
+            Trouble::Ambiguous(what) => {
+                super::Unreadable::Ambiguous(Box::new(Violation::ambiguous(dialect, what)))
+            }
             Trouble::TooLarge => super::Unreadable::TooLarge,
             Trouble::Malformed(what) => super::Unreadable::Malformed(what),
         }
@@ -95,7 +99,9 @@ impl<'a> Fields<'a> {
         for (_, value) in self.found.iter().filter(|(found, _)| *found == name) {
             match (&agreed, value.id(name)?) {
                 (Some(one), Some(other)) if *one != other => {
-                    return Err(Trouble::Ambiguous(format!("The body has two values of {name} that differ.")));
+                    return Err(Trouble::Ambiguous(format!(
+                        "The body has two values of {name} that differ."
+                    )));
                 }
                 (None, Some(id)) => agreed = Some(id),
                 _ => {}
@@ -135,17 +141,28 @@ impl<'a> Fields<'a> {
             return Ok(());
         };
         if name != member.name {
-            return Err(Trouble::Ambiguous(format!("The body spells {} in an unusual way.", member.name)));
+            return Err(Trouble::Ambiguous(format!(
+                "The body spells {} in an unusual way.",
+                member.name
+            )));
         }
         if seen.contains(&member.name) {
-            return Err(Trouble::Ambiguous(format!("The body has {} more than once.", member.name)));
+            return Err(Trouble::Ambiguous(format!(
+                "The body has {} more than once.",
+                member.name
+            )));
         }
         seen.push(member.name);
         match (member.of, value.0.as_bytes().first()) {
             ([], _) => self.found.push((member.name, value)),
             (of, Some(b'{')) => self.enter(value.0, of)?,
             (_, _) if value.is_nothing() => {}
-            _ => return Err(Trouble::Ambiguous(format!("In the body, {} is not an object.", member.name))),
+            _ => {
+                return Err(Trouble::Ambiguous(format!(
+                    "In the body, {} is not an object.",
+                    member.name
+                )));
+            }
         }
         Ok(())
     }
@@ -184,7 +201,9 @@ impl<'a> Value<'a> {
         };
         match path::is_plain_id(&id) {
             true => Ok(Some(id)),
-            false => Err(Trouble::Ambiguous(format!("In the body, {name} has characters that ids do not have."))),
+            false => Err(Trouble::Ambiguous(format!(
+                "In the body, {name} has characters that ids do not have."
+            ))),
         }
     }
 
@@ -194,7 +213,9 @@ impl<'a> Value<'a> {
             return Ok(None);
         }
         let text = self.text().unwrap_or(Cow::Borrowed(self.0));
-        text.parse().map(Some).map_err(|_| Trouble::Malformed("An amount is not a decimal number of at most 28 digits."))
+        text.parse().map(Some).map_err(|_| {
+            Trouble::Malformed("An amount is not a decimal number of at most 28 digits.")
+        })
     }
 
     /// `true` or `false`, bare or as text.
@@ -213,7 +234,9 @@ pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, st
     let plain = coding::decode(headers, body, DECODED_AT_MOST).map_err(|why| match why {
         Undecoded::TooLarge => Trouble::TooLarge,
         Undecoded::Corrupt => Trouble::Malformed("The body is not what its Content-Encoding says."),
-        Undecoded::Unknown => Trouble::ambiguous("The body has a Content-Encoding that cannot be read here."),
+        Undecoded::Unknown => {
+            Trouble::ambiguous("The body has a Content-Encoding that cannot be read here.")
+        }
     })?;
     if plain.is_empty() {
         return Ok(Cow::Borrowed(""));
@@ -236,12 +259,17 @@ pub(super) fn text<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, st
     let not_text = |_| Trouble::ambiguous("The body is not in UTF-8.");
     match plain {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(not_text),
-        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|error| not_text(error.utf8_error())),
+        Cow::Owned(bytes) => {
+            String::from_utf8(bytes).map(Cow::Owned).map_err(|error| not_text(error.utf8_error()))
+        }
     }
 }
 
 /// The same, where XML is understood too: an XML document becomes the JSON of its elements.
-pub(super) fn text_or_xml<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, str>, Trouble> {
+pub(super) fn text_or_xml<'a>(
+    headers: &HeaderMap,
+    body: &'a [u8],
+) -> Result<Cow<'a, str>, Trouble> {
     let text = text(headers, body)?;
     if !text.trim_ascii_start().starts_with('<') {
         return Ok(text);
@@ -251,7 +279,10 @@ pub(super) fn text_or_xml<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow
 
 /// Calls `each` with the name and raw value of every member, in order, until it says no.
 /// False if the text is not one JSON object, or `each` ended it.
-pub(super) fn each_member<'a>(object: &'a str, each: impl FnMut(Cow<'a, str>, &'a str) -> bool) -> bool {
+pub(super) fn each_member<'a>(
+    object: &'a str,
+    each: impl FnMut(Cow<'a, str>, &'a str) -> bool,
+) -> bool {
     struct Walk<F>(F);
 
     #[derive(Deserialize)]
@@ -279,7 +310,8 @@ pub(super) fn each_member<'a>(object: &'a str, each: impl FnMut(Cow<'a, str>, &'
     json.deserialize_map(Walk(each)).is_ok() && json.end().is_ok()
 }
 
-/// Whether a lenient parser could take `name` for `known`: in any case, with look-alikes, with blanks around it.
+/// Whether a lenient parser could take `name` for `known`: in any case, with look-alikes, with
+/// blanks around it.
 fn reads_as(name: &str, known: &str) -> bool {
     if name.is_ascii() {
         return name.trim_ascii().eq_ignore_ascii_case(known);
@@ -288,7 +320,8 @@ fn reads_as(name: &str, known: &str) -> bool {
     upper(name) == upper(known) || name.to_uppercase() == upper(known)
 }
 
-/// Refuses what nests deeper, or counts further, than parsers agree to read. One pass, no recursion.
+/// Refuses what nests deeper, or counts further, than parsers agree to read. One pass, no
+/// recursion.
 fn bounded(text: &str) -> Result<(), Trouble> {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0usize);
@@ -299,7 +332,8 @@ fn bounded(text: &str) -> Result<(), Trouble> {
             b'}' | b']' => depth = depth.saturating_sub(1),
             b'0'..=b'9' | b'-' => {
                 let rest = &bytes[at..];
-                let is_part = |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
+                let is_part =
+                    |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
                 let length = rest.iter().position(|b| !is_part(b)).unwrap_or(rest.len());
                 if !is_sane(&text[at..at + length]) {
                     return Err(Trouble::Malformed("A number in the body is too large."));
@@ -317,8 +351,10 @@ fn bounded(text: &str) -> Result<(), Trouble> {
 }
 
 fn is_sane(number: &str) -> bool {
-    let exponent = number.split_once(['e', 'E']).map(|(_, exponent)| exponent.trim_start_matches(['+', '-']));
-    number.len() <= DIGITS && exponent.is_none_or(|text| text.parse::<u32>().is_ok_and(|power| power <= EXPONENT))
+    let exponent =
+        number.split_once(['e', 'E']).map(|(_, exponent)| exponent.trim_start_matches(['+', '-']));
+    number.len() <= DIGITS
+        && exponent.is_none_or(|text| text.parse::<u32>().is_ok_and(|power| power <= EXPONENT))
 }
 
 fn end_of_string(bytes: &[u8], start: usize) -> usize {
@@ -335,7 +371,10 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
 
 fn says_form(content_type: &[u8]) -> bool {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    content_type.trim_ascii_start().get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+    content_type
+        .trim_ascii_start()
+        .get(..FORM.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(FORM))
 }
 
 enum Charset {
@@ -349,10 +388,15 @@ fn charset(content_type: &[u8]) -> Option<Charset> {
     let text = String::from_utf8_lossy(content_type).to_ascii_lowercase();
     let mut found = None;
     for parameter in text.split(';').skip(1) {
-        let Some((_, name)) = parameter.split_once('=').filter(|(key, _)| key.trim() == "charset") else { continue };
+        let Some((_, name)) = parameter.split_once('=').filter(|(key, _)| key.trim() == "charset")
+        else {
+            continue;
+        };
         let one = match name.trim().trim_matches('"').trim_matches('\'') {
             "utf-8" | "utf8" => Charset::Utf8,
-            "us-ascii" | "ascii" | "iso-8859-1" | "iso-8859-15" | "latin1" | "windows-1252" => Charset::LikeAscii,
+            "us-ascii" | "ascii" | "iso-8859-1" | "iso-8859-15" | "latin1" | "windows-1252" => {
+                Charset::LikeAscii
+            }
             _ => return Some(Charset::Other),
         };
         if !matches!(found, Some(Charset::LikeAscii)) {
@@ -367,7 +411,8 @@ mod tests {
     use super::*;
 
     const METHOD: &[Member] = &[value("sourceId")];
-    const MEMBERS: &[Member] = &[value("sourceId"), value("creditAmount"), Member { name: "paymentMethod", of: METHOD }];
+    const MEMBERS: &[Member] =
+        &[value("sourceId"), value("creditAmount"), Member { name: "paymentMethod", of: METHOD }];
 
     fn source(body: &str) -> Result<Option<String>, Trouble> {
         Fields::read(body, MEMBERS)?.id("sourceId").map(|id| id.map(Cow::into_owned))
@@ -397,19 +442,34 @@ mod tests {
         for (body, why) in [
             (r#"{"sourceId":"a","sourceId":"a"}"#, "The body has sourceId more than once."),
             (r#"{"sourceId":"a","source\u0049d":"b"}"#, "The body has sourceId more than once."),
-            (r#"{"paymentMethod":{"sourceId":"a","sourceId":"b"}}"#, "The body has sourceId more than once."),
-            (r#"{"paymentMethod":{},"paymentMethod":{"sourceId":"b"}}"#, "The body has paymentMethod more than once."),
-            (r#"{"paymentMethod":{"sourceId":"a"},"sourceId":"b"}"#, "The body has two values of sourceId that differ."),
+            (
+                r#"{"paymentMethod":{"sourceId":"a","sourceId":"b"}}"#,
+                "The body has sourceId more than once.",
+            ),
+            (
+                r#"{"paymentMethod":{},"paymentMethod":{"sourceId":"b"}}"#,
+                "The body has paymentMethod more than once.",
+            ),
+            (
+                r#"{"paymentMethod":{"sourceId":"a"},"sourceId":"b"}"#,
+                "The body has two values of sourceId that differ.",
+            ),
             (r#"{"SourceId":"a"}"#, "The body spells sourceId in an unusual way."),
             (r#"{"sourceid":"a"}"#, "The body spells sourceId in an unusual way."),
             (r#"{" sourceId":"a"}"#, "The body spells sourceId in an unusual way."),
             ("{\"\u{17f}ourceId\":\"a\"}", "The body spells sourceId in an unusual way."),
-            (r#"{"paymentMethod":[{"sourceId":"a"}]}"#, "In the body, paymentMethod is not an object."),
+            (
+                r#"{"paymentMethod":[{"sourceId":"a"}]}"#,
+                "In the body, paymentMethod is not an object.",
+            ),
             (r#"{"sourceId":true}"#, "In the body, sourceId is not text."),
             (r#"{"sourceId":1.0}"#, "In the body, sourceId is not text."),
             (r#"{"sourceId":["a"]}"#, "In the body, sourceId is not text."),
             (r#"{"sourceId":" a"}"#, "In the body, sourceId has characters that ids do not have."),
-            (r#"{"sourceId":"../x"}"#, "In the body, sourceId has characters that ids do not have."),
+            (
+                r#"{"sourceId":"../x"}"#,
+                "In the body, sourceId has characters that ids do not have.",
+            ),
             (r#"{"sourceId":"a"} {}"#, "The body is not one JSON object."),
             (r#"{"sourceId":"a"}x"#, "The body is not one JSON object."),
             (r#"{"sourceId":"a",}"#, "The body is not one JSON object."),
@@ -432,7 +492,9 @@ mod tests {
         for body in [deep(128), deep(500_000), format!(r#"{{"a":{}"#, "{\"a\":".repeat(400_000))] {
             assert_eq!(source(&body), Err(Trouble::Malformed("The body is nested too deeply.")));
         }
-        for number in ["1".repeat(65), "1e309".to_owned(), "1E+99999999999".to_owned(), "-1e-400".to_owned()] {
+        for number in
+            ["1".repeat(65), "1e309".to_owned(), "1E+99999999999".to_owned(), "-1e-400".to_owned()]
+        {
             let expected = Err(Trouble::Malformed("A number in the body is too large."));
             assert_eq!(source(&format!(r#"{{"a":{number}}}"#)), expected, "{number}");
         }
@@ -441,7 +503,9 @@ mod tests {
 
     #[test]
     fn amounts_and_flags_are_read_from_either_form() {
-        let credit = |body: &str| Fields::read(body, MEMBERS).unwrap().get("creditAmount").map(Value::amount);
+        let credit = |body: &str| {
+            Fields::read(body, MEMBERS).unwrap().get("creditAmount").map(Value::amount)
+        };
         assert_eq!(credit(r#"{"creditAmount":11.00}"#), Some(Ok(Some("11".parse().unwrap()))));
         assert_eq!(credit(r#"{"creditAmount":"11.10"}"#), Some(Ok(Some("11.1".parse().unwrap()))));
         assert_eq!(credit(r#"{"creditAmount":null}"#), Some(Ok(None)));
@@ -459,14 +523,20 @@ mod tests {
             headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
             text(&headers, body).map(Cow::into_owned)
         };
-        for content_type in
-            ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=UTF-8", "x/y;charset=latin1"]
-        {
+        for content_type in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/json; charset=UTF-8",
+            "x/y;charset=latin1",
+        ] {
             assert_eq!(read(content_type, b"{}"), Ok("{}".to_owned()), "{content_type}");
         }
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         assert!(read(form, br#"{"paymentMethod":{"sourceId":"a"}}"#).is_ok());
-        assert_eq!(read(form, br#"{"a":"&sourceId=b&"}"#), Err(Trouble::ambiguous("The body can be read as a form.")));
+        assert_eq!(
+            read(form, br#"{"a":"&sourceId=b&"}"#),
+            Err(Trouble::ambiguous("The body can be read as a form."))
+        );
         let not_utf8 = Err(Trouble::ambiguous("The body is not in UTF-8."));
         assert_eq!(read("application/json; charset=utf-16", b"{}"), not_utf8);
         assert_eq!(read("application/json; charset=utf-7", b"{}"), not_utf8);

@@ -5,14 +5,15 @@ use bytes::Bytes;
 use http::HeaderMap;
 use std::borrow::Cow;
 
-/// A request's body without its `Content-Encoding`; `None` where it is not what that header says, or too large (1 MiB).
-/// Whoever sends the result on must leave that header out.
+/// A request's body without its `Content-Encoding`; `None` where it is not what that header says,
+/// or too large (1 MiB). Whoever sends the result on must leave that header out.
 pub fn plain<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     coding::decode(headers, body, request::DECODED_AT_MOST).ok()
 }
 
-/// The same JSON object without its `owner` member; the order of the others, their spelling and their values stay, the blanks between them go.
-/// `None` where there is no such member, or `body` is not one JSON object in UTF-8.
+/// The same JSON object without its `owner` member; the order of the others, their spelling and
+/// their values stay, the blanks between them go. `None` where there is no such member, or `body`
+/// is not one JSON object in UTF-8.
 pub fn strip_owner(body: &[u8]) -> Option<Bytes> {
     let text = std::str::from_utf8(body).ok()?;
     let mut kept = String::with_capacity(text.len());
@@ -55,7 +56,11 @@ mod tests {
             ("[]", None),
             ("\u{0}", None),
         ] {
-            assert_eq!(strip_owner(body.as_bytes()).as_deref(), expected.map(str::as_bytes), "{body}");
+            assert_eq!(
+                strip_owner(body.as_bytes()).as_deref(),
+                expected.map(str::as_bytes),
+                "{body}"
+            );
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The pieces that answers are read with: borrowed, lenient in form, exact in value.
 //!
-//! In: an answer's JSON. Out: values as raw text, turned into the domain's types by those who know what they mean. Numbers are read from their text,
-//! never through binary floating point; what is not asked for is skipped without being built.
+//! In: an answer's JSON. Out: values as raw text, turned into the domain's types by those who know
+//! what they mean. Numbers are read from their text, never through binary floating point; what is
+//! not asked for is skipped without being built.
 
 use super::call::Garbled;
 use crate::rules::{Amount, Currency, SourceState, SourceType, Told};
@@ -41,7 +42,10 @@ impl<'a> Scalar<'a> {
                 if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
                     Cow::Borrowed(inner)
                 } else {
-                    Cow::Owned(serde_json::from_str(self.0).map_err(|_| Garbled("text has a broken escape"))?)
+                    Cow::Owned(
+                        serde_json::from_str(self.0)
+                            .map_err(|_| Garbled("text has a broken escape"))?,
+                    )
                 }
             }
             _ => Cow::Borrowed(self.0),
@@ -191,7 +195,15 @@ mod tests {
         for raw in ["19.99", "\"19.99\"", "1999e-2", "\"19.990\"", "\"\\u0031\\u0039.99\""] {
             assert_eq!(amount(scalar(raw)), Ok(Told::Told("19.99".parse().unwrap())), "{raw}");
         }
-        assert_eq!(amount(scalar("0.1234567890123456789012345678")).unwrap().as_ref().unwrap().to_string().len(), 30);
+        assert_eq!(
+            amount(scalar("0.1234567890123456789012345678"))
+                .unwrap()
+                .as_ref()
+                .unwrap()
+                .to_string()
+                .len(),
+            30
+        );
         for raw in ["null", "\"\""] {
             assert_eq!(amount(scalar(raw)), Ok(Told::NotTold), "{raw}");
         }
@@ -209,10 +221,17 @@ mod tests {
     fn objects_and_lists_may_be_missing_in_many_ways() {
         #[derive(Debug, Deserialize)]
         struct Thing {}
-        let many = |json: &str| serde_json::from_str::<Many<Thing>>(json).map(|many| many.0.map(|things| things.len()));
-        for (json, expected) in
-            [("[]", Some(0)), ("[{},{}]", Some(2)), ("{}", Some(1)), ("null", None), ("\"\"", None), ("\" \\n\"", None)]
-        {
+        let many = |json: &str| {
+            serde_json::from_str::<Many<Thing>>(json).map(|many| many.0.map(|things| things.len()))
+        };
+        for (json, expected) in [
+            ("[]", Some(0)),
+            ("[{},{}]", Some(2)),
+            ("{}", Some(1)),
+            ("null", None),
+            ("\"\"", None),
+            ("\" \\n\"", None),
+        ] {
             assert_eq!(many(json).unwrap(), expected, "{json}");
         }
         assert!(many("\"x\"").is_err());

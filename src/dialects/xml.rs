@@ -1,7 +1,9 @@
-//! XML of the carts dialect, told as the JSON of the same thing, so that there is one account of what a cart says.
+//! XML of the carts dialect, told as the JSON of the same thing, so that there is one account of
+//! what a cart says.
 //!
-//! In: a document. Out: JSON text: an element with elements in it is an object, any other a text, repeated list elements an array. Names lose their
-//! prefix, attributes tell nothing, nothing recurses, and no entity is ever expanded but the five of XML and character references.
+//! In: a document. Out: JSON text: an element with elements in it is an object, any other a text,
+//! repeated list elements an array. Names lose their prefix, attributes tell nothing, nothing
+//! recurses, and no entity is ever expanded but the five of XML and character references.
 
 use super::request::Trouble;
 use quick_xml::{
@@ -13,12 +15,24 @@ use std::fmt::Write;
 /// How deep a document may nest.
 const DEPTH: usize = 128;
 
-/// The elements that repeat in an answer, where its JSON has a list. What repeats in a request is in doubt.
-const LISTS: [&str; 4] = ["supplementaryPaymentMethods", "supplementaryPaymentMethod", "paymentOption", "sources"];
+/// The elements that repeat in an answer, where its JSON has a list. What repeats in a request is
+/// in doubt.
+const LISTS: [&str; 4] =
+    ["supplementaryPaymentMethods", "supplementaryPaymentMethod", "paymentOption", "sources"];
 
-/// The members of a cart, and of a list of payment options, that are worth telling: the rest of an answer is skipped unread.
-const OF_AN_ANSWER: [&str; 9] =
-    ["id", "cart", "paymentMethod", "paymentSession", "pricing", "paymentOption", "paymentOptions", "sourceId", "isDefault"];
+/// The members of a cart, and of a list of payment options, that are worth telling: the rest of an
+/// answer is skipped unread.
+const OF_AN_ANSWER: [&str; 9] = [
+    "id",
+    "cart",
+    "paymentMethod",
+    "paymentSession",
+    "pricing",
+    "paymentOption",
+    "paymentOptions",
+    "sourceId",
+    "isDefault",
+];
 
 /// Why a document is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +53,15 @@ pub(super) fn answer_to_json(document: &str) -> Result<String, NotTold> {
 /// A request's document, whole: other spellings of a name must be seen.
 pub(super) fn request_to_json(document: &str) -> Result<String, Trouble> {
     if attribute_tells(document) {
-        return Err(Trouble::ambiguous("The body has an attribute that could be taken for a member."));
+        return Err(Trouble::ambiguous(
+            "The body has an attribute that could be taken for a member.",
+        ));
     }
     to_json(document, &[], |_, _| true).map_err(|why| match why {
         NotTold::Doubtful => Trouble::ambiguous("The body has XML that parsers read differently."),
-        NotTold::Broken => Trouble::ambiguous("The body is neither one JSON object nor one XML document."),
+        NotTold::Broken => {
+            Trouble::ambiguous("The body is neither one JSON object nor one XML document.")
+        }
         NotTold::Deep => Trouble::Malformed("The body is nested too deeply."),
     })
 }
@@ -55,7 +73,9 @@ fn attribute_tells(document: &str) -> bool {
         match reader.read_event() {
             Ok(Event::Start(tag) | Event::Empty(tag)) => {
                 let mut names = tag.attributes().flatten();
-                if names.any(|attribute| attribute.key.local_name().as_ref().eq_ignore_ascii_case("sourceId")) {
+                if names.any(|attribute| {
+                    attribute.key.local_name().as_ref().eq_ignore_ascii_case("sourceId")
+                }) {
                     return true;
                 }
             }
@@ -78,7 +98,11 @@ struct Open {
     broken_up: bool,
 }
 
-fn to_json(document: &str, lists: &[&'static str], keep: impl Fn(usize, &str) -> bool) -> Result<String, NotTold> {
+fn to_json(
+    document: &str,
+    lists: &[&'static str],
+    keep: impl Fn(usize, &str) -> bool,
+) -> Result<String, NotTold> {
     let mut reader = Reader::from_str(document);
     let mut json = String::new();
     let mut open = vec![Open::default()];
@@ -106,7 +130,9 @@ fn to_json(document: &str, lists: &[&'static str], keep: impl Fn(usize, &str) ->
             Event::End(_) => end(open.pop().ok_or(NotTold::Broken)?, &mut json)?,
             Event::Text(text) => append(&mut open, &text.into_inner())?,
             Event::CData(text) => append(&mut open, &text.into_inner())?,
-            Event::GeneralRef(reference) => append(&mut open, resolve(&reference)?.encode_utf8(&mut [0; 4]))?,
+            Event::GeneralRef(reference) => {
+                append(&mut open, resolve(&reference)?.encode_utf8(&mut [0; 4]))?
+            }
             Event::Comment(_) | Event::PI(_) => {
                 if let Some(last) = open.last_mut() {
                     last.broken_up = true;
@@ -114,7 +140,9 @@ fn to_json(document: &str, lists: &[&'static str], keep: impl Fn(usize, &str) ->
             }
             Event::Decl(declaration) => {
                 let named = declaration.encoding().transpose().map_err(|_| NotTold::Broken)?;
-                if named.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8")) && !document.is_ascii() {
+                if named.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8"))
+                    && !document.is_ascii()
+                {
                     return Err(NotTold::Doubtful);
                 }
             }
@@ -133,7 +161,12 @@ fn to_json(document: &str, lists: &[&'static str], keep: impl Fn(usize, &str) ->
 }
 
 /// Writes the name of a new element into the object that holds it.
-fn begin(open: &mut [Open], name: &str, lists: &[&'static str], json: &mut String) -> Result<(), NotTold> {
+fn begin(
+    open: &mut [Open],
+    name: &str,
+    lists: &[&'static str],
+    json: &mut String,
+) -> Result<(), NotTold> {
     let depth = open.len();
     let parent = open.last_mut().ok_or(NotTold::Broken)?;
     if !parent.text.trim_ascii().is_empty() {
@@ -237,7 +270,10 @@ mod tests {
             ("<a>1</a>", r#"{"a":"1"}"#),
             ("<a/>", r#"{"a":""}"#),
             ("<a><b>x</b><c/></a>", r#"{"a":{"b":"x","c":""}}"#),
-            ("<?xml version='1.0' encoding='utf-8'?>\n<a xmlns='u' k='v'>\n <n:b> x </n:b>\n</a>\n", r#"{"a":{"b":"x"}}"#),
+            (
+                "<?xml version='1.0' encoding='utf-8'?>\n<a xmlns='u' k='v'>\n <n:b> x </n:b>\n</a>\n",
+                r#"{"a":{"b":"x"}}"#,
+            ),
             ("<a><b>&lt;&amp;&#x41;&quot;</b></a>", r#"{"a":{"b":"<&A\""}}"#),
             ("<a><b><![CDATA[x<y]]></b></a>", r#"{"a":{"b":"x<y"}}"#),
             ("<a><!-- c --><b>x</b></a>", r#"{"a":{"b":"x"}}"#),
@@ -255,7 +291,10 @@ mod tests {
     #[test]
     fn an_answer_is_told_without_its_bulk() {
         let document = "<cart><id>1</id><lineItems><lineItem><id>9</id></lineItem></lineItems><pricing><x/></pricing></cart>";
-        assert_eq!(answer_to_json(document).as_deref(), Ok(r#"{"cart":{"id":"1","pricing":{"x":""}}}"#));
+        assert_eq!(
+            answer_to_json(document).as_deref(),
+            Ok(r#"{"cart":{"id":"1","pricing":{"x":""}}}"#)
+        );
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The checkouts API's rules about attaching, in the order of `domain.md` section 4.
 //!
-//! In: a session, a source, and the primary it already holds. Out: the session with the source attached, and the source
-//! it replaced; or the vendor's refusal and a session left as it was.
+//! In: a session, a source, and the primary it already holds. Out: the session with the source
+//! attached, and the source it replaced; or the vendor's refusal and a session left as it was.
 
-use super::checkouts::Checkout;
-use super::funding::Attached;
-use super::refusal::Refusal;
-use super::sources::{CREDIT, Source};
+use super::{
+    checkouts::Checkout,
+    funding::Attached,
+    refusal::Refusal,
+    sources::{CREDIT, Source},
+};
 
 /// Primaries that store credit may supplement.
 const PAIRS: [&str; 14] = [
@@ -27,7 +29,11 @@ const PAIRS: [&str; 14] = [
 ];
 
 /// Attaches `source`, and says which primary it replaced.
-pub(super) fn attach(checkout: &mut Checkout, source: &Source, primary: Option<&Source>) -> Result<Option<String>, Refusal> {
+pub(super) fn attach(
+    checkout: &mut Checkout,
+    source: &Source,
+    primary: Option<&Source>,
+) -> Result<Option<String>, Refusal> {
     if checkout.funding.complete {
         return Err(not_allowed());
     }
@@ -35,15 +41,26 @@ pub(super) fn attach(checkout: &mut Checkout, source: &Source, primary: Option<&
         return Err(not_allowed());
     }
     if source.spent() {
-        return Err(Refusal::conflict("source_status_invalid_for_session", "The source status is invalid for this session."));
+        return Err(Refusal::conflict(
+            "source_status_invalid_for_session",
+            "The source status is invalid for this session.",
+        ));
     }
     if checkout.funding.holds(&source.id) {
         return Ok(None);
     }
-    if source.secondary() { attach_credit(checkout, source, primary).map(|()| None) } else { attach_primary(checkout, source) }
+    if source.secondary() {
+        attach_credit(checkout, source, primary).map(|()| None)
+    } else {
+        attach_primary(checkout, source)
+    }
 }
 
-fn attach_credit(checkout: &mut Checkout, source: &Source, primary: Option<&Source>) -> Result<(), Refusal> {
+fn attach_credit(
+    checkout: &mut Checkout,
+    source: &Source,
+    primary: Option<&Source>,
+) -> Result<(), Refusal> {
     let amount = source.amount.unwrap_or_default();
     room_for(checkout, amount)?;
     if let Some(primary) = primary {
@@ -68,14 +85,22 @@ fn attach_primary(checkout: &mut Checkout, source: &Source) -> Result<Option<Str
     if let Some(replaced) = &replaced {
         checkout.funding.detach(replaced);
     }
-    checkout.funding.attached.push(Attached { source: source.id.clone(), secondary: false, amount: Default::default() });
+    checkout.funding.attached.push(Attached {
+        source: source.id.clone(),
+        secondary: false,
+        amount: Default::default(),
+    });
     Ok(replaced)
 }
 
-/// All credits together may not exceed the total: a primary shrinks to make room, but not below nothing.
+/// All credits together may not exceed the total: a primary shrinks to make room, but not below
+/// nothing.
 pub(super) fn room_for(checkout: &Checkout, amount: rust_decimal::Decimal) -> Result<(), Refusal> {
     if checkout.funding.credits() + amount > checkout.funding.total {
-        return Err(Refusal::conflict("session_source_amount_too_large", "Source amount(s) exceed session amount"));
+        return Err(Refusal::conflict(
+            "session_source_amount_too_large",
+            "Source amount(s) exceed session amount",
+        ));
     }
     Ok(())
 }
@@ -89,5 +114,8 @@ fn pairs(primary: &str) -> Result<(), Refusal> {
 }
 
 pub(super) fn not_allowed() -> Refusal {
-    Refusal::conflict("session_update_not_allowed", "Updating source is not allowed for the current session state.")
+    Refusal::conflict(
+        "session_update_not_allowed",
+        "Updating source is not allowed for the current session state.",
+    )
 }

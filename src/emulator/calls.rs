@@ -1,12 +1,12 @@
 //! What was asked of the emulator: a bounded log, and a watch on mutations that overlap.
 //!
-//! Every call has a `started` and an `ended` mark from one counter, so that two calls overlapped exactly if each started
-//! before the other ended. Besides, mutations in flight are counted per session as they happen.
+//! Every call has a `started` and an `ended` mark from one counter, so that two calls overlapped
+//! exactly if each started before the other ended. Besides, mutations in flight are counted per
+//! session as they happen.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::Kind;
-use super::doc::Doc;
+use super::{Kind, doc::Doc};
 
 /// One request, as the emulator saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,12 @@ impl Call {
             .with("number", self.number)
             .with("method", &self.method)
             .with("target", &self.target)
-            .with_some("session", self.session.as_ref().map(|(kind, id)| Doc::object().with("kind", kind.name()).with("id", id)))
+            .with_some(
+                "session",
+                self.session
+                    .as_ref()
+                    .map(|(kind, id)| Doc::object().with("kind", kind.name()).with("id", id)),
+            )
             .with("mutation", self.mutation)
             .with("applied", self.applied)
             .with_some("status", self.status.map(u32::from))
@@ -77,7 +82,13 @@ impl Calls {
     }
 
     /// A call has come; its number, and whether another mutation of its session is in flight.
-    pub(super) fn begin(&mut self, method: &str, target: &str, session: Option<(Kind, String)>, mutation: bool) -> (u64, bool) {
+    pub(super) fn begin(
+        &mut self,
+        method: &str,
+        target: &str,
+        session: Option<(Kind, String)>,
+        mutation: bool,
+    ) -> (u64, bool) {
         self.next += 1;
         let mut overlap = false;
         if let Some(session) = session.as_ref().filter(|_| mutation) {

@@ -1,18 +1,20 @@
 //! `/v1/shoppers/me/carts/active`: what is in a shopper's cart, and how the carts API shows it.
 //!
-//! Attaching is in `cart_sources`, submitting in `submit`. A shopper always has an active cart: it is opened by the first
-//! call that looks for it, and again after a submit.
+//! Attaching is in `cart_sources`, submitting in `submit`. A shopper always has an active cart: it
+//! is opened by the first call that looks for it, and again after a submit.
 
 use rust_decimal::Decimal;
 
-use super::Kind;
-use super::doc::Doc;
-use super::funding::{Attached, Funding};
-use super::items::{self, Item};
-use super::refusal::Refusal;
-use super::shoppers::Shopper;
-use super::sources::Source;
-use super::world::World;
+use super::{
+    Kind,
+    doc::Doc,
+    funding::{Attached, Funding},
+    items::{self, Item},
+    refusal::Refusal,
+    shoppers::Shopper,
+    sources::Source,
+    world::World,
+};
 
 /// What any product costs unless the request says.
 const USUAL_PRICE: Decimal = Decimal::TEN;
@@ -49,9 +51,15 @@ pub(super) fn put_back(world: &mut World, cart: Cart) {
     world.carts.insert(cart.id.clone(), cart);
 }
 
-/// `POST …/carts/active`: adds the lines of `cart.lineItems.lineItem[]`, or the one that `productId`, `quantity` and
-/// `price` of the query name. A line for a product that is there adds to its quantity.
-pub(super) fn update(world: &mut World, shopper: &Shopper, body: &Doc, query: &Doc) -> Result<Cart, Refusal> {
+/// `POST …/carts/active`: adds the lines of `cart.lineItems.lineItem[]`, or the one that
+/// `productId`, `quantity` and `price` of the query name. A line for a product that is there adds
+/// to its quantity.
+pub(super) fn update(
+    world: &mut World,
+    shopper: &Shopper,
+    body: &Doc,
+    query: &Doc,
+) -> Result<Cart, Refusal> {
     let mut cart = active(world, shopper)?;
     let body = body.get("cart").unwrap_or(body);
     if let Some(currency) = body.text_of("currency").or(query.text_of("currency")) {
@@ -61,10 +69,22 @@ pub(super) fn update(world: &mut World, shopper: &Shopper, body: &Doc, query: &D
     for line in lines {
         let product = line.at(&["product", "id"]).or(line.get("productId")).and_then(Doc::text);
         let price = line.at(&["pricing", "salePrice", "value"]).or(line.get("price"));
-        add(world, &mut cart, product, line.get("quantity"), price.map(|price| price.get("value").unwrap_or(price)))?;
+        add(
+            world,
+            &mut cart,
+            product,
+            line.get("quantity"),
+            price.map(|price| price.get("value").unwrap_or(price)),
+        )?;
     }
     if query.text_of("productId").is_some() {
-        add(world, &mut cart, query.text_of("productId"), query.get("quantity"), query.get("price"))?;
+        add(
+            world,
+            &mut cart,
+            query.text_of("productId"),
+            query.get("quantity"),
+            query.get("price"),
+        )?;
     }
     recount(&mut cart)?;
     put_back(world, cart.clone());
@@ -72,13 +92,23 @@ pub(super) fn update(world: &mut World, shopper: &Shopper, body: &Doc, query: &D
 }
 
 /// `POST …/line-items/{id}?quantity=` and `DELETE …/line-items/{id}` (`None`).
-pub(super) fn change_line(world: &mut World, shopper: &Shopper, line: &str, quantity: Option<&Doc>) -> Result<Cart, Refusal> {
+pub(super) fn change_line(
+    world: &mut World,
+    shopper: &Shopper,
+    line: &str,
+    quantity: Option<&Doc>,
+) -> Result<Cart, Refusal> {
     let mut cart = active(world, shopper)?;
-    let at = cart.items.iter().position(|item| item.id == line).ok_or_else(|| Refusal::not_found("LineItem", line))?;
+    let at = cart
+        .items
+        .iter()
+        .position(|item| item.id == line)
+        .ok_or_else(|| Refusal::not_found("LineItem", line))?;
     match quantity {
         None => drop(cart.items.remove(at)),
         Some(quantity) => {
-            let quantity = quantity.count().filter(|n| *n > 0).ok_or_else(|| Refusal::invalid("quantity"))?;
+            let quantity =
+                quantity.count().filter(|n| *n > 0).ok_or_else(|| Refusal::invalid("quantity"))?;
             resize(&mut cart.items[at], quantity, world.options.tax_rate);
         }
     }
@@ -96,10 +126,15 @@ fn add(
 ) -> Result<(), Refusal> {
     let rate = world.options.tax_rate;
     let quantity = match quantity {
-        Some(quantity) => quantity.count().filter(|n| *n > 0).ok_or_else(|| Refusal::invalid("quantity"))?,
+        Some(quantity) => {
+            quantity.count().filter(|n| *n > 0).ok_or_else(|| Refusal::invalid("quantity"))?
+        }
         None => 1,
     };
-    if let Some(item) = cart.items.iter_mut().find(|item| product.is_some() && item.sku.as_deref() == product && price.is_none())
+    if let Some(item) = cart
+        .items
+        .iter_mut()
+        .find(|item| product.is_some() && item.sku.as_deref() == product && price.is_none())
     {
         let more = item.quantity.saturating_add(quantity).min(MOST_OF_ONE);
         resize(item, more, rate);
@@ -110,7 +145,14 @@ fn add(
         None => USUAL_PRICE,
     };
     let id = world.mint.number();
-    cart.items.push(Item::new(id, product.map(str::to_owned), None, quantity, price * Decimal::from(quantity), rate));
+    cart.items.push(Item::new(
+        id,
+        product.map(str::to_owned),
+        None,
+        quantity,
+        price * Decimal::from(quantity),
+        rate,
+    ));
     Ok(())
 }
 
@@ -123,8 +165,11 @@ fn recount(cart: &mut Cart) -> Result<(), Refusal> {
     let (subtotal, tax) = items::totals(&cart.items);
     cart.funding.total = subtotal + tax;
     if cart.funding.credits() > cart.funding.total {
-        return Err(Refusal::conflict("apply-payment-failure", "Source amount(s) exceed session amount")
-            .about("session_source_amount_too_large"));
+        return Err(Refusal::conflict(
+            "apply-payment-failure",
+            "Source amount(s) exceed session amount",
+        )
+        .about("session_source_amount_too_large"));
     }
     Ok(())
 }
@@ -138,9 +183,15 @@ impl Cart {
             .with("id", Doc::Number(self.id.clone()))
             .with(
                 "lineItems",
-                Doc::object().with("lineItem", Doc::list(self.items.iter().map(|item| self.line(world, item, expanded)))),
+                Doc::object().with(
+                    "lineItem",
+                    Doc::list(self.items.iter().map(|item| self.line(world, item, expanded))),
+                ),
             )
-            .with("totalItemsInCart", self.items.iter().map(|item| u64::from(item.quantity)).sum::<u64>())
+            .with(
+                "totalItemsInCart",
+                self.items.iter().map(|item| u64::from(item.quantity)).sum::<u64>(),
+            )
             .with("paymentMethod", payment_method(world, &self.funding))
             .with("paymentSession", payment_session(world, &self.funding))
             .with("pricing", self.pricing(world));
@@ -152,38 +203,56 @@ impl Cart {
     }
 
     fn line(&self, world: &World, item: &Item, expanded: bool) -> Doc {
-        let product = Doc::object()
-            .with_some("id", item.sku.as_deref())
-            .with_some("name", expanded.then(|| format!("Product {}", item.sku.as_deref().unwrap_or_default())));
+        let product = Doc::object().with_some("id", item.sku.as_deref()).with_some(
+            "name",
+            expanded.then(|| format!("Product {}", item.sku.as_deref().unwrap_or_default())),
+        );
         Doc::object()
             .with("id", Doc::Number(item.id.clone()))
             .with("quantity", item.quantity)
             .with("product", product)
-            .with("pricing", Doc::object().with("salePriceWithQuantity", price(world, &self.funding.currency, item.amount)))
+            .with(
+                "pricing",
+                Doc::object().with(
+                    "salePriceWithQuantity",
+                    price(world, &self.funding.currency, item.amount),
+                ),
+            )
     }
 
     pub(super) fn pricing(&self, world: &World) -> Doc {
         let (subtotal, tax) = items::totals(&self.items);
         let price = |amount| price(world, &self.funding.currency, amount);
-        Doc::object().with("subtotal", price(subtotal)).with("tax", price(tax)).with("orderTotal", price(self.funding.total))
+        Doc::object()
+            .with("subtotal", price(subtotal))
+            .with("tax", price(tax))
+            .with("orderTotal", price(self.funding.total))
     }
 }
 
 /// `{currency, value}`; the value is a string if the emulator is so configured.
 pub(super) fn price(world: &World, currency: &str, amount: Decimal) -> Doc {
     let value = Doc::plain_money(amount);
-    let value =
-        if world.options.cart_amounts_as_strings { Doc::Text(value.text().unwrap_or_default().to_owned()) } else { value };
+    let value = if world.options.cart_amounts_as_strings {
+        Doc::Text(value.text().unwrap_or_default().to_owned())
+    } else {
+        value
+    };
     Doc::object().with("currency", currency).with("value", value)
 }
 
-/// The primary, or the first of credits alone; the other credits beneath it. Empty when nothing is attached.
+/// The primary, or the first of credits alone; the other credits beneath it. Empty when nothing is
+/// attached.
 pub(super) fn payment_method(world: &World, funding: &Funding) -> Doc {
     let Some(main) = funding.primary().or(funding.attached.first()) else {
         return Doc::object();
     };
-    let others: Vec<Doc> =
-        funding.attached.iter().filter(|one| one.source != main.source).map(|one| method(world, funding, one)).collect();
+    let others: Vec<Doc> = funding
+        .attached
+        .iter()
+        .filter(|one| one.source != main.source)
+        .map(|one| method(world, funding, one))
+        .collect();
     let doc = method(world, funding, main);
     if others.is_empty() { doc } else { doc.with("supplementaryPaymentMethods", others) }
 }
@@ -195,11 +264,14 @@ fn method(world: &World, funding: &Funding, one: &Attached) -> Doc {
     described(source).with("amountContributed", price(world, &funding.currency, funding.share(one)))
 }
 
-/// A source in the carts API's words: scalars of its details are strings, even numbers and booleans.
+/// A source in the carts API's words: scalars of its details are strings, even numbers and
+/// booleans.
 pub(super) fn described(source: &Source) -> Doc {
-    let details = source.details.members().iter().fold(Doc::object(), |doc, (name, value)| match value.text() {
-        Some(text) => doc.with(name, text),
-        None => doc.with(name, value),
+    let details = source.details.members().iter().fold(Doc::object(), |doc, (name, value)| {
+        match value.text() {
+            Some(text) => doc.with(name, text),
+            None => doc.with(name, value),
+        }
     });
     let details = details
         .with("clientSecret", &source.secret)
@@ -218,13 +290,19 @@ pub(super) fn payment_session(world: &World, funding: &Funding) -> Doc {
         .with("clientSecret", &funding.secret)
         .with("status", funding.state())
         .with("amountContributed", price(world, &funding.currency, funding.contributed()))
-        .with("amountRemainingToBeContributed", price(world, &funding.currency, funding.remaining()))
+        .with(
+            "amountRemainingToBeContributed",
+            price(world, &funding.currency, funding.remaining()),
+        )
 }
 
-/// Only the members that `fields` names: `paymentSession,pricing.orderTotal`; a leading `cart.` is allowed.
+/// Only the members that `fields` names: `paymentSession,pricing.orderTotal`; a leading `cart.` is
+/// allowed.
 fn select(cart: &Doc, fields: &str) -> Doc {
-    let paths: Vec<Vec<&str>> =
-        fields.split(',').map(|path| path.trim().trim_start_matches("cart.").split('.').collect()).collect();
+    let paths: Vec<Vec<&str>> = fields
+        .split(',')
+        .map(|path| path.trim().trim_start_matches("cart.").split('.').collect())
+        .collect();
     keep(cart, &paths)
 }
 
@@ -232,8 +310,11 @@ fn keep(doc: &Doc, paths: &[Vec<&str>]) -> Doc {
     match doc {
         Doc::Object(members) => {
             let kept = members.iter().filter_map(|(name, value)| {
-                let under: Vec<Vec<&str>> =
-                    paths.iter().filter(|path| path.first() == Some(&name.as_str())).map(|path| path[1..].to_vec()).collect();
+                let under: Vec<Vec<&str>> = paths
+                    .iter()
+                    .filter(|path| path.first() == Some(&name.as_str()))
+                    .map(|path| path[1..].to_vec())
+                    .collect();
                 if under.is_empty() {
                     return None;
                 }

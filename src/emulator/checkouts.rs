@@ -1,18 +1,20 @@
 //! `/checkouts` and `/invoices`, which follow the same rules.
 //!
-//! A change is made to a copy, judged whole, and only then put in place: a refused call leaves no trace. Versions before
-//! 2021-03-23 show sources at the top and take `creditAmount`; later ones nest everything under `payment`.
+//! A change is made to a copy, judged whole, and only then put in place: a refused call leaves no
+//! trace. Versions before 2021-03-23 show sources at the top and take `creditAmount`; later ones
+//! nest everything under `payment`.
 
 use rust_decimal::Decimal;
 
-use super::attach;
-use super::doc::Doc;
-use super::funding::{Attached, Funding};
-use super::items::{self, Item};
-use super::refusal::Refusal;
-use super::sources::{self, CREDIT};
-use super::world::World;
-use super::{Kind, Version};
+use super::{
+    Kind, Version, attach,
+    doc::Doc,
+    funding::{Attached, Funding},
+    items::{self, Item},
+    refusal::Refusal,
+    sources::{self, CREDIT},
+    world::World,
+};
 
 /// Fields that are kept and shown as they came.
 const KEPT: [&str; 15] = [
@@ -50,7 +52,13 @@ pub(super) struct Checkout {
 }
 
 /// `POST /checkouts`, `POST /invoices`.
-pub(super) fn create(world: &mut World, merchant: &str, kind: Kind, version: &Version, body: &Doc) -> Result<Doc, Refusal> {
+pub(super) fn create(
+    world: &mut World,
+    merchant: &str,
+    kind: Kind,
+    version: &Version,
+    body: &Doc,
+) -> Result<Doc, Refusal> {
     let currency = body.text_of("currency").ok_or_else(|| Refusal::missing("currency"))?;
     if body.get("items").is_none() {
         return Err(Refusal::missing("items"));
@@ -86,18 +94,35 @@ pub(super) fn update(
     change(world, draft, version, body)
 }
 
-pub(super) fn read(world: &World, merchant: &str, kind: Kind, id: &str, version: &Version) -> Result<Doc, Refusal> {
+pub(super) fn read(
+    world: &World,
+    merchant: &str,
+    kind: Kind,
+    id: &str,
+    version: &Version,
+) -> Result<Doc, Refusal> {
     Ok(find(world, merchant, kind, id)?.to_doc(world, version))
 }
 
-pub(super) fn delete(world: &mut World, merchant: &str, kind: Kind, id: &str) -> Result<(), Refusal> {
+pub(super) fn delete(
+    world: &mut World,
+    merchant: &str,
+    kind: Kind,
+    id: &str,
+) -> Result<(), Refusal> {
     find(world, merchant, kind, id)?;
     shelf(world, kind).remove(id);
     Ok(())
 }
 
 /// `POST /checkouts/{id}/sources/{sourceId}`: answers the Source.
-pub(super) fn attach_source(world: &mut World, merchant: &str, kind: Kind, id: &str, source: &str) -> Result<Doc, Refusal> {
+pub(super) fn attach_source(
+    world: &mut World,
+    merchant: &str,
+    kind: Kind,
+    id: &str,
+    source: &str,
+) -> Result<Doc, Refusal> {
     let mut draft = find(world, merchant, kind, id)?.clone();
     let replaced = attach_to(world, &mut draft, source)?;
     commit(world, draft, replaced);
@@ -105,7 +130,13 @@ pub(super) fn attach_source(world: &mut World, merchant: &str, kind: Kind, id: &
 }
 
 /// `DELETE /checkouts/{id}/sources/{sourceId}`: a single-use source is thereby spent.
-pub(super) fn detach_source(world: &mut World, merchant: &str, kind: Kind, id: &str, source: &str) -> Result<(), Refusal> {
+pub(super) fn detach_source(
+    world: &mut World,
+    merchant: &str,
+    kind: Kind,
+    id: &str,
+    source: &str,
+) -> Result<(), Refusal> {
     let mut draft = find(world, merchant, kind, id)?.clone();
     if draft.funding.complete {
         return Err(attach::not_allowed());
@@ -118,17 +149,38 @@ pub(super) fn detach_source(world: &mut World, merchant: &str, kind: Kind, id: &
     Ok(())
 }
 
-pub(super) fn find<'a>(world: &'a World, merchant: &str, kind: Kind, id: &str) -> Result<&'a Checkout, Refusal> {
-    let (shelf, what) = if kind == Kind::Invoice { (&world.invoices, "Invoice") } else { (&world.checkouts, "Checkout") };
-    shelf.get(id).filter(|checkout| checkout.merchant == merchant).ok_or_else(|| Refusal::not_found(what, id).about("id"))
+pub(super) fn find<'a>(
+    world: &'a World,
+    merchant: &str,
+    kind: Kind,
+    id: &str,
+) -> Result<&'a Checkout, Refusal> {
+    let (shelf, what) = if kind == Kind::Invoice {
+        (&world.invoices, "Invoice")
+    } else {
+        (&world.checkouts, "Checkout")
+    };
+    shelf
+        .get(id)
+        .filter(|checkout| checkout.merchant == merchant)
+        .ok_or_else(|| Refusal::not_found(what, id).about("id"))
 }
 
-pub(super) fn shelf(world: &mut World, kind: Kind) -> &mut std::collections::BTreeMap<String, Checkout> {
+pub(super) fn shelf(
+    world: &mut World,
+    kind: Kind,
+) -> &mut std::collections::BTreeMap<String, Checkout> {
     if kind == Kind::Invoice { &mut world.invoices } else { &mut world.checkouts }
 }
 
-/// Everything a create or update may say, in the order in which it is taken: details, items, credit, source.
-fn change(world: &mut World, mut draft: Checkout, version: &Version, body: &Doc) -> Result<Doc, Refusal> {
+/// Everything a create or update may say, in the order in which it is taken: details, items,
+/// credit, source.
+fn change(
+    world: &mut World,
+    mut draft: Checkout,
+    version: &Version,
+    body: &Doc,
+) -> Result<Doc, Refusal> {
     if let Some(currency) = body.text_of("currency") {
         draft.funding.currency = currency.to_owned();
     }
@@ -141,7 +193,8 @@ fn change(world: &mut World, mut draft: Checkout, version: &Version, body: &Doc)
         draft.customer = customer_of(world, &draft.merchant, customer)?;
     }
     if let Some(on) = body.get("billingOptimization").filter(|_| draft.kind == Kind::Invoice) {
-        draft.billing_optimization = on.truth().ok_or_else(|| Refusal::invalid("billingOptimization"))?;
+        draft.billing_optimization =
+            on.truth().ok_or_else(|| Refusal::invalid("billingOptimization"))?;
     }
     if let Some(items) = body.get("items") {
         draft.items = Item::read_all(items, world.options.tax_rate, &mut world.mint)?;
@@ -172,29 +225,44 @@ fn change(world: &mut World, mut draft: Checkout, version: &Version, body: &Doc)
 fn customer_of(world: &World, merchant: &str, told: &Doc) -> Result<Option<String>, Refusal> {
     match told.text().filter(|id| !id.is_empty()) {
         None => Ok(None),
-        Some(id) if world.customers.contains_key(&(merchant.to_owned(), id.to_owned())) => Ok(Some(id.to_owned())),
+        Some(id) if world.customers.contains_key(&(merchant.to_owned(), id.to_owned())) => {
+            Ok(Some(id.to_owned()))
+        }
         Some(id) => Err(Refusal::not_found("Customer", id).about("customerId")),
     }
 }
 
 fn attach_to(world: &World, draft: &mut Checkout, source: &str) -> Result<Option<String>, Refusal> {
-    let source = world.source(&draft.merchant, source).map_err(|refusal| refusal.about("sourceId"))?;
+    let source =
+        world.source(&draft.merchant, source).map_err(|refusal| refusal.about("sourceId"))?;
     let primary = draft.funding.primary().and_then(|one| world.sources.get(&one.source));
     attach::attach(draft, source, primary)
 }
 
 /// `creditAmount` of older versions: a store credit made and attached in one go, once.
-fn add_credit(world: &mut World, draft: &mut Checkout, version: &Version, amount: &Doc) -> Result<sources::Source, Refusal> {
+fn add_credit(
+    world: &mut World,
+    draft: &mut Checkout,
+    version: &Version,
+    amount: &Doc,
+) -> Result<sources::Source, Refusal> {
     if !version.legacy() {
         return Err(Refusal::invalid("creditAmount"));
     }
     let amount = amount.amount().ok_or_else(|| Refusal::invalid("creditAmount"))?;
     if draft.credit_amount.is_some() {
-        return Err(Refusal::conflict("creditAmount_already_updated", "Credit amount has already been updated."));
+        return Err(Refusal::conflict(
+            "creditAmount_already_updated",
+            "Credit amount has already been updated.",
+        ));
     }
     let primary = draft.funding.primary().and_then(|one| world.sources.get(&one.source));
     if primary.is_some_and(|primary| !primary.reusable) {
-        return Err(Refusal::conflict("source_not_supported", "The source status is invalid for this session.").about("sourceId"));
+        return Err(Refusal::conflict(
+            "source_not_supported",
+            "The source status is invalid for this session.",
+        )
+        .about("sourceId"));
     }
     let primary = primary.cloned();
     let mut credit = sources::blank(world, &draft.merchant, CREDIT, Some(amount));
@@ -219,7 +287,8 @@ impl Checkout {
             .with("createdTime", &self.created)
             .with_some("customerId", self.customer.as_deref())
             .with("currency", &self.funding.currency);
-        let mut doc = self.kept.members().iter().fold(doc, |doc, (name, value)| doc.with(name, value));
+        let mut doc =
+            self.kept.members().iter().fold(doc, |doc, (name, value)| doc.with(name, value));
         if self.kind == Kind::Invoice {
             doc = doc
                 .with("billingOptimization", self.billing_optimization)
@@ -241,14 +310,21 @@ impl Checkout {
                 .with("paymentSessionId", &self.funding.session)
                 .with("sources", sources)
         } else {
-            doc.with("payment", Doc::object().with("sources", sources).with("session", self.funding.as_session()))
+            doc.with(
+                "payment",
+                Doc::object().with("sources", sources).with("session", self.funding.as_session()),
+            )
         };
         doc.with("liveMode", false)
     }
 }
 
 /// Sources as they appear inside another resource, each with what it contributes there.
-pub(super) fn shown_sources(world: &World, attached: &[Attached], share: impl Fn(&Attached) -> Decimal) -> Vec<Doc> {
+pub(super) fn shown_sources(
+    world: &World,
+    attached: &[Attached],
+    share: impl Fn(&Attached) -> Decimal,
+) -> Vec<Doc> {
     let shown = |one: &Attached| {
         let mut source = world.sources.get(&one.source)?.clone();
         source.amount = Some(share(one));

@@ -13,24 +13,30 @@
 //! | `POST /_emulator/tokens/{token}/expire` | the token is no longer valid |
 //! | `POST /_emulator/reset` | back to nothing |
 //!
-//! A fault is `{"kind": …, "method"?, "path"?, "nth"?, "times"?}`; `path` may hold `*` and defaults to all, `nth` counts
-//! from 1, `times` defaults to 1 and `0` means for ever. Kinds: `delay` (`ms`), `fail-before`, `fail-after` (`status`),
-//! `reset-before`, `reset-after`, `too-many-requests` (`retryAfter`), `cut-body`, `stall-body`, `garbage`, `redirect`
+//! A fault is `{"kind": …, "method"?, "path"?, "nth"?, "times"?}`; `path` may hold `*` and defaults
+//! to all, `nth` counts from 1, `times` defaults to 1 and `0` means for ever. Kinds: `delay`
+//! (`ms`), `fail-before`, `fail-after` (`status`), `reset-before`, `reset-after`,
+//! `too-many-requests` (`retryAfter`), `cut-body`, `stall-body`, `garbage`, `redirect`
 //! (`location`), `wrong-length` (`by`), `hold-before`, `hold-after` (`gate`).
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::Response;
 
-use super::doc::Doc;
-use super::faults::{Fault, FaultKind};
-use super::gate::Gate;
-use super::refusal::Refusal;
-use super::wire::{Ask, Reply};
-use super::{Emulator, Kind, sources};
+use super::{
+    Emulator, Kind,
+    doc::Doc,
+    faults::{Fault, FaultKind},
+    gate::Gate,
+    refusal::Refusal,
+    sources,
+    wire::{Ask, Reply},
+};
 
 /// The first segment of control routes.
 pub(super) const PREFIX: &str = "_emulator";
@@ -41,7 +47,12 @@ pub(super) struct Gates(Mutex<BTreeMap<String, Gate>>);
 
 impl Gates {
     fn named(&self, name: &str) -> Gate {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(name.to_owned())
+            .or_default()
+            .clone()
     }
 }
 
@@ -93,8 +104,12 @@ fn route(emulator: &Emulator, ask: &Ask) -> Result<Option<Doc>, Refusal> {
             emulator.inner.gates.named(name).open();
             Ok(None)
         }
-        ("POST", ["sources", id, "authorize"]) => sources::authorize(&mut emulator.world(), id).map(Some),
-        ("POST", ["tokens", token, "expire"]) => emulator.expire_token(token).then_some(None).ok_or_else(|| none("Token", token)),
+        ("POST", ["sources", id, "authorize"]) => {
+            sources::authorize(&mut emulator.world(), id).map(Some)
+        }
+        ("POST", ["tokens", token, "expire"]) => {
+            emulator.expire_token(token).then_some(None).ok_or_else(|| none("Token", token))
+        }
         ("POST", ["reset"]) => {
             emulator.reset();
             Ok(None)
@@ -119,8 +134,10 @@ fn listed(emulator: &Emulator) -> Doc {
 }
 
 fn fault(emulator: &Emulator, body: &Doc) -> Result<Fault, Refusal> {
-    let number =
-        |name: &str, default: u32| body.get(name).map_or(Ok(default), |told| told.count().ok_or_else(|| Refusal::invalid(name)));
+    let number = |name: &str, default: u32| {
+        body.get(name)
+            .map_or(Ok(default), |told| told.count().ok_or_else(|| Refusal::invalid(name)))
+    };
     let status = || {
         number("status", 500)?
             .try_into()
@@ -139,7 +156,9 @@ fn fault(emulator: &Emulator, body: &Doc) -> Result<Fault, Refusal> {
         "cut-body" => FaultKind::CutBody,
         "stall-body" => FaultKind::StallBody,
         "garbage" => FaultKind::Garbage,
-        "redirect" => FaultKind::Redirect(body.text_of("location").unwrap_or("/elsewhere").to_owned()),
+        "redirect" => {
+            FaultKind::Redirect(body.text_of("location").unwrap_or("/elsewhere").to_owned())
+        }
         "wrong-length" => {
             let by = body.get("by").map_or(Some(10), |by| by.text()?.parse().ok());
             FaultKind::WrongLength(by.ok_or_else(|| Refusal::invalid("by"))?)

@@ -1,10 +1,9 @@
 //! `/customers`: who buys, with the sources saved to them.
 
-use super::doc::Doc;
-use super::refusal::Refusal;
-use super::world::World;
+use super::{doc::Doc, refusal::Refusal, world::World};
 
-const KEPT: [&str; 7] = ["email", "shipping", "locale", "type", "taxCertificate", "metadata", "requestToBeForgotten"];
+const KEPT: [&str; 7] =
+    ["email", "shipping", "locale", "type", "taxCertificate", "metadata", "requestToBeForgotten"];
 
 #[derive(Clone, Debug)]
 pub(super) struct Customer {
@@ -20,7 +19,11 @@ impl Customer {
     pub(super) fn to_doc(&self, world: &World) -> Doc {
         let doc = Doc::object().with("id", &self.id).with("createdTime", &self.created);
         let doc = self.kept.members().iter().fold(doc, |doc, (name, value)| doc.with(name, value));
-        let sources = self.sources.iter().filter_map(|id| world.sources.get(id)).map(|source| source.to_doc(true));
+        let sources = self
+            .sources
+            .iter()
+            .filter_map(|id| world.sources.get(id))
+            .map(|source| source.to_doc(true));
         doc.with_some("defaultSourceId", self.default.as_deref())
             .with("sources", Doc::list(sources))
             .with("enabled", true)
@@ -33,10 +36,15 @@ pub(super) fn create(world: &mut World, merchant: &str, body: &Doc) -> Result<Do
     let id = body.text_of("id").map_or_else(|| world.mint.number(), str::to_owned);
     let at = (merchant.to_owned(), id.clone());
     if world.customers.contains_key(&at) {
-        return Err(Refusal::conflict("already_exists", format!("Customer '{id}' already exists.")).about("id"));
+        return Err(Refusal::conflict(
+            "already_exists",
+            format!("Customer '{id}' already exists."),
+        )
+        .about("id"));
     }
     let created = world.mint.time();
-    let mut customer = Customer { id, created, kept: Doc::object(), sources: Vec::new(), default: None };
+    let mut customer =
+        Customer { id, created, kept: Doc::object(), sources: Vec::new(), default: None };
     change(&mut customer, body)?;
     let doc = customer.to_doc(world);
     world.customers.insert(at, customer);
@@ -44,7 +52,12 @@ pub(super) fn create(world: &mut World, merchant: &str, body: &Doc) -> Result<Do
 }
 
 /// `POST /customers/{id}`.
-pub(super) fn update(world: &mut World, merchant: &str, id: &str, body: &Doc) -> Result<Doc, Refusal> {
+pub(super) fn update(
+    world: &mut World,
+    merchant: &str,
+    id: &str,
+    body: &Doc,
+) -> Result<Doc, Refusal> {
     let mut customer = find(world, merchant, id)?.clone();
     change(&mut customer, body)?;
     let doc = customer.to_doc(world);
@@ -62,15 +75,28 @@ pub(super) fn delete(world: &mut World, merchant: &str, id: &str) -> Result<(), 
     Ok(())
 }
 
-/// `POST /customers/{id}/sources/{sourceId}`: the source becomes reusable, the first one the default.
-pub(super) fn save(world: &mut World, merchant: &str, id: &str, source: &str) -> Result<Doc, Refusal> {
+/// `POST /customers/{id}/sources/{sourceId}`: the source becomes reusable, the first one the
+/// default.
+pub(super) fn save(
+    world: &mut World,
+    merchant: &str,
+    id: &str,
+    source: &str,
+) -> Result<Doc, Refusal> {
     find(world, merchant, id)?;
     let held = world.source_mut(merchant, source).map_err(|refusal| refusal.about("sourceId"))?;
     if !held.savable() {
-        return Err(Refusal::conflict("nonreusable_source", "Only a reusable source may be attached to a customer."));
+        return Err(Refusal::conflict(
+            "nonreusable_source",
+            "Only a reusable source may be attached to a customer.",
+        ));
     }
     if held.state != "chargeable" {
-        return Err(Refusal::conflict("source_not_chargeable", format!("Source '{source}' is not chargeable.")).about("sourceId"));
+        return Err(Refusal::conflict(
+            "source_not_chargeable",
+            format!("Source '{source}' is not chargeable."),
+        )
+        .about("sourceId"));
     }
     if held.customer.as_deref().is_some_and(|owner| owner != id) {
         return Err(in_use(source));
@@ -87,7 +113,12 @@ pub(super) fn save(world: &mut World, merchant: &str, id: &str, source: &str) ->
 }
 
 /// `DELETE /customers/{id}/sources/{sourceId}`: the source is spent.
-pub(super) fn remove(world: &mut World, merchant: &str, id: &str, source: &str) -> Result<(), Refusal> {
+pub(super) fn remove(
+    world: &mut World,
+    merchant: &str,
+    id: &str,
+    source: &str,
+) -> Result<(), Refusal> {
     let customer = find_mut(world, merchant, id)?;
     if !customer.sources.iter().any(|saved| saved == source) {
         return Err(Refusal::not_found("Source", source).about("sourceId"));
@@ -103,15 +134,33 @@ pub(super) fn remove(world: &mut World, merchant: &str, id: &str, source: &str) 
 }
 
 pub(super) fn in_use(source: &str) -> Refusal {
-    Refusal::conflict("source_in_use", format!("Source '{source}' is attached to a different customer.")).about("sourceId")
+    Refusal::conflict(
+        "source_in_use",
+        format!("Source '{source}' is attached to a different customer."),
+    )
+    .about("sourceId")
 }
 
-pub(super) fn find<'a>(world: &'a World, merchant: &str, id: &str) -> Result<&'a Customer, Refusal> {
-    world.customers.get(&(merchant.to_owned(), id.to_owned())).ok_or_else(|| Refusal::not_found("Customer", id).about("id"))
+pub(super) fn find<'a>(
+    world: &'a World,
+    merchant: &str,
+    id: &str,
+) -> Result<&'a Customer, Refusal> {
+    world
+        .customers
+        .get(&(merchant.to_owned(), id.to_owned()))
+        .ok_or_else(|| Refusal::not_found("Customer", id).about("id"))
 }
 
-fn find_mut<'a>(world: &'a mut World, merchant: &str, id: &str) -> Result<&'a mut Customer, Refusal> {
-    world.customers.get_mut(&(merchant.to_owned(), id.to_owned())).ok_or_else(|| Refusal::not_found("Customer", id).about("id"))
+fn find_mut<'a>(
+    world: &'a mut World,
+    merchant: &str,
+    id: &str,
+) -> Result<&'a mut Customer, Refusal> {
+    world
+        .customers
+        .get_mut(&(merchant.to_owned(), id.to_owned()))
+        .ok_or_else(|| Refusal::not_found("Customer", id).about("id"))
 }
 
 fn change(customer: &mut Customer, body: &Doc) -> Result<(), Refusal> {

@@ -1,15 +1,17 @@
 //! The body of a request or an answer, as a tree that keeps what JSON libraries usually lose.
 //!
-//! In: bytes of JSON. Out: bytes of JSON, or a [`serde_json::Value`] for assertions. Two things set a [`Doc`] apart from a
-//! `Value`: members keep their order, so answers read like the vendor's own, and a number is the text that will be
-//! written, so money never passes through binary floating point on its way out.
+//! In: bytes of JSON. Out: bytes of JSON, or a [`serde_json::Value`] for assertions. Two things set
+//! a [`Doc`] apart from a `Value`: members keep their order, so answers read like the vendor's own,
+//! and a number is the text that will be written, so money never passes through binary floating
+//! point on its way out.
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
+use serde::{
+    de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor},
+    ser::{Error as _, Serialize, SerializeMap, Serializer},
+};
 use serde_json::value::RawValue;
 
 /// Larger amounts are refused: no shop sells at such a price, and sums of them might overflow.
@@ -34,7 +36,11 @@ impl Doc {
     /// Money as the checkouts API writes it: at least one decimal place, `20.0`.
     pub(super) fn money(amount: Decimal) -> Doc {
         let amount = amount.normalize();
-        if amount.scale() == 0 { Doc::Number(format!("{amount}.0")) } else { Doc::Number(amount.to_string()) }
+        if amount.scale() == 0 {
+            Doc::Number(format!("{amount}.0"))
+        } else {
+            Doc::Number(amount.to_string())
+        }
     }
 
     /// Money as the carts API writes it: `20`, `68.01`.
@@ -73,7 +79,11 @@ impl Doc {
 
     /// The member of that name; `null` counts as not sent.
     pub(super) fn get(&self, name: &str) -> Option<&Doc> {
-        self.members().iter().find(|(key, _)| key == name).map(|(_, value)| value).filter(|value| **value != Doc::Null)
+        self.members()
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
+            .filter(|value| **value != Doc::Null)
     }
 
     pub(super) fn at(&self, path: &[&str]) -> Option<&Doc> {
@@ -102,10 +112,13 @@ impl Doc {
         }
     }
 
-    /// An amount that is sane for money: not negative, not astronomical, at most six decimal places.
+    /// An amount that is sane for money: not negative, not astronomical, at most six decimal
+    /// places.
     pub(super) fn amount(&self) -> Option<Decimal> {
         let amount = Decimal::from_str(self.text()?.trim()).ok()?;
-        let sane = !amount.is_sign_negative() && amount <= Decimal::from(LARGEST_AMOUNT) && amount.normalize().scale() <= 6;
+        let sane = !amount.is_sign_negative()
+            && amount <= Decimal::from(LARGEST_AMOUNT)
+            && amount.normalize().scale() <= 6;
         sane.then_some(amount)
     }
 
@@ -184,7 +197,9 @@ impl Serialize for Doc {
         match self {
             Doc::Null => serializer.serialize_unit(),
             Doc::Bool(value) => serializer.serialize_bool(*value),
-            Doc::Number(text) => RawValue::from_string(text.clone()).map_err(S::Error::custom)?.serialize(serializer),
+            Doc::Number(text) => {
+                RawValue::from_string(text.clone()).map_err(S::Error::custom)?.serialize(serializer)
+            }
             Doc::Text(text) => serializer.serialize_str(text),
             Doc::List(items) => serializer.collect_seq(items),
             Doc::Object(members) => {
@@ -229,7 +244,8 @@ impl<'de> Visitor<'de> for Reader {
         Ok(Doc::from(value))
     }
 
-    /// Rust prints the shortest text that reads back as the same number: every amount of up to 15 digits as it was sent.
+    /// Rust prints the shortest text that reads back as the same number: every amount of up to 15
+    /// digits as it was sent.
     fn visit_f64<E>(self, value: f64) -> Result<Doc, E> {
         Ok(Doc::Number(value.to_string()))
     }

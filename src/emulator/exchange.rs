@@ -1,16 +1,20 @@
-//! One request from arrival to answer: logged, watched for overlap, struck by faults, and in between applied.
+//! One request from arrival to answer: logged, watched for overlap, struck by faults, and in
+//! between applied.
 //!
-//! In: a whole request. Out: an [`Outcome`], which says what the connection should do. Waiting (faults, latency) happens
-//! outside the world's lock; the call itself is one step under it.
+//! In: a whole request. Out: an [`Outcome`], which says what the connection should do. Waiting
+//! (faults, latency) happens outside the world's lock; the call itself is one step under it.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use tokio::time::sleep;
 
-use super::faults::FaultKind;
-use super::refusal::Refusal;
-use super::wire::{Ask, Reply};
-use super::{Emulator, Kind, control, router};
+use super::{
+    Emulator, Kind, control,
+    faults::FaultKind,
+    refusal::Refusal,
+    router,
+    wire::{Ask, Reply},
+};
 
 /// What to do with the connection.
 #[derive(Debug)]
@@ -28,9 +32,10 @@ pub(super) enum Outcome {
 impl Outcome {
     fn status(&self) -> Option<u16> {
         match self {
-            Outcome::Answer(response) | Outcome::Cut(response) | Outcome::Stall(response) | Outcome::Length(response, _) => {
-                Some(response.status().as_u16())
-            }
+            Outcome::Answer(response)
+            | Outcome::Cut(response)
+            | Outcome::Stall(response)
+            | Outcome::Length(response, _) => Some(response.status().as_u16()),
             Outcome::Reset => None,
         }
     }
@@ -46,7 +51,8 @@ pub(super) async fn exchange(emulator: &Emulator, request: Request<Bytes>) -> Ou
     }
     let session = router::session_of(&mut emulator.world(), &ask);
     let mutation = ask.mutation();
-    let (number, overlap) = emulator.log().begin(ask.method.as_str(), &ask.target, session.clone(), mutation);
+    let (number, overlap) =
+        emulator.log().begin(ask.method.as_str(), &ask.target, session.clone(), mutation);
     let flight = Flight { emulator, number, session: session.filter(|_| mutation), ended: false };
     let (outcome, refused) = process(emulator, &ask, number, overlap).await;
     flight.land(&outcome, refused);
@@ -115,7 +121,8 @@ fn apply(emulator: &Emulator, ask: &Ask) -> (Response<Bytes>, Refused) {
 
 fn refuse(ask: &Ask, refusal: &Refusal, gzip: bool) -> (Response<Bytes>, Refused) {
     let carts = router::is_carts(ask);
-    let mut reply = Reply::new(refusal.status, if carts { refusal.as_carts() } else { refusal.as_checkouts() });
+    let mut reply =
+        Reply::new(refusal.status, if carts { refusal.as_carts() } else { refusal.as_checkouts() });
     if refusal.status == 401 {
         reply = reply.with(header::WWW_AUTHENTICATE, "Bearer");
     }
@@ -124,7 +131,11 @@ fn refuse(ask: &Ask, refusal: &Refusal, gzip: bool) -> (Response<Bytes>, Refused
 }
 
 fn refuse_overlap(ask: &Ask) -> (Response<Bytes>, Refused) {
-    let code = if router::is_carts(ask) { "concurrent-cart-modification-failure" } else { "concurrent_modification" };
+    let code = if router::is_carts(ask) {
+        "concurrent-cart-modification-failure"
+    } else {
+        "concurrent_modification"
+    };
     refuse(ask, &Refusal::conflict(code, "Another change of this resource is in progress."), false)
 }
 
@@ -138,7 +149,8 @@ async fn before(ask: &Ask, fault: &FaultKind) -> Option<Outcome> {
         }
         FaultKind::ResetBefore => return Some(Outcome::Reset),
         FaultKind::Redirect(place) => {
-            let reply = Reply { status: 302, doc: None, headers: vec![(header::LOCATION, place.clone())] };
+            let reply =
+                Reply { status: 302, doc: None, headers: vec![(header::LOCATION, place.clone())] };
             return Some(Outcome::Answer(reply.write(ask, false, false)));
         }
         _ => {}
@@ -172,7 +184,10 @@ fn failure(ask: &Ask, status: u16, retry_after: Option<u64>) -> Response<Bytes> 
         _ => "internal_server_error",
     };
     let refusal = Refusal::new(status, code, "The request could not be processed.");
-    let mut reply = Reply::new(status, if router::is_carts(ask) { refusal.as_carts() } else { refusal.as_checkouts() });
+    let mut reply = Reply::new(
+        status,
+        if router::is_carts(ask) { refusal.as_carts() } else { refusal.as_checkouts() },
+    );
     if let Some(seconds) = retry_after {
         reply = reply.with(header::RETRY_AFTER, seconds.to_string());
     }
@@ -182,7 +197,9 @@ fn failure(ask: &Ask, status: u16, retry_after: Option<u64>) -> Response<Bytes> 
 fn garbage() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(b"<html><body>It works!</body>\x00\xff"));
     *response.status_mut() = StatusCode::OK;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -1,12 +1,14 @@
 //! Fault injection: which calls go wrong, and how.
 //!
-//! A [`Fault`] names calls by method and path and says what happens to them. It is added through [`Faults`] or through
-//! `/_emulator/faults` (see `control`). Faults "before" happen instead of the call: nothing is changed; those "after" let
-//! the call take effect and spoil only its answer.
+//! A [`Fault`] names calls by method and path and says what happens to them. It is added through
+//! [`Faults`] or through `/_emulator/faults` (see `control`). Faults "before" happen instead of the
+//! call: nothing is changed; those "after" let the call take effect and spoil only its answer.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::gate::Gate;
 
@@ -27,14 +29,15 @@ pub enum FaultKind {
     TooManyRequests(u64),
     /// Takes effect; the answer declares its length, breaks off half-way and the connection closes.
     CutBody,
-    /// Takes effect; half of the answer comes, and then nothing more, on a connection that stays open.
+    /// Takes effect; half of the answer comes, and then nothing more, on a connection that stays
+    /// open.
     StallBody,
     /// Takes effect; the answer is a 200 that is neither JSON nor XML.
     Garbage,
     /// 302 to this place; nothing is changed.
     Redirect(String),
-    /// Takes effect; the answer's `Content-Length` is off by so much. Too large, and the connection closes before it is
-    /// reached; too small, and the body is short by as much.
+    /// Takes effect; the answer's `Content-Length` is off by so much. Too large, and the connection
+    /// closes before it is reached; too small, and the body is short by as much.
     WrongLength(i64),
     /// Waits at the gate before it takes effect.
     HoldBefore(Gate),
@@ -47,7 +50,8 @@ pub enum FaultKind {
 pub struct Fault {
     /// In capitals; `None` matches every method.
     pub method: Option<String>,
-    /// Matched with the path, without the query. `*` stands for any run of characters, slashes included.
+    /// Matched with the path, without the query. `*` stands for any run of characters, slashes
+    /// included.
     pub path: String,
     /// How many matching calls are spared first.
     pub skip: u64,
@@ -60,7 +64,13 @@ pub struct Fault {
 impl Fault {
     /// Strikes the next call of that method and path, once.
     pub fn once(method: &str, path: &str, kind: FaultKind) -> Fault {
-        Fault { method: Some(method.to_ascii_uppercase()), path: path.to_owned(), skip: 0, times: Some(1), kind }
+        Fault {
+            method: Some(method.to_ascii_uppercase()),
+            path: path.to_owned(),
+            skip: 0,
+            times: Some(1),
+            kind,
+        }
     }
 
     /// Strikes every call of that method and path.
@@ -129,7 +139,11 @@ impl Faults {
     /// The faults that may still strike: number, fault, and how many calls have matched so far.
     #[must_use]
     pub fn list(&self) -> Vec<(u64, Fault, u64)> {
-        self.lock().armed.iter().map(|(number, armed)| (*number, armed.fault.clone(), armed.seen)).collect()
+        self.lock()
+            .armed
+            .iter()
+            .map(|(number, armed)| (*number, armed.fault.clone(), armed.seen))
+            .collect()
     }
 
     /// What strikes this call. Every matching fault counts it; those that are used up are removed.
@@ -159,7 +173,9 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
         Some((b'*', rest)) => (0..=text.len()).any(|at| glob(rest, &text[at..])),
-        Some((byte, rest)) => text.split_first().is_some_and(|(first, text)| first == byte && glob(rest, text)),
+        Some((byte, rest)) => {
+            text.split_first().is_some_and(|(first, text)| first == byte && glob(rest, text))
+        }
     }
 }
 
@@ -185,7 +201,8 @@ mod tests {
     fn a_fault_strikes_the_calls_it_counts_and_then_goes_away() {
         let faults = Faults::default();
         faults.add(Fault::once("POST", "/orders", FaultKind::ResetBefore).from_nth(2).times(2));
-        let struck: Vec<bool> = (0..5).map(|_| !faults.strike("POST", "/orders").is_empty()).collect();
+        let struck: Vec<bool> =
+            (0..5).map(|_| !faults.strike("POST", "/orders").is_empty()).collect();
         assert_eq!(struck, [false, true, true, false, false]);
         assert!(faults.list().is_empty());
         assert!(faults.strike("GET", "/orders").is_empty());

@@ -1,8 +1,9 @@
 //! The payment session of one checkout, invoice or cart: what is attached, and who pays how much.
 //!
-//! Holds amounts only; whether an attach is allowed is judged where the dialect's rules are (`attach`, `cart_sources`).
-//! A primary contributes all that the credits leave of the total. On checkouts every attached credit counts; on carts
-//! only those attached *before* the primary do: the others are shown, and lost when the cart is submitted.
+//! Holds amounts only; whether an attach is allowed is judged where the dialect's rules are
+//! (`attach`, `cart_sources`). A primary contributes all that the credits leave of the total. On
+//! checkouts every attached credit counts; on carts only those attached *before* the primary do:
+//! the others are shown, and lost when the cart is submitted.
 
 use rust_decimal::Decimal;
 
@@ -50,7 +51,11 @@ impl Funding {
 
     /// Credits that will not be charged.
     pub(super) fn lost(&self) -> impl Iterator<Item = &Attached> {
-        let primary = self.attached.iter().position(|one| !one.secondary).filter(|_| self.late_credit_is_lost);
+        let primary = self
+            .attached
+            .iter()
+            .position(|one| !one.secondary)
+            .filter(|_| self.late_credit_is_lost);
         self.attached
             .iter()
             .enumerate()
@@ -60,7 +65,11 @@ impl Funding {
 
     /// What one attached source contributes.
     pub(super) fn share(&self, one: &Attached) -> Decimal {
-        if one.secondary { one.amount } else { self.total - self.credits() + self.lost().map(|one| one.amount).sum::<Decimal>() }
+        if one.secondary {
+            one.amount
+        } else {
+            self.total - self.credits() + self.lost().map(|one| one.amount).sum::<Decimal>()
+        }
     }
 
     pub(super) fn contributed(&self) -> Decimal {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Holds requests without sleeps: the test waits for [`Gate::arrived`], looks around, and calls [`Gate::release`].
+/// Holds requests without sleeps: the test waits for [`Gate::arrived`], looks around, and calls
+/// [`Gate::release`].
 ///
 /// A clone is the same gate.
 #[derive(Clone, Debug)]

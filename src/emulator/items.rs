@@ -2,9 +2,7 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::doc::Doc;
-use super::mint::Mint;
-use super::refusal::Refusal;
+use super::{doc::Doc, mint::Mint, refusal::Refusal};
 
 #[derive(Clone, Debug)]
 pub(super) struct Item {
@@ -23,8 +21,13 @@ pub(super) struct Item {
 }
 
 impl Item {
-    /// Reads `items[]` of a checkout: `quantity` (1 if not told), and `price` of one or `aggregatePrice` of the line.
-    pub(super) fn read_all(items: &Doc, tax_rate: Decimal, mint: &mut Mint) -> Result<Vec<Item>, Refusal> {
+    /// Reads `items[]` of a checkout: `quantity` (1 if not told), and `price` of one or
+    /// `aggregatePrice` of the line.
+    pub(super) fn read_all(
+        items: &Doc,
+        tax_rate: Decimal,
+        mint: &mut Mint,
+    ) -> Result<Vec<Item>, Refusal> {
         let Doc::List(items) = items else {
             return Err(Refusal::invalid("items"));
         };
@@ -37,12 +40,16 @@ impl Item {
     fn read(at: usize, item: &Doc, tax_rate: Decimal, mint: &mut Mint) -> Result<Item, Refusal> {
         let invalid = |name: &str| Refusal::invalid(&format!("items[{at}].{name}"));
         let quantity = match item.get("quantity") {
-            Some(quantity) => quantity.count().filter(|n| *n > 0).ok_or_else(|| invalid("quantity"))?,
+            Some(quantity) => {
+                quantity.count().filter(|n| *n > 0).ok_or_else(|| invalid("quantity"))?
+            }
             None => 1,
         };
         let amount = match (item.get("price"), item.get("aggregatePrice")) {
             (_, Some(whole)) => whole.amount().ok_or_else(|| invalid("aggregatePrice"))?,
-            (Some(price), None) => price.amount().ok_or_else(|| invalid("price"))? * Decimal::from(quantity),
+            (Some(price), None) => {
+                price.amount().ok_or_else(|| invalid("price"))? * Decimal::from(quantity)
+            }
             (None, None) => return Err(Refusal::missing(&format!("items[{at}].price"))),
         };
         let sku = item.text_of("skuId").map(str::to_owned);
@@ -62,15 +69,24 @@ impl Item {
         tax_rate: Decimal,
     ) -> Item {
         let amount = cents(amount);
-        Item { id, sku, details, quantity, amount, tax: cents(amount * tax_rate), fulfilled: 0, cancelled: 0 }
+        Item {
+            id,
+            sku,
+            details,
+            quantity,
+            amount,
+            tax: cents(amount * tax_rate),
+            fulfilled: 0,
+            cancelled: 0,
+        }
     }
 
     pub(super) fn total(&self) -> Decimal {
         self.amount + self.tax
     }
 
-    /// What `count` more of this line are worth once `done` of it are settled. The shares of a line always add up to
-    /// it: of two items for 26.89 the first is worth 13.45, the second 13.44.
+    /// What `count` more of this line are worth once `done` of it are settled. The shares of a line
+    /// always add up to it: of two items for 26.89 the first is worth 13.45, the second 13.44.
     pub(super) fn worth(&self, done: u32, count: u32) -> Decimal {
         let upto = |n: u32| cents(self.total() * Decimal::from(n) / Decimal::from(self.quantity));
         upto(done + count) - upto(done)

@@ -1,11 +1,11 @@
 //! Who is calling: merchant keys of the checkouts API, and how credentials are presented.
 //!
-//! In: a request's headers. Out: the merchant and what the key may do. A key is `pk_` (public), `sk_` (confidential) or
-//! `rk_` (restricted), then optionally `test_` or `live_`, then the merchant's name up to the next underscore:
-//! `sk_test_acme` and `pk_acme_web` are both keys of `acme`. There is no list of keys: any key of that form is valid.
+//! In: a request's headers. Out: the merchant and what the key may do. A key is `pk_` (public),
+//! `sk_` (confidential) or `rk_` (restricted), then optionally `test_` or `live_`, then the
+//! merchant's name up to the next underscore: `sk_test_acme` and `pk_acme_web` are both keys of
+//! `acme`. There is no list of keys: any key of that form is valid.
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::refusal::Refusal;
 
@@ -34,7 +34,8 @@ impl Key {
             "rk" => Role::Restricted,
             _ => return None,
         };
-        let rest = rest.strip_prefix("test_").or_else(|| rest.strip_prefix("live_")).unwrap_or(rest);
+        let rest =
+            rest.strip_prefix("test_").or_else(|| rest.strip_prefix("live_")).unwrap_or(rest);
         let merchant = rest.split('_').next().filter(|name| !name.is_empty())?;
         Some(Key { merchant: merchant.to_owned(), role })
     }
@@ -49,8 +50,8 @@ impl Key {
     }
 }
 
-/// The credential a request presents, in any of the ways the vendor reads: `Authorization: Bearer x`, bare `x`, Basic
-/// with `x` as the user, or `X-API-KEY: x`.
+/// The credential a request presents, in any of the ways the vendor reads: `Authorization: Bearer
+/// x`, bare `x`, Basic with `x` as the user, or `X-API-KEY: x`.
 pub(super) fn credential(headers: &HeaderMap) -> Option<String> {
     if let Some(key) = headers.get("x-api-key") {
         return key.to_str().ok().map(|key| key.trim().to_owned());
@@ -58,7 +59,9 @@ pub(super) fn credential(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
     match value.split_once(' ') {
         None => Some(value.to_owned()),
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => Some(rest.trim().to_owned()),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Some(rest.trim().to_owned())
+        }
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("basic") => {
             let decoded = String::from_utf8(base64(rest.trim())?).ok()?;
             decoded.split(':').next().map(str::to_owned)

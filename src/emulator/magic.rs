@@ -1,7 +1,7 @@
 //! Values that make a source misbehave on purpose, so that every state can be reached.
 //!
-//! The table of words and card numbers is in the module documentation. A `wireTransfer` needs no word. Case does not
-//! matter; the value must be the word alone.
+//! The table of words and card numbers is in the module documentation. A `wireTransfer` needs no
+//! word. Case does not matter; the value must be the word alone.
 
 use super::doc::Doc;
 
@@ -31,7 +31,8 @@ pub(super) fn shown_details(kind: &str, sent: &Doc) -> Doc {
     }
     let number = sent.text_of("number").unwrap_or("4111111111111111");
     let last_four = number.get(number.len().saturating_sub(4)..).unwrap_or("1111");
-    let or = |name: &str, default: u32| sent.get(name).cloned().unwrap_or_else(|| Doc::from(default));
+    let or =
+        |name: &str, default: u32| sent.get(name).cloned().unwrap_or_else(|| Doc::from(default));
     Doc::object()
         .with("brand", sent.text_of("brand").unwrap_or("Visa"))
         .with("expirationMonth", or("expirationMonth", 7))

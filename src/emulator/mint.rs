@@ -1,8 +1,8 @@
 //! Where ids and times come from.
 //!
-//! With a seed both are reproducible: the same sequence of accepted creations yields the same ids and times, whatever
-//! was read or refused in between (a refused call gives back what it drew). Without one, ids come from the operating
-//! system's randomness and times from its clock.
+//! With a seed both are reproducible: the same sequence of accepted creations yields the same ids
+//! and times, whatever was read or refused in between (a refused call gives back what it drew).
+//! Without one, ids come from the operating system's randomness and times from its clock.
 
 use jiff::Timestamp;
 

@@ -1,22 +1,27 @@
-//! A stand-in for the vendor: both of its APIs, stateful, on loopback, good enough to develop and to test against.
+//! A stand-in for the vendor: both of its APIs, stateful, on loopback, good enough to develop and
+//! to test against.
 //!
-//! In: HTTP requests as the vendor documents them. Out: the vendor's answers, refusals included, and to whoever runs it a
-//! view of what happened ([`Emulator::calls`], [`Emulator::session`], [`Emulator::snapshot`]) and the power to make it
-//! go wrong ([`Emulator::faults`]). It is an independent account of the vendor, written from its pages: it uses nothing
-//! else of this crate, so that pitting Weir against it means something.
+//! In: HTTP requests as the vendor documents them. Out: the vendor's answers, refusals included,
+//! and to whoever runs it a view of what happened ([`Emulator::calls`], [`Emulator::session`],
+//! [`Emulator::snapshot`]) and the power to make it go wrong ([`Emulator::faults`]). It is an
+//! independent account of the vendor, written from its pages: it uses nothing else of this crate,
+//! so that pitting Weir against it means something.
 //!
 //! # A request's way through
-//! `serve` (connections) → `exchange` (log, overlap watch, faults) → `router` (keys, paths) → one file per resource, all
-//! of them working on one `World` behind one lock → `wire` (JSON, XML, gzip). `control` answers `/_emulator/…`.
+//! `serve` (connections) → `exchange` (log, overlap watch, faults) → `router` (keys, paths) → one
+//! file per resource, all of them working on one `World` behind one lock → `wire` (JSON, XML,
+//! gzip). `control` answers `/_emulator/…`.
 //!
 //! # Keys and tokens
-//! `pk_acme`, `sk_acme`, `rk_acme` (optionally `sk_test_acme`, `sk_live_acme`, and anything after a further underscore)
-//! are the public, confidential and restricted keys of the merchant `acme`; every name is a merchant. A public key creates
-//! primary sources (`POST /sources`) and reads a source whose `clientSecret` is in the query; a restricted key reads; the
-//! rest needs the confidential key. `POST /oauth20/token` gives shoppers of the carts API their tokens.
+//! `pk_acme`, `sk_acme`, `rk_acme` (optionally `sk_test_acme`, `sk_live_acme`, and anything after a
+//! further underscore) are the public, confidential and restricted keys of the merchant `acme`;
+//! every name is a merchant. A public key creates primary sources (`POST /sources`) and reads a
+//! source whose `clientSecret` is in the query; a restricted key reads; the rest needs the
+//! confidential key. `POST /oauth20/token` gives shoppers of the carts API their tokens.
 //!
 //! # Magic values
-//! A source misbehaves if its `upstreamId` or `owner.lastName` is one of these words, or its card has this number:
+//! A source misbehaves if its `upstreamId` or `owner.lastName` is one of these words, or its card
+//! has this number:
 //!
 //! | word | card number | what happens |
 //! |---|---|---|
@@ -29,11 +34,14 @@
 //! `POST /_emulator/sources/{id}/authorize` makes a waiting source chargeable.
 //!
 //! # Choices where the vendor's pages are silent
-//! - A change of items that would leave less than the credits attached is refused (`session_source_amount_too_large`).
-//! - An update, attach or detach after the order is refused (`session_update_not_allowed`); a second order is refused as
-//!   `order_submit_failed`.
-//! - Attaching what is attached changes nothing and succeeds, unless a rule refuses credit at that moment.
-//! - A cart without sources shows an empty `paymentMethod`; a checkout without any shows an empty `sources[]`.
+//! - A change of items that would leave less than the credits attached is refused
+//!   (`session_source_amount_too_large`).
+//! - An update, attach or detach after the order is refused (`session_update_not_allowed`); a
+//!   second order is refused as `order_submit_failed`.
+//! - Attaching what is attached changes nothing and succeeds, unless a rule refuses credit at that
+//!   moment.
+//! - A cart without sources shows an empty `paymentMethod`; a checkout without any shows an empty
+//!   `sources[]`.
 //! - `creditAmount` in a call of 2021-03-23 or later is refused (`invalid_parameter`), not ignored.
 //! - The customer of a checkout must exist; one that is removed takes its saved sources along.
 //! - Lists inside XML are repeated elements: `<supplementaryPaymentMethods>` once per credit.
@@ -71,25 +79,26 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::future::Future;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    fmt,
+    future::Future,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use rust_decimal::Decimal;
 use tokio::net::TcpListener;
 
-pub use self::calls::Call;
-pub use self::faults::{Fault, FaultKind, Faults};
-pub use self::gate::Gate;
+pub use self::{
+    calls::Call,
+    faults::{Fault, FaultKind, Faults},
+    gate::Gate,
+};
 
-use self::calls::Calls;
-use self::control::Gates;
-use self::exchange::Outcome;
-use self::world::World;
+use self::{calls::Calls, control::Gates, exchange::Outcome, world::World};
 
 /// How an emulator behaves.
 #[derive(Clone, Debug)]
@@ -98,7 +107,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// The API version of calls without a `DigitalRiver-Version` header.
     pub version: String,
-    /// Sources inside checkouts and orders show `reusable` and `state` too; the vendor's often do not.
+    /// Sources inside checkouts and orders show `reusable` and `state` too; the vendor's often do
+    /// not.
     pub whole_sources: bool,
     /// Compresses answers for callers that accept gzip.
     pub gzip: bool,
@@ -110,7 +120,8 @@ pub struct Options {
     pub default_merchant: String,
     /// How long every mutation takes before it has an effect.
     pub latency: Duration,
-    /// Refuses a mutation while another one of the same session is in flight, instead of only counting it.
+    /// Refuses a mutation while another one of the same session is in flight, instead of only
+    /// counting it.
     pub refuse_overlaps: bool,
     /// How many calls the log keeps.
     pub call_log: usize,
@@ -162,7 +173,9 @@ impl Kind {
     }
 
     fn parse(name: &str) -> Option<Kind> {
-        [Kind::Checkout, Kind::Invoice, Kind::Cart, Kind::Customer].into_iter().find(|kind| kind.name() == name)
+        [Kind::Checkout, Kind::Invoice, Kind::Cart, Kind::Customer]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 
     fn origin_field(self) -> &'static str {
@@ -203,30 +216,43 @@ impl Emulator {
     #[must_use]
     pub fn new(options: Options) -> Emulator {
         let calls = Mutex::new(Calls::new(options.call_log));
-        let inner = Inner { world: Mutex::new(World::new(options)), calls, faults: Faults::default(), gates: Gates::default() };
+        let inner = Inner {
+            world: Mutex::new(World::new(options)),
+            calls,
+            faults: Faults::default(),
+            gates: Gates::default(),
+        };
         Emulator { inner: Arc::new(inner) }
     }
 
-    /// Serves HTTP/1.1 and h2c until `shutdown` completes; calls in progress then have `Options::drain` to finish.
+    /// Serves HTTP/1.1 and h2c until `shutdown` completes; calls in progress then have
+    /// `Options::drain` to finish.
     ///
     /// # Errors
     /// When the listener fails for good. A connection that fails ends alone.
-    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         serve::run(self, listener, shutdown).await
     }
 
-    /// Answers one request without a socket; `None` where a connection would have been reset. Faults that only spoil how
-    /// the answer is sent (cut, stalled, wrong length) do not show here.
+    /// Answers one request without a socket; `None` where a connection would have been reset.
+    /// Faults that only spoil how the answer is sent (cut, stalled, wrong length) do not show
+    /// here.
     pub async fn handle(&self, request: Request<Bytes>) -> Option<Response<Bytes>> {
         match exchange::exchange(self, request).await {
-            Outcome::Answer(response) | Outcome::Cut(response) | Outcome::Stall(response) | Outcome::Length(response, _) => {
-                Some(response)
-            }
+            Outcome::Answer(response)
+            | Outcome::Cut(response)
+            | Outcome::Stall(response)
+            | Outcome::Length(response, _) => Some(response),
             Outcome::Reset => None,
         }
     }
 
-    /// The latest `Options::call_log` calls, oldest first; calls to `/_emulator/…` are not among them.
+    /// The latest `Options::call_log` calls, oldest first; calls to `/_emulator/…` are not among
+    /// them.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.log().all()
@@ -237,27 +263,31 @@ impl Emulator {
         self.log().clear();
     }
 
-    /// How often a mutation of a checkout, invoice or cart began while another one of the same was in flight.
+    /// How often a mutation of a checkout, invoice or cart began while another one of the same was
+    /// in flight.
     #[must_use]
     pub fn overlaps(&self) -> u64 {
         self.log().overlaps()
     }
 
-    /// The most mutations of one session that were in flight at once; an order counts for its checkout.
+    /// The most mutations of one session that were in flight at once; an order counts for its
+    /// checkout.
     #[must_use]
     pub fn in_flight_peak(&self, kind: Kind, id: &str) -> u64 {
         self.log().peak(&(kind, id.to_owned()))
     }
 
-    /// Everything: `sources`, `checkouts`, `invoices`, `carts`, `customers` (by `merchant/id`), `orders`, each by id, and
-    /// `lostCredits[]` (`cartId`, `orderId`, `sourceId`, `amount`). Amounts are JSON numbers with a decimal point.
+    /// Everything: `sources`, `checkouts`, `invoices`, `carts`, `customers` (by `merchant/id`),
+    /// `orders`, each by id, and `lostCredits[]` (`cartId`, `orderId`, `sourceId`, `amount`).
+    /// Amounts are JSON numbers with a decimal point.
     #[must_use]
     pub fn snapshot(&self) -> serde_json::Value {
         self.world().snapshot().to_value()
     }
 
-    /// One checkout, invoice or cart: `total`, `contributed`, `remaining`, `state`, and `sources[]` in order of attachment
-    /// (`id`, `type`, `secondary`, `amount`, `reusable`, `state`, and on carts `willBeLost`).
+    /// One checkout, invoice or cart: `total`, `contributed`, `remaining`, `state`, and `sources[]`
+    /// in order of attachment (`id`, `type`, `secondary`, `amount`, `reusable`, `state`, and on
+    /// carts `willBeLost`).
     #[must_use]
     pub fn session(&self, kind: Kind, id: &str) -> Option<serde_json::Value> {
         self.world().session_doc(kind, id).map(|doc| doc.to_value())
@@ -269,8 +299,8 @@ impl Emulator {
         &self.inner.faults
     }
 
-    /// Does what a shopper does who returns from a redirect, or a bank that has received the money. False if there is no
-    /// such source.
+    /// Does what a shopper does who returns from a redirect, or a bank that has received the money.
+    /// False if there is no such source.
     pub fn authorize(&self, source: &str) -> bool {
         sources::authorize(&mut self.world(), source).is_ok()
     }

@@ -1,17 +1,20 @@
-//! `/orders` and `/charges`: a checkout, invoice or cart turned into charges, one for each source that pays.
+//! `/orders` and `/charges`: a checkout, invoice or cart turned into charges, one for each source
+//! that pays.
 //!
 //! How charges are captured, cancelled and refunded afterwards is in `settlement`.
 
 use rust_decimal::Decimal;
 
-use super::checkouts::{self, shown_sources};
-use super::customers;
-use super::doc::Doc;
-use super::funding::{Attached, Funding};
-use super::items::{self, Item};
-use super::refusal::Refusal;
-use super::world::World;
-use super::{Kind, Version};
+use super::{
+    Kind, Version,
+    checkouts::{self, shown_sources},
+    customers,
+    doc::Doc,
+    funding::{Attached, Funding},
+    items::{self, Item},
+    refusal::Refusal,
+    world::World,
+};
 
 #[derive(Clone, Debug)]
 pub(super) struct Charge {
@@ -54,10 +57,16 @@ pub(super) struct Order {
 }
 
 /// `POST /orders`.
-pub(super) fn create(world: &mut World, merchant: &str, version: &Version, body: &Doc) -> Result<Doc, Refusal> {
+pub(super) fn create(
+    world: &mut World,
+    merchant: &str,
+    version: &Version,
+    body: &Doc,
+) -> Result<Doc, Refusal> {
     let id = body.text_of("checkoutId").ok_or_else(|| Refusal::missing("checkoutId"))?;
-    let mut checkout =
-        checkouts::find(world, merchant, Kind::Checkout, id).map_err(|refusal| refusal.about("checkoutId"))?.clone();
+    let mut checkout = checkouts::find(world, merchant, Kind::Checkout, id)
+        .map_err(|refusal| refusal.about("checkoutId"))?
+        .clone();
     for one in &checkout.funding.attached {
         let owner = world.sources.get(&one.source).and_then(|source| source.customer.as_deref());
         if owner.is_some() && owner != checkout.customer.as_deref() {
@@ -80,14 +89,23 @@ pub(super) fn create(world: &mut World, merchant: &str, version: &Version, body:
     Ok(finish(world, order).to_doc(world, version.legacy()))
 }
 
-pub(super) fn read(world: &World, merchant: &str, id: &str, version: &Version) -> Result<Doc, Refusal> {
+pub(super) fn read(
+    world: &World,
+    merchant: &str,
+    id: &str,
+    version: &Version,
+) -> Result<Doc, Refusal> {
     Ok(find(world, merchant, id)?.to_doc(world, version.legacy()))
 }
 
 pub(super) fn read_charge(world: &World, merchant: &str, id: &str) -> Result<Doc, Refusal> {
     let all = world.orders.values().filter(|order| order.merchant == merchant);
-    let found = all.flat_map(|order| order.charges.iter().map(move |charge| (order, charge))).find(|(_, charge)| charge.id == id);
-    found.map(|(order, charge)| charge.to_doc(order)).ok_or_else(|| Refusal::not_found("Charge", id).about("id"))
+    let found = all
+        .flat_map(|order| order.charges.iter().map(move |charge| (order, charge)))
+        .find(|(_, charge)| charge.id == id);
+    found
+        .map(|(order, charge)| charge.to_doc(order))
+        .ok_or_else(|| Refusal::not_found("Charge", id).about("id"))
 }
 
 pub(super) fn find<'a>(world: &'a World, merchant: &str, id: &str) -> Result<&'a Order, Refusal> {
@@ -99,19 +117,33 @@ pub(super) fn find<'a>(world: &'a World, merchant: &str, id: &str) -> Result<&'a
 }
 
 /// Authorises a charge for every source that pays, or refuses and changes nothing.
-pub(super) fn begin(world: &mut World, merchant: &str, kind: Kind, origin: &str, funding: &Funding) -> Result<Order, Refusal> {
+pub(super) fn begin(
+    world: &mut World,
+    merchant: &str,
+    kind: Kind,
+    origin: &str,
+    funding: &Funding,
+) -> Result<Order, Refusal> {
     let lost: Vec<Attached> = funding.lost().cloned().collect();
-    let charged = funding.attached.iter().filter(|one| !lost.iter().any(|lost| lost.source == one.source));
-    let (credits, primary): (Vec<&Attached>, Vec<&Attached>) = charged.partition(|one| one.secondary);
+    let charged =
+        funding.attached.iter().filter(|one| !lost.iter().any(|lost| lost.source == one.source));
+    let (credits, primary): (Vec<&Attached>, Vec<&Attached>) =
+        charged.partition(|one| one.secondary);
     let charged: Vec<&Attached> = credits.into_iter().chain(primary).collect();
     for one in &charged {
         let source = world.source(merchant, &one.source)?;
         if source.spent() {
-            return Err(Refusal::conflict("source_not_chargeable", format!("Source '{}' is not chargeable.", one.source))
-                .about("sourceId"));
+            return Err(Refusal::conflict(
+                "source_not_chargeable",
+                format!("Source '{}' is not chargeable.", one.source),
+            )
+            .about("sourceId"));
         }
         if source.declines {
-            return Err(Refusal::conflict("payment_declined", format!("The charge of source '{}' was declined.", one.source)));
+            return Err(Refusal::conflict(
+                "payment_declined",
+                format!("The charge of source '{}' was declined.", one.source),
+            ));
         }
     }
     let mut charges = Vec::new();
@@ -150,7 +182,11 @@ pub(super) fn begin(world: &mut World, merchant: &str, kind: Kind, origin: &str,
 /// Puts the order in place; single-use sources it charged are consumed.
 pub(super) fn finish(world: &mut World, order: Order) -> Order {
     for one in &order.funding.attached {
-        if let Some(source) = world.sources.get_mut(&one.source).filter(|source| !source.reusable && !source.pending()) {
+        if let Some(source) = world
+            .sources
+            .get_mut(&one.source)
+            .filter(|source| !source.reusable && !source.pending())
+        {
             source.state = "consumed";
         }
     }
@@ -202,17 +238,20 @@ impl Charge {
             .with("paymentSessionId", &order.funding.session)
             .with("type", "customer_initiated")
             .with("liveMode", false);
-        let lists = [("captures", &self.captures), ("cancels", &self.cancels), ("refunds", &self.refunds)];
-        lists
-            .into_iter()
-            .filter(|(_, moved)| !moved.is_empty())
-            .fold(doc, |doc, (name, moved)| doc.with(name, Doc::list(moved.iter().map(Movement::to_doc))))
+        let lists =
+            [("captures", &self.captures), ("cancels", &self.cancels), ("refunds", &self.refunds)];
+        lists.into_iter().filter(|(_, moved)| !moved.is_empty()).fold(doc, |doc, (name, moved)| {
+            doc.with(name, Doc::list(moved.iter().map(Movement::to_doc)))
+        })
     }
 }
 
 impl Movement {
     pub(super) fn to_doc(&self) -> Doc {
-        Doc::object().with("createdTime", &self.created).with("amount", Doc::money(self.amount)).with("state", "complete")
+        Doc::object()
+            .with("createdTime", &self.created)
+            .with("amount", Doc::money(self.amount))
+            .with("state", "complete")
     }
 }
 
@@ -262,11 +301,16 @@ impl Order {
         let charges = Doc::list(self.charges.iter().map(|charge| charge.to_doc(self)));
         let sources = shown_sources(world, &self.funding.attached, |one| self.funding.share(one));
         let doc = if legacy {
-            doc.with_some("creditAmount", self.credit_amount.map(Doc::money)).with("sources", sources).with("charges", charges)
+            doc.with_some("creditAmount", self.credit_amount.map(Doc::money))
+                .with("sources", sources)
+                .with("charges", charges)
         } else {
             doc.with(
                 "payment",
-                Doc::object().with("sources", sources).with("charges", charges).with("session", self.funding.as_session()),
+                Doc::object()
+                    .with("sources", sources)
+                    .with("charges", charges)
+                    .with("session", self.funding.as_session()),
             )
         };
         doc.with("liveMode", false)

@@ -1,11 +1,13 @@
 //! `/v1/shoppers/me/payment-options`: sources saved to a shopper.
 
-use super::cart_sources::failure;
-use super::carts::described;
-use super::doc::Doc;
-use super::refusal::Refusal;
-use super::shoppers::{PaymentOption, Shopper};
-use super::world::World;
+use super::{
+    cart_sources::failure,
+    carts::described,
+    doc::Doc,
+    refusal::Refusal,
+    shoppers::{PaymentOption, Shopper},
+    world::World,
+};
 
 /// `POST …/payment-options`: the source becomes reusable; the first one saved is the default.
 pub(super) fn save(world: &mut World, shopper: &Shopper, body: &Doc) -> Result<Doc, Refusal> {
@@ -13,13 +15,19 @@ pub(super) fn save(world: &mut World, shopper: &Shopper, body: &Doc) -> Result<D
     let id = told.text_of("sourceId").ok_or_else(|| Refusal::missing("paymentOption.sourceId"))?;
     let source = world.source(&shopper.merchant, id)?;
     if !source.savable() {
-        return Err(failure("nonreusable_source", "Only a reusable source may be attached to a customer."));
+        return Err(failure(
+            "nonreusable_source",
+            "Only a reusable source may be attached to a customer.",
+        ));
     }
     if source.state != "chargeable" {
         return Err(failure("source_not_chargeable", &format!("Source '{id}' is not chargeable.")));
     }
     if source.customer.as_deref().is_some_and(|owner| owner != shopper.id) {
-        return Err(failure("source_in_use", &format!("Source '{id}' is attached to a different customer.")));
+        return Err(failure(
+            "source_in_use",
+            &format!("Source '{id}' is attached to a different customer."),
+        ));
     }
     if let Some(held) = shopper.options.iter().find(|option| option.source == id) {
         return Ok(to_doc(world, held));
@@ -30,7 +38,8 @@ pub(super) fn save(world: &mut World, shopper: &Shopper, body: &Doc) -> Result<D
     let option = PaymentOption {
         id: world.mint.number(),
         nick_name: told.text_of("nickName").unwrap_or_default().to_owned(),
-        default: shopper.options.is_empty() || told.get("isDefault").and_then(Doc::truth) == Some(true),
+        default: shopper.options.is_empty()
+            || told.get("isDefault").and_then(Doc::truth) == Some(true),
         source: id.to_owned(),
     };
     let held = &mut world.shoppers.get_mut(&shopper.id)?.options;
@@ -42,7 +51,12 @@ pub(super) fn save(world: &mut World, shopper: &Shopper, body: &Doc) -> Result<D
 }
 
 /// `POST …/payment-options/{id}`: another name, or the default.
-pub(super) fn change(world: &mut World, shopper: &Shopper, id: &str, body: &Doc) -> Result<Doc, Refusal> {
+pub(super) fn change(
+    world: &mut World,
+    shopper: &Shopper,
+    id: &str,
+    body: &Doc,
+) -> Result<Doc, Refusal> {
     let told = body.get("paymentOption").unwrap_or(body);
     let held = &mut world.shoppers.get_mut(&shopper.id)?.options;
     let at = held.iter().position(|option| option.id == id).ok_or_else(|| unknown(id))?;
@@ -73,7 +87,12 @@ pub(super) fn list(world: &World, shopper: &Shopper) -> Doc {
 }
 
 pub(super) fn read(world: &World, shopper: &Shopper, id: &str) -> Result<Doc, Refusal> {
-    shopper.options.iter().find(|option| option.id == id).map(|option| to_doc(world, option)).ok_or_else(|| unknown(id))
+    shopper
+        .options
+        .iter()
+        .find(|option| option.id == id)
+        .map(|option| to_doc(world, option))
+        .ok_or_else(|| unknown(id))
 }
 
 fn to_doc(world: &World, option: &PaymentOption) -> Doc {

@@ -1,6 +1,7 @@
 //! A call the vendor refuses, before it is written in the form of either dialect.
 //!
-//! Codes and messages that `domain.md` quotes are spelled out here or where the rule is judged, never computed.
+//! Codes and messages that `domain.md` quotes are spelled out here or where the rule is judged,
+//! never computed.
 
 use super::doc::Doc;
 
@@ -28,11 +29,13 @@ impl Refusal {
     }
 
     pub(super) fn missing(parameter: &str) -> Refusal {
-        Refusal::new(400, "missing_parameter", format!("'{parameter}' is required.")).about(parameter)
+        Refusal::new(400, "missing_parameter", format!("'{parameter}' is required."))
+            .about(parameter)
     }
 
     pub(super) fn invalid(parameter: &str) -> Refusal {
-        Refusal::new(400, "invalid_parameter", format!("'{parameter}' is invalid.")).about(parameter)
+        Refusal::new(400, "invalid_parameter", format!("'{parameter}' is invalid."))
+            .about(parameter)
     }
 
     pub(super) fn not_found(what: &str, id: &str) -> Refusal {
@@ -63,8 +66,10 @@ impl Refusal {
             504 => "gateway_timeout",
             _ => "internal_server_error",
         };
-        let error =
-            Doc::object().with("code", self.code).with_some("parameter", self.detail.as_deref()).with("message", &self.text);
+        let error = Doc::object()
+            .with("code", self.code)
+            .with_some("parameter", self.detail.as_deref())
+            .with("message", &self.text);
         Doc::object().with("type", kind).with("errors", vec![error])
     }
 

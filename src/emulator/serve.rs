@@ -1,36 +1,48 @@
 //! Connections: accepting, speaking HTTP, and breaking off when a fault says so.
 //!
-//! In: a listener. Out: nothing but what is sent. Each call runs in a task of its own, so that it completes although its
-//! caller may hang up, as it would at the vendor.
+//! In: a listener. Out: nothing but what is sent. Each call runs in a task of its own, so that it
+//! completes although its caller may hang up, as it would at the vendor.
 
-use std::future::Future;
-use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
-use super::Emulator;
-use super::exchange::{Outcome, exchange};
+use super::{
+    Emulator,
+    exchange::{Outcome, exchange},
+};
 
 /// Bodies above this are not read to their end.
 const LARGEST_BODY: usize = 2 << 20;
 
-pub(super) async fn run(emulator: Emulator, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+pub(super) async fn run(
+    emulator: Emulator,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let drain = emulator.world().options.drain;
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -54,7 +66,8 @@ pub(super) async fn run(emulator: Emulator, listener: TcpListener, shutdown: imp
         let emulator = emulator.clone();
         let watcher = graceful.watcher();
         connections.spawn(async move {
-            let service = service_fn(move |request| call(emulator.clone(), request, Arc::clone(&reset)));
+            let service =
+                service_fn(move |request| call(emulator.clone(), request, Arc::clone(&reset)));
             let builder = Builder::new(TokioExecutor::new());
             let connection = builder.serve_connection(io, service);
             let _ = watcher.watch(connection).await;
@@ -69,7 +82,11 @@ pub(super) async fn run(emulator: Emulator, listener: TcpListener, shutdown: imp
 /// The call was to be reset: the error makes hyper drop the connection.
 type Broken = io::Error;
 
-async fn call(emulator: Emulator, request: Request<Incoming>, reset: Arc<AtomicBool>) -> Result<Response<Sent>, Broken> {
+async fn call(
+    emulator: Emulator,
+    request: Request<Incoming>,
+    reset: Arc<AtomicBool>,
+) -> Result<Response<Sent>, Broken> {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, LARGEST_BODY).collect().await {
         Ok(body) => body.to_bytes(),
@@ -98,7 +115,12 @@ fn too_large() -> Response<Sent> {
 fn half(mut response: Response<Bytes>, then: Then) -> Response<Sent> {
     let length = response.body().len();
     response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
-    response.map(|body| Sent { rest: Some(body.slice(..length / 2)), then, measured: false, flushed: false })
+    response.map(|body| Sent {
+        rest: Some(body.slice(..length / 2)),
+        then,
+        measured: false,
+        flushed: false,
+    })
 }
 
 fn mismeasured(mut response: Response<Bytes>, by: i64) -> Response<Sent> {
@@ -127,7 +149,12 @@ enum Then {
 
 impl Sent {
     fn whole(body: Bytes) -> Sent {
-        Sent { rest: Some(body).filter(|body| !body.is_empty()), then: Then::End, measured: true, flushed: false }
+        Sent {
+            rest: Some(body).filter(|body| !body.is_empty()),
+            then: Then::End,
+            measured: true,
+            flushed: false,
+        }
     }
 }
 
@@ -135,11 +162,15 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if let Some(bytes) = self.rest.take() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        // hyper sends what it holds when a body has nothing to say, and throws it away when a body fails.
+        // hyper sends what it holds when a body has nothing to say, and throws it away when a body
+        // fails.
         if !self.measured && !self.flushed {
             self.flushed = true;
             cx.waker().wake_by_ref();
@@ -177,17 +208,29 @@ impl Drop for Plug {
 }
 
 impl AsyncRead for Plug {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Plug {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -1,16 +1,20 @@
 //! `/fulfillments` and `/refunds`: how money moves after the order (`domain.md` section 7).
 //!
-//! Captures take from the credits first, then from the primary; cancels and refunds go the other way.
+//! Captures take from the credits first, then from the primary; cancels and refunds go the other
+//! way.
 
 use rust_decimal::Decimal;
 
-use super::doc::Doc;
-use super::items::{Item, cents};
-use super::orders::{self, Charge, Movement, Order};
-use super::refusal::Refusal;
-use super::world::World;
+use super::{
+    doc::Doc,
+    items::{Item, cents},
+    orders::{self, Charge, Movement, Order},
+    refusal::Refusal,
+    world::World,
+};
 
-/// `POST /fulfillments`: captures what `quantity` of each item is worth, cancels what `cancelQuantity` is.
+/// `POST /fulfillments`: captures what `quantity` of each item is worth, cancels what
+/// `cancelQuantity` is.
 pub(super) fn fulfill(world: &mut World, merchant: &str, body: &Doc) -> Result<Doc, Refusal> {
     let id = body.text_of("orderId").ok_or_else(|| Refusal::missing("orderId"))?;
     let mut order = orders::find(world, merchant, id)?.clone();
@@ -36,8 +40,12 @@ pub(super) fn fulfill(world: &mut World, merchant: &str, body: &Doc) -> Result<D
         );
     }
     let time = world.mint.time();
-    move_money(order.charges.iter_mut(), capture, &time, Charge::open, |charge| &mut charge.captures);
-    move_money(primary_first(&mut order.charges), cancel, &time, Charge::open, |charge| &mut charge.cancels);
+    move_money(order.charges.iter_mut(), capture, &time, Charge::open, |charge| {
+        &mut charge.captures
+    });
+    move_money(primary_first(&mut order.charges), cancel, &time, Charge::open, |charge| {
+        &mut charge.cancels
+    });
     let doc = Doc::object()
         .with("id", format!("ful_{}", world.mint.uuid()))
         .with("createdTime", time)
@@ -60,17 +68,26 @@ pub(super) fn refund(world: &mut World, merchant: &str, body: &Doc) -> Result<Do
         (Some(amount), _) => amount.amount().ok_or_else(|| Refusal::invalid("amount"))?,
         (None, Some(percent)) => {
             let percent = percent.amount().filter(|percent| *percent <= Decimal::ONE_HUNDRED);
-            cents(percent.ok_or_else(|| Refusal::invalid("percent"))? * captured / Decimal::ONE_HUNDRED)
+            cents(
+                percent.ok_or_else(|| Refusal::invalid("percent"))? * captured
+                    / Decimal::ONE_HUNDRED,
+            )
         }
         (None, None) => return Err(Refusal::missing("amount")),
     };
     let available: Decimal = order.charges.iter().map(refundable).sum();
     if amount.is_zero() || amount > available {
-        return Err(Refusal::conflict("invalid_parameter", "The amount exceeds what is available to refund.").about("amount"));
+        return Err(Refusal::conflict(
+            "invalid_parameter",
+            "The amount exceeds what is available to refund.",
+        )
+        .about("amount"));
     }
     let time = world.mint.time();
     let before: Vec<usize> = order.charges.iter().map(|charge| charge.refunds.len()).collect();
-    move_money(primary_first(&mut order.charges), amount, &time, refundable, |charge| &mut charge.refunds);
+    move_money(primary_first(&mut order.charges), amount, &time, refundable, |charge| {
+        &mut charge.refunds
+    });
     let charges = order.charges.iter().zip(before).map(|(charge, before)| {
         Doc::object()
             .with("id", &charge.id)
@@ -107,9 +124,13 @@ fn refundable(charge: &Charge) -> Decimal {
 /// The item a line of a fulfillment names, with how many to fulfil and to cancel.
 fn line<'a>(items: &'a mut [Item], one: &Doc) -> Result<(&'a mut Item, u32, u32), Refusal> {
     let (id, sku) = (one.text_of("itemId"), one.text_of("skuId"));
-    let named = |item: &&mut Item| id.map_or(sku.is_some() && item.sku.as_deref() == sku, |id| item.id == id);
+    let named = |item: &&mut Item| {
+        id.map_or(sku.is_some() && item.sku.as_deref() == sku, |id| item.id == id)
+    };
     let item = items.iter_mut().find(named).ok_or_else(|| Refusal::invalid("items[].itemId"))?;
-    let count = |name: &'static str| one.get(name).map_or(Ok(0), |told| told.count().ok_or_else(|| Refusal::invalid(name)));
+    let count = |name: &'static str| {
+        one.get(name).map_or(Ok(0), |told| told.count().ok_or_else(|| Refusal::invalid(name)))
+    };
     let (quantity, cancelled) = (count("quantity")?, count("cancelQuantity")?);
     if quantity + cancelled == 0 {
         return Err(Refusal::missing("quantity"));

@@ -1,15 +1,12 @@
 //! Shoppers of the carts API: the tokens that name them, and `POST /oauth20/token`.
 //!
-//! A grant makes a shopper; a refresh gives the same shopper another token, and the cart comes along. `client_id` (or the
-//! Basic user) names the merchant as a key does; without one it is `Options::default_merchant`. The same `username` of
-//! one merchant is the same shopper again.
+//! A grant makes a shopper; a refresh gives the same shopper another token, and the cart comes
+//! along. `client_id` (or the Basic user) names the merchant as a key does; without one it is
+//! `Options::default_merchant`. The same `username` of one merchant is the same shopper again.
 
 use std::collections::BTreeMap;
 
-use super::doc::Doc;
-use super::keys::Key;
-use super::refusal::Refusal;
-use super::world::World;
+use super::{doc::Doc, keys::Key, refusal::Refusal, world::World};
 
 #[derive(Clone, Debug)]
 pub(super) struct Shopper {
@@ -41,8 +38,14 @@ pub(super) struct Shoppers {
 impl Shoppers {
     /// The shopper of an access token.
     pub(super) fn of_token(&self, token: &str) -> Result<&Shopper, Refusal> {
-        let shopper = self.tokens.get(token).filter(|(_, access)| *access).and_then(|(id, _)| self.by_id.get(id));
-        shopper.ok_or_else(|| Refusal::new(401, "invalid_token", "The access token is invalid or has expired."))
+        let shopper = self
+            .tokens
+            .get(token)
+            .filter(|(_, access)| *access)
+            .and_then(|(id, _)| self.by_id.get(id));
+        shopper.ok_or_else(|| {
+            Refusal::new(401, "invalid_token", "The access token is invalid or has expired.")
+        })
     }
 
     pub(super) fn get_mut(&mut self, id: &str) -> Result<&mut Shopper, Refusal> {
@@ -61,15 +64,20 @@ pub(super) fn grant(world: &mut World, client: Option<&str>, form: &Doc) -> Resu
     let merchant = match client {
         None => world.options.default_merchant.clone(),
         Some(client) => {
-            Key::parse(client).ok_or_else(|| Refusal::new(401, "invalid_client", "The client is not known."))?.merchant
+            Key::parse(client)
+                .ok_or_else(|| Refusal::new(401, "invalid_client", "The client is not known."))?
+                .merchant
         }
     };
     let shopper = match form.text_of("grant_type") {
         Some("refresh_token") => {
-            let token = form.text_of("refresh_token").ok_or_else(|| refused("'refresh_token' is required."))?;
+            let token = form
+                .text_of("refresh_token")
+                .ok_or_else(|| refused("'refresh_token' is required."))?;
             let held = world.shoppers.tokens.get(token).filter(|(_, access)| !access);
-            held.map(|(id, _)| id.clone())
-                .ok_or_else(|| Refusal::new(401, "invalid_grant", "The refresh token is invalid or has expired."))?
+            held.map(|(id, _)| id.clone()).ok_or_else(|| {
+                Refusal::new(401, "invalid_grant", "The refresh token is invalid or has expired.")
+            })?
         }
         Some("password") => {
             let name = form.text_of("username").unwrap_or_default().to_owned();
@@ -93,7 +101,8 @@ pub(super) fn grant(world: &mut World, client: Option<&str>, form: &Doc) -> Resu
 
 fn register(world: &mut World, merchant: &str, name: Option<String>) -> String {
     let id = world.mint.number();
-    let shopper = Shopper { id: id.clone(), merchant: merchant.to_owned(), cart: None, options: Vec::new() };
+    let shopper =
+        Shopper { id: id.clone(), merchant: merchant.to_owned(), cart: None, options: Vec::new() };
     world.shoppers.by_id.insert(id.clone(), shopper);
     if let Some(name) = name {
         world.shoppers.by_name.insert((merchant.to_owned(), name), id.clone());

@@ -1,15 +1,19 @@
-//! `/sources`: one way to pay, created by the shopper's browser (public key) or as store credit (confidential key).
+//! `/sources`: one way to pay, created by the shopper's browser (public key) or as store credit
+//! (confidential key).
 //!
-//! Shared by both dialects. A source changes state when it is spent (`cancelled`), charged (`consumed`) or authorised
-//! by the shopper (`POST /_emulator/sources/{id}/authorize`); saving it to a customer makes it reusable.
+//! Shared by both dialects. A source changes state when it is spent (`cancelled`), charged
+//! (`consumed`) or authorised by the shopper (`POST /_emulator/sources/{id}/authorize`); saving it
+//! to a customer makes it reusable.
 
 use rust_decimal::Decimal;
 
-use super::doc::Doc;
-use super::keys::{Key, Role};
-use super::magic::{self, Fate};
-use super::refusal::Refusal;
-use super::world::World;
+use super::{
+    doc::Doc,
+    keys::{Key, Role},
+    magic::{self, Fate},
+    refusal::Refusal,
+    world::World,
+};
 
 /// The one secondary type of today.
 pub(super) const CREDIT: &str = "customerCredit";
@@ -74,8 +78,8 @@ impl Source {
         matches!(self.state, "pending_redirect" | "pending_funds" | "requires_action")
     }
 
-    /// The Source as the API shows it. Inside a checkout or order it comes without `reusable` and `state` unless
-    /// `whole`.
+    /// The Source as the API shows it. Inside a checkout or order it comes without `reusable` and
+    /// `state` unless `whole`.
     pub(super) fn to_doc(&self, whole: bool) -> Doc {
         Doc::object()
             .with("id", &self.id)
@@ -119,7 +123,8 @@ pub(super) fn create(world: &mut World, key: &Key, body: &Doc) -> Result<Doc, Re
     };
     let session = body.text_of("paymentSessionId").map(str::to_owned);
     let currency = body.text_of("currency").map(str::to_owned);
-    let currency = currency.or_else(|| session.as_deref().and_then(|id| world.currency_of_session(id)));
+    let currency =
+        currency.or_else(|| session.as_deref().and_then(|id| world.currency_of_session(id)));
     let mut source = blank(world, &key.merchant, kind, amount);
     source.currency = currency.or_else(|| (kind == CREDIT).then(|| "USD".to_owned()));
     source.session = session;
@@ -134,7 +139,12 @@ pub(super) fn create(world: &mut World, key: &Key, body: &Doc) -> Result<Doc, Re
 }
 
 /// A chargeable single-use source of that type; not yet in the world.
-pub(super) fn blank(world: &mut World, merchant: &str, kind: &str, amount: Option<Decimal>) -> Source {
+pub(super) fn blank(
+    world: &mut World,
+    merchant: &str,
+    kind: &str,
+    amount: Option<Decimal>,
+) -> Source {
     let id = world.mint.uuid();
     Source {
         secret: world.mint.secret(&id),
@@ -156,8 +166,15 @@ pub(super) fn blank(world: &mut World, merchant: &str, kind: &str, amount: Optio
     }
 }
 
-/// `GET /sources/{id}`: a merchant's key, a public key with the source's client secret, or a shopper of the merchant.
-pub(super) fn read(world: &World, merchant: &str, role: Role, id: &str, secret: Option<&str>) -> Result<Doc, Refusal> {
+/// `GET /sources/{id}`: a merchant's key, a public key with the source's client secret, or a
+/// shopper of the merchant.
+pub(super) fn read(
+    world: &World,
+    merchant: &str,
+    role: Role,
+    id: &str,
+    secret: Option<&str>,
+) -> Result<Doc, Refusal> {
     let source = world.source(merchant, id)?;
     if role == Role::Public && secret != Some(source.secret.as_str()) {
         return Err(Refusal::forbidden());
@@ -165,12 +182,20 @@ pub(super) fn read(world: &World, merchant: &str, role: Role, id: &str, secret: 
     Ok(source.to_doc(true))
 }
 
-/// `POST`, `PUT` or `PATCH /sources/{id}`: what the vendor's script may change (owner, expiry). A credit's amount cannot.
-pub(super) fn update(world: &mut World, key: &Key, id: &str, secret: Option<&str>, body: &Doc) -> Result<Doc, Refusal> {
+/// `POST`, `PUT` or `PATCH /sources/{id}`: what the vendor's script may change (owner, expiry). A
+/// credit's amount cannot.
+pub(super) fn update(
+    world: &mut World,
+    key: &Key,
+    id: &str,
+    secret: Option<&str>,
+    body: &Doc,
+) -> Result<Doc, Refusal> {
     let source = world.source(&key.merchant, id)?;
     match key.role {
         Role::Confidential => {}
-        Role::Public if secret.or(body.text_of("clientSecret")) == Some(source.secret.as_str()) => {}
+        Role::Public if secret.or(body.text_of("clientSecret")) == Some(source.secret.as_str()) => {
+        }
         _ => return Err(Refusal::forbidden()),
     }
     if source.secondary() && body.get("amount").is_some() {
@@ -190,14 +215,17 @@ pub(super) fn update(world: &mut World, key: &Key, id: &str, secret: Option<&str
     Ok(source.to_doc(true))
 }
 
-/// The shopper has come back from a redirect, or the money has arrived: what waits becomes chargeable, and charges that
-/// waited with it become capturable. Not a call of the vendor's: `POST /_emulator/sources/{id}/authorize`.
+/// The shopper has come back from a redirect, or the money has arrived: what waits becomes
+/// chargeable, and charges that waited with it become capturable. Not a call of the vendor's: `POST
+/// /_emulator/sources/{id}/authorize`.
 pub(super) fn authorize(world: &mut World, id: &str) -> Result<Doc, Refusal> {
     let source = world.sources.get_mut(id).ok_or_else(|| Refusal::not_found("Source", id))?;
     if source.pending() {
         source.state = "chargeable";
         for order in world.orders.values_mut() {
-            for charge in order.charges.iter_mut().filter(|charge| charge.source == id && charge.pending) {
+            for charge in
+                order.charges.iter_mut().filter(|charge| charge.source == id && charge.pending)
+            {
                 charge.pending = false;
                 if !source.reusable {
                     source.state = "consumed";

@@ -1,12 +1,15 @@
-//! `POST …/submit-cart`: the cart becomes an order, and a credit that came too late is silently not part of it.
+//! `POST …/submit-cart`: the cart becomes an order, and a credit that came too late is silently not
+//! part of it.
 
-use super::Kind;
-use super::carts::{self, payment_method, payment_session, price};
-use super::doc::Doc;
-use super::orders::{self, Order};
-use super::refusal::Refusal;
-use super::shoppers::Shopper;
-use super::world::World;
+use super::{
+    Kind,
+    carts::{self, payment_method, payment_session, price},
+    doc::Doc,
+    orders::{self, Order},
+    refusal::Refusal,
+    shoppers::Shopper,
+    world::World,
+};
 
 /// Submits the active cart and opens an empty one.
 pub(super) fn submit(world: &mut World, shopper: &Shopper) -> Result<Doc, Refusal> {
@@ -33,11 +36,13 @@ pub(super) fn submit(world: &mut World, shopper: &Shopper) -> Result<Doc, Refusa
 
 /// `GET /v1/shoppers/me/orders/{id}`: the order, for the shopper who placed it.
 pub(super) fn read_order(world: &World, shopper: &Shopper, id: &str) -> Result<Doc, Refusal> {
-    let found =
-        world.orders.get(id).filter(|order| order.merchant == shopper.merchant && order.customer.as_ref() == Some(&shopper.id));
+    let found = world.orders.get(id).filter(|order| {
+        order.merchant == shopper.merchant && order.customer.as_ref() == Some(&shopper.id)
+    });
     let order = found.ok_or_else(|| Refusal::not_found("Order", id))?;
     let doc = to_doc(world, order).with("paymentMethod", payment_method(world, &order.funding));
-    Ok(Doc::object().with("order", doc.with("paymentSession", payment_session(world, &order.funding))))
+    Ok(Doc::object()
+        .with("order", doc.with("paymentSession", payment_session(world, &order.funding))))
 }
 
 fn to_doc(world: &World, order: &Order) -> Doc {

@@ -1,9 +1,11 @@
-//! Between bytes and meaning: what was asked, read generously, and the answer as the caller wants it.
+//! Between bytes and meaning: what was asked, read generously, and the answer as the caller wants
+//! it.
 //!
-//! In: a whole HTTP request. Out: an [`Ask`]; and a [`Reply`] turned into an HTTP response in JSON or XML, compressed if
-//! the caller accepts it. The reading is deliberately lenient, because a strict stand-in would hide what a lenient
-//! vendor lets through: path letters may be percent-encoded or in any case, `//`, dot segments, matrix parameters and
-//! trailing slashes are tidied, bodies may be gzip or carry a byte order mark, `X-HTTP-Method-Override` counts, the
+//! In: a whole HTTP request. Out: an [`Ask`]; and a [`Reply`] turned into an HTTP response in JSON
+//! or XML, compressed if the caller accepts it. The reading is deliberately lenient, because a
+//! strict stand-in would hide what a lenient vendor lets through: path letters may be
+//! percent-encoded or in any case, `//`, dot segments, matrix parameters and trailing slashes are
+//! tidied, bodies may be gzip or carry a byte order mark, `X-HTTP-Method-Override` counts, the
 //! content type does not.
 
 use std::io::{Read, Write};
@@ -12,9 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use percent_encoding::percent_decode_str;
 
-use super::doc::Doc;
-use super::refusal::Refusal;
-use super::xml;
+use super::{doc::Doc, refusal::Refusal, xml};
 
 /// Larger bodies are answered 413.
 const LARGEST_BODY: u64 = 1 << 20;
@@ -36,13 +36,23 @@ pub(super) struct Ask {
 impl Ask {
     pub(super) fn read(request: Request<Bytes>) -> Ask {
         let (head, body) = request.into_parts();
-        let overriding = head.headers.get("x-http-method-override").and_then(|method| Method::from_bytes(method.as_bytes()).ok());
-        let target = head.uri.path_and_query().map_or_else(|| head.uri.path().to_owned(), |target| target.as_str().to_owned());
+        let overriding = head
+            .headers
+            .get("x-http-method-override")
+            .and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+        let target = head
+            .uri
+            .path_and_query()
+            .map_or_else(|| head.uri.path().to_owned(), |target| target.as_str().to_owned());
         let query = form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
         Ask {
             method: overriding.unwrap_or(head.method),
             path: segments(head.uri.path()),
-            query: Doc::Object(query.map(|(name, value)| (name.into_owned(), Doc::Text(value.into_owned()))).collect()),
+            query: Doc::Object(
+                query
+                    .map(|(name, value)| (name.into_owned(), Doc::Text(value.into_owned())))
+                    .collect(),
+            ),
             target,
             headers: head.headers,
             body,
@@ -62,11 +72,15 @@ impl Ask {
     /// The body as a tree; an empty one is an empty object.
     pub(super) fn body(&self) -> Result<Doc, Refusal> {
         let bytes = self.plain_body()?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| malformed())?.trim_start_matches('\u{feff}').trim();
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| malformed())?
+            .trim_start_matches('\u{feff}')
+            .trim();
         if text.is_empty() {
             return Ok(Doc::object());
         }
-        let doc = if text.starts_with('<') { xml::read(text) } else { serde_json::from_str(text).ok() };
+        let doc =
+            if text.starts_with('<') { xml::read(text) } else { serde_json::from_str(text).ok() };
         doc.filter(|doc| matches!(doc, Doc::Object(_))).ok_or_else(malformed)
     }
 
@@ -76,20 +90,36 @@ impl Ask {
         if bytes.trim_ascii_start().starts_with(b"{") {
             return self.body();
         }
-        let pairs = form_urlencoded::parse(&bytes).map(|(name, value)| (name.into_owned(), Doc::Text(value.into_owned())));
-        Ok(pairs.chain(self.query.members().iter().cloned()).fold(Doc::object(), |doc, (name, value)| doc.with(&name, value)))
+        let pairs = form_urlencoded::parse(&bytes)
+            .map(|(name, value)| (name.into_owned(), Doc::Text(value.into_owned())));
+        Ok(pairs
+            .chain(self.query.members().iter().cloned())
+            .fold(Doc::object(), |doc, (name, value)| doc.with(&name, value)))
     }
 
     fn plain_body(&self) -> Result<Bytes, Refusal> {
-        let too_large = || Refusal::new(413, "request_entity_too_large", "The request is too large.");
-        let coding = self.headers.get(header::CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).unwrap_or("identity");
+        let too_large =
+            || Refusal::new(413, "request_entity_too_large", "The request is too large.");
+        let coding = self
+            .headers
+            .get(header::CONTENT_ENCODING)
+            .and_then(|coding| coding.to_str().ok())
+            .unwrap_or("identity");
         let mut plain = Vec::new();
         let read = match coding.trim().to_ascii_lowercase().as_str() {
             "identity" | "" => (&self.body[..]).take(LARGEST_BODY + 1).read_to_end(&mut plain),
-            "gzip" | "x-gzip" => flate2::read::MultiGzDecoder::new(&self.body[..]).take(LARGEST_BODY + 1).read_to_end(&mut plain),
-            "deflate" => flate2::read::ZlibDecoder::new(&self.body[..]).take(LARGEST_BODY + 1).read_to_end(&mut plain),
+            "gzip" | "x-gzip" => flate2::read::MultiGzDecoder::new(&self.body[..])
+                .take(LARGEST_BODY + 1)
+                .read_to_end(&mut plain),
+            "deflate" => flate2::read::ZlibDecoder::new(&self.body[..])
+                .take(LARGEST_BODY + 1)
+                .read_to_end(&mut plain),
             _ => {
-                return Err(Refusal::new(415, "unsupported_media_type", "The content encoding is not supported."));
+                return Err(Refusal::new(
+                    415,
+                    "unsupported_media_type",
+                    "The content encoding is not supported.",
+                ));
             }
         };
         match read {
@@ -119,7 +149,8 @@ impl Ask {
         self.header("accept-encoding").is_some_and(|codings| {
             codings.split(',').any(|coding| {
                 let mut parts = coding.split(';').map(str::trim);
-                parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip")) && !parts.any(|part| part == "q=0")
+                parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"))
+                    && !parts.any(|part| part == "q=0")
             })
         })
     }
@@ -157,7 +188,8 @@ impl Reply {
         let squeeze = gzip && !body.is_empty() && ask.accepts_gzip();
         let body = if squeeze { squeezed(&body).unwrap_or(body) } else { body };
         let mut response = Response::new(Bytes::from(body));
-        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         if let Some(kind) = kind {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -204,7 +236,13 @@ mod tests {
 
     #[test]
     fn paths_are_read_as_a_lenient_server_reads_them() {
-        for path in ["/checkouts/1", "//checkouts//1/", "/x/../checkouts/./1", "/%63heckouts/1", "/checkouts;v=1/1"] {
+        for path in [
+            "/checkouts/1",
+            "//checkouts//1/",
+            "/x/../checkouts/./1",
+            "/%63heckouts/1",
+            "/checkouts;v=1/1",
+        ] {
             assert_eq!(segments(path), ["checkouts", "1"], "{path}");
         }
     }
@@ -218,14 +256,18 @@ mod tests {
         for bad in [&b"{"[..], b"[]", b"\xff", b"{\"a\":1}x"] {
             assert_eq!(read(Box::leak(bad.to_vec().into_boxed_slice())).unwrap_err().status, 400);
         }
-        let deep: &'static [u8] = Box::leak("{\"a\":".repeat(100_000).into_bytes().into_boxed_slice());
+        let deep: &'static [u8] =
+            Box::leak("{\"a\":".repeat(100_000).into_bytes().into_boxed_slice());
         assert_eq!(read(deep).unwrap_err().status, 400);
     }
 
     #[test]
     fn gzip_is_used_only_when_it_is_accepted() {
-        for (accept, squeezed) in [("gzip", true), ("br, gzip;q=0.5", true), ("gzip;q=0", false), ("identity", false)] {
-            let request = Request::builder().header("accept-encoding", accept).body(Bytes::new()).unwrap();
+        for (accept, squeezed) in
+            [("gzip", true), ("br, gzip;q=0.5", true), ("gzip;q=0", false), ("identity", false)]
+        {
+            let request =
+                Request::builder().header("accept-encoding", accept).body(Bytes::new()).unwrap();
             let response = Reply::new(200, Doc::object()).write(&Ask::read(request), false, true);
             assert_eq!(response.headers().contains_key("content-encoding"), squeezed, "{accept}");
         }

@@ -2,17 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::carts::Cart;
-use super::checkouts::Checkout;
-use super::customers::Customer;
-use super::doc::Doc;
-use super::funding::Funding;
-use super::mint::Mint;
-use super::orders::Order;
-use super::refusal::Refusal;
-use super::shoppers::Shoppers;
-use super::sources::Source;
-use super::{Kind, Options};
+use super::{
+    Kind, Options, carts::Cart, checkouts::Checkout, customers::Customer, doc::Doc,
+    funding::Funding, mint::Mint, orders::Order, refusal::Refusal, shoppers::Shoppers,
+    sources::Source,
+};
 
 pub(super) struct World {
     pub(super) options: Options,
@@ -50,11 +44,17 @@ impl World {
 
     /// A source of that merchant; another merchant's is not found.
     pub(super) fn source(&self, merchant: &str, id: &str) -> Result<&Source, Refusal> {
-        self.sources.get(id).filter(|source| source.merchant == merchant).ok_or_else(|| Refusal::not_found("Source", id))
+        self.sources
+            .get(id)
+            .filter(|source| source.merchant == merchant)
+            .ok_or_else(|| Refusal::not_found("Source", id))
     }
 
     pub(super) fn source_mut(&mut self, merchant: &str, id: &str) -> Result<&mut Source, Refusal> {
-        self.sources.get_mut(id).filter(|source| source.merchant == merchant).ok_or_else(|| Refusal::not_found("Source", id))
+        self.sources
+            .get_mut(id)
+            .filter(|source| source.merchant == merchant)
+            .ok_or_else(|| Refusal::not_found("Source", id))
     }
 
     pub(super) fn currency_of_session(&self, id: &str) -> Option<String> {
@@ -76,7 +76,8 @@ impl World {
         }
     }
 
-    /// Brings the sources' own records in line with a session that has changed: what a primary contributes is its amount.
+    /// Brings the sources' own records in line with a session that has changed: what a primary
+    /// contributes is its amount.
     pub(super) fn sync(&mut self, funding: &Funding) {
         for one in &funding.attached {
             if let Some(source) = self.sources.get_mut(&one.source) {
@@ -87,7 +88,8 @@ impl World {
         }
     }
 
-    /// A detached source: a saved one is free again, a single-use one is spent if `spend` (checkouts).
+    /// A detached source: a saved one is free again, a single-use one is spent if `spend`
+    /// (checkouts).
     pub(super) fn let_go(&mut self, id: &str, spend: bool) {
         let Some(source) = self.sources.get_mut(id) else {
             return;
@@ -104,20 +106,38 @@ impl World {
 
     /// The whole state, for assertions and `GET /_emulator/state`.
     pub(super) fn snapshot(&self) -> Doc {
-        fn each<'a, T: 'a>(items: impl IntoIterator<Item = (&'a String, &'a T)>, show: impl Fn(&T) -> Doc) -> Doc {
+        fn each<'a, T: 'a>(
+            items: impl IntoIterator<Item = (&'a String, &'a T)>,
+            show: impl Fn(&T) -> Doc,
+        ) -> Doc {
             Doc::Object(items.into_iter().map(|(id, item)| (id.clone(), show(item))).collect())
         }
-        let customers =
-            self.customers.iter().map(|((merchant, id), customer)| (format!("{merchant}/{id}"), customer.to_doc(self))).collect();
+        let customers = self
+            .customers
+            .iter()
+            .map(|((merchant, id), customer)| (format!("{merchant}/{id}"), customer.to_doc(self)))
+            .collect();
         let lost = self.orders.values().flat_map(|order| order.lost_docs());
         Doc::object()
             .with("sources", each(&self.sources, |source| source.to_doc(true)))
             .with(
                 "checkouts",
-                each(&self.checkouts, |checkout| self.session_doc(Kind::Checkout, &checkout.id).unwrap_or(Doc::Null)),
+                each(&self.checkouts, |checkout| {
+                    self.session_doc(Kind::Checkout, &checkout.id).unwrap_or(Doc::Null)
+                }),
             )
-            .with("invoices", each(&self.invoices, |invoice| self.session_doc(Kind::Invoice, &invoice.id).unwrap_or(Doc::Null)))
-            .with("carts", each(&self.carts, |cart| self.session_doc(Kind::Cart, &cart.id).unwrap_or(Doc::Null)))
+            .with(
+                "invoices",
+                each(&self.invoices, |invoice| {
+                    self.session_doc(Kind::Invoice, &invoice.id).unwrap_or(Doc::Null)
+                }),
+            )
+            .with(
+                "carts",
+                each(&self.carts, |cart| {
+                    self.session_doc(Kind::Cart, &cart.id).unwrap_or(Doc::Null)
+                }),
+            )
             .with("customers", Doc::Object(customers))
             .with("orders", each(&self.orders, |order| order.to_doc(self, false)))
             .with("lostCredits", Doc::list(lost))
@@ -126,8 +146,12 @@ impl World {
     /// One session for assertions: who is attached in which order, who pays what, and its state.
     pub(super) fn session_doc(&self, kind: Kind, id: &str) -> Option<Doc> {
         let (funding, merchant, customer) = match kind {
-            Kind::Checkout => self.checkouts.get(id).map(|c| (&c.funding, &c.merchant, &c.customer))?,
-            Kind::Invoice => self.invoices.get(id).map(|c| (&c.funding, &c.merchant, &c.customer))?,
+            Kind::Checkout => {
+                self.checkouts.get(id).map(|c| (&c.funding, &c.merchant, &c.customer))?
+            }
+            Kind::Invoice => {
+                self.invoices.get(id).map(|c| (&c.funding, &c.merchant, &c.customer))?
+            }
             Kind::Cart => self.carts.get(id).map(|c| (&c.funding, &c.merchant, &None))?,
             Kind::Customer => return None,
         };

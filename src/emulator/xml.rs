@@ -1,11 +1,10 @@
 //! XML for the carts API, which speaks it unless asked for JSON.
 //!
-//! Out: an object's members become elements, a list becomes its element repeated, scalars become text; the single member
-//! of the outermost object is the document's root. In: the same the other way round; every leaf is text.
+//! Out: an object's members become elements, a list becomes its element repeated, scalars become
+//! text; the single member of the outermost object is the document's root. In: the same the other
+//! way round; every leaf is text.
 
-use quick_xml::Reader;
-use quick_xml::escape::escape;
-use quick_xml::events::Event;
+use quick_xml::{Reader, escape::escape, events::Event};
 
 use super::doc::Doc;
 
@@ -38,7 +37,8 @@ fn element(out: &mut String, name: &str, value: &Doc) {
 
 /// Callers choose some member names (a source's details): those that XML cannot say are left out.
 fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// `None` if it is not well-formed, or nested too deeply to be meant.
@@ -54,13 +54,19 @@ pub(super) fn read(text: &str) -> Option<Doc> {
                 }
                 open.push((tag.local_name().as_ref().to_owned(), Doc::object(), String::new()));
             }
-            Event::Empty(tag) => add(&mut open.last_mut()?.1, tag.local_name().as_ref().to_owned(), Doc::object()),
+            Event::Empty(tag) => {
+                add(&mut open.last_mut()?.1, tag.local_name().as_ref().to_owned(), Doc::object())
+            }
             Event::Text(text) => open.last_mut()?.2.push_str(&text),
             Event::CData(text) => open.last_mut()?.2.push_str(&text),
             Event::GeneralRef(name) => open.last_mut()?.2.push(entity(&name)?),
             Event::End(_) => {
                 let (name, members, text) = open.pop()?;
-                let value = if members.members().is_empty() && !text.is_empty() { Doc::Text(text) } else { members };
+                let value = if members.members().is_empty() && !text.is_empty() {
+                    Doc::Text(text)
+                } else {
+                    members
+                };
                 add(&mut open.last_mut()?.1, name, value);
             }
             Event::Eof => break,
@@ -108,15 +114,20 @@ mod tests {
 
     #[test]
     fn lists_are_repeated_elements_and_text_is_escaped() {
-        let doc = Doc::object().with("a", Doc::object().with("b", Doc::list(["x", "<y>"])).with("c", Doc::object()));
+        let doc = Doc::object()
+            .with("a", Doc::object().with("b", Doc::list(["x", "<y>"])).with("c", Doc::object()));
         let xml = String::from_utf8(write(&doc)).unwrap();
-        assert_eq!(xml, r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><a><b>x</b><b>&lt;y&gt;</b><c></c></a>"#);
+        assert_eq!(
+            xml,
+            r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?><a><b>x</b><b>&lt;y&gt;</b><c></c></a>"#
+        );
         assert_eq!(read(&xml), Some(doc));
     }
 
     #[test]
     fn names_that_xml_cannot_say_are_left_out() {
-        let doc = Doc::object().with("a", Doc::object().with("<b>", "x").with("1", "x").with("b_1", "x"));
+        let doc =
+            Doc::object().with("a", Doc::object().with("<b>", "x").with("1", "x").with("b_1", "x"));
         let xml = String::from_utf8(write(&doc)).unwrap();
         assert!(xml.ends_with("?><a><b_1>x</b_1></a>"), "{xml}");
     }

@@ -1,7 +1,10 @@
-//! What a reverse proxy may take from a caller at all, and what it must answer itself (RFC 9110 sections 7.6.2, 9.3; RFC 9112 sections 3.2, 6.1).
+//! What a reverse proxy may take from a caller at all, and what it must answer itself (RFC 9110
+//! sections 7.6.2, 9.3; RFC 9112 sections 3.2, 6.1).
 //!
-//! hyper has parsed the head and refused what is malformed; several lengths that differ, `Transfer-Encoding` over HTTP/1.0 or without a final
-//! `chunked` among them. Of `Transfer-Encoding` with `Content-Length` it takes the former, forgets the latter and closes afterwards.
+//! hyper has parsed the head and refused what is malformed; several lengths that differ,
+//! `Transfer-Encoding` over HTTP/1.0 or without a final `chunked` among them. Of
+//! `Transfer-Encoding` with `Content-Length` it takes the former, forgets the latter and closes
+//! afterwards.
 
 use super::{error::Problem, headers::only_chunked};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
@@ -41,8 +44,9 @@ fn refusal<B>(request: &Request<B>) -> Option<Problem> {
 
 /// Authority-form is CONNECT's alone, `*` is OPTIONS' alone.
 fn target_is_valid(uri: &Uri, method: &Method) -> bool {
-    uri.path_and_query()
-        .is_some_and(|target| target.as_str().starts_with('/') || (target.as_str() == "*" && *method == Method::OPTIONS))
+    uri.path_and_query().is_some_and(|target| {
+        target.as_str().starts_with('/') || (target.as_str() == "*" && *method == Method::OPTIONS)
+    })
 }
 
 /// Exactly one over HTTP/1.1, at most one otherwise; an empty one is valid.
@@ -104,11 +108,35 @@ mod tests {
             ("GET", "*", Version::HTTP_11, &[("host", "a")], Refuse(Problem::Target)),
             ("OPTIONS", "*", Version::HTTP_11, &[("host", "a")], Pass),
             ("OPTIONS", "*", Version::HTTP_11, &[("host", "a"), ("max-forwards", "0")], Options),
-            ("OPTIONS", "*", Version::HTTP_11, &[("host", "a"), ("max-forwards", "+1")], Refuse(Problem::MaxForwards)),
-            ("OPTIONS", "*", Version::HTTP_11, &[("host", "a"), ("max-forwards", "")], Refuse(Problem::MaxForwards)),
-            ("TRACE", "/x", Version::HTTP_11, &[("host", "a"), ("max-forwards", "0")], Refuse(Problem::Trace)),
+            (
+                "OPTIONS",
+                "*",
+                Version::HTTP_11,
+                &[("host", "a"), ("max-forwards", "+1")],
+                Refuse(Problem::MaxForwards),
+            ),
+            (
+                "OPTIONS",
+                "*",
+                Version::HTTP_11,
+                &[("host", "a"), ("max-forwards", "")],
+                Refuse(Problem::MaxForwards),
+            ),
+            (
+                "TRACE",
+                "/x",
+                Version::HTTP_11,
+                &[("host", "a"), ("max-forwards", "0")],
+                Refuse(Problem::Trace),
+            ),
             ("GET", "/x", Version::HTTP_11, &[("host", "a"), ("max-forwards", "0")], Pass),
-            ("POST", "/x", Version::HTTP_11, &[("host", "a"), ("transfer-encoding", "chunked")], Pass),
+            (
+                "POST",
+                "/x",
+                Version::HTTP_11,
+                &[("host", "a"), ("transfer-encoding", "chunked")],
+                Pass,
+            ),
             (
                 "POST",
                 "/x",
@@ -120,7 +148,11 @@ mod tests {
                 "POST",
                 "/x",
                 Version::HTTP_11,
-                &[("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+                &[
+                    ("host", "a"),
+                    ("transfer-encoding", "chunked"),
+                    ("transfer-encoding", "chunked"),
+                ],
                 Refuse(Problem::TransferCoding),
             ),
         ];
@@ -129,14 +161,23 @@ mod tests {
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            assert_eq!(admit(&mut request.body(()).unwrap()), expected, "{method} {uri} {headers:?}");
+            assert_eq!(
+                admit(&mut request.body(()).unwrap()),
+                expected,
+                "{method} {uri} {headers:?}"
+            );
         }
     }
 
     #[test]
     fn max_forwards_is_counted_down() {
-        let mut request =
-            Request::builder().method("TRACE").uri("/x").header("host", "a").header("max-forwards", "3").body(()).unwrap();
+        let mut request = Request::builder()
+            .method("TRACE")
+            .uri("/x")
+            .header("host", "a")
+            .header("max-forwards", "3")
+            .body(())
+            .unwrap();
         assert_eq!(admit(&mut request), Pass);
         assert_eq!(request.headers()["max-forwards"], "2");
     }

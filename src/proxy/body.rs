@@ -1,7 +1,8 @@
 //! One body type for requests and responses, on every path through the proxy.
 //!
-//! In flow: what hyper reads (streamed, untouched), what Weir writes (whole), and what was read of a body that turned out too large to be
-//! read whole. Nothing is boxed or copied for these. Deliberately absent: decoding; a governed call decodes a copy of the bytes.
+//! In flow: what hyper reads (streamed, untouched), what Weir writes (whole), and what was read of
+//! a body that turned out too large to be read whole. Nothing is boxed or copied for these.
+//! Deliberately absent: decoding; a governed call decodes a copy of the bytes.
 
 use super::{download::Download, upload::Upload};
 use bytes::{Bytes, BytesMut};
@@ -44,8 +45,9 @@ impl Body {
         Kind::Empty.into()
     }
 
-    /// No content, though a length is announced: a 304 to a caller over HTTP/1.1. hyper keeps the `Content-Length` of an answer that is empty
-    /// from the start to a HEAD only, and of this one always; it writes content for neither.
+    /// No content, though a length is announced: a 304 to a caller over HTTP/1.1. hyper keeps the
+    /// `Content-Length` of an answer that is empty from the start to a HEAD only, and of this
+    /// one always; it writes content for neither.
     pub(super) fn withheld() -> Self {
         Kind::Withheld.into()
     }
@@ -56,7 +58,8 @@ impl Body {
         if content.is_empty() { Body::empty() } else { Kind::Full(content).into() }
     }
 
-    /// All of the content, then trailers. Its length is not announced: trailers need the chunked coding (RFC 9112 section 7.1.2).
+    /// All of the content, then trailers. Its length is not announced: trailers need the chunked
+    /// coding (RFC 9112 section 7.1.2).
     pub fn trailed(content: impl Into<Bytes>, trailers: HeaderMap) -> Self {
         Kind::Trailed(content.into(), Box::new(trailers)).into()
     }
@@ -82,14 +85,19 @@ impl Body {
 
     fn after_all(mut read: VecDeque<Bytes>, rest: Body) -> Self {
         read.retain(|bytes| !bytes.is_empty());
-        if read.is_empty() { rest } else { Body { kind: Kind::Prefixed(read, Box::new(rest.kind)), upload: rest.upload } }
+        if read.is_empty() {
+            rest
+        } else {
+            Body { kind: Kind::Prefixed(read, Box::new(rest.kind)), upload: rest.upload }
+        }
     }
 
     pub(super) fn download(body: Download) -> Self {
         Kind::Download(body).into()
     }
 
-    /// True for a body whose bytes arrive over time: one that the peer at its other end can hold up or break off.
+    /// True for a body whose bytes arrive over time: one that the peer at its other end can hold up
+    /// or break off.
     pub(super) fn is_streamed(&self) -> bool {
         !matches!(self.kind, Kind::Empty | Kind::Withheld | Kind::Full(_) | Kind::Trailed(..))
     }
@@ -133,7 +141,11 @@ impl fmt::Debug for Body {
             Kind::Boxed(_) => "boxed",
         };
         let size = self.size_hint();
-        f.debug_struct("Body").field("form", &form).field("at_least", &size.lower()).field("at_most", &size.upper()).finish()
+        f.debug_struct("Body")
+            .field("form", &form)
+            .field("at_least", &size.lower())
+            .field("at_most", &size.upper())
+            .finish()
     }
 }
 
@@ -141,7 +153,10 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Body { kind, upload } = &mut *self;
         let Some(upload) = upload else { return kind.poll_frame(context) };
         ready!(upload.poll_wanted(context));
@@ -160,7 +175,10 @@ impl http_body::Body for Body {
 }
 
 impl Kind {
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = match self {
             Kind::Empty => None,
             Kind::Withheld => {
@@ -178,7 +196,9 @@ impl Kind {
                 Some(Ok(Frame::trailers(trailers)))
             }
             Kind::Trailed(content, _) => Some(Ok(Frame::data(std::mem::take(content)))),
-            Kind::Incoming(body) => ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(Into::into)),
+            Kind::Incoming(body) => {
+                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(Into::into))
+            }
             Kind::Download(body) => ready!(body.poll_frame(context)),
             Kind::Prefixed(read, rest) => match read.pop_front() {
                 Some(bytes) => Some(Ok(Frame::data(bytes))),
@@ -208,7 +228,9 @@ impl Kind {
             Kind::Trailed(content, _) => at_least(content.len() as u64, SizeHint::default()),
             Kind::Incoming(body) => body.size_hint(),
             Kind::Download(body) => body.size_hint(),
-            Kind::Prefixed(read, rest) => at_least(read.iter().map(|bytes| bytes.len() as u64).sum(), rest.size_hint()),
+            Kind::Prefixed(read, rest) => {
+                at_least(read.iter().map(|bytes| bytes.len() as u64).sum(), rest.size_hint())
+            }
             Kind::Boxed(body) => body.size_hint(),
         }
     }
@@ -247,22 +269,25 @@ impl Whole {
 /// The length and nothing of the content.
 impl fmt::Debug for Whole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Whole").field("bytes", &self.bytes.len()).field("trailers", &self.trailers.is_some()).finish()
+        f.debug_struct("Whole")
+            .field("bytes", &self.bytes.len())
+            .field("trailers", &self.trailers.is_some())
+            .finish()
     }
 }
 
 /// Why a body could not be read whole.
 #[derive(Debug)]
 pub enum NotWhole {
-    /// It is, or announces itself, longer than the limit. The body is given back with everything read so far before the rest of it,
-    /// so that it can still be forwarded untouched.
+    /// It is, or announces itself, longer than the limit. The body is given back with everything
+    /// read so far before the rest of it, so that it can still be forwarded untouched.
     TooLarge(Body),
     /// It broke off.
     Broken(BoxError),
 }
 
-/// Reads a body of at most `limit` bytes. One that announces a greater length is not read at all: a caller that asked with
-/// `Expect: 100-continue` is then never told to go on.
+/// Reads a body of at most `limit` bytes. One that announces a greater length is not read at all: a
+/// caller that asked with `Expect: 100-continue` is then never told to go on.
 pub async fn collect(mut body: Body, limit: usize) -> Result<Whole, NotWhole> {
     if body.size_hint().lower() > limit as u64 {
         return Err(NotWhole::TooLarge(body));
@@ -304,7 +329,9 @@ mod tests {
     use http_body_util::{Full, StreamBody};
 
     fn frames(parts: &'static [&'static str]) -> Body {
-        Body::boxed(StreamBody::new(stream::iter(parts.iter().map(|part| Ok::<_, BoxError>(Frame::data(Bytes::from(*part)))))))
+        Body::boxed(StreamBody::new(stream::iter(
+            parts.iter().map(|part| Ok::<_, BoxError>(Frame::data(Bytes::from(*part)))),
+        )))
     }
 
     async fn text(body: Body) -> String {
@@ -347,14 +374,17 @@ mod tests {
     #[tokio::test]
     async fn a_body_over_the_limit_is_given_back_with_everything_in_it() {
         for body in [frames(&["ab", "cde", "f"]), Body::full("abcdef")] {
-            let Err(NotWhole::TooLarge(body)) = collect(body, 4).await else { panic!("six bytes are more than four") };
+            let Err(NotWhole::TooLarge(body)) = collect(body, 4).await else {
+                panic!("six bytes are more than four")
+            };
             assert_eq!(text(body).await, "abcdef");
         }
     }
 
     #[tokio::test]
     async fn trailers_are_kept() {
-        let trailers = HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("\"7\""))]);
+        let trailers =
+            HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("\"7\""))]);
         let whole = collect(Body::trailed("abc", trailers.clone()), 3).await.unwrap();
         assert_eq!(whole.bytes, "abc");
         assert_eq!(whole.trailers, Some(trailers.clone()));
@@ -365,12 +395,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_breaks_off_is_not_whole() {
-        let body = Body::boxed(StreamBody::new(stream::iter([Ok(Frame::data(Bytes::from("ab"))), Err(BoxError::from("reset"))])));
+        let body = Body::boxed(StreamBody::new(stream::iter([
+            Ok(Frame::data(Bytes::from("ab"))),
+            Err(BoxError::from("reset")),
+        ])));
         assert!(matches!(collect(body, 9).await, Err(NotWhole::Broken(_))));
     }
 
     #[test]
     fn debug_shows_no_content() {
-        assert_eq!(format!("{:?}", Body::full("4111")), "Body { form: \"full\", at_least: 4, at_most: Some(4) }");
+        assert_eq!(
+            format!("{:?}", Body::full("4111")),
+            "Body { form: \"full\", at_least: 4, at_most: Some(4) }"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Makes connections to upstream: TCP (both address families raced), TLS by rustls where the target says so.
+//! Makes connections to upstream: TCP (both address families raced), TLS by rustls where the target
+//! says so.
 
 use super::{
     body::{Body, BoxError},
@@ -52,9 +53,15 @@ pub enum TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TlsError::CaFile(path, why) => write!(f, "cannot read certificates from {}: {why}", path.display()),
-            TlsError::NoRoots(why) if why.is_empty() => f.write_str("this machine has no trusted certificates; name a ca-file"),
-            TlsError::NoRoots(why) => write!(f, "this machine's trusted certificates cannot be read: {}", why.join("; ")),
+            TlsError::CaFile(path, why) => {
+                write!(f, "cannot read certificates from {}: {why}", path.display())
+            }
+            TlsError::NoRoots(why) if why.is_empty() => {
+                f.write_str("this machine has no trusted certificates; name a ca-file")
+            }
+            TlsError::NoRoots(why) => {
+                write!(f, "this machine's trusted certificates cannot be read: {}", why.join("; "))
+            }
             TlsError::Config(error) => write!(f, "TLS cannot be set up: {error}"),
         }
     }
@@ -63,9 +70,13 @@ impl fmt::Display for TlsError {
 impl std::error::Error for TlsError {}
 
 impl Connector {
-    /// `within`: the bound for one connection, name resolution and TLS handshake included. `ca_file`: PEM certificates trusted beside the
-    /// machine's own.
-    pub(super) fn new(target: &Target, within: Duration, ca_file: Option<&Path>) -> Result<Self, TlsError> {
+    /// `within`: the bound for one connection, name resolution and TLS handshake included.
+    /// `ca_file`: PEM certificates trusted beside the machine's own.
+    pub(super) fn new(
+        target: &Target,
+        within: Duration,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, TlsError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -79,8 +90,9 @@ impl Connector {
             .await
             .map_err(|_| UpstreamError::TimedOut { sent: false })?
             .map_err(UpstreamError::Unreachable)?;
-        let (sender, connection) =
-            http1::handshake::<_, Body>(stream).await.map_err(|error| UpstreamError::NotSent(error.into()))?;
+        let (sender, connection) = http1::handshake::<_, Body>(stream)
+            .await
+            .map_err(|error| UpstreamError::NotSent(error.into()))?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%error, "a connection to upstream ended");
@@ -91,19 +103,25 @@ impl Connector {
 
     async fn stream(&self) -> Result<Stream, BoxError> {
         match self.way.clone() {
-            Way::Plain(mut tcp) => Ok(MaybeHttpsStream::Http(tcp.call(self.address.clone()).await?)),
+            Way::Plain(mut tcp) => {
+                Ok(MaybeHttpsStream::Http(tcp.call(self.address.clone()).await?))
+            }
             Way::Tls(mut tls) => tls.call(self.address.clone()).await,
         }
     }
 }
 
 /// SNI is the target's host; ALPN offers HTTP/1.1 only, which is what is spoken to upstream.
-fn tls(tcp: HttpConnector, ca_file: Option<&Path>) -> Result<HttpsConnector<HttpConnector>, TlsError> {
-    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Config)?
-        .with_root_certificates(roots(ca_file)?)
-        .with_no_client_auth();
+fn tls(
+    tcp: HttpConnector,
+    ca_file: Option<&Path>,
+) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+    let mut config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Config)?
+            .with_root_certificates(roots(ca_file)?)
+            .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(HttpsConnector::from((tcp, config)))
 }
@@ -115,7 +133,9 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     if let Some(path) = ca_file {
         let unreadable = |why: BoxError| TlsError::CaFile(path.to_owned(), why);
         let before = roots.len();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.into()))? {
+        for certificate in
+            CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.into()))?
+        {
             let certificate = certificate.map_err(|error| unreadable(error.into()))?;
             roots.add(certificate).map_err(|error| unreadable(error.into()))?;
         }

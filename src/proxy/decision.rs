@@ -1,7 +1,9 @@
-//! What Weir decided about one governed call, for those who look: response headers, log, admin API, the terminal of `weir dev`.
+//! What Weir decided about one governed call, for those who look: response headers, log, admin API,
+//! the terminal of `weir dev`.
 //!
-//! In: one [`Decision`] per governed call, when it is answered. Out: the last of them, and a line each for whoever listens.
-//! Deliberately absent: bodies, headers, credentials. Ids, types, states and amounts only.
+//! In: one [`Decision`] per governed call, when it is answered. Out: the last of them, and a line
+//! each for whoever listens. Deliberately absent: bodies, headers, credentials. Ids, types, states
+//! and amounts only.
 
 use crate::rules::{Dialect, RuleId};
 use serde::Serialize;
@@ -97,7 +99,8 @@ pub struct Decision {
 /// How many decisions are kept for the admin API.
 const KEPT: usize = 1024;
 
-/// The latest decisions. Publishing never waits: a listener who is too slow misses some, and is told how many.
+/// The latest decisions. Publishing never waits: a listener who is too slow misses some, and is
+/// told how many.
 pub struct Decisions {
     prefix: String,
     next: AtomicU64,

@@ -1,8 +1,10 @@
 //! An answer's body on its way to the caller, and the connection it comes over.
 //!
-//! The connection goes back to the pool when the body has ended, and is closed when it has not: an answer that was given up in the middle
-//! leaves nothing on the wire that the next request could read. A body that stops moving for the idle time-out breaks off, so that the caller
-//! sees a broken body, never a short one that looks whole. Back-pressure is the caller's: what it does not poll, hyper does not read.
+//! The connection goes back to the pool when the body has ended, and is closed when it has not: an
+//! answer that was given up in the middle leaves nothing on the wire that the next request could
+//! read. A body that stops moving for the idle time-out breaks off, so that the caller
+//! sees a broken body, never a short one that looks whole. Back-pressure is the caller's: what it
+//! does not poll, hyper does not read.
 
 use super::{body::BoxError, error::UpstreamError, pool::Lease};
 use bytes::Bytes;
@@ -31,7 +33,10 @@ impl Download {
         Download { body, lease: Some(lease), idle, alarm: None, waiting: false }
     }
 
-    pub(super) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    pub(super) fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = false;
@@ -52,7 +57,10 @@ impl Download {
         }
     }
 
-    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_alarm(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let due = || Instant::now() + self.idle;
         let alarm = match &mut self.alarm {
             Some(alarm) => {

@@ -1,7 +1,9 @@
-//! What can go wrong on the way, closed: an exchange with upstream that failed, and every answer Weir gives for a fault that is no rule's.
+//! What can go wrong on the way, closed: an exchange with upstream that failed, and every answer
+//! Weir gives for a fault that is no rule's.
 //!
-//! `UpstreamError` is for code (was it sent? then the outcome is unknown); `Problem` is for people. A problem's wire form is its dialect's
-//! and comes in as a `Render`. Broken rules are not here: they are the vendor's own answers and come from `rules`.
+//! `UpstreamError` is for code (was it sent? then the outcome is unknown); `Problem` is for people.
+//! A problem's wire form is its dialect's and comes in as a `Render`. Broken rules are not here:
+//! they are the vendor's own answers and come from `rules`.
 
 use super::body::{Body, BoxError};
 use http::{HeaderValue, Response, StatusCode, header};
@@ -10,11 +12,13 @@ use std::{borrow::Cow, fmt};
 /// Why there is no answer from upstream, or only a part of it.
 #[derive(Debug)]
 pub enum UpstreamError {
-    /// No connection was made: refused, no such name, no route, a certificate that does not hold. Nothing was sent.
+    /// No connection was made: refused, no such name, no route, a certificate that does not hold.
+    /// Nothing was sent.
     Unreachable(BoxError),
     /// There was a connection, but it ended before any of the request was written to it.
     NotSent(BoxError),
-    /// Upstream kept us waiting for longer than the time-out: for a connection (not `sent`), or for the answer's head or its next part (`sent`).
+    /// Upstream kept us waiting for longer than the time-out: for a connection (not `sent`), or for
+    /// the answer's head or its next part (`sent`).
     TimedOut {
         /// True when some of the request may have reached upstream.
         sent: bool,
@@ -36,7 +40,8 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
-    /// True when some of the request may have reached upstream, so that what became of it is unknown.
+    /// True when some of the request may have reached upstream, so that what became of it is
+    /// unknown.
     pub fn was_sent(&self) -> bool {
         match self {
             UpstreamError::Unreachable(_) | UpstreamError::NotSent(_) => false,
@@ -46,17 +51,26 @@ impl UpstreamError {
     }
 }
 
-/// The text and its causes, outermost first. Addresses and protocol faults only: hyper's errors hold nothing of a message.
+/// The text and its causes, outermost first. Addresses and protocol faults only: hyper's errors
+/// hold nothing of a message.
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (text, cause) = match self {
             UpstreamError::Unreachable(cause) => ("upstream is unreachable", Some(cause)),
-            UpstreamError::NotSent(cause) => ("the connection to upstream ended before the request was sent", Some(cause)),
-            UpstreamError::TimedOut { sent: false } => ("connecting to upstream took too long", None),
+            UpstreamError::NotSent(cause) => {
+                ("the connection to upstream ended before the request was sent", Some(cause))
+            }
+            UpstreamError::TimedOut { sent: false } => {
+                ("connecting to upstream took too long", None)
+            }
             UpstreamError::TimedOut { sent: true } => ("upstream did not answer in time", None),
             UpstreamError::Broken { cause, .. } => ("upstream's answer is broken", Some(cause)),
-            UpstreamError::Caller { late: false, cause } => ("the caller broke off its request", Some(cause)),
-            UpstreamError::Caller { late: true, cause } => ("the caller stalled in its request", Some(cause)),
+            UpstreamError::Caller { late: false, cause } => {
+                ("the caller broke off its request", Some(cause))
+            }
+            UpstreamError::Caller { late: true, cause } => {
+                ("the caller stalled in its request", Some(cause))
+            }
         };
         f.write_str(text)?;
         let mut next = cause.map(|cause| cause.as_ref() as &dyn std::error::Error);
@@ -122,7 +136,9 @@ impl Problem {
     /// The answer's status.
     pub fn status(self) -> StatusCode {
         match self {
-            Problem::Host | Problem::Target | Problem::MaxForwards | Problem::Incomplete => StatusCode::BAD_REQUEST,
+            Problem::Host | Problem::Target | Problem::MaxForwards | Problem::Incomplete => {
+                StatusCode::BAD_REQUEST
+            }
             Problem::Trace => StatusCode::METHOD_NOT_ALLOWED,
             Problem::Stalled => StatusCode::REQUEST_TIMEOUT,
             Problem::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -166,7 +182,9 @@ impl Problem {
             | Problem::TooLarge { .. }
             | Problem::Incomplete
             | Problem::Stalled => Blame::Caller,
-            Problem::Unreachable | Problem::Broken | Problem::Late | Problem::FactUnknown => Blame::Upstream,
+            Problem::Unreachable | Problem::Broken | Problem::Late | Problem::FactUnknown => {
+                Blame::Upstream
+            }
             Problem::Internal => Blame::Weir,
         }
     }
@@ -181,19 +199,25 @@ impl Problem {
             Problem::MaxForwards => "Max-Forwards must be a number.",
             Problem::Trace => "TRACE is not answered here.",
             Problem::TooLarge { limit } => {
-                return format!("The request's content is too large: at most {limit} bytes are accepted.").into();
+                return format!(
+                    "The request's content is too large: at most {limit} bytes are accepted."
+                )
+                .into();
             }
             Problem::Incomplete => "The request's content ended too early.",
             Problem::Stalled => "The request's content did not arrive in time.",
             Problem::Unreachable => "The payments API cannot be reached. Nothing was sent to it.",
             Problem::Broken => "The payments API's answer was broken off or is not valid HTTP.",
             Problem::Late => "The payments API did not answer in time.",
-            Problem::FactUnknown => "The payments API did not tell what is needed to judge this call. Nothing was changed.",
+            Problem::FactUnknown => {
+                "The payments API did not tell what is needed to judge this call. Nothing was changed."
+            }
             Problem::Internal => "The proxy failed to serve this request.",
         })
     }
 
-    /// The answer, in the form that `render` gives it. The problem itself is left in the response's extensions for outer layers to read.
+    /// The answer, in the form that `render` gives it. The problem itself is left in the response's
+    /// extensions for outer layers to read.
     pub fn into_response(self, render: impl FnOnce(Problem) -> Rendered) -> Response<Body> {
         let Rendered { content_type, content } = render(self);
         let mut response = Response::new(Body::full(content));
@@ -208,7 +232,8 @@ impl Problem {
 }
 
 /// What Weir itself lets through; upstream may allow less.
-pub(super) const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+pub(super) const ALLOWED: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 impl From<&UpstreamError> for Problem {
     fn from(error: &UpstreamError) -> Self {
@@ -232,7 +257,8 @@ pub struct Rendered {
 
 /// Gives problems the form of the API that the caller believes to talk to.
 pub trait Render {
-    /// What must be remembered of a request, which will be gone when something fails: which dialect, XML or JSON.
+    /// What must be remembered of a request, which will be gone when something fails: which
+    /// dialect, XML or JSON.
     type Form: Copy + Send + 'static;
 
     /// The form for a request's errors. Called for every request: as cheap as a look at the path.
@@ -277,7 +303,11 @@ mod tests {
             (UpstreamError::Caller { late: true, cause: cause() }, true, Problem::Stalled, 408),
         ];
         for (error, sent, problem, status) in cases {
-            assert_eq!((error.was_sent(), Problem::from(&error), problem.status().as_u16()), (sent, problem, status), "{error}");
+            assert_eq!(
+                (error.was_sent(), Problem::from(&error), problem.status().as_u16()),
+                (sent, problem, status),
+                "{error}"
+            );
         }
     }
 
@@ -290,10 +320,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_becomes_a_response_that_outer_layers_can_read() {
-        let response = Problem::TooLarge { limit: 9 }.into_response(|problem| PlainText.render((), problem));
+        let response =
+            Problem::TooLarge { limit: 9 }.into_response(|problem| PlainText.render((), problem));
         assert_eq!(response.status(), 413);
         assert_eq!(response.extensions().get(), Some(&Problem::TooLarge { limit: 9 }));
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, "request_too_large: The request's content is too large: at most 9 bytes are accepted.\n");
+        assert_eq!(
+            body,
+            "request_too_large: The request's content is too large: at most 9 bytes are accepted.\n"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The outermost layer: nothing gets past it that is no response.
 //!
-//! In flow: every request. Requests that a proxy may not take are answered here (see `admit`); an exchange that failed becomes the
-//! dialect's error answer and a line in the log. The `Problem` stays in the response's extensions for layers outside of this one.
+//! In flow: every request. Requests that a proxy may not take are answered here (see `admit`); an
+//! exchange that failed becomes the dialect's error answer and a line in the log. The `Problem`
+//! stays in the response's extensions for layers outside of this one.
 
 use super::{
     admit::{Admission, admit},
@@ -74,11 +75,17 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let form = self.render.form(&request);
         let state = match admit(&mut request) {
-            Admission::Pass => State::Asked { asked: self.inner.call(request), form, render: self.render.clone() },
+            Admission::Pass => {
+                State::Asked { asked: self.inner.call(request), form, render: self.render.clone() }
+            }
             Admission::Options => State::Answered { response: Some(options()) },
             Admission::Refuse(problem) => {
                 tracing::debug!(problem = problem.code(), "a request was not taken");
-                State::Answered { response: Some(problem.into_response(|problem| self.render.render(form, problem))) }
+                State::Answered {
+                    response: Some(
+                        problem.into_response(|problem| self.render.render(form, problem)),
+                    ),
+                }
             }
         };
         Answering { state }
@@ -122,7 +129,8 @@ where
                 None => Poll::Pending,
             },
             StateProjection::Asked { asked, form, render } => {
-                Poll::Ready(Ok(ready!(asked.poll(context)).unwrap_or_else(|error| failed(&error, *form, &**render))))
+                Poll::Ready(Ok(ready!(asked.poll(context))
+                    .unwrap_or_else(|error| failed(&error, *form, &**render))))
             }
         }
     }

@@ -1,13 +1,17 @@
-//! Header hygiene: what a proxy must take away, must set and must leave (RFC 9110 section 7.6, RFC 9112 sections 6, 7 and 9).
+//! Header hygiene: what a proxy must take away, must set and must leave (RFC 9110 section 7.6, RFC
+//! 9112 sections 6, 7 and 9).
 //!
-//! Taken away in both directions: `Connection` and the fields it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`,
-//! `Upgrade`, `HTTP2-Settings`, and the credentials of a proxy, which Weir is none of (`Proxy-Authorization`, `Proxy-Authenticate`,
-//! `Proxy-Authentication-Info`). Set: `Host` to upstream's, `Via`, and `Content-Length` to what the body is. Left as they came: all others,
-//! in their order and with their bytes, `Forwarded` and `X-Forwarded-For` among them unless the switch is on; `Trailer` too, which is no
-//! hop-by-hop field (RFC 9110 section 6.6.2).
+//! Taken away in both directions: `Connection` and the fields it names, `Keep-Alive`,
+//! `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade`, `HTTP2-Settings`, and the credentials
+//! of a proxy, which Weir is none of (`Proxy-Authorization`, `Proxy-Authenticate`,
+//! `Proxy-Authentication-Info`). Set: `Host` to upstream's, `Via`, and `Content-Length` to what the
+//! body is. Left as they came: all others, in their order and with their bytes, `Forwarded` and
+//! `X-Forwarded-For` among them unless the switch is on; `Trailer` too, which is no hop-by-hop
+//! field (RFC 9110 section 6.6.2).
 //!
-//! A `Connection` that names a field of the request itself, such as `Authorization` or `Content-Type`, is a sender's error (a sender MUST NOT,
-//! RFC 9110 section 7.6.1) and a known attack: what was judged would not be what is sent. Such a name is ignored and the field stays.
+//! A `Connection` that names a field of the request itself, such as `Authorization` or
+//! `Content-Type`, is a sender's error (a sender MUST NOT, RFC 9110 section 7.6.1) and a known
+//! attack: what was judged would not be what is sent. Such a name is ignored and the field stays.
 
 use super::{body::Body, target::Target};
 use http::{
@@ -45,12 +49,19 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// What upstream must be told about a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outward {
-    /// Append the caller's address to `Forwarded` and `X-Forwarded-For`. `None`: both are left as they came.
+    /// Append the caller's address to `Forwarded` and `X-Forwarded-For`. `None`: both are left as
+    /// they came.
     pub forwarded_for: Option<IpAddr>,
 }
 
-/// Makes a caller's request one for upstream over HTTP/1.1. True when it asks for an upgrade that may be passed on.
-pub fn to_upstream(parts: &mut request::Parts, body: &Body, target: &Target, outward: Outward) -> bool {
+/// Makes a caller's request one for upstream over HTTP/1.1. True when it asks for an upgrade that
+/// may be passed on.
+pub fn to_upstream(
+    parts: &mut request::Parts,
+    body: &Body,
+    target: &Target,
+    outward: Outward,
+) -> bool {
     let headers = &mut parts.headers;
     let upgrade = upgrade_of(headers, parts.version);
     let trailers = headers.get_all(header::TE).iter().any(|te| has_token(te, "trailers"));
@@ -81,12 +92,14 @@ pub fn to_upstream(parts: &mut request::Parts, body: &Body, target: &Target, out
 /// Makes upstream's answer one for the caller.
 ///
 /// # Errors
-/// A transfer coding other than `chunked`, which nobody asked for (our `TE` names none): its content could not be read.
+/// A transfer coding other than `chunked`, which nobody asked for (our `TE` names none): its
+/// content could not be read.
 pub fn to_caller(parts: &mut response::Parts, body: &Body) -> Result<(), UnknownCoding> {
     let headers = &mut parts.headers;
-    let upgrade = matches!(parts.status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::UPGRADE_REQUIRED)
-        .then(|| headers.get(header::UPGRADE).cloned())
-        .flatten();
+    let upgrade =
+        matches!(parts.status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::UPGRADE_REQUIRED)
+            .then(|| headers.get(header::UPGRADE).cloned())
+            .flatten();
     if !only_chunked(headers) {
         return Err(UnknownCoding);
     }
@@ -119,7 +132,8 @@ impl std::fmt::Display for UnknownCoding {
 
 impl std::error::Error for UnknownCoding {}
 
-/// False when content is coded for transfer in any way but once `chunked` (RFC 9112 section 6.1). hyper decodes that one and no other.
+/// False when content is coded for transfer in any way but once `chunked` (RFC 9112 section 6.1).
+/// hyper decodes that one and no other.
 pub fn only_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
@@ -150,7 +164,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The fields that `Connection` takes away. `close` and `keep-alive` are no fields; end-to-end fields stay, see the module.
+/// The fields that `Connection` takes away. `close` and `keep-alive` are no fields; end-to-end
+/// fields stay, see the module.
 fn named_by_connection(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
     headers
         .get_all(header::CONNECTION)
@@ -161,8 +176,9 @@ fn named_by_connection(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
         .collect()
 }
 
-/// Fields that make a message what it is: its framing, its content's form, its author, its conditions, its route. The list errs on the side
-/// of keeping: a private hop-by-hop field that slips through does no harm, a lost credential or version does.
+/// Fields that make a message what it is: its framing, its content's form, its author, its
+/// conditions, its route. The list errs on the side of keeping: a private hop-by-hop field that
+/// slips through does no harm, a lost credential or version does.
 fn is_end_to_end(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("content-")
@@ -210,11 +226,13 @@ fn is_end_to_end(name: &HeaderName) -> bool {
         )
 }
 
-/// The protocols asked for, if any may be passed on. HTTP/2 has no `Upgrade`. `h2c` and `TLS` would put a second, unread HTTP conversation
-/// into the tunnel, past every rule: they are left out (RFC 9110 section 7.8 lets a server ignore the field).
+/// The protocols asked for, if any may be passed on. HTTP/2 has no `Upgrade`. `h2c` and `TLS` would
+/// put a second, unread HTTP conversation into the tunnel, past every rule: they are left out (RFC
+/// 9110 section 7.8 lets a server ignore the field).
 fn upgrade_of(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {
     let value = headers.get(header::UPGRADE)?;
-    let asked = headers.get_all(header::CONNECTION).iter().any(|option| has_token(option, "upgrade"));
+    let asked =
+        headers.get_all(header::CONNECTION).iter().any(|option| has_token(option, "upgrade"));
     let only = headers.get_all(header::UPGRADE).iter().nth(1).is_none();
     let harmless = !tokens(value).any(|token| {
         let name = token.split(|byte| *byte == b'/').next().unwrap_or_default();
@@ -235,14 +253,17 @@ fn has_token(value: &HeaderValue, token: &str) -> bool {
     })
 }
 
-/// Content's length on the wire is what the body is, also where Weir replaced it. hyper would drop the content of a GET whose length is unknown
-/// unless told that it is chunked.
+/// Content's length on the wire is what the body is, also where Weir replaced it. hyper would drop
+/// the content of a GET whose length is unknown unless told that it is chunked.
 fn frame_request(method: &Method, headers: &mut HeaderMap, body: &Body) {
     let mut announced = headers.get_all(header::CONTENT_LENGTH).iter();
     let announced = (announced.next(), announced.next());
     match body.size_hint().exact() {
-        Some(0) if announced.0.is_none() && !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {}
-        Some(length) if matches!(announced, (Some(announced), None) if number(announced) == Some(length)) => {}
+        Some(0)
+            if announced.0.is_none()
+                && !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {}
+        Some(length) if matches!(announced, (Some(announced), None) if number(announced) == Some(length)) =>
+            {}
         Some(length) => {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
@@ -257,14 +278,21 @@ fn number(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// One `Content-Length` line with one number, where upstream repeated itself (RFC 9110 section 8.6). hyper has refused lengths that differ.
+/// One `Content-Length` line with one number, where upstream repeated itself (RFC 9110 section
+/// 8.6). hyper has refused lengths that differ.
 fn one_length(headers: &mut HeaderMap, body: &Body) {
     let Entry::Occupied(mut lengths) = headers.entry(header::CONTENT_LENGTH) else { return };
     let repeated = lengths.iter().nth(1).is_some() || lengths.get().as_bytes().contains(&b',');
     if !repeated {
         return;
     }
-    let first = lengths.get().as_bytes().split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
+    let first = lengths
+        .get()
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
     match body
         .size_hint()
         .exact()
@@ -294,7 +322,8 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// RFC 7239 section 4: an IPv6 address is quoted and in brackets. The proxy's own listeners speak plain HTTP.
+/// RFC 7239 section 4: an IPv6 address is quoted and in brackets. The proxy's own listeners speak
+/// plain HTTP.
 fn append_forwarded(headers: &mut HeaderMap, address: IpAddr) {
     let address = address.to_canonical();
     let forwarded = match address {
@@ -315,24 +344,36 @@ mod tests {
 
     type Lines = &'static [(&'static str, &'static str)];
 
-    /// Runs `lines` through `to_upstream` and gives the header lines, sorted by name, without `host` and `via`.
-    fn outward(version: Version, method: &str, lines: &[(&str, &str)], body: Body) -> (Vec<String>, bool) {
+    /// Runs `lines` through `to_upstream` and gives the header lines, sorted by name, without
+    /// `host` and `via`.
+    fn outward(
+        version: Version,
+        method: &str,
+        lines: &[(&str, &str)],
+        body: Body,
+    ) -> (Vec<String>, bool) {
         let mut request = Request::builder().version(version).method(method).uri("/x");
         for (name, value) in lines {
             request = request.header(*name, *value);
         }
         let (mut parts, body) = request.body(body).unwrap().into_parts();
-        let upgrade = to_upstream(&mut parts, &body, &"http://up".parse().unwrap(), Outward::default());
+        let upgrade =
+            to_upstream(&mut parts, &body, &"http://up".parse().unwrap(), Outward::default());
         (sorted(&parts.headers, &["host", "via"]), upgrade)
     }
 
     fn sorted(headers: &HeaderMap, without: &[&str]) -> Vec<String> {
-        let mut lines: Vec<_> = headers.iter().filter(|(name, _)| !without.contains(&name.as_str())).collect();
+        let mut lines: Vec<_> =
+            headers.iter().filter(|(name, _)| !without.contains(&name.as_str())).collect();
         lines.sort_by_key(|(name, _)| name.as_str());
         lines.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect()
     }
 
-    fn inward(status: u16, lines: &[(&str, &str)], body: Body) -> Result<Vec<String>, UnknownCoding> {
+    fn inward(
+        status: u16,
+        lines: &[(&str, &str)],
+        body: Body,
+    ) -> Result<Vec<String>, UnknownCoding> {
         let mut response = Response::builder().status(status);
         for (name, value) in lines {
             response = response.header(*name, *value);
@@ -357,20 +398,41 @@ mod tests {
             ("http2-settings", "AAMAAABkAAQAAP__"),
             ("x-kept", "3"),
         ];
-        assert_eq!(outward(Version::HTTP_11, "GET", &lines, Body::empty()), (vec!["x-kept: 3".to_owned()], false));
+        assert_eq!(
+            outward(Version::HTTP_11, "GET", &lines, Body::empty()),
+            (vec!["x-kept: 3".to_owned()], false)
+        );
     }
 
     #[test]
     fn connection_cannot_take_an_end_to_end_field_away() {
-        for name in ["authorization", "content-type", "x-api-key", "digitalriver-version", "cookie", "forwarded", "accept"] {
-            let (lines, _) = outward(Version::HTTP_11, "GET", &[("connection", name), (name, "v")], Body::empty());
+        for name in [
+            "authorization",
+            "content-type",
+            "x-api-key",
+            "digitalriver-version",
+            "cookie",
+            "forwarded",
+            "accept",
+        ] {
+            let (lines, _) = outward(
+                Version::HTTP_11,
+                "GET",
+                &[("connection", name), (name, "v")],
+                Body::empty(),
+            );
             assert_eq!(lines, [format!("{name}: v")]);
         }
     }
 
     #[test]
     fn trailers_are_still_asked_for() {
-        let (lines, _) = outward(Version::HTTP_11, "GET", &[("te", "gzip;q=0.5, Trailers"), ("connection", "te")], Body::empty());
+        let (lines, _) = outward(
+            Version::HTTP_11,
+            "GET",
+            &[("te", "gzip;q=0.5, Trailers"), ("connection", "te")],
+            Body::empty(),
+        );
         assert_eq!(lines, ["connection: te", "te: trailers"]);
         let (lines, _) = outward(Version::HTTP_2, "GET", &[("te", "trailers")], Body::empty());
         assert_eq!(lines, ["connection: te", "te: trailers"]);
@@ -389,58 +451,123 @@ mod tests {
             (Version::HTTP_11, "upgrade", "TLS/1.2", false),
         ];
         for (version, connection, upgrade, passes) in cases {
-            let (lines, asked) = outward(version, "GET", &[("connection", connection), ("upgrade", upgrade)], Body::empty());
+            let (lines, asked) = outward(
+                version,
+                "GET",
+                &[("connection", connection), ("upgrade", upgrade)],
+                Body::empty(),
+            );
             assert_eq!(asked, passes, "{upgrade}");
-            let expected =
-                if passes { vec!["connection: upgrade".into(), format!("upgrade: {upgrade}")] } else { Vec::<String>::new() };
+            let expected = if passes {
+                vec!["connection: upgrade".into(), format!("upgrade: {upgrade}")]
+            } else {
+                Vec::<String>::new()
+            };
             assert_eq!(lines, expected, "{upgrade}");
         }
     }
 
     #[test]
     fn host_is_upstreams_and_via_tells_how_the_request_came() {
-        for (version, via) in [(Version::HTTP_10, "1.0 weir"), (Version::HTTP_11, "1.1 weir"), (Version::HTTP_2, "2.0 weir")] {
-            let request = Request::builder().version(version).uri("http://caller.example/x").header("host", "caller.example");
-            let (mut parts, body) = request.header("via", "1.1 first").body(Body::empty()).unwrap().into_parts();
-            to_upstream(&mut parts, &body, &"http://up:81/api".parse().unwrap(), Outward::default());
-            assert_eq!(sorted(&parts.headers, &[]), ["host: up:81".to_owned(), "via: 1.1 first".into(), format!("via: {via}")]);
-            assert_eq!((parts.uri.to_string().as_str(), parts.version), ("/api/x", Version::HTTP_11));
+        for (version, via) in [
+            (Version::HTTP_10, "1.0 weir"),
+            (Version::HTTP_11, "1.1 weir"),
+            (Version::HTTP_2, "2.0 weir"),
+        ] {
+            let request = Request::builder()
+                .version(version)
+                .uri("http://caller.example/x")
+                .header("host", "caller.example");
+            let (mut parts, body) =
+                request.header("via", "1.1 first").body(Body::empty()).unwrap().into_parts();
+            to_upstream(
+                &mut parts,
+                &body,
+                &"http://up:81/api".parse().unwrap(),
+                Outward::default(),
+            );
+            assert_eq!(
+                sorted(&parts.headers, &[]),
+                ["host: up:81".to_owned(), "via: 1.1 first".into(), format!("via: {via}")]
+            );
+            assert_eq!(
+                (parts.uri.to_string().as_str(), parts.version),
+                ("/api/x", Version::HTTP_11)
+            );
         }
     }
 
     #[test]
     fn a_request_announces_what_its_body_is() {
-        let endless =
-            || Body::boxed(http_body_util::StreamBody::new(futures_util::stream::pending::<Result<_, std::io::Error>>()));
+        let endless = || {
+            Body::boxed(http_body_util::StreamBody::new(futures_util::stream::pending::<
+                Result<_, std::io::Error>,
+            >()))
+        };
         let cases: [(&str, Lines, Body, &[&str]); 7] = [
             ("GET", &[], Body::empty(), &[]),
             ("DELETE", &[], Body::empty(), &[]),
             ("POST", &[], Body::empty(), &["content-length: 0"]),
             ("GET", &[("content-length", "7")], Body::empty(), &["content-length: 0"]),
-            ("POST", &[("content-length", "7"), ("content-length", "7")], Body::full("abc"), &["content-length: 3"]),
-            ("POST", &[("transfer-encoding", "chunked")], endless(), &["transfer-encoding: chunked"]),
-            ("GET", &[("transfer-encoding", "chunked")], endless(), &["transfer-encoding: chunked"]),
+            (
+                "POST",
+                &[("content-length", "7"), ("content-length", "7")],
+                Body::full("abc"),
+                &["content-length: 3"],
+            ),
+            (
+                "POST",
+                &[("transfer-encoding", "chunked")],
+                endless(),
+                &["transfer-encoding: chunked"],
+            ),
+            (
+                "GET",
+                &[("transfer-encoding", "chunked")],
+                endless(),
+                &["transfer-encoding: chunked"],
+            ),
         ];
         for (method, lines, body, expected) in cases {
-            assert_eq!(outward(Version::HTTP_11, method, lines, body).0, expected, "{method} {lines:?}");
+            assert_eq!(
+                outward(Version::HTTP_11, method, lines, body).0,
+                expected,
+                "{method} {lines:?}"
+            );
         }
     }
 
     #[test]
     fn the_callers_address_is_appended_only_when_asked_for() {
         let cases = [
-            ("192.0.2.1", ["forwarded: for=10.0.0.1", "forwarded: for=192.0.2.1;proto=http", "x-forwarded-for: 192.0.2.1"]),
+            (
+                "192.0.2.1",
+                [
+                    "forwarded: for=10.0.0.1",
+                    "forwarded: for=192.0.2.1;proto=http",
+                    "x-forwarded-for: 192.0.2.1",
+                ],
+            ),
             (
                 "2001:db8::1",
-                ["forwarded: for=10.0.0.1", "forwarded: for=\"[2001:db8::1]\";proto=http", "x-forwarded-for: 2001:db8::1"],
+                [
+                    "forwarded: for=10.0.0.1",
+                    "forwarded: for=\"[2001:db8::1]\";proto=http",
+                    "x-forwarded-for: 2001:db8::1",
+                ],
             ),
             (
                 "::ffff:192.0.2.1",
-                ["forwarded: for=10.0.0.1", "forwarded: for=192.0.2.1;proto=http", "x-forwarded-for: 192.0.2.1"],
+                [
+                    "forwarded: for=10.0.0.1",
+                    "forwarded: for=192.0.2.1;proto=http",
+                    "x-forwarded-for: 192.0.2.1",
+                ],
             ),
         ];
         for (address, expected) in cases {
-            let request = Request::builder().header("forwarded", "for=10.0.0.1").body(Body::empty()).unwrap();
+            let request =
+                Request::builder().header("forwarded", "for=10.0.0.1").body(Body::empty()).unwrap();
             let (mut parts, body) = request.into_parts();
             let outward = Outward { forwarded_for: Some(address.parse().unwrap()) };
             to_upstream(&mut parts, &body, &"http://up".parse().unwrap(), outward);
@@ -450,19 +577,39 @@ mod tests {
 
     #[test]
     fn cookies_of_http2_become_one_field() {
-        let (lines, _) = outward(Version::HTTP_2, "GET", &[("cookie", "a=1"), ("cookie", "b=2; c=3")], Body::empty());
+        let (lines, _) = outward(
+            Version::HTTP_2,
+            "GET",
+            &[("cookie", "a=1"), ("cookie", "b=2; c=3")],
+            Body::empty(),
+        );
         assert_eq!(lines, ["cookie: a=1; b=2; c=3"]);
     }
 
     #[test]
     fn answers_lose_their_hop_and_keep_their_length() {
         let cases: [(u16, Lines, Body, &[&str]); 7] = [
-            (200, &[("connection", "x-a, etag"), ("x-a", "1"), ("etag", "e"), ("keep-alive", "x")], Body::empty(), &["etag: e"]),
+            (
+                200,
+                &[("connection", "x-a, etag"), ("x-a", "1"), ("etag", "e"), ("keep-alive", "x")],
+                Body::empty(),
+                &["etag: e"],
+            ),
             (200, &[("content-length", "3")], Body::full("abc"), &["content-length: 3"]),
             (304, &[("content-length", "900")], Body::empty(), &["content-length: 900"]),
             (204, &[("content-length", "0")], Body::empty(), &[]),
-            (200, &[("transfer-encoding", "Chunked"), ("content-length", "9")], Body::full("abc"), &[]),
-            (200, &[("content-length", "3"), ("content-length", "3")], Body::full("abc"), &["content-length: 3"]),
+            (
+                200,
+                &[("transfer-encoding", "Chunked"), ("content-length", "9")],
+                Body::full("abc"),
+                &[],
+            ),
+            (
+                200,
+                &[("content-length", "3"), ("content-length", "3")],
+                Body::full("abc"),
+                &["content-length: 3"],
+            ),
             (
                 426,
                 &[("upgrade", "TLS/1.3"), ("connection", "upgrade")],
@@ -478,7 +625,11 @@ mod tests {
     #[test]
     fn an_answer_in_another_coding_than_chunked_cannot_be_read() {
         for coding in ["gzip, chunked", "gzip", "identity", "chunked, chunked"] {
-            assert_eq!(inward(200, &[("transfer-encoding", coding)], Body::full("x")), Err(UnknownCoding), "{coding}");
+            assert_eq!(
+                inward(200, &[("transfer-encoding", coding)], Body::full("x")),
+                Err(UnknownCoding),
+                "{coding}"
+            );
         }
     }
 }

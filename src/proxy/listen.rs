@@ -12,11 +12,13 @@ const BACKLOG: i32 = 1024;
 /// `n` listeners (at least one) on `address`; port 0 is chosen once and shared by all.
 ///
 /// # Errors
-/// The address cannot be had. That another process listens on it is found out by a first bind without `SO_REUSEPORT`, which would else
-/// let two proxies of one user share a port unknowingly.
+/// The address cannot be had. That another process listens on it is found out by a first bind
+/// without `SO_REUSEPORT`, which would else let two proxies of one user share a port unknowingly.
 pub fn listeners(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> {
     bound(address, n).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => io::Error::new(error.kind(), format!("{address} is in use by another process")),
+        io::ErrorKind::AddrInUse => {
+            io::Error::new(error.kind(), format!("{address} is in use by another process"))
+        }
         kind => io::Error::new(kind, format!("cannot listen on {address}: {error}")),
     })
 }
@@ -31,7 +33,8 @@ fn bound(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> {
     (0..n).map(|_| shared(address).and_then(listening)).collect()
 }
 
-/// Bound, but not yet listening. Connections of a former process that still close do not hinder it (`SO_REUSEADDR`), a listener does.
+/// Bound, but not yet listening. Connections of a former process that still close do not hinder it
+/// (`SO_REUSEADDR`), a listener does.
 fn socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = unbound(address)?;
     socket.bind(&address.into())?;
@@ -66,7 +69,8 @@ mod tests {
     #[test]
     fn all_listeners_share_the_port_that_was_chosen() {
         let listeners = listeners(ANY, 3).unwrap();
-        let ports: Vec<u16> = listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        let ports: Vec<u16> =
+            listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         assert_eq!(ports, [ports[0]; 3]);
         assert_ne!(ports[0], 0);
     }

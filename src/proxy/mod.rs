@@ -5,7 +5,8 @@
 //!             listeners,   admission,    the rules,   one exchange: header hygiene, connections,
 //!             drain        error answers turns        time-outs, upgrades
 //! ```
-//! `stack` puts them together. `Body` is the one body type on the way, `Problem` the one place where faults become responses.
+//! `stack` puts them together. `Body` is the one body type on the way, `Problem` the one place
+//! where faults become responses.
 
 mod admit;
 mod body;

@@ -1,11 +1,15 @@
 //! Idle connections to upstream, newest first.
 //!
-//! A pool belongs to one worker: its lock is taken for a push or a pop and never contended. Why not hyper-util's client: with its own retries
-//! off it drops a request that a stale connection handed back unsent, and with them on it decides alone. Here such a request, which hyper
-//! gives back only when it wrote none of it (`TrySendError::take_message`), simply goes to the next connection, body and all; one that
-//! was begun is never sent again.
+//! A pool belongs to one worker: its lock is taken for a push or a pop and never contended. Why not
+//! hyper-util's client: with its own retries off it drops a request that a stale connection handed
+//! back unsent, and with them on it decides alone. Here such a request, which hyper gives back only
+//! when it wrote none of it (`TrySendError::take_message`), simply goes to the next connection,
+//! body and all; one that was begun is never sent again.
 
-#![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`; a pool has a lock")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "the list is clippy.toml's for `rules`; a pool has a lock"
+)]
 
 use super::body::Body;
 use hyper::client::conn::http1::SendRequest;
@@ -15,8 +19,8 @@ use std::{
 };
 use tokio::{task::AbortHandle, time::Instant};
 
-/// How long a connection whose answer has ended may take to finish sending the request. Upstream that answered early and reads no further
-/// would hold it for ever.
+/// How long a connection whose answer has ended may take to finish sending the request. Upstream
+/// that answered early and reads no further would hold it for ever.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// One connection. Dropped, it is closed at once, whatever it is in the middle of.
@@ -102,7 +106,8 @@ impl Pool {
     fn close_old(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut idle = self.idle();
-        let old = idle.connections.partition_point(|idle| now.duration_since(idle.since) >= self.keep);
+        let old =
+            idle.connections.partition_point(|idle| now.duration_since(idle.since) >= self.keep);
         idle.connections.drain(..old);
         let next = idle.connections.first().map(|idle| idle.since + self.keep);
         idle.swept = next.is_some();
@@ -133,7 +138,8 @@ impl Lease {
         Lease { connection, pool }
     }
 
-    /// The answer has ended. As a rule hyper is ready for the next request by then; if it still sends this one it gets a moment.
+    /// The answer has ended. As a rule hyper is ready for the next request by then; if it still
+    /// sends this one it gets a moment.
     pub(super) fn give_back(self) {
         let Lease { mut connection, pool } = self;
         if connection.sender.is_ready() {

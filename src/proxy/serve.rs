@@ -1,8 +1,10 @@
-//! The caller's side: accepts connections, finds out which HTTP they speak, serves them, and drains them at shutdown.
+//! The caller's side: accepts connections, finds out which HTTP they speak, serves them, and drains
+//! them at shutdown.
 //!
-//! Draining: nothing new is accepted, idle connections are closed, what has been asked is answered (HTTP/1.1: with `Connection: close`, HTTP/2:
-//! after GOAWAY) and detached work is waited for, all within the drain time-out; then everything is cut. Deliberately absent: TLS, which
-//! ends before a sidecar; tunnels, see `upgrade`.
+//! Draining: nothing new is accepted, idle connections are closed, what has been asked is answered
+//! (HTTP/1.1: with `Connection: close`, HTTP/2: after GOAWAY) and detached work is waited for, all
+//! within the drain time-out; then everything is cut. Deliberately absent: TLS, which ends before a
+//! sidecar; tunnels, see `upgrade`.
 
 use super::{body::Body, upstream::CallerAddress, work::Work};
 use futures_util::FutureExt;
@@ -42,7 +44,8 @@ pub struct ServeOptions {
     pub header_timeout: Duration,
     /// How long shutdown waits for what has been asked.
     pub drain: Duration,
-    /// Put `CallerAddress` into every request's extensions: an allocation a request, so only where it is used.
+    /// Put `CallerAddress` into every request's extensions: an allocation a request, so only where
+    /// it is used.
     pub caller_address: bool,
     /// What else a shutdown waits for.
     pub work: Work,
@@ -73,7 +76,10 @@ impl std::ops::Add for Drained {
     type Output = Drained;
 
     fn add(self, other: Drained) -> Drained {
-        Drained { connections_cut: self.connections_cut + other.connections_cut, work_cut: self.work_cut + other.work_cut }
+        Drained {
+            connections_cut: self.connections_cut + other.connections_cut,
+            work_cut: self.work_cut + other.work_cut,
+        }
     }
 }
 
@@ -82,7 +88,10 @@ impl fmt::Display for Drained {
         match self {
             Drained { connections_cut: 0, work_cut: 0 } => f.write_str("all calls were answered"),
             Drained { connections_cut, work_cut } => {
-                write!(f, "{connections_cut} connections and {work_cut} upstream calls were cut off")
+                write!(
+                    f,
+                    "{connections_cut} connections and {work_cut} upstream calls were cut off"
+                )
             }
         }
     }
@@ -96,16 +105,26 @@ enum Phase {
 }
 
 /// Serves everybody who connects to `listener` until `shutdown` completes, then drains.
-pub async fn serve<S>(listener: TcpListener, service: S, options: ServeOptions, shutdown: impl Future<Output = ()>) -> Drained
+pub async fn serve<S>(
+    listener: TcpListener,
+    service: S,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Drained
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send + 'static,
 {
     let phase = watch::Sender::new(Phase::Open);
-    let (opened, header_timeout, with_address) = (&phase, options.header_timeout, options.caller_address);
+    let (opened, header_timeout, with_address) =
+        (&phase, options.header_timeout, options.caller_address);
     // Owns the service: a reference to it, held while we wait, would ask for `Sync`.
     let start = move |(stream, address)| {
-        let service = PerConnection { service: service.clone(), address: with_address.then_some(address) };
+        let service =
+            PerConnection { service: service.clone(), address: with_address.then_some(address) };
         tokio::spawn(connection(stream, service, header_timeout, opened.subscribe()));
     };
     let mut shutdown = pin!(shutdown);
@@ -124,7 +143,8 @@ where
     drained(phase, &options).await
 }
 
-/// The next connection. Errors are a connection's own (it was gone before we came) or pass (no file descriptors left): neither ends the service.
+/// The next connection. Errors are a connection's own (it was gone before we came) or pass (no file
+/// descriptors left): neither ends the service.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -155,9 +175,16 @@ async fn drained(phase: watch::Sender<Phase>, options: &ServeOptions) -> Drained
     cut
 }
 
-async fn connection<S>(stream: TcpStream, service: PerConnection<S>, header_timeout: Duration, mut phase: watch::Receiver<Phase>)
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+async fn connection<S>(
+    stream: TcpStream,
+    service: PerConnection<S>,
+    header_timeout: Duration,
+    mut phase: watch::Receiver<Phase>,
+) where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send + 'static,
 {
     let _ = stream.set_nodelay(true);
@@ -172,12 +199,22 @@ where
         Some(Spoken::Http1) => {
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
-            run(builder.serve_connection(io, service).with_upgrades(), |connection| connection.graceful_shutdown(), phase).await;
+            run(
+                builder.serve_connection(io, service).with_upgrades(),
+                |connection| connection.graceful_shutdown(),
+                phase,
+            )
+            .await;
         }
         Some(Spoken::Http2) => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder.timer(TokioTimer::new());
-            run(builder.serve_connection(io, service), |connection| connection.graceful_shutdown(), phase).await;
+            run(
+                builder.serve_connection(io, service),
+                |connection| connection.graceful_shutdown(),
+                phase,
+            )
+            .await;
         }
     }
 }
@@ -215,7 +252,8 @@ enum Spoken {
     Http2,
 }
 
-/// Looks at the first bytes without taking them. HTTP/2 with prior knowledge begins with `PRI` (RFC 9113 section 3.4), which is no method.
+/// Looks at the first bytes without taking them. HTTP/2 with prior knowledge begins with `PRI` (RFC
+/// 9113 section 3.4), which is no method.
 async fn spoken(stream: &TcpStream) -> Option<Spoken> {
     const PRI: &[u8] = b"PRI";
     let mut first = [0; PRI.len()];
@@ -224,7 +262,8 @@ async fn spoken(stream: &TcpStream) -> Option<Spoken> {
             Ok(0) | Err(_) => return None,
             Ok(n) if first[..n] != PRI[..n] => return Some(Spoken::Http1),
             Ok(n) if n == PRI.len() => return Some(Spoken::Http2),
-            // A caller that dribbles. The bytes stay in the socket, so it would be found readable at once.
+            // A caller that dribbles. The bytes stay in the socket, so it would be found readable
+            // at once.
             Ok(_) => sleep(PREFACE_STEP).await,
         }
     }

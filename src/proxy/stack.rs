@@ -6,18 +6,22 @@ use http::{HeaderValue, Request, Response};
 use std::{convert::Infallible, sync::Arc};
 use tower::{Service, ServiceBuilder, service_fn};
 
-/// Everything between a caller's connection and upstream's. One for each worker: they share the governor, not their connections.
+/// Everything between a caller's connection and upstream's. One for each worker: they share the
+/// governor, not their connections.
 pub fn stack(
     governor: Arc<Governor>,
     upstream: Upstream,
     work: Work,
-) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send {
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send {
     ServiceBuilder::new()
         // Nothing gets out that is no response; what goes wrong is told in the vendor's form.
         .layer(Faults::<(), ()>::layer(VendorForm))
         // The rules. Ungoverned calls pass as they came.
         .layer(GovernLayer::new(governor).work(work))
-        // One exchange with upstream. A function, since `Upstream` as a service boxes its future, to have a name for it.
+        // One exchange with upstream. A function, since `Upstream` as a service boxes its future,
+        // to have a name for it.
         .service(service_fn(move |request| {
             let upstream = upstream.clone();
             async move { upstream.send(request).await }
@@ -37,6 +41,9 @@ impl Render for VendorForm {
 
     fn render(&self, form: Form, problem: Problem) -> Rendered {
         let rendered = dialects::error(form, problem.status(), problem.code(), &problem.message());
-        Rendered { content_type: HeaderValue::from_static(rendered.content_type), content: rendered.body }
+        Rendered {
+            content_type: HeaderValue::from_static(rendered.content_type),
+            content: rendered.body,
+        }
     }
 }

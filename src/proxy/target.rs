@@ -1,4 +1,5 @@
-//! Where upstream is, and what a request's target becomes there. Path and query are kept byte for byte.
+//! Where upstream is, and what a request's target becomes there. Path and query are kept byte for
+//! byte.
 
 use http::{
     HeaderValue, Uri,
@@ -35,7 +36,9 @@ impl fmt::Display for NotATarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NotATarget::NotAUrl(why) => write!(f, "not a URL: {why}"),
-            NotATarget::Scheme(scheme) => write!(f, "the scheme must be http or https, not `{scheme}`"),
+            NotATarget::Scheme(scheme) => {
+                write!(f, "the scheme must be http or https, not `{scheme}`")
+            }
             NotATarget::NoHost => f.write_str("the URL names no host"),
             NotATarget::UserInfo => f.write_str("the URL must carry no user or password"),
             NotATarget::Query => f.write_str("the URL must carry no query"),
@@ -49,19 +52,26 @@ impl std::str::FromStr for Target {
     type Err = NotATarget;
 
     fn from_str(url: &str) -> Result<Self, NotATarget> {
-        let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| NotATarget::NotAUrl(error.to_string()))?;
+        let uri: Uri = url
+            .parse()
+            .map_err(|error: http::uri::InvalidUri| NotATarget::NotAUrl(error.to_string()))?;
         let scheme = uri.scheme().ok_or(NotATarget::NoHost)?.clone();
         if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
             return Err(NotATarget::Scheme(scheme.to_string()));
         }
-        let authority = uri.authority().filter(|authority| !authority.host().is_empty()).ok_or(NotATarget::NoHost)?.clone();
+        let authority = uri
+            .authority()
+            .filter(|authority| !authority.host().is_empty())
+            .ok_or(NotATarget::NoHost)?
+            .clone();
         if authority.as_str().contains('@') {
             return Err(NotATarget::UserInfo);
         }
         if uri.query().is_some() {
             return Err(NotATarget::Query);
         }
-        let host = HeaderValue::from_str(host(&scheme, &authority)).map_err(|error| NotATarget::NotAUrl(error.to_string()))?;
+        let host = HeaderValue::from_str(host(&scheme, &authority))
+            .map_err(|error| NotATarget::NotAUrl(error.to_string()))?;
         Ok(Target { scheme, authority, host, base: uri.path().trim_end_matches('/').to_owned() })
     }
 }
@@ -93,14 +103,16 @@ impl Target {
             .unwrap_or_default()
     }
 
-    /// The request target for upstream, in origin-form; `*` (OPTIONS for the server as a whole) stays what it is. The caller's scheme and
-    /// authority, if its target was in absolute-form or came over HTTP/2, are dropped: there is only one upstream.
+    /// The request target for upstream, in origin-form; `*` (OPTIONS for the server as a whole)
+    /// stays what it is. The caller's scheme and authority, if its target was in absolute-form
+    /// or came over HTTP/2, are dropped: there is only one upstream.
     pub fn join(&self, uri: &Uri) -> Uri {
         let Some(target) = uri.path_and_query() else { return Uri::from_static("/") };
         if self.base.is_empty() || target.as_str() == "*" {
             return Uri::from(target.clone());
         }
-        PathAndQuery::try_from(format!("{}{target}", self.base)).map_or_else(|_| Uri::from(target.clone()), Uri::from)
+        PathAndQuery::try_from(format!("{}{target}", self.base))
+            .map_or_else(|_| Uri::from(target.clone()), Uri::from)
     }
 }
 
@@ -124,7 +136,11 @@ mod tests {
         ];
         for (upstream, asked, expected) in cases {
             let target: Target = upstream.parse().unwrap();
-            assert_eq!(target.join(&asked.parse().unwrap()).to_string(), expected, "{upstream} + {asked}");
+            assert_eq!(
+                target.join(&asked.parse().unwrap()).to_string(),
+                expected,
+                "{upstream} + {asked}"
+            );
         }
     }
 

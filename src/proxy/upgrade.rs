@@ -1,13 +1,14 @@
 //! Tunnels: after upstream's 101 both directions are copied until both have ended.
 //!
-//! Deliberately absent: understanding what flows in a tunnel, and waiting for tunnels at shutdown; a protocol without messages that we can
-//! see has no moment at which it could be ended politely.
+//! Deliberately absent: understanding what flows in a tunnel, and waiting for tunnels at shutdown;
+//! a protocol without messages that we can see has no moment at which it could be ended politely.
 
 use super::pool::Connection;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-/// Copies between caller and upstream once both have switched. `connection` is kept until upstream's side has been handed over.
+/// Copies between caller and upstream once both have switched. `connection` is kept until
+/// upstream's side has been handed over.
 pub(super) fn tunnel(caller: OnUpgrade, upstream: OnUpgrade, connection: Connection) {
     tokio::spawn(async move {
         let switched = upstream.await;

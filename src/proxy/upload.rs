@@ -1,8 +1,9 @@
 //! Watches a streamed request body on its way upstream.
 //!
-//! An upload may rightly take longer than upstream may take to answer. The watch tells whose turn it is when nothing moves: the caller's
-//! (it has not sent the next bytes) or upstream's (it does not read, or does not answer). It also holds the body back while an
-//! `Expect: 100-continue` is being asked of upstream. Whole bodies need no watch and have none.
+//! An upload may rightly take longer than upstream may take to answer. The watch tells whose turn
+//! it is when nothing moves: the caller's (it has not sent the next bytes) or upstream's (it does
+//! not read, or does not answer). It also holds the body back while an `Expect: 100-continue` is
+//! being asked of upstream. Whole bodies need no watch and have none.
 
 use super::body::BoxError;
 use bytes::Bytes;
@@ -28,7 +29,8 @@ pub(super) enum Turn {
     Broken,
 }
 
-/// Shared by the body, which hyper's connection polls, and the exchange, which waits for the answer.
+/// Shared by the body, which hyper's connection polls, and the exchange, which waits for the
+/// answer.
 pub(super) struct Upload {
     began: Instant,
     /// Milliseconds after `began` at which the upload last moved.
@@ -63,7 +65,8 @@ impl Upload {
         self.held.load(Ordering::Acquire)
     }
 
-    /// Ready as soon as the body may be polled, which is what makes hyper answer the caller's `Expect: 100-continue`.
+    /// Ready as soon as the body may be polled, which is what makes hyper answer the caller's
+    /// `Expect: 100-continue`.
     pub(super) fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
         if !self.is_held() {
             return Poll::Ready(());

@@ -1,9 +1,11 @@
 //! The innermost service: one exchange with upstream.
 //!
-//! In flow: a caller's request, as it came. Out: upstream's answer, its content still streaming, or why there is none. Header hygiene, the
-//! request target, time-outs, upgrades and the reuse of connections are done here, so that a look-up made by Weir itself is as clean as a
-//! caller's call. Deliberately absent: retries. A request of which anything was written is never sent a second time, whatever its method; one that a
-//! stale connection handed back unwritten goes to the next connection (see `pool`).
+//! In flow: a caller's request, as it came. Out: upstream's answer, its content still streaming, or
+//! why there is none. Header hygiene, the request target, time-outs, upgrades and the reuse of
+//! connections are done here, so that a look-up made by Weir itself is as clean as a caller's call.
+//! Deliberately absent: retries. A request of which anything was written is never sent a second
+//! time, whatever its method; one that a stale connection handed back unwritten goes to the next
+//! connection (see `pool`).
 
 use super::{
     body::Body,
@@ -29,8 +31,9 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long upstream may take to say 100 before a caller that expects it is told to go on anyway (RFC 9110 section 10.1.1: a client need not wait
-/// for ever, and upstream may not know the expectation).
+/// How long upstream may take to say 100 before a caller that expects it is told to go on anyway
+/// (RFC 9110 section 10.1.1: a client need not wait for ever, and upstream may not know the
+/// expectation).
 const CONTINUE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to reach upstream.
@@ -40,18 +43,20 @@ pub struct Settings {
     pub target: Target,
     /// The bound for making a connection, name resolution and TLS included.
     pub connect_timeout: Duration,
-    /// How long upstream may take from the last byte of the request to the head of its answer; also how long a caller may stall in its request.
+    /// How long upstream may take from the last byte of the request to the head of its answer;
+    /// also how long a caller may stall in its request.
     pub timeout: Duration,
     /// How long upstream may be silent within an answer.
     pub idle_timeout: Duration,
-    /// How long a connection may stay unused before it is closed. Zero: no connection is used twice. Less than upstream's own bound avoids
-    /// requests that meet a closing connection.
+    /// How long a connection may stay unused before it is closed. Zero: no connection is used
+    /// twice. Less than upstream's own bound avoids requests that meet a closing connection.
     pub pool_idle: Duration,
     /// How many unused connections are kept, per `Upstream`.
     pub max_idle: usize,
     /// PEM certificates to trust beside the machine's own.
     pub ca_file: Option<PathBuf>,
-    /// Append the caller's address to `Forwarded` and `X-Forwarded-For`; needs `ServeOptions::caller_address`.
+    /// Append the caller's address to `Forwarded` and `X-Forwarded-For`; needs
+    /// `ServeOptions::caller_address`.
     pub forwarded: bool,
 }
 
@@ -71,7 +76,8 @@ impl Settings {
     }
 }
 
-/// The address of the caller's end of the connection, in a request's extensions if `ServeOptions::caller_address` asks for it.
+/// The address of the caller's end of the connection, in a request's extensions if
+/// `ServeOptions::caller_address` asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerAddress(pub SocketAddr);
 
@@ -87,7 +93,10 @@ struct Shared {
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream").field("target", &self.0.settings.target).field("unused", &self.0.pool.unused()).finish()
+        f.debug_struct("Upstream")
+            .field("target", &self.0.settings.target)
+            .field("unused", &self.0.pool.unused())
+            .finish()
     }
 }
 
@@ -97,11 +106,16 @@ impl Upstream {
     /// # Errors
     /// TLS is asked for and no trusted certificates can be read.
     pub fn new(settings: Settings) -> Result<Self, TlsError> {
-        let connector = Connector::new(&settings.target, settings.connect_timeout, settings.ca_file.as_deref())?;
+        let connector = Connector::new(
+            &settings.target,
+            settings.connect_timeout,
+            settings.ca_file.as_deref(),
+        )?;
         Ok(Upstream::with(connector, settings))
     }
 
-    /// The same upstream with connections of its own: one for each worker, so that workers share no lock and no socket.
+    /// The same upstream with connections of its own: one for each worker, so that workers share no
+    /// lock and no socket.
     pub fn another(&self) -> Self {
         Upstream::with(self.0.connector.clone(), self.0.settings.clone())
     }
@@ -111,13 +125,14 @@ impl Upstream {
         Upstream(Arc::new(Shared { connector, pool, settings }))
     }
 
-    /// Sends a request as it came from a caller. Dropping the future, or the answer's body before its end, closes the connection: what upstream
-    /// has not been sent by then it never gets.
+    /// Sends a request as it came from a caller. Dropping the future, or the answer's body before
+    /// its end, closes the connection: what upstream has not been sent by then it never gets.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
         let (mut parts, body) = request.into_parts();
         let over_http1 = parts.version != Version::HTTP_2;
-        let caller = parts.extensions.remove::<CallerAddress>().filter(|_| shared.settings.forwarded);
+        let caller =
+            parts.extensions.remove::<CallerAddress>().filter(|_| shared.settings.forwarded);
         let outward = Outward { forwarded_for: caller.map(|CallerAddress(address)| address.ip()) };
         let upgrading = headers::to_upstream(&mut parts, &body, &shared.settings.target, outward);
         let expects = parts.headers.contains_key(header::EXPECT);
@@ -146,13 +161,18 @@ impl Shared {
                 // In a box: rare, and TLS makes it large. Every request would carry its size along.
                 None => (Box::pin(self.connector.connect()).await?, true),
             };
-            let answer = answer_in_time(connection.sender.try_send_request(request), upload, self.settings.timeout);
+            let answer = answer_in_time(
+                connection.sender.try_send_request(request),
+                upload,
+                self.settings.timeout,
+            );
             let mut error = match answer.await? {
                 Ok(response) => return Ok((response, connection)),
                 Err(error) => error,
             };
             match error.take_message() {
-                // hyper gives a request back only if it wrote none of it, so this is the first time that it is sent. Ends with a fresh connection.
+                // hyper gives a request back only if it wrote none of it, so this is the first time
+                // that it is sent. Ends with a fresh connection.
                 Some(unsent) if !fresh => request = unsent,
                 Some(_) => return Err(UpstreamError::NotSent(error.into_error().into())),
                 None => return Err(broken(error.into_error(), upload)),
@@ -170,11 +190,16 @@ impl Shared {
         let lease = Lease::new(connection, self.pool.clone());
         let body = if hyper::body::Body::is_end_stream(&content) {
             lease.give_back();
-            if over_http1 && parts.status == StatusCode::NOT_MODIFIED { Body::withheld() } else { Body::empty() }
+            if over_http1 && parts.status == StatusCode::NOT_MODIFIED {
+                Body::withheld()
+            } else {
+                Body::empty()
+            }
         } else {
             Body::download(Download::new(content, lease, self.settings.idle_timeout))
         };
-        headers::to_caller(&mut parts, &body).map_err(|error| UpstreamError::Broken { sent: true, cause: error.into() })?;
+        headers::to_caller(&mut parts, &body)
+            .map_err(|error| UpstreamError::Broken { sent: true, cause: error.into() })?;
         Ok(Response::from_parts(parts, body))
     }
 
@@ -184,7 +209,10 @@ impl Shared {
         connection: Connection,
         switch: Option<hyper::upgrade::OnUpgrade>,
     ) -> Result<Response<Body>, UpstreamError> {
-        let unasked = || UpstreamError::Broken { sent: true, cause: "upstream switched protocols unasked".into() };
+        let unasked = || UpstreamError::Broken {
+            sent: true,
+            cause: "upstream switched protocols unasked".into(),
+        };
         upgrade::tunnel(switch.ok_or_else(unasked)?, hyper::upgrade::on(&mut response), connection);
         let (mut parts, _) = response.into_parts();
         headers::to_caller(&mut parts, &Body::empty())
@@ -193,7 +221,8 @@ impl Shared {
     }
 }
 
-/// Watches a streamed body. A caller that expects 100 is told to go on when upstream says so: then, and not before, its body is polled.
+/// Watches a streamed body. A caller that expects 100 is told to go on when upstream says so: then,
+/// and not before, its body is polled.
 fn watch(request: Request<Body>, expects: bool) -> (Request<Body>, Option<Arc<Upload>>) {
     if !request.body().is_streamed() {
         return (request, None);
@@ -211,7 +240,8 @@ fn watch(request: Request<Body>, expects: bool) -> (Request<Body>, Option<Arc<Up
     (request, Some(upload))
 }
 
-/// The answer, or whose fault it is that there is none in time. An upload that moves has all the time it needs.
+/// The answer, or whose fault it is that there is none in time. An upload that moves has all the
+/// time it needs.
 async fn answer_in_time<T>(
     answer: impl Future<Output = T>,
     upload: Option<&Upload>,
@@ -219,7 +249,8 @@ async fn answer_in_time<T>(
 ) -> Result<T, UpstreamError> {
     let mut answer = pin!(answer);
     let held = upload.is_some_and(Upload::is_held);
-    let mut alarm = pin!(tokio::time::sleep(if held { CONTINUE_WITHIN.min(timeout) } else { timeout }));
+    let mut alarm =
+        pin!(tokio::time::sleep(if held { CONTINUE_WITHIN.min(timeout) } else { timeout }));
     loop {
         tokio::select! {
             biased;
@@ -232,7 +263,10 @@ async fn answer_in_time<T>(
         if due > Instant::now() {
             alarm.as_mut().reset(due);
         } else if upload.turn() == Turn::Caller {
-            return Err(UpstreamError::Caller { late: true, cause: "no content within the time-out".into() });
+            return Err(UpstreamError::Caller {
+                late: true,
+                cause: "no content within the time-out".into(),
+            });
         } else {
             return Err(UpstreamError::TimedOut { sent: true });
         }

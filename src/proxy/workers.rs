@@ -1,4 +1,5 @@
-//! A thread with a runtime of its own for each listener: a connection, its service and its way upstream never leave their core.
+//! A thread with a runtime of its own for each listener: a connection, its service and its way
+//! upstream never leave their core.
 
 use super::{
     body::Body,
@@ -20,8 +21,8 @@ pub struct Worker {
     pub work: Work,
 }
 
-/// Runs one worker a listener until `shutdown` completes and all have drained. `make_service` is called once in each worker's own
-/// runtime. If a worker fails, the others are shut down too.
+/// Runs one worker a listener until `shutdown` completes and all have drained. `make_service` is
+/// called once in each worker's own runtime. If a worker fails, the others are shut down too.
 ///
 /// # Errors
 /// A thread, a runtime or a listener could not be set up, or a worker panicked.
@@ -32,7 +33,10 @@ pub async fn run_workers<S>(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send + 'static,
 {
     let make_service = Arc::new(make_service);
@@ -47,7 +51,11 @@ where
             let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
             let _ = report.send(run(listener, || make_service(worker), options, ended));
         })?;
-        workers.push(async move { reported.await.unwrap_or_else(|_| Err(io::Error::other(format!("worker {index} panicked")))) });
+        workers.push(async move {
+            reported
+                .await
+                .unwrap_or_else(|_| Err(io::Error::other(format!("worker {index} panicked"))))
+        });
     }
 
     let mut shutdown = pin!(shutdown);
@@ -78,7 +86,10 @@ fn run<S>(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,7 +1,8 @@
 //! Short forms of text, for the formats that programs keep and nobody reads.
 //!
-//! In: ids and type names. Out: 16 bytes for a UUID, as upstream's ids mostly are, one byte for a source type of the domain's lists, and any
-//! other text as it is. What comes back is exactly what went in. Formats that people read (`is_human_readable`) get plain text.
+//! In: ids and type names. Out: 16 bytes for a UUID, as upstream's ids mostly are, one byte for a
+//! source type of the domain's lists, and any other text as it is. What comes back is exactly what
+//! went in. Formats that people read (`is_human_readable`) get plain text.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -44,7 +45,10 @@ enum Form<'a> {
 }
 
 /// For `#[serde(with = …)]`.
-pub(super) fn serialize<S: Serializer>(text: &impl AsRef<str>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize<S: Serializer>(
+    text: &impl AsRef<str>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let text = text.as_ref();
     if serializer.is_human_readable() {
         return serializer.serialize_str(text);
@@ -96,11 +100,16 @@ pub(super) mod told {
         }
     }
 
-    pub(in super::super) fn serialize<S: Serializer>(text: &Told<Box<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        text: &Told<Box<str>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         text.as_ref().map(Compact).serialize(serializer)
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Told<Box<str>>, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Told<Box<str>>, D::Error> {
         Ok(Option::<Compact<Box<str>>>::deserialize(deserializer)?.map(|text| text.0).into())
     }
 }
@@ -109,7 +118,8 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// The bytes of a UUID before which a hyphen stands.
 const HYPHEN_BEFORE: [usize; 4] = [4, 6, 8, 10];
 
-/// The 16 bytes of a UUID in the one spelling that [`uuid_text`] gives back: lower case, with hyphens.
+/// The 16 bytes of a UUID in the one spelling that [`uuid_text`] gives back: lower case, with
+/// hyphens.
 pub fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
     let mut rest = text.as_bytes();
     if rest.len() != 36 {
@@ -155,7 +165,8 @@ mod tests {
     use proptest::prelude::*;
 
     const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
-    const BYTES: [u8; 16] = [15, 143, 173, 91, 217, 203, 70, 159, 161, 101, 112, 134, 119, 40, 149, 14];
+    const BYTES: [u8; 16] =
+        [15, 143, 173, 91, 217, 203, 70, 159, 161, 101, 112, 134, 119, 40, 149, 14];
 
     #[test]
     fn a_uuid_is_16_bytes_and_what_only_looks_like_one_is_text() {
@@ -177,7 +188,10 @@ mod tests {
         let (id, kind) = (SourceId::from(UUID), SourceType::from("creditCard"));
         assert_eq!(postcard::to_stdvec(&id).unwrap().len(), 17);
         assert_eq!(postcard::to_stdvec(&kind).unwrap(), [2, 1]);
-        assert_eq!(serde_json::to_string(&(&id, &kind)).unwrap(), format!(r#"["{UUID}","creditCard"]"#));
+        assert_eq!(
+            serde_json::to_string(&(&id, &kind)).unwrap(),
+            format!(r#"["{UUID}","creditCard"]"#)
+        );
         assert_eq!(serde_json::from_str::<SourceId>(&format!("\"{UUID}\"")).unwrap(), id);
         assert_eq!(serde_json::from_str::<SourceType>(r#""credit\u0043ard""#).unwrap(), kind);
     }
@@ -185,7 +199,14 @@ mod tests {
     #[test]
     fn every_type_of_the_lists_is_a_word() {
         let types = Types::default();
-        let all = [types.secondary, types.pairing_checkouts, types.pairing_carts, types.savable, types.not_savable].concat();
+        let all = [
+            types.secondary,
+            types.pairing_checkouts,
+            types.pairing_carts,
+            types.savable,
+            types.not_savable,
+        ]
+        .concat();
         let missing: Vec<_> = all.iter().filter(|kind| !WORDS.contains(&kind.as_str())).collect();
         assert_eq!(missing, Vec::<&SourceType>::new());
     }

@@ -1,6 +1,9 @@
 //! Who owns saved sources: a customer (checkouts) or a shopper with payment options (carts).
 
-use super::{CredentialHash, CustomerId, OptionId, Remembered, ShownTo, SourceFacts, SourceId, Timestamp, Told};
+use super::{
+    CredentialHash, CustomerId, OptionId, Remembered, ShownTo, SourceFacts, SourceId, Timestamp,
+    Told,
+};
 use serde::{Deserialize, Serialize};
 
 /// Whose saved sources a call is about.
@@ -64,7 +67,8 @@ impl CustomerRecord {
             CustomerObservation::Begun => {}
             CustomerObservation::Shown(facts) => {
                 if let Told::Told(saved) = &facts.saved {
-                    self.saved = Remembered::at(saved.iter().map(|source| source.id.clone()).collect(), now);
+                    self.saved =
+                        Remembered::at(saved.iter().map(|source| source.id.clone()).collect(), now);
                 }
             }
             CustomerObservation::ShownTo(caller) => self.shown_to.add(*caller),
@@ -85,7 +89,8 @@ impl CustomerRecord {
     }
 }
 
-/// One saved payment option of a shopper, as an answer shows it. Never remembered: a refusal that rests on it looks it up.
+/// One saved payment option of a shopper, as an answer shows it. Never remembered: a refusal that
+/// rests on it looks it up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionFacts {
     /// The option's id.
@@ -103,7 +108,10 @@ mod tests {
 
     #[test]
     fn a_source_saved_twice_is_removed_at_once() {
-        let mut record = CustomerRecord { saved: Remembered::at(vec!["p".into()], NOW), ..CustomerRecord::default() };
+        let mut record = CustomerRecord {
+            saved: Remembered::at(vec!["p".into()], NOW),
+            ..CustomerRecord::default()
+        };
         record.apply(&CustomerObservation::Saved("p".into()), NOW);
         record.apply(&CustomerObservation::Removed("p".into()), NOW);
         assert_eq!(record.saved, Remembered::at(vec![], NOW));

@@ -1,12 +1,13 @@
 //! The verdict on one governed call.
 //!
-//! In: what is known, the intent, the policy, the time. Out: a [`Verdict`]. Each rule of the call's table is judged in the table's order, twice:
-//! first on everything remembered, and, if that finds it broken, once more on facts that a refusal may rest on. A fact that is missing
-//! in either pass is asked for; the caller looks it up and asks again. A look-up is asked for once, so this ends.
+//! In: what is known, the intent, the policy, the time. Out: a [`Verdict`]. Each rule of the call's
+//! table is judged in the table's order, twice: first on everything remembered, and, if that finds
+//! it broken, once more on facts that a refusal may rest on. A fact that is missing in either pass
+//! is asked for; the caller looks it up and asks again. A look-up is asked for once, so this ends.
 
 use super::{
-    Dialect, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RuleId, SessionState, Timestamp, Toggle, Verdict,
-    Violation,
+    Dialect, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RuleId,
+    SessionState, Timestamp, Toggle, Verdict, Violation,
     known::{Fact, Gap, View},
     table::{self, Row},
 };
@@ -65,29 +66,39 @@ fn judge(row: &Row, view: &View<'_>) -> Fact<Option<Violation>> {
 
 /// The steps that put a broken order right, where there are such steps.
 fn remedy(rule: RuleId, view: &View<'_>) -> Fact<Option<Remedy>> {
-    let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else { return Ok(None) };
+    let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
+        return Ok(None);
+    };
     match rule {
         RuleId::PrimaryBeforeSecondary => {
             // A primary that upstream would not take back must not be taken away.
             if view.source_state(&primary)?.is_spent() {
                 return Ok(None);
             }
-            Ok(view.incoming()?.map(|incoming| Remedy::Repair { primary, incoming: incoming.clone() }))
+            Ok(view
+                .incoming()?
+                .map(|incoming| Remedy::Repair { primary, incoming: incoming.clone() }))
         }
-        RuleId::SecondPrimary => Ok(view.incoming_for_remedy()?.map(|incoming: Incoming| Remedy::Replace { primary, incoming })),
+        RuleId::SecondPrimary => Ok(view
+            .incoming_for_remedy()?
+            .map(|incoming: Incoming| Remedy::Replace { primary, incoming })),
         _ => Ok(None),
     }
 }
 
 /// Whether the first attach of a single-use primary should wait for secondaries.
 fn wait(view: &View<'_>) -> Option<Verdict> {
-    let Some(dialect @ (Dialect::Checkouts | Dialect::Carts)) = view.intent.dialect() else { return None };
+    let Some(dialect @ (Dialect::Checkouts | Dialect::Carts)) = view.intent.dialect() else {
+        return None;
+    };
     let rule = match dialect {
         Dialect::Checkouts => RuleId::SecondaryAfterSingleUsePrimary,
         Dialect::Carts => RuleId::PrimaryBeforeSecondary,
     };
     let sequencing = view.policy.sequencing;
-    if view.policy.toggle(dialect, rule) != Toggle::Reorder || (sequencing.window == 0 && !sequencing.defer) {
+    if view.policy.toggle(dialect, rule) != Toggle::Reorder
+        || (sequencing.window == 0 && !sequencing.defer)
+    {
         return None;
     }
     let incoming = match view.intent {
@@ -96,8 +107,12 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
         _ => return None,
     };
     match first_single_use_primary(view, incoming) {
-        Ok(true) if sequencing.defer && view.known.deferrable && dialect == Dialect::Checkouts => Some(Verdict::Defer),
-        Ok(true) if sequencing.window > 0 && !view.known.held => Some(Verdict::Hold { window: sequencing.window }),
+        Ok(true) if sequencing.defer && view.known.deferrable && dialect == Dialect::Checkouts => {
+            Some(Verdict::Defer)
+        }
+        Ok(true) if sequencing.window > 0 && !view.known.held => {
+            Some(Verdict::Hold { window: sequencing.window })
+        }
         Err(Gap::Need(lookup)) => Some(Verdict::Need(lookup)),
         Ok(_) | Err(_) => None,
     }
@@ -108,10 +123,13 @@ fn first_single_use_primary(view: &View<'_>, incoming: &super::SourceId) -> Fact
         // An order takes no more sources: what upstream says to that must not come later.
         return Ok(false);
     }
-    Ok(!view.is_secondary(incoming)? && view.primary()?.is_none() && !*view.of_source(incoming, |s| &s.reusable)?)
+    Ok(!view.is_secondary(incoming)?
+        && view.primary()?.is_none()
+        && !*view.of_source(incoming, |s| &s.reusable)?)
 }
 
-/// Whether a call may go before a primary whose attach is waiting: it attaches store credit. `Err`: look this up, then ask again.
+/// Whether a call may go before a primary whose attach is waiting: it attaches store credit. `Err`:
+/// look this up, then ask again.
 pub fn overtakes(known: &Known, intent: &Intent, policy: &Policy) -> Result<bool, Lookup> {
     let source = match intent {
         Intent::Attach { source, .. } => source,
@@ -132,10 +150,11 @@ pub fn overtakes(known: &Known, intent: &Intent, policy: &Policy) -> Result<bool
 mod tests {
     use super::*;
     use crate::rules::{
-        FreshFor, Funding, Mode, NewSource, Owner, Sequencing, SessionFacts, SessionKind, SourceFacts, Told,
+        FreshFor, Funding, Mode, NewSource, Owner, Sequencing, SessionFacts, SessionKind,
+        SourceFacts, Told,
         fixtures::{
-            Given, amount, apply_shopper, attach, card, cart, checkout, credit, detach, invoice, nothing_attached, order, save,
-            source, update,
+            Given, amount, apply_shopper, attach, card, cart, checkout, credit, detach, invoice,
+            nothing_attached, order, save, source, update,
         },
     };
     use Toggle::{Monitor, Off, Reject, Reorder};
@@ -144,15 +163,20 @@ mod tests {
         Funding { source: Some(source.into()), ..Funding::default() }
     }
 
-    /// What a first primary's attach meets, over every input there is: the toggle of its dialect's rule, the window, defer, whether it has been
-    /// held, whether it can be deferred, and the dialect.
+    /// What a first primary's attach meets, over every input there is: the toggle of its dialect's
+    /// rule, the window, defer, whether it has been held, whether it can be deferred, and the
+    /// dialect.
     #[test]
     fn a_single_use_primary_waits_only_where_the_policy_asks_for_it() {
         for toggle in [Reject, Reorder, Monitor, Off] {
-            for (window, defer, held, deferrable) in every_four().map(|(w, d, h, r)| (if w { 250 } else { 0 }, d, h, r)) {
-                for (session, dialect) in
-                    [(checkout(), Dialect::Checkouts), (invoice(), Dialect::Checkouts), (cart(), Dialect::Carts)]
-                {
+            for (window, defer, held, deferrable) in
+                every_four().map(|(w, d, h, r)| (if w { 250 } else { 0 }, d, h, r))
+            {
+                for (session, dialect) in [
+                    (checkout(), Dialect::Checkouts),
+                    (invoice(), Dialect::Checkouts),
+                    (cart(), Dialect::Carts),
+                ] {
                     let mut given = Given::session().source(card("p"));
                     given.known.held = held;
                     given.known.deferrable = deferrable;
@@ -166,7 +190,10 @@ mod tests {
                         _ => Verdict::Forward { monitored: None },
                     };
                     let found = given.decide(&attach(session.clone(), "p"));
-                    assert_eq!(found, expected, "{toggle} {window} {defer} {held} {deferrable} {session:?}");
+                    assert_eq!(
+                        found, expected,
+                        "{toggle} {window} {defer} {held} {deferrable} {session:?}"
+                    );
                 }
             }
         }
@@ -177,7 +204,9 @@ mod tests {
     }
 
     fn waiting(given: Given) -> Given {
-        let given = given.toggle(RuleId::SecondaryAfterSingleUsePrimary, Reorder).toggle(RuleId::PrimaryBeforeSecondary, Reorder);
+        let given = given
+            .toggle(RuleId::SecondaryAfterSingleUsePrimary, Reorder)
+            .toggle(RuleId::PrimaryBeforeSecondary, Reorder);
         given.policy(|policy| policy.sequencing.window = 250)
     }
 
@@ -185,7 +214,12 @@ mod tests {
     fn only_the_first_attach_of_a_single_use_primary_waits() {
         let hold = Verdict::Hold { window: 250 };
         let forward = Verdict::Forward { monitored: None };
-        let empty = || Given::session().source(card("p")).source(card("saved").saved_to("c")).source(credit("c", "5"));
+        let empty = || {
+            Given::session()
+                .source(card("p"))
+                .source(card("saved").saved_to("c"))
+                .source(credit("c", "5"))
+        };
         for (given, intent, expected) in [
             (empty(), attach(checkout(), "p"), &hold),
             (empty(), update(checkout(), in_body("p")), &hold),
@@ -195,7 +229,11 @@ mod tests {
             (empty().holds(card("p")), attach(checkout(), "p"), &forward),
             (empty(), update(checkout(), Funding::default()), &forward),
             (empty(), detach(checkout(), "p"), &forward),
-            (empty(), Intent::CreateSession { kind: SessionKind::Checkout, funding: in_body("p") }, &forward),
+            (
+                empty(),
+                Intent::CreateSession { kind: SessionKind::Checkout, funding: in_body("p") },
+                &forward,
+            ),
             (empty().options(&[card("p")]), apply_shopper(), &forward),
         ] {
             assert_eq!(&waiting(given).decide(&intent), expected, "{intent:?}");
@@ -204,7 +242,8 @@ mod tests {
 
     #[test]
     fn a_session_that_is_an_order_takes_no_more_sources_so_nobody_waits_for_them() {
-        let complete = SessionFacts { state: Told::Told(SessionState::Complete), ..nothing_attached() };
+        let complete =
+            SessionFacts { state: Told::Told(SessionState::Complete), ..nothing_attached() };
         for defer in [false, true] {
             let mut given = waiting(Given::shown(complete.clone()).source(card("p")));
             given.policy.sequencing.defer = defer;
@@ -234,7 +273,9 @@ mod tests {
     #[test]
     fn a_mode_that_only_reports_or_is_off_waits_for_nothing() {
         for mode in [Mode::Monitor, Mode::Off] {
-            waiting(Given::session().source(card("p"))).policy(|policy| policy.mode = mode).forwards(&attach(checkout(), "p"));
+            waiting(Given::session().source(card("p")))
+                .policy(|policy| policy.mode = mode)
+                .forwards(&attach(checkout(), "p"));
         }
     }
 
@@ -266,11 +307,18 @@ mod tests {
 
     #[test]
     fn the_first_broken_rule_of_the_table_answers() {
-        let everything_wrong = || Given::session().holds(source("p", "trustly")).source(credit("c", "101").in_state("failed"));
+        let everything_wrong = || {
+            Given::session()
+                .holds(source("p", "trustly"))
+                .source(credit("c", "101").in_state("failed"))
+        };
         let mut given = everything_wrong();
-        for rule in
-            [RuleId::SecondaryAfterSingleUsePrimary, RuleId::SpentSource, RuleId::AmountExceedsTotal, RuleId::PrimaryPairing]
-        {
+        for rule in [
+            RuleId::SecondaryAfterSingleUsePrimary,
+            RuleId::SpentSource,
+            RuleId::AmountExceedsTotal,
+            RuleId::PrimaryPairing,
+        ] {
             assert_eq!(given.refused_by(&attach(checkout(), "c")), rule);
             given = given.toggle(rule, Off);
         }
@@ -296,7 +344,9 @@ mod tests {
         assert_eq!(given.refused_by(&attach(checkout(), "c")), RuleId::AmountExceedsTotal);
         let given = given.toggle(RuleId::AmountExceedsTotal, Monitor);
         match given.decide(&attach(checkout(), "c")) {
-            Verdict::Forward { monitored: Some(first) } => assert_eq!(first.rule, RuleId::SecondaryAfterSingleUsePrimary),
+            Verdict::Forward { monitored: Some(first) } => {
+                assert_eq!(first.rule, RuleId::SecondaryAfterSingleUsePrimary)
+            }
             verdict => panic!("should be forwarded and reported, not {verdict:?}"),
         }
     }
@@ -311,13 +361,18 @@ mod tests {
             (FreshFor::Millis(0), 0, false),
             (FreshFor::Forever, u64::MAX / 2, true),
         ] {
-            let mut given = Given::session().source(card("s").in_state("consumed")).policy(|policy| policy.fresh_for = fresh_for);
+            let mut given = Given::session()
+                .source(card("s").in_state("consumed"))
+                .policy(|policy| policy.fresh_for = fresh_for);
             given.now.0 += age;
             match refused {
                 true => assert_eq!(given.refused_by(&intent), RuleId::SpentSource),
                 false => {
                     given.needs(&intent, Lookup::Source("s".into()));
-                    assert_eq!(given.confirmed(Lookup::Source("s".into())).refused_by(&intent), RuleId::SpentSource);
+                    assert_eq!(
+                        given.confirmed(Lookup::Source("s".into())).refused_by(&intent),
+                        RuleId::SpentSource
+                    );
                 }
             }
         }
@@ -334,7 +389,8 @@ mod tests {
     fn a_look_up_confirms_only_what_it_told() {
         let intent = attach(checkout(), "s");
         let given = Given::session().source(card("s").in_state("consumed")).an_hour_later();
-        // Upstream was asked, and told something else than the state: what is remembered of that is still old.
+        // Upstream was asked, and told something else than the state: what is remembered of that is
+        // still old.
         given.looked_up(Lookup::Source("s".into())).forwards(&intent);
     }
 
@@ -358,7 +414,9 @@ mod tests {
             (save("c", "s"), Lookup::Source("s".into())),
         ] {
             for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
-                let given = Given::session().holds(card("p")).policy(|policy| policy.on_lookup_failure = on_lookup_failure);
+                let given = Given::session()
+                    .holds(card("p"))
+                    .policy(|policy| policy.on_lookup_failure = on_lookup_failure);
                 given.absent(lookup.clone()).forwards(&intent);
             }
         }
@@ -405,9 +463,15 @@ mod tests {
         for given in [Given::nothing(), Given::shown(untold), Given::shown(nothing_attached())] {
             for intent in &intents {
                 for fails in [false, true] {
-                    let mut given = waiting(given.clone()).toggle(RuleId::SecondPrimary, Reorder).an_hour_later();
+                    let mut given = waiting(given.clone())
+                        .toggle(RuleId::SecondPrimary, Reorder)
+                        .an_hour_later();
                     while let Verdict::Need(lookup) = given.decide(intent) {
-                        assert_eq!(given.known.looked_up(&lookup), None, "{intent:?} asks twice for {lookup:?}");
+                        assert_eq!(
+                            given.known.looked_up(&lookup),
+                            None,
+                            "{intent:?} asks twice for {lookup:?}"
+                        );
                         given = if fails { given.failed(lookup) } else { given.looked_up(lookup) };
                     }
                     assert!(given.known.looked_up.len() <= 4, "{intent:?}");

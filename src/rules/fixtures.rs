@@ -1,6 +1,8 @@
-//! Small worlds for the tests of this room: a session, its sources and a policy, built in a line and decided in another.
+//! Small worlds for the tests of this room: a session, its sources and a policy, built in a line
+//! and decided in another.
 //!
-//! Every fact starts out told at [`NOW`]. [`Given::an_hour_later`] makes all of it old at once, [`owes`] checks what every rule owes its caller.
+//! Every fact starts out told at [`NOW`]. [`Given::an_hour_later`] makes all of it old at once,
+//! [`owes`] checks what every rule owes its caller.
 
 use super::*;
 
@@ -41,7 +43,11 @@ pub(super) fn credit(id: &str, of: &str) -> SourceFacts {
 
 impl SourceFacts {
     pub(super) fn saved_to(self, customer: &str) -> Self {
-        SourceFacts { reusable: Told::Told(true), customer: Told::Told(Some(customer.into())), ..self }
+        SourceFacts {
+            reusable: Told::Told(true),
+            customer: Told::Told(Some(customer.into())),
+            ..self
+        }
     }
 
     pub(super) fn in_state(self, state: &str) -> Self {
@@ -168,11 +174,13 @@ impl Given {
     /// These are saved to the customer the call is about.
     pub fn saved(mut self, sources: &[&str]) -> Self {
         let saved = sources.iter().map(|id| SourceId::from(*id)).collect();
-        self.known.customer = Some(CustomerRecord { saved: Remembered::at(saved, NOW), ..CustomerRecord::default() });
+        self.known.customer =
+            Some(CustomerRecord { saved: Remembered::at(saved, NOW), ..CustomerRecord::default() });
         self
     }
 
-    /// The shopper's payment options: the first is the default one. They are never remembered, so this counts as looked up.
+    /// The shopper's payment options: the first is the default one. They are never remembered, so
+    /// this counts as looked up.
     pub fn options(mut self, sources: &[SourceFacts]) -> Self {
         let option = |(nth, source): (usize, &SourceFacts)| OptionFacts {
             id: format!("option-{}", source.id).into(),
@@ -227,9 +235,20 @@ impl Given {
     pub fn confirmed(mut self, lookup: Lookup) -> Self {
         let now = self.now;
         match &lookup {
-            Lookup::Session => self.known.session.iter_mut().for_each(|session| redate_session(session, &|_| now)),
-            Lookup::Source(id) => self.known.sources.get_mut(id).into_iter().for_each(|source| redate_source(source, &|_| now)),
-            Lookup::Customer => self.known.customer.iter_mut().for_each(|customer| redate(&mut customer.saved, &|_| now)),
+            Lookup::Session => {
+                self.known.session.iter_mut().for_each(|session| redate_session(session, &|_| now))
+            }
+            Lookup::Source(id) => self
+                .known
+                .sources
+                .get_mut(id)
+                .into_iter()
+                .for_each(|source| redate_source(source, &|_| now)),
+            Lookup::Customer => self
+                .known
+                .customer
+                .iter_mut()
+                .for_each(|customer| redate(&mut customer.saved, &|_| now)),
             Lookup::PaymentOptions => {}
         }
         self.looked_up(lookup)
@@ -264,7 +283,10 @@ impl Given {
             Target::ActiveCart => SessionKey::new(SessionKind::Cart, "cart"),
         });
         if let Some(session) = session.as_ref().filter(|_| !intent.is_read()) {
-            self.apply(&Learned { session: Some((session.clone(), SessionObservation::Begun)), ..Learned::default() });
+            self.apply(&Learned {
+                session: Some((session.clone(), SessionObservation::Begun)),
+                ..Learned::default()
+            });
         }
         session
     }
@@ -298,7 +320,9 @@ impl Given {
     #[track_caller]
     pub fn refuses(&self, intent: &Intent, rule: RuleId, refusal: &Refusal) {
         match self.decide(intent) {
-            Verdict::Reject(violation) => assert_eq!((violation.rule, &violation.refusal), (rule, refusal)),
+            Verdict::Reject(violation) => {
+                assert_eq!((violation.rule, &violation.refusal), (rule, refusal))
+            }
             verdict => panic!("{rule} should refuse, not {verdict:?}"),
         }
     }
@@ -313,22 +337,38 @@ impl Given {
     }
 }
 
-/// What every rule owes its caller. `given` breaks the rule on fresh facts; once they are old, `rests_on` are the look-ups a refusal needs, in order.
+/// What every rule owes its caller. `given` breaks the rule on fresh facts; once they are old,
+/// `rests_on` are the look-ups a refusal needs, in order.
 #[track_caller]
-pub(super) fn owes(rule: RuleId, given: &Given, intent: &Intent, refusal: &Refusal, rests_on: &[Lookup]) {
+pub(super) fn owes(
+    rule: RuleId,
+    given: &Given,
+    intent: &Intent,
+    refusal: &Refusal,
+    rests_on: &[Lookup],
+) {
     given.clone().toggle(rule, Toggle::Reject).refuses(intent, rule, refusal);
     obeys_its_toggles(rule, given, intent);
 
     let forever = |policy: &mut Policy| policy.fresh_for = FreshFor::Forever;
-    given.clone().toggle(rule, Toggle::Reject).policy(forever).an_hour_later().refuses(intent, rule, refusal);
+    given
+        .clone()
+        .toggle(rule, Toggle::Reject)
+        .policy(forever)
+        .an_hour_later()
+        .refuses(intent, rule, refusal);
 
     let mut old = given.clone().toggle(rule, Toggle::Reject).an_hour_later();
     for lookup in rests_on {
         old.needs(intent, lookup.clone());
-        // Nothing is refused on a fact that upstream was asked for and did not confirm, or could not be asked for.
+        // Nothing is refused on a fact that upstream was asked for and did not confirm, or could
+        // not be asked for.
         old.clone().looked_up(lookup.clone()).forwards(intent);
         old.clone().failed(lookup.clone()).forwards(intent);
-        let strict = old.clone().failed(lookup.clone()).policy(|policy| policy.on_lookup_failure = OnLookupFailure::Reject);
+        let strict = old
+            .clone()
+            .failed(lookup.clone())
+            .policy(|policy| policy.on_lookup_failure = OnLookupFailure::Reject);
         assert_eq!(strict.decide(intent), Verdict::Unavailable(lookup.clone()));
         let monitored = strict.toggle(rule, Toggle::Monitor);
         monitored.forwards(intent);
@@ -344,11 +384,20 @@ fn obeys_its_toggles(rule: RuleId, given: &Given, intent: &Intent) {
         verdict => panic!("{rule} should only report, not {verdict:?}"),
     }
     given.clone().toggle(rule, Toggle::Off).forwards(intent);
-    match given.clone().toggle(rule, Toggle::Reject).policy(|policy| policy.mode = Mode::Monitor).decide(intent) {
+    match given
+        .clone()
+        .toggle(rule, Toggle::Reject)
+        .policy(|policy| policy.mode = Mode::Monitor)
+        .decide(intent)
+    {
         Verdict::Forward { monitored: Some(violation) } => assert_eq!(violation.rule, rule),
         verdict => panic!("{rule} should only report, not {verdict:?}"),
     }
-    given.clone().toggle(rule, Toggle::Reject).policy(|policy| policy.mode = Mode::Off).forwards(intent);
+    given
+        .clone()
+        .toggle(rule, Toggle::Reject)
+        .policy(|policy| policy.mode = Mode::Off)
+        .forwards(intent);
 }
 
 /// Gives a fact another date.

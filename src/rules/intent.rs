@@ -1,8 +1,12 @@
 //! What a governed call means, in the words of the domain.
 //!
-//! In: nothing; a dialect builds these. Out: what `decide` and `learn` need to know of a request, free of its wire form.
+//! In: nothing; a dialect builds these. Out: what `decide` and `learn` need to know of a request,
+//! free of its wire form.
 
-use super::{Amount, CustomerId, Dialect, OptionId, Owner, SessionKey, SessionKind, SourceId, SourceType, Told};
+use super::{
+    Amount, CustomerId, Dialect, OptionId, Owner, SessionKey, SessionKind, SourceId, SourceType,
+    Told,
+};
 
 /// The session a call names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +60,8 @@ pub struct NewSource {
     pub kind: Option<SourceType>,
     /// Whether `amount` is there and not null.
     pub has_amount: bool,
-    /// Members that are objects, of which one must be named after the type: whether that one is there.
+    /// Members that are objects, of which one must be named after the type: whether that one is
+    /// there.
     pub has_type_object: bool,
     /// Whether `owner` is there and not null.
     pub has_owner: bool,
@@ -126,7 +131,8 @@ pub enum Intent {
     Order {
         /// Of what.
         session: Target,
-        /// The body brings a source or customer of its own, so that the session alone does not tell whether it is funded.
+        /// The body brings a source or customer of its own, so that the session alone does not
+        /// tell whether it is funded.
         brings_funding: bool,
     },
     /// `POST /customers/{id}/sources/{sourceId}`, `POST …/payment-options`.
@@ -187,11 +193,14 @@ impl Intent {
         }
     }
 
-    /// The source that would be attached, in whichever form. `apply-shopper` names none: its payment option tells.
+    /// The source that would be attached, in whichever form. `apply-shopper` names none: its
+    /// payment option tells.
     pub fn attaches(&self) -> Option<&SourceId> {
         match self {
             Intent::Attach { source, .. } => Some(source),
-            Intent::CreateSession { funding, .. } | Intent::UpdateSession { funding, .. } => funding.source.as_ref(),
+            Intent::CreateSession { funding, .. } | Intent::UpdateSession { funding, .. } => {
+                funding.source.as_ref()
+            }
             _ => None,
         }
     }
@@ -222,7 +231,13 @@ impl Intent {
 
     /// Reads change nothing: they need no turn and are never refused.
     pub fn is_read(&self) -> bool {
-        matches!(self, Intent::ReadSource { .. } | Intent::ReadSession { .. } | Intent::ReadCustomer { .. } | Intent::ReadOptions)
+        matches!(
+            self,
+            Intent::ReadSource { .. }
+                | Intent::ReadSession { .. }
+                | Intent::ReadCustomer { .. }
+                | Intent::ReadOptions
+        )
     }
 
     /// The dialect whose rules hold; `None` for `/sources`, which both share.
@@ -230,12 +245,13 @@ impl Intent {
         match self {
             Intent::CreateSource(_) | Intent::EditSource { .. } | Intent::ReadSource { .. } => None,
             Intent::CreateSession { kind, .. } => Some(kind.dialect()),
-            Intent::Save { owner: Owner::Shopper, .. } | Intent::ChangeOption { .. } | Intent::ReadOptions => {
-                Some(Dialect::Carts)
-            }
-            Intent::Save { .. } | Intent::Remove { .. } | Intent::UpdateCustomer { .. } | Intent::ReadCustomer { .. } => {
-                Some(Dialect::Checkouts)
-            }
+            Intent::Save { owner: Owner::Shopper, .. }
+            | Intent::ChangeOption { .. }
+            | Intent::ReadOptions => Some(Dialect::Carts),
+            Intent::Save { .. }
+            | Intent::Remove { .. }
+            | Intent::UpdateCustomer { .. }
+            | Intent::ReadCustomer { .. } => Some(Dialect::Checkouts),
             _ => self.session().map(|target| target.kind().dialect()),
         }
     }

@@ -2,11 +2,13 @@
 //!
 //! In: records as they are remembered, and which look-ups this decision has already made.
 //! Out: a `View` whose accessors answer with a fact or with the gap that a look-up would close.
-//! A view comes in two kinds: one believes every remembered fact (good enough to forward on), the other only fresh ones (needed to refuse on).
+//! A view comes in two kinds: one believes every remembered fact (good enough to forward on), the
+//! other only fresh ones (needed to refuse on).
 
 use super::{
-    Amount, Attached, CustomerId, CustomerRecord, FreshFor, Incoming, Intent, Lookup, OptionFacts, Pending, Policy, Remembered,
-    SessionRecord, SourceId, SourceRecord, SourceState, SourceType, Timestamp,
+    Amount, Attached, CustomerId, CustomerRecord, FreshFor, Incoming, Intent, Lookup, OptionFacts,
+    Pending, Policy, Remembered, SessionRecord, SourceId, SourceRecord, SourceState, SourceType,
+    Timestamp,
 };
 use std::collections::HashMap;
 
@@ -15,13 +17,15 @@ use std::collections::HashMap;
 pub enum LookedUp {
     /// Upstream answered; what it told is dated with this moment or later.
     At(Timestamp),
-    /// Upstream says that there is no such thing, or no such caller: what it makes of the call is its own to say.
+    /// Upstream says that there is no such thing, or no such caller: what it makes of the call is
+    /// its own to say.
     Absent,
     /// Upstream did not give it: an error, a refusal, a time-out.
     Failed,
 }
 
-/// Everything remembered that may be used for this caller: records that upstream has shown to somebody else only are left out.
+/// Everything remembered that may be used for this caller: records that upstream has shown to
+/// somebody else only are left out.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The session the call is about.
@@ -36,7 +40,8 @@ pub struct Known {
     pub looked_up: Vec<(Lookup, LookedUp)>,
     /// The call has already waited for secondaries.
     pub held: bool,
-    /// The call has the form that can be answered before it is sent, and there is room to remember that.
+    /// The call has the form that can be answered before it is sent, and there is room to remember
+    /// that.
     pub deferrable: bool,
 }
 
@@ -54,7 +59,10 @@ impl Known {
 
     /// What the record shows attached, whatever its age; empty where it does not say.
     pub fn attached(&self) -> &[Attached] {
-        self.session.as_ref().and_then(|session| session.sources.get()).map_or(&[], |sources| sources.as_slice())
+        self.session
+            .as_ref()
+            .and_then(|session| session.sources.get())
+            .map_or(&[], |sources| sources.as_slice())
     }
 }
 
@@ -65,7 +73,8 @@ pub(super) enum Gap {
     Need(Lookup),
     /// The look-up was made, and failed.
     Unavailable(Lookup),
-    /// Upstream was asked and does not say, or knows nothing of it: there is no knowledge to refuse on.
+    /// Upstream was asked and does not say, or knows nothing of it: there is no knowledge to refuse
+    /// on.
     Untold,
 }
 
@@ -102,7 +111,11 @@ impl<'a> View<'a> {
 
     fn fact<T>(&self, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
         match fact {
-            Remembered::At(value, at) if !self.strict || self.is_fresh(*at) || self.confirmed(*at, &lookup) => Ok(value),
+            Remembered::At(value, at)
+                if !self.strict || self.is_fresh(*at) || self.confirmed(*at, &lookup) =>
+            {
+                Ok(value)
+            }
             _ => self.gap(lookup),
         }
     }
@@ -135,7 +148,9 @@ impl<'a> View<'a> {
         let state = self.of_session(|s| &s.state)?;
         let told_at = self.session()?.state.told_at().unwrap_or_default();
         match state {
-            super::SessionState::Other(_) if self.strict && !self.confirmed(told_at, &Lookup::Session) => {
+            super::SessionState::Other(_)
+                if self.strict && !self.confirmed(told_at, &Lookup::Session) =>
+            {
                 self.gap(Lookup::Session)
             }
             state => Ok(state),
@@ -143,17 +158,23 @@ impl<'a> View<'a> {
     }
 
     /// A fact of a source.
-    pub fn of_source<T>(&self, id: &SourceId, pick: fn(&SourceRecord) -> &Remembered<T>) -> Fact<&'a T> {
+    pub fn of_source<T>(
+        &self,
+        id: &SourceId,
+        pick: fn(&SourceRecord) -> &Remembered<T>,
+    ) -> Fact<&'a T> {
         match self.known.sources.get(id) {
             Some(source) => self.fact(pick(source), Lookup::Source(id.clone())),
             None => self.gap(Lookup::Source(id.clone())),
         }
     }
 
-    /// A source's state. One that changes on its own is as good as unknown until it is confirmed: what was pending may have failed.
+    /// A source's state. One that changes on its own is as good as unknown until it is confirmed:
+    /// what was pending may have failed.
     pub fn source_state(&self, id: &SourceId) -> Fact<&'a SourceState> {
         let state = self.of_source(id, |s| &s.state)?;
-        let told_at = self.known.sources.get(id).and_then(|s| s.state.told_at()).unwrap_or_default();
+        let told_at =
+            self.known.sources.get(id).and_then(|s| s.state.told_at()).unwrap_or_default();
         let lookup = Lookup::Source(id.clone());
         if state.changes_on_its_own() && !self.confirmed(told_at, &lookup) {
             return self.gap(lookup);
@@ -210,9 +231,10 @@ impl<'a> View<'a> {
     /// The source that this call attaches; `None` where it attaches nothing.
     pub fn incoming(&self) -> Fact<Option<&'a SourceId>> {
         match self.intent {
-            Intent::ApplyShopper { .. } => {
-                Ok(self.applied_option()?.and_then(|option| option.source.as_ref()).map(|source| &source.id))
-            }
+            Intent::ApplyShopper { .. } => Ok(self
+                .applied_option()?
+                .and_then(|option| option.source.as_ref())
+                .map(|source| &source.id)),
             intent => Ok(intent.attaches()),
         }
     }
@@ -235,11 +257,14 @@ impl<'a> View<'a> {
         Ok(self.intent.attaches().cloned().map(Incoming::Source))
     }
 
-    /// The sources saved to the customer the call is about. Another key of the merchant may have saved one: always confirmed before a refusal.
+    /// The sources saved to the customer the call is about. Another key of the merchant may have
+    /// saved one: always confirmed before a refusal.
     pub fn saved(&self) -> Fact<&'a [SourceId]> {
         let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
         let saved = self.fact(&customer.saved, Lookup::Customer)?;
-        if self.strict && !self.confirmed(customer.saved.told_at().unwrap_or_default(), &Lookup::Customer) {
+        if self.strict
+            && !self.confirmed(customer.saved.told_at().unwrap_or_default(), &Lookup::Customer)
+        {
             return self.gap(Lookup::Customer);
         }
         Ok(saved.as_slice())

@@ -1,14 +1,16 @@
 //! What a finished call teaches.
 //!
-//! In: the intent, upstream's answer to it, and what was known before. Out: the observations to apply, record by record.
-//! A refused call changes nothing; one whose end is not known makes every record it may have changed unsure.
+//! In: the intent, upstream's answer to it, and what was known before. Out: the observations to
+//! apply, record by record. A refused call changes nothing; one whose end is not known makes every
+//! record it may have changed unsure.
 
 use super::{
-    Answer, CustomerId, CustomerObservation, Dialect, Effect, Intent, Known, Owner, Policy, SessionFacts, SessionKey,
-    SessionObservation, SourceFacts, SourceId, SourceObservation, Told,
+    Answer, CustomerId, CustomerObservation, Dialect, Effect, Intent, Known, Owner, Policy,
+    SessionFacts, SessionKey, SessionObservation, SourceFacts, SourceId, SourceObservation, Told,
 };
 
-/// The observations one finished call gives rise to. Those about the session come first: they end its time in flight.
+/// The observations one finished call gives rise to. Those about the session come first: they end
+/// its time in flight.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Learned {
     /// About the session.
@@ -19,15 +21,25 @@ pub struct Learned {
     pub customers: Vec<(CustomerId, CustomerObservation)>,
 }
 
-/// What a call that upstream answered with success teaches. `session` is the session it was about, or the one that the answer created.
-pub fn learn(intent: &Intent, answer: &Answer, session: Option<&SessionKey>, known: &Known, policy: &Policy) -> Learned {
+/// What a call that upstream answered with success teaches. `session` is the session it was about,
+/// or the one that the answer created.
+pub fn learn(
+    intent: &Intent,
+    answer: &Answer,
+    session: Option<&SessionKey>,
+    known: &Known,
+    policy: &Policy,
+) -> Learned {
     let mut learned = Learned::default();
     let facts = answer.session.clone().unwrap_or_default();
     if let Some(key) = session {
         let dialect = key.kind.dialect();
         let observation = match intent {
             Intent::ReadSession { .. } => SessionObservation::LookedUp(Box::new(facts.clone())),
-            intent => SessionObservation::Succeeded(effect(intent, answer, known, policy), Box::new(facts.clone())),
+            intent => SessionObservation::Succeeded(
+                effect(intent, answer, known, policy),
+                Box::new(facts.clone()),
+            ),
         };
         learned.sources.extend(left(&observation, dialect, known, policy));
         learned.session = Some((key.clone(), observation));
@@ -36,24 +48,41 @@ pub fn learn(intent: &Intent, answer: &Answer, session: Option<&SessionKey>, kno
         learned.sources.extend(sources.into_iter().map(shown));
     }
     learned.sources.extend(answer.source.clone().map(shown));
-    learned.sources.extend(answer.charged.iter().map(|id| (id.clone(), SourceObservation::Charged)));
+    learned
+        .sources
+        .extend(answer.charged.iter().map(|id| (id.clone(), SourceObservation::Charged)));
     owned(intent, answer, &mut learned);
-    learned.sources.extend(removed_option(intent, known).map(|id| (id, SourceObservation::Removed)));
+    learned
+        .sources
+        .extend(removed_option(intent, known).map(|id| (id, SourceObservation::Removed)));
     learned
 }
 
 /// What a call that upstream refused teaches: it changed nothing.
 pub fn refused(session: Option<&SessionKey>) -> Learned {
-    Learned { session: session.map(|key| (key.clone(), SessionObservation::Refused)), ..Learned::default() }
+    Learned {
+        session: session.map(|key| (key.clone(), SessionObservation::Refused)),
+        ..Learned::default()
+    }
 }
 
 /// What a call whose end is not known leaves unsure.
 pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Known) -> Learned {
-    let mut learned =
-        Learned { session: session.map(|key| (key.clone(), SessionObservation::OutcomeUnknown)), ..Learned::default() };
-    let touched = known.attached().iter().map(|attached| &attached.id).chain(intent.source()).cloned();
-    learned.sources = touched.chain(removed_option(intent, known)).map(|id| (id, SourceObservation::OutcomeUnknown)).collect();
-    learned.customers = intent.customer().map(|id| (id.clone(), CustomerObservation::OutcomeUnknown)).into_iter().collect();
+    let mut learned = Learned {
+        session: session.map(|key| (key.clone(), SessionObservation::OutcomeUnknown)),
+        ..Learned::default()
+    };
+    let touched =
+        known.attached().iter().map(|attached| &attached.id).chain(intent.source()).cloned();
+    learned.sources = touched
+        .chain(removed_option(intent, known))
+        .map(|id| (id, SourceObservation::OutcomeUnknown))
+        .collect();
+    learned.customers = intent
+        .customer()
+        .map(|id| (id.clone(), CustomerObservation::OutcomeUnknown))
+        .into_iter()
+        .collect();
     learned
 }
 
@@ -79,10 +108,16 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
             if !attached.kind.is_told() {
                 attached.kind = known.kind_of(source).cloned().into();
             }
-            // Store credit contributes its own amount; a primary whatever is left, which only upstream can tell.
-            let secondary = attached.kind.as_ref().is_some_and(|kind| policy.types.is_secondary(kind));
+            // Store credit contributes its own amount; a primary whatever is left, which only
+            // upstream can tell.
+            let secondary =
+                attached.kind.as_ref().is_some_and(|kind| policy.types.is_secondary(kind));
             if secondary && !attached.amount.is_told() {
-                attached.amount = known.sources.get(source).and_then(|record| record.amount.get().copied()).into();
+                attached.amount = known
+                    .sources
+                    .get(source)
+                    .and_then(|record| record.amount.get().copied())
+                    .into();
             }
             Effect::Attached(attached)
         }
@@ -94,7 +129,8 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
     }
 }
 
-/// What becomes of the sources that a call took off the session, or charged. Where that is not certain, it is forgotten.
+/// What becomes of the sources that a call took off the session, or charged. Where that is not
+/// certain, it is forgotten.
 fn left(
     observation: &SessionObservation,
     dialect: Dialect,
@@ -108,18 +144,22 @@ fn left(
     let unsure = becomes(SourceObservation::OutcomeUnknown);
     match effect {
         // Upstream may have said yes to detaching what was not attached, which spends nothing.
-        Effect::Detached(source) if dialect == Dialect::Checkouts && !before.clone().any(|id| id == source) => {
+        Effect::Detached(source)
+            if dialect == Dialect::Checkouts && !before.clone().any(|id| id == source) =>
+        {
             vec![unsure(source)]
         }
         Effect::Detached(source) => vec![detached(source)],
         Effect::DetachedAll => before.map(detached).collect(),
         Effect::Ordered => match dialect {
             Dialect::Checkouts => before.map(becomes(SourceObservation::Charged)).collect(),
-            // Upstream ignores store credit that came after the primary; whoever is charged is named by the answer, if it names any.
+            // Upstream ignores store credit that came after the primary; whoever is charged is
+            // named by the answer, if it names any.
             Dialect::Carts => before.map(unsure).collect(),
         },
         Effect::Attached(incoming) if !facts.sources.is_told() => {
-            let secondary = |kind: Option<&super::SourceType>| kind.map(|kind| policy.types.is_secondary(kind));
+            let secondary =
+                |kind: Option<&super::SourceType>| kind.map(|kind| policy.types.is_secondary(kind));
             let incoming_is_secondary = secondary(incoming.kind.as_ref());
             before
                 .filter(|id| **id != incoming.id)
@@ -137,7 +177,9 @@ fn left(
 /// Attached before, and not shown now.
 fn gone(facts: &SessionFacts, before: Vec<SourceId>) -> Vec<SourceId> {
     match &facts.sources {
-        Told::Told(now) => before.into_iter().filter(|id| !now.iter().any(|source| source.id == *id)).collect(),
+        Told::Told(now) => {
+            before.into_iter().filter(|id| !now.iter().any(|source| source.id == *id)).collect()
+        }
         Told::NotTold => Vec::new(),
     }
 }
@@ -154,7 +196,9 @@ fn owned(intent: &Intent, answer: &Answer, learned: &mut Learned) {
         }
     }
     if let Told::Told(options) = &answer.options {
-        learned.sources.extend(options.iter().filter_map(|option| option.source.clone()).map(shown));
+        learned
+            .sources
+            .extend(options.iter().filter_map(|option| option.source.clone()).map(shown));
     }
     match intent {
         Intent::Save { owner, source } => {
@@ -163,11 +207,15 @@ fn owned(intent: &Intent, answer: &Answer, learned: &mut Learned) {
                 Owner::Shopper => None,
             };
             learned.sources.push((source.clone(), SourceObservation::Saved(customer.clone())));
-            learned.customers.extend(customer.map(|id| (id, CustomerObservation::Saved(source.clone()))));
+            learned
+                .customers
+                .extend(customer.map(|id| (id, CustomerObservation::Saved(source.clone()))));
         }
         Intent::Remove { customer, source } => {
             learned.sources.push((source.clone(), SourceObservation::Removed));
-            learned.customers.push((customer.clone(), CustomerObservation::Removed(source.clone())));
+            learned
+                .customers
+                .push((customer.clone(), CustomerObservation::Removed(source.clone())));
         }
         _ => {}
     }
@@ -179,8 +227,8 @@ mod tests {
     use crate::rules::{
         Attached, Remembered, SessionState, SourceState, Target, Timestamp,
         fixtures::{
-            Given, NOW, amount, attach, card, cart, checkout, credit, detach, is_source, nothing_attached, order, save, shows,
-            source, update,
+            Given, NOW, amount, attach, card, cart, checkout, credit, detach, is_source,
+            nothing_attached, order, save, shows, source, update,
         },
     };
 
@@ -230,10 +278,20 @@ mod tests {
             (cart(), card("old"), Some(SourceState::Chargeable)),
         ] {
             let given = Given::session().holds(first).source(card("new"));
-            let poor = given.clone().after(&attach(session.clone(), "new"), &is_source(card("new")));
-            assert_eq!((state(&poor, "old"), attached(&poor)), (expected.clone(), Some(vec!["new"])), "{session:?}");
-            let rich = given.after(&attach(session.clone(), "new"), &shows(holding(&[card("new")])));
-            assert_eq!((state(&rich, "old"), attached(&rich)), (expected, Some(vec!["new"])), "{session:?}");
+            let poor =
+                given.clone().after(&attach(session.clone(), "new"), &is_source(card("new")));
+            assert_eq!(
+                (state(&poor, "old"), attached(&poor)),
+                (expected.clone(), Some(vec!["new"])),
+                "{session:?}"
+            );
+            let rich =
+                given.after(&attach(session.clone(), "new"), &shows(holding(&[card("new")])));
+            assert_eq!(
+                (state(&rich, "old"), attached(&rich)),
+                (expected, Some(vec!["new"])),
+                "{session:?}"
+            );
         }
     }
 
@@ -242,8 +300,16 @@ mod tests {
         let given = Given::session().holds(card("p").saved_to("c")).source(credit("credit", "5"));
         let given = given.after(&attach(checkout(), "credit"), &Answer::default());
         let expected = [
-            Attached { id: "p".into(), kind: Told::Told("creditCard".into()), amount: Told::NotTold },
-            Attached { id: "credit".into(), kind: Told::Told("customerCredit".into()), amount: Told::Told(amount("5")) },
+            Attached {
+                id: "p".into(),
+                kind: Told::Told("creditCard".into()),
+                amount: Told::NotTold,
+            },
+            Attached {
+                id: "credit".into(),
+                kind: Told::Told("customerCredit".into()),
+                amount: Told::Told(amount("5")),
+            },
         ];
         assert_eq!(given.known.attached(), expected);
         assert_eq!(state(&given, "p"), Some(SourceState::Chargeable));
@@ -278,9 +344,13 @@ mod tests {
     #[test]
     fn a_source_of_unknown_type_leaves_open_what_it_replaced() {
         let unknown = SourceFacts { kind: Told::NotTold, ..card("p") };
-        let incoming = Given::session().holds(card("old")).after(&attach(checkout(), "p"), &is_source(unknown.clone()));
+        let incoming = Given::session()
+            .holds(card("old"))
+            .after(&attach(checkout(), "p"), &is_source(unknown.clone()));
         assert_eq!((attached(&incoming), state(&incoming, "old")), (None, None));
-        let replaced = Given::session().holds(unknown).after(&attach(checkout(), "new"), &is_source(card("new")));
+        let replaced = Given::session()
+            .holds(unknown)
+            .after(&attach(checkout(), "new"), &is_source(card("new")));
         assert_eq!((attached(&replaced), state(&replaced, "p")), (None, None));
     }
 
@@ -289,9 +359,14 @@ mod tests {
         for (given, session, expected) in [
             (Given::session().holds(card("p")), checkout(), Some(SourceState::Cancelled)),
             (Given::session().holds(credit("p", "5")), checkout(), Some(SourceState::Cancelled)),
-            (Given::session().holds(card("p").saved_to("c")), checkout(), Some(SourceState::Chargeable)),
+            (
+                Given::session().holds(card("p").saved_to("c")),
+                checkout(),
+                Some(SourceState::Chargeable),
+            ),
             (Given::session().holds(card("p")), cart(), Some(SourceState::Chargeable)),
-            // Upstream may say yes to detaching what was not attached: nothing is known of it then.
+            // Upstream may say yes to detaching what was not attached: nothing is known of it
+            // then.
             (Given::session().source(card("p")), checkout(), None),
             (Given::nothing().source(card("p")), checkout(), None),
             (Given::session().source(card("p")), cart(), Some(SourceState::Chargeable)),
@@ -305,15 +380,22 @@ mod tests {
     #[test]
     fn detaching_all_leaves_nothing() {
         let all = Intent::Detach { session: cart(), source: None };
-        let given = Given::session().holds(credit("c", "5")).holds(card("p")).after(&all, &Answer::default());
+        let given = Given::session()
+            .holds(credit("c", "5"))
+            .holds(card("p"))
+            .after(&all, &Answer::default());
         assert_eq!(attached(&given), Some(vec![]));
         assert_eq!(state(&given, "p"), Some(SourceState::Chargeable));
     }
 
     #[test]
     fn detaching_forgets_the_legacy_credit_which_may_have_been_what_was_detached() {
-        let given = Given::shown(SessionFacts { credit_amount: Told::Told(Some(amount("5"))), ..nothing_attached() });
-        let given = given.holds(credit("c", "5")).after(&detach(checkout(), "c"), &Answer::default());
+        let given = Given::shown(SessionFacts {
+            credit_amount: Told::Told(Some(amount("5"))),
+            ..nothing_attached()
+        });
+        let given =
+            given.holds(credit("c", "5")).after(&detach(checkout(), "c"), &Answer::default());
         assert_eq!(given.known.session.unwrap_or_default().credit_amount, Remembered::NotTold);
     }
 
@@ -324,14 +406,18 @@ mod tests {
         assert_eq!(state(&given, "c"), Some(SourceState::Consumed));
         assert_eq!(state(&given, "p"), Some(SourceState::Chargeable));
         let session = given.known.session.unwrap_or_default();
-        assert_eq!((session.sources, session.state), (Remembered::NotTold, Remembered::at(SessionState::Complete, NOW)));
+        assert_eq!(
+            (session.sources, session.state),
+            (Remembered::NotTold, Remembered::at(SessionState::Complete, NOW))
+        );
     }
 
     #[test]
     fn a_submitted_cart_charges_whom_its_answer_names_and_leaves_the_rest_open() {
         // Store credit that came after the primary was ignored: it can be used in the next cart.
         let given = || Given::session().holds(card("p")).holds(credit("ignored", "5"));
-        let named = given().after(&order(cart()), &Answer { charged: vec!["p".into()], ..Answer::default() });
+        let named = given()
+            .after(&order(cart()), &Answer { charged: vec!["p".into()], ..Answer::default() });
         assert_eq!(state(&named, "ignored"), None);
         let silent = given().after(&order(cart()), &Answer::default());
         assert_eq!((state(&silent, "p"), state(&silent, "ignored")), (None, None));
@@ -339,17 +425,32 @@ mod tests {
 
     #[test]
     fn an_unknown_end_leaves_everything_it_may_have_changed_unsure() {
-        for intent in
-            [attach(checkout(), "new"), detach(checkout(), "p"), order(checkout()), update(checkout(), Default::default())]
-        {
-            let given = Given::session().holds(card("p")).source(card("new")).after_unknown(&intent);
-            assert!(given.known.session.as_ref().is_some_and(|session| session.unsure && !session.in_flight), "{intent:?}");
+        for intent in [
+            attach(checkout(), "new"),
+            detach(checkout(), "p"),
+            order(checkout()),
+            update(checkout(), Default::default()),
+        ] {
+            let given =
+                Given::session().holds(card("p")).source(card("new")).after_unknown(&intent);
+            assert!(
+                given
+                    .known
+                    .session
+                    .as_ref()
+                    .is_some_and(|session| session.unsure && !session.in_flight),
+                "{intent:?}"
+            );
             assert_eq!(state(&given, "p"), None, "{intent:?}");
         }
         for intent in [save("customer", "p"), remove("customer", "p")] {
             let given = Given::nothing().source(card("p")).saved(&["q"]).after_unknown(&intent);
             assert_eq!(state(&given, "p"), None, "{intent:?}");
-            assert_eq!(given.known.customer.unwrap_or_default().saved, Remembered::NotTold, "{intent:?}");
+            assert_eq!(
+                given.known.customer.unwrap_or_default().saved,
+                Remembered::NotTold,
+                "{intent:?}"
+            );
         }
     }
 
@@ -360,16 +461,23 @@ mod tests {
         let source = &given.known.sources[&SourceId::from("p")];
         assert_eq!(source.reusable, Remembered::at(true, NOW));
         assert_eq!(source.customer, Remembered::at(Some("customer".into()), NOW));
-        assert_eq!(given.known.customer.unwrap_or_default().saved, Remembered::at(vec!["q".into(), "p".into()], NOW));
+        assert_eq!(
+            given.known.customer.unwrap_or_default().saved,
+            Remembered::at(vec!["q".into(), "p".into()], NOW)
+        );
     }
 
     #[test]
     fn a_save_does_not_make_an_unknown_or_old_list_a_known_or_young_one() {
-        let unknown = Given::nothing().after(&save("customer", "p"), &is_source(card("p").saved_to("customer")));
+        let unknown = Given::nothing()
+            .after(&save("customer", "p"), &is_source(card("p").saved_to("customer")));
         assert_eq!(unknown.known.customer.unwrap_or_default().saved, Remembered::NotTold);
         let old = Given::nothing().saved(&[]).an_hour_later();
         let old = old.after(&save("customer", "p"), &is_source(card("p").saved_to("customer")));
-        assert_eq!(old.known.customer.unwrap_or_default().saved, Remembered::at(vec!["p".into()], NOW));
+        assert_eq!(
+            old.known.customer.unwrap_or_default().saved,
+            Remembered::at(vec!["p".into()], NOW)
+        );
     }
 
     #[test]
@@ -377,23 +485,35 @@ mod tests {
         let given = Given::nothing().source(card("p").saved_to("customer")).saved(&["q", "p"]);
         let given = given.after(&remove("customer", "p"), &Answer::default());
         assert_eq!(state(&given, "p"), Some(SourceState::Cancelled));
-        assert_eq!(given.known.customer.unwrap_or_default().saved, Remembered::at(vec!["q".into()], NOW));
+        assert_eq!(
+            given.known.customer.unwrap_or_default().saved,
+            Remembered::at(vec!["q".into()], NOW)
+        );
     }
 
     #[test]
     fn a_removed_payment_option_spends_the_source_behind_it_and_no_other() {
-        let remove = |option: &str, removes| Intent::ChangeOption { option: option.into(), removes };
-        let given = || Given::nothing().options(&[card("p").saved_to("s"), card("q").saved_to("s")]);
+        let remove =
+            |option: &str, removes| Intent::ChangeOption { option: option.into(), removes };
+        let given =
+            || Given::nothing().options(&[card("p").saved_to("s"), card("q").saved_to("s")]);
         for (intent, expected) in [
             (remove("option-p", true), Some(SourceState::Cancelled)),
             (remove("option-p", false), Some(SourceState::Chargeable)),
             (remove("option-x", true), Some(SourceState::Chargeable)),
         ] {
             let after = given().after(&intent, &Answer::default());
-            assert_eq!((state(&after, "p"), state(&after, "q")), (expected, Some(SourceState::Chargeable)), "{intent:?}");
+            assert_eq!(
+                (state(&after, "p"), state(&after, "q")),
+                (expected, Some(SourceState::Chargeable)),
+                "{intent:?}"
+            );
         }
         let unknown = given().after_unknown(&remove("option-p", true));
-        assert_eq!((state(&unknown, "p"), state(&unknown, "q")), (None, Some(SourceState::Chargeable)));
+        assert_eq!(
+            (state(&unknown, "p"), state(&unknown, "q")),
+            (None, Some(SourceState::Chargeable))
+        );
     }
 
     #[test]
@@ -403,9 +523,16 @@ mod tests {
             saved: Told::Told(vec![SourceFacts { customer: Told::NotTold, ..card("p") }]),
         };
         let read = Intent::ReadCustomer { customer: "customer".into() };
-        let given = Given::nothing().after(&read, &Answer { customer: Some(facts), ..Answer::default() });
-        assert_eq!(given.known.sources[&SourceId::from("p")].customer, Remembered::at(Some("customer".into()), NOW));
-        assert_eq!(given.known.customer.unwrap_or_default().saved, Remembered::at(vec!["p".into()], NOW));
+        let given =
+            Given::nothing().after(&read, &Answer { customer: Some(facts), ..Answer::default() });
+        assert_eq!(
+            given.known.sources[&SourceId::from("p")].customer,
+            Remembered::at(Some("customer".into()), NOW)
+        );
+        assert_eq!(
+            given.known.customer.unwrap_or_default().saved,
+            Remembered::at(vec!["p".into()], NOW)
+        );
     }
 
     #[test]
@@ -413,12 +540,17 @@ mod tests {
         let funding = crate::rules::Funding { source: Some("new".into()), ..Default::default() };
         let given = Given::session().holds(card("old")).source(card("new"));
         let given = given.after(&update(checkout(), funding), &shows(holding(&[card("new")])));
-        assert_eq!((state(&given, "old"), attached(&given)), (Some(SourceState::Cancelled), Some(vec!["new"])));
+        assert_eq!(
+            (state(&given, "old"), attached(&given)),
+            (Some(SourceState::Cancelled), Some(vec!["new"]))
+        );
     }
 
     #[test]
     fn an_update_whose_answer_shows_nothing_leaves_nothing_known() {
-        let given = Given::session().holds(card("p")).after(&update(cart(), Default::default()), &Answer::default());
+        let given = Given::session()
+            .holds(card("p"))
+            .after(&update(cart(), Default::default()), &Answer::default());
         let session = given.known.session.unwrap_or_default();
         assert_eq!(
             (session.sources, session.total, session.customer),
@@ -430,8 +562,13 @@ mod tests {
     fn a_filtered_read_teaches_only_what_it_shows() {
         let mut given = Given::session().holds(card("p"));
         given.now = Timestamp(NOW.0 + 1);
-        let read = Intent::ReadSession { session: Target::Session(crate::rules::fixtures::checkout_key()) };
-        let given = given.after(&read, &shows(SessionFacts { total: Told::Told(amount("90")), ..Default::default() }));
+        let read = Intent::ReadSession {
+            session: Target::Session(crate::rules::fixtures::checkout_key()),
+        };
+        let given = given.after(
+            &read,
+            &shows(SessionFacts { total: Told::Told(amount("90")), ..Default::default() }),
+        );
         assert_eq!(attached(&given), Some(vec!["p"]));
         let session = given.known.session.unwrap_or_default();
         assert_eq!(session.total, Remembered::at(amount("90"), given.now));
@@ -442,7 +579,9 @@ mod tests {
     fn a_type_once_shown_is_not_lost_to_an_answer_that_leaves_it_out() {
         let untyped = |id: &str| SourceFacts::named(id);
         let read = Intent::ReadSession { session: checkout() };
-        let given = Given::session().holds(source("p", "payPal")).after(&read, &shows(holding(&[untyped("p")])));
+        let given = Given::session()
+            .holds(source("p", "payPal"))
+            .after(&read, &shows(holding(&[untyped("p")])));
         assert_eq!(given.known.attached()[0].kind, Told::Told("payPal".into()));
     }
 }

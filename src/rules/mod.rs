@@ -5,10 +5,16 @@
 //!   Known  ─┼─ decide ─▶ Verdict            Intent + Answer ─ learn ─▶ observations ─ record.apply ─▶ record
 //!   Policy ─┘
 //! ```
-//! Everything here is a value or a pure function of values: time is an argument, nothing waits, nothing is logged.
-//! Deliberately absent: wire forms (`dialects`), storing (`sessions`), sending (`proxy`).
+//! Everything here is a value or a pure function of values: time is an argument, nothing waits,
+//! nothing is logged. Deliberately absent: wire forms (`dialects`), storing (`sessions`), sending
+//! (`proxy`).
 
-#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::expect_used)]
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used
+)]
 
 mod answer;
 mod compact;
@@ -38,14 +44,19 @@ pub use answer::Answer;
 pub use compact::{uuid_bytes, uuid_text};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
-pub use ids::{CredentialHash, CustomerId, Dialect, OptionId, SessionId, SessionKey, SessionKind, SourceId, Timestamp};
+pub use ids::{
+    CredentialHash, CustomerId, Dialect, OptionId, SessionId, SessionKey, SessionKind, SourceId,
+    Timestamp,
+};
 pub use intent::{Funding, Intent, NewSource, Target, Version};
 pub use known::{Known, LookedUp};
 pub use learn::{Learned, learn, outcome_unknown, refused};
 pub use money::{Amount, Currency, NotACurrency, NotAnAmount};
 pub use policy::{FreshFor, Mode, OnLookupFailure, Policy, Sequencing, Toggle, Types};
 pub use remembered::{Remembered, SHOWN_TO_AT_MOST, ShownTo};
-pub use session::{Attached, Effect, Pending, SessionFacts, SessionObservation, SessionRecord, SessionState};
+pub use session::{
+    Attached, Effect, Pending, SessionFacts, SessionObservation, SessionRecord, SessionState,
+};
 pub use source::{SourceFacts, SourceObservation, SourceRecord, SourceState, SourceType};
 pub use table::{Row, RuleId};
 pub use told::Told;

@@ -51,7 +51,8 @@ impl std::error::Error for NotAnAmount {}
 impl FromStr for Amount {
     type Err = NotAnAmount;
 
-    /// Reads `5`, `19.99`, `-1.5`, `1e2`: the forms of a JSON number. Nothing is rounded: an amount that would need it is an error.
+    /// Reads `5`, `19.99`, `-1.5`, `1e2`: the forms of a JSON number. Nothing is rounded: an amount
+    /// that would need it is an error.
     fn from_str(text: &str) -> Result<Self, NotAnAmount> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         if !digits.starts_with(|c: char| c.is_ascii_digit()) || text.contains('_') {
@@ -78,7 +79,8 @@ fn scientific(mantissa: &str, exponent: &str) -> Option<Decimal> {
     value.checked_mul(Decimal::try_from_i128_with_scale(10i128.checked_pow(zeros)?, 0).ok()?)
 }
 
-/// Text for people; for programs the digits as one number, and how many of them stand after the point.
+/// Text for people; for programs the digits as one number, and how many of them stand after the
+/// point.
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
@@ -95,7 +97,9 @@ impl<'de> Deserialize<'de> for Amount {
             Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
         } else {
             let (digits, after_point) = Deserialize::deserialize(deserializer)?;
-            Decimal::try_from_i128_with_scale(digits, after_point).map(Amount).map_err(D::Error::custom)
+            Decimal::try_from_i128_with_scale(digits, after_point)
+                .map(Amount)
+                .map_err(D::Error::custom)
         }
     }
 }
@@ -121,7 +125,9 @@ impl FromStr for Currency {
     type Err = NotACurrency;
     fn from_str(text: &str) -> Result<Self, NotACurrency> {
         match <[u8; 3]>::try_from(text.as_bytes()) {
-            Ok(code) if code.iter().all(u8::is_ascii_alphabetic) => Ok(Currency(code.map(|b| b.to_ascii_uppercase()))),
+            Ok(code) if code.iter().all(u8::is_ascii_alphabetic) => {
+                Ok(Currency(code.map(|b| b.to_ascii_uppercase())))
+            }
             _ => Err(NotACurrency),
         }
     }
@@ -170,10 +176,16 @@ mod tests {
 
     #[test]
     fn amounts_are_few_bytes_for_programs_and_text_for_people() {
-        for (text, bytes) in [("0", 2), ("-11", 2), ("115.89", 4), ("-0.0000000000000000000000000001", 2)] {
+        for (text, bytes) in
+            [("0", 2), ("-11", 2), ("115.89", 4), ("-0.0000000000000000000000000001", 2)]
+        {
             let amount: Amount = text.parse().unwrap();
             let stored = postcard::to_stdvec(&amount).unwrap();
-            assert_eq!((stored.len(), postcard::from_bytes(&stored)), (bytes, Ok(amount)), "{text}");
+            assert_eq!(
+                (stored.len(), postcard::from_bytes(&stored)),
+                (bytes, Ok(amount)),
+                "{text}"
+            );
             assert_eq!(serde_json::to_string(&amount).unwrap(), format!("\"{text}\""));
             assert_eq!(serde_json::from_str::<Amount>(&format!("\"{text}\"")).unwrap(), amount);
         }
@@ -199,7 +211,11 @@ mod tests {
             ("0e9", "0"),
             ("0e-99", "0"),
         ] {
-            assert_eq!(text.parse::<Amount>().map(|a| a.to_string()), Ok(shown.to_string()), "{text}");
+            assert_eq!(
+                text.parse::<Amount>().map(|a| a.to_string()),
+                Ok(shown.to_string()),
+                "{text}"
+            );
         }
         for text in [
             "",

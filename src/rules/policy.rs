@@ -22,7 +22,8 @@ pub enum Toggle {
 
 impl Toggle {
     /// All, in the order of their strictness.
-    pub const ALL: [Toggle; 5] = [Toggle::Reject, Toggle::Reorder, Toggle::Strip, Toggle::Monitor, Toggle::Off];
+    pub const ALL: [Toggle; 5] =
+        [Toggle::Reject, Toggle::Reorder, Toggle::Strip, Toggle::Monitor, Toggle::Off];
 
     /// The name used in configuration.
     pub fn as_str(self) -> &'static str {
@@ -179,8 +180,8 @@ impl Types {
         }
     }
 
-    /// Whether a source of this type is known to be impossible to save. A primary type in both lists can be saved: adding one to
-    /// `savable` is enough to allow it.
+    /// Whether a source of this type is known to be impossible to save. A primary type in both
+    /// lists can be saved: adding one to `savable` is enough to allow it.
     pub fn cannot_be_saved(&self, kind: &SourceType) -> bool {
         self.is_secondary(kind) || (self.not_savable.contains(kind) && !self.savable.contains(kind))
     }
@@ -189,9 +190,11 @@ impl Types {
 /// How "too late" is put right before it happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequencing {
-    /// How long a single-use primary's attach waits for secondaries, in milliseconds; 0: not at all.
+    /// How long a single-use primary's attach waits for secondaries, in milliseconds; 0: not at
+    /// all.
     pub window: u64,
-    /// Whether such an attach may be answered at once and sent only when something depends on it (checkouts).
+    /// Whether such an attach may be answered at once and sent only when something depends on it
+    /// (checkouts).
     pub defer: bool,
 }
 
@@ -226,12 +229,14 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// What a rule does here, the mode over everything included. A rule that is not in the dialect's table is off.
-    /// A toggle that the dialect's row does not allow leaves its default: `second-primary = "reorder"`, set for both, is about carts;
-    /// checkouts replace the primary by themselves.
+    /// What a rule does here, the mode over everything included. A rule that is not in the
+    /// dialect's table is off. A toggle that the dialect's row does not allow leaves its
+    /// default: `second-primary = "reorder"`, set for both, is about carts; checkouts replace
+    /// the primary by themselves.
     pub fn toggle(&self, dialect: Dialect, rule: RuleId) -> Toggle {
         let Some(row) = table::row(dialect, rule) else { return Toggle::Off };
-        let wanted = self.toggles.get(&(dialect, rule)).copied().filter(|toggle| row.allows(*toggle));
+        let wanted =
+            self.toggles.get(&(dialect, rule)).copied().filter(|toggle| row.allows(*toggle));
         let toggle = wanted.unwrap_or(row.default);
         match (self.mode, toggle) {
             (Mode::Off, _) | (_, Toggle::Off) => Toggle::Off,
@@ -272,7 +277,11 @@ mod tests {
         for (rule, wanted, checkouts, carts) in cases {
             let mut policy = Policy::default();
             policy.set(rule, wanted);
-            assert_eq!((policy.toggle(Checkouts, rule), policy.toggle(Carts, rule)), (checkouts, carts), "{rule} = {wanted}");
+            assert_eq!(
+                (policy.toggle(Checkouts, rule), policy.toggle(Carts, rule)),
+                (checkouts, carts),
+                "{rule} = {wanted}"
+            );
         }
     }
 
@@ -280,7 +289,8 @@ mod tests {
     fn every_rule_is_refused_by_default_but_two() {
         let policy = Policy::default();
         for row in table::ROWS {
-            let only_reports = [(Checkouts, SecondPrimary), (Carts, SecondarySourceOwner)].contains(&(row.dialect, row.id));
+            let only_reports = [(Checkouts, SecondPrimary), (Carts, SecondarySourceOwner)]
+                .contains(&(row.dialect, row.id));
             let expected = if only_reports { Toggle::Monitor } else { Toggle::Reject };
             assert_eq!(policy.toggle(row.dialect, row.id), expected, "{} {}", row.dialect, row.id);
         }
@@ -317,7 +327,11 @@ mod tests {
             ("someNewThing", false, false, false),
         ] {
             let kind = SourceType::from(kind);
-            let found = (types.pairs(Checkouts, &kind), types.pairs(Carts, &kind), types.cannot_be_saved(&kind));
+            let found = (
+                types.pairs(Checkouts, &kind),
+                types.pairs(Carts, &kind),
+                types.cannot_be_saved(&kind),
+            );
             assert_eq!(found, (checkouts, carts, unsavable), "{kind}");
         }
     }

@@ -60,8 +60,8 @@ impl<T> Remembered<T> {
     }
 }
 
-/// How many callers one record remembers: the keys of one merchant and a few refreshed tokens. The oldest is forgotten first,
-/// and a forgotten one is merely looked up again.
+/// How many callers one record remembers: the keys of one merchant and a few refreshed tokens. The
+/// oldest is forgotten first, and a forgotten one is merely looked up again.
 pub const SHOWN_TO_AT_MOST: usize = 8;
 
 /// The callers to whom upstream has shown a thing, as keyed hashes, the latest last.
@@ -114,7 +114,8 @@ mod tests {
             shown_to.add(caller(n));
             shown_to.add(caller(n));
         }
-        let known: Vec<_> = (0..=SHOWN_TO_AT_MOST).filter(|n| shown_to.contains(caller(*n))).collect();
+        let known: Vec<_> =
+            (0..=SHOWN_TO_AT_MOST).filter(|n| shown_to.contains(caller(*n))).collect();
         assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 

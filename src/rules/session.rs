@@ -1,6 +1,8 @@
-//! One payment session's record: what upstream's answers say of the funding of one checkout, invoice or cart.
+//! One payment session's record: what upstream's answers say of the funding of one checkout,
+//! invoice or cart.
 //!
-//! In: [`SessionObservation`]s. Out: a [`SessionRecord`]. Each fact carries the moment upstream said it.
+//! In: [`SessionObservation`]s. Out: a [`SessionRecord`]. Each fact carries the moment upstream
+//! said it.
 //!
 //! ```text
 //!            Begun                      Succeeded | Refused
@@ -12,8 +14,8 @@
 //! `unsure` survives a refusal: a call that changed nothing tells nothing about the one before it.
 
 use super::{
-    Amount, CredentialHash, Currency, CustomerId, Policy, Remembered, SessionId, ShownTo, SourceFacts, SourceId, SourceType,
-    Timestamp, Told,
+    Amount, CredentialHash, Currency, CustomerId, Policy, Remembered, SessionId, ShownTo,
+    SourceFacts, SourceId, SourceType, Timestamp, Told,
 };
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
@@ -54,7 +56,8 @@ impl SessionState {
     }
 }
 
-/// What one answer says of a session. Only what it shows: a filtered answer leaves the rest `NotTold`.
+/// What one answer says of a session. Only what it shows: a filtered answer leaves the rest
+/// `NotTold`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionFacts {
     /// The id of the checkout, invoice or cart.
@@ -79,7 +82,8 @@ pub struct SessionFacts {
     pub payment_session: Told<Box<str>>,
 }
 
-/// One attached source, as far as the session shows it. What more is known of it is in its [`super::SourceRecord`].
+/// One attached source, as far as the session shows it. What more is known of it is in its
+/// [`super::SourceRecord`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached {
     /// Which source.
@@ -90,7 +94,8 @@ pub struct Attached {
     pub amount: Told<Amount>,
 }
 
-/// What a successful call did to a session, known from the call itself (domain: "What a successful call changes").
+/// What a successful call did to a session, known from the call itself (domain: "What a successful
+/// call changes").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The answer says all there is to know.
@@ -130,7 +135,8 @@ pub enum SessionObservation {
     Pending(Option<Pending>),
 }
 
-/// A remedy that is under way for a session: written before its first step, so that whoever takes the turn next can finish or undo it.
+/// A remedy that is under way for a session: written before its first step, so that whoever takes
+/// the turn next can finish or undo it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pending {
     /// Carts: the primary is being detached and attached again around another attach.
@@ -148,7 +154,8 @@ pub enum Pending {
         primary: SourceId,
         /// When the caller was answered.
         since: Timestamp,
-        /// Being sent now: whoever finds this without a holder of the turn looks upstream before sending it again.
+        /// Being sent now: whoever finds this without a holder of the turn looks upstream before
+        /// sending it again.
         sending: bool,
     },
 }
@@ -190,16 +197,27 @@ pub struct SessionRecord {
 impl SessionRecord {
     /// The dates of all facts: nearly the same, so a store may write them as differences.
     pub fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
-        let funding = [self.total.date_mut(), self.remaining.date_mut(), self.credit_amount.date_mut(), self.state.date_mut()];
-        let rest = [self.sources.date_mut(), self.customer.date_mut(), self.billing_optimization.date_mut()];
+        let funding = [
+            self.total.date_mut(),
+            self.remaining.date_mut(),
+            self.credit_amount.date_mut(),
+            self.state.date_mut(),
+        ];
+        let rest = [
+            self.sources.date_mut(),
+            self.customer.date_mut(),
+            self.billing_optimization.date_mut(),
+        ];
         funding.into_iter().chain(rest).flatten()
     }
 
-    /// The only way a record changes. Pure; `now` dates what is learned, `policy` tells primaries from secondaries.
+    /// The only way a record changes. Pure; `now` dates what is learned, `policy` tells primaries
+    /// from secondaries.
     pub fn apply(&mut self, observation: &SessionObservation, policy: &Policy, now: Timestamp) {
         match observation {
             SessionObservation::Begun => {
-                // A mutation still marked in flight has no holder left: its outcome was never learned.
+                // A mutation still marked in flight has no holder left: its outcome was never
+                // learned.
                 self.unsure |= self.in_flight;
                 self.in_flight = true;
                 self.epoch = self.epoch.wrapping_add(1);
@@ -286,7 +304,8 @@ impl SessionRecord {
                 self.credit_amount = Remembered::NotTold;
             }
             Effect::Ordered => {
-                // The shopper's next cart is another one: nothing of this one may be held against it.
+                // The shopper's next cart is another one: nothing of this one may be held against
+                // it.
                 self.forget();
                 self.state = Remembered::at(SessionState::Complete, now);
             }
@@ -299,18 +318,22 @@ impl SessionRecord {
         }
     }
 
-    /// After an attach whose answer does not show the session: what is certain is kept, what is not is forgotten.
+    /// After an attach whose answer does not show the session: what is certain is kept, what is not
+    /// is forgotten.
     fn attach(&mut self, source: &SourceFacts, policy: &Policy, now: Timestamp) {
         let incoming = self.attached(source);
         let primary = incoming.kind.as_ref().map(|kind| !policy.types.is_secondary(kind));
-        let is_primary = |a: &Attached| a.kind.as_ref().map(|kind| !policy.types.is_secondary(kind));
+        let is_primary =
+            |a: &Attached| a.kind.as_ref().map(|kind| !policy.types.is_secondary(kind));
         match (self.sources.get_mut(), primary) {
             (Some(sources), Some(false)) => {
                 sources.retain(|a| a.id != incoming.id);
                 sources.push(incoming);
                 self.forget_primary_share(policy);
             }
-            (Some(sources), Some(true)) if sources.iter().all(|a| a.id == incoming.id || is_primary(a).is_some()) => {
+            (Some(sources), Some(true))
+                if sources.iter().all(|a| a.id == incoming.id || is_primary(a).is_some()) =>
+            {
                 sources.retain(|a| a.id != incoming.id && is_primary(a) == Some(false));
                 sources.push(incoming);
             }
@@ -325,7 +348,8 @@ impl SessionRecord {
         }
     }
 
-    /// A primary makes room for a secondary, and takes over what one leaves: its share is no longer what it was.
+    /// A primary makes room for a secondary, and takes over what one leaves: its share is no longer
+    /// what it was.
     fn forget_primary_share(&mut self, policy: &Policy) {
         for attached in self.sources.get_mut().into_iter().flatten() {
             if attached.kind.as_ref().is_none_or(|kind| !policy.types.is_secondary(kind)) {
@@ -387,19 +411,33 @@ mod tests {
 
     #[test]
     fn nothing_is_refused_on_a_record_that_is_unsure_or_in_flight() {
-        let given = Given::session().holds(card("p")).source(crate::rules::fixtures::credit("c", "5"));
+        let given =
+            Given::session().holds(card("p")).source(crate::rules::fixtures::credit("c", "5"));
         let intent = attach(checkout(), "c");
         given.refused_by(&intent);
-        given.clone().alter(|session| session.unsure = true).needs(&intent, crate::rules::Lookup::Session);
-        given.clone().alter(|session| session.in_flight = true).needs(&intent, crate::rules::Lookup::Session);
-        given.alter(|session| session.unsure = true).looked_up(crate::rules::Lookup::Session).forwards(&intent);
+        given
+            .clone()
+            .alter(|session| session.unsure = true)
+            .needs(&intent, crate::rules::Lookup::Session);
+        given
+            .clone()
+            .alter(|session| session.in_flight = true)
+            .needs(&intent, crate::rules::Lookup::Session);
+        given
+            .alter(|session| session.unsure = true)
+            .looked_up(crate::rules::Lookup::Session)
+            .forwards(&intent);
     }
 
     #[test]
     fn the_look_up_of_an_unsure_record_keeps_nothing_of_what_it_does_not_show() {
         let partial = SessionFacts { total: Told::Told(amount("90")), ..SessionFacts::default() };
-        let observations =
-            [shown(nothing_attached()), SessionObservation::Begun, SessionObservation::OutcomeUnknown, shown(partial)];
+        let observations = [
+            shown(nothing_attached()),
+            SessionObservation::Begun,
+            SessionObservation::OutcomeUnknown,
+            shown(partial),
+        ];
         let record = record(&observations);
         assert_eq!(record.total, Remembered::at(amount("90"), NOW));
         assert_eq!((record.sources, record.remaining), (Remembered::NotTold, Remembered::NotTold));
@@ -419,7 +457,11 @@ mod tests {
             (DeniedTo(caller), 0),
             (Pending(None), 0),
         ] {
-            assert_eq!(record(std::slice::from_ref(&observation)).epoch, counted, "{observation:?}");
+            assert_eq!(
+                record(std::slice::from_ref(&observation)).epoch,
+                counted,
+                "{observation:?}"
+            );
         }
     }
 
@@ -429,16 +471,27 @@ mod tests {
         let caller = CredentialHash([7; 16]);
         for effect in [Effect::Touched, Effect::Deleted, Effect::Ordered] {
             let record = record(&[
-                shown(SessionFacts { payment_session: Told::Told("ps".into()), ..nothing_attached() }),
+                shown(SessionFacts {
+                    payment_session: Told::Told("ps".into()),
+                    ..nothing_attached()
+                }),
                 SessionObservation::ShownTo(caller),
                 SessionObservation::Pending(Some(pending.clone())),
                 SessionObservation::Begun,
                 SessionObservation::Succeeded(effect.clone(), Box::default()),
             ]);
-            assert_eq!((record.sources, record.total), (Remembered::NotTold, Remembered::NotTold), "{effect:?}");
+            assert_eq!(
+                (record.sources, record.total),
+                (Remembered::NotTold, Remembered::NotTold),
+                "{effect:?}"
+            );
             assert_eq!(record.payment_session, Told::Told("ps".into()), "{effect:?}");
             assert!(record.shown_to.contains(caller), "{effect:?}");
-            assert_eq!(record.pending.as_deref(), Some(&pending).filter(|_| effect != Effect::Deleted), "{effect:?}");
+            assert_eq!(
+                record.pending.as_deref(),
+                Some(&pending).filter(|_| effect != Effect::Deleted),
+                "{effect:?}"
+            );
             assert_eq!(record.epoch, 2, "{effect:?}");
         }
     }
@@ -446,7 +499,8 @@ mod tests {
     #[test]
     fn a_caller_whom_upstream_denied_is_a_stranger_again() {
         let caller = CredentialHash([7; 16]);
-        let record = record(&[SessionObservation::ShownTo(caller), SessionObservation::DeniedTo(caller)]);
+        let record =
+            record(&[SessionObservation::ShownTo(caller), SessionObservation::DeniedTo(caller)]);
         assert!(!record.shown_to.contains(caller));
     }
 }

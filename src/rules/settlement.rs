@@ -1,8 +1,9 @@
 //! How the money of an order moves: which source is charged, given back, or let go first.
 //!
-//! In: the parts of an order (what each source contributes, what has been captured and refunded of it) and an amount.
-//! Out: how much of it falls on each part. Captures take the secondaries first; cancels and refunds start with the primary.
-//! Source: both vendor pages, "How we handle captures, cancels, and refunds".
+//! In: the parts of an order (what each source contributes, what has been captured and refunded of
+//! it) and an amount. Out: how much of it falls on each part. Captures take the secondaries first;
+//! cancels and refunds start with the primary. Source: both vendor pages, "How we handle captures,
+//! cancels, and refunds".
 
 use super::{Amount, SourceId};
 
@@ -13,7 +14,8 @@ pub struct Part {
     pub source: SourceId,
     /// Whether it is secondary.
     pub secondary: bool,
-    /// What of it is still open to the operation: to capture or cancel what is authorised, to refund what is captured.
+    /// What of it is still open to the operation: to capture or cancel what is authorised, to
+    /// refund what is captured.
     pub open: Amount,
 }
 
@@ -28,11 +30,13 @@ pub enum Operation {
     Refund,
 }
 
-/// How `amount` falls on the parts, in the order in which they are served; parts that get nothing are left out.
-/// Serves at most what is open: the sum is the smaller of `amount` and all that is open. Amounts below zero serve nothing.
+/// How `amount` falls on the parts, in the order in which they are served; parts that get nothing
+/// are left out. Serves at most what is open: the sum is the smaller of `amount` and all that is
+/// open. Amounts below zero serve nothing.
 pub fn split(operation: Operation, parts: &[Part], amount: Amount) -> Vec<(SourceId, Amount)> {
     let secondaries_first = operation == Operation::Capture;
-    let (first, last): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.secondary == secondaries_first);
+    let (first, last): (Vec<_>, Vec<_>) =
+        parts.iter().partition(|part| part.secondary == secondaries_first);
     let mut left = amount;
     let mut served = Vec::new();
     for part in first.into_iter().chain(last) {
@@ -57,14 +61,18 @@ mod tests {
     }
 
     fn served(operation: Operation, parts: &[Part], of: &str) -> Vec<(String, String)> {
-        split(operation, parts, amount(of)).into_iter().map(|(source, share)| (source.to_string(), share.to_string())).collect()
+        split(operation, parts, amount(of))
+            .into_iter()
+            .map(|(source, share)| (source.to_string(), share.to_string()))
+            .collect()
     }
 
     fn shares(expected: &[(&str, &str)]) -> Vec<(String, String)> {
         expected.iter().map(|(source, share)| (source.to_string(), share.to_string())).collect()
     }
 
-    /// What an operation leaves open, and what it opens to the next one: what was captured can be refunded.
+    /// What an operation leaves open, and what it opens to the next one: what was captured can be
+    /// refunded.
     fn perform(operation: Operation, parts: &mut [Part], of: &str) -> Vec<Part> {
         let shares = split(operation, parts, amount(of));
         let mut moved = Vec::new();
@@ -103,7 +111,10 @@ mod tests {
     fn a_refund_after_a_whole_capture_as_in_the_worked_example() {
         let mut order = [part("credit", "20.00"), part("card", "6.89")];
         let captured = perform(Capture, &mut order, "26.89");
-        assert_eq!(served(Refund, &captured, "13.45"), shares(&[("card", "6.89"), ("credit", "6.56")]));
+        assert_eq!(
+            served(Refund, &captured, "13.45"),
+            shares(&[("card", "6.89"), ("credit", "6.56")])
+        );
     }
 
     #[test]
@@ -116,7 +127,10 @@ mod tests {
     #[test]
     fn a_cancel_lets_the_card_go_first() {
         let order = [part("credit-a", "5"), part("credit-b", "7"), part("card", "10")];
-        assert_eq!(served(Cancel, &order, "16"), shares(&[("card", "10"), ("credit-a", "5"), ("credit-b", "1")]));
+        assert_eq!(
+            served(Cancel, &order, "16"),
+            shares(&[("card", "10"), ("credit-a", "5"), ("credit-b", "1")])
+        );
     }
 
     #[test]
@@ -124,7 +138,10 @@ mod tests {
         let order = [part("credit", "5"), part("card", "10")];
         assert_eq!(served(Capture, &order, "99"), shares(&[("credit", "5"), ("card", "10")]));
         assert_eq!(served(Capture, &order, "-1"), shares(&[]));
-        assert_eq!(served(Refund, &[part("card", "-3"), part("credit", "4")], "4"), shares(&[("credit", "4")]));
+        assert_eq!(
+            served(Refund, &[part("card", "-3"), part("credit", "4")], "4"),
+            shares(&[("credit", "4")])
+        );
         assert_eq!(served(Refund, &[], "4"), shares(&[]));
     }
 

@@ -1,8 +1,11 @@
 //! A payment source, as upstream's answers describe it.
 //!
-//! In: [`SourceObservation`]s. Out: a [`SourceRecord`], the copy Weir decides on. A type never changes; everything else ages.
+//! In: [`SourceObservation`]s. Out: a [`SourceRecord`], the copy Weir decides on. A type never
+//! changes; everything else ages.
 
-use super::{Amount, Currency, CustomerId, Dialect, Remembered, ShownTo, SourceId, Timestamp, Told};
+use super::{
+    Amount, Currency, CustomerId, Dialect, Remembered, ShownTo, SourceId, Timestamp, Told,
+};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -98,7 +101,14 @@ impl SourceState {
 
     /// May change without any call that Weir sees; a refusal never rests on a remembered one.
     pub fn changes_on_its_own(&self) -> bool {
-        matches!(self, Self::PendingRedirect | Self::PendingFunds | Self::RequiresAction | Self::Pending | Self::Other(_))
+        matches!(
+            self,
+            Self::PendingRedirect
+                | Self::PendingFunds
+                | Self::RequiresAction
+                | Self::Pending
+                | Self::Other(_)
+        )
     }
 }
 
@@ -148,7 +158,8 @@ pub enum SourceObservation {
     Shown(Box<SourceFacts>),
     /// An answer showed it to this caller.
     ShownTo(super::CredentialHash),
-    /// It was attached, and was detached or replaced by another primary. On checkouts a single-use source is thereby spent; on carts it is not.
+    /// It was attached, and was detached or replaced by another primary. On checkouts a single-use
+    /// source is thereby spent; on carts it is not.
     Detached(Dialect),
     /// It was saved: reusable from now on. The customer is known on checkouts.
     Saved(Option<CustomerId>),
@@ -165,7 +176,8 @@ pub enum SourceObservation {
 pub struct SourceRecord {
     /// `type`; it never changes, so it never ages.
     pub kind: Told<SourceType>,
-    /// `amount`, as it was last shown. A primary's changes with every secondary beside it, so no rule looks at a primary's.
+    /// `amount`, as it was last shown. A primary's changes with every secondary beside it, so no
+    /// rule looks at a primary's.
     pub amount: Remembered<Amount>,
     /// `currency`.
     pub currency: Told<Currency>,
@@ -180,14 +192,20 @@ pub struct SourceRecord {
     pub payment_session: Told<Box<str>>,
     /// To whom upstream has shown it.
     pub shown_to: ShownTo,
-    /// Counts the observations that were not mere reads; a read that saw another value taught nothing.
+    /// Counts the observations that were not mere reads; a read that saw another value taught
+    /// nothing.
     pub epoch: u32,
 }
 
 impl SourceRecord {
     /// The dates of all facts: nearly the same, so a store may write them as differences.
     pub fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
-        let dates = [self.amount.date_mut(), self.reusable.date_mut(), self.state.date_mut(), self.customer.date_mut()];
+        let dates = [
+            self.amount.date_mut(),
+            self.reusable.date_mut(),
+            self.state.date_mut(),
+            self.customer.date_mut(),
+        ];
         dates.into_iter().flatten()
     }
 
@@ -203,8 +221,11 @@ impl SourceRecord {
             SourceObservation::Detached(Dialect::Carts) => {}
             SourceObservation::Detached(Dialect::Checkouts) => match self.reusable {
                 Remembered::At(true, _) => {}
-                // A conclusion is as old as what it rests on: saved meanwhile by a call that Weir did not see, the source is not spent.
-                Remembered::At(false, since) => self.state = Remembered::at(SourceState::Cancelled, since),
+                // A conclusion is as old as what it rests on: saved meanwhile by a call that Weir
+                // did not see, the source is not spent.
+                Remembered::At(false, since) => {
+                    self.state = Remembered::at(SourceState::Cancelled, since)
+                }
                 Remembered::NotTold => self.state = Remembered::NotTold,
             },
             SourceObservation::Saved(customer) => {
@@ -282,7 +303,11 @@ mod tests {
             (Charged, who_knows(), Remembered::NotTold),
             (Charged, record(card("p").in_state("pending_funds")), Remembered::NotTold),
             (Charged, record(untold(|p| p.state = Told::NotTold)), Remembered::NotTold),
-            (Charged, record(card("p").saved_to("c").in_state("pending_funds")), Remembered::at(PendingFunds, NOW)),
+            (
+                Charged,
+                record(card("p").saved_to("c").in_state("pending_funds")),
+                Remembered::at(PendingFunds, NOW),
+            ),
         ];
         for (observation, mut record, state) in cases {
             let before = record.clone();
@@ -344,9 +369,16 @@ mod tests {
 
     #[test]
     fn states_are_read_as_they_are_written_and_carts_spell_one_differently() {
-        for name in
-            ["chargeable", "pending_redirect", "pending_funds", "requires_action", "pending", "consumed", "cancelled", "failed"]
-        {
+        for name in [
+            "chargeable",
+            "pending_redirect",
+            "pending_funds",
+            "requires_action",
+            "pending",
+            "consumed",
+            "cancelled",
+            "failed",
+        ] {
             assert_eq!(SourceState::read(name).as_str(), name);
         }
         assert_eq!(SourceState::read("source_pending_redirect"), SourceState::PendingRedirect);

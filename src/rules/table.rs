@@ -1,4 +1,5 @@
-//! The one table of rules: every rule's id, dialect, default, words and check, in the order in which they are preferred.
+//! The one table of rules: every rule's id, dialect, default, words and check, in the order in
+//! which they are preferred.
 
 use super::{
     Dialect, Intent, Toggle, Violation,
@@ -110,7 +111,8 @@ pub struct Row {
 impl Row {
     /// Whether the policy may set this rule to `toggle`.
     pub fn allows(&self, toggle: Toggle) -> bool {
-        matches!(toggle, Toggle::Reject | Toggle::Monitor | Toggle::Off) || self.remedy == Some(toggle)
+        matches!(toggle, Toggle::Reject | Toggle::Monitor | Toggle::Off)
+            || self.remedy == Some(toggle)
     }
 }
 
@@ -163,7 +165,8 @@ mod tests {
     #[test]
     fn every_rule_stands_in_the_table_once_per_dialect() {
         for id in RuleId::ALL {
-            let rows: Vec<_> = ROWS.iter().filter(|row| row.id == *id).map(|row| row.dialect).collect();
+            let rows: Vec<_> =
+                ROWS.iter().filter(|row| row.id == *id).map(|row| row.dialect).collect();
             assert!(!rows.is_empty(), "{id} has no row");
             let mut once = rows.clone();
             once.dedup();

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What an answer says of one field. A field that is missing from a filtered answer is `NotTold`, never "absent".
+/// What an answer says of one field. A field that is missing from a filtered answer is `NotTold`,
+/// never "absent".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Told<T> {
     /// Upstream did not say.

@@ -1,4 +1,5 @@
-//! A broken rule: what was found, what would have been accepted, and the answer the vendor would give.
+//! A broken rule: what was found, what would have been accepted, and the answer the vendor would
+//! give.
 
 use super::{Dialect, RuleId};
 use std::borrow::Cow;
@@ -30,7 +31,11 @@ impl Refusal {
     }
 
     /// 409 of the carts dialect; the subcode says which rule, the description what to do instead.
-    pub fn cart(code: &'static str, subcode: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+    pub fn cart(
+        code: &'static str,
+        subcode: &'static str,
+        description: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Refusal { subcode: Some(subcode), ..Refusal::conflict(code, description) }
     }
 
@@ -41,7 +46,8 @@ impl Refusal {
     }
 }
 
-/// A broken rule. The error body, the log line and the inspector's row are all rendered from it. Ids, types, states and amounts only: never a secret.
+/// A broken rule. The error body, the log line and the inspector's row are all rendered from it.
+/// Ids, types, states and amounts only: never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Which rule.

@@ -1,6 +1,8 @@
-//! Credentials that upstream has told to slow down (429): until when Weir's own look-ups leave them alone.
+//! Credentials that upstream has told to slow down (429): until when Weir's own look-ups leave them
+//! alone.
 //!
-//! In: a credential's hash and a moment. Out: how long is left. Bounded, and forgotten by itself; forgetting one costs one look-up too many.
+//! In: a credential's hash and a moment. Out: how long is left. Bounded, and forgotten by itself;
+//! forgetting one costs one look-up too many.
 
 use crate::rules::CredentialHash;
 use moka::{policy::EvictionPolicy, sync::Cache};
@@ -29,7 +31,9 @@ impl BackOffs {
     /// Of two the later holds.
     pub fn begin(&self, caller: CredentialHash, until: Instant) {
         let until = until.min(Instant::now() + BACK_OFF_AT_MOST);
-        self.until.entry(caller).and_upsert_with(|known| known.map_or(until, |known| known.into_value().max(until)));
+        self.until
+            .entry(caller)
+            .and_upsert_with(|known| known.map_or(until, |known| known.into_value().max(until)));
     }
 
     pub fn left(&self, caller: CredentialHash) -> Option<Duration> {

@@ -1,7 +1,7 @@
 //! Credentials as keyed hashes: enough to recognise a caller, nothing to learn a key from.
 //!
-//! In: the bytes of a credential. Out: a [`CredentialHash`]. Without the key, which never leaves the process, a hash tells nothing even of a
-//! credential that can be guessed.
+//! In: the bytes of a credential. Out: a [`CredentialHash`]. Without the key, which never leaves
+//! the process, a hash tells nothing even of a credential that can be guessed.
 
 use crate::rules::CredentialHash;
 use std::fmt;
@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn replicas_with_one_key_agree_and_others_do_not() {
-        let (one, same, other) = (CredentialKey::new([7; 32]), CredentialKey::new([7; 32]), CredentialKey::new([8; 32]));
+        let (one, same, other) =
+            (CredentialKey::new([7; 32]), CredentialKey::new([7; 32]), CredentialKey::new([8; 32]));
         assert_eq!(one.hash(b"Bearer sk"), same.hash(b"Bearer sk"));
         assert_ne!(one.hash(b"Bearer sk"), other.hash(b"Bearer sk"));
         assert_ne!(one.hash(b"Bearer sk"), one.hash(b"Bearer pk"));

@@ -1,4 +1,5 @@
-//! The line before one turn: who has it, who waits for it, who has put itself aside. A pure value with verbs; no clock, no waking.
+//! The line before one turn: who has it, who waits for it, who has put itself aside. A pure value
+//! with verbs; no clock, no waking.
 //!
 //! ```text
 //!            enter            (nobody before it)
@@ -8,11 +9,13 @@
 //!                      │ an ordinary call enters      ▼
 //!                      └──────────────────────────── held
 //! ```
-//! A caller may leave from wherever it is. A call that was held goes before every ordinary call that came after it; calls that
-//! overtake go before those that are held. Otherwise first come, first served.
+//! A caller may leave from wherever it is. A call that was held goes before every ordinary call
+//! that came after it; calls that overtake go before those that are held. Otherwise first come,
+//! first served.
 //!
-//! Each verb returns the wake-up of whoever has the turn now and did not before. The wake-up carries nothing: that the turn was given
-//! stands in the line, so a caller that vanishes at that very moment passes the turn on when it leaves.
+//! Each verb returns the wake-up of whoever has the turn now and did not before. The wake-up
+//! carries nothing: that the turn was given stands in the line, so a caller that vanishes at that
+//! very moment passes the turn on when it leaves.
 
 use std::collections::VecDeque;
 
@@ -59,7 +62,8 @@ impl<W> Line<W> {
 
     /// Comes in at the back. An ordinary call ends every hold first.
     pub fn enter(&mut self, entry: Entry) -> Result<(Ticket, Option<W>), Full> {
-        let served_at_once = self.turn.is_none() && (entry == Entry::Overtakes || self.held.is_empty());
+        let served_at_once =
+            self.turn.is_none() && (entry == Entry::Overtakes || self.held.is_empty());
         if !served_at_once && self.waiting() >= self.bound {
             return Err(Full);
         }
@@ -77,7 +81,9 @@ impl<W> Line<W> {
         if self.turn.is_some_and(|(holder, _)| holder == ticket) {
             return true;
         }
-        if let Some(caller) = self.queue.iter_mut().chain(&mut self.held).find(|caller| caller.ticket == ticket) {
+        if let Some(caller) =
+            self.queue.iter_mut().chain(&mut self.held).find(|caller| caller.ticket == ticket)
+        {
             caller.wake = Some(wake());
         }
         false
@@ -91,8 +97,9 @@ impl<W> Line<W> {
         self.serve()
     }
 
-    /// Puts itself aside, so that calls that overtake may go first. Where an ordinary call already waits, only those before that one may;
-    /// where no more may wait, nobody may, and the caller keeps its turn.
+    /// Puts itself aside, so that calls that overtake may go first. Where an ordinary call already
+    /// waits, only those before that one may; where no more may wait, nobody may, and the
+    /// caller keeps its turn.
     pub fn hold(&mut self, ticket: Ticket) -> Option<W> {
         let (_, entry) = self.turn.take_if(|(holder, _)| *holder == ticket)?;
         if self.queue.is_empty() && self.waiting() >= self.bound {
@@ -141,7 +148,9 @@ impl<W> Line<W> {
 
     /// To the back, but before the ordinary calls that came later.
     fn enqueue(&mut self, caller: Caller<W>) {
-        let later = |waiting: &Caller<W>| waiting.entry == Entry::Ordinary && waiting.ticket > caller.ticket;
+        let later = |waiting: &Caller<W>| {
+            waiting.entry == Entry::Ordinary && waiting.ticket > caller.ticket
+        };
         let at = self.queue.iter().position(later).unwrap_or(self.queue.len());
         self.queue.insert(at, caller);
     }
@@ -218,7 +227,8 @@ mod tests {
             }
             Verb::Finish => leave(line, seen, holder),
             Verb::GiveUp(n) => {
-                let waiting: Vec<_> = line.queue.iter().chain(&line.held).map(|caller| caller.ticket).collect();
+                let waiting: Vec<_> =
+                    line.queue.iter().chain(&line.held).map(|caller| caller.ticket).collect();
                 leave(line, seen, waiting.get(n).copied());
             }
             Verb::EndWindow(n) => {
@@ -241,9 +251,16 @@ mod tests {
         let mut present: Vec<_> = line.turn.iter().map(|(ticket, _)| *ticket).collect();
         present.extend(line.queue.iter().chain(&line.held).map(|caller| caller.ticket));
         present.sort();
-        assert_eq!(present, seen.live.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(), "somebody was lost or doubled");
+        assert_eq!(
+            present,
+            seen.live.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(),
+            "somebody was lost or doubled"
+        );
         assert!(line.waiting() <= BOUND, "more wait than may");
-        assert!(line.turn.is_some() || line.queue.is_empty(), "a turn that nobody has, and callers who want it");
+        assert!(
+            line.turn.is_some() || line.queue.is_empty(),
+            "a turn that nobody has, and callers who want it"
+        );
         let now = line.turn.map(|(ticket, _)| ticket);
         if now != seen.holder {
             if let Some((ticket, entry)) = line.turn {
@@ -253,11 +270,13 @@ mod tests {
         }
     }
 
-    /// Who may be passed: by an ordinary call nobody; by one that overtakes, calls that have been held.
+    /// Who may be passed: by an ordinary call nobody; by one that overtakes, calls that have been
+    /// held.
     fn served_in_order(line: &Line<()>, seen: &Watched, served: Ticket, entry: Entry) {
         let earlier = line.queue.iter().chain(&line.held).filter(|caller| caller.ticket < served);
         for passed in earlier {
-            let allowed = seen.was_held.contains(&passed.ticket) && (entry == Overtakes || passed.entry == Overtakes)
+            let allowed = seen.was_held.contains(&passed.ticket)
+                && (entry == Overtakes || passed.entry == Overtakes)
                 || seen.was_held.contains(&served) && passed.entry == Overtakes;
             assert!(allowed, "{served:?} ({entry:?}) passed {passed:?}");
         }
@@ -309,7 +328,8 @@ mod tests {
         }
     }
 
-    /// Enters these in turn and says in which order they are served, when the first puts itself aside as soon as `after` have entered.
+    /// Enters these in turn and says in which order they are served, when the first puts itself
+    /// aside as soon as `after` have entered.
     fn order(entries: &[Entry], after: usize) -> Vec<u64> {
         let mut line = Line::<()>::new(64);
         let mut held = false;

@@ -1,7 +1,8 @@
 //! Look-ups in flight: callers who want to know the same thing at the same time ask upstream once.
 //!
-//! In: what is asked and a future that asks. Out: its answer, to all who share it. The first caller's future runs on its own: that caller's
-//! hanging up takes nothing from the others. Answers are not kept: who comes after the end asks anew.
+//! In: what is asked and a future that asks. Out: its answer, to all who share it. The first
+//! caller's future runs on its own: that caller's hanging up takes nothing from the others. Answers
+//! are not kept: who comes after the end asks anew.
 
 use crate::rules::CredentialHash;
 use dashmap::{DashMap, Entry};
@@ -18,7 +19,8 @@ pub struct LookupKey {
     pub path: String,
     /// Who asks. What one caller may see is never told to another.
     pub caller: CredentialHash,
-    /// The record's epoch when the look-up was asked for: what was read before a change is not shared with those who ask after it.
+    /// The record's epoch when the look-up was asked for: what was read before a change is not
+    /// shared with those who ask after it.
     pub epoch: u32,
 }
 
@@ -32,14 +34,20 @@ pub(super) struct LookUps {
 }
 
 impl LookUps {
-    pub async fn share<T>(&self, key: LookupKey, look_up: impl Future<Output = T> + Send + 'static) -> T
+    pub async fn share<T>(
+        &self,
+        key: LookupKey,
+        look_up: impl Future<Output = T> + Send + 'static,
+    ) -> T
     where
         T: Clone + Send + Sync + 'static,
     {
         let id = (key, TypeId::of::<T>());
         loop {
             let answer = match self.in_flight.entry(id.clone()) {
-                Entry::Occupied(other) => other.get().downcast_ref::<watch::Receiver<Option<T>>>().cloned(),
+                Entry::Occupied(other) => {
+                    other.get().downcast_ref::<watch::Receiver<Option<T>>>().cloned()
+                }
                 Entry::Vacant(slot) => {
                     let (tell, answer) = watch::channel(None);
                     slot.insert(Box::new(answer));
@@ -52,7 +60,8 @@ impl LookUps {
             {
                 return answer.clone();
             }
-            // It ended without an answer (it panicked, or its runtime was shut down): this caller asks for itself.
+            // It ended without an answer (it panicked, or its runtime was shut down): this caller
+            // asks for itself.
         }
     }
 
@@ -61,7 +70,11 @@ impl LookUps {
     }
 }
 
-async fn run<T>(look_up: impl Future<Output = T> + Send + 'static, tell: watch::Sender<Option<T>>, under_way: UnderWay) -> T
+async fn run<T>(
+    look_up: impl Future<Output = T> + Send + 'static,
+    tell: watch::Sender<Option<T>>,
+    under_way: UnderWay,
+) -> T
 where
     T: Clone + Send + Sync + 'static,
 {
@@ -123,7 +136,12 @@ mod tests {
     #[tokio::test]
     async fn another_path_caller_or_epoch_asks_for_itself() {
         let look_ups = LookUps::default();
-        let keys = [key("/checkouts/1", 1, 0), key("/checkouts/2", 1, 0), key("/checkouts/1", 2, 0), key("/checkouts/1", 1, 1)];
+        let keys = [
+            key("/checkouts/1", 1, 0),
+            key("/checkouts/2", 1, 0),
+            key("/checkouts/1", 2, 0),
+            key("/checkouts/1", 1, 1),
+        ];
         let meet = Arc::new(Semaphore::new(0));
         // Each look-up ends only when all have begun.
         let answers = keys.into_iter().enumerate().map(|(n, key)| {
@@ -142,7 +160,9 @@ mod tests {
     async fn the_first_callers_hanging_up_takes_nothing_from_the_others() {
         let look_ups = LookUps::default();
         let (tell, told) = oneshot::channel::<u32>();
-        let mut first = Box::pin(look_ups.share(key("/sources/1", 1, 0), async move { told.await.unwrap_or(0) }));
+        let mut first = Box::pin(
+            look_ups.share(key("/sources/1", 1, 0), async move { told.await.unwrap_or(0) }),
+        );
         assert!(futures_util::poll!(&mut first).is_pending());
         let mut second = Box::pin(look_ups.share(key("/sources/1", 1, 0), pending::<u32>()));
         assert!(futures_util::poll!(&mut second).is_pending());

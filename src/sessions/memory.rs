@@ -1,7 +1,9 @@
-//! Records in this process: a bounded cache for each kind, the least recently used gone first, and a place beside it for records that must stay.
+//! Records in this process: a bounded cache for each kind, the least recently used gone first, and
+//! a place beside it for records that must stay.
 //!
-//! In: packed keys and bytes. Out: bytes. A record is in one of the two places, never in both, and moves under its key's lock; reading and
-//! writing happen under the same lock, so a change is never lost and a move never seen half-done.
+//! In: packed keys and bytes. Out: bytes. A record is in one of the two places, never in both, and
+//! moves under its key's lock; reading and writing happen under the same lock, so a change is never
+//! lost and a move never seen half-done.
 
 use super::{
     StoreError,
@@ -15,8 +17,10 @@ use std::{
     collections::BinaryHeap,
     hash::{BuildHasher, RandomState},
     ops::RangeInclusive,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -30,7 +34,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// `capacity` counts sessions. A session has one or two sources, at most one customer, and one shopper with one token at a time.
+    /// `capacity` counts sessions. A session has one or two sources, at most one customer, and one
+    /// shopper with one token at a time.
     pub fn new(capacity: u64, idle_ttl: Duration) -> Self {
         let shelf = |capacity| Shelf::new(capacity, idle_ttl);
         Self {
@@ -54,7 +59,8 @@ const LOCKS: usize = 256;
 /// One kind of record.
 pub(super) struct Shelf {
     cache: Cache<Packed, Bytes>,
-    /// Records that say that something is pending. They leave only when that is over, or when nobody asked for so long as `idle_ttl`.
+    /// Records that say that something is pending. They leave only when that is over, or when
+    /// nobody asked for so long as `idle_ttl`.
     pinned: DashMap<Packed, Pinned>,
     /// How many those are, never too few: as a rule none, and then nobody looks among them.
     pins: AtomicUsize,
@@ -132,13 +138,20 @@ impl Shelf {
         self.cache.invalidate(key);
     }
 
-    /// As many as `limit` records whose kind is in `kinds`, in the order of their keys, beginning after `after`. Does not count as use.
-    /// Reads through everything: not for the path of a call.
-    pub fn list(&self, kinds: RangeInclusive<u8>, after: Option<&Packed>, limit: usize) -> Vec<(Packed, Bytes)> {
+    /// As many as `limit` records whose kind is in `kinds`, in the order of their keys, beginning
+    /// after `after`. Does not count as use. Reads through everything: not for the path of a
+    /// call.
+    pub fn list(
+        &self,
+        kinds: RangeInclusive<u8>,
+        after: Option<&Packed>,
+        limit: usize,
+    ) -> Vec<(Packed, Bytes)> {
         let mut first = BinaryHeap::new();
         let mut consider = |key: &Packed, bytes: &Bytes| {
             let wanted = kinds.contains(&key.kind()) && after.is_none_or(|after| key > after);
-            let beaten = first.len() >= limit && first.peek().is_none_or(|Listed(last, _)| key >= last);
+            let beaten =
+                first.len() >= limit && first.peek().is_none_or(|Listed(last, _)| key >= last);
             if wanted && !beaten {
                 first.push(Listed(key.clone(), bytes.clone()));
                 if first.len() > limit {
@@ -148,7 +161,8 @@ impl Shelf {
         };
         self.cache.iter().for_each(|(key, bytes)| consider(&key, &bytes));
         self.pinned.iter().for_each(|pinned| consider(pinned.key(), &pinned.bytes));
-        let mut listed: Vec<_> = first.into_sorted_vec().into_iter().map(|Listed(key, bytes)| (key, bytes)).collect();
+        let mut listed: Vec<_> =
+            first.into_sorted_vec().into_iter().map(|Listed(key, bytes)| (key, bytes)).collect();
         // A record that moved while we read was seen in both places.
         listed.dedup_by(|a, b| a.0 == b.0);
         listed
@@ -203,7 +217,8 @@ impl Shelf {
 
     /// Whether it was pinned, and wanted to go.
     fn unpin(&self, key: &Packed, goes: impl FnOnce(&Pinned) -> bool) -> bool {
-        let gone = self.pinned() > 0 && self.pinned.remove_if(key, |_, pinned| goes(pinned)).is_some();
+        let gone =
+            self.pinned() > 0 && self.pinned.remove_if(key, |_, pinned| goes(pinned)).is_some();
         if gone {
             self.pins.fetch_sub(1, Ordering::Relaxed);
         }
@@ -224,7 +239,12 @@ impl Shelf {
 
     fn sweep(&self) {
         let idle = |pinned: &Pinned| pinned.touched.elapsed() >= self.idle_ttl;
-        let idle: Vec<_> = self.pinned.iter().filter(|pinned| idle(pinned)).map(|pinned| pinned.key().clone()).collect();
+        let idle: Vec<_> = self
+            .pinned
+            .iter()
+            .filter(|pinned| idle(pinned))
+            .map(|pinned| pinned.key().clone())
+            .collect();
         for key in idle {
             self.give_up(&key);
         }
@@ -275,7 +295,9 @@ mod tests {
 
     /// Stores one byte, to stay or not.
     fn put(shelf: &Shelf, id: u32, byte: u8, pin: bool) {
-        shelf.update(key(id), |_| Ok(Changed { bytes: Bytes::from([byte]), pin, result: () })).unwrap();
+        shelf
+            .update(key(id), |_| Ok(Changed { bytes: Bytes::from([byte]), pin, result: () }))
+            .unwrap();
     }
 
     fn get(shelf: &Shelf, id: u32) -> Option<u8> {
@@ -357,9 +379,14 @@ mod tests {
                     for round in 0..5_000_u16 {
                         let id = u32::from(round % 3);
                         let add = |before: Option<&Bytes>| {
-                            let before = before.map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+                            let before =
+                                before.map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
                             let bytes = Bytes::from((before + 1).to_be_bytes());
-                            Ok(Changed { bytes, pin: (round + u16::from(thread)).is_multiple_of(3), result: () })
+                            Ok(Changed {
+                                bytes,
+                                pin: (round + u16::from(thread)).is_multiple_of(3),
+                                result: (),
+                            })
                         };
                         shelf.update(key(id), add).unwrap();
                         assert!(shelf.get(&key(id)).is_some());

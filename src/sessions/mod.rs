@@ -4,8 +4,9 @@
 //!   key ─ session, source, customer ─▶ record        key ─ update ─▶ record after the change, at one stroke
 //!   key ─ turn ─▶ Turn (a guard) or Busy             look-up ─ share ─▶ its answer, asked for once
 //! ```
-//! One [`Sessions`] serves the whole process, from any number of runtimes; cloning it is cheap. Records change only by what the caller's
-//! closure does to them, which is `rules`' business. Deliberately absent: deciding (`rules`), sending (`proxy`), raw credentials (only keyed
+//! One [`Sessions`] serves the whole process, from any number of runtimes; cloning it is cheap.
+//! Records change only by what the caller's closure does to them, which is `rules`' business.
+//! Deliberately absent: deciding (`rules`), sending (`proxy`), raw credentials (only keyed
 //! hashes come in and stay).
 
 mod back_off;
@@ -24,7 +25,8 @@ pub use store::StoreError;
 pub use turns::{Busy, BusyReason, Entry, Held, Turn, TurnKey};
 
 use crate::rules::{
-    CredentialHash, CustomerId, CustomerRecord, Dialect, SessionId, SessionKey, SessionRecord, SourceId, SourceRecord,
+    CredentialHash, CustomerId, CustomerRecord, Dialect, SessionId, SessionKey, SessionRecord,
+    SourceId, SourceRecord,
 };
 use back_off::BackOffs;
 use look_ups::LookUps;
@@ -37,7 +39,8 @@ use turns::Turns;
 /// How much is remembered, and how long a call waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How many sessions are remembered; twice as many sources, as many customers and active carts. The least recently used go first.
+    /// How many sessions are remembered; twice as many sources, as many customers and active
+    /// carts. The least recently used go first.
     pub capacity: u64,
     /// How long anything is remembered that nobody asks for.
     pub idle_ttl: Duration,
@@ -104,8 +107,9 @@ impl Sessions {
         self.0.store.get(key).await
     }
 
-    /// Changes what is remembered of a session, creating an empty record where there is none, and returns it as it is then. No other
-    /// change comes in between. `change` may be called more than once, each time with a record as it was before.
+    /// Changes what is remembered of a session, creating an empty record where there is none, and
+    /// returns it as it is then. No other change comes in between. `change` may be called more
+    /// than once, each time with a record as it was before.
     pub async fn update_session(
         &self,
         key: &SessionKey,
@@ -157,18 +161,24 @@ impl Sessions {
         self.0.store.remove::<CustomerRecord>(id).await
     }
 
-    /// Which cart `active` is, for this credential. `None` also where the store does not say: upstream does.
+    /// Which cart `active` is, for this credential. `None` also where the store does not say:
+    /// upstream does.
     pub async fn cart_of(&self, caller: CredentialHash) -> Option<SessionId> {
         self.0.store.get::<ActiveCart>(&caller).await.ok().flatten()?.0
     }
 
     /// Remembers which cart `active` is, for this credential.
-    pub async fn set_cart(&self, caller: CredentialHash, cart: &SessionId) -> Result<(), StoreError> {
+    pub async fn set_cart(
+        &self,
+        caller: CredentialHash,
+        cart: &SessionId,
+    ) -> Result<(), StoreError> {
         let change = |active: &mut ActiveCart| active.0 = Some(cart.clone());
         self.0.store.update(&caller, change).await.map(|_| ())
     }
 
-    /// Forgets which cart `active` is, for this credential: it was submitted, deleted, or shown to be another.
+    /// Forgets which cart `active` is, for this credential: it was submitted, deleted, or shown to
+    /// be another.
     pub async fn forget_cart(&self, caller: CredentialHash) -> Result<(), StoreError> {
         self.0.store.remove::<ActiveCart>(&caller).await
     }
@@ -181,8 +191,9 @@ impl Sessions {
 
 /// What the admin API and the metrics show.
 impl Sessions {
-    /// At most `limit` sessions of a dialect (or of both) whose keys come after `after`, by kind and then by id, ids that are UUIDs
-    /// before all others. Reads through everything, on a thread of its own; does not count as use.
+    /// At most `limit` sessions of a dialect (or of both) whose keys come after `after`, by kind
+    /// and then by id, ids that are UUIDs before all others. Reads through everything, on a
+    /// thread of its own; does not count as use.
     pub async fn list(
         &self,
         dialect: Option<Dialect>,
@@ -192,8 +203,11 @@ impl Sessions {
         let after = after.map(SessionRecord::key);
         let sessions = self.clone();
         let list = move || {
-            let listed = sessions.memory().sessions.list(store::kinds(dialect), after.as_ref(), limit);
-            let read = |(key, bytes): (_, packed::Bytes)| Some((store::session_key(&key), packed::read(&bytes).ok()?));
+            let listed =
+                sessions.memory().sessions.list(store::kinds(dialect), after.as_ref(), limit);
+            let read = |(key, bytes): (_, packed::Bytes)| {
+                Some((store::session_key(&key), packed::read(&bytes).ok()?))
+            };
             listed.into_iter().filter_map(read).collect()
         };
         tokio::task::spawn_blocking(list).await.unwrap_or_default()
@@ -204,23 +218,27 @@ impl Sessions {
         self.memory().sessions.count()
     }
 
-    /// Whether there is room for one more session with something pending. A record that says so is kept in any case, whatever the
-    /// answer: callers that asked at the same time may go over the bound, nothing is dropped for it.
+    /// Whether there is room for one more session with something pending. A record that says so is
+    /// kept in any case, whatever the answer: callers that asked at the same time may go over
+    /// the bound, nothing is dropped for it.
     pub fn can_pin(&self) -> bool {
         self.pinned() < self.0.deferred_at_most
     }
 
-    /// How many sessions have something pending. They are kept beside the others and never make room for them.
+    /// How many sessions have something pending. They are kept beside the others and never make
+    /// room for them.
     pub fn pinned(&self) -> usize {
         self.memory().sessions.pinned()
     }
 
-    /// How many sessions with something pending were given up, because nobody asked for them for as long as `idle_ttl`. Each is logged.
+    /// How many sessions with something pending were given up, because nobody asked for them for as
+    /// long as `idle_ttl`. Each is logged.
     pub fn pending_expired(&self) -> u64 {
         self.memory().sessions.expired()
     }
 
-    /// Does now what is otherwise done bit by bit alongside calls: makes room, drops what is idle. For tests and measurements.
+    /// Does now what is otherwise done bit by bit alongside calls: makes room, drops what is idle.
+    /// For tests and measurements.
     pub fn run_pending_tasks(&self) {
         self.memory().tidy();
     }
@@ -233,7 +251,8 @@ impl Sessions {
 
 /// Turns.
 impl Sessions {
-    /// Waits for the right to change something: one call at a time, first come first served. Dropping the future gives the place up.
+    /// Waits for the right to change something: one call at a time, first come first served.
+    /// Dropping the future gives the place up.
     ///
     /// # Errors
     /// [`Busy`] when as many wait as may, or when the turn does not come in time.
@@ -241,7 +260,8 @@ impl Sessions {
         self.0.turns.turn(of, entry).await
     }
 
-    /// Ends every hold on this: a call tells that nothing more is coming. Neither waits nor takes a turn.
+    /// Ends every hold on this: a call tells that nothing more is coming. Neither waits nor takes a
+    /// turn.
     pub fn hurry(&self, of: &TurnKey) {
         self.0.turns.hurry(of);
     }
@@ -264,11 +284,16 @@ impl Sessions {
 
 /// Asking upstream.
 impl Sessions {
-    /// Runs a look-up, or waits for the same one that is already under way. It runs on its own: a caller that hangs up does not stop it.
+    /// Runs a look-up, or waits for the same one that is already under way. It runs on its own: a
+    /// caller that hangs up does not stop it.
     ///
     /// # Panics
     /// In the caller whose `look_up` panics. Those who shared it run theirs.
-    pub async fn share<T>(&self, key: LookupKey, look_up: impl Future<Output = T> + Send + 'static) -> T
+    pub async fn share<T>(
+        &self,
+        key: LookupKey,
+        look_up: impl Future<Output = T> + Send + 'static,
+    ) -> T
     where
         T: Clone + Send + Sync + 'static,
     {
@@ -280,7 +305,8 @@ impl Sessions {
         self.0.look_ups.open()
     }
 
-    /// Upstream has told this caller to slow down until then ([`BACK_OFF_AT_MOST`] from now at the latest). Of two moments the later holds.
+    /// Upstream has told this caller to slow down until then ([`BACK_OFF_AT_MOST`] from now at the
+    /// latest). Of two moments the later holds.
     pub fn back_off(&self, caller: CredentialHash, until: Instant) {
         self.0.back_offs.begin(caller, until);
     }
@@ -305,7 +331,11 @@ mod tests {
     }
 
     fn pend(record: &mut SessionRecord) {
-        record.pending = Some(Box::new(Pending::Deferred { primary: "card".into(), since: Timestamp(1), sending: false }));
+        record.pending = Some(Box::new(Pending::Deferred {
+            primary: "card".into(),
+            since: Timestamp(1),
+            sending: false,
+        }));
     }
 
     #[tokio::test]
@@ -313,7 +343,8 @@ mod tests {
         let (sessions, checkout) = (sessions(10), key(SessionKind::Checkout, 1));
         assert_eq!(sessions.session(&checkout).await, Ok(None));
         for epoch in 1..=3 {
-            let after = sessions.update_session(&checkout, |record| record.epoch += 1).await.unwrap();
+            let after =
+                sessions.update_session(&checkout, |record| record.epoch += 1).await.unwrap();
             assert_eq!(after.epoch, epoch);
             assert_eq!(sessions.session(&checkout).await, Ok(Some(after)));
         }
@@ -328,7 +359,10 @@ mod tests {
         sessions.update_source(&"1".into(), |source| source.epoch = 1).await.unwrap();
         sessions.update_customer(&"1".into(), |customer| customer.epoch = 2).await.unwrap();
         assert_eq!(sessions.source(&"1".into()).await.unwrap().map(|source| source.epoch), Some(1));
-        assert_eq!(sessions.customer(&"1".into()).await.unwrap().map(|customer| customer.epoch), Some(2));
+        assert_eq!(
+            sessions.customer(&"1".into()).await.unwrap().map(|customer| customer.epoch),
+            Some(2)
+        );
         sessions.remove_source(&"1".into()).await.unwrap();
         assert_eq!(sessions.source(&"1".into()).await, Ok(None));
         sessions.remove_customer(&"1".into()).await.unwrap();
@@ -341,7 +375,10 @@ mod tests {
         let (one, other) = (sessions.hash(b"token 1"), sessions.hash(b"token 2"));
         sessions.set_cart(one, &"5".into()).await.unwrap();
         sessions.set_cart(one, &"6".into()).await.unwrap();
-        assert_eq!((sessions.cart_of(one).await, sessions.cart_of(other).await), (Some("6".into()), None));
+        assert_eq!(
+            (sessions.cart_of(one).await, sessions.cart_of(other).await),
+            (Some("6".into()), None)
+        );
         sessions.forget_cart(one).await.unwrap();
         assert_eq!(sessions.cart_of(one).await, None);
     }
@@ -355,13 +392,21 @@ mod tests {
         sessions.update_session(&key(SessionKind::Cart, 2), pend).await.unwrap();
         assert_eq!((sessions.can_pin(), sessions.pinned()), (false, 2));
         for id in 10..1_000 {
-            sessions.update_session(&key(SessionKind::Cart, id), |record| record.epoch = 1).await.unwrap();
+            sessions
+                .update_session(&key(SessionKind::Cart, id), |record| record.epoch = 1)
+                .await
+                .unwrap();
         }
         sessions.run_pending_tasks();
         assert_eq!(sessions.count(), 12);
-        assert!(sessions.session(&cart).await.unwrap().is_some_and(|record| record.pending.is_some()));
+        assert!(
+            sessions.session(&cart).await.unwrap().is_some_and(|record| record.pending.is_some())
+        );
         sessions.update_session(&cart, |record| record.pending = None).await.unwrap();
-        assert_eq!((sessions.can_pin(), sessions.pinned(), sessions.pending_expired()), (true, 1, 0));
+        assert_eq!(
+            (sessions.can_pin(), sessions.pinned(), sessions.pending_expired()),
+            (true, 1, 0)
+        );
     }
 
     #[tokio::test]
@@ -373,10 +418,21 @@ mod tests {
             }
         }
         let keys = async |dialect, after: Option<&SessionKey>, limit| -> Vec<String> {
-            sessions.list(dialect, after, limit).await.iter().map(|(key, _)| key.to_string()).collect()
+            sessions
+                .list(dialect, after, limit)
+                .await
+                .iter()
+                .map(|(key, _)| key.to_string())
+                .collect()
         };
-        assert_eq!(keys(Some(Dialect::Carts), None, 9).await, ["cart 0000", "cart 0001", "cart 0002"]);
-        assert_eq!(keys(Some(Dialect::Checkouts), None, 4).await[2..], ["checkout 0002", "invoice 0000"]);
+        assert_eq!(
+            keys(Some(Dialect::Carts), None, 9).await,
+            ["cart 0000", "cart 0001", "cart 0002"]
+        );
+        assert_eq!(
+            keys(Some(Dialect::Checkouts), None, 4).await[2..],
+            ["checkout 0002", "invoice 0000"]
+        );
         let after = key(SessionKind::Invoice, 1);
         assert_eq!(keys(None, Some(&after), 2).await, ["invoice 0002", "cart 0000"]);
         let (_, record) = sessions.list(Some(Dialect::Carts), None, 3).await.remove(2);

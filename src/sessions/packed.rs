@@ -1,14 +1,17 @@
-//! Small forms: what a key and a record take in memory, and the bytes that a shared store will hold.
+//! Small forms: what a key and a record take in memory, and the bytes that a shared store will
+//! hold.
 //!
-//! In: ids and records. Out: [`Packed`] keys of 24 bytes (ids that are UUIDs, as upstream's mostly are, need nothing beside them) and
-//! record bytes: one for the version of the form, the rest postcard's. Reading another version is an error, never a guess.
+//! In: ids and records. Out: [`Packed`] keys of 24 bytes (ids that are UUIDs, as upstream's mostly
+//! are, need nothing beside them) and record bytes: one for the version of the form, the rest
+//! postcard's. Reading another version is an error, never a guess.
 
 use super::{StoreError, store::Record};
 use crate::rules::{Timestamp, uuid_bytes, uuid_text};
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 
-/// The first byte of every record. It changes when a record's fields do: a record of another version is looked up anew.
+/// The first byte of every record. It changes when a record's fields do: a record of another
+/// version is looked up anew.
 const VERSION: u8 = 1;
 
 /// A record's bytes, and nothing beside them.
@@ -27,7 +30,8 @@ pub(super) fn write<R: Record>(record: &mut R) -> Result<Bytes, StoreError> {
 
 pub(super) fn read<R: Record>(bytes: &[u8]) -> Result<R, StoreError> {
     let Some((&VERSION, bytes)) = bytes.split_first() else { return Err(StoreError::Unreadable) };
-    let (latest, mut record): (Timestamp, R) = postcard::from_bytes(bytes).map_err(|_| StoreError::Unreadable)?;
+    let (latest, mut record): (Timestamp, R) =
+        postcard::from_bytes(bytes).map_err(|_| StoreError::Unreadable)?;
     measure_dates(&mut record, latest);
     Ok(record)
 }

@@ -1,15 +1,15 @@
 //! The store: several kinds of record behind one door.
 //!
-//! In: keys and changes. Out: records. Asynchronous, with an atomic `update`, and values that serialise: what a store shared by replicas
-//! needs. Today there is one, in memory.
+//! In: keys and changes. Out: records. Asynchronous, with an atomic `update`, and values that
+//! serialise: what a store shared by replicas needs. Today there is one, in memory.
 
 use super::{
     memory::{Changed, Memory, Shelf},
     packed::{self, Bytes, Packed},
 };
 use crate::rules::{
-    CredentialHash, CustomerId, CustomerRecord, Dialect, SessionId, SessionKey, SessionKind, SessionRecord, SourceId,
-    SourceRecord, Timestamp,
+    CredentialHash, CustomerId, CustomerRecord, Dialect, SessionId, SessionKey, SessionKind,
+    SessionRecord, SourceId, SourceRecord, Timestamp,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fmt, ops::RangeInclusive};
@@ -60,18 +60,30 @@ pub(super) enum Store {
 impl Store {
     pub async fn get<R: Record>(&self, key: &R::Key) -> Result<Option<R>, StoreError> {
         match self {
-            Store::Memory(memory) => R::shelf(memory).get(&R::key(key)).map(|bytes| packed::read(&bytes)).transpose(),
+            Store::Memory(memory) => {
+                R::shelf(memory).get(&R::key(key)).map(|bytes| packed::read(&bytes)).transpose()
+            }
         }
     }
 
-    /// Changes a record, or a new empty one, at one stroke: no other change comes between its reading and its writing.
-    /// `change` may be called again when a shared store finds that one did.
-    pub async fn update<R: Record>(&self, key: &R::Key, mut change: impl FnMut(&mut R)) -> Result<R, StoreError> {
+    /// Changes a record, or a new empty one, at one stroke: no other change comes between its
+    /// reading and its writing. `change` may be called again when a shared store finds that one
+    /// did.
+    pub async fn update<R: Record>(
+        &self,
+        key: &R::Key,
+        mut change: impl FnMut(&mut R),
+    ) -> Result<R, StoreError> {
         let changed = |before: Option<&Bytes>| {
             // One that cannot be read is as good as none.
-            let mut record: R = before.and_then(|bytes| packed::read(bytes).ok()).unwrap_or_default();
+            let mut record: R =
+                before.and_then(|bytes| packed::read(bytes).ok()).unwrap_or_default();
             change(&mut record);
-            Ok(Changed { bytes: packed::write(&mut record)?, pin: record.is_pinned(), result: record })
+            Ok(Changed {
+                bytes: packed::write(&mut record)?,
+                pin: record.is_pinned(),
+                result: record,
+            })
         };
         match self {
             Store::Memory(memory) => R::shelf(memory).update(R::key(key), changed),
@@ -192,7 +204,9 @@ mod tests {
     use crate::rules::{Amount, Attached, Pending, Remembered, SessionState, SourceState, Told};
     use proptest::{option, prelude::*};
 
-    fn remembered<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Remembered<T>> {
+    fn remembered<T: std::fmt::Debug>(
+        value: impl Strategy<Value = T>,
+    ) -> impl Strategy<Value = Remembered<T>> {
         option::of((value, any::<u64>())).prop_map(|told| match told {
             None => Remembered::NotTold,
             Some((value, at)) => Remembered::At(value, Timestamp(at)),
@@ -205,7 +219,8 @@ mod tests {
 
     /// UUIDs, which are packed, what looks like them, and anything else.
     fn id<T: From<String> + std::fmt::Debug>() -> impl Strategy<Value = T> {
-        prop_oneof!["[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[0-9A-Fa-f-]{36}", ".{0,40}"].prop_map(T::from)
+        prop_oneof!["[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[0-9A-Fa-f-]{36}", ".{0,40}"]
+            .prop_map(T::from)
     }
 
     fn amount() -> impl Strategy<Value = Amount> {
@@ -226,15 +241,11 @@ mod tests {
 
     fn pending() -> impl Strategy<Value = Pending> {
         prop_oneof![
-            (id(), option::of(id()), any::<bool>()).prop_map(|(primary, incoming, replaces)| Pending::Repair {
-                primary,
-                incoming,
-                replaces
+            (id(), option::of(id()), any::<bool>()).prop_map(|(primary, incoming, replaces)| {
+                Pending::Repair { primary, incoming, replaces }
             }),
-            (id(), any::<u64>(), any::<bool>()).prop_map(|(primary, since, sending)| Pending::Deferred {
-                primary,
-                since: Timestamp(since),
-                sending
+            (id(), any::<u64>(), any::<bool>()).prop_map(|(primary, since, sending)| {
+                Pending::Deferred { primary, since: Timestamp(since), sending }
             }),
         ]
     }
@@ -244,31 +255,53 @@ mod tests {
     }
 
     fn session() -> impl Strategy<Value = SessionRecord> {
-        let money = (remembered(amount()), remembered(amount()), told("[A-Z]{3}"), remembered(option::of(amount())));
-        let facts =
-            (remembered(prop::collection::vec(attached(), 0..4)), remembered("[a-z_]{1,25}"), remembered(option::of(id())));
-        let more = (remembered(any::<bool>()), told(".{0,40}"), callers(), any::<(bool, bool, u32)>(), option::of(pending()));
-        (money, facts, more).prop_map(|((total, remaining, currency, credit_amount), (sources, state, customer), more)| {
-            let (billing_optimization, payment_session, callers, (in_flight, unsure, epoch), pending) = more;
-            let mut record = SessionRecord {
-                sources: map(sources, Into::into),
-                total,
-                remaining,
-                currency: currency.as_ref().map(|code| code.parse().unwrap()).into(),
-                state: map(state, |name| SessionState::read(&name)),
-                customer,
-                credit_amount,
-                billing_optimization,
-                payment_session: payment_session.as_ref().map(|id| id.as_str().into()).into(),
-                in_flight,
-                unsure,
-                epoch,
-                pending: pending.map(Box::new),
-                ..SessionRecord::default()
-            };
-            callers.into_iter().for_each(|caller| record.shown_to.add(caller));
-            record
-        })
+        let money = (
+            remembered(amount()),
+            remembered(amount()),
+            told("[A-Z]{3}"),
+            remembered(option::of(amount())),
+        );
+        let facts = (
+            remembered(prop::collection::vec(attached(), 0..4)),
+            remembered("[a-z_]{1,25}"),
+            remembered(option::of(id())),
+        );
+        let more = (
+            remembered(any::<bool>()),
+            told(".{0,40}"),
+            callers(),
+            any::<(bool, bool, u32)>(),
+            option::of(pending()),
+        );
+        (money, facts, more).prop_map(
+            |((total, remaining, currency, credit_amount), (sources, state, customer), more)| {
+                let (
+                    billing_optimization,
+                    payment_session,
+                    callers,
+                    (in_flight, unsure, epoch),
+                    pending,
+                ) = more;
+                let mut record = SessionRecord {
+                    sources: map(sources, Into::into),
+                    total,
+                    remaining,
+                    currency: currency.as_ref().map(|code| code.parse().unwrap()).into(),
+                    state: map(state, |name| SessionState::read(&name)),
+                    customer,
+                    credit_amount,
+                    billing_optimization,
+                    payment_session: payment_session.as_ref().map(|id| id.as_str().into()).into(),
+                    in_flight,
+                    unsure,
+                    epoch,
+                    pending: pending.map(Box::new),
+                    ..SessionRecord::default()
+                };
+                callers.into_iter().for_each(|caller| record.shown_to.add(caller));
+                record
+            },
+        )
     }
 
     fn map<T, U>(fact: Remembered<T>, change: impl FnOnce(T) -> U) -> Remembered<U> {
@@ -279,7 +312,12 @@ mod tests {
     }
 
     fn source() -> impl Strategy<Value = SourceRecord> {
-        let facts = (told("[a-zA-Z]{1,30}"), remembered(amount()), remembered(any::<bool>()), remembered("[a-z_]{1,25}"));
+        let facts = (
+            told("[a-zA-Z]{1,30}"),
+            remembered(amount()),
+            remembered(any::<bool>()),
+            remembered("[a-z_]{1,25}"),
+        );
         (facts, remembered(option::of(id())), told(".{0,40}"), callers(), any::<u32>()).prop_map(
             |((kind, amount, reusable, state), customer, payment_session, callers, epoch)| {
                 let mut record = SourceRecord {

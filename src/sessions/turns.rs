@@ -1,27 +1,38 @@
-//! Turns: one mutation of a session (or of a customer's saved sources) at a time, first come first served.
+//! Turns: one mutation of a session (or of a customer's saved sources) at a time, first come first
+//! served.
 //!
-//! In: the key of what is to be changed. Out: a [`Turn`], a guard that hands the turn on when it is dropped, or [`Busy`].
-//! The order is [`super::line`]'s; this file waits, wakes and measures time. Different keys never wait for each other, and a key that nobody
-//! has or wants takes no memory. Callers may wait on different runtimes.
+//! In: the key of what is to be changed. Out: a [`Turn`], a guard that hands the turn on when it is
+//! dropped, or [`Busy`]. The order is [`super::line`]'s; this file waits, wakes and measures time.
+//! Different keys never wait for each other, and a key that nobody has or wants takes no memory.
+//! Callers may wait on different runtimes.
 //!
-//! A place in the line is a value: whoever drops it, by hanging up, by running out of time or by finishing, leaves the line.
+//! A place in the line is a value: whoever drops it, by hanging up, by running out of time or by
+//! finishing, leaves the line.
 
 use super::line::{Full, Line, Ticket};
 use crate::rules::{CredentialHash, CustomerId, SessionKey};
 use dashmap::{DashMap, Entry as Slot};
-use std::{fmt, future::poll_fn, sync::Arc, task::Poll, task::Waker, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::Arc,
+    task::{Poll, Waker},
+    time::Duration,
+};
 use tokio::time::{Instant, timeout};
 
 pub use super::line::Entry;
 
-/// What is changed by one call at a time. A call that needs several turns takes them in this order, so that no two calls wait for each other.
+/// What is changed by one call at a time. A call that needs several turns takes them in this order,
+/// so that no two calls wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TurnKey {
     /// A checkout, an invoice or a cart.
     Session(SessionKey),
     /// A customer's saved sources (checkouts dialect).
     Customer(CustomerId),
-    /// A shopper's payment options, and the cart of a shopper whose id is not known yet (carts dialect).
+    /// A shopper's payment options, and the cart of a shopper whose id is not known yet (carts
+    /// dialect).
     Shopper(CredentialHash),
 }
 
@@ -151,7 +162,9 @@ impl Place {
     }
 
     fn has_turn(&self, waker: &Waker) -> bool {
-        self.lines.get_mut(&self.key).is_some_and(|mut line| line.has_turn(self.ticket, || waker.clone()))
+        self.lines
+            .get_mut(&self.key)
+            .is_some_and(|mut line| line.has_turn(self.ticket, || waker.clone()))
     }
 }
 
@@ -197,10 +210,14 @@ pub struct Held {
 }
 
 impl Held {
-    /// Waits for the turn to come back: when the window ends, or at once when a call arrives that does not overtake. Calls that overtake and
-    /// were already waiting then go first. Takes at most the window and once more the time a call may wait.
+    /// Waits for the turn to come back: when the window ends, or at once when a call arrives that
+    /// does not overtake. Calls that overtake and were already waiting then go first. Takes at
+    /// most the window and once more the time a call may wait.
     pub async fn wait(self) -> Result<Turn, Busy> {
-        if timeout(self.window.saturating_sub(self.since.elapsed()), self.place.turn_comes()).await.is_err() {
+        if timeout(self.window.saturating_sub(self.since.elapsed()), self.place.turn_comes())
+            .await
+            .is_err()
+        {
             self.place.in_line(Line::end_window);
         }
         self.place.turn(self.wait).await
@@ -303,9 +320,16 @@ mod tests {
     async fn where_the_queue_is_full_the_caller_is_told_to_try_again() {
         let (turns, key) = (turns(), cart("1"));
         let first = at_once(&turns, &key, Ordinary).await;
-        let others = [in_line!(turns, key, Ordinary), in_line!(turns, key, Ordinary), in_line!(turns, key, Ordinary)];
+        let others = [
+            in_line!(turns, key, Ordinary),
+            in_line!(turns, key, Ordinary),
+            in_line!(turns, key, Ordinary),
+        ];
         let busy = turns.turn(&key, Ordinary).now_or_never().unwrap().unwrap_err();
-        assert_eq!(busy, Busy { reason: BusyReason::QueueFull, retry_after: Duration::from_secs(1) });
+        assert_eq!(
+            busy,
+            Busy { reason: BusyReason::QueueFull, retry_after: Duration::from_secs(1) }
+        );
         drop((first, others));
         assert_eq!(turns.open(), 0);
     }
@@ -399,7 +423,12 @@ mod tests {
     }
 
     /// What several runtimes do at once to few keys: take turns, step aside, hang up at any moment.
-    async fn crowd(turns: Turns, inside: Arc<[AtomicUsize; 3]>, served: Arc<AtomicU32>, seed: usize) {
+    async fn crowd(
+        turns: Turns,
+        inside: Arc<[AtomicUsize; 3]>,
+        served: Arc<AtomicU32>,
+        seed: usize,
+    ) {
         let callers = (0..8).map(|caller| {
             let (turns, inside, served) = (turns.clone(), inside.clone(), served.clone());
             async move {
@@ -440,7 +469,13 @@ mod tests {
         std::thread::scope(|scope| {
             for seed in 0..4 {
                 let crowd = crowd(turns.clone(), Arc::clone(&inside), served.clone(), seed);
-                scope.spawn(move || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(crowd));
+                scope.spawn(move || {
+                    tokio::runtime::Builder::new_current_thread()
+                        .enable_time()
+                        .build()
+                        .unwrap()
+                        .block_on(crowd)
+                });
             }
         });
         assert!(served.load(SeqCst) > 7_000, "{served:?} of 8000 calls were served");

@@ -1,4 +1,5 @@
-//! The admin API over a real socket: what it shows of what happened, and what it says to those who ask for what is not there.
+//! The admin API over a real socket: what it shows of what happened, and what it says to those who
+//! ask for what is not there.
 
 use crate::house::{CART, Caller, House, method};
 use http::Method;
@@ -24,12 +25,18 @@ async fn admin(governor: Arc<Governor>) -> (Caller, Admin, oneshot::Sender<()>) 
 async fn scene() -> (House, String, [String; 3], String) {
     let house = House::new(Policy::default()).await;
     let checkout = house.checkout(100.0).await;
-    let (credit, card, late) = (house.credit(20.5).await, house.card().await, house.credit(5.0).await);
+    let (credit, card, late) =
+        (house.credit(20.5).await, house.card().await, house.credit(5.0).await);
     for source in [&credit, &card, &late] {
-        house.weir.with("x-request-id", "mine").post(&format!("/checkouts/{checkout}/sources/{source}"), Value::Null).await;
+        house
+            .weir
+            .with("x-request-id", "mine")
+            .post(&format!("/checkouts/{checkout}/sources/{source}"), Value::Null)
+            .await;
     }
     let shopper = house.shopper(60.0).await;
-    let applied = shopper.post(&format!("{CART}/apply-payment-method"), method(&house.card().await)).await;
+    let applied =
+        shopper.post(&format!("{CART}/apply-payment-method"), method(&house.card().await)).await;
     let id = match &applied.json()["cart"]["id"] {
         Value::String(id) => id.clone(),
         other => other.to_string(),
@@ -42,23 +49,50 @@ async fn a_session_is_shown_with_all_that_is_known_and_what_was_decided() {
     let (house, checkout, [credit, card, late], cart) = scene().await;
     let (admin, _, _running) = admin(house.governor.clone()).await;
     let shown = admin.get(&format!("/sessions/checkouts/{checkout}")).await;
-    assert_eq!((shown.status.as_u16(), shown.header("content-type")), (200, Some("application/json")));
+    assert_eq!(
+        (shown.status.as_u16(), shown.header("content-type")),
+        (200, Some("application/json"))
+    );
     assert_eq!(shown.header("cache-control"), Some("no-store"));
     let shown = shown.json();
-    assert_eq!((&shown["kind"], &shown["id"], &shown["sure"]), (&json!("checkout"), &json!(checkout), &json!(true)));
-    assert_eq!((&shown["total"]["value"], &shown["currency"]), (&json!("100"), &json!("USD")), "{shown}");
+    assert_eq!(
+        (&shown["kind"], &shown["id"], &shown["sure"]),
+        (&json!("checkout"), &json!(checkout), &json!(true))
+    );
+    assert_eq!(
+        (&shown["total"]["value"], &shown["currency"]),
+        (&json!("100"), &json!("USD")),
+        "{shown}"
+    );
     let sources = shown["sources"]["value"].as_array().unwrap();
-    let told: Vec<_> = sources.iter().map(|s| (s["id"].as_str().unwrap(), s["secondary"].as_bool().unwrap())).collect();
+    let told: Vec<_> = sources
+        .iter()
+        .map(|s| (s["id"].as_str().unwrap(), s["secondary"].as_bool().unwrap()))
+        .collect();
     assert_eq!(told, [(credit.as_str(), true), (card.as_str(), false)]);
     assert_eq!(sources[1]["reusable"]["value"], json!(false));
     let decisions = shown["decisions"].as_array().unwrap();
     let refused = &decisions[0];
-    assert_eq!((&refused["decision"], &refused["rule"]), (&json!("rejected"), &json!("secondary-after-single-use-primary")));
-    assert_eq!((&refused["source"], &refused["status"], &refused["request_id"]), (&json!(late), &json!(409), &json!("mine")));
+    assert_eq!(
+        (&refused["decision"], &refused["rule"]),
+        (&json!("rejected"), &json!("secondary-after-single-use-primary"))
+    );
+    assert_eq!(
+        (&refused["source"], &refused["status"], &refused["request_id"]),
+        (&json!(late), &json!(409), &json!("mine"))
+    );
     assert!(refused["found"].as_str().unwrap().contains(&card), "{refused}");
-    assert_eq!(decisions.iter().filter(|decision| decision["decision"] == "forwarded").count(), 3, "{decisions:?}");
+    assert_eq!(
+        decisions.iter().filter(|decision| decision["decision"] == "forwarded").count(),
+        3,
+        "{decisions:?}"
+    );
     let shown = admin.get(&format!("/sessions/carts/{cart}")).await.json();
-    assert_eq!((&shown["kind"], &shown["remaining"]["value"]), (&json!("cart"), &json!("0")), "{shown}");
+    assert_eq!(
+        (&shown["kind"], &shown["remaining"]["value"]),
+        (&json!("cart"), &json!("0")),
+        "{shown}"
+    );
     // The other dialect's page does not know it.
     assert_eq!(admin.get(&format!("/sessions/carts/{checkout}")).await.status, 404);
 }
@@ -75,7 +109,11 @@ async fn sessions_are_listed_page_by_page() {
     let (mut found, mut next) = (Vec::new(), String::new());
     loop {
         let page = admin.get(&format!("/sessions?dialect=checkouts&limit=2{next}")).await.json();
-        let ids = page["sessions"].as_array().unwrap().iter().map(|session| session["id"].as_str().unwrap().to_owned());
+        let ids = page["sessions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|session| session["id"].as_str().unwrap().to_owned());
         found.extend(ids);
         match page["next"].as_str() {
             Some(after) => next = format!("&after={after}"),
@@ -85,7 +123,10 @@ async fn sessions_are_listed_page_by_page() {
     found.sort();
     assert_eq!(found, all);
     let carts = admin.get("/sessions?dialect=carts").await.json();
-    assert_eq!((carts["sessions"][0]["id"].as_str(), carts["sessions"].as_array().map(Vec::len)), (Some(cart.as_str()), Some(1)));
+    assert_eq!(
+        (carts["sessions"][0]["id"].as_str(), carts["sessions"].as_array().map(Vec::len)),
+        (Some(cart.as_str()), Some(1))
+    );
     assert_eq!(admin.get("/sessions").await.json()["sessions"].as_array().map(Vec::len), Some(6));
 }
 
@@ -106,11 +147,17 @@ async fn rules_show_what_the_policy_in_force_makes_of_them() {
     let house = House::new(Policy::default()).await;
     let (admin, _, _running) = admin(house.governor.clone()).await;
     let shown = admin.get("/rules").await.json();
-    assert_eq!((shown["mode"].as_str(), shown["rules"].as_array().map(Vec::len)), (Some("enforce"), Some(table::ROWS.len())));
+    assert_eq!(
+        (shown["mode"].as_str(), shown["rules"].as_array().map(Vec::len)),
+        (Some("enforce"), Some(table::ROWS.len()))
+    );
     house.governor.set_policy(Policy { mode: Mode::Monitor, ..Policy::default() });
     let shown = admin.get("/rules").await.json();
     assert_eq!(shown["mode"], "monitor");
-    assert!(shown["rules"].as_array().unwrap().iter().all(|rule| rule["in_force"] == "monitor"), "{shown}");
+    assert!(
+        shown["rules"].as_array().unwrap().iter().all(|rule| rule["in_force"] == "monitor"),
+        "{shown}"
+    );
     assert_eq!(admin.get("/config").await.json()["policy"]["mode"], "enforce");
 }
 
@@ -154,10 +201,18 @@ async fn what_is_not_there_or_makes_no_sense_is_told() {
     ] {
         let reply = admin.get(path).await;
         assert_eq!(reply.status.as_u16(), status, "{path}: {}", reply.text());
-        assert!(reply.json()["error"].as_str().is_some_and(|text| text.len() > 10), "{path}: {}", reply.text());
+        assert!(
+            reply.json()["error"].as_str().is_some_and(|text| text.len() > 10),
+            "{path}: {}",
+            reply.text()
+        );
     }
     for method in [Method::POST, Method::DELETE, Method::PUT] {
         let reply = admin.send(method.clone(), "/sessions", "").await;
-        assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, Some("GET, HEAD")), "{method}");
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("allow")),
+            (405, Some("GET, HEAD")),
+            "{method}"
+        );
     }
 }

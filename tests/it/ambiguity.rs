@@ -1,4 +1,5 @@
-//! No way round a rule by spelling: every trick, over a bare socket, is understood as the governed call or refused, and never reaches upstream.
+//! No way round a rule by spelling: every trick, over a bare socket, is understood as the governed
+//! call or refused, and never reaches upstream.
 
 use crate::house::{CART, House, RawReply, SECRET, method, raw};
 use flate2::{Compression, write::GzEncoder};
@@ -22,7 +23,8 @@ impl Scene {
         let house = House::new(policy).await;
         let checkout = house.checkout(100.0).await;
         let (card, credit) = (house.card().await, house.credit(20.0).await);
-        let attached = house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
+        let attached =
+            house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
         assert_eq!(attached.status, 200);
         Self { house, checkout, card, credit }
     }
@@ -53,7 +55,11 @@ impl Scene {
     }
 
     fn unchanged(&self, trick: &str) {
-        assert_eq!(self.house.attached(Kind::Checkout, &self.checkout), std::slice::from_ref(&self.card), "{trick}");
+        assert_eq!(
+            self.house.attached(Kind::Checkout, &self.checkout),
+            std::slice::from_ref(&self.card),
+            "{trick}"
+        );
     }
 }
 
@@ -73,7 +79,9 @@ fn expect(reply: &RawReply, expected: Expect, trick: &str) {
     let found = (reply.status, code.as_str(), reply.header("weir-rule"));
     let wanted = match expected {
         Ambiguous => (400, "ambiguous_request", Some("ambiguous-request")),
-        Understood => (409, "session_update_not_allowed", Some("secondary-after-single-use-primary")),
+        Understood => {
+            (409, "session_update_not_allowed", Some("secondary-after-single-use-primary"))
+        }
         Malformed => (400, "invalid_body", None),
     };
     assert_eq!(found, wanted, "{trick}: {}", reply.text());
@@ -139,23 +147,47 @@ async fn no_spelling_of_a_body_goes_round_a_rule() {
     };
     let plain = scene.fill(r#"{"sourceId":"{s}"}"#);
     let utf16: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let deep = format!(r#"{{"metadata":{}1{},"sourceId":"{{s}}"}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep = format!(
+        r#"{{"metadata":{}1{},"sourceId":"{{s}}"}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     let huge = format!(r#"{{"metadata":{},"sourceId":"{{s}}"}}"#, "9".repeat(5_000));
     let text = |text: &str| scene.fill(text).into_bytes();
     for (trick, headers, body, expected) in [
         ("plain", "", plain.clone().into_bytes(), Understood),
         ("text/plain", "Content-Type: text/plain\r\n", plain.clone().into_bytes(), Understood),
-        ("form", "Content-Type: application/x-www-form-urlencoded\r\n", text("sourceId={s}"), Ambiguous),
-        ("JSON said to be a form", "Content-Type: application/x-www-form-urlencoded\r\n", plain.clone().into_bytes(), Understood),
+        (
+            "form",
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            text("sourceId={s}"),
+            Ambiguous,
+        ),
+        (
+            "JSON said to be a form",
+            "Content-Type: application/x-www-form-urlencoded\r\n",
+            plain.clone().into_bytes(),
+            Understood,
+        ),
         ("blanks around", "", text(" \r\n\t{\"sourceId\":\"{s}\"} \n"), Understood),
-        ("escaped value", "", text(&r#"{"sourceId":"{s}"}"#.replace("{s}", &escaped(&scene.credit))), Understood),
+        (
+            "escaped value",
+            "",
+            text(&r#"{"sourceId":"{s}"}"#.replace("{s}", &escaped(&scene.credit))),
+            Understood,
+        ),
         ("escaped key", "", text(r#"{"source\u0049d":"{s}"}"#), Understood),
         ("gzip", "Content-Encoding: gzip\r\n", gzip(&plain), Understood),
         ("deflate that is gzip", "Content-Encoding: deflate\r\n", gzip(&plain), Malformed),
         ("unknown coding", "Content-Encoding: zstd\r\n", gzip(&plain), Ambiguous),
         ("gzip unannounced", "", gzip(&plain), Ambiguous),
         ("the key twice", "", text(r#"{"sourceId":"{p}","sourceId":"{s}"}"#), Ambiguous),
-        ("the key twice, once escaped", "", text(r#"{"sourceId":"{p}","source\u0049d":"{s}"}"#), Ambiguous),
+        (
+            "the key twice, once escaped",
+            "",
+            text(r#"{"sourceId":"{p}","source\u0049d":"{s}"}"#),
+            Ambiguous,
+        ),
         ("the key in another case", "", text(r#"{"sourceID":"{s}"}"#), Ambiguous),
         ("the key with a blank", "", text(r#"{"sourceId ":"{s}"}"#), Ambiguous),
         ("a byte order mark", "", text("\u{feff}{\"sourceId\":\"{s}\"}"), Ambiguous),
@@ -168,7 +200,12 @@ async fn no_spelling_of_a_body_goes_round_a_rule() {
         ("a list", "", text(r#"[{"sourceId":"{s}"}]"#), Ambiguous),
         ("a list of ids", "", text(r#"{"sourceId":["{s}"]}"#), Ambiguous),
         ("an object for an id", "", text(r#"{"sourceId":{"id":"{s}"}}"#), Ambiguous),
-        ("XML", "Content-Type: application/xml\r\n", text("<checkout><sourceId>{s}</sourceId></checkout>"), Ambiguous),
+        (
+            "XML",
+            "Content-Type: application/xml\r\n",
+            text("<checkout><sourceId>{s}</sourceId></checkout>"),
+            Ambiguous,
+        ),
         ("a path for an id", "", text(r#"{"sourceId":"x/../{s}"}"#), Ambiguous),
         ("an id with a blank", "", text(r#"{"sourceId":" {s}"}"#), Ambiguous),
         ("deep nesting", "", text(&deep), Malformed),
@@ -183,7 +220,9 @@ async fn no_spelling_of_a_body_goes_round_a_rule() {
         scene.unchanged(trick);
     }
     // Two ids that disagree: in the path and in the body.
-    let reply = scene.send("POST /checkouts/{c}/sources/{p}", "", scene.fill(r#"{"sourceId":"{s}"}"#).as_bytes()).await;
+    let reply = scene
+        .send("POST /checkouts/{c}/sources/{p}", "", scene.fill(r#"{"sourceId":"{s}"}"#).as_bytes())
+        .await;
     expect(&reply, Ambiguous, "two ids");
     // A method in another case is another method to some, and the same to others.
     for method in ["post", "Post"] {
@@ -209,7 +248,12 @@ async fn no_framing_goes_round_a_rule() {
     for (trick, bytes) in [
         ("no host", format!("{attach}{common}\r\n")),
         ("two hosts", format!("{attach}Host: weir\r\nHost: other\r\n{common}\r\n")),
-        ("two lengths", format!("{attach}Host: weir\r\n{common}Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello")),
+        (
+            "two lengths",
+            format!(
+                "{attach}Host: weir\r\n{common}Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello"
+            ),
+        ),
         (
             "length and chunks",
             format!(
@@ -217,13 +261,29 @@ async fn no_framing_goes_round_a_rule() {
             ),
         ),
         ("a folded header", format!("{attach}Host: weir\r\n{common}X-A: b\r\n c\r\n\r\n")),
-        ("a blank before the colon", format!("{attach}Host: weir\r\n{common}Content-Length : 5\r\n\r\nhello")),
-        ("another coding", format!("{attach}Host: weir\r\n{common}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n")),
+        (
+            "a blank before the colon",
+            format!("{attach}Host: weir\r\n{common}Content-Length : 5\r\n\r\nhello"),
+        ),
+        (
+            "another coding",
+            format!(
+                "{attach}Host: weir\r\n{common}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+            ),
+        ),
         ("a hash", format!("{}Host: weir\r\n{common}\r\n", attach.replace(" HTTP", "#x HTTP"))),
-        ("a backslash", format!("{}Host: weir\r\n{common}\r\n", attach.replace("/sources/", "\\sources\\"))),
+        (
+            "a backslash",
+            format!("{}Host: weir\r\n{common}\r\n", attach.replace("/sources/", "\\sources\\")),
+        ),
     ] {
         let reply = raw(address, bytes.as_bytes()).await;
-        assert!((400..=501).contains(&reply.status) || reply.status == 0, "{trick}: {} {}", reply.status, reply.text());
+        assert!(
+            (400..=501).contains(&reply.status) || reply.status == 0,
+            "{trick}: {} {}",
+            reply.status,
+            reply.text()
+        );
         assert_eq!(scene.mutations(), before, "{trick} reached upstream");
         scene.unchanged(trick);
     }
@@ -250,10 +310,16 @@ async fn no_spelling_goes_round_a_rule_of_the_carts() {
     for (path, body, rule) in [
         (apply.clone(), json.clone(), understood),
         (format!("{apply}?format=json"), json.clone(), understood),
-        (apply.clone(), format!("<paymentMethod><sourceId>{credit}</sourceId></paymentMethod>"), understood),
         (
             apply.clone(),
-            format!("<?xml version=\"1.0\"?>\n<paymentMethod>\n <sourceId>{credit}</sourceId>\n</paymentMethod>"),
+            format!("<paymentMethod><sourceId>{credit}</sourceId></paymentMethod>"),
+            understood,
+        ),
+        (
+            apply.clone(),
+            format!(
+                "<?xml version=\"1.0\"?>\n<paymentMethod>\n <sourceId>{credit}</sourceId>\n</paymentMethod>"
+            ),
             understood,
         ),
         (apply.clone(), format!("{{\"cart\":{json}}}"), understood),
@@ -266,23 +332,43 @@ async fn no_spelling_goes_round_a_rule_of_the_carts() {
         (format!("{apply};x=y"), json.clone(), ambiguous),
         (format!("{apply}?sourceId={card}"), json.clone(), ambiguous),
         (format!("{apply}?token=a&token=b"), json.clone(), ambiguous),
-        (apply.clone(), format!("{{\"paymentMethod\":{{\"sourceId\":\"{card}\"}},\"sourceId\":\"{credit}\"}}"), ambiguous),
-        (apply.clone(), format!("{{\"paymentMethod\":{{\"sourceId\":\"{card}\",\"sourceId\":\"{credit}\"}}}}"), ambiguous),
-        (apply.clone(), format!("{{\"paymentMethod\":{{}},\"paymentMethod\":{{\"sourceId\":\"{credit}\"}}}}"), ambiguous),
+        (
+            apply.clone(),
+            format!("{{\"paymentMethod\":{{\"sourceId\":\"{card}\"}},\"sourceId\":\"{credit}\"}}"),
+            ambiguous,
+        ),
+        (
+            apply.clone(),
+            format!("{{\"paymentMethod\":{{\"sourceId\":\"{card}\",\"sourceId\":\"{credit}\"}}}}"),
+            ambiguous,
+        ),
+        (
+            apply.clone(),
+            format!("{{\"paymentMethod\":{{}},\"paymentMethod\":{{\"sourceId\":\"{credit}\"}}}}"),
+            ambiguous,
+        ),
         (apply.clone(), format!("{{\"PaymentMethod\":{{\"sourceId\":\"{credit}\"}}}}"), ambiguous),
         (
             apply.clone(),
-            format!("<!DOCTYPE a [<!ENTITY e \"{credit}\">]><paymentMethod><sourceId>&e;</sourceId></paymentMethod>"),
+            format!(
+                "<!DOCTYPE a [<!ENTITY e \"{credit}\">]><paymentMethod><sourceId>&e;</sourceId></paymentMethod>"
+            ),
             ambiguous,
         ),
         (
             apply.clone(),
-            format!("<paymentMethod><sourceId>{card}</sourceId><sourceId>{credit}</sourceId></paymentMethod>"),
+            format!(
+                "<paymentMethod><sourceId>{card}</sourceId><sourceId>{credit}</sourceId></paymentMethod>"
+            ),
             ambiguous,
         ),
         (
             apply.clone(),
-            format!("<paymentMethod><sourceId>{}<!-- -->{}</sourceId></paymentMethod>", &credit[..5], &credit[5..]),
+            format!(
+                "<paymentMethod><sourceId>{}<!-- -->{}</sourceId></paymentMethod>",
+                &credit[..5],
+                &credit[5..]
+            ),
             ambiguous,
         ),
         (apply.clone(), format!("<paymentMethod sourceId=\"{credit}\"/>"), ambiguous),
@@ -290,19 +376,26 @@ async fn no_spelling_goes_round_a_rule_of_the_carts() {
     ] {
         let reply = shopper.post_text(&path, &body).await;
         let status = if rule == understood { 409 } else { 400 };
-        assert_eq!((reply.status.as_u16(), reply.verdict().1), (status, rule), "{path} {body}: {}", reply.text());
+        assert_eq!(
+            (reply.status.as_u16(), reply.verdict().1),
+            (status, rule),
+            "{path} {body}: {}",
+            reply.text()
+        );
         let sent = house.emulator.calls().iter().filter(|call| call.mutation).count();
         assert_eq!(sent, before, "{path} {body} reached upstream");
     }
 }
 
-/// Where ambiguity is only reported, or not looked at, it passes; and what it may have done is not held against anybody.
+/// Where ambiguity is only reported, or not looked at, it passes; and what it may have done is not
+/// held against anybody.
 #[tokio::test]
 async fn nothing_is_refused_on_what_an_ambiguous_call_may_have_changed() {
     for toggle in [Toggle::Monitor, Toggle::Off] {
         let mut policy = Policy { fresh_for: weir::rules::FreshFor::Forever, ..Policy::default() };
         policy.set(RuleId::AmbiguousRequest, toggle);
-        // The card is detached by a path that only upstream understands, or by a body that names nothing twice.
+        // The card is detached by a path that only upstream understands, or by a body that names
+        // nothing twice.
         for line in [
             "DELETE //checkouts/{c}/sources/{p}",
             "DELETE /checkouts/{c}/./sources/{p}",
@@ -336,9 +429,21 @@ async fn monitoring_lets_every_trick_pass_byte_for_byte() {
         let scene = Scene::set(monitoring.clone()).await;
         let twin = Scene::set(monitoring.clone()).await;
         let through = scene.send(line, headers, body.as_bytes()).await;
-        let direct = raw(twin.house.upstream.address, &twin.request(line, headers, body.as_bytes())).await;
-        assert_eq!((through.status, through.text()), (direct.status, direct.text()), "{line} {headers}");
-        let sent = |scene: &Scene| scene.house.emulator.calls().last().map(|call| (call.method.clone(), call.target.clone()));
+        let direct =
+            raw(twin.house.upstream.address, &twin.request(line, headers, body.as_bytes())).await;
+        assert_eq!(
+            (through.status, through.text()),
+            (direct.status, direct.text()),
+            "{line} {headers}"
+        );
+        let sent = |scene: &Scene| {
+            scene
+                .house
+                .emulator
+                .calls()
+                .last()
+                .map(|call| (call.method.clone(), call.target.clone()))
+        };
         assert_eq!(sent(&scene), sent(&twin), "{line}");
     }
 }

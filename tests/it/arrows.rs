@@ -1,6 +1,8 @@
-//! The drawing of the house in `src/lib.rs` is true: no room uses another that its row does not name.
+//! The drawing of the house in `src/lib.rs` is true: no room uses another that its row does not
+//! name.
 //!
-//! In: the sources as they lie on disk, and the table in the crate's documentation. Deliberately absent: macros that build paths; the house has none.
+//! In: the sources as they lie on disk, and the table in the crate's documentation. Deliberately
+//! absent: macros that build paths; the house has none.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +23,9 @@ fn no_room_uses_another_that_its_row_in_the_drawing_does_not_name() {
         let used = uses(&code(&read(&path)), depth, &table);
         strays.extend(
             used.into_iter()
-                .filter(|used| *used != room && allowed.as_ref().is_some_and(|allowed| !allowed.contains(used)))
+                .filter(|used| {
+                    *used != room && allowed.as_ref().is_some_and(|allowed| !allowed.contains(used))
+                })
                 .map(|used| format!("{} uses {used}", path.display())),
         );
     }
@@ -40,11 +44,14 @@ fn the_drawing_has_no_circle() {
     let mut left = drawing();
     while !left.is_empty() {
         let rooms: BTreeSet<String> = left.keys().cloned().collect();
-        let ready = |uses: &Option<BTreeSet<String>>| uses.as_ref().is_some_and(|uses| uses.is_disjoint(&rooms));
+        let ready = |uses: &Option<BTreeSet<String>>| {
+            uses.as_ref().is_some_and(|uses| uses.is_disjoint(&rooms))
+        };
         let before = left.len();
         left.retain(|_, uses| !ready(uses));
         if left.len() == before {
-            // Only rooms that may use all are left, and one of them at most: two would use each other.
+            // Only rooms that may use all are left, and one of them at most: two would use each
+            // other.
             assert_eq!(rooms.len(), 1, "{rooms:?} use each other");
             break;
         }
@@ -83,7 +90,12 @@ fn rules_and_dialects_wait_for_nothing_and_ask_nobody() {
         if ["rules", "dialects"].contains(&room.as_str()) {
             let text = code(&read(&path));
             let words: BTreeSet<&str> = words(without_tests(&text)).collect();
-            found.extend(outside.iter().filter(|word| words.contains(*word)).map(|word| format!("{}: {word}", path.display())));
+            found.extend(
+                outside
+                    .iter()
+                    .filter(|word| words.contains(*word))
+                    .map(|word| format!("{}: {word}", path.display())),
+            );
         }
     }
     assert_eq!(found, Vec::<String>::new());
@@ -91,7 +103,8 @@ fn rules_and_dialects_wait_for_nothing_and_ask_nobody() {
 
 #[test]
 fn arrows_are_found_however_they_are_spelt() {
-    let table: Table = ["here", "rules", "proxy", "admin"].map(|room| (room.to_owned(), None)).into();
+    let table: Table =
+        ["here", "rules", "proxy", "admin"].map(|room| (room.to_owned(), None)).into();
     for (text, expected) in [
         ("use crate::rules::Amount;", vec!["rules"]),
         ("fn f(x: crate::proxy::Body) {}", vec!["proxy"]),
@@ -105,7 +118,11 @@ fn arrows_are_found_however_they_are_spelt() {
         (r##"let x = ("crate::rules", r#"crate::"proxy"#, '"', 'a', "crate::admin");"##, vec![]),
         ("struct Mycrate; mycrate::rules();", vec![]),
     ] {
-        assert_eq!(uses(&code(text), 2, &table).into_iter().collect::<Vec<_>>(), expected, "{text}");
+        assert_eq!(
+            uses(&code(text), 2, &table).into_iter().collect::<Vec<_>>(),
+            expected,
+            "{text}"
+        );
     }
 }
 
@@ -120,7 +137,12 @@ fn read(path: &Path) -> String {
 /// Reads the rows of the table in the crate's documentation: ``//! | [`room`] | verb | may use |``.
 fn drawing() -> Table {
     let row = |line: &str| {
-        let cells: Vec<_> = line.strip_prefix("//! | [`")?.trim_end_matches('|').split('|').map(str::trim).collect();
+        let cells: Vec<_> = line
+            .strip_prefix("//! | [`")?
+            .trim_end_matches('|')
+            .split('|')
+            .map(str::trim)
+            .collect();
         let [room, _, uses] = cells[..] else { panic!("not a row of three: {line}") };
         let named = uses.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         Some((room.trim_end_matches("`]").to_owned(), (uses != "all").then_some(named)))
@@ -134,13 +156,19 @@ fn drawing() -> Table {
 fn sources() -> Vec<(PathBuf, String, usize)> {
     let (mut found, mut folders) = (Vec::new(), vec![root()]);
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        for entry in
+            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        {
             let path = entry.unwrap_or_else(|error| panic!("{}: {error}", folder.display())).path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let module = path.strip_prefix(root()).unwrap_or(&path).with_extension("");
-                let names: Vec<_> = module.iter().map(|name| name.to_string_lossy()).filter(|name| name != "mod").collect();
+                let names: Vec<_> = module
+                    .iter()
+                    .map(|name| name.to_string_lossy())
+                    .filter(|name| name != "mod")
+                    .collect();
                 if names != ["lib"] && names != ["main"] {
                     let (room, depth) = (names[0].to_string(), names.len());
                     found.push((path, room, depth));
@@ -152,7 +180,8 @@ fn sources() -> Vec<(PathBuf, String, usize)> {
     found
 }
 
-/// The rooms that a file `depth` modules below the crate names by a path from the crate, or by a way up to it.
+/// The rooms that a file `depth` modules below the crate names by a path from the crate, or by a
+/// way up to it.
 fn uses(code: &str, depth: usize, table: &Table) -> BTreeSet<String> {
     let tokens: Vec<&str> = tokens(code).collect();
     let mut found = BTreeSet::new();
@@ -162,7 +191,9 @@ fn uses(code: &str, depth: usize, table: &Table) -> BTreeSet<String> {
         let from_crate = matches!(tokens[at..], ["crate" | "weir", "::", ..]);
         let rest = &tokens[at + if from_crate { 2 } else { 2 * up }..];
         if from_crate || (up > 0 && up >= depth) {
-            found.extend(heads(rest).into_iter().filter(|name| table.contains_key(*name)).map(str::to_owned));
+            found.extend(
+                heads(rest).into_iter().filter(|name| table.contains_key(*name)).map(str::to_owned),
+            );
         }
         at += (2 * up).max(1);
     }
@@ -243,7 +274,9 @@ fn code(text: &str) -> String {
 
 /// How long the comment or quotation is that begins here, if one does.
 fn quoted(text: &str) -> Option<usize> {
-    let until = |from: usize, end: &str| text[from..].find(end).map_or(text.len(), |at| from + at + end.len());
+    let until = |from: usize, end: &str| {
+        text[from..].find(end).map_or(text.len(), |at| from + at + end.len())
+    };
     if text.starts_with("//") {
         return Some(text.find('\n').unwrap_or(text.len()));
     }
@@ -254,14 +287,17 @@ fn quoted(text: &str) -> Option<usize> {
     if let Some(raw) = marks.strip_prefix('r') {
         let hashes = raw.len() - raw.trim_start_matches('#').len();
         let opened = text.len() - raw.len() + hashes + 1;
-        return raw[hashes..].starts_with('"').then(|| until(opened, &format!("\"{}", "#".repeat(hashes))));
+        return raw[hashes..]
+            .starts_with('"')
+            .then(|| until(opened, &format!("\"{}", "#".repeat(hashes))));
     }
     let start = text.len() - marks.len();
     if marks.starts_with('"') {
         return Some(closed(text, start + 1, '"'));
     }
     // A character, not a lifetime.
-    let character = marks.starts_with("'\\") || marks.strip_prefix('\'').is_some_and(|after| after.chars().nth(1) == Some('\''));
+    let character = marks.starts_with("'\\")
+        || marks.strip_prefix('\'').is_some_and(|after| after.chars().nth(1) == Some('\''));
     character.then(|| closed(text, start + 1, '\''))
 }
 

@@ -1,4 +1,5 @@
-//! Every rule of the carts table, in every form of its call, in JSON and in XML, under every toggle, warm and cold, beside the vendor's own answer.
+//! Every rule of the carts table, in every form of its call, in JSON and in XML, under every
+//! toggle, warm and cold, beside the vendor's own answer.
 
 use crate::house::{CART, Caller, House, Reply, method};
 use http::Method;
@@ -18,16 +19,40 @@ struct Case {
     subcode: &'static str,
 }
 
-const fn case(rule: RuleId, scene: &'static str, refused: bool, code: &'static str, subcode: &'static str) -> Case {
+const fn case(
+    rule: RuleId,
+    scene: &'static str,
+    refused: bool,
+    code: &'static str,
+    subcode: &'static str,
+) -> Case {
     Case { rule, scene, refused, code, subcode }
 }
 
 const FAILURE: &str = "apply-payment-failure";
 
 const CASES: &[Case] = &[
-    case(RuleId::PrimaryBeforeSecondary, "credit after card", false, FAILURE, "primary-before-secondary"),
-    case(RuleId::PrimaryBeforeSecondary, "credit after a card of apply-shopper", false, FAILURE, "primary-before-secondary"),
-    case(RuleId::PrimaryBeforeSecondary, "credit after card, in a body of XML", false, FAILURE, "primary-before-secondary"),
+    case(
+        RuleId::PrimaryBeforeSecondary,
+        "credit after card",
+        false,
+        FAILURE,
+        "primary-before-secondary",
+    ),
+    case(
+        RuleId::PrimaryBeforeSecondary,
+        "credit after a card of apply-shopper",
+        false,
+        FAILURE,
+        "primary-before-secondary",
+    ),
+    case(
+        RuleId::PrimaryBeforeSecondary,
+        "credit after card, in a body of XML",
+        false,
+        FAILURE,
+        "primary-before-secondary",
+    ),
     case(RuleId::SecondPrimary, "second card", true, FAILURE, "second-primary"),
     case(RuleId::SecondPrimary, "second card by apply-shopper", true, FAILURE, "second-primary"),
     case(RuleId::OneSecondary, "card after two credits", true, FAILURE, "one-secondary"),
@@ -41,10 +66,34 @@ const CASES: &[Case] = &[
     case(RuleId::SaveNonreusable, "save payPal", true, FAILURE, "nonreusable_source"),
     case(RuleId::SaveNotChargeable, "save a pending card", true, FAILURE, "source_not_chargeable"),
     case(RuleId::SaveNotChargeable, "save a removed card", true, FAILURE, "source_not_chargeable"),
-    case(RuleId::AmountExceedsTotal, "too large a credit", true, FAILURE, "session_source_amount_too_large"),
-    case(RuleId::AmountExceedsTotal, "too large with the credit before", true, FAILURE, "session_source_amount_too_large"),
-    case(RuleId::UnderfundedOrder, "submit nothing", true, "submit-cart-failed", "underfunded-order"),
-    case(RuleId::UnderfundedOrder, "submit too little credit", true, "submit-cart-failed", "underfunded-order"),
+    case(
+        RuleId::AmountExceedsTotal,
+        "too large a credit",
+        true,
+        FAILURE,
+        "session_source_amount_too_large",
+    ),
+    case(
+        RuleId::AmountExceedsTotal,
+        "too large with the credit before",
+        true,
+        FAILURE,
+        "session_source_amount_too_large",
+    ),
+    case(
+        RuleId::UnderfundedOrder,
+        "submit nothing",
+        true,
+        "submit-cart-failed",
+        "underfunded-order",
+    ),
+    case(
+        RuleId::UnderfundedOrder,
+        "submit too little credit",
+        true,
+        "submit-cart-failed",
+        "underfunded-order",
+    ),
 ];
 
 /// The call that is judged.
@@ -58,7 +107,11 @@ impl Ask {
     /// In XML or JSON, to Weir or past it.
     async fn send(&self, to: &Caller, xml: bool) -> Reply {
         let caller = self.shopper.to(to);
-        let caller = if xml { caller.with("accept", "application/xml") } else { caller.with("accept", "application/json") };
+        let caller = if xml {
+            caller.with("accept", "application/xml")
+        } else {
+            caller.with("accept", "application/json")
+        };
         caller.send(Method::POST, &self.path, self.body.clone()).await
     }
 }
@@ -71,7 +124,11 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     async fn shopper(&self) -> Caller {
-        let grant = self.house.upstream.send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme").await;
+        let grant = self
+            .house
+            .upstream
+            .send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme")
+            .await;
         let token = grant.json()["access_token"].as_str().unwrap().to_owned();
         let shopper = self.to.key(&format!("bearer {token}")).with("accept", "application/json");
         ok(&shopper, &format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
@@ -92,16 +149,25 @@ impl Stage<'_> {
     async fn set(&self, scene: &str) -> Ask {
         let shopper = self.shopper().await;
         let primary = |kind: &'static str| self.house.primary(kind);
-        let to_cart =
-            |shopper: &Caller, source: &str| Ask { shopper: shopper.clone(), path: apply(), body: method(source).to_string() };
-        let at = |path: &str| Ask { shopper: shopper.clone(), path: path.to_owned(), body: String::new() };
+        let to_cart = |shopper: &Caller, source: &str| Ask {
+            shopper: shopper.clone(),
+            path: apply(),
+            body: method(source).to_string(),
+        };
+        let at = |path: &str| Ask {
+            shopper: shopper.clone(),
+            path: path.to_owned(),
+            body: String::new(),
+        };
         match scene {
             "credit after card" | "credit after card, in a body of XML" => {
                 let (card, credit) = (primary("creditCard").await, self.credit("40").await);
                 attach(&shopper, &card).await;
                 match scene.ends_with("XML") {
                     true => Ask {
-                        body: format!("<paymentMethod><sourceId>{credit}</sourceId></paymentMethod>"),
+                        body: format!(
+                            "<paymentMethod><sourceId>{credit}</sourceId></paymentMethod>"
+                        ),
                         ..to_cart(&shopper, &credit)
                     },
                     false => to_cart(&shopper, &credit),
@@ -145,16 +211,22 @@ impl Stage<'_> {
                 let card = primary("creditCard").await;
                 attach(&shopper, &card).await;
                 ok(&shopper, &format!("{CART}/submit-cart"), Value::Null).await;
-                ok(&shopper, &format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
+                ok(&shopper, &format!("{CART}?productId=p&quantity=1&price=100"), Value::Null)
+                    .await;
                 to_cart(&shopper, &card)
             }
             "failed card" => to_cart(&shopper, &self.magic("failed").await),
             "card removed from its shopper" | "save a removed card" => {
                 let card = primary("creditCard").await;
                 let option = save(&shopper, &card).await;
-                let gone = shopper.delete(&format!("/v1/shoppers/me/payment-options/{option}")).await;
+                let gone =
+                    shopper.delete(&format!("/v1/shoppers/me/payment-options/{option}")).await;
                 assert_eq!(gone.status, 204, "{}", gone.text());
-                if scene.starts_with("save") { saving(&shopper, &card) } else { to_cart(&shopper, &card) }
+                if scene.starts_with("save") {
+                    saving(&shopper, &card)
+                } else {
+                    to_cart(&shopper, &card)
+                }
             }
             "save credit" => saving(&shopper, &self.credit("10").await),
             "save payPal" => saving(&shopper, &primary("payPal").await),
@@ -179,8 +251,13 @@ fn apply() -> String {
 }
 
 fn saving(shopper: &Caller, source: &str) -> Ask {
-    let body = json!({ "paymentOption": { "nickName": "n", "isDefault": "true", "sourceId": source } });
-    Ask { shopper: shopper.clone(), path: "/v1/shoppers/me/payment-options".into(), body: body.to_string() }
+    let body =
+        json!({ "paymentOption": { "nickName": "n", "isDefault": "true", "sourceId": source } });
+    Ask {
+        shopper: shopper.clone(),
+        path: "/v1/shoppers/me/payment-options".into(),
+        body: body.to_string(),
+    }
 }
 
 async fn ok(caller: &Caller, path: &str, body: Value) -> Reply {
@@ -237,9 +314,18 @@ async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
         );
         let text = reply.text();
         let error = reply.json()["errors"]["error"][0].clone();
-        let told =
-            |name: &str| if xml { element(&text, name).to_owned() } else { error[name].as_str().unwrap_or_default().to_owned() };
-        assert_eq!((told("code"), told("subcode")), (case.code.to_owned(), case.subcode.to_owned()), "{at}: {text}");
+        let told = |name: &str| {
+            if xml {
+                element(&text, name).to_owned()
+            } else {
+                error[name].as_str().unwrap_or_default().to_owned()
+            }
+        };
+        assert_eq!(
+            (told("code"), told("subcode")),
+            (case.code.to_owned(), case.subcode.to_owned()),
+            "{at}: {text}"
+        );
         assert!(told("description").len() > 20, "{at}: {text}");
         let form = if xml { "application/xml" } else { "application/json" };
         assert_eq!(media(&reply), Some(form), "{at}");
@@ -248,7 +334,11 @@ async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
             let text = vendor.text();
             let error = vendor.json()["errors"]["error"][0].clone();
             let said = |name: &str| {
-                if xml { element(&text, name).to_owned() } else { error[name].as_str().unwrap_or_default().to_owned() }
+                if xml {
+                    element(&text, name).to_owned()
+                } else {
+                    error[name].as_str().unwrap_or_default().to_owned()
+                }
             };
             assert_eq!((vendor.status, media(&vendor)), (reply.status, Some(form)), "{at}: {text}");
             assert_eq!(
@@ -261,7 +351,8 @@ async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
 }
 
 fn rejecting(rule: RuleId, fresh_for: FreshFor) -> Policy {
-    // `credit after alipay` breaks two rules; the one before it in the table is preferred, unless it is off.
+    // `credit after alipay` breaks two rules; the one before it in the table is preferred, unless
+    // it is off.
     let mut policy = Policy { fresh_for, ..Policy::default() };
     if rule == RuleId::PrimaryPairing {
         policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Off);
@@ -290,7 +381,8 @@ async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() 
     }
 }
 
-/// The scene set past Weir in a world of its own, with a like seed: what the vendor says when nobody stands between.
+/// The scene set past Weir in a world of its own, with a like seed: what the vendor says when
+/// nobody stands between.
 async fn beside(scene: &str, xml: bool) -> Reply {
     let house = House::new(Policy::default()).await;
     let ask = Stage { house: &house, to: &house.upstream }.set(scene).await;
@@ -309,9 +401,24 @@ async fn a_monitored_rule_forwards_says_so_and_changes_no_byte() {
                 let before = mutations(&house);
                 let reply = ask.send(&house.weir, xml).await;
                 assert_eq!(mutations(&house), before + 1, "{}", case.scene);
-                assert_eq!(reply.verdict(), ("monitored", Some(case.rule.as_str())), "{}", case.scene);
-                assert_eq!((reply.status, &reply.body), (direct.status, &direct.body), "{}", case.scene);
-                assert_eq!(reply.header("content-type"), direct.header("content-type"), "{}", case.scene);
+                assert_eq!(
+                    reply.verdict(),
+                    ("monitored", Some(case.rule.as_str())),
+                    "{}",
+                    case.scene
+                );
+                assert_eq!(
+                    (reply.status, &reply.body),
+                    (direct.status, &direct.body),
+                    "{}",
+                    case.scene
+                );
+                assert_eq!(
+                    reply.header("content-type"),
+                    direct.header("content-type"),
+                    "{}",
+                    case.scene
+                );
             }
         }
     }
@@ -347,9 +454,15 @@ async fn what_the_vendor_takes_passes() {
     let first = shopper.get("/v1/shoppers/me/payment-options").await.json();
     let first = first["paymentOptions"]["paymentOption"][0]["id"].to_string();
     attach(&shopper, &stage.credit("40").await).await;
-    let refused = shopper.post(&format!("{CART}/apply-shopper?paymentOptionId={other}"), Value::Null).await;
+    let refused =
+        shopper.post(&format!("{CART}/apply-shopper?paymentOptionId={other}"), Value::Null).await;
     assert_eq!(refused.verdict(), ("rejected", Some("primary-pairing")));
-    ok(&shopper, &format!("{CART}/apply-shopper?paymentOptionId={}", first.trim_matches('"')), Value::Null).await;
+    ok(
+        &shopper,
+        &format!("{CART}/apply-shopper?paymentOptionId={}", first.trim_matches('"')),
+        Value::Null,
+    )
+    .await;
     // Detached sources are not spent: the vendor's own steps attach them again.
     let shopper = stage.shopper().await;
     let (card, credit) = (house.card().await, stage.credit("40").await);
@@ -387,19 +500,27 @@ async fn apply_shopper_is_judged_by_what_it_would_attach_now_not_by_what_it_woul
     let shopper = stage.shopper().await;
     let alipay = save(&shopper, &house.primary("alipay").await).await;
     let card = save(&shopper, &house.card().await).await;
-    let default =
-        |option: &str| (format!("/v1/shoppers/me/payment-options/{option}"), json!({ "paymentOption": { "isDefault": "true" } }));
+    let default = |option: &str| {
+        (
+            format!("/v1/shoppers/me/payment-options/{option}"),
+            json!({ "paymentOption": { "isDefault": "true" } }),
+        )
+    };
     attach(&shopper, &stage.credit("40").await).await;
     let applied = format!("{CART}/apply-shopper");
     let (path, body) = default(&alipay);
     ok(&shopper, &path, body).await;
-    assert_eq!(shopper.post(&applied, Value::Null).await.verdict(), ("rejected", Some("primary-pairing")));
+    assert_eq!(
+        shopper.post(&applied, Value::Null).await.verdict(),
+        ("rejected", Some("primary-pairing"))
+    );
     // Behind Weir's back.
     let direct = shopper.to(&house.upstream);
     let (path, body) = default(&card);
     ok(&direct, &path, body).await;
     ok(&shopper, &applied, Value::Null).await;
     let cart = shopper.get(CART).await.json();
-    let id = cart["cart"]["id"].as_str().map_or_else(|| cart["cart"]["id"].to_string(), str::to_owned);
+    let id =
+        cart["cart"]["id"].as_str().map_or_else(|| cart["cart"]["id"].to_string(), str::to_owned);
     assert_eq!(house.attached(Kind::Cart, &id).len(), 2);
 }

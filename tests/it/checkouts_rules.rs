@@ -1,4 +1,5 @@
-//! Every rule of the checkouts table, in every form of its call, under every toggle, warm and cold, beside what the vendor itself says.
+//! Every rule of the checkouts table, in every form of its call, under every toggle, warm and cold,
+//! beside what the vendor itself says.
 
 use crate::house::{Caller, House, Reply, items};
 use http::Method;
@@ -26,7 +27,13 @@ struct Case {
     code: &'static str,
 }
 
-const fn case(rule: RuleId, scene: &'static str, vendor: Vendor, status: u16, code: &'static str) -> Case {
+const fn case(
+    rule: RuleId,
+    scene: &'static str,
+    vendor: Vendor,
+    status: u16,
+    code: &'static str,
+) -> Case {
     Case { rule, scene, vendor, status, code }
 }
 
@@ -36,12 +43,48 @@ const TOO_LARGE: &str = "session_source_amount_too_large";
 const UNSUPPORTED: &str = "source_not_supported";
 
 const CASES: &[Case] = &[
-    case(RuleId::SecondaryAfterSingleUsePrimary, "credit after card, by path", Same, 409, NOT_ALLOWED),
-    case(RuleId::SecondaryAfterSingleUsePrimary, "credit after card, by body", Same, 409, NOT_ALLOWED),
-    case(RuleId::SecondaryAfterSingleUsePrimary, "credit after card, on an invoice, by path", Same, 409, NOT_ALLOWED),
-    case(RuleId::SecondaryAfterSingleUsePrimary, "credit after card, on an invoice, by body", Same, 409, NOT_ALLOWED),
-    case(RuleId::SecondaryAfterSingleUsePrimary, "credit after a card of the create, by path", Same, 409, NOT_ALLOWED),
-    case(RuleId::SecondaryAfterSingleUsePrimary, "credit after card, in the old shape", Same, 409, NOT_ALLOWED),
+    case(
+        RuleId::SecondaryAfterSingleUsePrimary,
+        "credit after card, by path",
+        Same,
+        409,
+        NOT_ALLOWED,
+    ),
+    case(
+        RuleId::SecondaryAfterSingleUsePrimary,
+        "credit after card, by body",
+        Same,
+        409,
+        NOT_ALLOWED,
+    ),
+    case(
+        RuleId::SecondaryAfterSingleUsePrimary,
+        "credit after card, on an invoice, by path",
+        Same,
+        409,
+        NOT_ALLOWED,
+    ),
+    case(
+        RuleId::SecondaryAfterSingleUsePrimary,
+        "credit after card, on an invoice, by body",
+        Same,
+        409,
+        NOT_ALLOWED,
+    ),
+    case(
+        RuleId::SecondaryAfterSingleUsePrimary,
+        "credit after a card of the create, by path",
+        Same,
+        409,
+        NOT_ALLOWED,
+    ),
+    case(
+        RuleId::SecondaryAfterSingleUsePrimary,
+        "credit after card, in the old shape",
+        Same,
+        409,
+        NOT_ALLOWED,
+    ),
     case(RuleId::SpentSource, "detached card, by path", Same, 409, SPENT),
     case(RuleId::SpentSource, "detached card, by body", Same, 409, SPENT),
     case(RuleId::SpentSource, "detached card, in a create", Same, 409, SPENT),
@@ -66,20 +109,80 @@ const CASES: &[Case] = &[
     case(RuleId::SaveNonreusable, "save payPal", Same, 409, "nonreusable_source"),
     case(RuleId::SaveNotChargeable, "save a pending card", Same, 409, "source_not_chargeable"),
     case(RuleId::SaveNotChargeable, "save a removed card", Same, 409, "source_not_chargeable"),
-    case(RuleId::ForeignSavedSource, "order with a saved card and no customer", Same, 409, "source_in_use"),
-    case(RuleId::ForeignSavedSource, "order with a saved card of another customer", Same, 409, "source_in_use"),
+    case(
+        RuleId::ForeignSavedSource,
+        "order with a saved card and no customer",
+        Same,
+        409,
+        "source_in_use",
+    ),
+    case(
+        RuleId::ForeignSavedSource,
+        "order with a saved card of another customer",
+        Same,
+        409,
+        "source_in_use",
+    ),
     case(RuleId::UnderfundedOrder, "order of nothing", Same, 400, "order_submit_failed"),
     case(RuleId::UnderfundedOrder, "order of too little credit", Same, 400, "order_submit_failed"),
-    case(RuleId::DefaultSourceNotSaved, "default that is not saved", SameCode, 409, "invalid_parameter"),
-    case(RuleId::DefaultSourceNotSaved, "default that is another customer's", SameCode, 409, "invalid_parameter"),
+    case(
+        RuleId::DefaultSourceNotSaved,
+        "default that is not saved",
+        SameCode,
+        409,
+        "invalid_parameter",
+    ),
+    case(
+        RuleId::DefaultSourceNotSaved,
+        "default that is another customer's",
+        SameCode,
+        409,
+        "invalid_parameter",
+    ),
     case(RuleId::SecondarySourceShape, "credit without amount", SameCode, 400, "missing_parameter"),
     case(RuleId::SecondarySourceShape, "credit without type", SameCode, 400, "missing_parameter"),
-    case(RuleId::SecondarySourceShape, "credit without its object", SameCode, 400, "missing_parameter"),
-    case(RuleId::CreditAmountRepeated, "second creditAmount", Same, 409, "creditAmount_already_updated"),
-    case(RuleId::CreditAmountRepeated, "creditAmount after that of the create", Same, 409, "creditAmount_already_updated"),
-    case(RuleId::CreditAmountAfterSingleUsePrimary, "creditAmount after card", Same, 409, UNSUPPORTED),
-    case(RuleId::InvoiceBillingOptimization, "credit on an optimized invoice, by path", SameCode, 409, UNSUPPORTED),
-    case(RuleId::InvoiceBillingOptimization, "credit on an optimized invoice, by body", SameCode, 409, UNSUPPORTED),
+    case(
+        RuleId::SecondarySourceShape,
+        "credit without its object",
+        SameCode,
+        400,
+        "missing_parameter",
+    ),
+    case(
+        RuleId::CreditAmountRepeated,
+        "second creditAmount",
+        Same,
+        409,
+        "creditAmount_already_updated",
+    ),
+    case(
+        RuleId::CreditAmountRepeated,
+        "creditAmount after that of the create",
+        Same,
+        409,
+        "creditAmount_already_updated",
+    ),
+    case(
+        RuleId::CreditAmountAfterSingleUsePrimary,
+        "creditAmount after card",
+        Same,
+        409,
+        UNSUPPORTED,
+    ),
+    case(
+        RuleId::InvoiceBillingOptimization,
+        "credit on an optimized invoice, by path",
+        SameCode,
+        409,
+        UNSUPPORTED,
+    ),
+    case(
+        RuleId::InvoiceBillingOptimization,
+        "credit on an optimized invoice, by body",
+        SameCode,
+        409,
+        UNSUPPORTED,
+    ),
     case(RuleId::SecondarySourceOwner, "credit with an owner", Accepts, 400, "invalid_parameter"),
     case(RuleId::SecondaryAmountEdit, "edit a credit by POST", SameCode, 409, NOT_ALLOWED),
     case(RuleId::SecondaryAmountEdit, "edit a credit by PUT", SameCode, 409, NOT_ALLOWED),
@@ -96,7 +199,11 @@ struct Ask {
 
 impl Ask {
     async fn send(&self, caller: &Caller) -> Reply {
-        let caller = if self.legacy { caller.with("digitalriver-version", "2020-12-17") } else { caller.clone() };
+        let caller = if self.legacy {
+            caller.with("digitalriver-version", "2020-12-17")
+        } else {
+            caller.clone()
+        };
         let body = if self.body.is_null() { String::new() } else { self.body.to_string() };
         // As the vendor's own examples send it.
         caller.with("content-type", "text/plain").send(self.method.clone(), &self.path, body).await
@@ -140,7 +247,12 @@ impl Stage<'_> {
 
     async fn credit(&self, amount: &str) -> String {
         let amount: Value = serde_json::from_str(amount).unwrap();
-        self.ok(post("/sources".into(), json!({ "type": "customerCredit", "amount": amount, "customerCredit": {} }))).await.id()
+        self.ok(post(
+            "/sources".into(),
+            json!({ "type": "customerCredit", "amount": amount, "customerCredit": {} }),
+        ))
+        .await
+        .id()
     }
 
     async fn primary(&self, kind: &str) -> String {
@@ -161,7 +273,10 @@ impl Stage<'_> {
     }
 
     async fn customer(&self) -> String {
-        format!("/customers/{}", self.ok(post("/customers".into(), json!({ "email": "a@example.com" }))).await.id())
+        format!(
+            "/customers/{}",
+            self.ok(post("/customers".into(), json!({ "email": "a@example.com" }))).await.id()
+        )
     }
 
     async fn saved(&self, customer: &str, kind: &str) -> String {
@@ -171,10 +286,21 @@ impl Stage<'_> {
     }
 
     async fn set(&self, scene: &str) -> Ask {
-        let order = |session: &str| post("/orders".into(), json!({ "checkoutId": session.trim_start_matches("/checkouts/") }));
+        let order = |session: &str| {
+            post(
+                "/orders".into(),
+                json!({ "checkoutId": session.trim_start_matches("/checkouts/") }),
+            )
+        };
         match scene {
-            "credit after card, by path" | "credit after card, by body" | "credit after card, in the old shape" => {
-                let (session, card, credit) = (self.checkout().await, self.primary("creditCard").await, self.credit("20").await);
+            "credit after card, by path"
+            | "credit after card, by body"
+            | "credit after card, in the old shape" => {
+                let (session, card, credit) = (
+                    self.checkout().await,
+                    self.primary("creditCard").await,
+                    self.credit("20").await,
+                );
                 self.attached(&session, &card).await;
                 match scene {
                     "credit after card, by path" => attach(&session, &credit),
@@ -182,24 +308,37 @@ impl Stage<'_> {
                     _ => Ask { legacy: true, ..by_body(&session, &credit) },
                 }
             }
-            "credit after card, on an invoice, by path" | "credit after card, on an invoice, by body" => {
-                let (session, card, credit) =
-                    (self.invoice(false).await, self.primary("creditCard").await, self.credit("20").await);
+            "credit after card, on an invoice, by path"
+            | "credit after card, on an invoice, by body" => {
+                let (session, card, credit) = (
+                    self.invoice(false).await,
+                    self.primary("creditCard").await,
+                    self.credit("20").await,
+                );
                 self.ok(by_body(&session, &card)).await;
-                if scene.ends_with("path") { attach(&session, &credit) } else { by_body(&session, &credit) }
+                if scene.ends_with("path") {
+                    attach(&session, &credit)
+                } else {
+                    by_body(&session, &credit)
+                }
             }
             "credit after a card of the create, by path" => {
                 let (card, credit) = (self.primary("creditCard").await, self.credit("20").await);
                 let mut body = items(100.0);
                 body["sourceId"] = json!(card);
-                let session = format!("/checkouts/{}", self.ok(post("/checkouts".into(), body)).await.id());
+                let session =
+                    format!("/checkouts/{}", self.ok(post("/checkouts".into(), body)).await.id());
                 attach(&session, &credit)
             }
             "detached card, by path"
             | "detached card, by body"
             | "detached card, in a create"
             | "detached card, on an invoice" => {
-                let session = if scene.ends_with("invoice") { self.invoice(false).await } else { self.checkout().await };
+                let session = if scene.ends_with("invoice") {
+                    self.invoice(false).await
+                } else {
+                    self.checkout().await
+                };
                 let card = self.primary("creditCard").await;
                 self.attached(&session, &card).await;
                 self.detached(&session, &card).await;
@@ -220,8 +359,11 @@ impl Stage<'_> {
                 attach(&session, &credit)
             }
             "replaced card" => {
-                let (session, one, other) =
-                    (self.checkout().await, self.primary("creditCard").await, self.primary("payPal").await);
+                let (session, one, other) = (
+                    self.checkout().await,
+                    self.primary("creditCard").await,
+                    self.primary("payPal").await,
+                );
                 self.attached(&session, &one).await;
                 self.attached(&session, &other).await;
                 attach(&self.checkout().await, &one)
@@ -237,12 +379,22 @@ impl Stage<'_> {
                 let customer = self.customer().await;
                 let card = self.saved(&customer, "creditCard").await;
                 self.detached(&customer, &card).await;
-                if scene.starts_with("save") { attach(&customer, &card) } else { attach(&self.checkout().await, &card) }
+                if scene.starts_with("save") {
+                    attach(&customer, &card)
+                } else {
+                    attach(&self.checkout().await, &card)
+                }
             }
-            "too large a credit, by path" => attach(&self.checkout().await, &self.credit("100.5").await),
+            "too large a credit, by path" => {
+                attach(&self.checkout().await, &self.credit("100.5").await)
+            }
             "too large by one cent" => attach(&self.checkout().await, &self.credit("100.01").await),
-            "too large a credit, by body" => by_body(&self.checkout().await, &self.credit("101").await),
-            "too large a credit, on an invoice" => attach(&self.invoice(false).await, &self.credit("101").await),
+            "too large a credit, by body" => {
+                by_body(&self.checkout().await, &self.credit("101").await)
+            }
+            "too large a credit, on an invoice" => {
+                attach(&self.invoice(false).await, &self.credit("101").await)
+            }
             "too large with the credit before" => {
                 let session = self.checkout().await;
                 self.attached(&session, &self.credit("60").await).await;
@@ -258,7 +410,11 @@ impl Stage<'_> {
                 let session = self.checkout().await;
                 self.attached(&session, &self.credit("20").await).await;
                 let primary = self.primary("trustly").await;
-                if scene.ends_with("path") { attach(&session, &primary) } else { by_body(&session, &primary) }
+                if scene.ends_with("path") {
+                    attach(&session, &primary)
+                } else {
+                    by_body(&session, &primary)
+                }
             }
             "credit after a saved ideal" => {
                 let (session, customer) = (self.checkout().await, self.customer().await);
@@ -269,12 +425,17 @@ impl Stage<'_> {
                 let session = self.checkout().await;
                 self.attached(&session, &self.primary("creditCard").await).await;
                 let other = self.primary("creditCard").await;
-                if scene.ends_with("path") { attach(&session, &other) } else { by_body(&session, &other) }
+                if scene.ends_with("path") {
+                    attach(&session, &other)
+                } else {
+                    by_body(&session, &other)
+                }
             }
             "save credit" => attach(&self.customer().await, &self.credit("20").await),
             "save payPal" => attach(&self.customer().await, &self.primary("payPal").await),
             "save a pending card" => attach(&self.customer().await, &self.magic("redirect").await),
-            "order with a saved card and no customer" | "order with a saved card of another customer" => {
+            "order with a saved card and no customer"
+            | "order with a saved card of another customer" => {
                 let customer = self.customer().await;
                 let card = self.saved(&customer, "creditCard").await;
                 let session = self.checkout().await;
@@ -302,35 +463,62 @@ impl Stage<'_> {
                 self.saved(&one, "creditCard").await;
                 post(one, json!({ "defaultSourceId": source }))
             }
-            "credit without amount" => post("/sources".into(), json!({ "type": "customerCredit", "customerCredit": {} })),
-            "credit without type" => post("/sources".into(), json!({ "amount": 5, "customerCredit": {} })),
-            "credit without its object" => post("/sources".into(), json!({ "type": "customerCredit", "amount": 5 })),
+            "credit without amount" => {
+                post("/sources".into(), json!({ "type": "customerCredit", "customerCredit": {} }))
+            }
+            "credit without type" => {
+                post("/sources".into(), json!({ "amount": 5, "customerCredit": {} }))
+            }
+            "credit without its object" => {
+                post("/sources".into(), json!({ "type": "customerCredit", "amount": 5 }))
+            }
             "second creditAmount" => {
                 let session = self.checkout().await;
-                let ask = |amount: u32| Ask { legacy: true, ..post(session.clone(), json!({ "creditAmount": amount })) };
+                let ask = |amount: u32| Ask {
+                    legacy: true,
+                    ..post(session.clone(), json!({ "creditAmount": amount }))
+                };
                 self.ok(ask(5)).await;
                 ask(6)
             }
             "creditAmount after that of the create" => {
                 let mut body = items(100.0);
                 body["creditAmount"] = json!(5);
-                let created = self.ok(Ask { legacy: true, ..post("/checkouts".into(), body) }).await;
-                Ask { legacy: true, ..post(format!("/checkouts/{}", created.id()), json!({ "creditAmount": 6 })) }
+                let created =
+                    self.ok(Ask { legacy: true, ..post("/checkouts".into(), body) }).await;
+                Ask {
+                    legacy: true,
+                    ..post(format!("/checkouts/{}", created.id()), json!({ "creditAmount": 6 }))
+                }
             }
             "creditAmount after card" => {
                 let session = self.checkout().await;
-                self.ok(Ask { legacy: true, ..by_body(&session, &self.primary("creditCard").await) }).await;
+                self.ok(Ask {
+                    legacy: true,
+                    ..by_body(&session, &self.primary("creditCard").await)
+                })
+                .await;
                 Ask { legacy: true, ..post(session, json!({ "creditAmount": 6 })) }
             }
-            "credit on an optimized invoice, by path" => attach(&self.invoice(true).await, &self.credit("20").await),
-            "credit on an optimized invoice, by body" => by_body(&self.invoice(true).await, &self.credit("20").await),
+            "credit on an optimized invoice, by path" => {
+                attach(&self.invoice(true).await, &self.credit("20").await)
+            }
+            "credit on an optimized invoice, by body" => {
+                by_body(&self.invoice(true).await, &self.credit("20").await)
+            }
             "credit with an owner" => {
                 let owner = json!({ "firstName": "A", "lastName": "B" });
-                post("/sources".into(), json!({ "type": "customerCredit", "amount": 5, "customerCredit": {}, "owner": owner }))
+                post(
+                    "/sources".into(),
+                    json!({ "type": "customerCredit", "amount": 5, "customerCredit": {}, "owner": owner }),
+                )
             }
             "edit a credit by POST" | "edit a credit by PUT" | "edit a credit by PATCH" => {
                 let method = scene.rsplit(' ').next().unwrap().parse().unwrap();
-                Ask { method, ..post(format!("/sources/{}", self.credit("20").await), json!({ "amount": 21 })) }
+                Ask {
+                    method,
+                    ..post(format!("/sources/{}", self.credit("20").await), json!({ "amount": 21 }))
+                }
             }
             other => panic!("no such scene: {other}"),
         }
@@ -379,7 +567,11 @@ async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
             if case.vendor == SameCode {
                 expected["errors"][0]["message"] = told["errors"][0]["message"].clone();
             }
-            assert_eq!((reply.status, told, media(&reply)), (vendor.status, expected, media(&vendor)), "{at}");
+            assert_eq!(
+                (reply.status, told, media(&reply)),
+                (vendor.status, expected, media(&vendor)),
+                "{at}"
+            );
         }
     }
 }
@@ -439,8 +631,18 @@ async fn a_monitored_rule_forwards_says_so_and_changes_no_byte() {
             let reply = ask.send(&house.weir).await;
             assert_eq!(mutations(&house), before + 1, "{}", case.scene);
             assert_eq!(reply.verdict(), ("monitored", Some(case.rule.as_str())), "{}", case.scene);
-            assert_eq!((reply.status, &reply.body), (direct.status, &direct.body), "{}", case.scene);
-            assert_eq!(reply.header("content-type"), direct.header("content-type"), "{}", case.scene);
+            assert_eq!(
+                (reply.status, &reply.body),
+                (direct.status, &direct.body),
+                "{}",
+                case.scene
+            );
+            assert_eq!(
+                reply.header("content-type"),
+                direct.header("content-type"),
+                "{}",
+                case.scene
+            );
         }
     }
 }
@@ -464,7 +666,12 @@ async fn with_the_mode_off_an_answer_bears_no_mark_of_weir() {
         let house = House::new(Policy { mode: Mode::Off, ..Policy::default() }).await;
         let ask = Stage { house: &house, caller: &house.weir }.set(case.scene).await;
         let reply = ask.send(&house.weir).await;
-        assert_eq!((reply.header("weir-decision"), reply.header("weir-rule")), (None, None), "{}", case.scene);
+        assert_eq!(
+            (reply.header("weir-decision"), reply.header("weir-rule")),
+            (None, None),
+            "{}",
+            case.scene
+        );
         assert_eq!((reply.status, &reply.body), (direct.status, &direct.body), "{}", case.scene);
     }
 }
@@ -481,11 +688,17 @@ async fn strip_takes_the_owner_out_and_nothing_else() {
         reply.text()
     );
     let kept = house.upstream.get(&format!("/sources/{}", reply.id())).await.json();
-    assert_eq!((&kept["owner"], &kept["amount"], &kept["type"]), (&Value::Null, &json!(5.0), &json!("customerCredit")));
+    assert_eq!(
+        (&kept["owner"], &kept["amount"], &kept["type"]),
+        (&Value::Null, &json!(5.0), &json!("customerCredit"))
+    );
     // A primary's owner is none of its business.
     let owner = json!({ "type": "creditCard", "creditCard": {}, "owner": { "lastName": "B" } });
     let card = house.weir.key(crate::house::PUBLIC).post("/sources", owner).await;
-    assert_eq!((card.json()["owner"]["lastName"].as_str(), card.verdict()), (Some("B"), ("forwarded", None)));
+    assert_eq!(
+        (card.json()["owner"]["lastName"].as_str(), card.verdict()),
+        (Some("B"), ("forwarded", None))
+    );
 }
 
 /// What the rules must let pass: calls that stand next to a broken rule.
@@ -496,17 +709,32 @@ async fn what_the_vendor_takes_passes_in_every_attach_form() {
     // Store credit beside a saved card, in any order and up to the last cent.
     let customer = stage.customer().await;
     let (session, card) = (stage.checkout().await, stage.saved(&customer, "creditCard").await);
-    stage.ok(post(session.clone(), json!({ "customerId": customer.trim_start_matches("/customers/") }))).await;
+    stage
+        .ok(post(
+            session.clone(),
+            json!({ "customerId": customer.trim_start_matches("/customers/") }),
+        ))
+        .await;
     stage.attached(&session, &card).await;
     stage.attached(&session, &stage.credit("60").await).await;
     stage.ok(by_body(&session, &stage.credit("40.00").await)).await;
     stage.ok(attach(&session, &card)).await;
-    stage.ok(post("/orders".into(), json!({ "checkoutId": session.trim_start_matches("/checkouts/") }))).await;
+    stage
+        .ok(post(
+            "/orders".into(),
+            json!({ "checkoutId": session.trim_start_matches("/checkouts/") }),
+        ))
+        .await;
     // Credits alone.
     let session = stage.checkout().await;
     stage.attached(&session, &stage.credit("99.99").await).await;
     stage.attached(&session, &stage.credit("0.01").await).await;
-    stage.ok(post("/orders".into(), json!({ "checkoutId": session.trim_start_matches("/checkouts/") }))).await;
+    stage
+        .ok(post(
+            "/orders".into(),
+            json!({ "checkoutId": session.trim_start_matches("/checkouts/") }),
+        ))
+        .await;
     // Credit and card, each in a body; the create attaches the credit.
     let mut body = items(100.0);
     body["sourceId"] = json!(stage.credit("100").await);
@@ -516,7 +744,12 @@ async fn what_the_vendor_takes_passes_in_every_attach_form() {
     let session = stage.checkout().await;
     let both = json!({ "creditAmount": 5, "sourceId": stage.primary("creditCard").await });
     stage.ok(Ask { legacy: true, ..post(session.clone(), both) }).await;
-    stage.ok(post("/orders".into(), json!({ "checkoutId": session.trim_start_matches("/checkouts/") }))).await;
+    stage
+        .ok(post(
+            "/orders".into(),
+            json!({ "checkoutId": session.trim_start_matches("/checkouts/") }),
+        ))
+        .await;
     // A total that grows in the same call makes room for the credit.
     let session = stage.checkout().await;
     let mut body = items(500.0);
@@ -524,6 +757,11 @@ async fn what_the_vendor_takes_passes_in_every_attach_form() {
     stage.ok(post(session, body)).await;
     // An invoice whose optimization ends in the same call.
     let session = stage.invoice(true).await;
-    stage.ok(post(session, json!({ "billingOptimization": false, "sourceId": stage.credit("20").await }))).await;
+    stage
+        .ok(post(
+            session,
+            json!({ "billingOptimization": false, "sourceId": stage.credit("20").await }),
+        ))
+        .await;
     assert_eq!(house.refused_upstream(), []);
 }

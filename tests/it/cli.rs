@@ -35,7 +35,11 @@ fn file(folder: &Path, name: &str, text: &str) -> String {
 #[test]
 fn check_prints_every_problem_of_every_file_and_exits_with_1() {
     let folder = tempfile::tempdir().unwrap();
-    let a = file(folder.path(), "a.toml", "[listen]\nadress = \"127.0.0.1:8080\"\n\n[upstream]\n\ttimeout = 30s\n");
+    let a = file(
+        folder.path(),
+        "a.toml",
+        "[listen]\nadress = \"127.0.0.1:8080\"\n\n[upstream]\n\ttimeout = 30s\n",
+    );
     let b = file(folder.path(), "b.toml", "[policy]\nmode = \"monitr\"\n");
     let missing = folder.path().join("missing.toml").to_str().unwrap().to_owned();
     let output = weir(&["check", &a, &b, "config/default.toml", &missing]);
@@ -93,10 +97,16 @@ fn check_writes_json_for_programs() {
 #[test]
 fn a_warning_alone_does_not_fail_a_check() {
     let folder = tempfile::tempdir().unwrap();
-    let a = file(folder.path(), "a.toml", "[policy.rules]\nsecondary-after-single-use-primary = \"reorder\"\n");
+    let a = file(
+        folder.path(),
+        "a.toml",
+        "[policy.rules]\nsecondary-after-single-use-primary = \"reorder\"\n",
+    );
     let output = weir(&["check", &a]);
     assert_eq!(output.status.code(), Some(0));
-    assert!(stdout(&output).starts_with("warning: `secondary-after-single-use-primary = \"reorder\"` acts as \"reject\""));
+    assert!(stdout(&output).starts_with(
+        "warning: `secondary-after-single-use-primary = \"reorder\"` acts as \"reject\""
+    ));
     assert!(stdout(&output).ends_with("\n1 warning\n"));
 }
 
@@ -155,14 +165,20 @@ fn explain_knows_what_was_meant() {
     assert_eq!(output.status.code(), Some(2));
     let told = stderr(&output);
     assert!(told.contains("'spent-source'"), "{told}");
-    assert!(told.contains("primary-before-secondary") && told.contains("ambiguous-request"), "{told}");
+    assert!(
+        told.contains("primary-before-secondary") && told.contains("ambiguous-request"),
+        "{told}"
+    );
 }
 
 #[test]
 fn the_schema_is_json_of_the_draft_it_names() {
     let schema: Value = serde_json::from_slice(&weir(&["schema"]).stdout).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(schema["properties"]["listen"]["properties"]["address"]["default"], "127.0.0.1:8080");
+    assert_eq!(
+        schema["properties"]["listen"]["properties"]["address"]["default"],
+        "127.0.0.1:8080"
+    );
 }
 
 #[test]
@@ -179,15 +195,24 @@ fn completions_know_rules_and_subcommands() {
 
 #[test]
 fn a_reader_who_has_read_enough_is_no_error() {
-    for arguments in
-        [&["rules"][..], &["schema"], &["completions", "zsh"], &["explain", "spent-source"], &["check", "config/default.toml"]]
-    {
-        let mut child = program(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for arguments in [
+        &["rules"][..],
+        &["schema"],
+        &["completions", "zsh"],
+        &["explain", "spent-source"],
+        &["check", "config/default.toml"],
+    ] {
+        let mut child =
+            program(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut reader = BufReader::with_capacity(1, child.stdout.take().unwrap());
         reader.read_until(b'\n', &mut Vec::new()).unwrap();
         drop(reader);
         let output = child.wait_with_output().unwrap();
-        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{arguments:?}");
+        assert_eq!(
+            (output.status.code(), stderr(&output).as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
     }
 }
 
@@ -196,6 +221,12 @@ fn a_reader_who_has_read_enough_is_no_error() {
 fn a_pipe_that_is_closed_from_the_start_is_no_error() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = program(&["rules"]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let output = program(&["rules"])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
 }

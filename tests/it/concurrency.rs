@@ -1,6 +1,8 @@
-//! Many callers at once, with things going wrong: one change of a session at a time, nothing lost, nothing sent twice, nobody waits for ever.
+//! Many callers at once, with things going wrong: one change of a session at a time, nothing lost,
+//! nothing sent twice, nobody waits for ever.
 //!
-//! The storms run on a clock that is wound forward by itself and on one thread, so that a case that fails, fails again.
+//! The storms run on a clock that is wound forward by itself and on one thread, so that a case that
+//! fails, fails again.
 
 use crate::{
     house::{CART, Caller, House, items, method, start_emulator, start_weir},
@@ -62,7 +64,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// One caller's next call: after a pause, and hung up on when it takes longer than the caller's patience. Milliseconds.
+/// One caller's next call: after a pause, and hung up on when it takes longer than the caller's
+/// patience. Milliseconds.
 type Call = (Op, u64, Option<u64>);
 
 fn calls() -> impl Strategy<Value = Vec<Vec<Call>>> {
@@ -97,7 +100,13 @@ struct Weather {
 
 fn weather() -> impl Strategy<Value = Weather> {
     (any::<bool>(), prop_oneof![Just(0u64), Just(25)], any::<bool>(), any::<bool>(), any::<bool>())
-        .prop_map(|(reorder, window, defer, forever, cold)| Weather { reorder, window, defer, forever, cold })
+        .prop_map(|(reorder, window, defer, forever, cold)| Weather {
+            reorder,
+            window,
+            defer,
+            forever,
+            cold,
+        })
 }
 
 impl Weather {
@@ -108,7 +117,11 @@ impl Weather {
             policy.fresh_for = FreshFor::Forever;
         }
         if self.reorder {
-            for rule in [RuleId::PrimaryBeforeSecondary, RuleId::SecondPrimary, RuleId::SecondaryAfterSingleUsePrimary] {
+            for rule in [
+                RuleId::PrimaryBeforeSecondary,
+                RuleId::SecondPrimary,
+                RuleId::SecondaryAfterSingleUsePrimary,
+            ] {
                 policy.set(rule, Toggle::Reorder);
             }
             policy.sequencing.window = self.window;
@@ -151,7 +164,12 @@ impl Things {
         };
         let mut tokens = Vec::new();
         for name in ["ann", "ann", "bob"] {
-            tokens.push(side.behind(&grant(name)).await.json()["access_token"].as_str().expect("a token").to_owned());
+            tokens.push(
+                side.behind(&grant(name)).await.json()["access_token"]
+                    .as_str()
+                    .expect("a token")
+                    .to_owned(),
+            );
         }
         let things = Self { checkouts, customer, sources, tokens };
         for n in 0..3 {
@@ -168,28 +186,54 @@ impl Things {
             Op::Attach { checkout: c, source: s, in_body: false } => {
                 Ask::post(format!("{}/sources/{}", checkout(c), source(s)), Value::Null)
             }
-            Op::Attach { checkout: c, source: s, in_body: true } => Ask::post(checkout(c), json!({ "sourceId": source(s) })),
-            Op::Detach { checkout: c, source: s } => Ask::delete(format!("{}/sources/{}", checkout(c), source(s)), Value::Null),
-            Op::Update { checkout: c } => Ask::post(checkout(c), json!({ "email": "a@example.com" })),
-            Op::Order { checkout: c } => Ask::post("/orders", json!({ "checkoutId": pick(&self.checkouts, *c) })),
-            Op::Read { checkout: c } => Ask::get(checkout(c)),
-            Op::Save { source: s } => Ask::post(format!("/customers/{}/sources/{}", self.customer, source(s)), Value::Null),
-            Op::Apply { shopper, source: s } => as_shopper(Ask::post(APPLY, method(source(s))), shopper),
-            Op::Unapply { shopper, source: Some(s) } => as_shopper(Ask::delete(APPLY, method(source(s))), shopper),
-            Op::Unapply { shopper, source: None } => as_shopper(Ask::delete(format!("{CART}/payment"), Value::Null), shopper),
-            Op::ApplyShopper { shopper } => as_shopper(Ask::post(format!("{CART}/apply-shopper"), Value::Null), shopper),
-            Op::Add { shopper } => as_shopper(Ask::post(format!("{CART}?productId=p&quantity=1&price=60"), Value::Null), shopper),
-            Op::SaveOption { shopper, source: s } => {
-                as_shopper(Ask::post(OPTIONS, json!({ "paymentOption": { "sourceId": source(s) } })), shopper)
+            Op::Attach { checkout: c, source: s, in_body: true } => {
+                Ask::post(checkout(c), json!({ "sourceId": source(s) }))
             }
-            Op::Submit { shopper } => as_shopper(Ask::post(format!("{CART}/submit-cart"), Value::Null), shopper),
+            Op::Detach { checkout: c, source: s } => {
+                Ask::delete(format!("{}/sources/{}", checkout(c), source(s)), Value::Null)
+            }
+            Op::Update { checkout: c } => {
+                Ask::post(checkout(c), json!({ "email": "a@example.com" }))
+            }
+            Op::Order { checkout: c } => {
+                Ask::post("/orders", json!({ "checkoutId": pick(&self.checkouts, *c) }))
+            }
+            Op::Read { checkout: c } => Ask::get(checkout(c)),
+            Op::Save { source: s } => Ask::post(
+                format!("/customers/{}/sources/{}", self.customer, source(s)),
+                Value::Null,
+            ),
+            Op::Apply { shopper, source: s } => {
+                as_shopper(Ask::post(APPLY, method(source(s))), shopper)
+            }
+            Op::Unapply { shopper, source: Some(s) } => {
+                as_shopper(Ask::delete(APPLY, method(source(s))), shopper)
+            }
+            Op::Unapply { shopper, source: None } => {
+                as_shopper(Ask::delete(format!("{CART}/payment"), Value::Null), shopper)
+            }
+            Op::ApplyShopper { shopper } => {
+                as_shopper(Ask::post(format!("{CART}/apply-shopper"), Value::Null), shopper)
+            }
+            Op::Add { shopper } => as_shopper(
+                Ask::post(format!("{CART}?productId=p&quantity=1&price=60"), Value::Null),
+                shopper,
+            ),
+            Op::SaveOption { shopper, source: s } => as_shopper(
+                Ask::post(OPTIONS, json!({ "paymentOption": { "sourceId": source(s) } })),
+                shopper,
+            ),
+            Op::Submit { shopper } => {
+                as_shopper(Ask::post(format!("{CART}/submit-cart"), Value::Null), shopper)
+            }
             Op::ReadCart { shopper } => as_shopper(Ask::get(CART), shopper),
         }
     }
 }
 
 fn side(policy: Policy, settings: Settings) -> Side {
-    let options = Options { seed: Some(7), latency: Duration::from_millis(5), ..Options::default() };
+    let options =
+        Options { seed: Some(7), latency: Duration::from_millis(5), ..Options::default() };
     let governor = Governor::new(policy, Sessions::in_memory(settings), GovernSettings::default());
     Side { emulator: Emulator::new(options), governor: Some(governor), work: Work::default() }
 }
@@ -198,11 +242,19 @@ fn small() -> Settings {
     Settings { capacity: 1_000, queue: 16, wait: WAIT, ..Settings::default() }
 }
 
-async fn storm(calls: Vec<Vec<Call>>, faults: Vec<(u64, FaultKind)>, weather: Weather) -> Result<(), TestCaseError> {
+async fn storm(
+    calls: Vec<Vec<Call>>,
+    faults: Vec<(u64, FaultKind)>,
+    weather: Weather,
+) -> Result<(), TestCaseError> {
     let mut side = side(weather.policy(), small());
     let things = Things::on(&side).await;
     if weather.cold {
-        side.governor = Some(Governor::new(weather.policy(), Sessions::in_memory(small()), GovernSettings::default()));
+        side.governor = Some(Governor::new(
+            weather.policy(),
+            Sessions::in_memory(small()),
+            GovernSettings::default(),
+        ));
     }
     side.emulator.clear_calls();
     for (nth, kind) in faults {
@@ -235,7 +287,12 @@ async fn storm(calls: Vec<Vec<Call>>, faults: Vec<(u64, FaultKind)>, weather: We
         emulator
             .calls()
             .iter()
-            .map(|c| format!("{} {} {:?} {:?} {}..{:?}", c.method, c.target, c.session, c.status, c.started, c.ended))
+            .map(|c| {
+                format!(
+                    "{} {} {:?} {:?} {}..{:?}",
+                    c.method, c.target, c.session, c.status, c.started, c.ended
+                )
+            })
             .collect::<Vec<_>>()
     };
     prop_assert_eq!(emulator.overlaps(), 0, "{:#?}", log());
@@ -246,7 +303,12 @@ async fn storm(calls: Vec<Vec<Call>>, faults: Vec<(u64, FaultKind)>, weather: We
     let governor = side.governor();
     let sessions = governor.sessions();
     prop_assert_eq!(
-        (governor.in_flight(), sessions.turns_open(), sessions.turns_waiting(), sessions.look_ups_open()),
+        (
+            governor.in_flight(),
+            sessions.turns_open(),
+            sessions.turns_waiting(),
+            sessions.look_ups_open()
+        ),
         (0, 0, 0, 0)
     );
     // Upstream may have asked for a pause.
@@ -263,13 +325,21 @@ fn sent_once(side: &Side, things: &Things, calls: &[Vec<Call>]) -> Result<(), Te
         }
     }
     let mut sent: HashMap<String, usize> = HashMap::new();
-    for call in side.emulator.calls().into_iter().filter(|call| call.method == "POST" && call.target.contains("/sources/")) {
+    for call in side
+        .emulator
+        .calls()
+        .into_iter()
+        .filter(|call| call.method == "POST" && call.target.contains("/sources/"))
+    {
         if call.target.starts_with("/checkouts") && call.applied && call.refused_code.is_none() {
             *sent.entry(call.target).or_default() += 1;
         }
     }
     for (target, times) in sent {
-        prop_assert!(times <= asked.get(&target).copied().unwrap_or_default(), "{target} was sent {times} times");
+        prop_assert!(
+            times <= asked.get(&target).copied().unwrap_or_default(),
+            "{target} was sent {times} times"
+        );
     }
     Ok(())
 }
@@ -284,29 +354,53 @@ async fn truth(side: &Side, things: &Things) -> Result<(), TestCaseError> {
         keys.push((SessionKey::new(SessionKind::Checkout, id.as_str()), Kind::Checkout));
     }
     for shopper in 0..things.tokens.len() {
-        // The first may show another cart than was thought, of which it teaches nothing: what was under way then is not known.
+        // The first may show another cart than was thought, of which it teaches nothing: what was
+        // under way then is not known.
         side.send(&things.ask(&Op::ReadCart { shopper })).await;
         let read = side.send(&things.ask(&Op::ReadCart { shopper })).await;
         prop_assert_eq!(read.status.as_u16(), 200, "{}", read.text());
-        keys.push((SessionKey::new(SessionKind::Cart, read.json()["cart"]["id"].to_string().as_str()), Kind::Cart));
+        keys.push((
+            SessionKey::new(SessionKind::Cart, read.json()["cart"]["id"].to_string().as_str()),
+            Kind::Cart,
+        ));
     }
     for (key, kind) in keys {
-        let record = side.governor().sessions().session(&key).await.expect("a store").unwrap_or_default();
-        prop_assert!(!record.unsure && !record.in_flight && record.pending.is_none(), "{key}: {record:?}");
-        let known = record.sources.get().map(|sources| sources.iter().map(|s| s.id.as_str().to_owned()).collect::<Vec<_>>());
+        let record =
+            side.governor().sessions().session(&key).await.expect("a store").unwrap_or_default();
+        prop_assert!(
+            !record.unsure && !record.in_flight && record.pending.is_none(),
+            "{key}: {record:?}"
+        );
+        let known = record
+            .sources
+            .get()
+            .map(|sources| sources.iter().map(|s| s.id.as_str().to_owned()).collect::<Vec<_>>());
         let session = side.emulator.session(kind, key.id.as_str()).unwrap_or_default();
-        let held = session["sources"].as_array().into_iter().flatten().map(|s| s["id"].as_str().unwrap_or_default().to_owned());
+        let held = session["sources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|s| s["id"].as_str().unwrap_or_default().to_owned());
         let (mut known, mut held) = (known.unwrap_or_default(), held.collect::<Vec<_>>());
         known.sort();
         held.sort();
         prop_assert_eq!(known, held, "{}", key);
-        prop_assert_eq!(record.state.get().map(|state| state.as_str()), session["state"].as_str(), "{}", key);
+        prop_assert_eq!(
+            record.state.get().map(|state| state.as_str()),
+            session["state"].as_str(),
+            "{}",
+            key
+        );
     }
     Ok(())
 }
 
 fn wound_by_itself<T>(case: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
     runtime.block_on(case)
 }
 
@@ -324,7 +418,8 @@ proptest! {
     }
 }
 
-/// A house where at most `queue` calls wait, each for at most `wait`; its checkout, and sources to attach.
+/// A house where at most `queue` calls wait, each for at most `wait`; its checkout, and sources to
+/// attach.
 async fn crowded(queue: usize, wait: Duration) -> (House, String, Vec<String>) {
     let mut house = House::new(Policy::default()).await;
     let sessions = Sessions::in_memory(Settings { queue, wait, ..Settings::default() });
@@ -350,7 +445,11 @@ fn hold(house: &House, method: &str, path: &str) -> Gate {
     gate
 }
 
-fn attach(caller: &Caller, checkout: &str, source: &str) -> tokio::task::JoinHandle<crate::house::Reply> {
+fn attach(
+    caller: &Caller,
+    checkout: &str,
+    source: &str,
+) -> tokio::task::JoinHandle<crate::house::Reply> {
     let (caller, path) = (caller.clone(), format!("/checkouts/{checkout}/sources/{source}"));
     tokio::spawn(async move { caller.post(&path, Value::Null).await })
 }
@@ -363,12 +462,28 @@ async fn a_full_queue_is_answered_with_try_again() {
     gate.arrived().await;
     let second = attach(&house.weir, &checkout, &sources[1]);
     until(|| house.governor.sessions().turns_waiting() == 1).await;
-    let third = house.weir.post(&format!("/checkouts/{checkout}/sources/{}", sources[2]), Value::Null).await;
-    assert_eq!((third.status.as_u16(), third.header("retry-after"), third.verdict().0), (409, Some("1"), "rejected"));
-    assert_eq!((&third.json()["type"], &third.json()["errors"][0]["code"]), (&json!("conflict"), &json!("concurrent_update")));
+    let third = house
+        .weir
+        .post(&format!("/checkouts/{checkout}/sources/{}", sources[2]), Value::Null)
+        .await;
+    assert_eq!(
+        (third.status.as_u16(), third.header("retry-after"), third.verdict().0),
+        (409, Some("1"), "rejected")
+    );
+    assert_eq!(
+        (&third.json()["type"], &third.json()["errors"][0]["code"]),
+        (&json!("conflict"), &json!("concurrent_update"))
+    );
     gate.open();
-    assert_eq!((first.await.unwrap().status.as_u16(), second.await.unwrap().status.as_u16()), (200, 200));
-    assert_eq!(house.attached(Kind::Checkout, &checkout), [sources[0].clone(), sources[1].clone()], "in the order they came");
+    assert_eq!(
+        (first.await.unwrap().status.as_u16(), second.await.unwrap().status.as_u16()),
+        (200, 200)
+    );
+    assert_eq!(
+        house.attached(Kind::Checkout, &checkout),
+        [sources[0].clone(), sources[1].clone()],
+        "in the order they came"
+    );
     assert_eq!(house.governor.sessions().turns_open(), 0);
 }
 
@@ -399,7 +514,11 @@ async fn nobody_waits_longer_than_is_configured() {
     assert_eq!((late.status.as_u16(), late.header("retry-after")), (409, Some("1")));
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
-    assert_eq!(house.attached(Kind::Checkout, &checkout), [sources[0].clone()], "what was told to try again was not sent");
+    assert_eq!(
+        house.attached(Kind::Checkout, &checkout),
+        [sources[0].clone()],
+        "what was told to try again was not sent"
+    );
 }
 
 #[tokio::test]
@@ -432,7 +551,8 @@ async fn who_hangs_up_after_sending_stops_neither_the_call_nor_its_being_learned
     assert_eq!(second.await.unwrap().status, 200);
     let key = SessionKey::new(SessionKind::Checkout, checkout.as_str());
     let record = house.governor.sessions().session(&key).await.unwrap().unwrap();
-    let known: Vec<&str> = record.sources.get().unwrap().iter().map(|attached| attached.id.as_str()).collect();
+    let known: Vec<&str> =
+        record.sources.get().unwrap().iter().map(|attached| attached.id.as_str()).collect();
     assert_eq!(known, [&sources[0], &sources[1]]);
     assert_eq!((house.governor.in_flight(), house.emulator.overlaps()), (0, 0));
 }
@@ -447,7 +567,11 @@ async fn different_sessions_never_wait_for_each_other() {
     gate.arrived().await;
     assert_eq!(attach(&house.weir, &other, &sources[1]).await.unwrap().status, 200);
     assert_eq!(shopper.post(APPLY, method(&sources[2])).await.status, 200);
-    assert_eq!(house.weir.get(&format!("/checkouts/{checkout}")).await.status, 200, "reads overlap");
+    assert_eq!(
+        house.weir.get(&format!("/checkouts/{checkout}")).await.status,
+        200,
+        "reads overlap"
+    );
     assert!(!first.is_finished());
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
@@ -478,7 +602,10 @@ async fn a_storm_over_both_versions_of_http() {
                     _ => Op::Submit { shopper: a },
                 };
                 let ask = things.ask(&op);
-                let caller = ask.headers.iter().fold(caller.clone(), |caller, (name, value)| caller.with(name, value));
+                let caller = ask
+                    .headers
+                    .iter()
+                    .fold(caller.clone(), |caller, (name, value)| caller.with(name, value));
                 let reply = caller.send(ask.method.clone(), &ask.path, ask.body.clone()).await;
                 assert!(reply.status.as_u16() < 500, "{ask:?}: {}", reply.text());
             }
@@ -487,7 +614,10 @@ async fn a_storm_over_both_versions_of_http() {
     for caller in join_all(callers).await {
         caller.unwrap();
     }
-    assert_eq!((side.emulator.overlaps(), &side.emulator.snapshot()["lostCredits"]), (0, &json!([])));
+    assert_eq!(
+        (side.emulator.overlaps(), &side.emulator.snapshot()["lostCredits"]),
+        (0, &json!([]))
+    );
     until(|| governor.in_flight() == 0 && governor.sessions().look_ups_open() == 0).await;
     assert_eq!(governor.sessions().turns_open(), 0);
     side.governor = Some(governor);

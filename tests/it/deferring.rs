@@ -1,4 +1,5 @@
-//! A deferred attach under random calls, faults and restarts: it is never lost and never sent twice.
+//! A deferred attach under random calls, faults and restarts: it is never lost and never sent
+//! twice.
 
 use crate::{
     house::items,
@@ -65,7 +66,10 @@ impl Scene {
         policy.sequencing.defer = true;
         let side = Side::governed(1, policy);
         let checkout = side.send(&Ask::post("/checkouts", items(100.0))).await.id();
-        let mut sources = vec![side.primary(&primary("creditCard")).await, side.primary(&primary("payPal")).await];
+        let mut sources = vec![
+            side.primary(&primary("creditCard")).await,
+            side.primary(&primary("payPal")).await,
+        ];
         for amount in [40.0, 10.0] {
             sources.push(side.send(&Ask::post("/sources", credit(amount))).await.id());
         }
@@ -74,7 +78,9 @@ impl Scene {
     }
 
     fn ask(&self, op: &Op) -> Option<Ask> {
-        let (path, source) = (format!("/checkouts/{}", self.key.id), |n: &usize| &self.sources[n % self.sources.len()]);
+        let (path, source) = (format!("/checkouts/{}", self.key.id), |n: &usize| {
+            &self.sources[n % self.sources.len()]
+        });
         Some(match op {
             Op::Attach(n) => Ask::post(format!("{path}/sources/{}", source(n)), Value::Null),
             Op::AttachInBody(n) => Ask::post(path, json!({ "sourceId": source(n) })),
@@ -98,7 +104,12 @@ impl Scene {
     /// How often upstream attached this because it was told to by path.
     fn attached(&self, source: &str) -> usize {
         let target = format!("/checkouts/{}/sources/{source}", self.key.id);
-        let calls = self.side.emulator.calls().into_iter().filter(|call| call.method == "POST" && call.target == target);
+        let calls = self
+            .side
+            .emulator
+            .calls()
+            .into_iter()
+            .filter(|call| call.method == "POST" && call.target == target);
         calls.filter(|call| call.applied && call.refused_code.is_none()).count()
     }
 }
@@ -126,7 +137,8 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
         if let Some(id) = &before
             && after.as_ref() != Some(id)
         {
-            // A call that saw it attached already ends the deferral too: then it was sent by the one before, whose caller was told that it failed.
+            // A call that saw it attached already ends the deferral too: then it was sent by the
+            // one before, whose caller was told that it failed.
             let sent = scene.attached(id.as_str()) > 0 && scene.attached(id.as_str()) >= times;
             let ended = match op {
                 // Gone already, or gone now.
@@ -136,7 +148,13 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
             prop_assert!(sent || ended, "call {n}: {op:?} lost {id}: {}", reply.status);
         }
         for (n, source) in scene.sources.iter().enumerate() {
-            prop_assert!(scene.attached(source) <= asked[n], "call {}: {:?}: source {} was attached too often", n, op, source);
+            prop_assert!(
+                scene.attached(source) <= asked[n],
+                "call {}: {:?}: source {} was attached too often",
+                n,
+                op,
+                source
+            );
         }
     }
     scene.side.emulator.faults().clear();

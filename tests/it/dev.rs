@@ -10,7 +10,10 @@ use std::{net::TcpListener, process::Stdio, thread};
 /// What the walk-through shows, but for headers that a clock or the sender chooses.
 fn walked(program: &Program) -> Vec<String> {
     let passing = ["date:", "weir-decision-id:", "vary:", "via:", "content-length:"];
-    lines_of(&program.walk()).into_iter().filter(|line| !passing.iter().any(|name| line.starts_with(name))).collect()
+    lines_of(&program.walk())
+        .into_iter()
+        .filter(|line| !passing.iter().any(|name| line.starts_with(name)))
+        .collect()
 }
 
 /// The lines for governed calls, once a cart has been ordered.
@@ -19,7 +22,8 @@ fn told(mut program: Program) -> Vec<String> {
     program.signal("INT");
     let Ended { code, printed, errors } = program.ended();
     assert_eq!((code, errors), (Some(0), vec![]));
-    let begin = printed.iter().position(|line| line.starts_with("Governed calls")).expect("a heading");
+    let begin =
+        printed.iter().position(|line| line.starts_with("Governed calls")).expect("a heading");
     assert_eq!(printed.last().map(String::as_str), Some("Stopped: all calls were answered."));
     printed[begin + 1..printed.len() - 2].to_vec()
 }
@@ -103,7 +107,10 @@ fn the_walk_shows_the_right_order_passing_and_the_wrong_one_refused() {
 fn the_walk_with_reorder_shows_a_deferred_card_and_a_repaired_cart() {
     let program = Program::dev(&["--reorder"]);
     let seen = walked(&program);
-    let wrong = seen.iter().position(|line| line == "== The wrong order: the card first.").expect("the heading");
+    let wrong = seen
+        .iter()
+        .position(|line| line == "== The wrong order: the card first.")
+        .expect("the heading");
     assert_eq!(
         seen[wrong + 1..],
         [
@@ -129,7 +136,12 @@ fn the_walk_with_reorder_shows_a_deferred_card_and_a_repaired_cart() {
         ]
     );
     let told = told(program);
-    let line = |part: &str| told.iter().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part} in {told:#?}")).clone();
+    let line = |part: &str| {
+        told.iter()
+            .find(|line| line.contains(part))
+            .unwrap_or_else(|| panic!("{part} in {told:#?}"))
+            .clone()
+    };
     assert!(line("[attach deferred primary").contains("  order             forwarded  201"));
     assert_eq!(
         line("reordered"),
@@ -141,7 +153,10 @@ fn the_walk_with_reorder_shows_a_deferred_card_and_a_repaired_cart() {
 fn the_walk_under_monitor_passes_everything_says_what_it_saw_and_loses_the_credit() {
     let program = Program::dev(&["--mode", "monitor"]);
     let seen = walked(&program);
-    let wrong = seen.iter().position(|line| line == "== The wrong order: the card first.").expect("the heading");
+    let wrong = seen
+        .iter()
+        .position(|line| line == "== The wrong order: the card first.")
+        .expect("the heading");
     assert_eq!(
         seen[wrong + 1..],
         [
@@ -167,7 +182,8 @@ fn the_walk_under_monitor_passes_everything_says_what_it_saw_and_loses_the_credi
             r#""lostCredits":[{"cartId":"388401425688","orderId":"166238069391","sourceId":"de70d101-9fc6-4081-96de-6acd12c87e38","amount":40.0}]"#,
         ]
     );
-    let monitored: Vec<String> = told(program).into_iter().filter(|line| line.contains("monitored")).collect();
+    let monitored: Vec<String> =
+        told(program).into_iter().filter(|line| line.contains("monitored")).collect();
     assert_eq!(
         monitored,
         [
@@ -185,7 +201,11 @@ fn the_introduction_names_the_other_walks() {
         (&["--mode", "monitor"], [" dev  ", " dev --reorder "]),
     ] {
         let program = Program::dev(flags);
-        let begin = program.printed.iter().position(|line| line.starts_with("To see the same walk")).expect("the line");
+        let begin = program
+            .printed
+            .iter()
+            .position(|line| line.starts_with("To see the same walk"))
+            .expect("the line");
         let named = &program.printed[begin + 1..begin + 3];
         assert!(named[0].contains(others[0]) && named[1].contains(others[1]), "{named:?}");
     }
@@ -195,7 +215,9 @@ fn the_introduction_names_the_other_walks() {
 fn a_port_in_use_is_told_with_the_flag_that_chooses_another() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    for (flag, what) in [("--listen", "callers"), ("--admin", "the admin API"), ("--emulator", "the emulator")] {
+    for (flag, what) in
+        [("--listen", "callers"), ("--admin", "the admin API"), ("--emulator", "the emulator")]
+    {
         let mut arguments = DEV.to_vec();
         let at = arguments.iter().position(|argument| *argument == flag).expect("the flag");
         arguments[at + 1] = &address;
@@ -209,7 +231,9 @@ fn a_port_in_use_is_told_with_the_flag_that_chooses_another() {
 
 #[test]
 fn an_address_of_another_machine_is_told_once() {
-    let ended = Program::start(&["run", "--upstream", "http://127.0.0.1:1", "--listen", "203.0.113.1:80"]).ended();
+    let ended =
+        Program::start(&["run", "--upstream", "http://127.0.0.1:1", "--listen", "203.0.113.1:80"])
+            .ended();
     assert_eq!(ended.code, Some(1));
     assert_eq!(ended.errors.len(), 1, "{:?}", ended.errors);
     let told = &ended.errors[0];
@@ -236,7 +260,10 @@ fn a_run_without_upstream_says_how_to_name_one() {
 #[test]
 fn a_configuration_that_is_not_there_is_named() {
     let ended = Program::start(&["run", "--config", "no/such.toml"]).ended();
-    assert_eq!((ended.code, ended.errors[..2].join("\n")), (Some(1), "error: there is no such file\n  --> no/such.toml".into()));
+    assert_eq!(
+        (ended.code, ended.errors[..2].join("\n")),
+        (Some(1), "error: there is no such file\n  --> no/such.toml".into())
+    );
 }
 
 #[test]
@@ -256,9 +283,12 @@ fn slips_of_the_command_line_are_told_with_what_was_meant() {
 /// `weir dev` with a call that upstream holds back. Returns when the call is upstream.
 async fn with_a_slow_call() -> (Program, Caller, tokio::task::JoinHandle<Option<u16>>) {
     let program = Program::dev(&[]);
-    let caller = |name| Caller::new(program.address(name).parse().expect("an address")).key("Bearer sk_test_acme");
+    let caller = |name| {
+        Caller::new(program.address(name).parse().expect("an address")).key("Bearer sk_test_acme")
+    };
     let (weir, emulator, admin) = (caller("Weir"), caller("Emulator"), caller("Admin"));
-    let fault = json!({ "kind": "hold-before", "gate": "slow", "method": "POST", "path": "/checkouts" });
+    let fault =
+        json!({ "kind": "hold-before", "gate": "slow", "method": "POST", "path": "/checkouts" });
     assert_eq!(emulator.post("/_emulator/faults", fault).await.status, 200);
     let address = weir.address;
     let slow = tokio::task::spawn_blocking(move || answer_to_a_creation(address));
@@ -290,12 +320,22 @@ async fn ctrl_c_in_the_middle_of_a_slow_call_lets_it_end() {
         let (mut program, emulator, slow) = with_a_slow_call().await;
         program.signal(signal);
         let told = program.until_error("Stopping");
-        assert_eq!(told, "Stopping: calls under way are finished first. Ctrl-C again cuts them off.");
+        assert_eq!(
+            told,
+            "Stopping: calls under way are finished first. Ctrl-C again cuts them off."
+        );
         assert_eq!(emulator.post("/_emulator/gates/slow/open", Value::Null).await.status, 204);
         assert_eq!(slow.await.expect("an answer"), Some(201));
         let ended = program.ended();
-        assert_eq!((ended.code, ended.printed.last().map(String::as_str)), (Some(0), Some("Stopped: all calls were answered.")));
-        assert!(ended.printed.iter().any(|line| line.ends_with("  create            forwarded  201")), "{:?}", ended.printed);
+        assert_eq!(
+            (ended.code, ended.printed.last().map(String::as_str)),
+            (Some(0), Some("Stopped: all calls were answered."))
+        );
+        assert!(
+            ended.printed.iter().any(|line| line.ends_with("  create            forwarded  201")),
+            "{:?}",
+            ended.printed
+        );
     }
 }
 
@@ -314,9 +354,20 @@ async fn a_second_ctrl_c_cuts_a_slow_call_off() {
 #[cfg(unix)]
 #[test]
 fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let nobody =
+        TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let upstream = format!("http://{nobody}");
-    let flags = ["run", "--upstream", &upstream, "--listen", "127.0.0.1:0", "--admin", "off", "--log-format", "json"];
+    let flags = [
+        "run",
+        "--upstream",
+        &upstream,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+        "--log-format",
+        "json",
+    ];
     let mut program = Program::start(&flags);
     let ready: Value = serde_json::from_str(&program.until_error("weir is ready")).expect("JSON");
     let weir = ready["listen"].as_str().expect("an address");
@@ -337,19 +388,36 @@ fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
 fn a_hangup_reads_the_policy_again_and_a_bad_file_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("weir.toml");
-    let write = |mode: &str| std::fs::write(&file, format!("[policy]\nmode = \"{mode}\"\n")).expect("a file");
+    let write = |mode: &str| {
+        std::fs::write(&file, format!("[policy]\nmode = \"{mode}\"\n")).expect("a file")
+    };
     write("monitor");
     let path = file.to_str().expect("a path");
-    let flags = ["--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"];
+    let flags = [
+        "--upstream",
+        "http://127.0.0.1:1",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--log-format",
+        "json",
+    ];
     let mut program = Program::start(&[&["run", "--config", path], &flags[..]].concat());
     let ready: Value = serde_json::from_str(&program.until_error("weir is ready")).expect("JSON");
     let page = |path: &str| {
-        let shown = lines_of(&format!("curl -s {}{path}", ready["admin"].as_str().expect("an address"))).join("\n");
+        let shown =
+            lines_of(&format!("curl -s {}{path}", ready["admin"].as_str().expect("an address")))
+                .join("\n");
         serde_json::from_str::<Value>(&shown).expect("JSON")
     };
     let mode = || {
         let mode = page("/rules")["mode"].as_str().expect("a mode").to_owned();
-        assert_eq!(page("/config")["values"]["policy"]["mode"], mode.as_str(), "/config shows what is in force");
+        assert_eq!(
+            page("/config")["values"]["policy"]["mode"],
+            mode.as_str(),
+            "/config shows what is in force"
+        );
         mode
     };
     assert_eq!(mode(), "monitor");
@@ -370,5 +438,8 @@ fn a_reader_who_leaves_during_the_introduction_is_no_error() {
     drop(reader);
     let child = weir(&DEV).stdout(writer).stderr(Stdio::piped()).spawn().expect("weir starts");
     let output = child.wait_with_output().expect("an end");
-    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+    assert_eq!(
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()),
+        (Some(0), "")
+    );
 }

@@ -1,7 +1,9 @@
-//! Random calls, sent straight to one vendor and through Weir to another that was started with the same seed.
+//! Random calls, sent straight to one vendor and through Weir to another that was started with the
+//! same seed.
 //!
-//! On checkouts the caller sees the same answers, and the vendor behind Weir never has to refuse what a rule refuses. On carts no submitted order
-//! loses store credit. Also when Weir is started again in between, and when others change things behind its back.
+//! On checkouts the caller sees the same answers, and the vendor behind Weir never has to refuse
+//! what a rule refuses. On carts no submitted order loses store credit. Also when Weir is started
+//! again in between, and when others change things behind its back.
 
 use crate::{
     house::{CART, Reply, items, method},
@@ -14,7 +16,8 @@ use weir::{
     rules::{FreshFor, Policy, RuleId, Toggle},
 };
 
-const PRIMARIES: [&str; 6] = ["creditCard", "payPal", "ideal", "wireTransfer", "amazonPay", "alipay"];
+const PRIMARIES: [&str; 6] =
+    ["creditCard", "payPal", "ideal", "wireTransfer", "amazonPay", "alipay"];
 const FATES: [&str; 5] = ["", "redirect", "failed", "declined", "action"];
 const AMOUNTS: [f64; 5] = [5.0, 10.0, 20.0, 30.0, 45.5];
 const LEGACY: &str = "2020-12-17";
@@ -114,7 +117,9 @@ impl Things {
             return;
         }
         match ask.path.as_str() {
-            "/checkouts" | "/invoices" => self.sessions.push(format!("{}/{}", ask.path, reply.id())),
+            "/checkouts" | "/invoices" => {
+                self.sessions.push(format!("{}/{}", ask.path, reply.id()))
+            }
             "/customers" => self.customers.push(reply.id()),
             "/sources" => self.sources.push(reply.id()),
             _ => {}
@@ -145,17 +150,25 @@ impl Things {
                 }
                 Ask::post("/sources", body)
             }
-            Op::Attach { session: s, source: n } => Ask::post(format!("{}/sources/{}", session(s), source(n)), Value::Null),
+            Op::Attach { session: s, source: n } => {
+                Ask::post(format!("{}/sources/{}", session(s), source(n)), Value::Null)
+            }
             Op::AttachInBody { session: s, source: n, legacy } => {
                 let ask = Ask::post(session(s), json!({ "sourceId": source(n) }));
                 if *legacy { ask.with("digitalriver-version", LEGACY) } else { ask }
             }
-            Op::Detach { session: s, source: n } => Ask::delete(format!("{}/sources/{}", session(s), source(n)), Value::Null),
-            Op::Items { session: s, total } => Ask::post(session(s), items([30.0, 15.0, 60.0][total % 3])),
+            Op::Detach { session: s, source: n } => {
+                Ask::delete(format!("{}/sources/{}", session(s), source(n)), Value::Null)
+            }
+            Op::Items { session: s, total } => {
+                Ask::post(session(s), items([30.0, 15.0, 60.0][total % 3]))
+            }
             Op::Customer { session: s, customer: of } => {
                 Ask::post(session(s), json!({ "customerId": of.as_ref().map(customer) }))
             }
-            Op::Billing { session: s, on } => Ask::post(session(s), json!({ "billingOptimization": on })),
+            Op::Billing { session: s, on } => {
+                Ask::post(session(s), json!({ "billingOptimization": on }))
+            }
             Op::CreditAmount { session: s, amount } => {
                 let body = json!({ "creditAmount": AMOUNTS[amount % AMOUNTS.len()] });
                 Ask::post(session(s), body).with("digitalriver-version", LEGACY)
@@ -163,15 +176,18 @@ impl Things {
             Op::Save { customer: c, source: n } => {
                 Ask::post(format!("/customers/{}/sources/{}", customer(c), source(n)), Value::Null)
             }
-            Op::Remove { customer: c, source: n } => {
-                Ask::delete(format!("/customers/{}/sources/{}", customer(c), source(n)), Value::Null)
-            }
-            Op::Default { customer: c, source: n } => {
-                Ask::post(format!("/customers/{}", customer(c)), json!({ "defaultSourceId": source(n) }))
-            }
-            Op::Order { session: s } => {
-                Ask::post("/orders", json!({ "checkoutId": session(s).rsplit('/').next().unwrap_or_default() }))
-            }
+            Op::Remove { customer: c, source: n } => Ask::delete(
+                format!("/customers/{}/sources/{}", customer(c), source(n)),
+                Value::Null,
+            ),
+            Op::Default { customer: c, source: n } => Ask::post(
+                format!("/customers/{}", customer(c)),
+                json!({ "defaultSourceId": source(n) }),
+            ),
+            Op::Order { session: s } => Ask::post(
+                "/orders",
+                json!({ "checkoutId": session(s).rsplit('/').next().unwrap_or_default() }),
+            ),
             Op::Read { session: s, legacy } => {
                 let ask = Ask::get(session(s));
                 if *legacy { ask.with("digitalriver-version", LEGACY) } else { ask }
@@ -188,12 +204,16 @@ impl Things {
         match op {
             Op::Primary { kind, fate } => {
                 let kind = PRIMARIES[kind % PRIMARIES.len()];
-                let body = json!({ "type": kind, kind: {}, "upstreamId": FATES[fate % FATES.len()] });
+                let body =
+                    json!({ "type": kind, kind: {}, "upstreamId": FATES[fate % FATES.len()] });
                 self.primary(sides, &body).await;
             }
             Op::Authorize(n) => {
                 let source = pick(&self.sources, *n);
-                assert_eq!(sides[0].emulator.authorize(source), sides[1].emulator.authorize(source));
+                assert_eq!(
+                    sides[0].emulator.authorize(source),
+                    sides[1].emulator.authorize(source)
+                );
             }
             _ => {}
         }
@@ -201,8 +221,12 @@ impl Things {
 }
 
 /// The rules whose message is Weir's own.
-const OWN_WORDS: [&str; 4] =
-    ["primary-pairing", "default-source-not-saved", "secondary-source-shape", "invoice-billing-optimization"];
+const OWN_WORDS: [&str; 4] = [
+    "primary-pairing",
+    "default-source-not-saved",
+    "secondary-source-shape",
+    "invoice-billing-optimization",
+];
 
 /// What a client can match on.
 fn seen(reply: &Reply, rule: Option<&str>) -> (u16, Option<String>, Value) {
@@ -213,12 +237,14 @@ fn seen(reply: &Reply, rule: Option<&str>) -> (u16, Option<String>, Value) {
         }
     }
     if reply.status == 404 {
-        // A look-up's own 404 is the answer of a caller to whom the session is not shown: it names `id`, where an order would name `checkoutId`.
+        // A look-up's own 404 is the answer of a caller to whom the session is not shown: it names
+        // `id`, where an order would name `checkoutId`.
         for error in body["errors"].as_array_mut().into_iter().flatten() {
             error["parameter"] = Value::Null;
         }
     }
-    let media = reply.header("content-type").and_then(|value| value.split(';').next()).map(str::to_owned);
+    let media =
+        reply.header("content-type").and_then(|value| value.split(';').next()).map(str::to_owned);
     (reply.status.as_u16(), media, body)
 }
 
@@ -236,14 +262,16 @@ const GOVERNED: [&str; 10] = [
     "missing_parameter",
 ];
 
-/// What of upstream's refusals no rule is about: a session that is an order already, a total that the call
-/// itself changes, the size of a legacy credit, a charge.
+/// What of upstream's refusals no rule is about: a session that is an order already, a total that
+/// the call itself changes, the size of a legacy credit, a charge.
 fn is_upstreams_own(op: &Op, ask: &Ask, side: &Side) -> bool {
     let body: Value = serde_json::from_str(&ask.body).unwrap_or_default();
     let (kind, id) = match op {
         Op::Create { .. } | Op::Items { .. } | Op::CreditAmount { .. } => return true,
         Op::Order { .. } => (Kind::Checkout, body["checkoutId"].as_str().unwrap_or_default()),
-        _ if ask.path.starts_with("/invoices") => (Kind::Invoice, ask.path.split('/').nth(2).unwrap_or_default()),
+        _ if ask.path.starts_with("/invoices") => {
+            (Kind::Invoice, ask.path.split('/').nth(2).unwrap_or_default())
+        }
         _ => (Kind::Checkout, ask.path.split('/').nth(2).unwrap_or_default()),
     };
     let session = side.emulator.session(kind, id).unwrap_or_default();
@@ -279,8 +307,11 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
         let found = if behind { governed.behind(&ask).await } else { governed.send(&ask).await };
         let rule = found.verdict().1.map(str::to_owned);
         let rule = rule.as_deref();
-        // Of several things that are wrong either side may name any: upstream that the session is an order already, Weir what it has confirmed.
-        let both_refuse = (excused || !circumstances.behind.is_empty()) && found.status == 409 && expected.status == 409;
+        // Of several things that are wrong either side may name any: upstream that the session is
+        // an order already, Weir what it has confirmed.
+        let both_refuse = (excused || !circumstances.behind.is_empty())
+            && found.status == 409
+            && expected.status == 409;
         prop_assert!(
             both_refuse || seen(&found, rule) == seen(&expected, rule),
             "call {n}: {op:?} {ask:?} {:?}:\n{:?}\ninstead of\n{:?}",
@@ -290,10 +321,17 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
         );
         things.note(&ask, &expected);
         if circumstances.behind.is_empty() {
-            let refused = governed.emulator.calls().into_iter().filter(|call| call.mutation).filter_map(|call| call.refused_code);
+            let refused = governed
+                .emulator
+                .calls()
+                .into_iter()
+                .filter(|call| call.mutation)
+                .filter_map(|call| call.refused_code);
             // That a source is another customer's is a rule of orders only.
-            let of_a_rule =
-                |code: &String| GOVERNED.contains(&code.as_str()) && !(code == "source_in_use" && matches!(op, Op::Save { .. }));
+            let of_a_rule = |code: &String| {
+                GOVERNED.contains(&code.as_str())
+                    && !(code == "source_in_use" && matches!(op, Op::Save { .. }))
+            };
             let governed_refusals: Vec<String> = refused.filter(of_a_rule).collect();
             prop_assert!(
                 excused || governed_refusals.is_empty(),
@@ -306,7 +344,14 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
     }
     prop_assert_eq!(plain.emulator.snapshot(), governed.emulator.snapshot());
     let governor = governed.governor();
-    prop_assert_eq!((governor.in_flight(), governor.sessions().turns_open(), governor.sessions().look_ups_open()), (0, 0, 0));
+    prop_assert_eq!(
+        (
+            governor.in_flight(),
+            governor.sessions().turns_open(),
+            governor.sessions().look_ups_open()
+        ),
+        (0, 0, 0)
+    );
     Ok(())
 }
 
@@ -409,11 +454,16 @@ impl Shopping {
 
     async fn both(&self, ask: &Ask) -> Reply {
         let replies = [self.plain.behind(ask).await, self.governed.send(ask).await];
-        assert_eq!((replies[0].status, &replies[0].body), (replies[1].status, &replies[1].body), "{ask:?}");
+        assert_eq!(
+            (replies[0].status, &replies[0].body),
+            (replies[1].status, &replies[1].body),
+            "{ask:?}"
+        );
         replies[1].clone()
     }
 
-    /// Something to pay for. Also makes sure that the next cart is opened on both sides at the same moment.
+    /// Something to pay for. Also makes sure that the next cart is opened on both sides at the same
+    /// moment.
     async fn fill(&self) {
         let add = format!("{CART}?productId=p&quantity=1&price=30");
         assert_eq!(self.both(&Ask::post(add, Value::Null).shopper(&self.token)).await.status, 200);
@@ -431,31 +481,36 @@ impl Shopping {
 
     /// The active cart behind Weir, as the emulator knows it.
     async fn cart(&self, side: &Side) -> Value {
-        let id = side.behind(&Ask::get(CART).shopper(&self.token)).await.json()["cart"]["id"].to_string();
+        let id = side.behind(&Ask::get(CART).shopper(&self.token)).await.json()["cart"]["id"]
+            .to_string();
         side.emulator.session(Kind::Cart, &id).unwrap_or_default()
     }
 
     fn ask(&self, op: &CartOp) -> Option<Ask> {
         let source = |n: &usize| pick(&self.sources, *n);
-        let option = |n: &usize| if self.options.is_empty() { "none" } else { pick(&self.options, *n) };
+        let option =
+            |n: &usize| if self.options.is_empty() { "none" } else { pick(&self.options, *n) };
         let ask = match op {
             CartOp::Apply(n) => Ask::post(APPLY, method(source(n))),
             CartOp::Detach(n) => Ask::delete(APPLY, method(source(n))),
             CartOp::DetachAll => Ask::delete(format!("{CART}/payment"), Value::Null),
             CartOp::ApplyShopper(None) => Ask::post(format!("{CART}/apply-shopper"), Value::Null),
-            CartOp::ApplyShopper(Some(n)) => {
-                Ask::post(format!("{CART}/apply-shopper?paymentOptionId={}", option(n)), Value::Null)
-            }
+            CartOp::ApplyShopper(Some(n)) => Ask::post(
+                format!("{CART}/apply-shopper?paymentOptionId={}", option(n)),
+                Value::Null,
+            ),
             CartOp::Add { price } => {
                 let price = [10, 3, 25][price % 3];
                 Ask::post(format!("{CART}?productId=p&quantity=1&price={price}"), Value::Null)
             }
-            CartOp::Save { source: n, default } => {
-                Ask::post(OPTIONS, json!({ "paymentOption": { "sourceId": source(n), "isDefault": default } }))
-            }
-            CartOp::MakeDefault(n) => {
-                Ask::post(format!("{OPTIONS}/{}", option(n)), json!({ "paymentOption": { "isDefault": true } }))
-            }
+            CartOp::Save { source: n, default } => Ask::post(
+                OPTIONS,
+                json!({ "paymentOption": { "sourceId": source(n), "isDefault": default } }),
+            ),
+            CartOp::MakeDefault(n) => Ask::post(
+                format!("{OPTIONS}/{}", option(n)),
+                json!({ "paymentOption": { "isDefault": true } }),
+            ),
             CartOp::Unsave(n) => Ask::delete(format!("{OPTIONS}/{}", option(n)), Value::Null),
             CartOp::Submit => Ask::post(format!("{CART}/submit-cart"), Value::Null),
             CartOp::Read => Ask::get(CART),
@@ -466,14 +521,22 @@ impl Shopping {
 
     async fn elsewhere(&mut self, op: &CartOp) {
         match op {
-            CartOp::Credit { amount } => self.create(&Ask::post("/sources", credit(AMOUNTS[amount % AMOUNTS.len()]))).await,
+            CartOp::Credit { amount } => {
+                self.create(&Ask::post("/sources", credit(AMOUNTS[amount % AMOUNTS.len()]))).await
+            }
             CartOp::Primary { kind, fate } => {
                 let kind = PRIMARIES[kind % PRIMARIES.len()];
-                self.primary(&json!({ "type": kind, kind: {}, "upstreamId": FATES[fate % FATES.len()] })).await;
+                self.primary(
+                    &json!({ "type": kind, kind: {}, "upstreamId": FATES[fate % FATES.len()] }),
+                )
+                .await;
             }
             CartOp::Authorize(n) => {
                 let source = pick(&self.sources, *n);
-                assert_eq!(self.plain.emulator.authorize(source), self.governed.emulator.authorize(source));
+                assert_eq!(
+                    self.plain.emulator.authorize(source),
+                    self.governed.emulator.authorize(source)
+                );
             }
             _ => {}
         }
@@ -483,30 +546,49 @@ impl Shopping {
     async fn follow(&self, ask: &Ask, found: &Reply) -> Result<(), TestCaseError> {
         let attached = |cart: &Value| -> Vec<(String, bool)> {
             let sources = cart["sources"].as_array().into_iter().flatten();
-            sources.map(|s| (s["id"].as_str().unwrap_or_default().to_owned(), s["secondary"] == true)).collect()
+            sources
+                .map(|s| (s["id"].as_str().unwrap_or_default().to_owned(), s["secondary"] == true))
+                .collect()
         };
         match found.verdict() {
             // Upstream would have taken it, and lost it.
             ("rejected", Some("primary-before-secondary")) => {}
             ("rejected", rule) => {
                 let expected = self.plain.behind(ask).await;
-                prop_assert!(expected.status.is_client_error(), "wrongly refused by {:?}: {:?}", rule, ask);
+                prop_assert!(
+                    expected.status.is_client_error(),
+                    "wrongly refused by {:?}: {:?}",
+                    rule,
+                    ask
+                );
             }
             ("reordered", _) => {
                 let before = attached(&self.cart(&self.plain).await);
-                let primary = before.iter().find(|(_, secondary)| !secondary).map(|(id, _)| id.clone()).unwrap_or_default();
+                let primary = before
+                    .iter()
+                    .find(|(_, secondary)| !secondary)
+                    .map(|(id, _)| id.clone())
+                    .unwrap_or_default();
                 let detach = Ask::delete(APPLY, method(&primary)).shopper(&self.token);
                 prop_assert_eq!(self.plain.behind(&detach).await.status.as_u16(), 204);
                 let mut expected = self.plain.behind(ask).await;
                 if found.verdict().1 == Some("primary-before-secondary") {
-                    expected = self.plain.behind(&Ask::post(APPLY, method(&primary)).shopper(&self.token)).await;
+                    expected = self
+                        .plain
+                        .behind(&Ask::post(APPLY, method(&primary)).shopper(&self.token))
+                        .await;
                 }
                 prop_assert_eq!((expected.status, expected.text()), (found.status, found.text()));
                 prop_assert_eq!(found.status.as_u16(), 200, "{}", found.text());
             }
             _ => {
                 let expected = self.plain.behind(ask).await;
-                prop_assert_eq!((expected.status, expected.text()), (found.status, found.text()), "{:?}", ask);
+                prop_assert_eq!(
+                    (expected.status, expected.text()),
+                    (found.status, found.text()),
+                    "{:?}",
+                    ask
+                );
             }
         }
         Ok(())
@@ -525,7 +607,11 @@ const CART_RULES: [&str; 8] = [
     "underfunded-order",
 ];
 
-async fn carts(ops: Vec<CartOp>, toggle: Toggle, circumstances: Circumstances) -> Result<(), TestCaseError> {
+async fn carts(
+    ops: Vec<CartOp>,
+    toggle: Toggle,
+    circumstances: Circumstances,
+) -> Result<(), TestCaseError> {
     let mut policy = Policy { fresh_for: circumstances.fresh_for, ..Policy::default() };
     policy.set(RuleId::PrimaryBeforeSecondary, toggle);
     policy.set(RuleId::SecondPrimary, toggle);
@@ -541,34 +627,53 @@ async fn carts(ops: Vec<CartOp>, toggle: Toggle, circumstances: Circumstances) -
         };
         shopping.governed.emulator.clear_calls();
         let found = shopping.governed.send(&ask).await;
-        shopping
-            .follow(&ask, &found)
-            .await
-            .map_err(|e| TestCaseError::fail(format!("call {n}: {op:?} {:?}: {e}", found.verdict())))?;
+        shopping.follow(&ask, &found).await.map_err(|e| {
+            TestCaseError::fail(format!("call {n}: {op:?} {:?}: {e}", found.verdict()))
+        })?;
         if found.status == 201 {
             shopping.options.push(found.json()["paymentOption"]["id"].to_string());
         }
         let calls = shopping.governed.emulator.calls().into_iter();
-        let refused: Vec<String> = calls.filter(|call| call.mutation).filter_map(|call| call.refused_subcode).collect();
-        // A smaller total than the credits, and a charge that fails: no rule is about these. Removing an option spends a source that its call does
-        // not name: what Weir forwards after that is upstream's to refuse.
+        let refused: Vec<String> =
+            calls.filter(|call| call.mutation).filter_map(|call| call.refused_subcode).collect();
+        // A smaller total than the credits, and a charge that fails: no rule is about these.
+        // Removing an option spends a source that its call does not name: what Weir
+        // forwards after that is upstream's to refuse.
         unsaved |= matches!(op, CartOp::Unsave(_)) && found.status == 204;
-        let charge_failed = matches!(op, CartOp::Submit) && refused.iter().any(|code| code == "source_not_chargeable");
+        let charge_failed = matches!(op, CartOp::Submit)
+            && refused.iter().any(|code| code == "source_not_chargeable");
         let excused = matches!(op, CartOp::Add { .. }) || charge_failed || unsaved;
-        let by_a_rule: Vec<&String> = refused.iter().filter(|code| CART_RULES.contains(&code.as_str())).collect();
-        prop_assert!(excused || by_a_rule.is_empty(), "call {}: {:?}: upstream had to refuse: {:?}", n, op, by_a_rule);
+        let by_a_rule: Vec<&String> =
+            refused.iter().filter(|code| CART_RULES.contains(&code.as_str())).collect();
+        prop_assert!(
+            excused || by_a_rule.is_empty(),
+            "call {}: {:?}: upstream had to refuse: {:?}",
+            n,
+            op,
+            by_a_rule
+        );
         if matches!(op, CartOp::Submit) && found.status == 200 {
             shopping.fill().await;
         }
-        let (plain, governed) = (shopping.cart(&shopping.plain).await, shopping.cart(&shopping.governed).await);
+        let (plain, governed) =
+            (shopping.cart(&shopping.plain).await, shopping.cart(&shopping.governed).await);
         prop_assert_eq!(&plain, &governed, "call {}: {:?}", n, op);
-        let late = governed["sources"].as_array().is_some_and(|sources| sources.iter().any(|s| s["willBeLost"] == true));
+        let late = governed["sources"]
+            .as_array()
+            .is_some_and(|sources| sources.iter().any(|s| s["willBeLost"] == true));
         prop_assert!(!late, "call {}: {:?} leaves a credit that will be lost: {}", n, op, governed);
     }
     prop_assert_eq!(&shopping.governed.emulator.snapshot()["lostCredits"], &json!([]));
     prop_assert_eq!(shopping.plain.emulator.snapshot(), shopping.governed.emulator.snapshot());
     let governor = shopping.governed.governor();
-    prop_assert_eq!((governor.in_flight(), governor.sessions().turns_open(), governor.sessions().look_ups_open()), (0, 0, 0));
+    prop_assert_eq!(
+        (
+            governor.in_flight(),
+            governor.sessions().turns_open(),
+            governor.sessions().look_ups_open()
+        ),
+        (0, 0, 0)
+    );
     prop_assert_eq!((governor.stranded(), governor.sessions().pinned()), (0, 0));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A house to test in: an emulator, Weir before it, and a caller, all on loopback, on ports the system picks.
+//! A house to test in: an emulator, Weir before it, and a caller, all on loopback, on ports the
+//! system picks.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -16,7 +17,10 @@ use tokio::{
 };
 use weir::{
     emulator::{Emulator, Kind, Options},
-    proxy::{GovernSettings, Governor, ServeOptions, Settings as UpstreamSettings, Target, Upstream, Work, serve, stack},
+    proxy::{
+        GovernSettings, Governor, ServeOptions, Settings as UpstreamSettings, Target, Upstream,
+        Work, serve, stack,
+    },
     rules::Policy,
     sessions::{Sessions, Settings},
 };
@@ -70,7 +74,11 @@ pub struct Caller {
 
 impl Caller {
     pub fn new(address: SocketAddr) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), address, headers: Vec::new() }
+        Self {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            address,
+            headers: Vec::new(),
+        }
     }
 
     /// One who speaks HTTP/2 from the first byte.
@@ -103,7 +111,8 @@ impl Caller {
     }
 
     pub async fn send(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Reply {
-        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        let mut request =
+            Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -181,7 +190,8 @@ impl House {
 
     /// A primary source as the shopper's browser creates it: Weir does not see it.
     pub async fn primary(&self, kind: &str) -> String {
-        let reply = self.upstream.key(PUBLIC).post("/sources", json!({ "type": kind, kind: {} })).await;
+        let reply =
+            self.upstream.key(PUBLIC).post("/sources", json!({ "type": kind, kind: {} })).await;
         assert_eq!(reply.status, 201, "{}", reply.text());
         reply.id()
     }
@@ -207,10 +217,15 @@ impl House {
 
     /// A shopper with a cart over `total`: a caller with the token, asking for JSON.
     pub async fn shopper(&self, total: f64) -> Caller {
-        let grant = self.upstream.send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme").await;
+        let grant = self
+            .upstream
+            .send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme")
+            .await;
         let token = grant.json()["access_token"].as_str().expect("a token").to_owned();
         let shopper = self.weir.key(&format!("bearer {token}")).with("accept", "application/json");
-        let reply = shopper.post(&format!("{CART}?productId=p&quantity=1&price={total}"), Value::Null).await;
+        let reply = shopper
+            .post(&format!("{CART}?productId=p&quantity=1&price={total}"), Value::Null)
+            .await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         shopper
     }
@@ -228,7 +243,12 @@ impl House {
     /// What upstream shows attached.
     pub fn attached(&self, kind: Kind, id: &str) -> Vec<String> {
         let session = self.emulator.session(kind, id).expect("the session upstream");
-        session["sources"].as_array().into_iter().flatten().map(|s| s["id"].as_str().unwrap_or_default().to_owned()).collect()
+        session["sources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|s| s["id"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 }
 
@@ -251,13 +271,19 @@ pub async fn start_emulator(emulator: Emulator) -> (SocketAddr, oneshot::Sender<
     (address, running)
 }
 
-pub async fn start_weir(governor: Arc<Governor>, upstream: SocketAddr) -> (SocketAddr, oneshot::Sender<()>) {
+pub async fn start_weir(
+    governor: Arc<Governor>,
+    upstream: SocketAddr,
+) -> (SocketAddr, oneshot::Sender<()>) {
     let target: Target = format!("http://{upstream}").parse().expect("a target");
     let upstream = Upstream::new(UpstreamSettings::new(target)).expect("a client");
     start_weir_before(governor, upstream).await
 }
 
-pub async fn start_weir_before(governor: Arc<Governor>, upstream: Upstream) -> (SocketAddr, oneshot::Sender<()>) {
+pub async fn start_weir_before(
+    governor: Arc<Governor>,
+    upstream: Upstream,
+) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (running, ended) = oneshot::channel::<()>();
@@ -270,8 +296,8 @@ pub async fn start_weir_before(governor: Arc<Governor>, upstream: Upstream) -> (
     (address, running)
 }
 
-/// Sends these bytes on a connection of their own and reads the answer to its end: no client library tidies up what is sent.
-/// The bytes should ask for `Connection: close`.
+/// Sends these bytes on a connection of their own and reads the answer to its end: no client
+/// library tidies up what is sent. The bytes should ask for `Connection: close`.
 pub async fn raw(address: SocketAddr, request: &[u8]) -> RawReply {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.write_all(request).await.expect("sent");
@@ -295,13 +321,18 @@ impl RawReply {
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(answer.len());
         let head = String::from_utf8_lossy(&answer[..end]).into_owned();
         let mut lines = head.split("\r\n");
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).unwrap_or_default();
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1))
+            .and_then(|code| code.parse().ok())
+            .unwrap_or_default();
         let headers: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
         let rest = answer.get(end + 4..).unwrap_or_default();
-        let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+        let chunked =
+            headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
         let body = if chunked { unchunked(rest) } else { rest.to_vec() };
         Self { status, headers, body }
     }
@@ -322,7 +353,9 @@ impl RawReply {
 pub fn unchunked(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
-        let size = std::str::from_utf8(&rest[..end]).ok().and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
+        let size = std::str::from_utf8(&rest[..end])
+            .ok()
+            .and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
         let Some(size) = size.filter(|size| *size > 0) else { break };
         let Some(chunk) = rest.get(end + 2..end + 2 + size) else { break };
         body.extend_from_slice(chunk);

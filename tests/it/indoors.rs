@@ -1,4 +1,5 @@
-//! Weir before an emulator without sockets: thousands of calls a second, for the tests that try everything.
+//! Weir before an emulator without sockets: thousands of calls a second, for the tests that try
+//! everything.
 
 use crate::house::{PUBLIC, Reply, SECRET};
 use bytes::Bytes;
@@ -18,7 +19,8 @@ use weir::{
     sessions::{Sessions, Settings},
 };
 
-/// The emulator as a client. A call that has begun goes on when nobody waits for it, as over a socket.
+/// The emulator as a client. A call that has begun goes on when nobody waits for it, as over a
+/// socket.
 #[derive(Clone)]
 pub struct Upstream(pub Emulator);
 
@@ -35,8 +37,11 @@ impl Service<Request<Body>> for Upstream {
         let emulator = self.0.clone();
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let body = collect(body, usize::MAX).await.map_err(|_| "the request is not whole")?.bytes;
-            let answered = tokio::spawn(async move { emulator.handle(Request::from_parts(head, body)).await }).await?;
+            let body =
+                collect(body, usize::MAX).await.map_err(|_| "the request is not whole")?.bytes;
+            let answered =
+                tokio::spawn(async move { emulator.handle(Request::from_parts(head, body)).await })
+                    .await?;
             Ok(answered.ok_or("reset")?.map(Body::full))
         })
     }
@@ -82,7 +87,8 @@ impl Side {
     pub fn restart(&mut self) {
         if let Some(governor) = &self.governor {
             let policy = Policy::clone(&governor.policy());
-            self.governor = Some(Governor::new(policy, governor.sessions().clone(), GovernSettings::default()));
+            self.governor =
+                Some(Governor::new(policy, governor.sessions().clone(), GovernSettings::default()));
         }
     }
 
@@ -92,7 +98,11 @@ impl Side {
         let response = match &self.governor {
             None => upstream.oneshot(ask.request()).await,
             Some(governor) => {
-                GovernLayer::new(governor.clone()).work(self.work.clone()).layer(upstream).oneshot(ask.request()).await
+                GovernLayer::new(governor.clone())
+                    .work(self.work.clone())
+                    .layer(upstream)
+                    .oneshot(ask.request())
+                    .await
             }
         };
         reply(response.expect("an answer")).await
@@ -100,7 +110,8 @@ impl Side {
 
     /// One call that Weir does not see.
     pub async fn behind(&self, ask: &Ask) -> Reply {
-        reply(Upstream(self.emulator.clone()).oneshot(ask.request()).await.expect("an answer")).await
+        reply(Upstream(self.emulator.clone()).oneshot(ask.request()).await.expect("an answer"))
+            .await
     }
 
     /// A primary source as the shopper's browser creates it.
@@ -112,7 +123,10 @@ impl Side {
 
     /// A shopper's access token.
     pub async fn token(&self) -> String {
-        let ask = Ask { body: "grant_type=anonymous&client_id=pk_acme".into(), ..Ask::post("/oauth20/token", Value::Null) };
+        let ask = Ask {
+            body: "grant_type=anonymous&client_id=pk_acme".into(),
+            ..Ask::post("/oauth20/token", Value::Null)
+        };
         self.behind(&ask).await.json()["access_token"].as_str().expect("a token").to_owned()
     }
 }
@@ -139,7 +153,12 @@ pub struct Ask {
 impl Ask {
     pub fn new(method: Method, path: impl Into<String>, body: Value) -> Self {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        Self { method, path: path.into(), headers: vec![("authorization", SECRET.to_owned())], body }
+        Self {
+            method,
+            path: path.into(),
+            headers: vec![("authorization", SECRET.to_owned())],
+            body,
+        }
     }
 
     pub fn get(path: impl Into<String>) -> Self {
@@ -188,9 +207,11 @@ pub fn primary(kind: &str) -> Value {
     json!({ "type": kind, kind: {} })
 }
 
-/// So many random cases from a seed that stays the same, unless `PROPTEST_CASES` or `PROPTEST_RNG_SEED` say otherwise.
+/// So many random cases from a seed that stays the same, unless `PROPTEST_CASES` or
+/// `PROPTEST_RNG_SEED` say otherwise.
 pub fn cases(usual: u32) -> proptest::test_runner::Config {
-    let mut config = proptest::test_runner::Config { failure_persistence: None, ..Default::default() };
+    let mut config =
+        proptest::test_runner::Config { failure_persistence: None, ..Default::default() };
     if env::var_os("PROPTEST_CASES").is_none() {
         config.cases = usual;
     }
@@ -202,5 +223,9 @@ pub fn cases(usual: u32) -> proptest::test_runner::Config {
 
 /// Runs one case on a runtime of its own.
 pub fn on_a_runtime<T>(case: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(case)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(case)
 }

@@ -1,4 +1,5 @@
-//! End-to-end tests: the program and its library from the outside. One binary, so that it links once.
+//! End-to-end tests: the program and its library from the outside. One binary, so that it links
+//! once.
 
 mod admin;
 mod ambiguity;

@@ -1,4 +1,5 @@
-//! The first roll-out: with everything on monitor, not a byte of a request or of an answer differs from what it would be without Weir.
+//! The first roll-out: with everything on monitor, not a byte of a request or of an answer differs
+//! from what it would be without Weir.
 
 use crate::house::{House, RawReply, SECRET, raw, start_emulator, start_weir};
 use std::{
@@ -19,7 +20,8 @@ use weir::{
 /// What one caller's requests look like to upstream, in order.
 type Heard = Arc<Mutex<Vec<Vec<u8>>>>;
 
-/// Stands before upstream, passes every byte on, and keeps those of the requests: one entry per connection.
+/// Stands before upstream, passes every byte on, and keeps those of the requests: one entry per
+/// connection.
 async fn listening(upstream: SocketAddr) -> (SocketAddr, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -63,7 +65,8 @@ struct Request {
 /// Headers that a proxy must change, or that are about one connection only.
 const HOPS: [&str; 4] = ["host", "connection", "via", "te"];
 
-/// The requests on all connections that bear the mark of this test, so that Weir's own look-ups do not count: `x-nth`.
+/// The requests on all connections that bear the mark of this test, so that Weir's own look-ups do
+/// not count: `x-nth`.
 fn requests(heard: &Heard) -> Vec<Request> {
     let mut found = Vec::new();
     for connection in heard.lock().unwrap().iter() {
@@ -76,16 +79,26 @@ fn requests(heard: &Heard) -> Vec<Request> {
                 .map(|line| line.split_once(':').unwrap())
                 .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
                 .collect();
-            let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, n)| n.parse().unwrap());
+            let length = headers
+                .iter()
+                .find(|(name, _)| name == "content-length")
+                .map_or(0, |(_, n)| n.parse().unwrap());
             let body = rest[end + 4..end + 4 + length].to_vec();
             rest = &rest[end + 4 + length..];
             found.push(Request { line, headers, body });
         }
     }
     // A look-up carries its caller's headers; it is a GET that the sequence does not make.
-    found.retain(|request| !request.line.starts_with("GET ") || request.headers.iter().any(|(name, _)| name == "x-read"));
+    found.retain(|request| {
+        !request.line.starts_with("GET ")
+            || request.headers.iter().any(|(name, _)| name == "x-read")
+    });
     let nth = |request: &Request| -> u32 {
-        request.headers.iter().find(|(name, _)| name == "x-nth").map_or(0, |(_, nth)| nth.parse().unwrap())
+        request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "x-nth")
+            .map_or(0, |(_, nth)| nth.parse().unwrap())
     };
     found.sort_by_key(nth);
     for request in &mut found {
@@ -94,17 +107,30 @@ fn requests(heard: &Heard) -> Vec<Request> {
     found
 }
 
-/// A mixed sequence: right orders and wrong ones, odd spellings, reads, XML; `{c}` is the checkout, `{1}` the first source made, `{t}` the token.
-/// The ids of a seeded emulator are the same in both worlds.
+/// A mixed sequence: right orders and wrong ones, odd spellings, reads, XML; `{c}` is the checkout,
+/// `{1}` the first source made, `{t}` the token. The ids of a seeded emulator are the same in both
+/// worlds.
 const SEQUENCE: [(&str, &str, &str); 34] = [
-    ("POST /oauth20/token", "Content-Type: application/x-www-form-urlencoded\r\n", "grant_type=anonymous&client_id=pk_acme"),
+    (
+        "POST /oauth20/token",
+        "Content-Type: application/x-www-form-urlencoded\r\n",
+        "grant_type=anonymous&client_id=pk_acme",
+    ),
     (
         "POST /checkouts",
         "Content-Type: text/plain\r\n",
         r#"{ "currency": "USD",  "items": [{"skuId":"s","quantity":1,"aggregatePrice":100.00}] }"#,
     ),
-    ("POST /sources", "Authorization: Bearer pk_test_acme\r\n", r#"{"type":"creditCard","creditCard":{}}"#),
-    ("POST /sources", "", r#"{"type":"customerCredit","amount":20.50,"customerCredit":{}, "owner": {"lastName":"x"} }"#),
+    (
+        "POST /sources",
+        "Authorization: Bearer pk_test_acme\r\n",
+        r#"{"type":"creditCard","creditCard":{}}"#,
+    ),
+    (
+        "POST /sources",
+        "",
+        r#"{"type":"customerCredit","amount":20.50,"customerCredit":{}, "owner": {"lastName":"x"} }"#,
+    ),
     ("POST /sources", "", r#"{"type":"customerCredit","customerCredit":{}}"#),
     ("POST /checkouts/{c}/sources/{1}", "", ""),
     ("POST /checkouts/{c}/sources/{2}", "", ""),
@@ -127,8 +153,16 @@ const SEQUENCE: [(&str, &str, &str); 34] = [
     ("POST /orders", "", r#"{"checkoutId":"{c}"}"#),
     ("POST /orders", "Authorization: Bearer sk_globex\r\n", r#"{"checkoutId":"{c}"}"#),
     ("POST /customers/none/sources/{2}", "", ""),
-    ("POST /v1/shoppers/me/carts/active?productId=p&quantity=1&price=100", "Authorization: bearer {t}\r\n", ""),
-    ("POST /sources", "Authorization: Bearer pk_test_acme\r\n", r#"{"type":"creditCard","creditCard":{}}"#),
+    (
+        "POST /v1/shoppers/me/carts/active?productId=p&quantity=1&price=100",
+        "Authorization: bearer {t}\r\n",
+        "",
+    ),
+    (
+        "POST /sources",
+        "Authorization: Bearer pk_test_acme\r\n",
+        r#"{"type":"creditCard","creditCard":{}}"#,
+    ),
     ("POST /sources", "", r#"{"type":"customerCredit","amount":20,"customerCredit":{}}"#),
     (
         "POST /v1/shoppers/me/carts/active/apply-payment-method",
@@ -145,8 +179,16 @@ const SEQUENCE: [(&str, &str, &str); 34] = [
         "Authorization: bearer {t}\r\n",
         r#"{"paymentMethod":{"sourceId":"{4}"}}"#,
     ),
-    ("GET /v1/shoppers/me/carts/active?expand=all", "Authorization: bearer {t}\r\nX-Read: 1\r\n", ""),
-    ("POST /v1/shoppers/me/payment-options", "Authorization: bearer {t}\r\n", r#"{"paymentOption":{"sourceId":"{4}"}}"#),
+    (
+        "GET /v1/shoppers/me/carts/active?expand=all",
+        "Authorization: bearer {t}\r\nX-Read: 1\r\n",
+        "",
+    ),
+    (
+        "POST /v1/shoppers/me/payment-options",
+        "Authorization: bearer {t}\r\n",
+        r#"{"paymentOption":{"sourceId":"{4}"}}"#,
+    ),
     ("POST /v1/shoppers/me/carts/active/apply-shopper", "Authorization: bearer {t}\r\n", ""),
     ("POST /v1/shoppers/me/carts/active/submit-cart", "Authorization: bearer {t}\r\n", ""),
     ("POST /v1/shoppers/me/carts/active/submit-cart", "Authorization: bearer nonsense\r\n", ""),
@@ -155,7 +197,8 @@ const SEQUENCE: [(&str, &str, &str); 34] = [
 
 /// Plays the sequence; its answers.
 async fn play(address: SocketAddr) -> Vec<RawReply> {
-    let (mut checkout, mut token, mut sources) = (String::new(), String::new(), Vec::<String>::new());
+    let (mut checkout, mut token, mut sources) =
+        (String::new(), String::new(), Vec::<String>::new());
     let mut answers = Vec::new();
     for (nth, (line, headers, body)) in SEQUENCE.into_iter().enumerate() {
         let fill = |text: &str| {
@@ -166,9 +209,18 @@ async fn play(address: SocketAddr) -> Vec<RawReply> {
             text
         };
         let (line, headers, body) = (fill(line), fill(headers), fill(body));
-        let key = if headers.contains("Authorization") { String::new() } else { format!("Authorization: {SECRET}\r\n") };
-        // A length is framing: where a caller leaves out one of 0, a proxy puts it in (RFC 9110 section 8.6).
-        let length = if line.starts_with("GET") { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let key = if headers.contains("Authorization") {
+            String::new()
+        } else {
+            format!("Authorization: {SECRET}\r\n")
+        };
+        // A length is framing: where a caller leaves out one of 0, a proxy puts it in (RFC 9110
+        // section 8.6).
+        let length = if line.starts_with("GET") {
+            String::new()
+        } else {
+            format!("Content-Length: {}\r\n", body.len())
+        };
         let request = format!(
             "{line} HTTP/1.1\r\nHost: there\r\nX-Nth: {}\r\n{key}{headers}{length}Connection: close\r\n\r\n{body}",
             nth + 1
@@ -189,7 +241,10 @@ async fn play(address: SocketAddr) -> Vec<RawReply> {
 /// Without what a proxy must change, without `Weir-*`, and without the date.
 fn told(answer: &RawReply) -> RawReply {
     let mut answer = answer.clone();
-    let own = |name: &str| name.starts_with("weir-") || matches!(name, "connection" | "via" | "date" | "transfer-encoding");
+    let own = |name: &str| {
+        name.starts_with("weir-")
+            || matches!(name, "connection" | "via" | "date" | "transfer-encoding")
+    };
     answer.headers.retain(|(name, _)| !own(name));
     answer
 }
@@ -209,7 +264,11 @@ async fn monitoring_changes_no_byte_of_what_upstream_hears_and_callers_are_told(
         let (upstream, _running) = start_emulator(world.clone()).await;
         let (between, heard) = listening(upstream).await;
         let policy = Policy { mode, ..Policy::default() };
-        let governor = Governor::new(policy, Sessions::in_memory(Settings::default()), GovernSettings::default());
+        let governor = Governor::new(
+            policy,
+            Sessions::in_memory(Settings::default()),
+            GovernSettings::default(),
+        );
         let (weir, _serving) = start_weir(governor, between).await;
         let through = play(weir).await;
         for ((nth, answer), expected) in through.iter().enumerate().zip(&answers) {
@@ -220,7 +279,10 @@ async fn monitoring_changes_no_byte_of_what_upstream_hears_and_callers_are_told(
         for (heard, expected) in heard.iter().zip(&expected) {
             assert_eq!(heard, expected, "{mode:?}");
         }
-        let reported = through.iter().filter(|answer| answer.header("weir-decision") == Some("monitored")).count();
+        let reported = through
+            .iter()
+            .filter(|answer| answer.header("weir-decision") == Some("monitored"))
+            .count();
         assert_eq!(reported > 8, mode == Mode::Monitor, "{mode:?}: {reported} reported");
         assert!(through.iter().all(|answer| answer.header("weir-decision") != Some("rejected")));
     }
@@ -231,7 +293,11 @@ async fn monitoring_changes_no_byte_of_what_upstream_hears_and_callers_are_told(
 async fn enforcing_changes_no_byte_of_what_it_forwards() {
     let mut house = House::new(Policy::default()).await;
     let (between, heard) = listening(house.upstream.address).await;
-    let governor = Governor::new(Policy::default(), Sessions::in_memory(Settings::default()), GovernSettings::default());
+    let governor = Governor::new(
+        Policy::default(),
+        Sessions::in_memory(Settings::default()),
+        GovernSettings::default(),
+    );
     let (weir, _serving) = start_weir(governor, between).await;
     house.weir.address = weir;
     let body = "{\r\n\t\"currency\": \"USD\", \"items\": [ {\"skuId\":\"s\",\"quantity\":1,\"aggregatePrice\":1e2} ],\"metadata\":{\"a\":1.10}}";

@@ -12,7 +12,8 @@ use std::{
 /// No line takes longer on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Flags with which `weir dev` takes free ports and mints the same ids in every run. No fact grows too old on a slow machine.
+/// Flags with which `weir dev` takes free ports and mints the same ids in every run. No fact grows
+/// too old on a slow machine.
 pub const DEV: [&str; 11] = [
     "dev",
     "--listen",
@@ -62,7 +63,11 @@ pub fn weir(arguments: &[&str]) -> Command {
 
 impl Program {
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = weir(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("weir starts");
+        let mut child = weir(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("weir starts");
         let (lines, printing) = lines(child.stdout.take().expect("a pipe"));
         let (errors, failing) = lines_of_errors(&mut child);
         Program { child, lines, errors, readers: vec![printing, failing], printed: Vec::new() }
@@ -77,16 +82,26 @@ impl Program {
 
     /// The lines that the walk-through asks to paste.
     pub fn walk(&self) -> String {
-        let begin = self.printed.iter().position(|line| line.starts_with("Paste this")).expect("a walk");
-        let end = self.printed.iter().position(|line| line.starts_with("To see the same walk")).expect("its end");
-        let lines = self.printed[begin + 1..end].iter().map(|line| line.strip_prefix("  ").unwrap_or(line));
+        let begin =
+            self.printed.iter().position(|line| line.starts_with("Paste this")).expect("a walk");
+        let end = self
+            .printed
+            .iter()
+            .position(|line| line.starts_with("To see the same walk"))
+            .expect("its end");
+        let lines =
+            self.printed[begin + 1..end].iter().map(|line| line.strip_prefix("  ").unwrap_or(line));
         lines.collect::<Vec<_>>().join("\n")
     }
 
     /// The address behind this name in the first lines of `weir dev`, without its scheme.
     pub fn address(&self, name: &str) -> String {
         let line = self.printed.iter().find(|line| line.starts_with(name)).expect("an address");
-        line.split_whitespace().nth(1).and_then(|url| url.strip_prefix("http://")).expect("a URL").to_owned()
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|url| url.strip_prefix("http://"))
+            .expect("a URL")
+            .to_owned()
     }
 
     /// Reads standard output until a line is as wanted, and returns that line.
@@ -101,7 +116,11 @@ impl Program {
                 }
                 Err(why) => {
                     let errors: Vec<String> = self.errors.try_iter().collect();
-                    panic!("{why}; printed:\n{}\nerrors:\n{}", self.printed.join("\n"), errors.join("\n"));
+                    panic!(
+                        "{why}; printed:\n{}\nerrors:\n{}",
+                        self.printed.join("\n"),
+                        errors.join("\n")
+                    );
                 }
             }
         }
@@ -113,7 +132,10 @@ impl Program {
             match self.errors.recv_timeout(PATIENCE) {
                 Ok(line) if line.contains(part) => return line,
                 Ok(_) => {}
-                Err(why) => panic!("{why} while waiting for an error with {part:?}; printed:\n{}", self.printed.join("\n")),
+                Err(why) => panic!(
+                    "{why} while waiting for an error with {part:?}; printed:\n{}",
+                    self.printed.join("\n")
+                ),
             }
         }
     }
@@ -121,7 +143,9 @@ impl Program {
     /// Sends a signal: `INT`, `TERM`, `HUP`.
     pub fn signal(&self, name: &str) {
         // The shell's own: not every machine has a program of that name.
-        let sent = Command::new("bash").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
+        let sent = Command::new("bash")
+            .args(["-c", &format!("kill -{name} {}", self.child.id())])
+            .status();
         assert!(sent.expect("bash runs").success(), "{name} was not sent");
     }
 
@@ -161,11 +185,15 @@ fn lines(from: impl Read + Send + 'static) -> (Receiver<String>, JoinHandle<()>)
     (lines, reader)
 }
 
-/// Runs a script in `bash`, with `curl` as it is when nobody has configured it, but for a bound on its time.
+/// Runs a script in `bash`, with `curl` as it is when nobody has configured it, but for a bound on
+/// its time.
 pub fn bash(script: &str) -> Output {
     for tool in ["bash", "curl"] {
         let found = Command::new(tool).arg("--version").output();
-        assert!(found.is_ok_and(|out| out.status.success()), "this test runs `{tool}`, which is not installed here");
+        assert!(
+            found.is_ok_and(|out| out.status.success()),
+            "this test runs `{tool}`, which is not installed here"
+        );
     }
     let home = tempfile::tempdir().expect("a folder");
     std::fs::write(home.path().join(".curlrc"), "max-time = 30\n").expect("a file");
@@ -179,6 +207,11 @@ pub fn bash(script: &str) -> Output {
 pub fn lines_of(script: &str) -> Vec<String> {
     let output = bash(script);
     let text = String::from_utf8(output.stdout).expect("text");
-    assert!(output.status.success(), "{:?}\n{text}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{:?}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
     text.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()
 }

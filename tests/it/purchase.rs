@@ -1,4 +1,5 @@
-//! A purchase in each dialect, in the right order and in the wrong one, and what monitoring makes of it.
+//! A purchase in each dialect, in the right order and in the wrong one, and what monitoring makes
+//! of it.
 
 use crate::house::{CART, House, items, method};
 use serde_json::{Value, json};
@@ -13,12 +14,23 @@ async fn credit_then_card_then_order_passes_untouched() {
     let checkout = house.checkout(26.89).await;
     let (credit, card) = (house.credit(11.0).await, house.card().await);
     for source in [&credit, &card] {
-        let reply = house.weir.post(&format!("/checkouts/{checkout}/sources/{source}"), Value::Null).await;
-        assert_eq!((reply.status.as_u16(), reply.verdict()), (200, ("forwarded", None)), "{}", reply.text());
+        let reply =
+            house.weir.post(&format!("/checkouts/{checkout}/sources/{source}"), Value::Null).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.verdict()),
+            (200, ("forwarded", None)),
+            "{}",
+            reply.text()
+        );
         assert_eq!(reply.json()["id"], json!(source));
     }
     let order = house.weir.post("/orders", json!({ "checkoutId": checkout })).await;
-    assert_eq!((order.status.as_u16(), order.verdict()), (201, ("forwarded", None)), "{}", order.text());
+    assert_eq!(
+        (order.status.as_u16(), order.verdict()),
+        (201, ("forwarded", None)),
+        "{}",
+        order.text()
+    );
     assert_eq!(house.refused_upstream(), []);
 }
 
@@ -46,9 +58,15 @@ async fn a_carts_credit_after_a_card_is_refused_and_the_right_order_keeps_it() {
     let apply = format!("{CART}/apply-payment-method");
     assert_eq!(shopper.post(&apply, method(&card)).await.status, 200);
     let refused = shopper.post(&apply, method(&credit)).await;
-    assert_eq!((refused.status.as_u16(), refused.verdict()), (409, ("rejected", Some("primary-before-secondary"))));
+    assert_eq!(
+        (refused.status.as_u16(), refused.verdict()),
+        (409, ("rejected", Some("primary-before-secondary")))
+    );
     assert_eq!(refused.json()["errors"]["error"][0]["code"], "apply-payment-failure");
-    assert_eq!(shopper.send(http::Method::DELETE, &apply, method(&card).to_string()).await.status, 204);
+    assert_eq!(
+        shopper.send(http::Method::DELETE, &apply, method(&card).to_string()).await.status,
+        204
+    );
     for source in [&credit, &card] {
         let reply = shopper.post(&apply, method(source)).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
@@ -66,7 +84,10 @@ async fn monitoring_forwards_and_says_what_it_saw() {
     let apply = format!("{CART}/apply-payment-method");
     shopper.post(&apply, method(&card)).await;
     let passed = shopper.post(&apply, method(&credit)).await;
-    assert_eq!((passed.status.as_u16(), passed.verdict()), (200, ("monitored", Some("primary-before-secondary"))));
+    assert_eq!(
+        (passed.status.as_u16(), passed.verdict()),
+        (200, ("monitored", Some("primary-before-secondary")))
+    );
     let created = house.weir.post("/checkouts", items(5.0)).await;
     assert_eq!(created.verdict(), ("forwarded", None));
     assert_eq!(house.attached(Kind::Checkout, &created.id()), Vec::<String>::new());

@@ -1,7 +1,9 @@
-//! The README is right: every command in it is run, every output shown is what comes, every configuration is read without a problem.
+//! The README is right: every command in it is run, every output shown is what comes, every
+//! configuration is read without a problem.
 //!
-//! `bash` blocks run in one shell, in order, before one `weir dev`; the `text` block right after one is its output, where `…` stands for
-//! anything. `sh` blocks hold commands that stay running, or that build. `toml` blocks are configurations.
+//! `bash` blocks run in one shell, in order, before one `weir dev`; the `text` block right after
+//! one is its output, where `…` stands for anything. `sh` blocks hold commands that stay running,
+//! or that build. `toml` blocks are configurations.
 
 use crate::program::{DEV, Program, lines_of, weir};
 use std::{fs, path::Path};
@@ -21,7 +23,9 @@ fn blocks() -> Vec<Block> {
     let mut lines = README.lines();
     let mut follows = false;
     while let Some(line) = lines.next() {
-        let Some((indent, language)) = line.split_once("```").filter(|(before, _)| before.trim().is_empty()) else {
+        let Some((indent, language)) =
+            line.split_once("```").filter(|(before, _)| before.trim().is_empty())
+        else {
             follows &= line.is_empty();
             continue;
         };
@@ -35,13 +39,19 @@ fn blocks() -> Vec<Block> {
 
 /// The blocks of a language.
 fn in_language(language: &str) -> Vec<String> {
-    blocks().iter().filter(|block| block.language == language).map(|block| block.lines.join("\n")).collect()
+    blocks()
+        .iter()
+        .filter(|block| block.language == language)
+        .map(|block| block.lines.join("\n"))
+        .collect()
 }
 
 /// Whether the text is as the pattern says, where `…` stands for anything.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('…');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
     for part in parts {
         match rest.split_once(part) {
@@ -58,7 +68,10 @@ fn shown() -> Vec<(String, String)> {
     let blocks = blocks();
     for (number, block) in blocks.iter().enumerate().filter(|(_, block)| block.language == "bash") {
         let output = blocks.get(number + 1).filter(|next| next.follows && next.language == "text");
-        shown.push((block.lines.join("\n"), output.map(|output| output.lines.join("\n")).unwrap_or_default()));
+        shown.push((
+            block.lines.join("\n"),
+            output.map(|output| output.lines.join("\n")).unwrap_or_default(),
+        ));
     }
     shown
 }
@@ -74,7 +87,9 @@ fn the_shell_commands_do_what_the_readme_shows() {
     let program = weir(&[]).get_program().to_owned();
     let mut script = format!("weir() {{ {program:?} \"$@\"; }}\n");
     for (commands, _) in &shown {
-        let commands = commands.replace("127.0.0.1:8080", &dev.address("Weir")).replace("127.0.0.1:9090", &dev.address("Admin"));
+        let commands = commands
+            .replace("127.0.0.1:8080", &dev.address("Weir"))
+            .replace("127.0.0.1:9090", &dev.address("Admin"));
         script += &format!("{commands}\necho '{MARK}'\n");
     }
     let seen = lines_of(&script);
@@ -82,11 +97,20 @@ fn the_shell_commands_do_what_the_readme_shows() {
     assert_eq!(outputs.len(), shown.len() + 1);
     for ((commands, expected), output) in shown.iter().zip(outputs) {
         let found = output.join("\n");
-        assert!(matches(expected, &found), "{commands}\nthe README shows:\n{expected}\nbut there came:\n{found}");
+        assert!(
+            matches(expected, &found),
+            "{commands}\nthe README shows:\n{expected}\nbut there came:\n{found}"
+        );
     }
     let [line] = &in_language("json")[..] else { panic!("the README shows one line of the log") };
     let logged = dev.until_error(r#""decision":"rejected""#);
-    assert!(matches(line.trim_end_matches('}'), logged.split(r#","target""#).next().unwrap_or_default()), "{logged}");
+    assert!(
+        matches(
+            line.trim_end_matches('}'),
+            logged.split(r#","target""#).next().unwrap_or_default()
+        ),
+        "{logged}"
+    );
 }
 
 #[test]
@@ -98,11 +122,17 @@ fn the_commands_that_stay_running_start() {
             ["cargo", "run", "--release", "--", "dev"] => drop(Program::dev(&[])),
             ["cargo", "test"] => {}
             ["weir", "run", ..] => {
-                let mut running = Program::start(&[&words[1..], &["--listen", DEV[2], "--admin", DEV[4]]].concat());
+                let mut running = Program::start(
+                    &[&words[1..], &["--listen", DEV[2], "--admin", DEV[4]]].concat(),
+                );
                 running.until_error("weir is ready");
             }
             ["cargo", "bench", "--bench", bench] => {
-                assert!(include_str!("../../Cargo.toml").contains(&format!("[[bench]]\nname = \"{bench}\"\n")), "{command}");
+                assert!(
+                    include_str!("../../Cargo.toml")
+                        .contains(&format!("[[bench]]\nname = \"{bench}\"\n")),
+                    "{command}"
+                );
             }
             _ => panic!("no test runs this command of the README: {command}"),
         }
@@ -132,8 +162,12 @@ fn the_configurations_have_no_problem() {
 
 #[test]
 fn the_files_that_the_readme_names_are_there() {
-    let names = README.split('`').filter(|name| !name.contains([' ', '{', '\n']) && name.contains('.') && name.contains('/'));
-    let files: Vec<&str> = names.filter(|name| ["config/", "examples/"].iter().any(|folder| name.starts_with(folder))).collect();
+    let names = README.split('`').filter(|name| {
+        !name.contains([' ', '{', '\n']) && name.contains('.') && name.contains('/')
+    });
+    let files: Vec<&str> = names
+        .filter(|name| ["config/", "examples/"].iter().any(|folder| name.starts_with(folder)))
+        .collect();
     assert!(files.len() > 2, "{files:?}");
     for file in files {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{file}");

@@ -1,7 +1,9 @@
-//! The remedies, with something going wrong at every step: what the caller is told, what is attached afterwards, and what Weir remembers.
+//! The remedies, with something going wrong at every step: what the caller is told, what is
+//! attached afterwards, and what Weir remembers.
 //!
-//! The tables read: step: the caller's status, what upstream has attached in order, whether the record can be relied on, the note of the remedy
-//! if it is still there: the faults at that step that end so.
+//! The tables read: step: the caller's status, what upstream has attached in order, whether the
+//! record can be relied on, the note of the remedy if it is still there: the faults at that step
+//! that end so.
 
 use crate::house::{CART, Caller, House, Reply, method, start_weir};
 use serde_json::{Value, json};
@@ -53,9 +55,14 @@ impl Scene {
     async fn cart() -> Self {
         let house = House::new(reorder()).await;
         let caller = house.shopper(100.0).await;
-        let named = vec![(house.card().await, "card"), (house.card().await, "other"), (house.credit(40.0).await, "credit")];
+        let named = vec![
+            (house.card().await, "card"),
+            (house.card().await, "other"),
+            (house.credit(40.0).await, "credit"),
+        ];
         let cart = caller.get(CART).await.json()["cart"]["id"].to_string();
-        let scene = Self { house, caller, key: SessionKey::new(SessionKind::Cart, cart.as_str()), named };
+        let scene =
+            Self { house, caller, key: SessionKey::new(SessionKind::Cart, cart.as_str()), named };
         let save = json!({ "paymentOption": { "sourceId": scene.id("other") } });
         assert_eq!(scene.caller.post("/v1/shoppers/me/payment-options", save).await.status, 201);
         assert_eq!(scene.apply("card").await.status, 200);
@@ -63,7 +70,11 @@ impl Scene {
     }
 
     fn id(&self, name: &str) -> &str {
-        self.named.iter().find(|(_, known)| *known == name).map(|(id, _)| id.as_str()).expect("a source of that name")
+        self.named
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(id, _)| id.as_str())
+            .expect("a source of that name")
     }
 
     async fn apply(&self, name: &str) -> Reply {
@@ -71,14 +82,24 @@ impl Scene {
     }
 
     async fn record(&self) -> SessionRecord {
-        self.house.governor.sessions().session(&self.key).await.expect("a store").unwrap_or_default()
+        self.house
+            .governor
+            .sessions()
+            .session(&self.key)
+            .await
+            .expect("a store")
+            .unwrap_or_default()
     }
 
     /// What upstream has attached, in order.
     fn attached(&self) -> Vec<&'static str> {
         let kind = if self.key.kind == SessionKind::Cart { Kind::Cart } else { Kind::Checkout };
         let ids = self.house.attached(kind, self.key.id.as_str());
-        ids.iter().map(|id| self.named.iter().find(|(known, _)| known == id).map_or("?", |(_, name)| *name)).collect()
+        ids.iter()
+            .map(|id| {
+                self.named.iter().find(|(known, _)| known == id).map_or("?", |(_, name)| *name)
+            })
+            .collect()
     }
 
     /// Status, attached, and what Weir remembers of the session.
@@ -96,7 +117,8 @@ impl Scene {
         format!("{} {attached}, {unsure}{note}", reply.status.as_u16())
     }
 
-    /// A cart is never worse than it was found, unless the caller was told so and what is attached now.
+    /// A cart is never worse than it was found, unless the caller was told so and what is attached
+    /// now.
     fn is_no_worse(&self, reply: &Reply, found: &[&'static str], wanted: &[&'static str]) {
         let now = self.attached();
         let stranded = self.house.governor.stranded();
@@ -111,7 +133,10 @@ impl Scene {
         let expected = match now.as_slice() {
             [] => "nothing is attached to the cart now".to_owned(),
             names => {
-                format!("attached to the cart now: {}", names.iter().map(|name| self.id(name)).collect::<Vec<_>>().join(", "))
+                format!(
+                    "attached to the cart now: {}",
+                    names.iter().map(|name| self.id(name)).collect::<Vec<_>>().join(", ")
+                )
             }
         };
         assert!(told.contains(&expected) || told.contains("cannot be seen"), "{told}");
@@ -126,7 +151,11 @@ fn strike(scene: &Scene, (method, path, nth, times): (&str, &str, u64, u64), kin
 type Place = (&'static str, &'static str, u64, u64);
 
 /// A table of one call under every fault at each of these places; `also` goes wrong besides.
-async fn table(wanted: &'static str, also: &[(Place, FaultKind)], places: &[(&str, Place)]) -> String {
+async fn table(
+    wanted: &'static str,
+    also: &[(Place, FaultKind)],
+    places: &[(&str, Place)],
+) -> String {
     let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
     for (step, place) in places {
         for (name, kind) in every_fault() {
@@ -143,8 +172,12 @@ async fn table(wanted: &'static str, also: &[(Place, FaultKind)], places: &[(&st
             let line = scene.line(&reply).await;
             scene.is_no_worse(&reply, &["card"], &goal);
             assert_eq!(scene.house.emulator.overlaps(), 0);
-            let (success, reached, unsure) = (reply.status == 200, scene.attached() == goal, line.contains("unsure"));
-            assert!(success == reached || (reached && unsure), "success and the goal are one, as far as can be seen: {line}");
+            let (success, reached, unsure) =
+                (reply.status == 200, scene.attached() == goal, line.contains("unsure"));
+            assert!(
+                success == reached || (reached && unsure),
+                "success and the goal are one, as far as can be seen: {line}"
+            );
             let line = format!("{step}: {line}");
             match lines.iter_mut().find(|(known, _)| *known == line) {
                 Some((_, names)) => names.push(name),
@@ -152,18 +185,27 @@ async fn table(wanted: &'static str, also: &[(Place, FaultKind)], places: &[(&st
             }
         }
     }
-    lines.iter().map(|(line, names)| format!("{line}: {}", names.join(", "))).collect::<Vec<_>>().join("\n")
+    lines
+        .iter()
+        .map(|(line, names)| format!("{line}: {}", names.join(", ")))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn same(found: &str, expected: &str) {
-    let trimmed = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+    let trimmed = |text: &str| {
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    };
     assert_eq!(trimmed(found), trimmed(expected), "\n{found}");
 }
 
 #[tokio::test]
 async fn repair_with_one_fault_at_each_step() {
-    let places =
-        [("detach", ("DELETE", APPLY, 1, 1)), ("attach credit", ("POST", APPLY, 1, 1)), ("attach again", ("POST", APPLY, 2, 1))];
+    let places = [
+        ("detach", ("DELETE", APPLY, 1, 1)),
+        ("attach credit", ("POST", APPLY, 1, 1)),
+        ("attach again", ("POST", APPLY, 2, 1)),
+    ];
     same(&table("credit", &[], &places).await, "
         detach: 500 card, sure: fails before
         detach: 200 credit+card, sure: fails after, reset after, cut, wrong length
@@ -186,8 +228,11 @@ async fn repair_with_one_fault_at_each_step() {
 
 #[tokio::test]
 async fn repair_where_a_step_fails_and_the_cart_cannot_be_seen() {
-    let places =
-        [("detach", ("DELETE", APPLY, 1, 1)), ("attach credit", ("POST", APPLY, 1, 1)), ("attach again", ("POST", APPLY, 2, 1))];
+    let places = [
+        ("detach", ("DELETE", APPLY, 1, 1)),
+        ("attach credit", ("POST", APPLY, 1, 1)),
+        ("attach again", ("POST", APPLY, 2, 1)),
+    ];
     same(&table("credit", &[(("GET", CART, 1, 99), FaultKind::FailBefore(503))], &places).await, "
         detach: 500 card, unsure: fails before, fails after
         detach: 502 card, unsure: reset before, reset after
@@ -211,7 +256,8 @@ async fn repair_where_a_step_fails_and_the_cart_cannot_be_seen() {
 
 #[tokio::test]
 async fn repair_where_the_credit_is_refused_and_putting_back_fails_too() {
-    let places = [("put back once", ("POST", APPLY, 2, 1)), ("put back twice", ("POST", APPLY, 2, 2))];
+    let places =
+        [("put back once", ("POST", APPLY, 2, 1)), ("put back twice", ("POST", APPLY, 2, 2))];
     same(&table("credit", &[(("POST", APPLY, 1, 1), FaultKind::FailBefore(409))], &places).await, "
         put back once: 409 card, sure: fails before, fails after, reset before, reset after, slow down, cut, wrong length, redirect, refused
         put back once: 409 card, unsure: garbage
@@ -310,7 +356,8 @@ async fn replace_with_one_fault_at_each_step() {
 
 #[tokio::test]
 async fn replace_by_a_payment_option_with_one_fault_at_each_step() {
-    let places = [("detach", ("DELETE", APPLY, 1, 1)), ("apply shopper", ("POST", APPLY_SHOPPER, 1, 1))];
+    let places =
+        [("detach", ("DELETE", APPLY, 1, 1)), ("apply shopper", ("POST", APPLY_SHOPPER, 1, 1))];
     same(
         &table("option", &[], &places).await,
         "
@@ -332,7 +379,8 @@ async fn replace_by_a_payment_option_with_one_fault_at_each_step() {
 
 #[tokio::test]
 async fn replace_where_the_other_is_refused_and_putting_back_fails_too() {
-    let places = [("put back once", ("POST", APPLY, 2, 1)), ("put back twice", ("POST", APPLY, 2, 2))];
+    let places =
+        [("put back once", ("POST", APPLY, 2, 1)), ("put back twice", ("POST", APPLY, 2, 2))];
     same(&table("other", &[(("POST", APPLY, 1, 1), FaultKind::FailBefore(409))], &places).await, "
         put back once: 409 card, sure: fails before, fails after, reset before, reset after, slow down, cut, wrong length, redirect, refused
         put back once: 409 card, unsure: garbage
@@ -350,7 +398,11 @@ struct Doomed {
 
 impl Doomed {
     async fn of(scene: &Scene) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let start = start_weir(scene.house.governor.clone(), scene.house.upstream.address);
         let (address, running) = runtime.spawn(start).await.expect("an address");
         // It is killed, not shut down.
@@ -358,14 +410,22 @@ impl Doomed {
         Self { runtime, weir: scene.caller.at(address) }
     }
 
-    /// Makes the call, waits until it is at the gate, kills Weir, and lets upstream finish what it was doing.
-    async fn dies_at(self, gate: &Gate, scene: &Scene, call: impl Future<Output = Reply> + Send + 'static) {
+    /// Makes the call, waits until it is at the gate, kills Weir, and lets upstream finish what it
+    /// was doing.
+    async fn dies_at(
+        self,
+        gate: &Gate,
+        scene: &Scene,
+        call: impl Future<Output = Reply> + Send + 'static,
+    ) {
         let calling = tokio::spawn(call);
         gate.arrived().await;
         calling.abort();
-        tokio::task::spawn_blocking(move || self.runtime.shutdown_timeout(std::time::Duration::from_secs(5)))
-            .await
-            .expect("killed");
+        tokio::task::spawn_blocking(move || {
+            self.runtime.shutdown_timeout(std::time::Duration::from_secs(5))
+        })
+        .await
+        .expect("killed");
         gate.open();
         while scene.house.emulator.calls().iter().any(|call| call.ended.is_none()) {
             tokio::task::yield_now().await;
@@ -374,12 +434,15 @@ impl Doomed {
     }
 }
 
-/// Kills Weir at each step of a repair, before or after upstream has done it, and makes `next` the first call to the Weir that comes after.
+/// Kills Weir at each step of a repair, before or after upstream has done it, and makes `next` the
+/// first call to the Weir that comes after.
 async fn interrupted(keeps_its_store: bool, next: &str) -> String {
     let mut lines = Vec::new();
-    for (step, place) in
-        [("detach", ("DELETE", APPLY, 1, 1)), ("attach credit", ("POST", APPLY, 1, 1)), ("attach again", ("POST", APPLY, 2, 1))]
-    {
+    for (step, place) in [
+        ("detach", ("DELETE", APPLY, 1, 1)),
+        ("attach credit", ("POST", APPLY, 1, 1)),
+        ("attach again", ("POST", APPLY, 2, 1)),
+    ] {
         for done in [false, true] {
             let mut scene = Scene::cart().await;
             let gate = Gate::new();
@@ -393,9 +456,15 @@ async fn interrupted(keeps_its_store: bool, next: &str) -> String {
             let (caller, body) = (doomed.weir.clone(), method(scene.id("credit")));
             doomed.dies_at(&gate, &scene, async move { caller.post(APPLY, body).await }).await;
             let left = scene.attached().join("+");
-            let sessions =
-                if keeps_its_store { scene.house.governor.sessions().clone() } else { Sessions::in_memory(Settings::default()) };
-            scene.house.restart(Governor::new(reorder(), sessions, GovernSettings::default())).await;
+            let sessions = if keeps_its_store {
+                scene.house.governor.sessions().clone()
+            } else {
+                Sessions::in_memory(Settings::default())
+            };
+            scene
+                .house
+                .restart(Governor::new(reorder(), sessions, GovernSettings::default()))
+                .await;
             scene.caller = scene.caller.to(&scene.house.weir);
             let reply = match next {
                 "credit" => scene.apply("credit").await,
@@ -499,7 +568,12 @@ impl Scene {
         ];
         let checkout = house.checkout(100.0).await;
         let caller = house.weir.clone();
-        Self { key: SessionKey::new(SessionKind::Checkout, checkout.as_str()), caller, house, named }
+        Self {
+            key: SessionKey::new(SessionKind::Checkout, checkout.as_str()),
+            caller,
+            house,
+            named,
+        }
     }
 
     fn path(&self) -> String {
@@ -544,7 +618,12 @@ async fn a_deferred_attach_is_answered_with_the_source_and_store_credit_goes_fir
     assert_eq!(scene.attached(), Vec::<&str>::new());
     for credit in ["credit", "more"] {
         let reply = scene.attach(credit).await;
-        assert_eq!((reply.status.as_u16(), reply.verdict()), (200, ("forwarded", None)), "{}", reply.text());
+        assert_eq!(
+            (reply.status.as_u16(), reply.verdict()),
+            (200, ("forwarded", None)),
+            "{}",
+            reply.text()
+        );
     }
     assert_eq!(scene.attached(), ["credit", "more"]);
     let order = scene.order().await;
@@ -573,10 +652,24 @@ async fn a_deferred_attach_is_sent_before_what_depends_on_it() {
             "other" => (200, "monitored", &["other"], 1),
             _ => (200, "deferred", &[], 0),
         };
-        let found = (reply.status.as_u16(), reply.verdict().0, scene.attached(), scene.times_attached("card"));
-        assert_eq!((found.0, found.1, found.2.as_slice(), found.3), expected, "{what}: {}", reply.text());
+        let found = (
+            reply.status.as_u16(),
+            reply.verdict().0,
+            scene.attached(),
+            scene.times_attached("card"),
+        );
+        assert_eq!(
+            (found.0, found.1, found.2.as_slice(), found.3),
+            expected,
+            "{what}: {}",
+            reply.text()
+        );
         if what == "read" {
-            assert_eq!(reply.json()["payment"]["sources"][0]["id"], json!(scene.id("card")), "the read shows what it waited for");
+            assert_eq!(
+                reply.json()["payment"]["sources"][0]["id"],
+                json!(scene.id("card")),
+                "the read shows what it waited for"
+            );
         }
     }
 }
@@ -593,7 +686,10 @@ async fn a_deleted_checkout_takes_its_deferred_attach_along() {
 async fn an_attach_in_the_body_is_not_deferred() {
     let scene = Scene::checkout().await;
     let reply = scene.caller.post(&scene.path(), json!({ "sourceId": scene.id("card") })).await;
-    assert_eq!((reply.status.as_u16(), reply.verdict().0, scene.attached()), (200, "forwarded", vec!["card"]));
+    assert_eq!(
+        (reply.status.as_u16(), reply.verdict().0, scene.attached()),
+        (200, "forwarded", vec!["card"])
+    );
 }
 
 #[tokio::test]
@@ -602,7 +698,12 @@ async fn another_key_of_the_merchant_reads_the_checkout_with_what_was_deferred()
     scene.attach("card").await;
     let other = scene.caller.key("Bearer sk_live_acme_2");
     let read = other.get(&scene.path()).await;
-    assert_eq!(read.json()["payment"]["sources"][0]["id"], json!(scene.id("card")), "{}", read.text());
+    assert_eq!(
+        read.json()["payment"]["sources"][0]["id"],
+        json!(scene.id("card")),
+        "{}",
+        read.text()
+    );
     assert_eq!((scene.attached(), scene.times_attached("card")), (vec!["card"], 1));
 }
 
@@ -616,10 +717,14 @@ async fn a_key_that_may_only_read_neither_sends_nor_loses_a_deferred_attach() {
         assert_eq!((read.status.as_u16(), &read.json()["payment"]["sources"]), (200, &json!([])));
     }
     let order = scene.order().await;
-    assert_eq!((order.status.as_u16(), scene.attached(), scene.times_attached("card")), (201, vec!["card"], 1));
+    assert_eq!(
+        (order.status.as_u16(), scene.attached(), scene.times_attached("card")),
+        (201, vec!["card"], 1)
+    );
 }
 
-/// The order that needs a deferred attach meets every fault at that attach; then it is asked for once more.
+/// The order that needs a deferred attach meets every fault at that attach; then it is asked for
+/// once more.
 #[tokio::test]
 async fn a_deferred_attach_with_a_fault_when_it_is_sent() {
     let mut lines = Vec::new();
@@ -667,7 +772,8 @@ async fn a_deferred_attach_that_upstream_refuses_is_the_answer_of_the_order() {
     assert_eq!(scene.line(&order).await, "409 nothing, sure");
 }
 
-/// Weir is killed while it sends a deferred attach. `next` is the first call to the Weir that comes after, with the same store.
+/// Weir is killed while it sends a deferred attach. `next` is the first call to the Weir that comes
+/// after, with the same store.
 #[tokio::test]
 async fn a_deferred_attach_is_neither_lost_nor_sent_twice_when_weir_is_killed() {
     let mut lines = Vec::new();
@@ -698,7 +804,11 @@ async fn a_deferred_attach_is_neither_lost_nor_sent_twice_when_weir_is_killed() 
                 _ => scene.attach("card").await,
             };
             let line = scene.line(&reply).await;
-            assert_eq!(scene.order().await.status, if next == "order" { 400 } else { 201 }, "{next} {done:?}");
+            assert_eq!(
+                scene.order().await.status,
+                if next == "order" { 400 } else { 201 },
+                "{next} {done:?}"
+            );
             // The caller who tries again makes a call of its own.
             let times = if next == "same" && done == Some(true) { 2 } else { 1 };
             assert_eq!(scene.times_attached("card"), times, "{next} {done:?}");

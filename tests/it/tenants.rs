@@ -1,4 +1,5 @@
-//! Who may learn what: upstream's own answer to those whom it does not know, one record and one turn for those it does, and no secret anywhere.
+//! Who may learn what: upstream's own answer to those whom it does not know, one record and one
+//! turn for those it does, and no secret anywhere.
 
 use crate::house::{CART, Caller, House, PUBLIC, Reply, SECRET, items, method};
 use http::Method;
@@ -62,11 +63,23 @@ async fn a_stranger_gets_what_upstream_says_and_never_a_rules_answer() {
             ] {
                 let through = caller.send(method.clone(), &path, body.clone()).await;
                 let said = direct.send(method.clone(), &path, body).await;
-                assert_eq!((through.status, through.text()), (said.status, said.text()), "{who}: {method} {path}");
-                assert_eq!((through.status.as_u16(), through.header("weir-rule")), (status, None), "{who}: {method} {path}");
+                assert_eq!(
+                    (through.status, through.text()),
+                    (said.status, said.text()),
+                    "{who}: {method} {path}"
+                );
+                assert_eq!(
+                    (through.status.as_u16(), through.header("weir-rule")),
+                    (status, None),
+                    "{who}: {method} {path}"
+                );
             }
             let ordered = caller.post("/orders", json!({ "checkoutId": id })).await;
-            assert_eq!((ordered.status.as_u16(), ordered.header("weir-rule")), (status, None), "{who}");
+            assert_eq!(
+                (ordered.status.as_u16(), ordered.header("weir-rule")),
+                (status, None),
+                "{who}"
+            );
         }
         // And the merchant still gets the rule's.
         assert_eq!(
@@ -82,7 +95,11 @@ async fn a_stranger_neither_waits_in_the_turn_nor_holds_it() {
     let (session, card, credit) = scene(&house).await;
     // The merchant's own call is under way, and holds the turn.
     let gate = Gate::new();
-    house.emulator.faults().add(Fault::once("DELETE", &format!("{session}/sources/{card}"), FaultKind::HoldBefore(gate.clone())));
+    house.emulator.faults().add(Fault::once(
+        "DELETE",
+        &format!("{session}/sources/{card}"),
+        FaultKind::HoldBefore(gate.clone()),
+    ));
     let (weir, path) = (house.weir.clone(), format!("{session}/sources/{card}"));
     let own = tokio::spawn(async move { weir.delete(&path).await });
     gate.arrived().await;
@@ -127,48 +144,82 @@ async fn one_key_is_one_caller_in_whichever_way_it_comes() {
     for _ in 0..3 {
         assert_eq!(attach(&other, &session, &credit).await.verdict().0, "rejected");
     }
-    let asked: Vec<_> = house.emulator.calls().into_iter().map(|call| call.target).filter(|path| *path == session).collect();
+    let asked: Vec<_> = house
+        .emulator
+        .calls()
+        .into_iter()
+        .map(|call| call.target)
+        .filter(|path| *path == session)
+        .collect();
     assert_eq!(asked, [session]);
 }
 
 #[tokio::test]
 async fn two_merchants_whose_keys_come_in_the_query_are_two_callers() {
     let house = House::new(trusting()).await;
-    // What upstream has shown to a caller with this parameter, it has not shown to one with another.
+    // What upstream has shown to a caller with this parameter, it has not shown to one with
+    // another.
     let hash = |path: &str| {
         let uri: http::Uri = path.parse().unwrap();
-        weir::dialects::credential(&http::HeaderMap::new(), &uri).map(|bytes| house.governor.sessions().hash(&bytes))
+        weir::dialects::credential(&http::HeaderMap::new(), &uri)
+            .map(|bytes| house.governor.sessions().hash(&bytes))
     };
     assert_ne!(hash("/checkouts/1?apiKey=a"), hash("/checkouts/1?apiKey=b"));
     assert_ne!(hash("/checkouts/1?apiKey=a"), hash("/checkouts/1"));
-    assert_ne!(hash("/v1/shoppers/me/carts/active?token=a"), hash("/v1/shoppers/me/carts/active?token=b"));
+    assert_ne!(
+        hash("/v1/shoppers/me/carts/active?token=a"),
+        hash("/v1/shoppers/me/carts/active?token=b")
+    );
 }
 
 #[tokio::test]
 async fn a_refreshed_token_is_the_same_cart_and_the_same_turn() {
     let house = House::new(trusting()).await;
-    let grant = house.upstream.send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme").await.json();
-    let shopper =
-        |token: &Value| house.weir.key(&format!("bearer {}", token.as_str().unwrap())).with("accept", "application/json");
+    let grant = house
+        .upstream
+        .send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme")
+        .await
+        .json();
+    let shopper = |token: &Value| {
+        house
+            .weir
+            .key(&format!("bearer {}", token.as_str().unwrap()))
+            .with("accept", "application/json")
+    };
     let first = shopper(&grant["access_token"]);
     ok(&first, &format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
     let (card, credit) = (house.card().await, house.credit(40.0).await);
     let apply = format!("{CART}/apply-payment-method");
     ok(&first, &apply, method(&card)).await;
-    let body = format!("grant_type=refresh_token&refresh_token={}", grant["refresh_token"].as_str().unwrap());
+    let body = format!(
+        "grant_type=refresh_token&refresh_token={}",
+        grant["refresh_token"].as_str().unwrap()
+    );
     let again = house.upstream.send(Method::POST, "/oauth20/token", body).await.json();
     let second = shopper(&again["access_token"]);
-    assert_eq!(second.post(&apply, method(&credit)).await.verdict(), ("rejected", Some("primary-before-secondary")));
+    assert_eq!(
+        second.post(&apply, method(&credit)).await.verdict(),
+        ("rejected", Some("primary-before-secondary"))
+    );
     house.governor.sessions().run_pending_tasks();
     assert_eq!(house.governor.sessions().count(), 1, "one record");
     // In the query instead of the header.
     let token = again["access_token"].as_str().unwrap();
     let queried = Caller::new(house.weir.address).with("accept", "application/json");
     let refused = queried.post(&format!("{apply}?token={token}"), method(&credit)).await;
-    assert_eq!(refused.verdict(), ("rejected", Some("primary-before-secondary")), "{}", refused.text());
+    assert_eq!(
+        refused.verdict(),
+        ("rejected", Some("primary-before-secondary")),
+        "{}",
+        refused.text()
+    );
     // One turn: what comes under the second token waits for what came under the first.
     let gate = Gate::new();
-    house.emulator.faults().add(Fault::once("DELETE", "*apply-payment-method", FaultKind::HoldBefore(gate.clone())));
+    house.emulator.faults().add(Fault::once(
+        "DELETE",
+        "*apply-payment-method",
+        FaultKind::HoldBefore(gate.clone()),
+    ));
     let (caller, path, body) = (first.clone(), apply.clone(), method(&card).to_string());
     let detach = tokio::spawn(async move { caller.send(Method::DELETE, &path, body).await });
     gate.arrived().await;
@@ -178,14 +229,19 @@ async fn a_refreshed_token_is_the_same_cart_and_the_same_turn() {
         tokio::task::yield_now().await;
     }
     gate.open();
-    assert_eq!((detach.await.unwrap().status.as_u16(), attached.await.unwrap().status.as_u16()), (204, 200));
+    assert_eq!(
+        (detach.await.unwrap().status.as_u16(), attached.await.unwrap().status.as_u16()),
+        (204, 200)
+    );
     assert_eq!(house.emulator.overlaps(), 0);
     // A token that is no more is upstream's to refuse.
     assert!(house.emulator.expire_token(token));
     let (through, direct) = (second.get(CART).await, second.to(&house.upstream).get(CART).await);
     assert_eq!((through.status.as_u16(), through.text()), (401, direct.text()));
-    let (through, direct) =
-        (second.post(&apply, method(&card)).await, second.to(&house.upstream).post(&apply, method(&card)).await);
+    let (through, direct) = (
+        second.post(&apply, method(&card)).await,
+        second.to(&house.upstream).post(&apply, method(&card)).await,
+    );
     assert_eq!((through.status.as_u16(), through.text()), (401, direct.text()));
 }
 
@@ -193,13 +249,22 @@ async fn a_refreshed_token_is_the_same_cart_and_the_same_turn() {
 async fn a_source_of_another_merchant_teaches_nothing() {
     let house = House::new(trusting()).await;
     let globex = house.weir.key(GLOBEX);
-    let credit = ok(&globex, "/sources", json!({ "type": "customerCredit", "amount": 500, "customerCredit": {} })).await.id();
+    let credit = ok(
+        &globex,
+        "/sources",
+        json!({ "type": "customerCredit", "amount": 500, "customerCredit": {} }),
+    )
+    .await
+    .id();
     assert_eq!(globex.get(&format!("/sources/{credit}")).await.status, 200);
     let session = format!("/checkouts/{}", house.checkout(100.0).await);
     attach(&house.weir, &session, &house.card().await).await;
     // Weir knows that it is store credit and too large; acme may not.
     for path in [format!("{session}/sources/{credit}"), format!("/customers/c/sources/{credit}")] {
-        let (through, direct) = (house.weir.post(&path, Value::Null).await, house.upstream.post(&path, Value::Null).await);
+        let (through, direct) = (
+            house.weir.post(&path, Value::Null).await,
+            house.upstream.post(&path, Value::Null).await,
+        );
         assert_eq!((through.status.as_u16(), through.text()), (404, direct.text()), "{path}");
         assert_eq!(through.header("weir-rule"), None);
     }
@@ -216,7 +281,9 @@ async fn two_merchants_customers_of_one_id_are_two_customers() {
     let (acme, globex) = (house.weir.clone(), house.weir.key(GLOBEX));
     let card_of = |key: &'static str| {
         let browser = house.upstream.key(key);
-        async move { browser.post("/sources", json!({ "type": "creditCard", "creditCard": {} })).await.id() }
+        async move {
+            browser.post("/sources", json!({ "type": "creditCard", "creditCard": {} })).await.id()
+        }
     };
     for merchant in [&acme, &globex] {
         ok(merchant, "/customers", json!({ "id": "alice", "email": "alice@example.com" })).await;
@@ -230,7 +297,12 @@ async fn two_merchants_customers_of_one_id_are_two_customers() {
     ok(&globex, "/customers/alice", json!({ "defaultSourceId": theirs })).await;
     ok(&acme, "/customers/alice", json!({ "defaultSourceId": ours })).await;
     let foreign = acme.post("/customers/alice", json!({ "defaultSourceId": theirs })).await;
-    assert_eq!(foreign.verdict(), ("rejected", Some("default-source-not-saved")), "{}", foreign.text());
+    assert_eq!(
+        foreign.verdict(),
+        ("rejected", Some("default-source-not-saved")),
+        "{}",
+        foreign.text()
+    );
     // And neither waits for the other.
     let gate = Gate::new();
     house.emulator.faults().add(Fault::once(
@@ -257,21 +329,38 @@ async fn no_secret_is_ever_shown() {
     let (session, card, credit) = scene(&house).await;
     attach(&house.weir, &session, &credit).await;
     let shopper = house.shopper(100.0).await;
-    let token = house.upstream.send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme").await.json();
+    let token = house
+        .upstream
+        .send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme")
+        .await
+        .json();
     let token = token["access_token"].as_str().unwrap().to_owned();
     ok(&shopper, &format!("{CART}/apply-payment-method"), method(&house.card().await)).await;
     let queried = Caller::new(house.weir.address);
-    assert_eq!(queried.post(&format!("{CART}?token={token}&productId=p&price=5"), Value::Null).await.status, 200);
-    let secret = house.upstream.get(&format!("/sources/{card}")).await.json()["clientSecret"].as_str().unwrap().to_owned();
+    assert_eq!(
+        queried
+            .post(&format!("{CART}?token={token}&productId=p&price=5"), Value::Null)
+            .await
+            .status,
+        200
+    );
+    let secret = house.upstream.get(&format!("/sources/{card}")).await.json()["clientSecret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     // What is refused for its spelling is told without what was spelled.
     let twice = format!(r#"{{"sourceId":"{secret}","sourceId":"{token}"}}"#);
     assert_eq!(house.weir.post_text(&session, &twice).await.status, 400);
-    assert_eq!(house.weir.post(&format!("/{session}?token={token}"), Value::Null).await.status, 400);
+    assert_eq!(
+        house.weir.post(&format!("/{session}?token={token}"), Value::Null).await.status,
+        400
+    );
     let admin = Admin::new(house.governor.clone(), "{}".into());
     for path in ["/sessions", &format!("/sessions{session}"), "/decisions?limit=1000", "/stats"] {
         use http_body_util::BodyExt;
         let page = admin.answer(&http::Request::get(path).body(()).unwrap()).await;
-        let text = String::from_utf8(page.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        let text = String::from_utf8(page.into_body().collect().await.unwrap().to_bytes().to_vec())
+            .unwrap();
         assert!(text.len() > 20, "{path}: {text}");
         for secret in ["sk_test_acme", SECRET, token.as_str(), secret.as_str()] {
             assert!(!text.contains(secret), "{path} shows {secret}: {text}");

@@ -1,4 +1,5 @@
-//! Traps: orders of events in which a note, a turn or somebody else's knowledge could be lost, kept too long or told to the wrong caller.
+//! Traps: orders of events in which a note, a turn or somebody else's knowledge could be lost, kept
+//! too long or told to the wrong caller.
 
 use crate::{
     house::{CART, Caller, House, Reply, SECRET, method},
@@ -39,7 +40,8 @@ fn trusting() -> Policy {
 async fn deferred() -> (House, String, String) {
     let house = House::new(defers()).await;
     let (card, checkout) = (house.card().await, house.checkout(100.0).await);
-    let reply = house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
+    let reply =
+        house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
     assert_eq!(reply.verdict().0, "deferred");
     (house, checkout, card)
 }
@@ -89,7 +91,10 @@ async fn what_is_denied_takes_no_room_among_what_is_remembered() {
     let house = House::new(Policy::default()).await;
     let before = house.governor.sessions().count();
     for n in 0..20 {
-        let reply = house.weir.post(&format!("/checkouts/nobody-{n}"), json!({ "email": "a@example.com" })).await;
+        let reply = house
+            .weir
+            .post(&format!("/checkouts/nobody-{n}"), json!({ "email": "a@example.com" }))
+            .await;
         assert_eq!(reply.status, 404);
         assert_eq!(house.weir.get(&format!("/checkouts/nothing-{n}")).await.status, 404);
     }
@@ -106,7 +111,10 @@ async fn device(house: &House) -> Caller {
 }
 
 async fn fill(shopper: &Caller) {
-    assert_eq!(shopper.post(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await.status, 200);
+    assert_eq!(
+        shopper.post(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await.status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -123,21 +131,33 @@ async fn a_cart_that_another_token_has_submitted_is_not_taken_for_the_active_one
     assert_eq!(phone.post(APPLY, method(&card)).await.status, 200);
     assert_eq!(desk.send(http::Method::DELETE, APPLY, method(&card).to_string()).await.status, 204);
     let attached = phone.post(APPLY, method(&credit)).await;
-    assert_eq!((attached.status.as_u16(), attached.verdict()), (200, ("forwarded", None)), "{}", attached.text());
+    assert_eq!(
+        (attached.status.as_u16(), attached.verdict()),
+        (200, ("forwarded", None)),
+        "{}",
+        attached.text()
+    );
 }
 
-/// Upstream that compresses in a way Weir cannot read wherever it may, and a checkout that holds a single-use card.
+/// Upstream that compresses in a way Weir cannot read wherever it may, and a checkout that holds a
+/// single-use card.
 async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let session = json!({ "id": "1", "currency": "USD", "totalAmount": 100, "payment": { "sources": [{ "id": "p", "type": "creditCard" }],
         "session": { "amountRemainingToBeContributed": 0, "state": "requires_confirmation" } } });
     let body = match request.uri().path() {
         "/checkouts/1" => session,
-        "/sources/p" => json!({ "id": "p", "type": "creditCard", "reusable": false, "state": "chargeable", "amount": 100 }),
-        "/sources/c" => json!({ "id": "c", "type": "customerCredit", "reusable": false, "state": "chargeable", "amount": 10 }),
+        "/sources/p" => {
+            json!({ "id": "p", "type": "creditCard", "reusable": false, "state": "chargeable", "amount": 100 })
+        }
+        "/sources/c" => {
+            json!({ "id": "c", "type": "customerCredit", "reusable": false, "state": "chargeable", "amount": 10 })
+        }
         other => panic!("{other} was sent"),
     };
-    let accepted =
-        request.headers().get("accept-encoding").is_none_or(|value| value.as_bytes().windows(4).any(|four| four == b"zstd"));
+    let accepted = request
+        .headers()
+        .get("accept-encoding")
+        .is_none_or(|value| value.as_bytes().windows(4).any(|four| four == b"zstd"));
     let answer = Response::builder().header("content-type", "application/json");
     let answer = match accepted {
         true => answer.header("content-encoding", "zstd").body(Body::full("(some bytes)")),
@@ -150,8 +170,13 @@ async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>
 async fn a_coding_that_weir_cannot_read_is_no_way_round_a_rule() {
     let governor = Governor::new(Policy::default(), sessions(), GovernSettings::default());
     let weir = GovernLayer::new(governor).layer(service_fn(in_a_coding_of_its_own));
-    let request = Request::post("/checkouts/1/sources/c").header("authorization", SECRET).header("accept-encoding", "gzip, zstd");
-    let response = weir.oneshot(request.body(Body::empty()).expect("a valid request")).await.expect("an answer");
+    let request = Request::post("/checkouts/1/sources/c")
+        .header("authorization", SECRET)
+        .header("accept-encoding", "gzip, zstd");
+    let response = weir
+        .oneshot(request.body(Body::empty()).expect("a valid request"))
+        .await
+        .expect("an answer");
     let (head, body) = response.into_parts();
     let body = collect(body, usize::MAX).await.map(|whole| whole.bytes).unwrap_or_default();
     assert_eq!(
@@ -179,7 +204,10 @@ async fn cart_holds(house: &House, shopper: &Caller) -> Vec<String> {
 async fn a_primary_is_put_back_when_the_pause_that_upstream_asked_for_is_over() {
     let (house, shopper, card, credit) = repaired().await;
     house.emulator.faults().add(Fault::once("POST", APPLY, FaultKind::FailBefore(409)));
-    let attaching = house.emulator.faults().add(Fault::always("POST", APPLY, FaultKind::TooManyRequests(1)).from_nth(2));
+    let attaching = house
+        .emulator
+        .faults()
+        .add(Fault::always("POST", APPLY, FaultKind::TooManyRequests(1)).from_nth(2));
     // As upstream does: it refuses for as long as it said.
     let calm = async {
         while !house.emulator.calls().iter().any(|call| call.status == Some(429)) {
@@ -189,7 +217,10 @@ async fn a_primary_is_put_back_when_the_pause_that_upstream_asked_for_is_over() 
         house.emulator.faults().remove(attaching);
     };
     let (reply, ()) = tokio::join!(shopper.post(APPLY, method(&credit)), calm);
-    assert_eq!((reply.status.as_u16(), cart_holds(&house, &shopper).await, house.governor.stranded()), (409, vec![card], 0));
+    assert_eq!(
+        (reply.status.as_u16(), cart_holds(&house, &shopper).await, house.governor.stranded()),
+        (409, vec![card], 0)
+    );
 }
 
 #[tokio::test]
@@ -227,8 +258,8 @@ async fn a_key_that_expires_while_a_repair_is_undone_loses_no_primary() {
     assert_eq!(cart_holds(&house, &shopper).await, [card]);
 }
 
-/// A checkout of upstream's that holds nothing, whose answers to attaching the card `p` are 503 and longer than may be read, and which says yes
-/// to every detaching.
+/// A checkout of upstream's that holds nothing, whose answers to attaching the card `p` are 503 and
+/// longer than may be read, and which says yes to every detaching.
 async fn verbose(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let card = json!({ "id": "p", "type": "creditCard", "reusable": false, "state": "chargeable" });
     let session = json!({ "id": "1", "currency": "USD", "totalAmount": 100, "payment": { "sources": [],
@@ -248,7 +279,8 @@ fn before_verbose() -> (std::sync::Arc<Governor>, impl AsyncFn(http::Method, &'s
     let weir = GovernLayer::new(governor.clone()).layer(service_fn(verbose));
     let call = async move |method: http::Method, path: &'static str| {
         let request = Request::builder().method(method).uri(path).header("authorization", SECRET);
-        let answer = weir.clone().oneshot(request.body(Body::empty()).expect("a valid request")).await;
+        let answer =
+            weir.clone().oneshot(request.body(Body::empty()).expect("a valid request")).await;
         answer.expect("an answer").status().as_u16()
     };
     (governor, call)
@@ -267,7 +299,8 @@ async fn a_failure_too_long_to_be_read_is_not_taken_for_success() {
 async fn a_source_is_not_shown_by_detaching_it_from_where_it_is_not() {
     let (governor, call) = before_verbose();
     assert_eq!(call(http::Method::DELETE, "/checkouts/1/sources/somebodys").await, 204);
-    let record = governor.sessions().source(&"somebodys".into()).await.expect("a store").unwrap_or_default();
+    let record =
+        governor.sessions().source(&"somebodys".into()).await.expect("a store").unwrap_or_default();
     assert!(record.shown_to.is_empty());
 }
 
@@ -278,7 +311,11 @@ async fn a_caller_who_repeats_a_deferred_attach_and_hangs_up_does_not_lose_it() 
     house.emulator.faults().add(Fault::once("POST", &path, FaultKind::ResetBefore));
     assert_eq!(order(&house.weir, &checkout).await.status, 502);
     let gate = weir::emulator::Gate::new();
-    house.emulator.faults().add(Fault::once("GET", "/sources/*", FaultKind::HoldBefore(gate.clone())));
+    house.emulator.faults().add(Fault::once(
+        "GET",
+        "/sources/*",
+        FaultKind::HoldBefore(gate.clone()),
+    ));
     let weir = house.weir.clone();
     let repeated = tokio::spawn(async move { weir.post(&path, Value::Null).await });
     // It may also need no look-up: then it is answered, and was not lost either.
@@ -297,7 +334,8 @@ async fn a_read_that_overlapped_with_a_call_that_was_not_understood_proves_nothi
     let mut policy = trusting();
     policy.set(RuleId::AmbiguousRequest, Toggle::Monitor);
     let house = House::new(policy).await;
-    let (card, credit, checkout) = (house.card().await, house.credit(20.0).await, house.checkout(100.0).await);
+    let (card, credit, checkout) =
+        (house.card().await, house.credit(20.0).await, house.checkout(100.0).await);
     let path = format!("/checkouts/{checkout}");
     assert_eq!(house.weir.post(&format!("{path}/sources/{card}"), Value::Null).await.status, 200);
     let gate = weir::emulator::Gate::new();
@@ -306,10 +344,18 @@ async fn a_read_that_overlapped_with_a_call_that_was_not_understood_proves_nothi
     let read = tokio::spawn(async move { weir.get(&reading).await });
     gate.arrived().await;
     let detached = house.weir.delete(&format!("{path}/sources/{card}?sourceId=another")).await;
-    assert_eq!((detached.status.as_u16(), detached.verdict()), (204, ("monitored", Some("ambiguous-request"))));
+    assert_eq!(
+        (detached.status.as_u16(), detached.verdict()),
+        (204, ("monitored", Some("ambiguous-request")))
+    );
     tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     gate.open();
     assert_eq!(read.await.expect("an answer").status, 200);
     let attached = house.weir.post(&format!("{path}/sources/{credit}"), Value::Null).await;
-    assert_eq!((attached.status.as_u16(), attached.verdict()), (200, ("forwarded", None)), "{}", attached.text());
+    assert_eq!(
+        (attached.status.as_u16(), attached.verdict()),
+        (200, ("forwarded", None)),
+        "{}",
+        attached.text()
+    );
 }

@@ -1,4 +1,5 @@
-//! Upstream fails in every way it can: a clean answer in the dialect's form, nothing sent twice, a record that is looked up before it is believed.
+//! Upstream fails in every way it can: a clean answer in the dialect's form, nothing sent twice, a
+//! record that is looked up before it is believed.
 
 use crate::house::{CART, Caller, House, Reply, SECRET, method, raw, start_weir_before};
 use http::Method;
@@ -25,7 +26,12 @@ async fn attach(caller: &Caller, session: &str, source: &str) -> Reply {
 }
 
 fn sent(house: &House, method: &str, path: &str) -> usize {
-    house.emulator.calls().iter().filter(|call| call.method == method && call.target == path).count()
+    house
+        .emulator
+        .calls()
+        .iter()
+        .filter(|call| call.method == method && call.target == path)
+        .count()
 }
 
 /// A call that changed something, or did not, and whose answer does not tell.
@@ -56,7 +62,11 @@ async fn what_nobody_knows_the_end_of_is_sent_once_and_looked_up_before_the_next
         let reply = attach(&house.weir, &session, &card).await;
         assert_eq!(reply.status.as_u16(), status, "{fault:?}: {}", reply.text());
         if status == 502 {
-            assert_eq!((reply.json()["type"].as_str(), reply.verdict().0), (Some("bad_gateway"), "forwarded"), "{fault:?}");
+            assert_eq!(
+                (reply.json()["type"].as_str(), reply.verdict().0),
+                (Some("bad_gateway"), "forwarded"),
+                "{fault:?}"
+            );
         }
         assert_eq!(sent(&house, "POST", &path), 1, "{fault:?}: sent twice");
         assert_eq!(house.attached(Kind::Checkout, id).contains(&card), applied, "{fault:?}");
@@ -66,12 +76,18 @@ async fn what_nobody_knows_the_end_of_is_sent_once_and_looked_up_before_the_next
         let next = attach(&house.weir, &session, &more).await;
         assert_eq!(sent(&house, "GET", &session), before + 1, "{fault:?}: not looked up");
         let expected = if applied { (409, "rejected") } else { (200, "forwarded") };
-        assert_eq!((next.status.as_u16(), next.verdict().0), expected, "{fault:?}: {}", next.text());
+        assert_eq!(
+            (next.status.as_u16(), next.verdict().0),
+            expected,
+            "{fault:?}: {}",
+            next.text()
+        );
         assert_eq!(house.refused_upstream(), [], "{fault:?}");
     }
 }
 
-/// The detach that would have made room took effect, and nobody heard: what follows must not be refused.
+/// The detach that would have made room took effect, and nobody heard: what follows must not be
+/// refused.
 #[tokio::test]
 async fn no_lost_answer_leads_to_a_wrong_refusal() {
     for (fault, _, applied) in mishaps().into_iter().filter(|(_, _, applied)| *applied) {
@@ -83,12 +99,16 @@ async fn no_lost_answer_leads_to_a_wrong_refusal() {
         house.weir.delete(&format!("{session}/sources/{card}")).await;
         assert_eq!(attach(&house.weir, &session, &credit).await.status, 200, "{fault:?} {applied}");
         // A save, and a default that rests on it.
-        let customer = house.weir.post("/customers", json!({ "email": "a@example.com" })).await.id();
+        let customer =
+            house.weir.post("/customers", json!({ "email": "a@example.com" })).await.id();
         let saved = house.card().await;
         house.emulator.faults().add(Fault::once("POST", "/customers/*/sources/*", fault.clone()));
         house.weir.get(&format!("/customers/{customer}")).await;
         attach(&house.weir, &format!("/customers/{customer}"), &saved).await;
-        let default = house.weir.post(&format!("/customers/{customer}"), json!({ "defaultSourceId": saved })).await;
+        let default = house
+            .weir
+            .post(&format!("/customers/{customer}"), json!({ "defaultSourceId": saved }))
+            .await;
         assert_eq!(default.status, 200, "{fault:?}: {}", default.text());
         // Beside a card whose save went unheard, credit may come.
         let session = format!("/checkouts/{}", house.checkout(100.0).await);
@@ -113,7 +133,12 @@ async fn no_lost_answer_leads_to_a_wrong_refusal_of_a_cart() {
         shopper.delete(&apply).await;
         let next = shopper.post(&apply, method(&credit)).await;
         let expected = if applied { (200, "forwarded") } else { (409, "rejected") };
-        assert_eq!((next.status.as_u16(), next.verdict().0), expected, "{fault:?}: {}", next.text());
+        assert_eq!(
+            (next.status.as_u16(), next.verdict().0),
+            expected,
+            "{fault:?}: {}",
+            next.text()
+        );
         // An order that nobody heard of leaves a new cart behind.
         let shopper = house.shopper(100.0).await;
         assert_eq!(shopper.post(&apply, method(&house.card().await)).await.status, 200);
@@ -121,7 +146,12 @@ async fn no_lost_answer_leads_to_a_wrong_refusal_of_a_cart() {
         shopper.post(&format!("{CART}/submit-cart"), Value::Null).await;
         shopper.post(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
         let next = shopper.post(&apply, method(&house.credit(40.0).await)).await;
-        assert_eq!((next.status.as_u16(), next.verdict().0), expected, "{fault:?}: {}", next.text());
+        assert_eq!(
+            (next.status.as_u16(), next.verdict().0),
+            expected,
+            "{fault:?}: {}",
+            next.text()
+        );
     }
 }
 
@@ -144,15 +174,20 @@ async fn a_caller_who_hangs_up_stops_nothing_and_what_was_done_is_learned() {
         tokio::task::yield_now().await;
     }
     gate.open();
-    assert_eq!(next.await.unwrap().verdict(), ("rejected", Some("secondary-after-single-use-primary")));
+    assert_eq!(
+        next.await.unwrap().verdict(),
+        ("rejected", Some("secondary-after-single-use-primary"))
+    );
 }
 
 /// Weir before an upstream that is as `settings` say.
 async fn impatient(house: &House, policy: Policy) -> (Caller, tokio::sync::oneshot::Sender<()>) {
     let target = format!("http://{}", house.upstream.address).parse().unwrap();
     let soon = Duration::from_millis(100);
-    let settings = UpstreamSettings { timeout: soon, idle_timeout: soon, ..UpstreamSettings::new(target) };
-    let (address, running) = start_weir_before(governor(policy), Upstream::new(settings).unwrap()).await;
+    let settings =
+        UpstreamSettings { timeout: soon, idle_timeout: soon, ..UpstreamSettings::new(target) };
+    let (address, running) =
+        start_weir_before(governor(policy), Upstream::new(settings).unwrap()).await;
     (Caller::new(address).key(SECRET), running)
 }
 
@@ -161,7 +196,8 @@ async fn upstream_that_is_late_or_away_is_told_in_each_dialects_form() {
     // Away: a port that nobody listens on any more.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let settings = UpstreamSettings::new(format!("http://{closed}").parse().unwrap());
-    let (address, _running) = start_weir_before(governor(Policy::default()), Upstream::new(settings).unwrap()).await;
+    let (address, _running) =
+        start_weir_before(governor(Policy::default()), Upstream::new(settings).unwrap()).await;
     let away = Caller::new(address).key(SECRET);
     // Late: it holds everything.
     let house = House::new(Policy::default()).await;
@@ -169,22 +205,47 @@ async fn upstream_that_is_late_or_away_is_told_in_each_dialects_form() {
     let gate = weir::emulator::Gate::new();
     house.emulator.faults().add(Fault::always("*", "*", FaultKind::HoldBefore(gate.clone())));
     for (caller, status, kind) in [(&away, 502, "bad_gateway"), (&late, 504, "gateway_timeout")] {
-        for path in
-            ["/checkouts", "/checkouts/1", "/checkouts/1/sources/2", "/sources", "/customers/1/sources/2", "/fulfillments"]
-        {
+        for path in [
+            "/checkouts",
+            "/checkouts/1",
+            "/checkouts/1/sources/2",
+            "/sources",
+            "/customers/1/sources/2",
+            "/fulfillments",
+        ] {
             let body = json!({ "type": "customerCredit", "amount": 5, "customerCredit": {} });
-            let reply = caller.post(path, if path == "/sources" { body } else { Value::Null }).await;
-            assert_eq!((reply.status.as_u16(), reply.json()["type"].as_str()), (status, Some(kind)), "{path}: {}", reply.text());
-            assert!(reply.json()["errors"][0]["message"].as_str().is_some_and(|text| text.len() > 10), "{path}");
+            let reply =
+                caller.post(path, if path == "/sources" { body } else { Value::Null }).await;
+            assert_eq!(
+                (reply.status.as_u16(), reply.json()["type"].as_str()),
+                (status, Some(kind)),
+                "{path}: {}",
+                reply.text()
+            );
+            assert!(
+                reply.json()["errors"][0]["message"].as_str().is_some_and(|text| text.len() > 10),
+                "{path}"
+            );
         }
-        for (accept, form) in
-            [("application/json", "application/json"), ("*/*", "application/xml"), ("text/xml", "application/xml")]
-        {
-            for path in [CART.to_owned(), format!("{CART}/submit-cart"), "/v1/shoppers/me/products".into()] {
+        for (accept, form) in [
+            ("application/json", "application/json"),
+            ("*/*", "application/xml"),
+            ("text/xml", "application/xml"),
+        ] {
+            for path in
+                [CART.to_owned(), format!("{CART}/submit-cart"), "/v1/shoppers/me/products".into()]
+            {
                 let reply = caller.with("accept", accept).post(&path, Value::Null).await;
                 let at = format!("{path} {accept}: {}", reply.text());
-                assert_eq!((reply.status.as_u16(), reply.header("content-type")), (status, Some(form)), "{at}");
-                assert!(reply.text().contains("errors") && reply.text().contains("description"), "{at}");
+                assert_eq!(
+                    (reply.status.as_u16(), reply.header("content-type")),
+                    (status, Some(form)),
+                    "{at}"
+                );
+                assert!(
+                    reply.text().contains("errors") && reply.text().contains("description"),
+                    "{at}"
+                );
             }
         }
     }
@@ -195,18 +256,33 @@ async fn upstream_that_is_late_or_away_is_told_in_each_dialects_form() {
 async fn a_change_that_came_too_late_is_learned_by_looking() {
     let house = House::new(Policy::default()).await;
     let (weir, _running) = impatient(&house, trusting()).await;
-    let session = format!("/checkouts/{}", weir.post("/checkouts", crate::house::items(100.0)).await.id());
+    let session =
+        format!("/checkouts/{}", weir.post("/checkouts", crate::house::items(100.0)).await.id());
     let (card, credit) = (house.card().await, house.credit(20.0).await);
     for fault in [FaultKind::StallBody, FaultKind::HoldAfter(weir::emulator::Gate::new())] {
-        house.emulator.faults().add(Fault::once("POST", &format!("{session}/sources/{card}"), fault.clone()));
+        house.emulator.faults().add(Fault::once(
+            "POST",
+            &format!("{session}/sources/{card}"),
+            fault.clone(),
+        ));
         let reply = attach(&weir, &session, &card).await;
-        assert_eq!((reply.status.as_u16(), reply.json()["type"].as_str()), (504, Some("gateway_timeout")), "{fault:?}");
+        assert_eq!(
+            (reply.status.as_u16(), reply.json()["type"].as_str()),
+            (504, Some("gateway_timeout")),
+            "{fault:?}"
+        );
         let refused = attach(&weir, &session, &credit).await;
-        assert_eq!(refused.verdict(), ("rejected", Some("secondary-after-single-use-primary")), "{fault:?}: {}", refused.text());
+        assert_eq!(
+            refused.verdict(),
+            ("rejected", Some("secondary-after-single-use-primary")),
+            "{fault:?}: {}",
+            refused.text()
+        );
     }
 }
 
-/// While upstream gives no fact, an unsure session is not refused on; with `reject` the caller is told to try again.
+/// While upstream gives no fact, an unsure session is not refused on; with `reject` the caller is
+/// told to try again.
 #[tokio::test]
 async fn an_unsure_session_that_cannot_be_looked_up_is_never_refused_by_a_rule() {
     for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
@@ -222,7 +298,12 @@ async fn an_unsure_session_that_cannot_be_looked_up_is_never_refused_by_a_rule()
             OnLookupFailure::Forward => (200, None),
             OnLookupFailure::Reject => (503, None),
         };
-        assert_eq!((reply.status.as_u16(), reply.header("weir-rule")), expected, "{}", reply.text());
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("weir-rule")),
+            expected,
+            "{}",
+            reply.text()
+        );
     }
 }
 
@@ -231,12 +312,26 @@ async fn a_governed_body_over_the_limit_is_refused_before_it_is_read_or_sent() {
     let mut house = House::new(Policy::default()).await;
     let session = house.checkout(100.0).await;
     let settings = GovernSettings { governed_body: 1024, ..GovernSettings::default() };
-    house.restart(Governor::new(Policy::default(), Sessions::in_memory(Settings::default()), settings)).await;
+    house
+        .restart(Governor::new(
+            Policy::default(),
+            Sessions::in_memory(Settings::default()),
+            settings,
+        ))
+        .await;
     house.emulator.clear_calls();
     let long = format!("{{\"metadata\":\"{}\"}}", "x".repeat(2_000));
-    for (path, form) in [(format!("/checkouts/{session}"), "application/json"), (CART.to_owned(), "application/xml")] {
+    for (path, form) in [
+        (format!("/checkouts/{session}"), "application/json"),
+        (CART.to_owned(), "application/xml"),
+    ] {
         let reply = house.weir.post_text(&path, &long).await;
-        assert_eq!((reply.status.as_u16(), reply.header("content-type")), (413, Some(form)), "{}", reply.text());
+        assert_eq!(
+            (reply.status.as_u16(), reply.header("content-type")),
+            (413, Some(form)),
+            "{}",
+            reply.text()
+        );
         assert!(reply.text().contains("request_too_large"), "{}", reply.text());
         // Without a length.
         let chunked = format!(
@@ -253,14 +348,20 @@ async fn a_governed_body_over_the_limit_is_refused_before_it_is_read_or_sent() {
     assert_eq!(house.emulator.calls().len(), 0, "nothing reached upstream");
     // What is not governed may be as long as it likes.
     let other = house.weir.post_text("/fulfillments", &long).await;
-    assert_eq!((other.status.as_u16(), other.header("weir-decision")), (400, None), "{}", other.text());
+    assert_eq!(
+        (other.status.as_u16(), other.header("weir-decision")),
+        (400, None),
+        "{}",
+        other.text()
+    );
     // A bomb is no larger than its limit.
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut encoder, &vec![b' '; 3 << 20]).unwrap();
     let bomb = encoder.finish().unwrap();
     let mut house = House::new(Policy::default()).await;
     house.cold(Policy::default()).await;
-    let reply = house.weir.with("content-encoding", "gzip").send(Method::POST, "/checkouts/1", bomb).await;
+    let reply =
+        house.weir.with("content-encoding", "gzip").send(Method::POST, "/checkouts/1", bomb).await;
     assert_eq!(reply.status, 413, "{}", reply.text());
     assert_eq!(house.emulator.calls().len(), 0);
 }
@@ -293,10 +394,13 @@ async fn head_is_a_get_without_its_content() {
     let house = House::new(Policy::default()).await;
     let session = format!("/checkouts/{}", house.checkout(100.0).await);
     let request = |address| {
-        let head = format!("HEAD {session} HTTP/1.1\r\nHost: weir\r\nAuthorization: {SECRET}\r\nConnection: close\r\n\r\n");
+        let head = format!(
+            "HEAD {session} HTTP/1.1\r\nHost: weir\r\nAuthorization: {SECRET}\r\nConnection: close\r\n\r\n"
+        );
         async move { raw(address, head.as_bytes()).await }
     };
-    let (through, direct) = (request(house.weir.address).await, request(house.upstream.address).await);
+    let (through, direct) =
+        (request(house.weir.address).await, request(house.upstream.address).await);
     assert_eq!((through.status, through.body.len()), (200, 0));
     assert_eq!(through.header("content-length"), direct.header("content-length"));
     assert_eq!(through.header("content-type"), direct.header("content-type"));

@@ -1,4 +1,5 @@
-//! The window: a first single-use primary waits a little for store credit, on a clock that is wound forward by itself.
+//! The window: a first single-use primary waits a little for store credit, on a clock that is wound
+//! forward by itself.
 
 use crate::{
     house::{CART, Reply, items, method},
@@ -74,13 +75,26 @@ impl Scene {
     }
 
     fn attached(&self) -> Vec<String> {
-        let session = self.side.emulator.session(Kind::Checkout, &self.checkout).unwrap_or_default();
-        session["sources"].as_array().into_iter().flatten().map(|s| s["id"].as_str().unwrap_or_default().to_owned()).collect()
+        let session =
+            self.side.emulator.session(Kind::Checkout, &self.checkout).unwrap_or_default();
+        session["sources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|s| s["id"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     fn is_over(&self) {
         let sessions = self.side.governor().sessions();
-        assert_eq!((sessions.turns_open(), self.side.emulator.overlaps(), self.side.governor().in_flight()), (0, 0, 0));
+        assert_eq!(
+            (
+                sessions.turns_open(),
+                self.side.emulator.overlaps(),
+                self.side.governor().in_flight()
+            ),
+            (0, 0, 0)
+        );
     }
 }
 
@@ -97,7 +111,8 @@ async fn nothing_comes_and_the_primary_goes_when_the_window_ends() {
 async fn store_credit_overtakes_the_primary_that_waits() {
     let scene = Scene::new(waits()).await;
     let (card, credit) = (scene.attach(&scene.card), scene.attach(&scene.credit));
-    let ((primary, _), (secondary, took)) = join(scene.timed(&card), scene.later(100, &credit)).await;
+    let ((primary, _), (secondary, took)) =
+        join(scene.timed(&card), scene.later(100, &credit)).await;
     assert_eq!((primary.status.as_u16(), primary.verdict().0), (200, "reordered"));
     assert_eq!((secondary.status.as_u16(), secondary.verdict().0), (200, "forwarded"));
     assert!(took < Duration::from_millis(5), "the turn was free: {took:?}");
@@ -113,8 +128,14 @@ async fn a_read_or_an_order_ends_the_window_at_once() {
         let card = scene.attach(&scene.card);
         let next = if order { scene.order() } else { scene.read() };
         let ((primary, took), (reply, _)) = join(scene.timed(&card), scene.later(100, &next)).await;
-        assert_eq!((primary.status.as_u16(), reply.status.as_u16()), (200, if order { 201 } else { 200 }));
-        assert!(took >= Duration::from_millis(100) && took < Duration::from_millis(105), "{took:?}");
+        assert_eq!(
+            (primary.status.as_u16(), reply.status.as_u16()),
+            (200, if order { 201 } else { 200 })
+        );
+        assert!(
+            took >= Duration::from_millis(100) && took < Duration::from_millis(105),
+            "{took:?}"
+        );
         assert_eq!(scene.attached().as_slice(), std::slice::from_ref(&scene.card));
         scene.is_over();
     }
@@ -124,14 +145,25 @@ async fn a_read_or_an_order_ends_the_window_at_once() {
 async fn only_first_attaches_of_single_use_primaries_wait() {
     let at_once = Duration::from_millis(5);
     let scene = Scene::new(waits()).await;
-    let in_body = Ask::post(format!("/checkouts/{}", scene.checkout), json!({ "sourceId": scene.card }));
-    let named = Ask::post(format!("/checkouts/{}", scene.checkout), json!({ "customerId": scene.customer }));
+    let in_body =
+        Ask::post(format!("/checkouts/{}", scene.checkout), json!({ "sourceId": scene.card }));
+    let named = Ask::post(
+        format!("/checkouts/{}", scene.checkout),
+        json!({ "customerId": scene.customer }),
+    );
     for (what, ask, waits) in [
         ("store credit", scene.attach(&scene.credit), false),
         ("a customer", named, false),
         ("a saved card", scene.attach(&scene.saved), false),
         ("a second primary", scene.attach(&scene.other), false),
-        ("a detach", Ask::delete(format!("/checkouts/{}/sources/{}", scene.checkout, scene.other), Value::Null), false),
+        (
+            "a detach",
+            Ask::delete(
+                format!("/checkouts/{}/sources/{}", scene.checkout, scene.other),
+                Value::Null,
+            ),
+            false,
+        ),
         ("a first primary in the body", in_body, true),
     ] {
         let (reply, took) = scene.timed(&ask).await;
@@ -146,7 +178,11 @@ async fn only_first_attaches_of_single_use_primaries_wait() {
 #[tokio::test(start_paused = true)]
 async fn who_hangs_up_in_the_window_sends_nothing() {
     let scene = Scene::new(waits()).await;
-    assert!(timeout(Duration::from_millis(100), scene.side.send(&scene.attach(&scene.card))).await.is_err());
+    assert!(
+        timeout(Duration::from_millis(100), scene.side.send(&scene.attach(&scene.card)))
+            .await
+            .is_err()
+    );
     sleep(WINDOW).await;
     assert_eq!(scene.attached(), Vec::<String>::new());
     scene.is_over();
@@ -156,14 +192,29 @@ async fn who_hangs_up_in_the_window_sends_nothing() {
 async fn the_window_is_for_carts_too() {
     let scene = Scene::new(waits()).await;
     let token = scene.side.token().await;
-    let apply = |source: &str| Ask::post(format!("{CART}/apply-payment-method"), method(source)).shopper(&token);
-    scene.side.send(&Ask::post(format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).shopper(&token)).await;
+    let apply = |source: &str| {
+        Ask::post(format!("{CART}/apply-payment-method"), method(source)).shopper(&token)
+    };
+    scene
+        .side
+        .send(
+            &Ask::post(format!("{CART}?productId=p&quantity=1&price=100"), Value::Null)
+                .shopper(&token),
+        )
+        .await;
     let (card, credit) = (apply(&scene.card), apply(&scene.credit));
-    let ((primary, took), (secondary, _)) = join(scene.timed(&card), scene.later(100, &credit)).await;
+    let ((primary, took), (secondary, _)) =
+        join(scene.timed(&card), scene.later(100, &credit)).await;
     assert_eq!((primary.status.as_u16(), secondary.status.as_u16()), (200, 200));
     assert!(took >= WINDOW && took < WINDOW + Duration::from_millis(5), "{took:?}");
-    let submitted = scene.side.send(&Ask::post(format!("{CART}/submit-cart"), Value::Null).shopper(&token)).await;
-    assert_eq!((submitted.status.as_u16(), &scene.side.emulator.snapshot()["lostCredits"]), (200, &json!([])));
+    let submitted = scene
+        .side
+        .send(&Ask::post(format!("{CART}/submit-cart"), Value::Null).shopper(&token))
+        .await;
+    assert_eq!(
+        (submitted.status.as_u16(), &scene.side.emulator.snapshot()["lostCredits"]),
+        (200, &json!([]))
+    );
     // Detach, attach, attach would have been the repair: nothing had to be repaired.
     assert!(scene.side.emulator.calls().iter().all(|call| call.method != "DELETE"));
     scene.is_over();

@@ -1,7 +1,9 @@
-//! The walk-through of `weir dev`: shell lines that work when pasted, and say what will be seen under the policy in force.
+//! The walk-through of `weir dev`: shell lines that work when pasted, and say what will be seen
+//! under the policy in force.
 //!
-//! In: addresses and a policy. Out: lines for any shell. A line of the templates that begins with toggles and `>` is for those toggles of
-//! its template's rule. Headings are `echo`s, not comments, which an interactive zsh does not take.
+//! In: addresses and a policy. Out: lines for any shell. A line of the templates that begins with
+//! toggles and `>` is for those toggles of its template's rule. Headings are `echo`s, not comments,
+//! which an interactive zsh does not take.
 
 use crate::rules::{Dialect, Policy, RuleId, Toggle};
 use std::net::SocketAddr;
@@ -11,16 +13,21 @@ const CARTS: &str = include_str!("carts.sh");
 
 /// The lines, in order.
 pub(super) fn lines(policy: &Policy, weir: SocketAddr, emulator: SocketAddr) -> Vec<String> {
-    let checkouts = match policy.toggle(Dialect::Checkouts, RuleId::SecondaryAfterSingleUsePrimary) {
+    let checkouts = match policy.toggle(Dialect::Checkouts, RuleId::SecondaryAfterSingleUsePrimary)
+    {
         // Credit that comes after a card which nobody kept back is refused.
         Toggle::Reorder if !policy.sequencing.defer => Toggle::Reject,
         toggle => toggle,
     };
     let carts = policy.toggle(Dialect::Carts, RuleId::PrimaryBeforeSecondary);
-    let written = |line: &str| line.replace("{weir}", &weir.to_string()).replace("{emulator}", &emulator.to_string());
+    let written = |line: &str| {
+        line.replace("{weir}", &weir.to_string()).replace("{emulator}", &emulator.to_string())
+    };
     [(CHECKOUTS, checkouts), (CARTS, carts)]
         .into_iter()
-        .flat_map(|(template, toggle)| template.lines().filter_map(move |line| line_for(line, toggle)))
+        .flat_map(|(template, toggle)| {
+            template.lines().filter_map(move |line| line_for(line, toggle))
+        })
         .map(written)
         .collect()
 }
@@ -43,7 +50,8 @@ fn is_toggle(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4711);
+    const ANY: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4711);
 
     #[test]
     fn a_line_is_for_the_toggles_before_it() {
@@ -65,7 +73,10 @@ mod tests {
             policy.set(RuleId::PrimaryBeforeSecondary, toggle);
             let lines = lines(&policy, ANY, ANY);
             assert!(lines.iter().any(|line| line.contains("/submit-cart")), "{toggle}");
-            assert!(lines.iter().all(|line| !line.contains('{') || !line.contains("{weir}")), "{toggle}");
+            assert!(
+                lines.iter().all(|line| !line.contains('{') || !line.contains("{weir}")),
+                "{toggle}"
+            );
             assert!(lines.iter().all(|line| !line.trim_start().starts_with('#')), "{toggle}");
         }
     }

@@ -58,10 +58,12 @@ impl Form for AddressOrOff {
     fn read(&self, value: &DeValue<'_>) -> Result<Option<SocketAddr>, Vec<Complaint>> {
         match value {
             DeValue::String(text) if text == "off" => Ok(None),
-            DeValue::String(text) if text.is_empty() => {
-                Err(Complaint::new("the address is empty").suggest("write \"off\" for no admin API").into())
+            DeValue::String(text) if text.is_empty() => Err(Complaint::new("the address is empty")
+                .suggest("write \"off\" for no admin API")
+                .into()),
+            DeValue::Boolean(false) => {
+                Err(Complaint::wrong_type(WANTED, value).suggest("write \"off\"").into())
             }
-            DeValue::Boolean(false) => Err(Complaint::wrong_type(WANTED, value).suggest("write \"off\"").into()),
             value => Address.read(value).map(Some),
         }
     }
@@ -84,7 +86,10 @@ mod tests {
         let cases = [
             ("127.0.0.1:8080", "\"127.0.0.1:8080\""),
             ("[::1]:0", "\"[::1]:0\""),
-            ("localhost:81", "\"localhost:81\" is not an address and port (write \"127.0.0.1:81\")"),
+            (
+                "localhost:81",
+                "\"localhost:81\" is not an address and port (write \"127.0.0.1:81\")",
+            ),
             (":81", "\":81\" is not an address and port (write \"0.0.0.0:81\")"),
             ("8080", "\"8080\" is not an address and port (write \"0.0.0.0:8080\")"),
             ("::1", "\"::1\" is not an address and port (write \"[::1]:8080\")"),
@@ -104,6 +109,9 @@ mod tests {
         assert_eq!(AddressOrOff.read_text("off"), Ok(None));
         assert_eq!(says(&AddressOrOff, "off"), "\"off\"");
         assert_eq!(says(&AddressOrOff, "127.0.0.1:9090"), "\"127.0.0.1:9090\"");
-        assert_eq!(says(&AddressOrOff, ""), "the address is empty (write \"off\" for no admin API)");
+        assert_eq!(
+            says(&AddressOrOff, ""),
+            "the address is empty (write \"off\" for no admin API)"
+        );
     }
 }

@@ -44,15 +44,21 @@ impl Form for Switch {
         value.as_bool().ok_or_else(|| {
             let complaint = Complaint::wrong_type("`true` or `false`", value);
             match value.as_str() {
-                Some("true" | "yes" | "on") => complaint.suggest("write true, without quotes").into(),
-                Some("false" | "no" | "off") => complaint.suggest("write false, without quotes").into(),
+                Some("true" | "yes" | "on") => {
+                    complaint.suggest("write true, without quotes").into()
+                }
+                Some("false" | "no" | "off") => {
+                    complaint.suggest("write false, without quotes").into()
+                }
                 _ => complaint.into(),
             }
         })
     }
 
     fn read_text(&self, text: &str) -> Result<bool, Vec<Complaint>> {
-        text.parse().map_err(|_| Complaint::new(format!("expected `true` or `false`, found {}", quoted(text))).into())
+        text.parse().map_err(|_| {
+            Complaint::new(format!("expected `true` or `false`, found {}", quoted(text))).into()
+        })
     }
 
     fn write(&self, value: &bool) -> Option<toml::Value> {
@@ -90,19 +96,25 @@ impl Form for ToggleForm {
     fn read(&self, value: &DeValue<'_>) -> Result<Option<Toggle>, Vec<Complaint>> {
         let wanted = listed(self.words());
         let text = value.as_str().ok_or_else(|| Complaint::wrong_type(&wanted, value))?;
-        let Ok(toggle) = text.parse::<Toggle>() else { return Err(not_among(text, &wanted, self.words()).into()) };
+        let Ok(toggle) = text.parse::<Toggle>() else {
+            return Err(not_among(text, &wanted, self.words()).into());
+        };
         if self.allows(toggle) {
             return Ok(Some(toggle));
         }
-        let somewhere = Dialect::ALL.into_iter().find(|dialect| allowed_by(*dialect, self.rule, toggle));
+        let somewhere =
+            Dialect::ALL.into_iter().find(|dialect| allowed_by(*dialect, self.rule, toggle));
         Err(match (somewhere, self.dialects.len()) {
-            (Some(dialect), 2) => Complaint::new(format!("`{}` takes {} on {dialect} only", self.rule, quoted(text)))
-                .suggest(format!("write it under [policy.rules.{dialect}]")),
-            (Some(dialect), _) => Complaint::new(format!("`{}` takes {} on {dialect} only", self.rule, quoted(text)))
-                .suggest(format!("it takes {wanted} here")),
-            (None, _) => {
-                Complaint::new(format!("`{}` does not take {}", self.rule, quoted(text))).suggest(format!("it takes {wanted}"))
+            (Some(dialect), 2) => {
+                Complaint::new(format!("`{}` takes {} on {dialect} only", self.rule, quoted(text)))
+                    .suggest(format!("write it under [policy.rules.{dialect}]"))
             }
+            (Some(dialect), _) => {
+                Complaint::new(format!("`{}` takes {} on {dialect} only", self.rule, quoted(text)))
+                    .suggest(format!("it takes {wanted} here"))
+            }
+            (None, _) => Complaint::new(format!("`{}` does not take {}", self.rule, quoted(text)))
+                .suggest(format!("it takes {wanted}")),
         }
         .into())
     }
@@ -147,8 +159,14 @@ mod tests {
             says(&form, "monitr"),
             "expected \"enforce\", \"monitor\" or \"off\", found \"monitr\" (did you mean \"monitor\"?)"
         );
-        assert_eq!(says(&form, "Off"), "expected \"enforce\", \"monitor\" or \"off\", found \"Off\" (did you mean \"off\"?)");
-        assert_eq!(says(&form, "banana"), "expected \"enforce\", \"monitor\" or \"off\", found \"banana\"");
+        assert_eq!(
+            says(&form, "Off"),
+            "expected \"enforce\", \"monitor\" or \"off\", found \"Off\" (did you mean \"off\"?)"
+        );
+        assert_eq!(
+            says(&form, "banana"),
+            "expected \"enforce\", \"monitor\" or \"off\", found \"banana\""
+        );
     }
 
     #[test]

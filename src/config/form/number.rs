@@ -25,7 +25,9 @@ impl Whole {
     }
 
     fn out_of_range(&self, shown: &str, nearest: usize) -> Vec<Complaint> {
-        Complaint::new(format!("{shown} is out of range: expected {}", self.wanted())).suggest(format!("write {nearest}")).into()
+        Complaint::new(format!("{shown} is out of range: expected {}", self.wanted()))
+            .suggest(format!("write {nearest}"))
+            .into()
     }
 }
 
@@ -48,7 +50,8 @@ impl Form for Whole {
             digits if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.within(text.parse().ok(), text)
             }
-            _ => Err(Complaint::new(format!("expected {}, found {}", self.wanted(), quoted(text))).into()),
+            _ => Err(Complaint::new(format!("expected {}, found {}", self.wanted(), quoted(text)))
+                .into()),
         }
     }
 
@@ -79,7 +82,9 @@ impl Form for Workers {
         match value {
             DeValue::String(text) if text == "auto" => Ok(None),
             DeValue::Integer(_) if integer(value) == Some(0) => {
-                Err(Complaint::new("0 is out of range: there must be a worker").suggest("write \"auto\" for one per core").into())
+                Err(Complaint::new("0 is out of range: there must be a worker")
+                    .suggest("write \"auto\" for one per core")
+                    .into())
             }
             value => self.number().read(value).map(Some),
         }
@@ -116,7 +121,10 @@ mod tests {
             ("0", "0 is out of range: expected a whole number from 1 to 10 (write 1)"),
             ("-3", "-3 is out of range: expected a whole number from 1 to 10 (write 1)"),
             ("11", "11 is out of range: expected a whole number from 1 to 10 (write 10)"),
-            ("99999999999999999999", "99999999999999999999 is out of range: expected a whole number from 1 to 10 (write 10)"),
+            (
+                "99999999999999999999",
+                "99999999999999999999 is out of range: expected a whole number from 1 to 10 (write 10)",
+            ),
             ("many", "expected a whole number from 1 to 10, found \"many\""),
         ];
         for (text, expected) in cases {
@@ -130,6 +138,9 @@ mod tests {
         assert_eq!(form.read_text("auto"), Ok(None));
         assert_eq!(form.read_text("4"), Ok(Some(4)));
         let zero = DeValue::parse("0").unwrap();
-        assert_eq!(form.read(zero.get_ref()).unwrap_err()[0].suggestion.as_deref(), Some("write \"auto\" for one per core"));
+        assert_eq!(
+            form.read(zero.get_ref()).unwrap_err()[0].suggestion.as_deref(),
+            Some("write \"auto\" for one per core")
+        );
     }
 }

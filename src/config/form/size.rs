@@ -4,7 +4,8 @@ use super::{Complaint, Form, integer, quoted};
 use schemars::{Schema, json_schema};
 use toml::de::DeValue;
 
-/// Bytes with their unit, within bounds (both included): `"256KiB"`, `"4 MiB"`, `"64KB"`, `"1024 bytes"`.
+/// Bytes with their unit, within bounds (both included): `"256KiB"`, `"4 MiB"`, `"64KB"`, `"1024
+/// bytes"`.
 pub(in crate::config) struct Size {
     pub(in crate::config) least: usize,
     pub(in crate::config) most: usize,
@@ -54,16 +55,23 @@ impl Form for Size {
 }
 
 fn out_of_range(text: &str, Size { least, most }: &Size, nearest: usize) -> Vec<Complaint> {
-    Complaint::new(format!("{} is out of range: expected {} to {}", quoted(text), written(*least), written(*most)))
-        .suggest(format!("write \"{}\"", written(nearest)))
-        .into()
+    Complaint::new(format!(
+        "{} is out of range: expected {} to {}",
+        quoted(text),
+        written(*least),
+        written(*most)
+    ))
+    .suggest(format!("write \"{}\"", written(nearest)))
+    .into()
 }
 
 fn parse(text: &str) -> Result<usize, Vec<Complaint>> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let unit = unit.strip_prefix(' ').unwrap_or(unit);
-    let Some((_, scale)) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).filter(|_| digits > 0) else {
+    let Some((_, scale)) =
+        UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).filter(|_| digits > 0)
+    else {
         let complaint = Complaint::new(format!("{} is not a size", quoted(text)));
         return Err(match unit {
             "" if digits > 0 => complaint.suggest(format!("a size needs a unit: write \"{number}B\" or \"{number}KiB\"")),
@@ -75,7 +83,11 @@ fn parse(text: &str) -> Result<usize, Vec<Complaint>> {
         .into());
     };
     // A number beyond the machine's words is out of every range.
-    Ok(number.parse::<usize>().ok().and_then(|number| number.checked_mul(*scale)).unwrap_or(usize::MAX))
+    Ok(number
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_mul(*scale))
+        .unwrap_or(usize::MAX))
 }
 
 fn written(bytes: usize) -> String {
@@ -98,17 +110,29 @@ mod tests {
             ("1 mib", "\"1MiB\""),
             ("64KB", "\"64000B\""),
             ("2048 bytes", "\"2KiB\""),
-            ("262144", "\"262144\" is not a size (a size needs a unit: write \"262144B\" or \"262144KiB\")"),
+            (
+                "262144",
+                "\"262144\" is not a size (a size needs a unit: write \"262144B\" or \"262144KiB\")",
+            ),
             ("4M", "\"4M\" is not a size (write \"4MiB\")"),
             ("1KB", "\"1KB\" is out of range: expected 1KiB to 64MiB (write \"1KiB\")"),
             ("1GiB", "\"1GiB\" is out of range: expected 1KiB to 64MiB (write \"64MiB\")"),
-            ("99999999999999999999GiB", "\"99999999999999999999GiB\" is out of range: expected 1KiB to 64MiB (write \"64MiB\")"),
-            ("KiB", "\"KiB\" is not a size (write a whole number and its unit (B, KB, KiB, MB, MiB, GB, GiB), as in \"256KiB\")"),
+            (
+                "99999999999999999999GiB",
+                "\"99999999999999999999GiB\" is out of range: expected 1KiB to 64MiB (write \"64MiB\")",
+            ),
+            (
+                "KiB",
+                "\"KiB\" is not a size (write a whole number and its unit (B, KB, KiB, MB, MiB, GB, GiB), as in \"256KiB\")",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(says(&form, text), expected);
         }
         let bare = DeValue::parse("262144").unwrap();
-        assert_eq!(form.read(bare.get_ref()).unwrap_err()[0].suggestion.as_deref(), Some("write \"262144B\""));
+        assert_eq!(
+            form.read(bare.get_ref()).unwrap_err()[0].suggestion.as_deref(),
+            Some("write \"262144B\"")
+        );
     }
 }

@@ -13,9 +13,12 @@ impl Form for Url {
     type Value = Option<UpstreamUrl>;
 
     fn read(&self, value: &DeValue<'_>) -> Result<Option<UpstreamUrl>, Vec<Complaint>> {
-        let text = value.as_str().ok_or_else(|| Complaint::wrong_type("a URL such as \"https://api.example.com\"", value))?;
+        let text = value.as_str().ok_or_else(|| {
+            Complaint::wrong_type("a URL such as \"https://api.example.com\"", value)
+        })?;
         text.parse().map(Some).map_err(|error: crate::config::NotAnUpstreamUrl| {
-            Complaint { message: error.to_string(), suggestion: error.instead(text), span: None }.into()
+            Complaint { message: error.to_string(), suggestion: error.instead(text), span: None }
+                .into()
         })
     }
 
@@ -37,7 +40,9 @@ impl Form for File {
     fn read(&self, value: &DeValue<'_>) -> Result<Option<PathBuf>, Vec<Complaint>> {
         match value.as_str() {
             None => Err(Complaint::wrong_type("the name of a file", value).into()),
-            Some("") => Err(Complaint::new("the name of the file is empty").suggest("leave the key out to name none").into()),
+            Some("") => Err(Complaint::new("the name of the file is empty")
+                .suggest("leave the key out to name none")
+                .into()),
             Some(name) => Ok(Some(name.into())),
         }
     }
@@ -61,7 +66,8 @@ impl Form for Names {
 
     fn read(&self, value: &DeValue<'_>) -> Result<Vec<SourceType>, Vec<Complaint>> {
         let array = value.as_array().ok_or_else(|| {
-            let complaint = Complaint::wrong_type("a list of source types such as [\"creditCard\"]", value);
+            let complaint =
+                Complaint::wrong_type("a list of source types such as [\"creditCard\"]", value);
             match value.as_str() {
                 Some(name) => complaint.suggest(format!("write [{}]", quoted(name))),
                 None => complaint,
@@ -72,22 +78,32 @@ impl Form for Names {
         for item in array.iter() {
             let complaint = match item.get_ref().as_str() {
                 None => Complaint::wrong_type("the name of a source type", item.get_ref()),
-                Some(name) if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+                Some(name)
+                    if name.is_empty()
+                        || name.contains(|c: char| c.is_whitespace() || c.is_control()) =>
+                {
                     Complaint::new(format!("{} is not a source type", quoted(name)))
                 }
                 Some(name) if !seen.insert(name) => {
-                    Complaint::new(format!("{} stands in the list twice", quoted(name))).suggest("remove one of them")
+                    Complaint::new(format!("{} stands in the list twice", quoted(name)))
+                        .suggest("remove one of them")
                 }
                 Some(_) => continue,
             };
             complaints.push(complaint.at(item.span()));
         }
         if complaints.is_empty() && seen.len() < self.least {
-            complaints
-                .push(Complaint::new("the list is empty: nothing would be store credit").suggest("write [\"customerCredit\"]"));
+            complaints.push(
+                Complaint::new("the list is empty: nothing would be store credit")
+                    .suggest("write [\"customerCredit\"]"),
+            );
         }
         match complaints.is_empty() {
-            true => Ok(array.iter().filter_map(|item| item.get_ref().as_str()).map(SourceType::from).collect()),
+            true => Ok(array
+                .iter()
+                .filter_map(|item| item.get_ref().as_str())
+                .map(SourceType::from)
+                .collect()),
             false => Err(complaints),
         }
     }
@@ -114,7 +130,8 @@ mod tests {
     fn everything_wrong_with_a_list_is_said_where_it_stands() {
         let value = DeValue::parse(r#"["a", "b", "a", 3, "c d"]"#).unwrap();
         let complaints = Names { least: 1 }.read(value.get_ref()).unwrap_err();
-        let said: Vec<_> = complaints.iter().map(|c| (c.message.as_str(), c.span.clone())).collect();
+        let said: Vec<_> =
+            complaints.iter().map(|c| (c.message.as_str(), c.span.clone())).collect();
         assert_eq!(
             said,
             [
@@ -127,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_single_name_is_told_to_become_a_list() {
-        let complaint = &Names { least: 1 }.read(&DeValue::String("customerCredit".into())).unwrap_err()[0];
+        let complaint =
+            &Names { least: 1 }.read(&DeValue::String("customerCredit".into())).unwrap_err()[0];
         assert_eq!(complaint.suggestion.as_deref(), Some("write [\"customerCredit\"]"));
         let empty = DeValue::parse("[]").unwrap();
         assert!(Names { least: 1 }.read(empty.get_ref()).is_err());

@@ -13,7 +13,8 @@ pub(in crate::config) struct Duration {
 }
 
 /// Each unit and its milliseconds, largest first.
-const UNITS: &[(&str, u64)] = &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: &[(&str, u64)] =
+    &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 const WANTED: &str = "a duration such as \"30s\"";
 const PATTERN: &str = "^([0-9]+(ms|s|m|h|d))+$";
 
@@ -24,7 +25,9 @@ impl Form for Duration {
         let text = value.as_str().ok_or_else(|| {
             let complaint = Complaint::wrong_type(WANTED, value);
             match integer(value) {
-                Some(number) if number >= 0 => complaint.suggest(format!("write \"{number}s\" or \"{number}ms\"")),
+                Some(number) if number >= 0 => {
+                    complaint.suggest(format!("write \"{number}s\" or \"{number}ms\""))
+                }
                 _ => complaint,
             }
         })?;
@@ -64,7 +67,9 @@ impl Form for Millis {
     type Value = u64;
 
     fn read(&self, value: &DeValue<'_>) -> Result<u64, Vec<Complaint>> {
-        self.duration().read(value).map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+        self.duration()
+            .read(value)
+            .map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 
     fn write(&self, value: &u64) -> Option<toml::Value> {
@@ -90,7 +95,9 @@ impl Form for FreshForm {
         match value.as_str() {
             Some("forever") => Ok(FreshFor::Forever),
             Some(text) if crate::config::nearest(text, ["forever"]).is_some() => {
-                Err(Complaint::new(format!("{} is not a duration", quoted(text))).suggest("did you mean \"forever\"?").into())
+                Err(Complaint::new(format!("{} is not a duration", quoted(text)))
+                    .suggest("did you mean \"forever\"?")
+                    .into())
             }
             _ => Self::MILLIS.read(value).map(FreshFor::Millis),
         }
@@ -116,10 +123,14 @@ fn parse(text: &str) -> Result<u64, Vec<Complaint>> {
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, after) = rest.split_at(digits);
-        let word = &after[..after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len()];
+        let word = &after
+            [..after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len()];
         let unit = UNITS.iter().find(|(name, _)| *name == word).filter(|_| digits > 0);
-        let Some((name, scale)) = unit else { return Err(suggest(complaint(), text, number, after).into()) };
-        millis = millis.saturating_add(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(*scale));
+        let Some((name, scale)) = unit else {
+            return Err(suggest(complaint(), text, number, after).into());
+        };
+        millis =
+            millis.saturating_add(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(*scale));
         rest = &after[name.len()..];
     }
     match text.is_empty() {
@@ -137,8 +148,12 @@ fn suggest(complaint: Complaint, text: &str, number: &str, after: &str) -> Compl
         "min" | "mins" | "minute" | "minutes" => complaint.suggest(format!("write \"{number}m\"")),
         "hr" | "hrs" | "hour" | "hours" => complaint.suggest(format!("write \"{number}h\"")),
         "day" | "days" => complaint.suggest(format!("write \"{number}d\"")),
-        "ms" | "s" | "m" | "h" | "d" if !number.is_empty() => complaint.suggest(format!("write \"{number}{}\"", after.trim())),
-        _ => complaint.suggest("write whole numbers with their units (ms, s, m, h, d), as in \"30s\" or \"1h30m\""),
+        "ms" | "s" | "m" | "h" | "d" if !number.is_empty() => {
+            complaint.suggest(format!("write \"{number}{}\"", after.trim()))
+        }
+        _ => complaint.suggest(
+            "write whole numbers with their units (ms, s, m, h, d), as in \"30s\" or \"1h30m\"",
+        ),
     }
 }
 
@@ -158,8 +173,12 @@ mod tests {
 
     #[test]
     fn a_duration_needs_a_unit_and_stays_in_range() {
-        let form = Duration { least: time::Duration::from_millis(1), most: time::Duration::from_secs(3600) };
-        let units = "write whole numbers with their units (ms, s, m, h, d), as in \"30s\" or \"1h30m\"";
+        let form = Duration {
+            least: time::Duration::from_millis(1),
+            most: time::Duration::from_secs(3600),
+        };
+        let units =
+            "write whole numbers with their units (ms, s, m, h, d), as in \"30s\" or \"1h30m\"";
         let cases = [
             ("30s", "\"30s\""),
             ("1m30s", "\"90s\""),
@@ -171,7 +190,10 @@ mod tests {
             ("", "\"\" is not a duration (write a whole number and its unit, as in \"30s\")"),
             ("0s", "\"0s\" is out of range: expected 1ms to 1h (write \"1ms\")"),
             ("2h", "\"2h\" is out of range: expected 1ms to 1h (write \"1h\")"),
-            ("99999999999999999999d", "\"99999999999999999999d\" is out of range: expected 1ms to 1h (write \"1h\")"),
+            (
+                "99999999999999999999d",
+                "\"99999999999999999999d\" is out of range: expected 1ms to 1h (write \"1h\")",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(says(&form, text), expected);
@@ -179,14 +201,23 @@ mod tests {
         assert_eq!(says(&form, "1.5s"), format!("\"1.5s\" is not a duration ({units})"));
         assert_eq!(says(&form, "-1s"), format!("\"-1s\" is not a duration ({units})"));
         let bare = DeValue::parse("30").unwrap();
-        assert_eq!(form.read(bare.get_ref()).unwrap_err()[0].suggestion.as_deref(), Some("write \"30s\" or \"30ms\""));
+        assert_eq!(
+            form.read(bare.get_ref()).unwrap_err()[0].suggestion.as_deref(),
+            Some("write \"30s\" or \"30ms\"")
+        );
     }
 
     #[test]
     fn freshness_may_last_forever() {
         assert_eq!(FreshForm.read_text("forever"), Ok(FreshFor::Forever));
         assert_eq!(FreshForm.read_text("0s"), Ok(FreshFor::Millis(0)));
-        assert_eq!(says(&FreshForm, "for-ever"), "\"for-ever\" is not a duration (did you mean \"forever\"?)");
-        assert_eq!(says(&FreshForm, "2d"), "\"2d\" is out of range: expected 0s to 1d (write \"1d\")");
+        assert_eq!(
+            says(&FreshForm, "for-ever"),
+            "\"for-ever\" is not a duration (did you mean \"forever\"?)"
+        );
+        assert_eq!(
+            says(&FreshForm, "2d"),
+            "\"2d\" is out of range: expected 0s to 1d (write \"1d\")"
+        );
     }
 }

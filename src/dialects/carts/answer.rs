@@ -8,7 +8,10 @@ use crate::{
         call::Garbled,
         value::{self, Many, One, Scalar},
     },
-    rules::{Amount, Answer, Currency, OptionFacts, OptionId, SessionFacts, SessionState, SourceFacts, SourceId, Told},
+    rules::{
+        Amount, Answer, Currency, OptionFacts, OptionId, SessionFacts, SessionState, SourceFacts,
+        SourceId, Told,
+    },
 };
 use serde::{
     Deserialize, Deserializer,
@@ -90,7 +93,8 @@ struct List<'a> {
     payment_option: Many<Method<'a>>,
 }
 
-/// A payment method of a cart, or a payment option of a shopper. The object named after its type is known only once the type is.
+/// A payment method of a cart, or a payment option of a shopper. The object named after its type is
+/// known only once the type is.
 #[derive(Default)]
 struct Method<'a> {
     id: Option<Scalar<'a>>,
@@ -133,7 +137,9 @@ impl<'de> Visitor<'de> for MethodVisitor {
                 "reusable" => method.reusable.replace(map.next_value()?).is_some(),
                 "state" => method.state.replace(map.next_value()?).is_some(),
                 "isDefault" => method.default.replace(map.next_value()?).is_some(),
-                "supplementaryPaymentMethods" | "supplementaryPaymentMethod" => method.more.replace(map.next_value()?).is_some(),
+                "supplementaryPaymentMethods" | "supplementaryPaymentMethod" => {
+                    method.more.replace(map.next_value()?).is_some()
+                }
                 "sourceClientSecret" | "nickName" | "uri" => {
                     map.next_value::<IgnoredAny>()?;
                     false
@@ -156,7 +162,11 @@ impl<'de> Visitor<'de> for MethodVisitor {
 }
 
 /// Reads the answer to a call.
-pub(in crate::dialects) fn read_answer(route: &Route, shows: Shows, json: &[u8]) -> Result<Answer, Garbled> {
+pub(in crate::dialects) fn read_answer(
+    route: &Route,
+    shows: Shows,
+    json: &[u8],
+) -> Result<Answer, Garbled> {
     match route {
         Route::Read | Route::Update | Route::Attach | Route::ApplyShopper(_) => {
             Ok(Answer { session: Some(of_cart(json, shows)?), ..Answer::default() })
@@ -167,7 +177,10 @@ pub(in crate::dialects) fn read_answer(route: &Route, shows: Shows, json: &[u8])
                 Told::Told(sources) => sources,
                 Told::NotTold => Vec::new(),
             };
-            Ok(Answer { charged: sources.into_iter().map(|source| source.id).collect(), ..Answer::default() })
+            Ok(Answer {
+                charged: sources.into_iter().map(|source| source.id).collect(),
+                ..Answer::default()
+            })
         }
         Route::ReadOptions => Ok(Answer { options: of_options(json, shows)?, ..Answer::default() }),
         Route::Detach
@@ -194,7 +207,9 @@ fn of_cart(json: &[u8], shows: Shows) -> Result<SessionFacts, Garbled> {
     let remaining = money(session.amount_remaining_to_be_contributed)?;
     let order_total = money(cart.pricing.0.unwrap_or_default().order_total)?;
     let total = match (contributed, remaining) {
-        (Some((contributed, one)), Some((remaining, other))) if one == other => contributed.checked_add(remaining),
+        (Some((contributed, one)), Some((remaining, other))) if one == other => {
+            contributed.checked_add(remaining)
+        }
         _ => order_total.map(|(total, _)| total),
     };
     let is_unfunded = matches!((contributed, remaining), (Some((c, _)), Some((r, _))) if c == Amount::ZERO && r.is_positive());
@@ -203,8 +218,13 @@ fn of_cart(json: &[u8], shows: Shows) -> Result<SessionFacts, Garbled> {
         sources: sources(cart.payment_method, shows, is_unfunded)?,
         total: total.into(),
         remaining: remaining.map(|(amount, _)| amount).into(),
-        currency: remaining.or(contributed).or(order_total).map_or(Told::NotTold, |(_, currency)| currency),
-        state: value::text(session.status.or(session.state))?.map(|state| SessionState::read(&state)).into(),
+        currency: remaining
+            .or(contributed)
+            .or(order_total)
+            .map_or(Told::NotTold, |(_, currency)| currency),
+        state: value::text(session.status.or(session.state))?
+            .map(|state| SessionState::read(&state))
+            .into(),
         payment_session: value::text(session.id)?.map(|id| Box::from(&*id)).into(),
         ..SessionFacts::default()
     })
@@ -219,7 +239,11 @@ fn money(shown: One<Money<'_>>) -> Result<Option<(Amount, Told<Currency>)>, Garb
 }
 
 /// The attached sources: the cart's payment method and those that supplement it.
-fn sources(shown: Option<One<Method<'_>>>, shows: Shows, is_unfunded: bool) -> Result<Told<Vec<SourceFacts>>, Garbled> {
+fn sources(
+    shown: Option<One<Method<'_>>>,
+    shows: Shows,
+    is_unfunded: bool,
+) -> Result<Told<Vec<SourceFacts>>, Garbled> {
     let mut found = Vec::new();
     match shown {
         // A filtered list may be cut anywhere.
@@ -237,7 +261,8 @@ fn sources(shown: Option<One<Method<'_>>>, shows: Shows, is_unfunded: bool) -> R
     Ok(Told::Told(found))
 }
 
-/// Collects a method and its supplements; false where one of them pays with something that is no source.
+/// Collects a method and its supplements; false where one of them pays with something that is no
+/// source.
 fn flatten(method: &Method<'_>, found: &mut Vec<SourceFacts>) -> Result<bool, Garbled> {
     match facts(method)? {
         Some(facts) => found.push(facts),
@@ -256,7 +281,10 @@ fn flatten(method: &Method<'_>, found: &mut Vec<SourceFacts>) -> Result<bool, Ga
 fn facts(method: &Method<'_>) -> Result<Option<SourceFacts>, Garbled> {
     let Some(id) = value::text(method.source)? else { return Ok(None) };
     let kind = value::kind(method.kind)?;
-    let of_type = method.objects.iter().find(|(name, _)| kind.as_ref().is_some_and(|kind| kind.as_str() == name));
+    let of_type = method
+        .objects
+        .iter()
+        .find(|(name, _)| kind.as_ref().is_some_and(|kind| kind.as_str() == name));
     let reusable = match of_type {
         Some((_, raw)) => parse::<TypeObject<'_>>(raw.as_bytes())?.reusable,
         None => None,
@@ -284,7 +312,11 @@ fn of_options(json: &[u8], shows: Shows) -> Result<Told<Vec<OptionFacts>>, Garbl
     };
     let option = |method: &Method<'_>| {
         let id = value::text(method.id)?.ok_or(Garbled("a payment option has no id"))?;
-        Ok(OptionFacts { id: OptionId::from(&*id), source: facts(method)?, default: value::flag(method.default)? })
+        Ok(OptionFacts {
+            id: OptionId::from(&*id),
+            source: facts(method)?,
+            default: value::flag(method.default)?,
+        })
     };
     list.iter().map(option).collect::<Result<_, _>>().map(Told::Told)
 }
@@ -292,8 +324,10 @@ fn of_options(json: &[u8], shows: Shows) -> Result<Told<Vec<OptionFacts>>, Garbl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::{Call, Classified, classify, coding, xml};
-    use crate::rules::{Intent, Target};
+    use crate::{
+        dialects::{Call, Classified, classify, coding, xml},
+        rules::{Intent, Target},
+    };
     use http::{HeaderMap, Method, StatusCode};
 
     /// The vendor's example of two payment methods.
@@ -409,22 +443,32 @@ mod tests {
 
     #[test]
     fn supplements_come_as_a_list_or_alone() {
-        for more in [r#"{"sourceId":"b"}"#, r#"[{"sourceId":"b"}]"#, r#"[{"supplementaryPaymentMethod":[{"sourceId":"b"}]}]"#] {
-            let json = format!(r#"{{"paymentMethod":{{"sourceId":"a","supplementaryPaymentMethods":{more}}}}}"#);
+        for more in [
+            r#"{"sourceId":"b"}"#,
+            r#"[{"sourceId":"b"}]"#,
+            r#"[{"supplementaryPaymentMethod":[{"sourceId":"b"}]}]"#,
+        ] {
+            let json = format!(
+                r#"{{"paymentMethod":{{"sourceId":"a","supplementaryPaymentMethods":{more}}}}}"#
+            );
             let sources = cart(Shows::ThoseThere, &json).unwrap().sources;
-            assert_eq!(sources, Told::Told(vec![SourceFacts::named("a"), SourceFacts::named("b")]), "{more}");
+            assert_eq!(
+                sources,
+                Told::Told(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
+                "{more}"
+            );
         }
         let document = "<cart><paymentMethod><sourceId>a</sourceId><supplementaryPaymentMethods><sourceId>b</sourceId></supplementaryPaymentMethods>\
              <supplementaryPaymentMethods><sourceId>c</sourceId></supplementaryPaymentMethods></paymentMethod></cart>";
-        let sources = cart(Shows::ThoseThere, &xml::answer_to_json(document).unwrap()).unwrap().sources;
+        let sources =
+            cart(Shows::ThoseThere, &xml::answer_to_json(document).unwrap()).unwrap().sources;
         assert_eq!(sources.as_ref().map(Vec::len), Some(3));
     }
 
     #[test]
     fn what_is_missing_is_told_only_by_a_look_at_everything() {
         let none = Told::Told(vec![]);
-        let unfunded =
-            r#"{"paymentSession":{"amountContributed":{"value":0},"amountRemainingToBeContributed":{"value":"5.00"}}}"#;
+        let unfunded = r#"{"paymentSession":{"amountContributed":{"value":0},"amountRemainingToBeContributed":{"value":"5.00"}}}"#;
         for (json, shows, expected) in [
             (r#"{"id":7}"#, Shows::All, none.clone()),
             (r#"{"id":7}"#, Shows::ThoseThere, Told::NotTold),
@@ -435,13 +479,29 @@ mod tests {
             (r#"{"paymentMethod":null}"#, Shows::All, none.clone()),
             (r#"{"cart":{"paymentMethod":""}}"#, Shows::ThoseThere, none),
             (r#"{"paymentMethod":{"sourceId":"a"}}"#, Shows::APart, Told::NotTold),
-            (r#"{"paymentMethod":{"type":"creditCard","creditCard":{}}}"#, Shows::All, Told::NotTold),
+            (
+                r#"{"paymentMethod":{"type":"creditCard","creditCard":{}}}"#,
+                Shows::All,
+                Told::NotTold,
+            ),
         ] {
-            assert_eq!(cart(shows, json).map(|facts| facts.sources), Ok(expected), "{json} {shows:?}");
+            assert_eq!(
+                cart(shows, json).map(|facts| facts.sources),
+                Ok(expected),
+                "{json} {shows:?}"
+            );
         }
-        let facts = cart(Shows::All, r#"{"pricing":{"orderTotal":{"currency":"EUR","value":"19.99"}}}"#).unwrap();
-        assert_eq!((facts.total, facts.currency), (Told::Told("19.99".parse().unwrap()), Told::Told("EUR".parse().unwrap())));
-        assert_eq!((facts.remaining, facts.state, facts.customer), (Told::NotTold, Told::NotTold, Told::NotTold));
+        let facts =
+            cart(Shows::All, r#"{"pricing":{"orderTotal":{"currency":"EUR","value":"19.99"}}}"#)
+                .unwrap();
+        assert_eq!(
+            (facts.total, facts.currency),
+            (Told::Told("19.99".parse().unwrap()), Told::Told("EUR".parse().unwrap()))
+        );
+        assert_eq!(
+            (facts.remaining, facts.state, facts.customer),
+            (Told::NotTold, Told::NotTold, Told::NotTold)
+        );
     }
 
     #[test]
@@ -479,7 +539,11 @@ mod tests {
             (list.to_owned(), Shows::APart, Told::NotTold),
             (r#"{"paymentOptions":{}}"#.to_owned(), Shows::All, Told::Told(vec![])),
             (r#"{"paymentOptions":null}"#.to_owned(), Shows::All, Told::Told(vec![])),
-            (r#"{"paymentOption":{"id":1}}"#.to_owned(), Shows::All, Told::Told(vec![option("1", None, Told::NotTold)])),
+            (
+                r#"{"paymentOption":{"id":1}}"#.to_owned(),
+                Shows::All,
+                Told::Told(vec![option("1", None, Told::NotTold)]),
+            ),
         ] {
             assert_eq!(of_options(json.as_bytes(), shows), Ok(expected), "{json}");
         }
@@ -497,11 +561,20 @@ mod tests {
     fn answers_are_read_in_any_coding_and_passed_over_without_a_body() {
         use coding::tests::{br, coded, gzip};
         let intent = Intent::Attach { session: Target::ActiveCart, source: "s".into() };
-        let read = |status, headers: &HeaderMap, body: &[u8]| attach().read_answer(&intent, status, headers, body);
+        let read = |status, headers: &HeaderMap, body: &[u8]| {
+            attach().read_answer(&intent, status, headers, body)
+        };
         let ok = StatusCode::OK;
-        for (coding, body) in [("gzip", gzip(XML.as_bytes())), ("br", br(XML.as_bytes())), ("identity", XML.as_bytes().to_vec())]
-        {
-            assert_eq!(read(ok, &coded(coding), &body).unwrap().session, Some(expected()), "{coding}");
+        for (coding, body) in [
+            ("gzip", gzip(XML.as_bytes())),
+            ("br", br(XML.as_bytes())),
+            ("identity", XML.as_bytes().to_vec()),
+        ] {
+            assert_eq!(
+                read(ok, &coded(coding), &body).unwrap().session,
+                Some(expected()),
+                "{coding}"
+            );
         }
         assert_eq!(read(StatusCode::NO_CONTENT, &HeaderMap::new(), b""), Ok(Answer::default()));
         assert_eq!(read(ok, &HeaderMap::new(), b" "), Ok(Answer::default()));
@@ -514,7 +587,10 @@ mod tests {
     fn a_submitted_cart_names_what_was_charged() {
         let json = format!(r#"{{"cart":{{"id":9,{TWO}}}}}"#);
         let answer = read_answer(&Route::Submit, Shows::ThoseThere, json.as_bytes()).unwrap();
-        let charged = vec!["d86502e8-5252-48e2-bd82-c2fe6de8810b".into(), "4db130f3-2302-43f2-9f7a-eed3835e1a7e".into()];
+        let charged = vec![
+            "d86502e8-5252-48e2-bd82-c2fe6de8810b".into(),
+            "4db130f3-2302-43f2-9f7a-eed3835e1a7e".into(),
+        ];
         assert_eq!(answer, Answer { charged, ..Answer::default() });
     }
 }

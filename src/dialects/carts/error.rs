@@ -27,14 +27,22 @@ struct Entry<'a> {
 
 /// `{"errors": {"error": [{"relation", "code", "subcode", "description"}]}}`.
 pub(in crate::dialects) fn error_json(fault: &Fault<'_>) -> Vec<u8> {
-    let entry = Entry { relation: RELATION, code: fault.code, subcode: fault.subcode, description: fault.message };
+    let entry = Entry {
+        relation: RELATION,
+        code: fault.code,
+        subcode: fault.subcode,
+        description: fault.message,
+    };
     // Strings only: this cannot fail.
     serde_json::to_vec(&Body { errors: Errors { error: [entry] } }).unwrap_or_default()
 }
 
 /// The same as elements.
 pub(in crate::dialects) fn error_xml(fault: &Fault<'_>) -> Vec<u8> {
-    let subcode = fault.subcode.map(|subcode| format!("<subcode>{}</subcode>", escaped(subcode))).unwrap_or_default();
+    let subcode = fault
+        .subcode
+        .map(|subcode| format!("<subcode>{}</subcode>", escaped(subcode)))
+        .unwrap_or_default();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\
          <errors><error><relation>{RELATION}</relation><code>{}</code>{subcode}<description>{}</description></error></errors>",

@@ -1,4 +1,5 @@
-//! The carts dialect: the shopper's active cart and payment options below `/v1/shoppers/me` (domain: section 3).
+//! The carts dialect: the shopper's active cart and payment options below `/v1/shoppers/me`
+//! (domain: section 3).
 
 mod answer;
 mod error;
@@ -75,7 +76,9 @@ impl Resource<'_> {
             (At::Options, "GET") => Route::ReadOptions,
             (At::Options, "POST") => Route::SaveOption,
             (At::Option(_), "GET") => Route::ReadOption,
-            (At::Option(id), "POST" | "PUT" | "PATCH") => Route::ChangeOption((&*path::id(id)).into()),
+            (At::Option(id), "POST" | "PUT" | "PATCH") => {
+                Route::ChangeOption((&*path::id(id)).into())
+            }
             (At::Option(id), "DELETE") => Route::RemoveOption((&*path::id(id)).into()),
             (At::Options | At::Option(_), _) | (_, "GET") => return None,
             _ => Route::Touch,

@@ -23,7 +23,10 @@ const CALL: &[Member] = &[
 
 /// Whether the body has a say in what the call means.
 pub(in crate::dialects) fn reads_body(route: &Route) -> bool {
-    matches!(route, Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption)
+    matches!(
+        route,
+        Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption
+    )
 }
 
 /// The body that names one source, to attach or detach it.
@@ -55,8 +58,12 @@ pub(in crate::dialects) fn intent(
         Route::Read => return Ok(Some(Intent::ReadSession { session })),
         Route::Touch => return Ok(Some(Intent::Touch { session })),
         Route::ReadOption | Route::ReadOptions => return Ok(Some(Intent::ReadOptions)),
-        Route::ChangeOption(option) => return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: false })),
-        Route::RemoveOption(option) => return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: true })),
+        Route::ChangeOption(option) => {
+            return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: false }));
+        }
+        Route::RemoveOption(option) => {
+            return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: true }));
+        }
         Route::DetachAll => (Intent::Detach { session, source: None }, None),
         Route::ApplyShopper(option) => (Intent::ApplyShopper { option: option.clone() }, None),
         Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption => {
@@ -64,7 +71,9 @@ pub(in crate::dialects) fn intent(
             let fields = Fields::read(&text, CALL)?;
             let source = fields.id("sourceId")?.map(|id| SourceId::from(&*id));
             let changes_total = query.changes || fields.others().next().is_some();
-            let Some(intent) = with_body(route, source.clone(), changes_total) else { return Ok(None) };
+            let Some(intent) = with_body(route, source.clone(), changes_total) else {
+                return Ok(None);
+            };
             (intent, source)
         }
     };
@@ -81,7 +90,10 @@ fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Op
         (Route::Detach, source) => Intent::Detach { session, source },
         (Route::Submit, source) => Intent::Order { session, brings_funding: source.is_some() },
         (Route::SaveOption, source) => Intent::Save { owner: Owner::Shopper, source: source? },
-        (_, source) => Intent::UpdateSession { session, funding: Funding { source, changes_total, ..Funding::default() } },
+        (_, source) => Intent::UpdateSession {
+            session,
+            funding: Funding { source, changes_total, ..Funding::default() },
+        },
     })
 }
 
@@ -122,13 +134,25 @@ mod tests {
     #[test]
     fn an_update_says_what_it_attaches_and_whether_the_total_may_change() {
         for (call, body, source, changes_total) in [
-            ("POST carts/active", r#"{"cart":{"paymentMethod":{"sourceId":"s"}}}"#, Some("s"), false),
+            (
+                "POST carts/active",
+                r#"{"cart":{"paymentMethod":{"sourceId":"s"}}}"#,
+                Some("s"),
+                false,
+            ),
             ("POST carts/active?expand=all&token=t", "", None, false),
             ("POST carts/active?promoCode=x", "", None, true),
             ("POST carts/active", r#"{"cart":{"lineItems":{}}}"#, None, true),
-            ("POST carts/active", r#"{"shippingMethod":1,"paymentMethod":{"sourceId":"s"}}"#, Some("s"), true),
+            (
+                "POST carts/active",
+                r#"{"shippingMethod":1,"paymentMethod":{"sourceId":"s"}}"#,
+                Some("s"),
+                true,
+            ),
         ] {
-            let Ok(Some(Intent::UpdateSession { funding, .. })) = read(call, body) else { panic!("{call}") };
+            let Ok(Some(Intent::UpdateSession { funding, .. })) = read(call, body) else {
+                panic!("{call}")
+            };
             assert_eq!(
                 (funding.source.as_ref().map(SourceId::as_str), funding.changes_total),
                 (source, changes_total),
@@ -143,20 +167,33 @@ mod tests {
             (ATTACH, r#"{"paymentMethod":{"sourceId":"s","sourceId":"t"}}"#),
             (ATTACH, r#"{"paymentMethod":{"sourceId":"s","source\u0049d":"s"}}"#),
             (ATTACH, r#"{"paymentMethod":{"sourceId":"s"},"paymentmethod":{"sourceId":"t"}}"#),
-            (ATTACH, r#"{"paymentMethod":{"sourceId":"s"},"cart":{"paymentMethod":{"sourceId":"t"}}}"#),
+            (
+                ATTACH,
+                r#"{"paymentMethod":{"sourceId":"s"},"cart":{"paymentMethod":{"sourceId":"t"}}}"#,
+            ),
             (ATTACH, "<paymentMethod><sourceId>s</sourceId><sourceId>t</sourceId></paymentMethod>"),
             (ATTACH, "<PaymentMethod><sourceId>s</sourceId></PaymentMethod>"),
             (ATTACH, "<paymentMethod><sourceId>s<!-- -->t</sourceId></paymentMethod>"),
-            (ATTACH, "<!DOCTYPE x [<!ENTITY e 's'>]><paymentMethod><sourceId>&e;</sourceId></paymentMethod>"),
+            (
+                ATTACH,
+                "<!DOCTYPE x [<!ENTITY e 's'>]><paymentMethod><sourceId>&e;</sourceId></paymentMethod>",
+            ),
             (ATTACH, "<paymentMethod><sourceId>s</sourceId>"),
             (ATTACH, "paymentMethod.sourceId=s"),
             ("POST carts/active/apply-payment-method?sourceId=s", ""),
-            ("POST carts/active/apply-payment-method?paymentMethod[sourceId]=t", r#"{"paymentMethod":{"sourceId":"s"}}"#),
+            (
+                "POST carts/active/apply-payment-method?paymentMethod[sourceId]=t",
+                r#"{"paymentMethod":{"sourceId":"s"}}"#,
+            ),
             ("DELETE carts/active/apply-payment-method?sourceId=s", ""),
             ("DELETE carts/active/payment?sourceId=s", ""),
             ("POST carts/active/submit-cart", "["),
         ] {
-            assert!(matches!(read(call, body), Err(Unreadable::Ambiguous(_))), "{call} {body}: {:?}", read(call, body));
+            assert!(
+                matches!(read(call, body), Err(Unreadable::Ambiguous(_))),
+                "{call} {body}: {:?}",
+                read(call, body)
+            );
         }
         assert!(matches!(read(ATTACH, &"<a>".repeat(10_000)), Err(Unreadable::Malformed(_))));
         assert!(read("POST carts/active/submit-cart?sourceId=s", r#"{"sourceId":"s"}"#).is_ok());

@@ -1,6 +1,8 @@
-//! Answers of the checkouts dialect, in the shape since 2021-03-23 (`payment`) and in the one before.
+//! Answers of the checkouts dialect, in the shape since 2021-03-23 (`payment`) and in the one
+//! before.
 //!
-//! An answer of this dialect is whole: what it does not show is not there. Only where the caller filtered it (`fields=`) is a missing member not told.
+//! An answer of this dialect is whole: what it does not show is not there. Only where the caller
+//! filtered it (`fields=`) is a missing member not told.
 
 use super::Route;
 use crate::{
@@ -8,7 +10,10 @@ use crate::{
         call::Garbled,
         value::{self, Many, One, Scalar},
     },
-    rules::{Answer, CustomerFacts, CustomerId, Intent, SessionFacts, SessionState, SourceFacts, SourceId, Told},
+    rules::{
+        Answer, CustomerFacts, CustomerId, Intent, SessionFacts, SessionState, SourceFacts,
+        SourceId, Told,
+    },
 };
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -100,7 +105,12 @@ struct SessionMark {
 }
 
 /// Reads the answer to a call; `filtered` where it shows only what the caller asked for.
-pub(in crate::dialects) fn read_answer(route: &Route, intent: &Intent, filtered: bool, json: &[u8]) -> Result<Answer, Garbled> {
+pub(in crate::dialects) fn read_answer(
+    route: &Route,
+    intent: &Intent,
+    filtered: bool,
+    json: &[u8],
+) -> Result<Answer, Garbled> {
     let whole = !filtered;
     match route {
         Route::CreateSource => of_source(json, None, whole),
@@ -111,12 +121,15 @@ pub(in crate::dialects) fn read_answer(route: &Route, intent: &Intent, filtered:
         Route::Create(_) | Route::Update(_) | Route::Read(_) => of_session(json, intent, whole),
         Route::UpdateCustomer(id) | Route::ReadCustomer(id) => of_customer(json, id, whole),
         Route::Order => of_order(json),
-        Route::Delete(_) | Route::Detach(..) | Route::Touch(_) | Route::Remove(..) => Ok(Answer::default()),
+        Route::Delete(_) | Route::Detach(..) | Route::Touch(_) | Route::Remove(..) => {
+            Ok(Answer::default())
+        }
     }
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Garbled> {
-    serde_json::from_slice(json).map_err(|_| Garbled("it is not the JSON that the call is answered with"))
+    serde_json::from_slice(json)
+        .map_err(|_| Garbled("it is not the JSON that the call is answered with"))
 }
 
 fn has_session_marks(json: &[u8]) -> Result<bool, Garbled> {
@@ -192,7 +205,9 @@ fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, Garbl
         customer: or_none(value::text(shown.customer_id)?.map(|id| CustomerId::from(&*id)), whole),
         credit_amount: or_none(credit_amount, whole),
         billing_optimization: value::flag(shown.billing_optimization)?,
-        payment_session: value::text(session.id.or(shown.payment_session_id))?.map(|id| Box::from(&*id)).into(),
+        payment_session: value::text(session.id.or(shown.payment_session_id))?
+            .map(|id| Box::from(&*id))
+            .into(),
         id: id.map(|id| (&*id).into()),
     };
     Ok(Answer { session: Some(facts), ..Answer::default() })
@@ -208,12 +223,21 @@ fn of_customer(json: &[u8], asked: &CustomerId, whole: bool) -> Result<Answer, G
     Ok(Answer { customer: Some(CustomerFacts { id, saved }), ..Answer::default() })
 }
 
-/// The order's id is not its checkout's, so it tells nothing about the session but which sources were charged.
+/// The order's id is not its checkout's, so it tells nothing about the session but which sources
+/// were charged.
 fn of_order(json: &[u8]) -> Result<Answer, Garbled> {
     let shown: Order<'_> = parse(json)?;
     let payment = shown.payment.0.unwrap_or_default();
-    let sources = [payment.sources.0, shown.sources.0].into_iter().flatten().flatten().map(|source| source.id);
-    let charges = [payment.charges.0, shown.charges.0].into_iter().flatten().flatten().map(|charge| charge.source_id);
+    let sources = [payment.sources.0, shown.sources.0]
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|source| source.id);
+    let charges = [payment.charges.0, shown.charges.0]
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|charge| charge.source_id);
     let mut charged: Vec<SourceId> = Vec::new();
     for id in sources.chain(charges) {
         if let Some(id) = value::text(id)?
@@ -240,7 +264,8 @@ mod tests {
     }
 
     fn source(route: Route, filtered: bool, json: &str) -> Result<Option<SourceFacts>, Garbled> {
-        read_answer(&route, &Intent::CreateSource(NewSource::default()), filtered, json.as_bytes()).map(|answer| answer.source)
+        read_answer(&route, &Intent::CreateSource(NewSource::default()), filtered, json.as_bytes())
+            .map(|answer| answer.source)
     }
 
     /// About 4.8 KB, as upstream sends them.
@@ -282,7 +307,10 @@ mod tests {
         assert_eq!(sources.len(), 2);
         let card = SourceFacts::named("ee90c07c-5549-4a6b-aa5f-aabe29b1e97a");
         let amount = Told::Told("1188.28".parse().unwrap());
-        assert_eq!(sources[0], SourceFacts { kind: Told::Told("creditCard".into()), amount, ..card });
+        assert_eq!(
+            sources[0],
+            SourceFacts { kind: Told::Told("creditCard".into()), amount, ..card }
+        );
         assert_eq!(sources[1].amount, Told::Told("10".parse().unwrap()));
         assert_eq!(sources[1].reusable, Told::Told(false));
         assert_eq!(sources[1].state, Told::Told(SourceState::Chargeable));
@@ -314,7 +342,10 @@ mod tests {
             assert_eq!(facts.sources, Told::Told(vec![]), "{json}");
             assert_eq!(facts.customer, Told::Told(None), "{json}");
             assert_eq!(facts.credit_amount, Told::Told(None), "{json}");
-            assert_eq!((facts.total, facts.remaining, facts.billing_optimization), (Told::NotTold, Told::NotTold, Told::NotTold));
+            assert_eq!(
+                (facts.total, facts.remaining, facts.billing_optimization),
+                (Told::NotTold, Told::NotTold, Told::NotTold)
+            );
         }
         assert_eq!(session("{}"), SessionFacts::default());
         let filtered = read_answer(
@@ -364,7 +395,10 @@ mod tests {
         assert_eq!(source(Route::Attach(key(), id.clone()), false, json), Ok(Some(untold)));
         let saved = r#"{"id":"99fe8ad1-999e-4e13-95d5-248e472aa7c8","reusable":true,"customerId":"544671250336"}"#;
         let facts = source(Route::Save("544671250336".into(), id), false, saved).unwrap().unwrap();
-        assert_eq!((facts.reusable, facts.customer), (Told::Told(true), Told::Told(Some("544671250336".into()))));
+        assert_eq!(
+            (facts.reusable, facts.customer),
+            (Told::Told(true), Told::Told(Some("544671250336".into())))
+        );
     }
 
     #[test]
@@ -380,10 +414,17 @@ mod tests {
     fn a_customer_and_an_order_are_read() {
         let read = Intent::ReadCustomer { customer: "5".into() };
         let of = |json: &str| {
-            read_answer(&Route::ReadCustomer("5".into()), &read, false, json.as_bytes()).map(|a| a.customer.unwrap())
+            read_answer(&Route::ReadCustomer("5".into()), &read, false, json.as_bytes())
+                .map(|a| a.customer.unwrap())
         };
-        assert_eq!(of(r#"{"id":"5"}"#), Ok(CustomerFacts { id: Some("5".into()), saved: Told::Told(vec![]) }));
-        assert_eq!(of(r#"{"id":5,"sources":[{"id":"s"}]}"#).unwrap().saved, Told::Told(vec![SourceFacts::named("s")]));
+        assert_eq!(
+            of(r#"{"id":"5"}"#),
+            Ok(CustomerFacts { id: Some("5".into()), saved: Told::Told(vec![]) })
+        );
+        assert_eq!(
+            of(r#"{"id":5,"sources":[{"id":"s"}]}"#).unwrap().saved,
+            Told::Told(vec![SourceFacts::named("s")])
+        );
         assert_eq!(of(r#"{}"#).unwrap().saved, Told::NotTold);
         assert!(of(r#"{"id":"6"}"#).is_err());
         let order = Intent::Order { session: Target::Session(key()), brings_funding: false };
@@ -408,9 +449,16 @@ mod tests {
             "<html>",
             "[]",
         ] {
-            assert!(read_answer(&Route::Read(key()), &intent, false, json.as_bytes()).is_err(), "{json}");
+            assert!(
+                read_answer(&Route::Read(key()), &intent, false, json.as_bytes()).is_err(),
+                "{json}"
+            );
         }
-        let deep = format!(r#"{{"id":"177642590336","items":{}{}}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let deep = format!(
+            r#"{{"id":"177642590336","items":{}{}}}"#,
+            "[".repeat(1_000_000),
+            "]".repeat(1_000_000)
+        );
         assert!(session(&deep).id.is_some());
     }
 }

@@ -1,4 +1,5 @@
-//! The checkouts dialect: checkouts, invoices, customers, orders, and the sources that both dialects share (domain: section 2).
+//! The checkouts dialect: checkouts, invoices, customers, orders, and the sources that both
+//! dialects share (domain: section 2).
 
 mod answer;
 mod error;
@@ -46,7 +47,8 @@ pub(super) enum Route {
     ReadCustomer(CustomerId),
 }
 
-/// What a path names. Store credits that the vendor asks a merchant's server about are no checkouts, though they live below them.
+/// What a path names. Store credits that the vendor asks a merchant's server about are no
+/// checkouts, though they live below them.
 pub(super) fn resource<'a>(segments: &[&'a str]) -> Option<Resource<'a>> {
     Some(match segments {
         ["sources"] => Resource::Sources,
@@ -56,7 +58,8 @@ pub(super) fn resource<'a>(segments: &[&'a str]) -> Option<Resource<'a>> {
         ["customers", id, "sources", source] => Resource::CustomerSource(id, source),
         ["checkouts", "store-credits", ..] => return None,
         [root @ ("checkouts" | "invoices"), rest @ ..] => {
-            let kind = if *root == "checkouts" { SessionKind::Checkout } else { SessionKind::Invoice };
+            let kind =
+                if *root == "checkouts" { SessionKind::Checkout } else { SessionKind::Invoice };
             match rest {
                 [] => Resource::Sessions(kind),
                 [id] => Resource::Session(kind, id),
@@ -85,11 +88,14 @@ impl Resource<'_> {
             (At::Session(kind, id), "POST") => Route::Update(key(*kind, id)),
             (At::Session(kind, id), "DELETE") => Route::Delete(key(*kind, id)),
             (At::SessionSource(kind, id, of), "POST") => Route::Attach(key(*kind, id), source(of)),
-            (At::SessionSource(kind, id, of), "DELETE") => Route::Detach(key(*kind, id), source(of)),
-            (At::SessionSource(..) | At::SessionPart(..), "GET") => return None,
-            (At::Session(kind, id) | At::SessionSource(kind, id, _) | At::SessionPart(kind, id), _) => {
-                Route::Touch(key(*kind, id))
+            (At::SessionSource(kind, id, of), "DELETE") => {
+                Route::Detach(key(*kind, id), source(of))
             }
+            (At::SessionSource(..) | At::SessionPart(..), "GET") => return None,
+            (
+                At::Session(kind, id) | At::SessionSource(kind, id, _) | At::SessionPart(kind, id),
+                _,
+            ) => Route::Touch(key(*kind, id)),
             (At::Orders, "POST") => Route::Order,
             (At::Customer(id), "GET") => Route::ReadCustomer(customer(id)),
             (At::Customer(id), "POST") => Route::UpdateCustomer(customer(id)),

@@ -6,11 +6,15 @@ use crate::{
         query::Query,
         request::{self, Fields, Member, Trouble, Value, value},
     },
-    rules::{Funding, Intent, NewSource, Owner, SessionKey, SessionKind, SourceId, SourceType, Target, Told, Version},
+    rules::{
+        Funding, Intent, NewSource, Owner, SessionKey, SessionKind, SourceId, SourceType, Target,
+        Told, Version,
+    },
 };
 use http::HeaderMap;
 
-const FUNDING: &[Member] = &[value("sourceId"), value("customerId"), value("creditAmount"), value("billingOptimization")];
+const FUNDING: &[Member] =
+    &[value("sourceId"), value("customerId"), value("creditAmount"), value("billingOptimization")];
 const ORDER: &[Member] = &[value("checkoutId"), value("sourceId"), value("customerId")];
 const CUSTOMER: &[Member] = &[value("defaultSourceId")];
 const NEW_SOURCE: &[Member] = &[value("type"), value("amount"), value("owner")];
@@ -18,14 +22,22 @@ const EDITED_SOURCE: &[Member] = &[value("amount")];
 const NAMED_IN_PATH: &[Member] = &[value("sourceId")];
 
 /// Members of an update that cannot change what is to be paid.
-const WITHOUT_PRICE: [&str; 7] = ["metadata", "email", "upstreamId", "locale", "browserIp", "applicationId", "description"];
+const WITHOUT_PRICE: [&str; 7] =
+    ["metadata", "email", "upstreamId", "locale", "browserIp", "applicationId", "description"];
 
 /// The first version that nests all about paying under `payment`.
 const NESTED_SINCE: &str = "2021-03-23";
 
 /// Whether the body has a say in what the call means.
 pub(in crate::dialects) fn reads_body(route: &Route) -> bool {
-    !matches!(route, Route::ReadSource(_) | Route::Read(_) | Route::ReadCustomer(_) | Route::Delete(_) | Route::Touch(_))
+    !matches!(
+        route,
+        Route::ReadSource(_)
+            | Route::Read(_)
+            | Route::ReadCustomer(_)
+            | Route::Delete(_)
+            | Route::Touch(_)
+    )
 }
 
 /// What the call means.
@@ -36,19 +48,30 @@ pub(in crate::dialects) fn intent(
     body: &[u8],
 ) -> Result<Option<Intent>, Trouble> {
     let intent = match route {
-        Route::ReadSource(source) => return Ok(Some(Intent::ReadSource { source: source.clone() })),
+        Route::ReadSource(source) => {
+            return Ok(Some(Intent::ReadSource { source: source.clone() }));
+        }
         Route::Read(key) => return Ok(Some(Intent::ReadSession { session: target(key) })),
-        Route::ReadCustomer(customer) => return Ok(Some(Intent::ReadCustomer { customer: customer.clone() })),
+        Route::ReadCustomer(customer) => {
+            return Ok(Some(Intent::ReadCustomer { customer: customer.clone() }));
+        }
         Route::Delete(key) => return Ok(Some(Intent::DeleteSession { session: target(key) })),
         Route::Touch(key) => return Ok(Some(Intent::Touch { session: target(key) })),
         Route::CreateSource => Some(new_source(headers, body)?),
         Route::EditSource(source) => {
             let text = request::text(headers, body)?;
-            let amount = Fields::read(&text, EDITED_SOURCE)?.get("amount").is_some_and(|amount| !amount.is_nothing());
+            let amount = Fields::read(&text, EDITED_SOURCE)?
+                .get("amount")
+                .is_some_and(|amount| !amount.is_nothing());
             Some(Intent::EditSource { source: source.clone(), amount })
         }
-        Route::Create(kind) => Some(Intent::CreateSession { kind: *kind, funding: funding(*kind, headers, body)? }),
-        Route::Update(key) => Some(Intent::UpdateSession { session: target(key), funding: funding(key.kind, headers, body)? }),
+        Route::Create(kind) => {
+            Some(Intent::CreateSession { kind: *kind, funding: funding(*kind, headers, body)? })
+        }
+        Route::Update(key) => Some(Intent::UpdateSession {
+            session: target(key),
+            funding: funding(key.kind, headers, body)?,
+        }),
         Route::Attach(key, source) => {
             confirms(source, headers, body)?;
             Some(Intent::Attach { session: target(key), source: source.clone() })
@@ -67,12 +90,16 @@ pub(in crate::dialects) fn intent(
         }
         Route::UpdateCustomer(customer) => {
             let text = request::text(headers, body)?;
-            let default = Fields::read(&text, CUSTOMER)?.id("defaultSourceId")?.map(|id| SourceId::from(&*id));
+            let default = Fields::read(&text, CUSTOMER)?
+                .id("defaultSourceId")?
+                .map(|id| SourceId::from(&*id));
             Some(Intent::UpdateCustomer { customer: customer.clone(), default })
         }
         Route::Order => order(headers, body)?,
     };
-    query.agrees_with(intent.as_ref().and_then(Intent::source).map(SourceId::as_str)).map_err(Trouble::Ambiguous)?;
+    query
+        .agrees_with(intent.as_ref().and_then(Intent::source).map(SourceId::as_str))
+        .map_err(Trouble::Ambiguous)?;
     Ok(intent)
 }
 
@@ -87,10 +114,16 @@ fn funding(kind: SessionKind, headers: &HeaderMap, body: &[u8]) -> Result<Fundin
     let customer = fields.id("customerId")?.map(|id| (&*id).into());
     Ok(Funding {
         source: fields.id("sourceId")?.map(|id| (&*id).into()),
-        customer: if fields.get("customerId").is_some() { Told::Told(customer) } else { Told::NotTold },
+        customer: if fields.get("customerId").is_some() {
+            Told::Told(customer)
+        } else {
+            Told::NotTold
+        },
         credit_amount: fields.get("creditAmount").map_or(Ok(None), Value::amount)?,
         changes_total: fields.others().any(|(name, _)| !WITHOUT_PRICE.contains(&name)),
-        billing_optimization: optimization.map_or(Ok(None), |flag| flag.flag("billingOptimization"))?.into(),
+        billing_optimization: optimization
+            .map_or(Ok(None), |flag| flag.flag("billingOptimization"))?
+            .into(),
         version: version(headers),
     })
 }
@@ -108,7 +141,9 @@ fn version(headers: &HeaderMap) -> Told<Version> {
 
 fn is_date(text: &[u8]) -> bool {
     text.len() == 10
-        && text.iter().enumerate().all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() })
+        && text.iter().enumerate().all(|(at, byte)| {
+            if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() }
+        })
 }
 
 fn new_source(headers: &HeaderMap, body: &[u8]) -> Result<Intent, Trouble> {
@@ -118,7 +153,9 @@ fn new_source(headers: &HeaderMap, body: &[u8]) -> Result<Intent, Trouble> {
     let kind = fields.get("type").and_then(Value::text).filter(|kind| !kind.is_empty());
     Ok(Intent::CreateSource(NewSource {
         has_amount: is_there("amount"),
-        has_type_object: fields.others().any(|(name, value)| Some(name) == kind.as_deref() && value.is_object()),
+        has_type_object: fields
+            .others()
+            .any(|(name, value)| Some(name) == kind.as_deref() && value.is_object()),
         has_owner: is_there("owner"),
         kind: kind.map(|kind| SourceType::from(&*kind)),
     }))
@@ -128,9 +165,10 @@ fn order(headers: &HeaderMap, body: &[u8]) -> Result<Option<Intent>, Trouble> {
     let text = request::text(headers, body)?;
     let fields = Fields::read(&text, ORDER)?;
     let brings_funding = fields.id("sourceId")?.is_some() || fields.id("customerId")?.is_some();
-    Ok(fields
-        .id("checkoutId")?
-        .map(|id| Intent::Order { session: Target::Session(SessionKey::new(SessionKind::Checkout, &*id)), brings_funding }))
+    Ok(fields.id("checkoutId")?.map(|id| Intent::Order {
+        session: Target::Session(SessionKey::new(SessionKind::Checkout, &*id)),
+        brings_funding,
+    }))
 }
 
 /// The path says all; a body may come along that cannot say otherwise.
@@ -140,7 +178,9 @@ fn confirms(source: &SourceId, headers: &HeaderMap, body: &[u8]) -> Result<(), T
         return Ok(());
     }
     match Fields::read(&text, NAMED_IN_PATH)?.id("sourceId")? {
-        Some(other) if other != source.as_str() => Err(Trouble::ambiguous("The path and the body name different sources.")),
+        Some(other) if other != source.as_str() => {
+            Err(Trouble::ambiguous("The path and the body name different sources."))
+        }
         _ => Ok(()),
     }
 }
@@ -174,15 +214,33 @@ mod tests {
         let none = Funding::default();
         for (body, expected) in [
             (r#"{"sourceId":"s"}"#, Funding { source: Some("s".into()), ..none.clone() }),
-            (r#"{"customerId":"c"}"#, Funding { customer: Told::Told(Some("c".into())), ..none.clone() }),
-            (r#"{"customerId":544671250336}"#, Funding { customer: Told::Told(Some("544671250336".into())), ..none.clone() }),
+            (
+                r#"{"customerId":"c"}"#,
+                Funding { customer: Told::Told(Some("c".into())), ..none.clone() },
+            ),
+            (
+                r#"{"customerId":544671250336}"#,
+                Funding { customer: Told::Told(Some("544671250336".into())), ..none.clone() },
+            ),
             (r#"{"customerId":null}"#, Funding { customer: Told::Told(None), ..none.clone() }),
-            (r#"{"creditAmount":"11.00"}"#, Funding { credit_amount: "11".parse().ok(), ..none.clone() }),
+            (
+                r#"{"creditAmount":"11.00"}"#,
+                Funding { credit_amount: "11".parse().ok(), ..none.clone() },
+            ),
             (r#"{"creditAmount":null}"#, none.clone()),
-            (r#"{"billingOptimization":"true"}"#, Funding { billing_optimization: Told::Told(true), ..none.clone() }),
-            (r#"{"metadata":{"sourceId":"x"},"email":"e","upstreamId":"u","locale":"l"}"#, none.clone()),
+            (
+                r#"{"billingOptimization":"true"}"#,
+                Funding { billing_optimization: Told::Told(true), ..none.clone() },
+            ),
+            (
+                r#"{"metadata":{"sourceId":"x"},"email":"e","upstreamId":"u","locale":"l"}"#,
+                none.clone(),
+            ),
             (r#"{"items":[]}"#, Funding { changes_total: true, ..none.clone() }),
-            (r#"{"shipTo":{"address":{}},"sourceId":"s"}"#, Funding { source: Some("s".into()), changes_total: true, ..none }),
+            (
+                r#"{"shipTo":{"address":{}},"sourceId":"s"}"#,
+                Funding { source: Some("s".into()), changes_total: true, ..none },
+            ),
         ] {
             assert_eq!(update("", body), expected, "{body}");
         }
@@ -208,16 +266,29 @@ mod tests {
         for (body, expected) in [
             (
                 r#"{"paymentSessionId":"p","amount":2,"type":"customerCredit","customerCredit":{},"upstreamId":"7"}"#,
-                NewSource { kind: Some("customerCredit".into()), has_amount: true, has_type_object: true, has_owner: false },
+                NewSource {
+                    kind: Some("customerCredit".into()),
+                    has_amount: true,
+                    has_type_object: true,
+                    has_owner: false,
+                },
             ),
             (
                 r#"{"type":"customerCredit","customerCredit":[],"amount":null,"owner":{"firstName":"x"}}"#,
-                NewSource { kind: Some("customerCredit".into()), has_owner: true, ..NewSource::default() },
+                NewSource {
+                    kind: Some("customerCredit".into()),
+                    has_owner: true,
+                    ..NewSource::default()
+                },
             ),
             (r#"{"type":7,"amount":"2"}"#, NewSource { has_amount: true, ..NewSource::default() }),
             ("", NewSource::default()),
         ] {
-            assert_eq!(read("POST /sources", "", body), Ok(Some(Intent::CreateSource(expected))), "{body}");
+            assert_eq!(
+                read("POST /sources", "", body),
+                Ok(Some(Intent::CreateSource(expected))),
+                "{body}"
+            );
         }
     }
 
@@ -250,15 +321,24 @@ mod tests {
 
     #[test]
     fn broken_values_are_malformed_not_guessed() {
-        for body in [r#"{"creditAmount":"ten"}"#, r#"{"creditAmount":[1]}"#, r#"{"creditAmount":1e-99}"#, r#"{"a":1e999}"#] {
-            assert!(matches!(read("POST /checkouts/1", "", body), Err(Unreadable::Malformed(_))), "{body}");
+        for body in [
+            r#"{"creditAmount":"ten"}"#,
+            r#"{"creditAmount":[1]}"#,
+            r#"{"creditAmount":1e-99}"#,
+            r#"{"a":1e999}"#,
+        ] {
+            assert!(
+                matches!(read("POST /checkouts/1", "", body), Err(Unreadable::Malformed(_))),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn encoded_bodies_are_read_in_the_clear_and_no_further_than_a_bound() {
         use crate::dialects::coding::tests::{br, coded, gzip};
-        let Classified::Governed(call) = classify(&http::Method::POST, &"/checkouts/1".parse().unwrap(), &HeaderMap::new())
+        let Classified::Governed(call) =
+            classify(&http::Method::POST, &"/checkouts/1".parse().unwrap(), &HeaderMap::new())
         else {
             panic!()
         };
@@ -267,7 +347,10 @@ mod tests {
             let read = call.intent(&coded(coding), &sent).unwrap().unwrap();
             assert_eq!(read.attaches().map(SourceId::as_str), Some("s"), "{coding}");
         }
-        assert_eq!(call.intent(&coded("gzip"), &gzip(&vec![b' '; 2 << 20])), Err(Unreadable::TooLarge));
+        assert_eq!(
+            call.intent(&coded("gzip"), &gzip(&vec![b' '; 2 << 20])),
+            Err(Unreadable::TooLarge)
+        );
         assert!(matches!(call.intent(&coded("gzip"), body), Err(Unreadable::Malformed(_))));
         assert!(matches!(call.intent(&coded("zstd"), body), Err(Unreadable::Ambiguous(_))));
     }

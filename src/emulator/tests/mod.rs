@@ -32,14 +32,22 @@ impl Shop {
 
     /// The same vendor, called with one more header (or another value of it).
     pub(super) fn using(&self, name: &str, value: &str) -> Shop {
-        let mut headers: Vec<_> = self.headers.iter().filter(|(held, _)| held != name).cloned().collect();
+        let mut headers: Vec<_> =
+            self.headers.iter().filter(|(held, _)| held != name).cloned().collect();
         headers.push((name.to_owned(), value.to_owned()));
         Shop { emulator: self.emulator.clone(), headers }
     }
 
     /// A shopper of the carts API who asks for JSON.
     pub(super) async fn shopper(&self) -> Shop {
-        let token = self.call("POST", "/oauth20/token", json!({"grant_type": "anonymous", "client_id": "pk_acme"})).await.1;
+        let token = self
+            .call(
+                "POST",
+                "/oauth20/token",
+                json!({"grant_type": "anonymous", "client_id": "pk_acme"}),
+            )
+            .await
+            .1;
         self.using("authorization", &format!("bearer {}", token["access_token"].as_str().unwrap()))
             .using("accept", "application/json")
     }
@@ -49,7 +57,11 @@ impl Shop {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let response = self.emulator.handle(request.body(Bytes::from(body.to_owned())).unwrap()).await.unwrap();
+        let response = self
+            .emulator
+            .handle(request.body(Bytes::from(body.to_owned())).unwrap())
+            .await
+            .unwrap();
         (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
     }
 
@@ -101,7 +113,10 @@ impl Shop {
     }
 
     pub(super) async fn state_of(&self, source: &str) -> String {
-        self.using("authorization", "sk_acme").get(&format!("/sources/{source}")).await["state"].as_str().unwrap().to_owned()
+        self.using("authorization", "sk_acme").get(&format!("/sources/{source}")).await["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub(super) async fn customer(&self) -> String {

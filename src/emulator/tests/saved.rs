@@ -4,7 +4,10 @@ use super::{Shop, error, id, order_of};
 
 fn not_chargeable(source: &str) -> Value {
     let message = format!("Source '{source}' is not chargeable.");
-    error("conflict", json!({"code": "source_not_chargeable", "parameter": "sourceId", "message": message}))
+    error(
+        "conflict",
+        json!({"code": "source_not_chargeable", "parameter": "sourceId", "message": message}),
+    )
 }
 
 #[tokio::test]
@@ -17,7 +20,10 @@ async fn saving_makes_reusable_and_the_first_is_the_default() {
     assert_eq!((&source["reusable"], &source["customerId"]), (&json!(true), &json!(customer)));
     let target = format!("/customers/{customer}");
     assert_eq!(shop.get(&target).await["defaultSourceId"], json!(first));
-    assert_eq!(shop.post(&target, json!({"defaultSourceId": second})).await["defaultSourceId"], json!(second));
+    assert_eq!(
+        shop.post(&target, json!({"defaultSourceId": second})).await["defaultSourceId"],
+        json!(second)
+    );
     assert_eq!(shop.get(&target).await["sources"].as_array().unwrap().len(), 2);
 }
 
@@ -31,7 +37,8 @@ async fn what_cannot_be_reused_is_not_saved() {
     );
     for source in [shop.credit(5.0).await, shop.primary("payPal").await] {
         assert_eq!(
-            shop.call("POST", &format!("/customers/{customer}/sources/{source}"), Value::Null).await,
+            shop.call("POST", &format!("/customers/{customer}/sources/{source}"), Value::Null)
+                .await,
             (409, refused.clone())
         );
     }
@@ -41,7 +48,9 @@ async fn what_cannot_be_reused_is_not_saved() {
 async fn what_is_not_chargeable_is_not_saved() {
     let shop = Shop::new();
     let customer = shop.customer().await;
-    let pending = shop.source(json!({"type": "creditCard", "creditCard": {"number": "4000 0000 0000 3220"}})).await;
+    let pending = shop
+        .source(json!({"type": "creditCard", "creditCard": {"number": "4000 0000 0000 3220"}}))
+        .await;
     let target = format!("/customers/{customer}/sources/{pending}");
     assert_eq!(shop.call("POST", &target, Value::Null).await, (409, not_chargeable(&pending)));
     assert!(shop.emulator.authorize(&pending));
@@ -58,8 +67,15 @@ async fn a_default_must_be_saved_first() {
     let customer = shop.customer().await;
     let card = shop.primary("creditCard").await;
     let message = format!("Source '{card}' is not attached to customer '{customer}'.");
-    let refused = error("conflict", json!({"code": "invalid_parameter", "parameter": "defaultSourceId", "message": message}));
-    assert_eq!(shop.call("POST", &format!("/customers/{customer}"), json!({"defaultSourceId": card})).await, (409, refused));
+    let refused = error(
+        "conflict",
+        json!({"code": "invalid_parameter", "parameter": "defaultSourceId", "message": message}),
+    );
+    assert_eq!(
+        shop.call("POST", &format!("/customers/{customer}"), json!({"defaultSourceId": card}))
+            .await,
+        (409, refused)
+    );
 }
 
 #[tokio::test]
@@ -71,7 +87,10 @@ async fn an_order_needs_the_customer_whose_source_it_charges() {
     body["sourceId"] = json!(card);
     let checkout = id(&shop.post("/checkouts", body).await);
     let message = format!("Source '{card}' is attached to a different customer.");
-    let refused = error("conflict", json!({"code": "source_in_use", "parameter": "sourceId", "message": message}));
+    let refused = error(
+        "conflict",
+        json!({"code": "source_in_use", "parameter": "sourceId", "message": message}),
+    );
     let order = json!({"checkoutId": checkout});
     assert_eq!(shop.call("POST", "/orders", order.clone()).await, (409, refused.clone()));
     shop.post(&format!("/checkouts/{checkout}"), json!({"customerId": other})).await;

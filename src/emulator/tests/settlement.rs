@@ -12,7 +12,8 @@ async fn paid(shop: &Shop, total: f64, credit: f64) -> Value {
 }
 
 async fn fulfil(shop: &Shop, order: &Value, quantity: u32, cancel: u32) -> (u16, Value) {
-    let item = json!({"itemId": order["items"][0]["id"], "quantity": quantity, "cancelQuantity": cancel});
+    let item =
+        json!({"itemId": order["items"][0]["id"], "quantity": quantity, "cancelQuantity": cancel});
     shop.call("POST", "/fulfillments", json!({"orderId": order["id"], "items": [item]})).await
 }
 
@@ -21,7 +22,12 @@ async fn moved(shop: &Shop, order: &Value, what: &str) -> [f64; 2] {
     let order = shop.get(&format!("/orders/{}", id(order))).await;
     let sum = |at: usize| {
         let charge = &order["payment"]["charges"][at];
-        charge[what].as_array().into_iter().flatten().map(|moved| moved["amount"].as_f64().unwrap()).sum()
+        charge[what]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|moved| moved["amount"].as_f64().unwrap())
+            .sum()
     };
     [sum(0), sum(1)]
 }
@@ -52,9 +58,13 @@ async fn refunds_take_from_the_card_until_it_is_fully_refunded() {
     let shop = Shop::new();
     let order = paid(&shop, 26.89, 20.0).await;
     fulfil(&shop, &order, 2, 0).await;
-    let body = json!({"orderId": order["id"], "amount": 13.45, "currency": "USD", "reason": "returned"});
+    let body =
+        json!({"orderId": order["id"], "amount": 13.45, "currency": "USD", "reason": "returned"});
     let (status, refund) = shop.call("POST", "/refunds", body).await;
-    assert_eq!((status, &refund["state"], &refund["refundedAmount"]), (201, &json!("succeeded"), &json!(13.45)));
+    assert_eq!(
+        (status, &refund["state"], &refund["refundedAmount"]),
+        (201, &json!("succeeded"), &json!(13.45))
+    );
     assert_eq!(moved(&shop, &order, "refunds").await, [6.56, 6.89]);
     let too_much = json!({"orderId": order["id"], "amount": 13.45});
     assert_eq!(shop.call("POST", "/refunds", too_much).await.0, 409);
@@ -65,7 +75,9 @@ async fn the_carts_pages_refunds() {
     for (amount, expected) in [(400.0, [0.0, 400.0]), (700.0, [100.0, 600.0])] {
         let shop = Shop::new();
         let shopper = shop.shopper().await;
-        shopper.post("/v1/shoppers/me/carts/active?productId=a&quantity=10&price=100", Value::Null).await;
+        shopper
+            .post("/v1/shoppers/me/carts/active?productId=a&quantity=10&price=100", Value::Null)
+            .await;
         for source in [shop.credit(400.0).await, shop.primary("creditCard").await] {
             let body = json!({"paymentMethod": {"sourceId": source}});
             shopper.post("/v1/shoppers/me/carts/active/apply-payment-method", body).await;

@@ -1,16 +1,18 @@
 //! Over real sockets: connections, faults, and what happens to calls whose caller is gone.
 
-use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
 
-use super::super::{Emulator, Fault, FaultKind, Gate, Kind, Options};
-use super::{Shop, order_of};
+use super::{
+    super::{Emulator, Fault, FaultKind, Gate, Kind, Options},
+    Shop, order_of,
+};
 
 struct Running {
     shop: Shop,
@@ -46,7 +48,12 @@ impl Running {
     }
 
     /// All that comes until the connection ends, and how it ended.
-    async fn exchange(&self, method: &str, target: &str, body: &str) -> (String, Result<(), ErrorKind>) {
+    async fn exchange(
+        &self,
+        method: &str,
+        target: &str,
+        body: &str,
+    ) -> (String, Result<(), ErrorKind>) {
         receive(self.send(method, target, body).await).await
     }
 }
@@ -66,7 +73,10 @@ async fn connections_are_kept_alive_and_drained() {
     let running = running(Options::default()).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     for _ in 0..2 {
-        stream.write_all(b"GET /checkouts/1 HTTP/1.1\r\nhost: x\r\nauthorization: sk_acme\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"GET /checkouts/1 HTTP/1.1\r\nhost: x\r\nauthorization: sk_acme\r\n\r\n")
+            .await
+            .unwrap();
         let mut got = Vec::new();
         while !got.ends_with(b"]}") {
             stream.read_buf(&mut got).await.unwrap();
@@ -102,7 +112,11 @@ async fn failures_before_change_nothing_and_after_change_all() {
         running.emulator().faults().add(Fault::once("POST", "/checkouts", kind));
         let (answer, end) = running.exchange("POST", "/checkouts", &body).await;
         assert_eq!((status(&answer), end), expected, "{name}: {answer}");
-        assert_eq!(running.emulator().snapshot()["checkouts"].as_object().unwrap().len(), applied, "{name}");
+        assert_eq!(
+            running.emulator().snapshot()["checkouts"].as_object().unwrap().len(),
+            applied,
+            "{name}"
+        );
         assert_eq!(running.emulator().calls()[0].applied, applied == 1, "{name}");
     }
 }
@@ -145,7 +159,11 @@ async fn overlapping_mutations_are_seen_while_one_is_held() {
     let checkout = running.shop.checkout(50.0).await;
     let target = format!("/checkouts/{checkout}");
     let gate = Gate::new();
-    running.emulator().faults().add(Fault::once("POST", "/checkouts/*", FaultKind::HoldBefore(gate.clone())));
+    running.emulator().faults().add(Fault::once(
+        "POST",
+        "/checkouts/*",
+        FaultKind::HoldBefore(gate.clone()),
+    ));
     let held = running.send("POST", &target, "{}").await;
     gate.arrived().await;
     assert_eq!(status(&running.exchange("GET", &target, "").await.0), "200");
@@ -153,11 +171,21 @@ async fn overlapping_mutations_are_seen_while_one_is_held() {
     assert_eq!(status(&running.exchange("POST", &target, "{}").await.0), "200");
     gate.release();
     assert_eq!(status(&receive(held).await.0), "200");
-    assert_eq!((running.emulator().overlaps(), running.emulator().in_flight_peak(Kind::Checkout, &checkout)), (1, 2));
+    assert_eq!(
+        (
+            running.emulator().overlaps(),
+            running.emulator().in_flight_peak(Kind::Checkout, &checkout)
+        ),
+        (1, 2)
+    );
     running.emulator().clear_calls();
     let order = json!({"checkoutId": checkout}).to_string();
     assert_eq!(status(&running.exchange("POST", "/orders", &order).await.0), "400");
-    assert_eq!(running.emulator().in_flight_peak(Kind::Checkout, &checkout), 1, "an order counts for its checkout");
+    assert_eq!(
+        running.emulator().in_flight_peak(Kind::Checkout, &checkout),
+        1,
+        "an order counts for its checkout"
+    );
 }
 
 #[tokio::test]
@@ -171,7 +199,10 @@ async fn overlaps_are_refused_if_so_configured() {
     let (held, ()) = tokio::join!(shopper.call("POST", target, Value::Null), async {
         gate.arrived().await;
         let (status, body) = shopper.call("POST", target, Value::Null).await;
-        assert_eq!((status, &body["errors"]["error"][0]["code"]), (409, &json!("concurrent-cart-modification-failure")));
+        assert_eq!(
+            (status, &body["errors"]["error"][0]["code"]),
+            (409, &json!("concurrent-cart-modification-failure"))
+        );
         gate.release();
     });
     assert_eq!(held.0, 200);
@@ -181,8 +212,16 @@ async fn overlaps_are_refused_if_so_configured() {
 async fn a_call_completes_although_its_caller_hangs_up() {
     let running = running(Options::default()).await;
     let (before, after) = (Gate::new(), Gate::new());
-    running.emulator().faults().add(Fault::once("POST", "/checkouts", FaultKind::HoldBefore(before.clone())));
-    running.emulator().faults().add(Fault::once("POST", "/checkouts", FaultKind::HoldAfter(after.clone())));
+    running.emulator().faults().add(Fault::once(
+        "POST",
+        "/checkouts",
+        FaultKind::HoldBefore(before.clone()),
+    ));
+    running.emulator().faults().add(Fault::once(
+        "POST",
+        "/checkouts",
+        FaultKind::HoldAfter(after.clone()),
+    ));
     let caller = running.send("POST", "/checkouts", &order_of(5.0).to_string()).await;
     before.arrived().await;
     drop(caller);
@@ -206,10 +245,18 @@ async fn faults_are_controlled_over_http_too() {
     assert_eq!(shop.call("POST", "/checkouts", order_of(5.0)).await, (503, unavailable));
     let checkout = shop.checkout(5.0).await;
     let calls = shop.get("/_emulator/calls").await;
-    assert_eq!((calls["calls"].as_array().unwrap().len(), &calls["calls"][1]["applied"]), (3, &json!(false)));
-    assert_eq!(shop.get(&format!("/_emulator/state/checkout/{checkout}")).await["total"], json!(5.0));
+    assert_eq!(
+        (calls["calls"].as_array().unwrap().len(), &calls["calls"][1]["applied"]),
+        (3, &json!(false))
+    );
+    assert_eq!(
+        shop.get(&format!("/_emulator/state/checkout/{checkout}")).await["total"],
+        json!(5.0)
+    );
     assert_eq!(shop.get("/_emulator/state").await["checkouts"].as_object().unwrap().len(), 2);
-    for bad in [json!({}), json!({"kind": "unheard-of"}), json!({"kind": "fail-before", "status": 200})] {
+    for bad in
+        [json!({}), json!({"kind": "unheard-of"}), json!({"kind": "fail-before", "status": 200})]
+    {
         assert_eq!(shop.call("POST", "/_emulator/faults", bad).await.0, 400);
     }
     for kind in [
@@ -234,6 +281,15 @@ async fn faults_are_controlled_over_http_too() {
 #[tokio::test]
 async fn the_same_seed_and_calls_give_the_same_answers_whatever_was_refused() {
     let (one, other) = (Shop::new(), Shop::new());
-    other.call("POST", "/checkouts", json!({"currency": "USD", "items": [{"skuId": "a", "price": 5}], "sourceId": "none"})).await;
-    assert_eq!(one.post("/checkouts", order_of(5.0)).await, other.post("/checkouts", order_of(5.0)).await);
+    other
+        .call(
+            "POST",
+            "/checkouts",
+            json!({"currency": "USD", "items": [{"skuId": "a", "price": 5}], "sourceId": "none"}),
+        )
+        .await;
+    assert_eq!(
+        one.post("/checkouts", order_of(5.0)).await,
+        other.post("/checkouts", order_of(5.0)).await
+    );
 }

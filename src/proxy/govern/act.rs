@@ -5,7 +5,8 @@
 //!                                            ├─ 4xx ───────────▶ refused: nothing changed
 //!                                            └─ 5xx, 3xx, lost ▶ outcome unknown: looked up before the next decision
 //! ```
-//! It runs detached from the caller and holds the session's turn: a caller who hangs up stops nothing that has begun.
+//! It runs detached from the caller and holds the session's turn: a caller who hangs up stops
+//! nothing that has begun.
 
 use super::{
     Client, Governor,
@@ -16,8 +17,9 @@ use crate::{
     dialects::{Call, Form},
     proxy::{Body, Problem},
     rules::{
-        Answer, CustomerId, CustomerObservation, Intent, Known, Learned, Lookup, SessionKey, SessionKind, SessionObservation,
-        SourceId, SourceObservation, Target, Timestamp, learn, outcome_unknown, refused,
+        Answer, CustomerId, CustomerObservation, Intent, Known, Learned, Lookup, SessionKey,
+        SessionKind, SessionObservation, SourceId, SourceObservation, Target, Timestamp, learn,
+        outcome_unknown, refused,
     },
     sessions::Turn,
 };
@@ -46,7 +48,9 @@ impl Conclusion {
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Conclusion::Done(answered) | Conclusion::Refused(answered) => Some(answered.status()),
-            Conclusion::DoneUnread(response) | Conclusion::Unknown(Ok(response)) => Some(response.status()),
+            Conclusion::DoneUnread(response) | Conclusion::Unknown(Ok(response)) => {
+                Some(response.status())
+            }
             Conclusion::NotSent(_) | Conclusion::Unknown(Err(_)) => None,
         }
     }
@@ -56,14 +60,19 @@ impl Conclusion {
         match self {
             Conclusion::Done(answered) | Conclusion::Refused(answered) => answered.into_response(),
             Conclusion::DoneUnread(response) | Conclusion::Unknown(Ok(response)) => response,
-            Conclusion::NotSent(failure) | Conclusion::Unknown(Err(failure)) => trouble(form, &Trouble::Problem(failure.problem)),
+            Conclusion::NotSent(failure) | Conclusion::Unknown(Err(failure)) => {
+                trouble(form, &Trouble::Problem(failure.problem))
+            }
         }
     }
 }
 
 /// A refusal that says nothing of the call itself: later, or with another key, it may be taken.
 pub(super) fn not_yet(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    )
 }
 
 /// Runs `work` to its end whether or not the caller stays. `Err`: it panicked, which is logged.
@@ -72,7 +81,8 @@ pub(super) fn detached<S: Client, T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Result<T, Failure>> + Send {
     let governor = exchange.governor.clone();
-    // In its place once and for all: each function that takes a future holds it twice, and a task's is moved through many.
+    // In its place once and for all: each function that takes a future holds it twice, and a task's
+    // is moved through many.
     let work = Box::pin(work);
     let task = exchange.work.spawn(async move {
         let _under_way = UnderWay::new(governor);
@@ -113,7 +123,8 @@ pub(super) async fn forward<S: Client>(
     let form = exchange.call.form();
     let own = exchange.clone();
     let work = async move {
-        let conclusion = step(&own, &own.call, &own.intent, session.as_ref(), &known, request).await;
+        let conclusion =
+            step(&own, &own.call, &own.intent, session.as_ref(), &known, request).await;
         drop(turn);
         conclusion
     };
@@ -141,20 +152,35 @@ pub(super) async fn step<S: Client>(
     if let Conclusion::Done(..) = conclusion {
         // Upstream may say yes to detaching what is not there, whosever it is: that shows nothing.
         if !matches!(intent, Intent::Detach { .. }) {
-            let shown: Vec<_> = intent.source().into_iter().chain(learned.sources.iter().map(|(id, _)| id)).cloned().collect();
-            learned.sources.extend(shown.into_iter().map(|id| (id, SourceObservation::ShownTo(exchange.caller))));
+            let shown: Vec<_> = intent
+                .source()
+                .into_iter()
+                .chain(learned.sources.iter().map(|(id, _)| id))
+                .cloned()
+                .collect();
+            learned.sources.extend(
+                shown.into_iter().map(|id| (id, SourceObservation::ShownTo(exchange.caller))),
+            );
         }
-        learned.customers.extend(intent.customer().map(|id| (id.clone(), CustomerObservation::ShownTo(exchange.caller))));
+        learned.customers.extend(
+            intent.customer().map(|id| (id.clone(), CustomerObservation::ShownTo(exchange.caller))),
+        );
     }
     let end = End::of(&conclusion);
-    let alias = learned.session.as_ref().map(|(key, _)| key.clone()).filter(|key| key.kind == SessionKind::Cart);
+    let alias = learned
+        .session
+        .as_ref()
+        .map(|(key, _)| key.clone())
+        .filter(|key| key.kind == SessionKind::Cart);
     if let (Some(told), Some(turn_of)) = (&alias, session)
         && told != turn_of
     {
         // The shopper has another cart by now: nothing is known of the one this turn was for.
         update_session(exchange, turn_of, &[SessionObservation::OutcomeUnknown]).await;
     }
-    if let (Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), Some(key)) = (conclusion.status(), session) {
+    if let (Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), Some(key)) =
+        (conclusion.status(), session)
+    {
         // A key that upstream no longer takes has no part in what it once was shown.
         update_session(exchange, key, &[SessionObservation::DeniedTo(exchange.caller)]).await;
     }
@@ -189,7 +215,12 @@ impl End {
 }
 
 /// Which cart is the active one of this caller, after this call.
-async fn follow_cart<S: Client>(exchange: &Exchange<S>, intent: &Intent, cart: Option<SessionKey>, end: End) {
+async fn follow_cart<S: Client>(
+    exchange: &Exchange<S>,
+    intent: &Intent,
+    cart: Option<SessionKey>,
+    end: End,
+) {
     let sessions = &exchange.governor.sessions;
     match (intent, end) {
         (Intent::Order { session: Target::ActiveCart, .. }, End::Done | End::Unclear) => {
@@ -215,20 +246,26 @@ fn conclude<S: Client>(
     let unknown = || outcome_unknown(intent, session, known);
     let answered = match sent {
         Sent::Answered(answered) => answered,
-        Sent::TooLong(response) if response.status().is_success() => return (Conclusion::DoneUnread(response), unknown()),
+        Sent::TooLong(response) if response.status().is_success() => {
+            return (Conclusion::DoneUnread(response), unknown());
+        }
         Sent::TooLong(response) => return (Conclusion::Unknown(Ok(response)), unknown()),
-        Sent::Failed(failure) if failure.sent => return (Conclusion::Unknown(Err(failure)), unknown()),
+        Sent::Failed(failure) if failure.sent => {
+            return (Conclusion::Unknown(Err(failure)), unknown());
+        }
         Sent::Failed(failure) => return (Conclusion::NotSent(failure), refused(session)),
     };
     match answered.status() {
-        status if status.is_success() => match call.read_answer(intent, status, answered.headers(), &answered.body.bytes) {
-            Ok(answer) => {
-                let about = about(intent, &answer, session);
-                let learned = learn(intent, &answer, about.as_ref(), known, &exchange.policy);
-                (Conclusion::Done(answered), learned)
+        status if status.is_success() => {
+            match call.read_answer(intent, status, answered.headers(), &answered.body.bytes) {
+                Ok(answer) => {
+                    let about = about(intent, &answer, session);
+                    let learned = learn(intent, &answer, about.as_ref(), known, &exchange.policy);
+                    (Conclusion::Done(answered), learned)
+                }
+                Err(_) => (Conclusion::DoneUnread(answered.into_response()), unknown()),
             }
-            Err(_) => (Conclusion::DoneUnread(answered.into_response()), unknown()),
-        },
+        }
         // 408: upstream gave up on the request, perhaps not on the change.
         status if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
             (Conclusion::Refused(answered), refused(session))
@@ -237,7 +274,8 @@ fn conclude<S: Client>(
     }
 }
 
-/// The session an answer is about: the one it shows, where the call creates one or speaks of the active cart.
+/// The session an answer is about: the one it shows, where the call creates one or speaks of the
+/// active cart.
 fn about(intent: &Intent, answer: &Answer, session: Option<&SessionKey>) -> Option<SessionKey> {
     let shown = || answer.session.as_ref().and_then(|facts| facts.id.clone());
     match intent {
@@ -250,7 +288,8 @@ fn about(intent: &Intent, answer: &Answer, session: Option<&SessionKey>) -> Opti
     }
 }
 
-/// The epochs of the records before a request was sent. What an answer shows is believed only if nothing ended meanwhile.
+/// The epochs of the records before a request was sent. What an answer shows is believed only if
+/// nothing ended meanwhile.
 #[derive(Clone, Default)]
 pub(super) struct Epochs {
     session: Option<(SessionKey, u32)>,
@@ -269,20 +308,31 @@ impl Epochs {
     }
 
     /// Before a look-up, from the store: the records may be hidden from this caller as yet.
-    pub async fn take<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>, lookup: &Lookup) -> Self {
+    pub async fn take<S: Client>(
+        exchange: &Exchange<S>,
+        session: Option<&SessionKey>,
+        lookup: &Lookup,
+    ) -> Self {
         let sessions = &exchange.governor.sessions;
         let mut epochs = Self::default();
         let mut sources: Vec<SourceId> = Vec::new();
         if let Some(key) = session {
             let record = sessions.session(key).await.ok().flatten().unwrap_or_default();
-            sources.extend(record.sources.get().into_iter().flatten().map(|attached| attached.id.clone()));
+            sources.extend(
+                record.sources.get().into_iter().flatten().map(|attached| attached.id.clone()),
+            );
             epochs.session = Some((key.clone(), record.epoch));
         }
         match lookup {
             Lookup::Source(id) => sources.push(id.clone()),
             Lookup::Customer => {
                 if let Some(id) = exchange.intent.customer() {
-                    let record = sessions.customer(&exchange.customer_key(id)).await.ok().flatten().unwrap_or_default();
+                    let record = sessions
+                        .customer(&exchange.customer_key(id))
+                        .await
+                        .ok()
+                        .flatten()
+                        .unwrap_or_default();
                     sources.extend(record.saved.get().into_iter().flatten().cloned());
                     epochs.customers.insert(id.clone(), record.epoch);
                 }
@@ -314,7 +364,12 @@ impl Epochs {
 }
 
 /// Writes what was learned into the records.
-pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, epochs: &Epochs, at: Timestamp) {
+pub(super) async fn commit<S: Client>(
+    exchange: &Exchange<S>,
+    learned: Learned,
+    epochs: &Epochs,
+    at: Timestamp,
+) {
     let Learned { session, mut sources, customers } = learned;
     if let Some((key, observation)) = session {
         let looked_up = matches!(observation, SessionObservation::LookedUp(_));
@@ -322,7 +377,10 @@ pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, 
             Some((known, epoch)) if *known == key => *epoch,
             _ => 0,
         };
-        let shown = !matches!(observation, SessionObservation::Refused | SessionObservation::OutcomeUnknown);
+        let shown = !matches!(
+            observation,
+            SessionObservation::Refused | SessionObservation::OutcomeUnknown
+        );
         let policy = &exchange.policy;
         let changed = exchange.governor.sessions.update_session(&key, |record| {
             // A read that overlapped with a change may have seen either side of it.
@@ -362,7 +420,11 @@ pub(super) async fn commit<S: Client>(exchange: &Exchange<S>, learned: Learned, 
 }
 
 /// Applies observations to a session's record, as of now.
-pub(super) async fn update_session<S: Client>(exchange: &Exchange<S>, key: &SessionKey, observations: &[SessionObservation]) {
+pub(super) async fn update_session<S: Client>(
+    exchange: &Exchange<S>,
+    key: &SessionKey,
+    observations: &[SessionObservation],
+) {
     let at = now();
     let changed = exchange.governor.sessions.update_session(key, |record| {
         for observation in observations {

@@ -1,7 +1,8 @@
-//! Who may take part: the session a call is about, and whether upstream has shown it to this caller.
+//! Who may take part: the session a call is about, and whether upstream has shown it to this
+//! caller.
 //!
-//! In: the intent and the caller. Out: the session's key, or upstream's own 401, 403 or 404. A caller that upstream does not know
-//! never waits in, or holds, the session's turn.
+//! In: the intent and the caller. Out: the session's key, or upstream's own 401, 403 or 404. A
+//! caller that upstream does not know never waits in, or holds, the session's turn.
 
 use super::{
     Client,
@@ -26,7 +27,9 @@ pub(super) async fn admit<S: Client>(exchange: &Exchange<S>) -> Admitted {
     let sessions = &exchange.governor.sessions;
     let key = match target {
         Target::Session(key) => Some(key.clone()),
-        Target::ActiveCart => sessions.cart_of(exchange.caller).await.map(|id| SessionKey::new(SessionKind::Cart, id)),
+        Target::ActiveCart => {
+            sessions.cart_of(exchange.caller).await.map(|id| SessionKey::new(SessionKind::Cart, id))
+        }
     };
     if let Some(key) = &key {
         let record = sessions.session(key).await.ok().flatten();
@@ -41,12 +44,15 @@ pub(super) async fn admit<S: Client>(exchange: &Exchange<S>) -> Admitted {
     }
 }
 
-/// The session of a read, where this caller is known to have been shown it. A read asks for itself: nothing is looked up for it.
+/// The session of a read, where this caller is known to have been shown it. A read asks for itself:
+/// nothing is looked up for it.
 pub(super) async fn known<S: Client>(exchange: &Exchange<S>) -> Option<SessionKey> {
     let sessions = &exchange.governor.sessions;
     let key = match exchange.intent.session()? {
         Target::Session(key) => key.clone(),
-        Target::ActiveCart => SessionKey::new(SessionKind::Cart, sessions.cart_of(exchange.caller).await?),
+        Target::ActiveCart => {
+            SessionKey::new(SessionKind::Cart, sessions.cart_of(exchange.caller).await?)
+        }
     };
     let record = sessions.session(&key).await.ok().flatten()?;
     record.shown_to.contains(exchange.caller).then_some(key)

@@ -71,10 +71,16 @@ pub(super) enum Trouble<'a> {
 pub(super) fn trouble(form: Form, trouble: &Trouble<'_>) -> Response<Body> {
     let (status, code, message) = match trouble {
         Trouble::Problem(problem) => (problem.status(), problem.code(), problem.message()),
-        Trouble::Malformed(why) => (StatusCode::BAD_REQUEST, "invalid_body", format!("The body cannot be read: {why}.").into()),
-        Trouble::Busy(busy) => {
-            (StatusCode::CONFLICT, busy_code(form.dialect), format!("Not now: {busy}. Nothing was sent; try again.").into())
-        }
+        Trouble::Malformed(why) => (
+            StatusCode::BAD_REQUEST,
+            "invalid_body",
+            format!("The body cannot be read: {why}.").into(),
+        ),
+        Trouble::Busy(busy) => (
+            StatusCode::CONFLICT,
+            busy_code(form.dialect),
+            format!("Not now: {busy}. Nothing was sent; try again.").into(),
+        ),
         Trouble::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),
     };
     let mut response = rendered(dialects::error(form, status, code, &message));
@@ -100,7 +106,9 @@ fn busy_code(dialect: Dialect) -> &'static str {
 fn rendered(rendered: Rendered) -> Response<Body> {
     let mut response = Response::new(Body::full(rendered.body));
     *response.status_mut() = rendered.status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
     response
 }
 

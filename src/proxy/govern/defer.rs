@@ -1,4 +1,5 @@
-//! Checkouts: a single-use primary's attach that is answered at once and sent when something depends on it.
+//! Checkouts: a single-use primary's attach that is answered at once and sent when something
+//! depends on it.
 //!
 //! ```text
 //!             answered                      something depends on it
@@ -6,9 +7,11 @@
 //!                            ▲                                         │      ├─ refused: forgotten; the refusal is the answer
 //!                            └───────── not sent, or told to slow down ┘      └─ not known: looked up before it is sent again
 //! ```
-//! The note is in the session's record and lives as long as the store. Credentials are not kept: it is sent with those of the call that needs it.
-//! "Sending" is written before the request: an attach is never sent twice without a look-up that shows it is missing.
-//! Only the path form is deferred: its answer is the source itself; the body form is answered with a checkout that does not exist yet.
+//! The note is in the session's record and lives as long as the store. Credentials are not kept: it
+//! is sent with those of the call that needs it. "Sending" is written before the request: an attach
+//! is never sent twice without a look-up that shows it is missing. Only the path form is deferred:
+//! its answer is the source itself; the body form is answered with a checkout that does not exist
+//! yet.
 
 use super::{
     Client,
@@ -22,8 +25,8 @@ use crate::{
     dialects,
     proxy::{Body, Problem, decision::Decided},
     rules::{
-        Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation, SourceId, Target, Timestamp, Violation,
-        overtakes,
+        Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation, SourceId, Target,
+        Timestamp, Violation, overtakes,
     },
     sessions::Turn,
 };
@@ -37,16 +40,24 @@ pub(super) struct Deferred {
     pub sending: bool,
 }
 
-/// Whether the call has the form that can be answered before it is sent, and there is room to remember it.
+/// Whether the call has the form that can be answered before it is sent, and there is room to
+/// remember it.
 pub(super) fn possible<S>(exchange: &Exchange<S>) -> bool {
-    matches!(&*exchange.intent, Intent::Attach { session: Target::Session(_), .. }) && exchange.governor.sessions.can_pin()
+    matches!(&*exchange.intent, Intent::Attach { session: Target::Session(_), .. })
+        && exchange.governor.sessions.can_pin()
 }
 
-/// Answers the attach with the source as upstream shows it, and makes a note. `None`: upstream does not show it, or another
-/// attach waits already; decide again, without deferring.
-pub(super) async fn defer<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>, known: &mut Known) -> Option<Outcome> {
+/// Answers the attach with the source as upstream shows it, and makes a note. `None`: upstream does
+/// not show it, or another attach waits already; decide again, without deferring.
+pub(super) async fn defer<S: Client>(
+    exchange: &Exchange<S>,
+    session: Option<&SessionKey>,
+    known: &mut Known,
+) -> Option<Outcome> {
     known.deferrable = false;
-    let (Some(key), Intent::Attach { source, .. }) = (session, &*exchange.intent) else { return None };
+    let (Some(key), Intent::Attach { source, .. }) = (session, &*exchange.intent) else {
+        return None;
+    };
     let record = exchange.governor.sessions.session(key).await.ok().flatten().unwrap_or_default();
     let promised = match record.pending.as_deref() {
         None => false,
@@ -57,7 +68,10 @@ pub(super) async fn defer<S: Client>(exchange: &Exchange<S>, session: Option<&Se
     if promised || !record.shown_to.contains(exchange.caller) {
         return None;
     }
-    let Looked::Shown(shown) = look_up(exchange, &Lookup::Source(source.clone()), session).await else { return None };
+    let Looked::Shown(shown) = look_up(exchange, &Lookup::Source(source.clone()), session).await
+    else {
+        return None;
+    };
     let note = Pending::Deferred { primary: source.clone(), since: now(), sending: false };
     update_session(exchange, key, &[SessionObservation::Pending(Some(note))]).await;
     Some(Outcome::new(shown.answer.into_response(), Decided::Deferred).with(why(key, source)))
@@ -74,8 +88,8 @@ fn why(key: &SessionKey, source: &SourceId) -> Violation {
     }
 }
 
-/// A call comes while an attach is deferred: store credit goes before it, a deletion makes it moot, the same attach is answered the same,
-/// and anything else depends on it, reads too.
+/// A call comes while an attach is deferred: store credit goes before it, a deletion makes it moot,
+/// the same attach is answered the same, and anything else depends on it, reads too.
 pub(super) async fn before<S: Client>(
     exchange: &Exchange<S>,
     key: &SessionKey,
@@ -90,12 +104,18 @@ pub(super) async fn before<S: Client>(
         recall(exchange, Some(key), &mut known).await;
     }
     match &*exchange.intent {
-        _ if !deferred.sending && overtakes(&known, &exchange.intent, &exchange.policy) == Ok(true) => Ok(turn),
+        _ if !deferred.sending
+            && overtakes(&known, &exchange.intent, &exchange.policy) == Ok(true) =>
+        {
+            Ok(turn)
+        }
         // Forgotten when it is deleted: upstream may yet refuse.
         Intent::DeleteSession { .. } => Ok(turn),
         Intent::Attach { source, .. } if *source == deferred.primary => {
             // Whoever began to send it never learned how that ended.
-            if deferred.sending && !missing(exchange, key, source).await.map_err(Outcome::forwarded)? {
+            if deferred.sending
+                && !missing(exchange, key, source).await.map_err(Outcome::forwarded)?
+            {
                 return Ok(turn);
             }
             match defer(exchange, Some(key), &mut known).await {
@@ -107,8 +127,14 @@ pub(super) async fn before<S: Client>(
     }
 }
 
-/// Sends the deferred attach, detached, under the turn. `Err`: it failed, and that is the answer of the call that needed it.
-async fn flush<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Deferred, turn: Turn) -> Result<Turn, Outcome> {
+/// Sends the deferred attach, detached, under the turn. `Err`: it failed, and that is the answer of
+/// the call that needed it.
+async fn flush<S: Client>(
+    exchange: &Exchange<S>,
+    key: &SessionKey,
+    deferred: Deferred,
+    turn: Turn,
+) -> Result<Turn, Outcome> {
     let form = exchange.call.form();
     let own = exchange.clone();
     let key = key.clone();
@@ -131,12 +157,21 @@ async fn flush<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: De
 }
 
 /// Whether upstream lacks the primary. Its presence ends the deferral.
-async fn missing<S: Client>(exchange: &Exchange<S>, key: &SessionKey, primary: &SourceId) -> Result<bool, Response<Body>> {
-    let asking = Exchange { intent: Arc::new(Intent::ReadSession { session: Target::Session(key.clone()) }), ..exchange.clone() };
+async fn missing<S: Client>(
+    exchange: &Exchange<S>,
+    key: &SessionKey,
+    primary: &SourceId,
+) -> Result<bool, Response<Body>> {
+    let asking = Exchange {
+        intent: Arc::new(Intent::ReadSession { session: Target::Session(key.clone()) }),
+        ..exchange.clone()
+    };
     let shown = match look_up(&asking, &Lookup::Session, Some(key)).await {
         Looked::Shown(shown) => shown,
         Looked::Denied(answer) => return Err(answer.into_response()),
-        Looked::Failed => return Err(trouble(exchange.call.form(), &Trouble::Problem(Problem::FactUnknown))),
+        Looked::Failed => {
+            return Err(trouble(exchange.call.form(), &Trouble::Problem(Problem::FactUnknown)));
+        }
     };
     let record = exchange.governor.sessions.session(key).await.ok().flatten().unwrap_or_default();
     let told = record.sources.told_at().is_some_and(|at| at >= shown.at);
@@ -150,7 +185,11 @@ async fn missing<S: Client>(exchange: &Exchange<S>, key: &SessionKey, primary: &
     }
 }
 
-async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Deferred) -> Result<(), Response<Body>> {
+async fn send<S: Client>(
+    exchange: &Exchange<S>,
+    key: &SessionKey,
+    deferred: Deferred,
+) -> Result<(), Response<Body>> {
     let Deferred { primary, since, .. } = deferred;
     let deferred = |sending| Some(Pending::Deferred { primary: primary.clone(), since, sending });
     update_session(exchange, key, &[SessionObservation::Pending(deferred(true))]).await;
@@ -160,7 +199,8 @@ async fn send<S: Client>(exchange: &Exchange<S>, key: &SessionKey, deferred: Def
         return Err(trouble(exchange.call.form(), &Trouble::Problem(Problem::Internal)));
     };
     let request = exchange.own(step.method, &step.path, step.body, step.content_type);
-    let conclusion = act::step(exchange, &step.call, &step.intent, Some(key), &known, request).await;
+    let conclusion =
+        act::step(exchange, &step.call, &step.intent, Some(key), &known, request).await;
     exchange.trace.note(format!("attach deferred primary {primary}"), conclusion.status());
     let after = match &conclusion {
         Conclusion::Done(..) | Conclusion::DoneUnread(_) => None,

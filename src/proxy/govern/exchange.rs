@@ -1,15 +1,20 @@
 //! One governed call on its way: who calls, what the call means, and how requests for it are sent.
 //!
-//! In: the caller's head, body and intent. Out: requests upstream in the caller's name, their answers read whole, and the time they took.
+//! In: the caller's head, body and intent. Out: requests upstream in the caller's name, their
+//! answers read whole, and the time they took.
 
 use super::{Client, Governor};
 use crate::{
     dialects::Call,
-    proxy::{Body, BoxError, NotWhole, Problem, UpstreamError, Whole, Work, collect, decision::Step},
+    proxy::{
+        Body, BoxError, NotWhole, Problem, UpstreamError, Whole, Work, collect, decision::Step,
+    },
     rules::{CredentialHash, CustomerId, Intent, Policy, SessionKey, Timestamp},
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header, request, response, uri::PathAndQuery};
+use http::{
+    HeaderMap, Method, Request, Response, StatusCode, header, request, response, uri::PathAndQuery,
+};
 use std::{
     fmt::Write,
     sync::{
@@ -138,7 +143,8 @@ impl Failure {
 }
 
 impl<S> Exchange<S> {
-    /// Merchants choose their customers' ids, so two of them may choose the same; what is known of a customer is kept for each credential apart.
+    /// Merchants choose their customers' ids, so two of them may choose the same; what is known of
+    /// a customer is kept for each credential apart.
     pub fn customer_key(&self, id: &CustomerId) -> CustomerId {
         let mut key = String::with_capacity(id.as_str().len() + 33);
         for byte in self.caller.0 {
@@ -156,9 +162,16 @@ impl<S: Client> Exchange<S> {
         Request::from_parts((*self.head).clone(), self.body.to_body())
     }
 
-    /// A call of Weir's own in the caller's name: the caller's headers, but those that speak of its body or make it conditional. Its answer comes
-    /// in the clear: it must be readable here, and it may become the answer of any caller who shares it.
-    pub fn own(&self, method: Method, path: &PathAndQuery, body: Bytes, content_type: Option<&'static str>) -> Request<Body> {
+    /// A call of Weir's own in the caller's name: the caller's headers, but those that speak of its
+    /// body or make it conditional. Its answer comes in the clear: it must be readable here,
+    /// and it may become the answer of any caller who shares it.
+    pub fn own(
+        &self,
+        method: Method,
+        path: &PathAndQuery,
+        body: Bytes,
+        content_type: Option<&'static str>,
+    ) -> Request<Body> {
         let mut headers = self.head.headers.clone();
         for name in NOT_OURS {
             headers.remove(name);
@@ -193,14 +206,19 @@ impl<S: Client> Exchange<S> {
         match collect(body, self.governor.settings.answer).await {
             Ok(body) => Sent::Answered(Answered { head: Arc::new(head), body }),
             Err(NotWhole::TooLarge(body)) => Sent::TooLong(Response::from_parts(head, body)),
-            Err(NotWhole::Broken(error)) => Sent::Failed(Failure { sent: true, ..Failure::from(error) }),
+            Err(NotWhole::Broken(error)) => {
+                Sent::Failed(Failure { sent: true, ..Failure::from(error) })
+            }
         }
     }
 
     /// Upstream's "slow down": look-ups with this credential pause for so long.
     fn heed(&self, status: StatusCode, headers: &HeaderMap) {
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let seconds = headers.get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok());
+            let seconds = headers
+                .get(header::RETRY_AFTER)
+                .and_then(|v| v.to_str().ok())
+                .and_then(|v| v.trim().parse().ok());
             let pause = Duration::from_secs(seconds.unwrap_or(1)).min(LONGEST_BACK_OFF);
             self.governor.sessions.back_off(self.caller, tokio::time::Instant::now() + pause);
         }
@@ -210,7 +228,8 @@ impl<S: Client> Exchange<S> {
 /// However long upstream asks for, a credential is tried again after this.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
-/// Fields of the caller's request that would be untrue, or would change the meaning, on a call of Weir's own.
+/// Fields of the caller's request that would be untrue, or would change the meaning, on a call of
+/// Weir's own.
 const NOT_OURS: [header::HeaderName; 16] = [
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,

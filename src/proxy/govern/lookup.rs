@@ -1,7 +1,8 @@
 //! Asking upstream for a fact, with the caller's own credentials and headers.
 //!
-//! In: what is missing. Out: the moment from which the records know it, or why they do not. Callers who miss the same thing share one request.
-//! An answer that overlapped with a change teaches nothing: the record's epoch tells.
+//! In: what is missing. Out: the moment from which the records know it, or why they do not. Callers
+//! who miss the same thing share one request. An answer that overlapped with a change teaches
+//! nothing: the record's epoch tells.
 
 use super::{
     Client,
@@ -13,8 +14,8 @@ use crate::{
     dialects,
     proxy::{Body, Whole},
     rules::{
-        CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionId, SessionKey, SessionKind, SessionObservation,
-        SourceObservation, Target, Timestamp, Told, learn,
+        CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionId, SessionKey,
+        SessionKind, SessionObservation, SourceObservation, Target, Timestamp, Told, learn,
     },
     sessions::LookupKey,
 };
@@ -47,24 +48,41 @@ pub(super) struct Shown {
 }
 
 /// Looks one thing up. `session` is the session the call is about, where it is known.
-pub(super) async fn look_up<S: Client>(exchange: &Exchange<S>, lookup: &Lookup, session: Option<&SessionKey>) -> Looked {
+pub(super) async fn look_up<S: Client>(
+    exchange: &Exchange<S>,
+    lookup: &Lookup,
+    session: Option<&SessionKey>,
+) -> Looked {
     let governor = &exchange.governor;
     if governor.sessions.backing_off(exchange.caller).is_some() {
         return Looked::Failed;
     }
-    let Some((path, call, intent)) = dialects::lookup(lookup, &exchange.intent, &exchange.head.uri, session) else {
+    let Some((path, call, intent)) =
+        dialects::lookup(lookup, &exchange.intent, &exchange.head.uri, session)
+    else {
         return Looked::Failed;
     };
     let epochs = Epochs::take(exchange, session, lookup).await;
-    let accept = exchange.head.headers.get(header::ACCEPT).map(|value| value.as_bytes().to_vec()).unwrap_or_default();
-    // Payment options have no record whose epoch would tell an old answer from a new one: each decision asks for itself.
-    let own = if *lookup == Lookup::PaymentOptions { governor.decisions.next_id() } else { String::new() };
+    let accept = exchange
+        .head
+        .headers
+        .get(header::ACCEPT)
+        .map(|value| value.as_bytes().to_vec())
+        .unwrap_or_default();
+    // Payment options have no record whose epoch would tell an old answer from a new one: each
+    // decision asks for itself.
+    let own = if *lookup == Lookup::PaymentOptions {
+        governor.decisions.next_id()
+    } else {
+        String::new()
+    };
     let key = LookupKey {
         path: format!("{path} {} {own}", String::from_utf8_lossy(&accept)),
         caller: exchange.caller,
         epoch: epochs.of(lookup, session),
     };
-    let asking = Exchange { call, intent: Arc::new(intent), body: Whole::default(), ..exchange.clone() };
+    let asking =
+        Exchange { call, intent: Arc::new(intent), body: Whole::default(), ..exchange.clone() };
     let what = match lookup {
         Lookup::Session => "the session".to_owned(),
         Lookup::Source(id) => format!("source {id}"),
@@ -91,7 +109,10 @@ pub(super) async fn look_up<S: Client>(exchange: &Exchange<S>, lookup: &Lookup, 
 }
 
 /// The caller's own read: its answer passes through, and teaches what a look-up would.
-pub(super) async fn read<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Response<Body> {
+pub(super) async fn read<S: Client>(
+    exchange: &Exchange<S>,
+    session: Option<&SessionKey>,
+) -> Response<Body> {
     let lookup = match &*exchange.intent {
         Intent::ReadSource { source } => Lookup::Source(source.clone()),
         Intent::ReadCustomer { .. } => Lookup::Customer,
@@ -106,7 +127,15 @@ pub(super) async fn read<S: Client>(exchange: &Exchange<S>, session: Option<&Ses
     let asked = now();
     match exchange.send(exchange.original()).await {
         Sent::Answered(answered) => {
-            take_in(exchange, &lookup, named.cloned(), epochs, asked, Sent::Answered(answered.clone())).await;
+            take_in(
+                exchange,
+                &lookup,
+                named.cloned(),
+                epochs,
+                asked,
+                Sent::Answered(answered.clone()),
+            )
+            .await;
             answered.into_response()
         }
         Sent::TooLong(response) => response,
@@ -131,27 +160,38 @@ async fn take_in<S: Client>(
             && exchange.governor.sessions.session(key).await.ok().flatten().is_some()
         {
             forget_what_is_gone(exchange, key, status).await;
-            act::update_session(exchange, key, &[SessionObservation::DeniedTo(exchange.caller)]).await;
+            act::update_session(exchange, key, &[SessionObservation::DeniedTo(exchange.caller)])
+                .await;
         }
         return Looked::Denied(answered);
     }
     if !status.is_success() {
         return Looked::Failed;
     }
-    let read = exchange.call.read_answer(&exchange.intent, status, answered.headers(), &answered.body.bytes);
+    let read = exchange.call.read_answer(
+        &exchange.intent,
+        status,
+        answered.headers(),
+        &answered.body.bytes,
+    );
     let Ok(answer) = read else { return Looked::Failed };
     let shown = match &*exchange.intent {
         Intent::ReadSession { session: Target::Session(key) } => Some(key.clone()),
-        Intent::ReadSession { .. } => answer.session.as_ref().and_then(|facts| facts.id.clone()).map(cart).or(session.clone()),
+        Intent::ReadSession { .. } => {
+            answer.session.as_ref().and_then(|facts| facts.id.clone()).map(cart).or(session.clone())
+        }
         _ => None,
     };
     if matches!(lookup, Lookup::Session) && shown.is_none() {
         return Looked::Failed;
     }
-    let mut learned = learn(&exchange.intent, &answer, shown.as_ref(), &Known::default(), &exchange.policy);
+    let mut learned =
+        learn(&exchange.intent, &answer, shown.as_ref(), &Known::default(), &exchange.policy);
     show_to(exchange, lookup, &mut learned);
     act::commit(exchange, learned, &epochs, asked).await;
-    if let (Some(key), SessionKind::Cart) = (&shown, shown.as_ref().map_or(SessionKind::Checkout, |key| key.kind)) {
+    if let (Some(key), SessionKind::Cart) =
+        (&shown, shown.as_ref().map_or(SessionKind::Checkout, |key| key.kind))
+    {
         exchange.governor.sessions.set_cart(exchange.caller, &key.id).await.ok();
     }
     let options = match answer.options {
@@ -161,8 +201,13 @@ async fn take_in<S: Client>(
     Looked::Shown(Shown { at: asked, session: shown, options, answer: answered })
 }
 
-/// A session that this caller was shown, and that is not there any more, was deleted: an attach that was deferred for it is moot.
-async fn forget_what_is_gone<S: Client>(exchange: &Exchange<S>, key: &SessionKey, status: StatusCode) {
+/// A session that this caller was shown, and that is not there any more, was deleted: an attach
+/// that was deferred for it is moot.
+async fn forget_what_is_gone<S: Client>(
+    exchange: &Exchange<S>,
+    key: &SessionKey,
+    status: StatusCode,
+) {
     let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else { return };
     let deferred = matches!(record.pending.as_deref(), Some(Pending::Deferred { .. }));
     if status == StatusCode::NOT_FOUND && deferred && record.shown_to.contains(exchange.caller) {
@@ -176,7 +221,9 @@ fn show_to<S>(exchange: &Exchange<S>, lookup: &Lookup, learned: &mut crate::rule
         learned.sources.push((id.clone(), SourceObservation::ShownTo(exchange.caller)));
     }
     let listed: Vec<_> = learned.sources.iter().map(|(id, _)| id.clone()).collect();
-    learned.sources.extend(listed.into_iter().map(|id| (id, SourceObservation::ShownTo(exchange.caller))));
+    learned
+        .sources
+        .extend(listed.into_iter().map(|id| (id, SourceObservation::ShownTo(exchange.caller))));
     if let (Lookup::Customer, Some(id)) = (lookup, exchange.intent.customer()) {
         learned.customers.push((id.clone(), CustomerObservation::ShownTo(exchange.caller)));
     }

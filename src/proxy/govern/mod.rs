@@ -5,12 +5,17 @@
 //!                       └─ governed ─ read ─ admit ─ [ turn: recall → decide → act → learn ] ─▶ answer
 //! ```
 //! - *read* (`run`): the body whole, bounded, becomes an [`Intent`](crate::rules::Intent).
-//! - *admit* (`admit`): a caller to whom upstream has not shown the session is first sent to look it up; a refusal is its answer.
-//! - *recall* (`recall`): records that this caller may know of; *look up* (`lookup`): what they lack, asked with the caller's credentials.
-//! - *act* (`act`): the call goes up detached from its caller, holding the session's turn until its answer is learned.
-//! - *remedies* (`remedy`, `defer`): several calls in the place of one, each leaving a note before its first step.
+//! - *admit* (`admit`): a caller to whom upstream has not shown the session is first sent to look
+//!   it up; a refusal is its answer.
+//! - *recall* (`recall`): records that this caller may know of; *look up* (`lookup`): what they
+//!   lack, asked with the caller's credentials.
+//! - *act* (`act`): the call goes up detached from its caller, holding the session's turn until its
+//!   answer is learned.
+//! - *remedies* (`remedy`, `defer`): several calls in the place of one, each leaving a note before
+//!   its first step.
 //!
-//! Deliberately absent: the rules (`rules`), the wire (`dialects`), how things are kept (`sessions`), how they are sent (the inner service).
+//! Deliberately absent: the rules (`rules`), the wire (`dialects`), how things are kept
+//! (`sessions`), how they are sent (the inner service).
 
 mod act;
 mod admit;
@@ -42,15 +47,24 @@ use std::{
 };
 use tower::{Layer, Service};
 
-/// What the layer needs of the service behind it: a client that can be cloned and whose requests may outlive their callers.
-/// `UpstreamError`s in its errors tell whether a request was sent; of any other error Weir assumes that it was.
+/// What the layer needs of the service behind it: a client that can be cloned and whose requests
+/// may outlive their callers. `UpstreamError`s in its errors tell whether a request was sent; of
+/// any other error Weir assumes that it was.
 pub trait Client:
-    Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static
+    Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
 {
 }
 
 impl<T> Client for T where
-    T: Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static
+    T: Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -61,7 +75,8 @@ pub struct GovernSettings {
     pub governed_body: usize,
     /// How long the body of a governed call may take to arrive.
     pub body_timeout: Duration,
-    /// The largest answer that is read to be learned from, in bytes; a larger one passes through, and the session is looked up when it matters.
+    /// The largest answer that is read to be learned from, in bytes; a larger one passes through,
+    /// and the session is looked up when it matters.
     pub answer: usize,
     /// Whether answers carry `Weir-Decision`, `Weir-Rule` and `Weir-Decision-Id`.
     pub headers: bool,
@@ -69,7 +84,12 @@ pub struct GovernSettings {
 
 impl Default for GovernSettings {
     fn default() -> Self {
-        Self { governed_body: 256 * 1024, body_timeout: Duration::from_secs(30), answer: 4 * 1024 * 1024, headers: true }
+        Self {
+            governed_body: 256 * 1024,
+            body_timeout: Duration::from_secs(30),
+            answer: 4 * 1024 * 1024,
+            headers: true,
+        }
     }
 }
 
@@ -81,7 +101,8 @@ pub struct Governor {
     decisions: Decisions,
     in_flight: AtomicU64,
     stranded: AtomicU64,
-    /// When a call that may have changed something was last forwarded without being understood; 0: never.
+    /// When a call that may have changed something was last forwarded without being understood; 0:
+    /// never.
     unread_at: AtomicU64,
 }
 
@@ -104,23 +125,28 @@ impl Governor {
         self.policy.load_full()
     }
 
-    /// Changes the policy; calls under way finish under the old one. What passed while no rule was looked at was not learned from.
+    /// Changes the policy; calls under way finish under the old one. What passed while no rule was
+    /// looked at was not learned from.
     pub fn set_policy(&self, policy: Policy) {
         if self.policy.swap(Arc::new(policy)).mode == Mode::Off {
             self.went_unread();
         }
     }
 
-    /// A call that may have changed something has been, or is about to be, forwarded without being understood.
+    /// A call that may have changed something has been, or is about to be, forwarded without being
+    /// understood.
     fn went_unread(&self) {
         self.unread_at.fetch_max(exchange::now().0, Ordering::Relaxed);
     }
 
-    /// The policy by which to judge: no refusal may rest on a fact that is older than a call which was not understood.
+    /// The policy by which to judge: no refusal may rest on a fact that is older than a call which
+    /// was not understood.
     fn trusting<'a>(&self, policy: &'a Policy, now: Timestamp) -> Cow<'a, Policy> {
         let unread_at = Timestamp(self.unread_at.load(Ordering::Relaxed));
         let limit = now.since(unread_at);
-        if unread_at == Timestamp(0) || matches!(policy.fresh_for, FreshFor::Millis(fresh) if fresh <= limit) {
+        if unread_at == Timestamp(0)
+            || matches!(policy.fresh_for, FreshFor::Millis(fresh) if fresh <= limit)
+        {
             return Cow::Borrowed(policy);
         }
         Cow::Owned(Policy { fresh_for: FreshFor::Millis(limit), ..policy.clone() })
@@ -141,7 +167,8 @@ impl Governor {
         self.stranded.load(Ordering::Relaxed)
     }
 
-    /// How many calls that change something are under way upstream, whether or not their callers still wait.
+    /// How many calls that change something are under way upstream, whether or not their callers
+    /// still wait.
     pub fn in_flight(&self) -> u64 {
         self.in_flight.load(Ordering::Relaxed)
     }
@@ -168,7 +195,8 @@ pub struct GovernLayer {
 }
 
 impl GovernLayer {
-    /// A layer that decides by, and remembers in, this governor. Share one governor among all workers.
+    /// A layer that decides by, and remembers in, this governor. Share one governor among all
+    /// workers.
     pub fn new(governor: Arc<Governor>) -> Self {
         Self { governor, work: Work::default() }
     }
@@ -187,8 +215,9 @@ impl<S> Layer<S> for GovernLayer {
     }
 }
 
-/// A client that keeps the rules. Ungoverned calls reach the inner service as they came; governed ones are answered here when they must be.
-/// Its errors are the inner service's, of ungoverned calls only: what goes wrong with a governed call is an answer in the vendor's form.
+/// A client that keeps the rules. Ungoverned calls reach the inner service as they came; governed
+/// ones are answered here when they must be. Its errors are the inner service's, of ungoverned
+/// calls only: what goes wrong with a governed call is an answer in the vendor's form.
 #[derive(Clone)]
 pub struct Govern<S> {
     inner: S,
@@ -215,12 +244,26 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
             Classified::Ungoverned => Either::Left(self.inner.call(request)),
             Classified::Governed(call) => {
                 let inner = self.take_ready();
-                let run = run::run(inner, self.governor.clone(), self.work.clone(), Arc::clone(&policy), call, request);
+                let run = run::run(
+                    inner,
+                    self.governor.clone(),
+                    self.work.clone(),
+                    Arc::clone(&policy),
+                    call,
+                    request,
+                );
                 Either::Right(Box::pin(run))
             }
             Classified::Ambiguous(call, violation) => {
                 let inner = self.take_ready();
-                let run = run::ambiguous(inner, self.governor.clone(), Arc::clone(&policy), call, request, violation);
+                let run = run::ambiguous(
+                    inner,
+                    self.governor.clone(),
+                    Arc::clone(&policy),
+                    call,
+                    request,
+                    violation,
+                );
                 Either::Right(Box::pin(run))
             }
         }

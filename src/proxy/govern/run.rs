@@ -5,7 +5,8 @@
 //!                                    └────────────────────┘
 //!                                         └▶ forward | refuse | remedy | hold | defer
 //! ```
-//! While the policy does not enforce, nothing here keeps a call from upstream: what would have been refused is forwarded and reported.
+//! While the policy does not enforce, nothing here keeps a call from upstream: what would have been
+//! refused is forwarded and reported.
 
 use super::{
     Client, Governor,
@@ -22,8 +23,9 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending, Policy, Remedy, RuleId,
-        SessionKey, SessionObservation, SessionState, Target, Toggle, Verdict, Violation, decide, overtakes,
+        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending,
+        Policy, Remedy, RuleId, SessionKey, SessionObservation, SessionState, Target, Toggle,
+        Verdict, Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
@@ -49,16 +51,22 @@ pub(super) async fn run<S: Client>(
         let outcome = Outcome::new(trouble(call.form(), &why), Decided::Rejected);
         Ok(finish(&governor, early(&call, head, &Trace::default(), started), outcome))
     };
-    let body = match tokio::time::timeout(governor.settings.body_timeout, collect(body, limit)).await {
-        Ok(Ok(whole)) => whole,
-        Ok(Err(NotWhole::TooLarge(body))) if lenient => {
-            return unread_by(&governor, client, Request::from_parts(head, body)).await;
-        }
-        Ok(Err(NotWhole::TooLarge(_))) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
-        Ok(Err(NotWhole::Broken(_))) => return unread(Trouble::Problem(Problem::Incomplete), &head),
-        Err(_) => return unread(Trouble::Problem(Problem::Stalled), &head),
-    };
-    let forward = |head, body: &Whole| client.clone().oneshot(Request::from_parts(head, body.to_body()));
+    let body =
+        match tokio::time::timeout(governor.settings.body_timeout, collect(body, limit)).await {
+            Ok(Ok(whole)) => whole,
+            Ok(Err(NotWhole::TooLarge(body))) if lenient => {
+                return unread_by(&governor, client, Request::from_parts(head, body)).await;
+            }
+            Ok(Err(NotWhole::TooLarge(_))) => {
+                return unread(Trouble::Problem(Problem::TooLarge { limit }), &head);
+            }
+            Ok(Err(NotWhole::Broken(_))) => {
+                return unread(Trouble::Problem(Problem::Incomplete), &head);
+            }
+            Err(_) => return unread(Trouble::Problem(Problem::Stalled), &head),
+        };
+    let forward =
+        |head, body: &Whole| client.clone().oneshot(Request::from_parts(head, body.to_body()));
     if head.headers.contains_key(header::CONTENT_ENCODING)
         && !lenient
         && dialects::plain(&head.headers, &body.bytes).is_some_and(|plain| plain.len() > limit)
@@ -69,10 +77,22 @@ pub(super) async fn run<S: Client>(
         Ok(Some(intent)) => intent,
         Ok(None) => return forward(head, &body).await,
         Err(Unreadable::Ambiguous(violation)) => {
-            return ambiguous(client, governor, policy, call, Request::from_parts(head, body.to_body()), *violation).await;
+            return ambiguous(
+                client,
+                governor,
+                policy,
+                call,
+                Request::from_parts(head, body.to_body()),
+                *violation,
+            )
+            .await;
         }
-        Err(_) if lenient => return unread_by(&governor, client, Request::from_parts(head, body.to_body())).await,
-        Err(Unreadable::TooLarge) => return unread(Trouble::Problem(Problem::TooLarge { limit }), &head),
+        Err(_) if lenient => {
+            return unread_by(&governor, client, Request::from_parts(head, body.to_body())).await;
+        }
+        Err(Unreadable::TooLarge) => {
+            return unread(Trouble::Problem(Problem::TooLarge { limit }), &head);
+        }
         Err(Unreadable::Malformed(why)) => return unread(Trouble::Malformed(why), &head),
     };
     let credential = dialects::credential(&head.headers, &head.uri);
@@ -88,7 +108,8 @@ pub(super) async fn run<S: Client>(
         intent: Arc::new(intent),
         trace: Arc::default(),
     };
-    let outcome = if exchange.intent.is_read() { read(&exchange).await } else { change(&exchange).await };
+    let outcome =
+        if exchange.intent.is_read() { read(&exchange).await } else { change(&exchange).await };
     let about = About {
         dialect: exchange.intent.dialect().unwrap_or(exchange.call.dialect()),
         call: exchange.intent.name(),
@@ -100,8 +121,20 @@ pub(super) async fn run<S: Client>(
     Ok(finish(&exchange.governor, about, outcome))
 }
 
-fn early<'a>(call: &Call, head: &'a request::Parts, trace: &'a Trace, started: Instant) -> About<'a> {
-    About { dialect: call.dialect(), call: "unread", source: None, headers: &head.headers, trace, started }
+fn early<'a>(
+    call: &Call,
+    head: &'a request::Parts,
+    trace: &'a Trace,
+    started: Instant,
+) -> About<'a> {
+    About {
+        dialect: call.dialect(),
+        call: "unread",
+        source: None,
+        headers: &head.headers,
+        trace,
+        started,
+    }
 }
 
 /// A call that two parsers could read differently.
@@ -122,13 +155,20 @@ pub(super) async fn ambiguous<S: Client>(
             let forwarded = Request::from_parts(head.clone(), body);
             Outcome::monitored(unread_by(&governor, client, forwarded).await?, Some(violation))
         }
-        Toggle::Reject | Toggle::Reorder | Toggle::Strip => Outcome::refused(call.form(), violation),
+        Toggle::Reject | Toggle::Reorder | Toggle::Strip => {
+            Outcome::refused(call.form(), violation)
+        }
     };
     Ok(finish(&governor, early(&call, &head, &Trace::default(), started), outcome))
 }
 
-/// Forwards what was not understood. It may change anything, whatever its method, from now until its answer comes or its caller leaves.
-async fn unread_by<S: Client>(governor: &Governor, client: S, request: Request<Body>) -> Result<Response<Body>, S::Error> {
+/// Forwards what was not understood. It may change anything, whatever its method, from now until
+/// its answer comes or its caller leaves.
+async fn unread_by<S: Client>(
+    governor: &Governor,
+    client: S,
+    request: Request<Body>,
+) -> Result<Response<Body>, S::Error> {
     struct Unread<'a>(&'a Governor);
     impl Drop for Unread<'_> {
         fn drop(&mut self) {
@@ -143,10 +183,12 @@ async fn unread_by<S: Client>(governor: &Governor, client: S, request: Request<B
 /// A read: it needs no turn and is never refused. Where a remedy is under way, that comes first.
 async fn read<S: Client>(exchange: &Exchange<S>) -> Outcome {
     let session = match admit::known(exchange).await {
-        None if is_pending(exchange, exchange.intent.session()).await => match admit(exchange).await {
-            Admitted::As(session) => session,
-            Admitted::Denied(_) | Admitted::Unavailable(_) => None,
-        },
+        None if is_pending(exchange, exchange.intent.session()).await => {
+            match admit(exchange).await {
+                Admitted::As(session) => session,
+                Admitted::Denied(_) | Admitted::Unavailable(_) => None,
+            }
+        }
         known => known,
     };
     if let Some(key) = &session {
@@ -161,22 +203,43 @@ async fn read<S: Client>(exchange: &Exchange<S>) -> Outcome {
 
 async fn is_pending<S: Client>(exchange: &Exchange<S>, session: Option<&Target>) -> bool {
     let Some(Target::Session(key)) = session else { return false };
-    exchange.governor.sessions.session(key).await.ok().flatten().is_some_and(|record| record.pending.is_some())
+    exchange
+        .governor
+        .sessions
+        .session(key)
+        .await
+        .ok()
+        .flatten()
+        .is_some_and(|record| record.pending.is_some())
 }
 
-/// What a read would show depends on a remedy that is under way: a deferred attach is sent first, a repair is waited for, and one that nobody
-/// goes on with is finished. `Err`: that failed, and this is the read's answer.
+/// What a read would show depends on a remedy that is under way: a deferred attach is sent first, a
+/// repair is waited for, and one that nobody goes on with is finished. `Err`: that failed, and this
+/// is the read's answer.
 async fn before_read<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Result<(), Outcome> {
     if !is_pending(exchange, Some(&Target::Session(key.clone()))).await {
         return Ok(());
     }
-    let turn = match exchange.governor.sessions.turn(&TurnKey::Session(key.clone()), Entry::Ordinary).await {
+    let turn = match exchange
+        .governor
+        .sessions
+        .turn(&TurnKey::Session(key.clone()), Entry::Ordinary)
+        .await
+    {
         Ok(turn) => turn,
         Err(busy) => return Err(rejected(exchange, &Trouble::Busy(&busy))),
     };
     match leftovers(exchange, key, turn).await {
-        // A key that may read but not attach: upstream shows it what there is, and the attach waits for another.
-        Err(outcome) if matches!(outcome.response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Ok(()),
+        // A key that may read but not attach: upstream shows it what there is, and the attach waits
+        // for another.
+        Err(outcome)
+            if matches!(
+                outcome.response.status(),
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            ) =>
+        {
+            Ok(())
+        }
         settled => settled.map(drop),
     }
 }
@@ -185,8 +248,9 @@ async fn before_read<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Res
 enum Turned {
     /// Its answer.
     Over(Box<Outcome>),
-    /// To be begun again, in this session's turn: the shopper's active cart is another one than was thought, or the caller has only now been
-    /// shown a session for which a remedy is under way.
+    /// To be begun again, in this session's turn: the shopper's active cart is another one than was
+    /// thought, or the caller has only now been shown a session for which a remedy is under
+    /// way.
     Moved(SessionKey),
 }
 
@@ -202,7 +266,8 @@ async fn change<S: Client>(exchange: &Exchange<S>) -> Outcome {
         Admitted::Denied(_) => return plainly(exchange, None, None, None).await,
         Admitted::Unavailable(session) => {
             if exchange.policy.on_lookup_failure == OnLookupFailure::Reject && !lenient {
-                return rejected(exchange, &Trouble::Problem(Problem::FactUnknown)).about(session.as_ref());
+                return rejected(exchange, &Trouble::Problem(Problem::FactUnknown))
+                    .about(session.as_ref());
             }
             session
         }
@@ -235,7 +300,9 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
         match exchange.governor.sessions.turn(&key, entry).await {
             Ok(taken) => turn = Some(taken),
             Err(_) if exchange.policy.mode != Mode::Enforce => {
-                return Turned::Over(Box::new(plainly(exchange, session.cloned(), None, None).await));
+                return Turned::Over(Box::new(
+                    plainly(exchange, session.cloned(), None, None).await,
+                ));
             }
             Err(busy) => return Turned::Over(Box::new(rejected(exchange, &Trouble::Busy(&busy)))),
         }
@@ -252,10 +319,13 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
     }
 }
 
-/// The shopper's active cart may be another one than this turn is for: the cart became an order while the call waited, or may have. Only upstream
-/// knows. `Some`: the call moves to the right turn, or ends.
+/// The shopper's active cart may be another one than this turn is for: the cart became an order
+/// while the call waited, or may have. Only upstream knows. `Some`: the call moves to the right
+/// turn, or ends.
 async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<Turned> {
-    let (Some(Target::ActiveCart), Some(key)) = (exchange.intent.session(), session) else { return None };
+    let (Some(Target::ActiveCart), Some(key)) = (exchange.intent.session(), session) else {
+        return None;
+    };
     let record = exchange.governor.sessions.session(key).await.ok().flatten()?;
     if !record.unsure && record.state.get() != Some(&SessionState::Complete) {
         return None;
@@ -263,9 +333,16 @@ async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>)
     let enforced = exchange.policy.mode == Mode::Enforce;
     match look_up(exchange, &Lookup::Session, session).await {
         Looked::Shown(shown) => shown.session.filter(|found| found != key).map(Turned::Moved),
-        Looked::Denied(answer) if enforced => Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response())))),
-        Looked::Failed if enforced && exchange.policy.on_lookup_failure == OnLookupFailure::Reject => {
-            Some(Turned::Over(Box::new(rejected(exchange, &Trouble::Problem(Problem::FactUnknown)))))
+        Looked::Denied(answer) if enforced => {
+            Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response()))))
+        }
+        Looked::Failed
+            if enforced && exchange.policy.on_lookup_failure == OnLookupFailure::Reject =>
+        {
+            Some(Turned::Over(Box::new(rejected(
+                exchange,
+                &Trouble::Problem(Problem::FactUnknown),
+            ))))
         }
         Looked::Denied(_) | Looked::Failed => None,
     }
@@ -290,9 +367,16 @@ async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) 
     }
 }
 
-/// Deals with what an earlier call left behind: an outcome nobody learned, a repair nobody finished, an attach not yet sent.
-async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Turn) -> Result<Turn, Outcome> {
-    let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else { return Ok(turn) };
+/// Deals with what an earlier call left behind: an outcome nobody learned, a repair nobody
+/// finished, an attach not yet sent.
+async fn leftovers<S: Client>(
+    exchange: &Exchange<S>,
+    key: &SessionKey,
+    turn: Turn,
+) -> Result<Turn, Outcome> {
+    let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else {
+        return Ok(turn);
+    };
     if record.in_flight {
         update_session(exchange, key, &[SessionObservation::OutcomeUnknown]).await;
     }
@@ -300,7 +384,9 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
         None => Ok(turn),
         // A stranger: what upstream makes of this caller says nothing of the remedy.
         Some(_) if !record.shown_to.contains(exchange.caller) => Ok(turn),
-        Some(Pending::Repair { primary, .. }) => remedy::recover(exchange, key, primary.clone(), turn).await,
+        Some(Pending::Repair { primary, .. }) => {
+            remedy::recover(exchange, key, primary.clone(), turn).await
+        }
         Some(Pending::Deferred { primary, since, sending }) => {
             let deferred = Deferred { primary: primary.clone(), since: *since, sending: *sending };
             defer::before(exchange, key, deferred, turn).await
@@ -309,24 +395,35 @@ async fn leftovers<S: Client>(exchange: &Exchange<S>, key: &SessionKey, turn: Tu
 }
 
 /// Decide, look up what is missing, decide again; then do what the verdict says.
-async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>, mut turn: Option<Turn>) -> Turned {
+async fn decided<S: Client>(
+    exchange: &Exchange<S>,
+    session: Option<&SessionKey>,
+    mut turn: Option<Turn>,
+) -> Turned {
     let mut known = Known { deferrable: defer::possible(exchange), ..Known::default() };
     if let Intent::ChangeOption { removes: true, .. } = *exchange.intent {
-        // The call names no source, and its answer neither: only now can it be told which one it spends.
+        // The call names no source, and its answer neither: only now can it be told which one it
+        // spends.
         needed(exchange, session, &mut known, Lookup::PaymentOptions).await;
     }
     let mut overtaken = false;
     loop {
         recall(exchange, session, &mut known).await;
         let now = now();
-        let verdict = decide(&known, &exchange.intent, &exchange.governor.trusting(&exchange.policy, now), now);
+        let verdict = decide(
+            &known,
+            &exchange.intent,
+            &exchange.governor.trusting(&exchange.policy, now),
+            now,
+        );
         let outcome = match verdict {
             Verdict::Need(lookup) => match needed(exchange, session, &mut known, lookup).await {
                 None => continue,
                 Some(turned) => return turned,
             },
             Verdict::Forward { monitored } => {
-                let outcome = plainly(exchange, session.cloned(), turn, Some((known, monitored))).await;
+                let outcome =
+                    plainly(exchange, session.cloned(), turn, Some((known, monitored))).await;
                 // Store credit that came later went first.
                 if overtaken && outcome.violation.is_none() {
                     Outcome { decided: Decided::Reordered, ..outcome }
@@ -335,27 +432,37 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
                 }
             }
             Verdict::Strip(violation) => match stripped(exchange) {
-                Some(request) => {
-                    Outcome::forwarded(act::forward(exchange, session.cloned(), turn, request, known).await).with(violation)
+                Some(request) => Outcome::forwarded(
+                    act::forward(exchange, session.cloned(), turn, request, known).await,
+                )
+                .with(violation),
+                None => {
+                    plainly(exchange, session.cloned(), turn, Some((known, Some(violation)))).await
                 }
-                None => plainly(exchange, session.cloned(), turn, Some((known, Some(violation)))).await,
             },
             Verdict::Reject(violation) => Outcome::refused(exchange.call.form(), violation),
             Verdict::Unavailable(_) => rejected(exchange, &Trouble::Problem(Problem::FactUnknown)),
-            Verdict::Remedy(remedy, violation) => match (confirmed(&known, &remedy), session, turn.take()) {
-                (Err(lookup), _, taken) => match needed(exchange, session, &mut known, lookup).await {
-                    None => {
-                        turn = taken;
-                        continue;
+            Verdict::Remedy(remedy, violation) => {
+                match (confirmed(&known, &remedy), session, turn.take()) {
+                    (Err(lookup), _, taken) => {
+                        match needed(exchange, session, &mut known, lookup).await {
+                            None => {
+                                turn = taken;
+                                continue;
+                            }
+                            Some(turned) => return turned,
+                        }
                     }
-                    Some(turned) => return turned,
-                },
-                (Ok(true), Some(key), Some(turn)) => {
-                    remedy::run(exchange, key.clone(), turn, remedy, known).await.with(violation)
+                    (Ok(true), Some(key), Some(turn)) => {
+                        remedy::run(exchange, key.clone(), turn, remedy, known)
+                            .await
+                            .with(violation)
+                    }
+                    // A remedy takes several calls, which only a turn keeps together, and nothing
+                    // is taken away on a guess.
+                    _ => Outcome::refused(exchange.call.form(), violation),
                 }
-                // A remedy takes several calls, which only a turn keeps together, and nothing is taken away on a guess.
-                _ => Outcome::refused(exchange.call.form(), violation),
-            },
+            }
             Verdict::Hold { window } => match hold(turn, window).await {
                 Ok(taken) => {
                     let before = known.session.as_ref().map(|record| record.epoch);
@@ -388,12 +495,14 @@ async fn decided<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
     }
 }
 
-/// Whether this very decision has looked up the primary that a remedy would take away and the source that would come. However fresh what is
-/// remembered: removing a payment option spends a source without naming it, and what no order of calls can put right is refused before the
+/// Whether this very decision has looked up the primary that a remedy would take away and the
+/// source that would come. However fresh what is remembered: removing a payment option spends a
+/// source without naming it, and what no order of calls can put right is refused before the
 /// first step. `Err`: look this up, then decide again.
 fn confirmed(known: &Known, remedy: &Remedy) -> Result<bool, Lookup> {
     let (primary, incoming) = match remedy {
-        Remedy::Repair { primary, incoming } | Remedy::Replace { primary, incoming: Incoming::Source(incoming) } => {
+        Remedy::Repair { primary, incoming }
+        | Remedy::Replace { primary, incoming: Incoming::Source(incoming) } => {
             (primary, Some(incoming))
         }
         // Options are never remembered: they were looked up for this decision.
@@ -420,7 +529,8 @@ async fn needed<S: Client>(
     match look_up(exchange, &lookup, session).await {
         Looked::Shown(shown) => {
             if let (Lookup::Session, Some(found)) = (&lookup, shown.session)
-                && (Some(&found) != session || (known.session.is_none() && is_pending_for(exchange, &found).await))
+                && (Some(&found) != session
+                    || (known.session.is_none() && is_pending_for(exchange, &found).await))
             {
                 return Some(Turned::Moved(found));
             }
@@ -429,14 +539,19 @@ async fn needed<S: Client>(
             }
             known.looked_up.push((lookup, LookedUp::At(shown.at)));
         }
-        Looked::Denied(answer) if lookup == Lookup::Session && exchange.policy.mode == Mode::Enforce => {
+        Looked::Denied(answer)
+            if lookup == Lookup::Session && exchange.policy.mode == Mode::Enforce =>
+        {
             return Some(Turned::Over(Box::new(Outcome::forwarded(answer.into_response()))));
         }
         Looked::Denied(answer) => {
             // A shopper's token may be no key to `/sources`, and still be good for the cart.
-            let nobody = answer.status() == StatusCode::UNAUTHORIZED && exchange.call.dialect() == Dialect::Checkouts;
+            let nobody = answer.status() == StatusCode::UNAUTHORIZED
+                && exchange.call.dialect() == Dialect::Checkouts;
             let absent = nobody || answer.status() == StatusCode::NOT_FOUND;
-            known.looked_up.push((lookup, if absent { LookedUp::Absent } else { LookedUp::Failed }));
+            known
+                .looked_up
+                .push((lookup, if absent { LookedUp::Absent } else { LookedUp::Failed }));
         }
         Looked::Failed => known.looked_up.push((lookup, LookedUp::Failed)),
     }
@@ -446,7 +561,8 @@ async fn needed<S: Client>(
 /// Whether a remedy is under way that a caller who was a stranger until now has walked past.
 async fn is_pending_for<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> bool {
     let record = exchange.governor.sessions.session(key).await.ok().flatten();
-    record.is_some_and(|record| record.pending.is_some() && record.shown_to.contains(exchange.caller))
+    record
+        .is_some_and(|record| record.pending.is_some() && record.shown_to.contains(exchange.caller))
 }
 
 /// Waits for secondaries. `Err(None)`: there is no turn to put aside.
@@ -463,7 +579,10 @@ async fn plainly<S: Client>(
     known: Option<(Known, Option<Violation>)>,
 ) -> Outcome {
     let (known, monitored) = known.unwrap_or_default();
-    Outcome::monitored(act::forward(exchange, session, turn, exchange.original(), known).await, monitored)
+    Outcome::monitored(
+        act::forward(exchange, session, turn, exchange.original(), known).await,
+        monitored,
+    )
 }
 
 fn rejected<S>(exchange: &Exchange<S>, why: &Trouble<'_>) -> Outcome {

@@ -1,13 +1,17 @@
-//! Every sequence of calls over a small world, decided by Weir and judged by an independent account of the vendor.
+//! Every sequence of calls over a small world, decided by Weir and judged by an independent account
+//! of the vendor.
 //!
-//! A walk goes from one pair of (world, what Weir remembers) to the next, breadth first; pairs met before are not walked again, since
-//! nothing that follows can differ. After each step: Weir refused exactly what the vendor would have refused by a rule, with the same
-//! answer; and nothing that is remembered is untrue.
+//! A walk goes from one pair of (world, what Weir remembers) to the next, breadth first; pairs met
+//! before are not walked again, since nothing that follows can differ. After each step: Weir
+//! refused exactly what the vendor would have refused by a rule, with the same answer; and nothing
+//! that is remembered is untrue.
 
 mod vendor;
 mod weir;
 
-use crate::rules::{Dialect, FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation};
+use crate::rules::{
+    Dialect, FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation,
+};
 use std::collections::HashSet;
 use vendor::{Broken, CREDITS, Call, PRIMARIES, SOURCES, Source, State, Vendor};
 use weir::{Memory, Shows, Walk};
@@ -45,7 +49,8 @@ struct Place {
     memory: Memory,
     /// Somebody else has called upstream.
     others_call: bool,
-    /// Weir ended during a call: what its sources became is not known, but none of it is anything that a refusal could rest on.
+    /// Weir ended during a call: what its sources became is not known, but none of it is anything
+    /// that a refusal could rest on.
     crashed: bool,
     trail: usize,
 }
@@ -60,7 +65,8 @@ impl Place {
 struct Explorer {
     walk: Walk,
     events: Vec<Event>,
-    /// Leaves out calls that upstream refuses for reasons that no rule speaks of: they change nothing.
+    /// Leaves out calls that upstream refuses for reasons that no rule speaks of: they change
+    /// nothing.
     skip_refused: bool,
     trail: Vec<(usize, Option<Event>)>,
     steps: usize,
@@ -79,7 +85,13 @@ impl Explorer {
 
     /// Walks every sequence of at most `calls` calls, and returns how many steps that took.
     fn explore(mut self, vendor: Vendor, calls: usize) -> usize {
-        let start = Place { vendor, memory: Memory::default(), others_call: false, crashed: false, trail: 0 };
+        let start = Place {
+            vendor,
+            memory: Memory::default(),
+            others_call: false,
+            crashed: false,
+            trail: 0,
+        };
         let mut seen = HashSet::new();
         let mut here = vec![start];
         for left in (1..=calls).rev() {
@@ -90,7 +102,12 @@ impl Explorer {
                     let is_last = left == 1 && event.is_call();
                     if let Some(mut after) = self.step(&place, event)
                         && !is_last
-                        && seen.insert((after.vendor, after.memory.digest(), after.others_call, after.crashed))
+                        && seen.insert((
+                            after.vendor,
+                            after.memory.digest(),
+                            after.others_call,
+                            after.crashed,
+                        ))
                     {
                         self.trail.push((place.trail, Some(event)));
                         after.trail = self.trail.len() - 1;
@@ -111,7 +128,9 @@ impl Explorer {
             Event::Lost(call, applied) => self.send(from, call, applied, |walk, place, intent| {
                 place.memory.lost(walk, &from.vendor, intent);
             }),
-            Event::Crash(call, applied) => self.send(from, call, applied, |_, place, _| place.crashed = true),
+            Event::Crash(call, applied) => {
+                self.send(from, call, applied, |_, place, _| place.crashed = true)
+            }
             Event::Past(call) if !from.vendor.takes(call) => Ok(None),
             _ => {
                 let mut place = from.clone();
@@ -154,8 +173,12 @@ impl Explorer {
         let expected = self.refusal(vendor, &broken);
         if let Verdict::Reject(violation) = &verdict {
             return match expected {
-                Some(expected) if same(violation, &expected) => Ok(looked_up.map(|memory| from.remembering(Some(memory)))),
-                expected => Err(format!("refused with {violation:?}, where the vendor says {expected:?}")),
+                Some(expected) if same(violation, &expected) => {
+                    Ok(looked_up.map(|memory| from.remembering(Some(memory))))
+                }
+                expected => {
+                    Err(format!("refused with {violation:?}, where the vendor says {expected:?}"))
+                }
             };
         }
         let mut place = from.remembering(looked_up);
@@ -168,12 +191,15 @@ impl Explorer {
             }
             Verdict::Forward { monitored } => {
                 // A cart that was submitted is another one now, of which nothing is known but that.
-                let submitted = vendor.carts && place.memory.session.state.get() == Some(&SessionState::Complete);
-                let may_not_know = from.others_call || from.crashed || (submitted && call == Call::Order);
+                let submitted = vendor.carts
+                    && place.memory.session.state.get() == Some(&SessionState::Complete);
+                let may_not_know =
+                    from.others_call || from.crashed || (submitted && call == Call::Order);
                 if !broken.is_empty() && !may_not_know {
                     return Err(format!("forwarded, where the vendor says {broken:?}"));
                 }
-                let reported = monitored.is_some_and(|violation| violation.rule == RuleId::SecondPrimary);
+                let reported =
+                    monitored.is_some_and(|violation| violation.rule == RuleId::SecondPrimary);
                 if reported != vendor.replaces(call) && !may_not_know {
                     return Err(format!("reported: {reported}"));
                 }
@@ -206,11 +232,13 @@ impl Explorer {
     fn refusal(&self, vendor: &Vendor, broken: &[Broken]) -> Option<Broken> {
         let hopeless = broken.iter().find(|broken| self.toggle(vendor, broken) != Toggle::Reorder);
         let lost = vendor.primary().is_some_and(|id| vendor.sources[id].is_spent());
-        let unmended = broken.iter().find(|broken| broken.rule == "primary-before-secondary" && lost);
+        let unmended =
+            broken.iter().find(|broken| broken.rule == "primary-before-secondary" && lost);
         hopeless.or(unmended).copied()
     }
 
-    /// Makes the calls of a remedy, each of which the vendor must take, and looks at what they have led to.
+    /// Makes the calls of a remedy, each of which the vendor must take, and looks at what they have
+    /// led to.
     fn mend(&self, place: &mut Place, call: Call, remedy: &Remedy) -> Result<(), String> {
         let primary = place.vendor.primary().ok_or("no primary to move")?;
         let calls = match remedy {
@@ -219,7 +247,9 @@ impl Explorer {
         };
         for call in calls {
             if !place.vendor.takes(call) {
-                return Err(format!("{remedy:?} makes the call {call:?}, which the vendor refuses"));
+                return Err(format!(
+                    "{remedy:?} makes the call {call:?}, which the vendor refuses"
+                ));
             }
             let intent = self.walk.intent(&place.vendor, call);
             let before = place.vendor;
@@ -273,11 +303,17 @@ impl Explorer {
 fn same(violation: &Violation, broken: &Broken) -> bool {
     let refusal = &violation.refusal;
     let detail = refusal.subcode.or(refusal.parameter.as_deref());
-    (violation.rule.as_str(), refusal.status, refusal.code, detail) == (broken.rule, broken.status, broken.code, broken.detail)
+    (violation.rule.as_str(), refusal.status, refusal.code, detail)
+        == (broken.rule, broken.status, broken.code, broken.detail)
 }
 
 fn walk(shows: Shows, fresh_for: FreshFor) -> Walk {
-    Walk { policy: Policy { fresh_for, ..Policy::default() }, shows, by_path: shows != Shows::Everything, legacy: false }
+    Walk {
+        policy: Policy { fresh_for, ..Policy::default() },
+        shows,
+        by_path: shows != Shows::Everything,
+        legacy: false,
+    }
 }
 
 fn checkout_calls() -> Vec<Call> {
@@ -295,12 +331,18 @@ fn checkout_calls() -> Vec<Call> {
 }
 
 fn cart_calls() -> Vec<Call> {
-    let mut calls = vec![Call::Save(CREDITS[0], 0), Call::Order, Call::DetachAll, Call::ApplyShopper(None)];
+    let mut calls =
+        vec![Call::Save(CREDITS[0], 0), Call::Order, Call::DetachAll, Call::ApplyShopper(None)];
     for id in SOURCES {
         calls.extend([Call::Attach(id), Call::Detach(id)]);
     }
     for id in PRIMARIES {
-        calls.extend([Call::Save(id, 0), Call::Remove(id, 0), Call::SetDefault(id, 0), Call::ApplyShopper(Some(id))]);
+        calls.extend([
+            Call::Save(id, 0),
+            Call::Remove(id, 0),
+            Call::SetDefault(id, 0),
+            Call::ApplyShopper(Some(id)),
+        ]);
     }
     calls
 }
@@ -345,23 +387,27 @@ mod tests {
 
     #[test]
     fn six_calls_on_a_checkout_that_shows_everything() {
-        Explorer::new(walk(Shows::Everything, FreshFor::Forever), events(&usual(false))).explore(usual(false), 6);
+        Explorer::new(walk(Shows::Everything, FreshFor::Forever), events(&usual(false)))
+            .explore(usual(false), 6);
     }
 
     #[test]
     fn six_calls_on_a_checkout_that_shows_little() {
-        Explorer::new(walk(Shows::Little, FreshFor::Forever), events(&usual(false))).explore(usual(false), 6);
+        Explorer::new(walk(Shows::Little, FreshFor::Forever), events(&usual(false)))
+            .explore(usual(false), 6);
     }
 
     #[test]
     fn six_calls_on_a_checkout_that_shows_least() {
-        Explorer::new(walk(Shows::Least, FreshFor::Forever), events(&usual(false))).explore(usual(false), 6);
+        Explorer::new(walk(Shows::Least, FreshFor::Forever), events(&usual(false)))
+            .explore(usual(false), 6);
     }
 
     #[test]
     fn six_calls_on_a_cart() {
         for shows in ALL {
-            Explorer::new(walk(shows, FreshFor::Forever), events(&usual(true))).explore(usual(true), 6);
+            Explorer::new(walk(shows, FreshFor::Forever), events(&usual(true)))
+                .explore(usual(true), 6);
         }
     }
 
@@ -372,7 +418,9 @@ mod tests {
                 for shows in ALL {
                     let mut events = events(&world(carts));
                     events.push(Event::Restart);
-                    Explorer::new(walk(shows, FreshFor::Forever), events).also_refused().explore(world(carts), depth);
+                    Explorer::new(walk(shows, FreshFor::Forever), events)
+                        .also_refused()
+                        .explore(world(carts), depth);
                 }
             }
         }
@@ -404,17 +452,23 @@ mod tests {
 
     #[test]
     fn answers_are_lost_and_weir_ends_in_mid_call() {
-        for (shows, calls_in_all) in [(Shows::Everything, 2), (Shows::Little, 3), (Shows::Least, 2)] {
+        for (shows, calls_in_all) in [(Shows::Everything, 2), (Shows::Little, 3), (Shows::Least, 2)]
+        {
             for carts in [false, true] {
                 let mut events = events(&usual(carts));
                 for call in calls(&usual(carts)) {
                     events.extend([Event::Lost(call, true), Event::Lost(call, false)]);
                     // Only sessions remember that a call of theirs is under way.
-                    if walk(shows, FreshFor::Forever).intent(&usual(carts), call).session().is_some() {
+                    if walk(shows, FreshFor::Forever)
+                        .intent(&usual(carts), call)
+                        .session()
+                        .is_some()
+                    {
                         events.extend([Event::Crash(call, true), Event::Crash(call, false)]);
                     }
                 }
-                Explorer::new(walk(shows, FreshFor::Forever), events).explore(usual(carts), calls_in_all);
+                Explorer::new(walk(shows, FreshFor::Forever), events)
+                    .explore(usual(carts), calls_in_all);
             }
         }
     }
@@ -451,9 +505,14 @@ mod tests {
         for carts in [false, true] {
             for shows in ALL {
                 let mut events = events(&pending(carts));
-                events.extend([Event::Settle(State::Chargeable), Event::Settle(State::Failed), Event::Restart]);
+                events.extend([
+                    Event::Settle(State::Chargeable),
+                    Event::Settle(State::Failed),
+                    Event::Restart,
+                ]);
                 for fresh_for in [FreshFor::Forever, TWO_SECONDS] {
-                    Explorer::new(walk(shows, fresh_for), events.clone()).explore(pending(carts), 3);
+                    Explorer::new(walk(shows, fresh_for), events.clone())
+                        .explore(pending(carts), 3);
                 }
             }
         }
@@ -473,7 +532,9 @@ mod tests {
 
     #[test]
     fn reorder_puts_carts_right_and_never_makes_a_call_that_is_refused() {
-        for (world, calls_in_all) in [(usual as fn(bool) -> Vendor, 4), (odd, 3), (saved, 3), (pending, 4)] {
+        for (world, calls_in_all) in
+            [(usual as fn(bool) -> Vendor, 4), (odd, 3), (saved, 3), (pending, 4)]
+        {
             for shows in ALL {
                 let mut walk = walk(shows, TWO_SECONDS);
                 walk.policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
@@ -490,8 +551,15 @@ mod tests {
         for shows in POOR {
             for fresh_for in [FreshFor::Forever, TWO_SECONDS] {
                 let mut events: Vec<_> =
-                    [Call::SetCredit(4), Call::SetCredit(10), Call::Order, Call::SetBuyer(0)].map(Event::Call).into();
-                events.extend(PRIMARIES.into_iter().flat_map(|id| [Call::Attach(id), Call::Detach(id)]).map(Event::Call));
+                    [Call::SetCredit(4), Call::SetCredit(10), Call::Order, Call::SetBuyer(0)]
+                        .map(Event::Call)
+                        .into();
+                events.extend(
+                    PRIMARIES
+                        .into_iter()
+                        .flat_map(|id| [Call::Attach(id), Call::Detach(id)])
+                        .map(Event::Call),
+                );
                 events.extend([Event::Wait, Event::Restart]);
                 let walk = Walk { legacy: true, ..walk(shows, fresh_for) };
                 Explorer::new(walk, events).explore(usual(false), 6);

@@ -1,7 +1,9 @@
-//! An account of the vendor, independent of the rules: what it would refuse, and what a call that it takes changes.
+//! An account of the vendor, independent of the rules: what it would refuse, and what a call that
+//! it takes changes.
 //!
-//! Written from the domain's two tables and "What a successful call changes", for a world small enough to be walked through wholly:
-//! two primaries, two store credits, two customers, one session at a time. Deliberately absent: everything Weir knows, remembers or says.
+//! Written from the domain's two tables and "What a successful call changes", for a world small
+//! enough to be walked through wholly: two primaries, two store credits, two customers, one session
+//! at a time. Deliberately absent: everything Weir knows, remembers or says.
 
 /// A source by its place: 0 and 1 are primaries, 2 and 3 store credit.
 pub(super) type Id = usize;
@@ -34,7 +36,13 @@ pub(super) struct Source {
 
 impl Source {
     pub const fn card() -> Self {
-        Source { kind: "creditCard", amount: 0, reusable: false, owner: None, state: State::Chargeable }
+        Source {
+            kind: "creditCard",
+            amount: 0,
+            reusable: false,
+            owner: None,
+            state: State::Chargeable,
+        }
     }
 
     /// Goes with no store credit, and cannot be saved.
@@ -86,7 +94,8 @@ pub(super) struct Broken {
     pub detail: Option<&'static str>,
 }
 
-/// Whether a source is attached. Carts accept store credit behind a primary, and ignore it when the cart is submitted.
+/// Whether a source is attached. Carts accept store credit behind a primary, and ignore it when the
+/// cart is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Detached,
@@ -112,7 +121,12 @@ impl Vendor {
         Vendor {
             carts,
             lenient: false,
-            sources: [primaries[0], primaries[1], Source::credit(credits[0]), Source::credit(credits[1])],
+            sources: [
+                primaries[0],
+                primaries[1],
+                Source::credit(credits[0]),
+                Source::credit(credits[1]),
+            ],
             places: [Place::Detached; 4],
             buyer: None,
             credit: None,
@@ -133,7 +147,8 @@ impl Vendor {
     }
 
     fn credited(&self, but: Option<Id>) -> u8 {
-        self.credits_but(but).map(|id| self.sources[id].amount).sum::<u8>() + self.credit.unwrap_or(0)
+        self.credits_but(but).map(|id| self.sources[id].amount).sum::<u8>()
+            + self.credit.unwrap_or(0)
     }
 
     pub fn remaining(&self) -> u8 {
@@ -142,7 +157,11 @@ impl Vendor {
 
     /// What an attached source contributes.
     pub fn contribution(&self, id: Id) -> u8 {
-        if CREDITS.contains(&id) { self.sources[id].amount } else { TOTAL.saturating_sub(self.credited(None)) }
+        if CREDITS.contains(&id) {
+            self.sources[id].amount
+        } else {
+            TOTAL.saturating_sub(self.credited(None))
+        }
     }
 
     /// What `apply-shopper` would attach.
@@ -155,10 +174,16 @@ impl Vendor {
     pub fn broken(&self, call: Call) -> Vec<Broken> {
         match call {
             Call::Attach(id) => self.broken_by_attach(id),
-            Call::ApplyShopper(option) => self.option(option).map(|id| self.broken_by_attach(id)).unwrap_or_default(),
+            Call::ApplyShopper(option) => {
+                self.option(option).map(|id| self.broken_by_attach(id)).unwrap_or_default()
+            }
             Call::Save(id, _) => self.broken_by_save(id),
             Call::SetDefault(id, who) if !self.carts && self.sources[id].owner != Some(who) => {
-                vec![checkouts("default-source-not-saved", "invalid_parameter", Some("defaultSourceId"))]
+                vec![checkouts(
+                    "default-source-not-saved",
+                    "invalid_parameter",
+                    Some("defaultSourceId"),
+                )]
             }
             Call::SetCredit(_) => self.broken_by_credit(),
             Call::Order => self.broken_by_order(),
@@ -171,7 +196,9 @@ impl Vendor {
         let secondary = CREDITS.contains(&id);
         let primary = self.primary();
         let others = self.credits_but(Some(id)).count();
-        let too_large = secondary && !self.is_attached(id) && source.amount > TOTAL.saturating_sub(self.credited(Some(id)));
+        let too_large = secondary
+            && !self.is_attached(id)
+            && source.amount > TOTAL.saturating_sub(self.credited(Some(id)));
         let pair = match (secondary, primary) {
             (true, Some(primary)) => Some(self.sources[primary].kind),
             (false, _) if others > 0 => Some(source.kind),
@@ -181,9 +208,18 @@ impl Vendor {
         let mut broken = Vec::new();
         let mut add = |when: bool, what: Broken| broken.extend(when.then_some(what));
         if self.carts {
-            add(secondary && primary.is_some(), apply("primary-before-secondary", "primary-before-secondary"));
-            add(!secondary && primary.is_some_and(|primary| primary != id), apply("second-primary", "second-primary"));
-            add(if secondary { primary.is_some() && others > 0 } else { others > 1 }, apply("one-secondary", "one-secondary"));
+            add(
+                secondary && primary.is_some(),
+                apply("primary-before-secondary", "primary-before-secondary"),
+            );
+            add(
+                !secondary && primary.is_some_and(|primary| primary != id),
+                apply("second-primary", "second-primary"),
+            );
+            add(
+                if secondary { primary.is_some() && others > 0 } else { others > 1 },
+                apply("one-secondary", "one-secondary"),
+            );
             add(unpaired, apply("primary-pairing", "primary-pairing"));
             add(source.is_spent(), apply("spent-source", "spent-source"));
             add(too_large, apply("amount-exceeds-total", "session_source_amount_too_large"));
@@ -191,8 +227,14 @@ impl Vendor {
             let single_use = primary.is_some_and(|primary| !self.sources[primary].reusable);
             let after = "secondary-after-single-use-primary";
             add(secondary && single_use, checkouts(after, "session_update_not_allowed", None));
-            add(source.is_spent(), checkouts("spent-source", "source_status_invalid_for_session", None));
-            add(too_large, checkouts("amount-exceeds-total", "session_source_amount_too_large", None));
+            add(
+                source.is_spent(),
+                checkouts("spent-source", "source_status_invalid_for_session", None),
+            );
+            add(
+                too_large,
+                checkouts("amount-exceeds-total", "session_source_amount_too_large", None),
+            );
             add(unpaired, checkouts("primary-pairing", "source_not_supported", Some("sourceId")));
         }
         broken
@@ -202,13 +244,20 @@ impl Vendor {
         let nonreusable = self.sources[id].kind != "creditCard";
         let unchargeable = self.sources[id].state != State::Chargeable;
         let answers = match self.carts {
-            true => [apply("save-nonreusable", "nonreusable_source"), apply("save-not-chargeable", "source_not_chargeable")],
+            true => [
+                apply("save-nonreusable", "nonreusable_source"),
+                apply("save-not-chargeable", "source_not_chargeable"),
+            ],
             false => [
                 checkouts("save-nonreusable", "nonreusable_source", None),
                 checkouts("save-not-chargeable", "source_not_chargeable", Some("sourceId")),
             ],
         };
-        [nonreusable, unchargeable].into_iter().zip(answers).filter_map(|(when, what)| when.then_some(what)).collect()
+        [nonreusable, unchargeable]
+            .into_iter()
+            .zip(answers)
+            .filter_map(|(when, what)| when.then_some(what))
+            .collect()
     }
 
     fn broken_by_credit(&self) -> Vec<Broken> {
@@ -216,13 +265,24 @@ impl Vendor {
         let late = self.primary().is_some_and(|primary| !self.sources[primary].reusable);
         let answers = [
             checkouts("credit-amount-repeated", "creditAmount_already_updated", None),
-            checkouts("credit-amount-after-single-use-primary", "source_not_supported", Some("sourceId")),
+            checkouts(
+                "credit-amount-after-single-use-primary",
+                "source_not_supported",
+                Some("sourceId"),
+            ),
         ];
-        [repeated, late].into_iter().zip(answers).filter_map(|(when, what)| when.then_some(what)).collect()
+        [repeated, late]
+            .into_iter()
+            .zip(answers)
+            .filter_map(|(when, what)| when.then_some(what))
+            .collect()
     }
 
     fn broken_by_order(&self) -> Vec<Broken> {
-        let foreign = self.primary().and_then(|id| self.sources[id].owner).is_some_and(|owner| self.buyer != Some(owner));
+        let foreign = self
+            .primary()
+            .and_then(|id| self.sources[id].owner)
+            .is_some_and(|owner| self.buyer != Some(owner));
         let mut broken = Vec::new();
         if foreign && !self.carts {
             broken.push(checkouts("foreign-saved-source", "source_in_use", Some("sourceId")));
@@ -235,7 +295,10 @@ impl Vendor {
                     code: "submit-cart-failed",
                     detail: Some("underfunded-order"),
                 },
-                false => Broken { status: 400, ..checkouts("underfunded-order", "order_submit_failed", None) },
+                false => Broken {
+                    status: 400,
+                    ..checkouts("underfunded-order", "order_submit_failed", None)
+                },
             });
         }
         broken
@@ -247,8 +310,11 @@ impl Vendor {
             Call::Detach(id) => !self.is_attached(id) && !self.lenient,
             Call::Save(id, who) => self.sources[id].owner.is_some_and(|owner| owner != who),
             Call::Remove(id, who) => self.sources[id].owner != Some(who),
-            // A source that was removed from its customer while it was attached, or one that failed since, cannot be charged.
-            Call::Order => SOURCES.into_iter().any(|id| self.is_attached(id) && self.sources[id].is_spent()),
+            // A source that was removed from its customer while it was attached, or one that failed
+            // since, cannot be charged.
+            Call::Order => {
+                SOURCES.into_iter().any(|id| self.is_attached(id) && self.sources[id].is_spent())
+            }
             _ => false,
         }
     }

@@ -1,10 +1,12 @@
-//! Weir's side of the walk: records that are fed from the vendor's answers as a proxy would feed them, and the decisions made on them.
+//! Weir's side of the walk: records that are fed from the vendor's answers as a proxy would feed
+//! them, and the decisions made on them.
 
 use super::vendor::{self, Call, Id, PRIMARIES, Place, SOURCES, TOTAL, Vendor, Who};
 use crate::rules::{
-    Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Funding, Intent, Known, Learned, LookedUp, Lookup,
-    OptionFacts, Owner, Policy, Remembered, SessionFacts, SessionKey, SessionKind, SessionObservation, SessionRecord,
-    SessionState, SourceFacts, SourceId, SourceRecord, SourceState, Target, Timestamp, Told, Verdict, decide,
+    Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Funding, Intent, Known,
+    Learned, LookedUp, Lookup, OptionFacts, Owner, Policy, Remembered, SessionFacts, SessionKey,
+    SessionKind, SessionObservation, SessionRecord, SessionState, SourceFacts, SourceId,
+    SourceRecord, SourceState, Target, Timestamp, Told, Verdict, decide,
     fixtures::{NOW, amount, redate, redate_session, redate_source},
     learn, outcome_unknown, refused,
 };
@@ -15,7 +17,8 @@ use std::{borrow::Cow, sync::LazyLock};
 pub(super) enum Shows {
     /// Sessions with whole sources; the session after every call.
     Everything,
-    /// Sessions without `reusable` and `state` of their sources; the source alone after an attach, and only its id.
+    /// Sessions without `reusable` and `state` of their sources; the source alone after an attach,
+    /// and only its id.
     Little,
     /// Nothing after a call (`fields=`); look-ups name the sources of a session and their types.
     Least,
@@ -76,22 +79,42 @@ impl Walk {
         let session = self.target(vendor);
         let update = |funding| Intent::UpdateSession { session: session.clone(), funding };
         match call {
-            Call::Attach(id) if vendor.carts || self.by_path => Intent::Attach { session, source: source_id(id) },
-            Call::Attach(id) => update(Funding { source: Some(source_id(id)), ..Funding::default() }),
+            Call::Attach(id) if vendor.carts || self.by_path => {
+                Intent::Attach { session, source: source_id(id) }
+            }
+            Call::Attach(id) => {
+                update(Funding { source: Some(source_id(id)), ..Funding::default() })
+            }
             Call::Detach(id) => Intent::Detach { session, source: Some(source_id(id)) },
             Call::DetachAll => Intent::Detach { session, source: None },
-            Call::SetBuyer(who) => update(Funding { customer: Told::Told(Some(customer_id(who))), ..Funding::default() }),
-            Call::SetCredit(of) => update(Funding { credit_amount: Some(units(of)), ..Funding::default() }),
-            Call::ApplyShopper(option) => Intent::ApplyShopper { option: option.map(|id| NAMES[id].into()) },
+            Call::SetBuyer(who) => update(Funding {
+                customer: Told::Told(Some(customer_id(who))),
+                ..Funding::default()
+            }),
+            Call::SetCredit(of) => {
+                update(Funding { credit_amount: Some(units(of)), ..Funding::default() })
+            }
+            Call::ApplyShopper(option) => {
+                Intent::ApplyShopper { option: option.map(|id| NAMES[id].into()) }
+            }
             Call::Order => Intent::Order { session, brings_funding: false },
             Call::Save(id, who) => {
-                let owner = if vendor.carts { Owner::Shopper } else { Owner::Customer(customer_id(who)) };
+                let owner =
+                    if vendor.carts { Owner::Shopper } else { Owner::Customer(customer_id(who)) };
                 Intent::Save { owner, source: source_id(id) }
             }
-            Call::Remove(id, _) if vendor.carts => Intent::ChangeOption { option: NAMES[id].into(), removes: true },
-            Call::Remove(id, who) => Intent::Remove { customer: customer_id(who), source: source_id(id) },
-            Call::SetDefault(id, _) if vendor.carts => Intent::ChangeOption { option: NAMES[id].into(), removes: false },
-            Call::SetDefault(id, who) => Intent::UpdateCustomer { customer: customer_id(who), default: Some(source_id(id)) },
+            Call::Remove(id, _) if vendor.carts => {
+                Intent::ChangeOption { option: NAMES[id].into(), removes: true }
+            }
+            Call::Remove(id, who) => {
+                Intent::Remove { customer: customer_id(who), source: source_id(id) }
+            }
+            Call::SetDefault(id, _) if vendor.carts => {
+                Intent::ChangeOption { option: NAMES[id].into(), removes: false }
+            }
+            Call::SetDefault(id, who) => {
+                Intent::UpdateCustomer { customer: customer_id(who), default: Some(source_id(id)) }
+            }
         }
     }
 
@@ -101,12 +124,16 @@ impl Walk {
         match call {
             Call::Detach(_) | Call::DetachAll | Call::Order | Call::Remove(..) => {}
             _ if self.shows == Shows::Least => {}
-            Call::Attach(id) if self.by_path && !vendor.carts => answer.source = Some(self.answered_source(vendor, id)),
+            Call::Attach(id) if self.by_path && !vendor.carts => {
+                answer.source = Some(self.answered_source(vendor, id))
+            }
             Call::Attach(_) | Call::ApplyShopper(_) | Call::SetBuyer(_) | Call::SetCredit(_) => {
                 answer.session = Some(self.session_facts(vendor, self.shows));
             }
             Call::Save(id, _) => answer.source = Some(self.answered_source(vendor, id)),
-            Call::SetDefault(_, who) if !vendor.carts => answer.customer = Some(self.customer_facts(vendor, who)),
+            Call::SetDefault(_, who) if !vendor.carts => {
+                answer.customer = Some(self.customer_facts(vendor, who))
+            }
             Call::SetDefault(..) => {}
         }
         answer
@@ -122,31 +149,49 @@ impl Walk {
     fn session_facts(&self, vendor: &Vendor, shows: Shows) -> SessionFacts {
         let attached = SOURCES.into_iter().filter(|id| vendor.is_attached(*id));
         let shown = |id| match shows {
-            Shows::Everything => SourceFacts { amount: Told::Told(units(vendor.contribution(id))), ..whole(vendor, id) },
+            Shows::Everything => SourceFacts {
+                amount: Told::Told(units(vendor.contribution(id))),
+                ..whole(vendor, id)
+            },
             Shows::Little => SourceFacts {
                 kind: Told::Told(vendor.sources[id].kind.into()),
                 amount: Told::Told(units(vendor.contribution(id))),
                 ..SourceFacts::named(NAMES[id])
             },
-            Shows::Least => SourceFacts { kind: Told::Told(vendor.sources[id].kind.into()), ..SourceFacts::named(NAMES[id]) },
+            Shows::Least => SourceFacts {
+                kind: Told::Told(vendor.sources[id].kind.into()),
+                ..SourceFacts::named(NAMES[id])
+            },
         };
         SessionFacts {
             sources: Told::Told(attached.map(shown).collect()),
             total: Told::Told(units(TOTAL)),
-            remaining: if self.legacy { Told::NotTold } else { Told::Told(units(vendor.remaining())) },
+            remaining: if self.legacy {
+                Told::NotTold
+            } else {
+                Told::Told(units(vendor.remaining()))
+            },
             state: if self.legacy { Told::NotTold } else { Told::Told(funded(vendor)) },
             customer: Told::Told(vendor.buyer.map(customer_id)),
-            credit_amount: if self.legacy { Told::Told(vendor.credit.map(units)) } else { Told::NotTold },
+            credit_amount: if self.legacy {
+                Told::Told(vendor.credit.map(units))
+            } else {
+                Told::NotTold
+            },
             ..SessionFacts::default()
         }
     }
 
     fn customer_facts(&self, vendor: &Vendor, who: Who) -> CustomerFacts {
         let saved = PRIMARIES.into_iter().filter(|id| vendor.sources[*id].owner == Some(who));
-        CustomerFacts { id: None, saved: Told::Told(saved.map(|id| self.answered_source(vendor, id)).collect()) }
+        CustomerFacts {
+            id: None,
+            saved: Told::Told(saved.map(|id| self.answered_source(vendor, id)).collect()),
+        }
     }
 
-    /// Before an option is removed a proxy looks which source it stands for: neither the call nor its answer says so.
+    /// Before an option is removed a proxy looks which source it stands for: neither the call nor
+    /// its answer says so.
     fn options_first(&self, before: &Vendor, intent: &Intent) -> Option<Vec<OptionFacts>> {
         matches!(intent, Intent::ChangeOption { removes: true, .. }).then(|| self.options(before))
     }
@@ -163,7 +208,11 @@ impl Walk {
 }
 
 fn funded(vendor: &Vendor) -> SessionState {
-    if vendor.remaining() == 0 { SessionState::RequiresConfirmation } else { SessionState::RequiresSource }
+    if vendor.remaining() == 0 {
+        SessionState::RequiresConfirmation
+    } else {
+        SessionState::RequiresSource
+    }
 }
 
 /// So many whole units; every amount of this world is less than 30.
@@ -171,7 +220,8 @@ fn units(of: u8) -> Amount {
     UNITS[usize::from(of)]
 }
 
-static UNITS: LazyLock<[Amount; 30]> = LazyLock::new(|| std::array::from_fn(|of| amount(&of.to_string())));
+static UNITS: LazyLock<[Amount; 30]> =
+    LazyLock::new(|| std::array::from_fn(|of| amount(&of.to_string())));
 
 /// `GET /sources/{id}`.
 fn whole(vendor: &Vendor, id: Id) -> SourceFacts {
@@ -181,7 +231,11 @@ fn whole(vendor: &Vendor, id: Id) -> SourceFacts {
         amount: if source.amount > 0 { Told::Told(units(source.amount)) } else { Told::NotTold },
         reusable: Told::Told(source.reusable),
         state: Told::Told(state(source.state)),
-        customer: if vendor.carts { Told::NotTold } else { Told::Told(source.owner.map(customer_id)) },
+        customer: if vendor.carts {
+            Told::NotTold
+        } else {
+            Told::Told(source.owner.map(customer_id))
+        },
         ..SourceFacts::named(NAMES[id])
     }
 }
@@ -196,7 +250,12 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Decides a call. Second: what is remembered afterwards, where something had to be looked up.
-    pub fn decide(&self, walk: &Walk, vendor: &Vendor, intent: &Intent) -> Result<(Verdict, Option<Memory>), String> {
+    pub fn decide(
+        &self,
+        walk: &Walk,
+        vendor: &Vendor,
+        intent: &Intent,
+    ) -> Result<(Verdict, Option<Memory>), String> {
         let mut memory = Cow::Borrowed(self);
         let mut looked_up: Vec<(Lookup, LookedUp)> = Vec::new();
         let mut options = None;
@@ -216,7 +275,8 @@ impl Memory {
         }
     }
 
-    /// Asks the vendor as a proxy would: for whole sources, and for sessions and customers as far as they show themselves.
+    /// Asks the vendor as a proxy would: for whole sources, and for sessions and customers as far
+    /// as they show themselves.
     fn look_up(
         &mut self,
         walk: &Walk,
@@ -246,23 +306,41 @@ impl Memory {
             Lookup::PaymentOptions => {
                 let found = walk.options(vendor);
                 options = Some(found.clone());
-                (Intent::ReadOptions, None, Answer { options: Told::Told(found), ..Answer::default() })
+                (
+                    Intent::ReadOptions,
+                    None,
+                    Answer { options: Told::Told(found), ..Answer::default() },
+                )
             }
         };
         self.learn(walk, &learn(&read, &answer, session.as_ref(), known, &walk.policy));
         Ok(options)
     }
 
-    /// What may be used for this call: its session, its customer, the sources it names and those attached.
+    /// What may be used for this call: its session, its customer, the sources it names and those
+    /// attached.
     fn known(&self, intent: &Intent, options: Option<&[OptionFacts]>) -> Known {
-        let attached = self.session.sources.get().into_iter().flatten().map(|attached| &attached.id);
-        let optional = options.into_iter().flatten().filter_map(|option| option.source.as_ref()).map(|source| &source.id);
+        let attached =
+            self.session.sources.get().into_iter().flatten().map(|attached| &attached.id);
+        let optional = options
+            .into_iter()
+            .flatten()
+            .filter_map(|option| option.source.as_ref())
+            .map(|source| &source.id);
         let named = attached.chain(optional).chain(intent.source());
-        let sources = named.filter_map(|id| Some((id.clone(), self.sources[place_of(id)?].clone()))).collect();
+        let sources = named
+            .filter_map(|id| Some((id.clone(), self.sources[place_of(id)?].clone())))
+            .collect();
         let who = intent.customer().map(nth);
         let customer = who.map(|who| self.customers[who].clone());
         let session = intent.session().map(|_| self.session.clone());
-        Known { session, sources, customer, options: options.map(<[_]>::to_vec), ..Known::default() }
+        Known {
+            session,
+            sources,
+            customer,
+            options: options.map(<[_]>::to_vec),
+            ..Known::default()
+        }
     }
 
     /// The call is about to be sent.
@@ -273,7 +351,14 @@ impl Memory {
     }
 
     /// It was taken; `before` and `vendor` are how it found and left the world.
-    pub fn taken(&mut self, walk: &Walk, before: &Vendor, vendor: &Vendor, call: Call, intent: &Intent) {
+    pub fn taken(
+        &mut self,
+        walk: &Walk,
+        before: &Vendor,
+        vendor: &Vendor,
+        call: Call,
+        intent: &Intent,
+    ) {
         let key = intent.session().map(|_| walk.key(vendor));
         let known = self.known(intent, walk.options_first(before, intent).as_deref());
         let learned = learn(intent, &walk.answer(vendor, call), key.as_ref(), &known, &walk.policy);
@@ -316,7 +401,8 @@ impl Memory {
         self.customers.iter_mut().for_each(|customer| redate(&mut customer.saved, &|_| LONG_AGO));
     }
 
-    /// What the record says that is not so. Only facts of this moment must be true where others may have called meanwhile.
+    /// What the record says that is not so. Only facts of this moment must be true where others may
+    /// have called meanwhile.
     pub fn lies(&self, vendor: &Vendor, others_call: bool) -> Vec<(&'static str, &'static str)> {
         let mut lies = Vec::new();
         let mut check = |whose: &'static str, what: &'static str, told: Option<(bool, bool)>| {
@@ -332,10 +418,19 @@ impl Memory {
             let mut check = |what, told| check("the session", what, told);
             check("sources", against(&session.sources, |told| shows_the_attached(told, vendor)));
             check("total", against(&session.total, |told| *told == units(TOTAL)));
-            check("remaining", against(&session.remaining, |told| *told == units(vendor.remaining())));
+            check(
+                "remaining",
+                against(&session.remaining, |told| *told == units(vendor.remaining())),
+            );
             check("state", against(&session.state, |told| *told == funded(vendor)));
-            check("customer", against(&session.customer, |told| is_customer(told.as_ref(), vendor.buyer)));
-            check("credit", against(&session.credit_amount, |told| *told == vendor.credit.map(units)));
+            check(
+                "customer",
+                against(&session.customer, |told| is_customer(told.as_ref(), vendor.buyer)),
+            );
+            check(
+                "credit",
+                against(&session.credit_amount, |told| *told == vendor.credit.map(units)),
+            );
         }
         for id in SOURCES {
             let (record, truth) = (&self.sources[id], &vendor.sources[id]);
@@ -343,15 +438,24 @@ impl Memory {
             check("type", record.kind.as_ref().map(|kind| (kind.as_str() == truth.kind, true)));
             check("reusable", against(&record.reusable, |told| *told == truth.reusable));
             // A state that changes on its own is confirmed before anything rests on it.
-            check("state", against(&record.state, |told| *told == state(truth.state) || told.changes_on_its_own()));
-            check("customer", against(&record.customer, |told| is_customer(told.as_ref(), truth.owner)));
+            check(
+                "state",
+                against(&record.state, |told| {
+                    *told == state(truth.state) || told.changes_on_its_own()
+                }),
+            );
+            check(
+                "customer",
+                against(&record.customer, |told| is_customer(told.as_ref(), truth.owner)),
+            );
             if truth.amount > 0 {
                 check("amount", against(&record.amount, |told| *told == units(truth.amount)));
             }
         }
         for (who, record) in self.customers.iter().enumerate() {
             let owned = |id: Id| vendor.sources[id].owner == Some(who);
-            let is_saved = |told: &Vec<SourceId>, id| told.iter().any(|saved| saved.as_str() == NAMES[id]);
+            let is_saved =
+                |told: &Vec<SourceId>, id| told.iter().any(|saved| saved.as_str() == NAMES[id]);
             let all = |told: &_| PRIMARIES.into_iter().all(|id| is_saved(told, id) == owned(id));
             check(CUSTOMERS[who], "saved", against(&record.saved, all));
         }
@@ -368,7 +472,9 @@ impl Memory {
         attached.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         bytes.push(attached.len() as u8);
         for one in attached {
-            bytes.push(place_of(&one.id).map_or(9, |id| id as u8) | u8::from(one.kind.is_told()) << 4);
+            bytes.push(
+                place_of(&one.id).map_or(9, |id| id as u8) | u8::from(one.kind.is_told()) << 4,
+            );
             bytes.push(one.amount.as_ref().map_or(99, whole_units));
         }
         put(&mut bytes, &session.total, whole_units);
@@ -396,7 +502,9 @@ impl Memory {
             put(&mut bytes, &source.customer, nth_customer);
         }
         for customer in &self.customers {
-            put(&mut bytes, &customer.saved, |saved| saved.iter().filter_map(place_of).fold(0, |bits, id| bits | 1 << id));
+            put(&mut bytes, &customer.saved, |saved| {
+                saved.iter().filter_map(place_of).fold(0, |bits, id| bits | 1 << id)
+            });
         }
         bytes
     }
@@ -405,12 +513,14 @@ impl Memory {
 fn shows_the_attached(told: &[Attached], vendor: &Vendor) -> bool {
     let so = |attached: &Attached| {
         let Some(id) = place_of(&attached.id) else { return false };
-        let contributes = attached.amount.as_ref().is_none_or(|of| *of == units(vendor.contribution(id)));
+        let contributes =
+            attached.amount.as_ref().is_none_or(|of| *of == units(vendor.contribution(id)));
         vendor.is_attached(id)
             && attached.kind.as_ref().is_none_or(|kind| kind.as_str() == vendor.sources[id].kind)
             && (contributes || vendor.places[id] == Place::Ignored)
     };
-    told.len() == SOURCES.into_iter().filter(|id| vendor.is_attached(*id)).count() && told.iter().all(so)
+    told.len() == SOURCES.into_iter().filter(|id| vendor.is_attached(*id)).count()
+        && told.iter().all(so)
 }
 
 fn is_customer(told: Option<&CustomerId>, truth: Option<Who>) -> bool {

@@ -1,5 +1,6 @@
-//! A governed call that two parsers could read differently. It is found before there is an intent, while the call is read
-//! (`dialects`), so the check here never fires; the row gives it its place, its words and its toggle.
+//! A governed call that two parsers could read differently. It is found before there is an intent,
+//! while the call is read (`dialects`), so the check here never fires; the row gives it its place,
+//! its words and its toggle.
 
 use crate::rules::{Dialect, Refusal, RuleId, Toggle, Violation, table::Row};
 
@@ -23,14 +24,20 @@ pub(in crate::rules) const CHECKOUTS: Row = row(Dialect::Checkouts);
 pub(in crate::rules) const CARTS: Row = row(Dialect::Carts);
 
 impl Violation {
-    /// A call of this dialect that can be read in two ways; `what` names the two, never their values where these may be secret.
+    /// A call of this dialect that can be read in two ways; `what` names the two, never their
+    /// values where these may be secret.
     pub fn ambiguous(dialect: Dialect, what: impl Into<String>) -> Self {
         let found = what.into();
         let refusal = match dialect {
             Dialect::Checkouts => Refusal::bad_request("ambiguous_request", found.clone()),
-            Dialect::Carts => {
-                Refusal { status: 400, ..Refusal::cart("ambiguous_request", RuleId::AmbiguousRequest.as_str(), found.clone()) }
-            }
+            Dialect::Carts => Refusal {
+                status: 400,
+                ..Refusal::cart(
+                    "ambiguous_request",
+                    RuleId::AmbiguousRequest.as_str(),
+                    found.clone(),
+                )
+            },
         };
         Violation {
             rule: RuleId::AmbiguousRequest,

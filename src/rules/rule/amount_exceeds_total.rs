@@ -36,7 +36,10 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         return Ok(None);
     }
     let Some(incoming) = view.incoming()? else { return Ok(None) };
-    if view.intent.session().is_none() || !view.is_secondary(incoming)? || view.attached()?.iter().any(|a| a.id == *incoming) {
+    if view.intent.session().is_none()
+        || !view.is_secondary(incoming)?
+        || view.attached()?.iter().any(|a| a.id == *incoming)
+    {
         return Ok(None);
     }
     let amount = *view.of_source(incoming, |s| &s.amount)?;
@@ -53,7 +56,10 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         found: format!("secondary {incoming} of {amount} where {room} is left"),
         accepted: "secondaries that together do not exceed the total",
         refusal: match dialect {
-            Dialect::Checkouts => Refusal::conflict("session_source_amount_too_large", "Source amount(s) exceed session amount"),
+            Dialect::Checkouts => Refusal::conflict(
+                "session_source_amount_too_large",
+                "Source amount(s) exceed session amount",
+            ),
             Dialect::Carts => Refusal::cart(
                 "apply-payment-failure",
                 "session_source_amount_too_large",
@@ -63,7 +69,8 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
     }))
 }
 
-/// What one more secondary may amount to. A primary shrinks to make room, so only the secondaries count.
+/// What one more secondary may amount to. A primary shrinks to make room, so only the secondaries
+/// count.
 fn room(view: &View<'_>, incoming: &SourceId) -> Fact<Amount> {
     if view.primary()?.is_none()
         && let Ok(remaining) = view.of_session(|s| &s.remaining)
@@ -95,7 +102,10 @@ mod tests {
     use super::*;
     use crate::rules::{
         Funding, Lookup, SessionFacts, SourceFacts, Told,
-        fixtures::{Given, amount, attach, card, cart, checkout, credit, currency, invoice, nothing_attached, owes, update},
+        fixtures::{
+            Given, amount, attach, card, cart, checkout, credit, currency, invoice,
+            nothing_attached, owes, update,
+        },
     };
 
     const RULE: RuleId = RuleId::AmountExceedsTotal;
@@ -124,25 +134,42 @@ mod tests {
     #[test]
     fn more_credit_than_there_is_to_pay_is_refused() {
         let rests_on = [Lookup::Session, Lookup::Source("c".into())];
-        for (session, dialect) in [(checkout(), Dialect::Checkouts), (invoice(), Dialect::Checkouts), (cart(), Dialect::Carts)] {
+        for (session, dialect) in [
+            (checkout(), Dialect::Checkouts),
+            (invoice(), Dialect::Checkouts),
+            (cart(), Dialect::Carts),
+        ] {
             // Which would want the cart confirmed on its own account.
-            let given = Given::session().source(credit("c", "100.01")).toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
+            let given = Given::session()
+                .source(credit("c", "100.01"))
+                .toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
             owes(RULE, &given, &attach(session, "c"), &refusal(dialect), &rests_on);
         }
     }
 
     #[test]
     fn the_limit_is_what_the_other_credits_leave() {
-        let left = |remaining| SessionFacts { remaining: Told::Told(amount(remaining)), ..nothing_attached() };
+        let left = |remaining| SessionFacts {
+            remaining: Told::Told(amount(remaining)),
+            ..nothing_attached()
+        };
         let untold = || SessionFacts { remaining: Told::NotTold, ..nothing_attached() };
         let legacy = |of| SessionFacts { credit_amount: Told::Told(Some(amount(of))), ..untold() };
         let saved = || card("p").saved_to("customer");
         for (name, given, most) in [
             ("nothing attached", Given::session(), "100"),
-            ("what upstream says remains", Given::shown(left("69.99")).holds(credit("a", "30.01")), "69.99"),
+            (
+                "what upstream says remains",
+                Given::shown(left("69.99")).holds(credit("a", "30.01")),
+                "69.99",
+            ),
             ("the same, computed", Given::shown(untold()).holds(credit("a", "30.01")), "69.99"),
             ("beside a reusable primary", Given::shown(left("0")).holds(saved()), "100"),
-            ("beside a reusable primary and a credit", Given::shown(left("0")).holds(credit("a", "30")).holds(saved()), "70"),
+            (
+                "beside a reusable primary and a credit",
+                Given::shown(left("0")).holds(credit("a", "30")).holds(saved()),
+                "70",
+            ),
             ("a legacy credit", Given::shown(legacy("11")), "89"),
         ] {
             let given = |of: &str| given.clone().source(credit("c", of));
@@ -158,8 +185,12 @@ mod tests {
         let dollars = || credit("c", "1000");
         let euros = SourceFacts { currency: Told::Told(currency("EUR")), ..dollars() };
         let of_unknown_amount = SourceFacts { amount: Told::NotTold, ..dollars() };
-        let in_body = Funding { source: Some("c".into()), changes_total: true, ..Funding::default() };
-        let new = Intent::CreateSession { kind: crate::rules::SessionKind::Checkout, funding: in_body.clone() };
+        let in_body =
+            Funding { source: Some("c".into()), changes_total: true, ..Funding::default() };
+        let new = Intent::CreateSession {
+            kind: crate::rules::SessionKind::Checkout,
+            funding: in_body.clone(),
+        };
         for (given, intent) in [
             // The other members may raise the total.
             (Given::session().source(dollars()), update(checkout(), in_body)),
@@ -167,14 +198,25 @@ mod tests {
             (Given::session().source(euros), attach(checkout(), "c")),
             // Again: it is in the sum already.
             (Given::session().holds(dollars()), attach(checkout(), "c")),
-            (Given::session().source(of_unknown_amount).looked_up(Lookup::Source("c".into())), attach(checkout(), "c")),
             (
-                Given::shown(SessionFacts { total: Told::NotTold, remaining: Told::NotTold, ..nothing_attached() })
-                    .source(dollars())
-                    .looked_up(Lookup::Session),
+                Given::session().source(of_unknown_amount).looked_up(Lookup::Source("c".into())),
                 attach(checkout(), "c"),
             ),
-            (Given::session().source(SourceFacts { amount: Told::Told(amount("1000")), ..card("p") }), attach(checkout(), "p")),
+            (
+                Given::shown(SessionFacts {
+                    total: Told::NotTold,
+                    remaining: Told::NotTold,
+                    ..nothing_attached()
+                })
+                .source(dollars())
+                .looked_up(Lookup::Session),
+                attach(checkout(), "c"),
+            ),
+            (
+                Given::session()
+                    .source(SourceFacts { amount: Told::Told(amount("1000")), ..card("p") }),
+                attach(checkout(), "p"),
+            ),
         ] {
             given.forwards(&intent);
         }

@@ -1,4 +1,5 @@
-//! Checkouts before 2021-03-23: a credit amount after a single-use primary. Both in one call are valid: the credit comes first.
+//! Checkouts before 2021-03-23: a credit amount after a single-use primary. Both in one call are
+//! valid: the credit comes first.
 
 use super::{credit_amount_repeated::sent, page};
 use crate::rules::{
@@ -33,8 +34,11 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         dialect: ROW.dialect,
         found: format!("a credit amount after the single-use primary {}", primary.id),
         accepted: "the credit amount before the primary, or in the same call",
-        refusal: Refusal::conflict("source_not_supported", "The source status is invalid for this session.")
-            .parameter("sourceId"),
+        refusal: Refusal::conflict(
+            "source_not_supported",
+            "The source status is invalid for this session.",
+        )
+        .parameter("sourceId"),
     }))
 }
 
@@ -69,7 +73,9 @@ mod tests {
         Given::session().forwards(&send(Funding::default()));
         let both = Funding { source: Some("card".into()), ..Funding::default() };
         Given::session().source(card("card")).forwards(&send(both));
-        Given::session().holds(card("card").saved_to("customer")).forwards(&send(Funding::default()));
+        Given::session()
+            .holds(card("card").saved_to("customer"))
+            .forwards(&send(Funding::default()));
         let later = Funding { version: Told::Told(Version::Nested), ..Funding::default() };
         Given::session().holds(card("card")).forwards(&send(later));
     }

@@ -20,10 +20,13 @@ pub(in crate::rules) const ROW: Row = Row {
     check,
 };
 
-/// The credit that this call sets on a session that exists. Later versions know no `creditAmount`: what they make of it is upstream's.
+/// The credit that this call sets on a session that exists. Later versions know no `creditAmount`:
+/// what they make of it is upstream's.
 pub(super) fn sent(view: &View<'_>) -> Option<Amount> {
     match view.intent {
-        Intent::UpdateSession { funding, .. } if funding.version != Told::Told(Version::Nested) => funding.credit_amount,
+        Intent::UpdateSession { funding, .. } if funding.version != Told::Told(Version::Nested) => {
+            funding.credit_amount
+        }
         _ => None,
     }
 }
@@ -32,13 +35,19 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     if sent(view).is_none() {
         return Ok(None);
     }
-    let Some(credit) = view.of_session(|s| &s.credit_amount)?.filter(|credit| credit.is_positive()) else { return Ok(None) };
+    let Some(credit) = view.of_session(|s| &s.credit_amount)?.filter(|credit| credit.is_positive())
+    else {
+        return Ok(None);
+    };
     Ok(Some(Violation {
         rule: ROW.id,
         dialect: ROW.dialect,
         found: format!("the checkout has a credit amount of {credit}"),
         accepted: "one credit amount per checkout",
-        refusal: Refusal::conflict("creditAmount_already_updated", "Credit amount has already been updated."),
+        refusal: Refusal::conflict(
+            "creditAmount_already_updated",
+            "Credit amount has already been updated.",
+        ),
     }))
 }
 
@@ -51,11 +60,17 @@ mod tests {
     };
 
     fn send(version: Told<Version>) -> Intent {
-        update(checkout(), Funding { credit_amount: Some(amount("5")), version, ..Funding::default() })
+        update(
+            checkout(),
+            Funding { credit_amount: Some(amount("5")), version, ..Funding::default() },
+        )
     }
 
     fn having(credit: Option<&str>) -> Given {
-        Given::shown(SessionFacts { credit_amount: Told::Told(credit.map(amount)), ..nothing_attached() })
+        Given::shown(SessionFacts {
+            credit_amount: Told::Told(credit.map(amount)),
+            ..nothing_attached()
+        })
     }
 
     fn refusal() -> Refusal {
@@ -82,7 +97,10 @@ mod tests {
         having(Some("5")).forwards(&update(checkout(), Funding::default()));
         having(Some("5")).forwards(&send(Told::Told(Version::Nested)));
         let funding = Funding { credit_amount: Some(amount("5")), ..Funding::default() };
-        having(Some("5")).forwards(&Intent::CreateSession { kind: crate::rules::SessionKind::Checkout, funding });
+        having(Some("5")).forwards(&Intent::CreateSession {
+            kind: crate::rules::SessionKind::Checkout,
+            funding,
+        });
     }
 
     #[test]

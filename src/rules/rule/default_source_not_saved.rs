@@ -21,7 +21,9 @@ pub(in crate::rules) const ROW: Row = Row {
 };
 
 fn check(view: &View<'_>) -> Fact<Option<Violation>> {
-    let Intent::UpdateCustomer { customer, default: Some(source) } = view.intent else { return Ok(None) };
+    let Intent::UpdateCustomer { customer, default: Some(source) } = view.intent else {
+        return Ok(None);
+    };
     if view.saved()?.contains(source) {
         return Ok(None);
     }
@@ -30,8 +32,11 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         dialect: ROW.dialect,
         found: format!("source {source} is not saved to customer {customer}"),
         accepted: "a source saved to that customer",
-        refusal: Refusal::conflict("invalid_parameter", format!("Source '{source}' is not attached to this customer."))
-            .parameter("defaultSourceId"),
+        refusal: Refusal::conflict(
+            "invalid_parameter",
+            format!("Source '{source}' is not attached to this customer."),
+        )
+        .parameter("defaultSourceId"),
     }))
 }
 
@@ -58,7 +63,13 @@ mod tests {
         };
         for saved in [vec![], vec!["other"]] {
             let given = Given::nothing().saved(&saved);
-            owes(ROW.id, &given.clone().confirmed(Lookup::Customer), &set_default(Some("s")), &refusal, &[]);
+            owes(
+                ROW.id,
+                &given.clone().confirmed(Lookup::Customer),
+                &set_default(Some("s")),
+                &refusal,
+                &[],
+            );
             // However fresh: the list may be that of another merchant's customer of the same id.
             given.needs(&set_default(Some("s")), Lookup::Customer);
             given.failed(Lookup::Customer).forwards(&set_default(Some("s")));
@@ -73,7 +84,9 @@ mod tests {
 
     #[test]
     fn another_key_may_have_saved_it_so_the_list_is_always_confirmed() {
-        let forever = Given::nothing().saved(&["other"]).policy(|policy| policy.fresh_for = FreshFor::Forever);
+        let forever = Given::nothing()
+            .saved(&["other"])
+            .policy(|policy| policy.fresh_for = FreshFor::Forever);
         forever.needs(&set_default(Some("s")), Lookup::Customer);
         forever.clone().looked_up(Lookup::Customer).refused_by(&set_default(Some("s")));
         forever.failed(Lookup::Customer).forwards(&set_default(Some("s")));

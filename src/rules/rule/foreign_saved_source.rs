@@ -32,16 +32,25 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         return Ok(None);
     }
     let found = match buyer {
-        Some(buyer) => format!("source {} is saved to customer {owner}, the checkout is customer {buyer}'s", primary.id),
-        None => format!("source {} is saved to customer {owner}, the checkout has no customer", primary.id),
+        Some(buyer) => format!(
+            "source {} is saved to customer {owner}, the checkout is customer {buyer}'s",
+            primary.id
+        ),
+        None => format!(
+            "source {} is saved to customer {owner}, the checkout has no customer",
+            primary.id
+        ),
     };
     Ok(Some(Violation {
         rule: ROW.id,
         dialect: ROW.dialect,
         found,
         accepted: "a checkout whose customerId is the customer the source is saved to",
-        refusal: Refusal::conflict("source_in_use", format!("Source '{}' is attached to a different customer.", primary.id))
-            .parameter("sourceId"),
+        refusal: Refusal::conflict(
+            "source_in_use",
+            format!("Source '{}' is attached to a different customer.", primary.id),
+        )
+        .parameter("sourceId"),
     }))
 }
 
@@ -103,9 +112,11 @@ mod tests {
     #[test]
     fn what_the_checkout_does_not_show_of_its_source_is_looked_up() {
         let lookup = || Lookup::Source("card".into());
-        let of_unknown_reuse = SourceFacts { reusable: Told::NotTold, ..card("card").saved_to("owner") };
+        let of_unknown_reuse =
+            SourceFacts { reusable: Told::NotTold, ..card("card").saved_to("owner") };
         funded(None).holds(of_unknown_reuse).needs(&order(checkout()), lookup());
-        let of_unknown_owner = SourceFacts { customer: Told::NotTold, ..card("card").saved_to("owner") };
+        let of_unknown_owner =
+            SourceFacts { customer: Told::NotTold, ..card("card").saved_to("owner") };
         let given = funded(None).holds(of_unknown_owner);
         given.needs(&order(checkout()), lookup());
         given.looked_up(lookup()).forwards(&order(checkout()));

@@ -23,7 +23,9 @@ pub(in crate::rules) const ROW: Row = Row {
 fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     let (kind, sent) = match view.intent {
         Intent::CreateSession { kind, funding } => (*kind, funding.billing_optimization),
-        Intent::UpdateSession { session, funding } => (session.kind(), funding.billing_optimization),
+        Intent::UpdateSession { session, funding } => {
+            (session.kind(), funding.billing_optimization)
+        }
         Intent::Attach { session: Target::Session(key), .. } => (key.kind, Default::default()),
         _ => return Ok(None),
     };
@@ -37,7 +39,9 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         None => *view.of_session(|s| &s.billing_optimization)?,
     };
     // Attaching once more what is attached changes nothing, and upstream allows it.
-    if !optimized || (view.intent.session().is_some() && view.attached()?.iter().any(|a| a.id == *incoming)) {
+    if !optimized
+        || (view.intent.session().is_some() && view.attached()?.iter().any(|a| a.id == *incoming))
+    {
         return Ok(None);
     }
     Ok(Some(Violation {
@@ -58,7 +62,9 @@ mod tests {
     use super::*;
     use crate::rules::{
         Funding, Lookup, SessionFacts, Told,
-        fixtures::{Given, attach, card, checkout, credit, invoice, nothing_attached, owes, update},
+        fixtures::{
+            Given, attach, card, checkout, credit, invoice, nothing_attached, owes, update,
+        },
     };
 
     fn refusal() -> Refusal {
@@ -82,7 +88,11 @@ mod tests {
     }
 
     fn in_body(source: &str, optimized: Told<bool>) -> Funding {
-        Funding { source: Some(source.into()), billing_optimization: optimized, ..Funding::default() }
+        Funding {
+            source: Some(source.into()),
+            billing_optimization: optimized,
+            ..Funding::default()
+        }
     }
 
     #[test]
@@ -98,7 +108,10 @@ mod tests {
         let given = |optimized| billing(optimized).source(credit("c", "5"));
         given(off).refuses(&update(invoice(), in_body("c", on)), ROW.id, &refusal());
         given(on).forwards(&update(invoice(), in_body("c", off)));
-        let create = |optimized| Intent::CreateSession { kind: SessionKind::Invoice, funding: in_body("c", optimized) };
+        let create = |optimized| Intent::CreateSession {
+            kind: SessionKind::Invoice,
+            funding: in_body("c", optimized),
+        };
         Given::nothing().source(credit("c", "5")).refuses(&create(on), ROW.id, &refusal());
         Given::nothing().source(credit("c", "5")).forwards(&create(Told::NotTold));
     }

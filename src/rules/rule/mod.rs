@@ -1,6 +1,7 @@
 //! The rules, a file each: when it fires, what it answers, and what to do instead.
 //!
-//! A check is a pure function of a `View`. It answers with a violation, with none, or with the gap in what is known.
+//! A check is a pure function of a `View`. It answers with a violation, with none, or with the gap
+//! in what is known.
 
 pub(super) mod ambiguous_request;
 pub(super) mod amount_exceeds_total;
@@ -26,20 +27,28 @@ pub(super) mod underfunded_order;
 pub(super) mod page {
     pub(in super::super) const COMBINING: &str =
         "Digital River API, Managing sources: Combining primary and secondary payment sources";
-    pub(in super::super) const SINGLE_USE: &str =
-        "Digital River API, Managing sources: Using secondary sources with a single use primary source";
-    pub(in super::super) const ATTACHING: &str = "Digital River API, Managing sources: Attaching sources to checkouts";
-    pub(in super::super) const DETACHING: &str = "Digital River API, Managing sources: Detaching sources from checkouts";
-    pub(in super::super) const SAVING: &str = "Digital River API, Managing sources: Restrictions on saving sources";
-    pub(in super::super) const USING_SAVED: &str = "Digital River API, Managing sources: Restrictions on using saved sources";
-    pub(in super::super) const DEFAULT: &str = "Digital River API, Managing sources: Setting the default payment source";
-    pub(in super::super) const SECONDARY: &str = "Digital River API, Managing sources: Secondary payment sources";
+    pub(in super::super) const SINGLE_USE: &str = "Digital River API, Managing sources: Using secondary sources with a single use primary source";
+    pub(in super::super) const ATTACHING: &str =
+        "Digital River API, Managing sources: Attaching sources to checkouts";
+    pub(in super::super) const DETACHING: &str =
+        "Digital River API, Managing sources: Detaching sources from checkouts";
+    pub(in super::super) const SAVING: &str =
+        "Digital River API, Managing sources: Restrictions on saving sources";
+    pub(in super::super) const USING_SAVED: &str =
+        "Digital River API, Managing sources: Restrictions on using saved sources";
+    pub(in super::super) const DEFAULT: &str =
+        "Digital River API, Managing sources: Setting the default payment source";
+    pub(in super::super) const SECONDARY: &str =
+        "Digital River API, Managing sources: Secondary payment sources";
     pub(in super::super) const LEGACY: &str = "Digital River API, Applying store credit (legacy)";
     pub(in super::super) const CARTS_ATTACHING: &str =
         "Commerce API, Managing sources: Attaching multiple payment sources to the cart";
     pub(in super::super) const CARTS_COMBINING: &str =
         "Commerce API, Managing sources: Combining primary and secondary payment sources";
-    pub(in super::super) const CARTS_SECONDARY: &str = "Commerce API, Managing sources: Secondary payment sources";
-    pub(in super::super) const CARTS_CREATING: &str = "Commerce API, Managing sources: Creating secondary sources";
-    pub(in super::super) const CARTS_AMOUNTS: &str = "Commerce API, Managing sources: Amount contribution of the entire order";
+    pub(in super::super) const CARTS_SECONDARY: &str =
+        "Commerce API, Managing sources: Secondary payment sources";
+    pub(in super::super) const CARTS_CREATING: &str =
+        "Commerce API, Managing sources: Creating secondary sources";
+    pub(in super::super) const CARTS_AMOUNTS: &str =
+        "Commerce API, Managing sources: Amount contribution of the entire order";
 }

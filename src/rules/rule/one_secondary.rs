@@ -71,13 +71,20 @@ mod tests {
 
     #[test]
     fn a_primary_beside_two_credits_is_refused() {
-        owes(ROW.id, &two_credits().source(card("card")), &attach(cart(), "card"), &refusal(), &[Lookup::Session]);
+        owes(
+            ROW.id,
+            &two_credits().source(card("card")),
+            &attach(cart(), "card"),
+            &refusal(),
+            &[Lookup::Session],
+        );
         two_credits().options(&[card("card")]).refuses(&apply_shopper(), ROW.id, &refusal());
     }
 
     #[test]
     fn a_second_credit_beside_a_primary_is_refused() {
-        let given = Given::session().holds(credit("a", "5")).holds(card("card")).source(credit("b", "5"));
+        let given =
+            Given::session().holds(credit("a", "5")).holds(card("card")).source(credit("b", "5"));
         let given = given.toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
         owes(ROW.id, &given, &attach(cart(), "b"), &refusal(), &[Lookup::Session]);
     }
@@ -85,9 +92,14 @@ mod tests {
     #[test]
     fn one_primary_with_one_credit_and_credits_alone_are_forwarded() {
         two_credits().source(credit("c", "5")).forwards(&attach(cart(), "c"));
-        Given::session().holds(credit("a", "5")).source(card("card")).forwards(&attach(cart(), "card"));
-        let again =
-            Given::session().holds(credit("a", "5")).holds(card("card")).toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
+        Given::session()
+            .holds(credit("a", "5"))
+            .source(card("card"))
+            .forwards(&attach(cart(), "card"));
+        let again = Given::session()
+            .holds(credit("a", "5"))
+            .holds(card("card"))
+            .toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
         again.forwards(&attach(cart(), "a"));
     }
 

@@ -1,4 +1,5 @@
-//! Carts: store credit attached while a primary is attached. Upstream accepts it and ignores it at submit: the shopper is charged in full.
+//! Carts: store credit attached while a primary is attached. Upstream accepts it and ignores it at
+//! submit: the shopper is charged in full.
 
 use super::page;
 use crate::rules::{
@@ -26,8 +27,13 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     if believed.is_some_and(|primary| primary.id == *incoming) || !view.is_secondary(incoming)? {
         return Ok(None);
     }
-    // Where upstream would not refuse, "no primary" must be as fresh as "a primary": the shopper may have attached one past Weir.
-    let Some(primary) = believed.map_or_else(|| view.strictly().primary(), |primary| Ok(Some(primary)))? else { return Ok(None) };
+    // Where upstream would not refuse, "no primary" must be as fresh as "a primary": the shopper
+    // may have attached one past Weir.
+    let Some(primary) =
+        believed.map_or_else(|| view.strictly().primary(), |primary| Ok(Some(primary)))?
+    else {
+        return Ok(None);
+    };
     Ok(Some(Violation {
         rule: ROW.id,
         dialect: ROW.dialect,
@@ -77,7 +83,8 @@ mod tests {
 
     #[test]
     fn it_does_not_matter_whether_the_primary_is_saved() {
-        let given = Given::session().holds(card("card").saved_to("shopper")).source(credit("credit", "5"));
+        let given =
+            Given::session().holds(card("card").saved_to("shopper")).source(credit("credit", "5"));
         given.refuses(&attach(cart(), "credit"), ROW.id, &refusal());
     }
 
@@ -98,7 +105,9 @@ mod tests {
     #[test]
     fn what_is_not_known_is_looked_up() {
         Given::nothing().needs(&attach(cart(), "credit"), Lookup::Session);
-        Given::session().holds(card("card")).needs(&attach(cart(), "credit"), Lookup::Source("credit".into()));
+        Given::session()
+            .holds(card("card"))
+            .needs(&attach(cart(), "credit"), Lookup::Source("credit".into()));
     }
 
     #[test]
@@ -106,14 +115,19 @@ mod tests {
         let given = Given::session().source(credit("credit", "5")).an_hour_later();
         given.needs(&attach(cart(), "credit"), Lookup::Session);
         given.clone().confirmed(Lookup::Session).forwards(&attach(cart(), "credit"));
-        given.policy(|policy| policy.fresh_for = FreshFor::Forever).forwards(&attach(cart(), "credit"));
+        given
+            .policy(|policy| policy.fresh_for = FreshFor::Forever)
+            .forwards(&attach(cart(), "credit"));
     }
 
     #[test]
     fn reorder_moves_the_primary_behind_the_credit() {
         match reorder().decide(&attach(cart(), "credit")) {
             Verdict::Remedy(remedy, violation) => {
-                assert_eq!(remedy, Remedy::Repair { primary: "card".into(), incoming: "credit".into() });
+                assert_eq!(
+                    remedy,
+                    Remedy::Repair { primary: "card".into(), incoming: "credit".into() }
+                );
                 assert_eq!((violation.rule, violation.refusal), (ROW.id, refusal()));
             }
             verdict => panic!("should be repaired, not {verdict:?}"),
@@ -123,15 +137,23 @@ mod tests {
     #[test]
     fn a_primary_that_upstream_would_not_take_back_is_not_taken_away() {
         for state in ["consumed", "cancelled", "failed"] {
-            let given = Given::session().holds(card("card").in_state(state)).source(credit("credit", "5"));
-            given.toggle(ROW.id, Toggle::Reorder).refuses(&attach(cart(), "credit"), ROW.id, &refusal());
+            let given =
+                Given::session().holds(card("card").in_state(state)).source(credit("credit", "5"));
+            given.toggle(ROW.id, Toggle::Reorder).refuses(
+                &attach(cart(), "credit"),
+                ROW.id,
+                &refusal(),
+            );
         }
     }
 
     #[test]
     fn the_primary_is_only_moved_on_fresh_facts_of_it() {
         let of_unknown_state = SourceFacts { state: Told::NotTold, ..card("card") };
-        let given = Given::session().holds(of_unknown_state).source(credit("credit", "5")).toggle(ROW.id, Toggle::Reorder);
+        let given = Given::session()
+            .holds(of_unknown_state)
+            .source(credit("credit", "5"))
+            .toggle(ROW.id, Toggle::Reorder);
         let (intent, lookup) = (attach(cart(), "credit"), Lookup::Source("card".into()));
         given.needs(&intent, lookup.clone());
         // The violation itself is known: without the facts a repair needs, it is refused.
@@ -142,18 +164,34 @@ mod tests {
     #[test]
     fn what_no_order_of_calls_puts_right_is_refused_for_what_it_is() {
         for (given, rule) in [
-            (Given::session().holds(card("card")).source(credit("credit", "5").in_state("consumed")), RuleId::SpentSource),
-            (Given::session().holds(card("card")).source(credit("credit", "101")), RuleId::AmountExceedsTotal),
             (
-                Given::session().holds(credit("first", "5")).holds(card("card")).source(credit("credit", "5")),
+                Given::session()
+                    .holds(card("card"))
+                    .source(credit("credit", "5").in_state("consumed")),
+                RuleId::SpentSource,
+            ),
+            (
+                Given::session().holds(card("card")).source(credit("credit", "101")),
+                RuleId::AmountExceedsTotal,
+            ),
+            (
+                Given::session()
+                    .holds(credit("first", "5"))
+                    .holds(card("card"))
+                    .source(credit("credit", "5")),
                 RuleId::OneSecondary,
             ),
             (
-                Given::session().holds(crate::rules::fixtures::source("p", "trustly")).source(credit("credit", "5")),
+                Given::session()
+                    .holds(crate::rules::fixtures::source("p", "trustly"))
+                    .source(credit("credit", "5")),
                 RuleId::PrimaryPairing,
             ),
         ] {
-            assert_eq!(given.toggle(ROW.id, Toggle::Reorder).refused_by(&attach(cart(), "credit")), rule);
+            assert_eq!(
+                given.toggle(ROW.id, Toggle::Reorder).refused_by(&attach(cart(), "credit")),
+                rule
+            );
         }
     }
 }

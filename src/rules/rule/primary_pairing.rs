@@ -33,16 +33,22 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
     if view.policy.types.pairs(dialect, primary) {
         return Ok(None);
     }
-    let message = format!("A source of type '{secondary}' cannot be combined with a primary source of type '{primary}'.");
+    let message = format!(
+        "A source of type '{secondary}' cannot be combined with a primary source of type '{primary}'."
+    );
     Ok(Some(Violation {
         rule: RuleId::PrimaryPairing,
         dialect,
         found: format!("{secondary} combined with {primary}"),
         accepted: "a primary of a type in the pairing list",
         refusal: match dialect {
-            Dialect::Checkouts => Refusal::conflict("source_not_supported", message).parameter("sourceId"),
+            Dialect::Checkouts => {
+                Refusal::conflict("source_not_supported", message).parameter("sourceId")
+            }
             Dialect::Carts => {
-                let description = format!("{message} Use another primary payment method, or pay without store credit.");
+                let description = format!(
+                    "{message} Use another primary payment method, or pay without store credit."
+                );
                 Refusal::cart("apply-payment-failure", RuleId::PrimaryPairing.as_str(), description)
             }
         },
@@ -67,7 +73,9 @@ fn pair<'a>(view: &View<'a>) -> Fact<Option<(&'a SourceType, &'a SourceType)>> {
         let Some(primary) = view.primary()? else { return Ok(None) };
         return Ok(Some((view.kind(&primary.id)?, view.kind(incoming)?)));
     }
-    let Some(secondary) = view.other_secondaries(incoming)?.first().copied() else { return Ok(None) };
+    let Some(secondary) = view.other_secondaries(incoming)?.first().copied() else {
+        return Ok(None);
+    };
     Ok(Some((view.kind(incoming)?, view.kind(&secondary.id)?)))
 }
 
@@ -76,13 +84,17 @@ mod tests {
     use super::*;
     use crate::rules::{
         Lookup, Pending,
-        fixtures::{Given, NOW, apply_shopper, attach, card, cart, checkout, credit, invoice, owes, source},
+        fixtures::{
+            Given, NOW, apply_shopper, attach, card, cart, checkout, credit, invoice, owes, source,
+        },
     };
 
     const RULE: RuleId = RuleId::PrimaryPairing;
 
     fn refusal(dialect: Dialect, primary: &str) -> Refusal {
-        let message = format!("A source of type 'customerCredit' cannot be combined with a primary source of type '{primary}'.");
+        let message = format!(
+            "A source of type 'customerCredit' cannot be combined with a primary source of type '{primary}'."
+        );
         match dialect {
             Dialect::Checkouts => Refusal {
                 status: 409,
@@ -96,7 +108,10 @@ mod tests {
                 code: "apply-payment-failure",
                 subcode: Some("primary-pairing"),
                 parameter: None,
-                message: format!("{message} Use another primary payment method, or pay without store credit.").into(),
+                message: format!(
+                    "{message} Use another primary payment method, or pay without store credit."
+                )
+                .into(),
             },
         }
     }
@@ -116,10 +131,24 @@ mod tests {
 
     #[test]
     fn store_credit_is_refused_beside_such_a_primary() {
-        let given = Given::session().holds(source("p", "trustly").saved_to("customer")).source(credit("c", "5"));
-        owes(RULE, &given, &attach(checkout(), "c"), &refusal(Dialect::Checkouts, "trustly"), &[Lookup::Session]);
+        let given = Given::session()
+            .holds(source("p", "trustly").saved_to("customer"))
+            .source(credit("c", "5"));
+        owes(
+            RULE,
+            &given,
+            &attach(checkout(), "c"),
+            &refusal(Dialect::Checkouts, "trustly"),
+            &[Lookup::Session],
+        );
         let given = given.toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
-        owes(RULE, &given, &attach(cart(), "c"), &refusal(Dialect::Carts, "trustly"), &[Lookup::Session]);
+        owes(
+            RULE,
+            &given,
+            &attach(cart(), "c"),
+            &refusal(Dialect::Carts, "trustly"),
+            &[Lookup::Session],
+        );
     }
 
     #[test]
@@ -130,7 +159,10 @@ mod tests {
 
     #[test]
     fn a_primary_that_replaces_another_is_judged_by_the_credit_that_stays() {
-        let given = Given::session().holds(credit("c", "5")).holds(card("old")).source(source("p", "trustly"));
+        let given = Given::session()
+            .holds(credit("c", "5"))
+            .holds(card("old"))
+            .source(source("p", "trustly"));
         given.refuses(&attach(checkout(), "p"), RULE, &refusal(Dialect::Checkouts, "trustly"));
     }
 
@@ -145,7 +177,10 @@ mod tests {
     #[test]
     fn a_type_in_the_list_and_a_primary_alone_are_forwarded() {
         for session in [checkout(), cart()] {
-            Given::session().holds(credit("c", "5")).source(card("p")).forwards(&attach(session.clone(), "p"));
+            Given::session()
+                .holds(credit("c", "5"))
+                .source(card("p"))
+                .forwards(&attach(session.clone(), "p"));
             Given::session().source(source("p", "trustly")).forwards(&attach(session.clone(), "p"));
             Given::session().holds(source("p", "trustly")).forwards(&attach(session, "p"));
         }
@@ -156,6 +191,8 @@ mod tests {
     #[test]
     fn the_lists_are_the_operators() {
         let given = Given::session().holds(credit("c", "5")).source(source("p", "trustly"));
-        given.policy(|policy| policy.types.pairing_checkouts.push("trustly".into())).forwards(&attach(checkout(), "p"));
+        given
+            .policy(|policy| policy.types.pairing_checkouts.push("trustly".into()))
+            .forwards(&attach(checkout(), "p"));
     }
 }

@@ -47,7 +47,10 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
                 "nonreusable_source",
                 "Only a reusable source may be saved as a payment option. Attach this one to the cart only.",
             ),
-            _ => Refusal::conflict("nonreusable_source", "Only a reusable source may be attached to a customer."),
+            _ => Refusal::conflict(
+                "nonreusable_source",
+                "Only a reusable source may be attached to a customer.",
+            ),
         },
     }))
 }

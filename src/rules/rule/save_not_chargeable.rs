@@ -40,9 +40,11 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         found: format!("source {source} is {}", state.as_str()),
         accepted: "a chargeable source",
         refusal: match dialect {
-            Dialect::Checkouts => {
-                Refusal::conflict("source_not_chargeable", format!("Source '{source}' is not chargeable.")).parameter("sourceId")
-            }
+            Dialect::Checkouts => Refusal::conflict(
+                "source_not_chargeable",
+                format!("Source '{source}' is not chargeable."),
+            )
+            .parameter("sourceId"),
             Dialect::Carts => Refusal::cart(
                 "apply-payment-failure",
                 "source_not_chargeable",
@@ -97,14 +99,25 @@ mod tests {
 
     #[test]
     fn a_state_that_changes_on_its_own_is_always_confirmed_first() {
-        for state in
-            ["pending_redirect", "source_pending_redirect", "pending_funds", "requires_action", "pending", "under_review"]
-        {
+        for state in [
+            "pending_redirect",
+            "source_pending_redirect",
+            "pending_funds",
+            "requires_action",
+            "pending",
+            "under_review",
+        ] {
             for fresh_for in [FreshFor::Millis(2_000), FreshFor::Forever] {
-                let given = Given::nothing().source(card("s").in_state(state)).policy(|policy| policy.fresh_for = fresh_for);
+                let given = Given::nothing()
+                    .source(card("s").in_state(state))
+                    .policy(|policy| policy.fresh_for = fresh_for);
                 given.needs(&save("customer", "s"), lookup());
                 given.clone().failed(lookup()).forwards(&save("customer", "s"));
-                given.clone().confirmed(lookup()).refuses(&save("customer", "s"), RULE, &customers());
+                given.clone().confirmed(lookup()).refuses(
+                    &save("customer", "s"),
+                    RULE,
+                    &customers(),
+                );
                 given.clone().confirmed(lookup()).refuses(&save_option("s"), RULE, &shoppers());
                 // The shopper came back meanwhile.
                 given.source(card("s")).looked_up(lookup()).forwards(&save("customer", "s"));
@@ -123,7 +136,9 @@ mod tests {
         let given = Given::nothing().source(SourceFacts { state: Told::NotTold, ..card("s") });
         given.needs(&save("customer", "s"), lookup());
         given.clone().looked_up(lookup()).forwards(&save("customer", "s"));
-        let strict = given.failed(lookup()).policy(|policy| policy.on_lookup_failure = crate::rules::OnLookupFailure::Reject);
+        let strict = given
+            .failed(lookup())
+            .policy(|policy| policy.on_lookup_failure = crate::rules::OnLookupFailure::Reject);
         assert_eq!(strict.decide(&save("customer", "s")), Verdict::Unavailable(lookup()));
     }
 }

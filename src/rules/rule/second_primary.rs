@@ -75,14 +75,20 @@ mod tests {
             code: "apply-payment-failure",
             subcode: Some("second-primary"),
             parameter: None,
-            message: "The cart already has a primary payment method. Detach it, then attach the new one.".into(),
+            message:
+                "The cart already has a primary payment method. Detach it, then attach the new one."
+                    .into(),
         }
     }
 
     #[test]
     fn a_second_primary_on_a_cart_is_refused() {
         owes(RULE, &two(), &attach(cart(), "second"), &cart_refusal(), &[Lookup::Session]);
-        Given::session().holds(card("first")).options(&[card("second")]).refuses(&apply_shopper(), RULE, &cart_refusal());
+        Given::session().holds(card("first")).options(&[card("second")]).refuses(
+            &apply_shopper(),
+            RULE,
+            &cart_refusal(),
+        );
     }
 
     #[test]
@@ -114,7 +120,10 @@ mod tests {
         for session in [cart, checkout] {
             Given::session().source(card("card")).forwards(&attach(session(), "card"));
             Given::session().holds(card("card")).forwards(&attach(session(), "card"));
-            Given::session().holds(credit("c", "5")).source(card("card")).forwards(&attach(session(), "card"));
+            Given::session()
+                .holds(credit("c", "5"))
+                .source(card("card"))
+                .forwards(&attach(session(), "card"));
         }
         Given::session().holds(card("card")).options(&[card("card")]).forwards(&apply_shopper());
     }

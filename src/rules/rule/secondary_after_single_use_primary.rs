@@ -21,13 +21,17 @@ pub(in crate::rules) const ROW: Row = Row {
     check,
 };
 
-pub(super) const NOT_ALLOWED: &str = "Updating source is not allowed for the current session state.";
+pub(super) const NOT_ALLOWED: &str =
+    "Updating source is not allowed for the current session state.";
 
 fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     // The session first: where nothing is attached, nobody needs to know what is coming.
     let Some(primary) = view.primary()? else { return Ok(None) };
-    if primary.id == *incoming || !view.is_secondary(incoming)? || *view.of_source(&primary.id, |s| &s.reusable)? {
+    if primary.id == *incoming
+        || !view.is_secondary(incoming)?
+        || *view.of_source(&primary.id, |s| &s.reusable)?
+    {
         return Ok(None);
     }
     Ok(Some(Violation {
@@ -89,7 +93,10 @@ mod tests {
         for (given, intent) in [
             (Given::session().source(credit()), attach(checkout(), "credit")),
             (Given::session().holds(credit()).source(card("card")), attach(checkout(), "card")),
-            (Given::session().holds(card("card").saved_to("customer")).source(credit()), attach(checkout(), "credit")),
+            (
+                Given::session().holds(card("card").saved_to("customer")).source(credit()),
+                attach(checkout(), "credit"),
+            ),
             (Given::session().holds(card("card")), attach(checkout(), "card")),
             (too_late(), Intent::CreateSession { kind: SessionKind::Checkout, funding }),
         ] {
@@ -109,7 +116,11 @@ mod tests {
 
     #[test]
     fn reorder_cannot_put_right_what_has_already_come_too_late() {
-        too_late().toggle(ROW.id, Toggle::Reorder).refuses(&attach(checkout(), "credit"), ROW.id, &refusal());
+        too_late().toggle(ROW.id, Toggle::Reorder).refuses(
+            &attach(checkout(), "credit"),
+            ROW.id,
+            &refusal(),
+        );
     }
 
     #[test]

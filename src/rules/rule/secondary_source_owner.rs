@@ -1,4 +1,5 @@
-//! Advice: store credit with an owner, whose address can be copied to the cart and make authorisation fail.
+//! Advice: store credit with an owner, whose address can be copied to the cart and make
+//! authorisation fail.
 
 use super::page;
 use crate::rules::{
@@ -22,7 +23,9 @@ pub(in crate::rules) const ROW: Row = Row {
 
 fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     let Intent::CreateSource(new) = view.intent else { return Ok(None) };
-    let Some(kind) = new.kind.as_ref().filter(|kind| new.has_owner && view.policy.types.is_secondary(kind)) else {
+    let Some(kind) =
+        new.kind.as_ref().filter(|kind| new.has_owner && view.policy.types.is_secondary(kind))
+    else {
         return Ok(None);
     };
     Ok(Some(Violation {
@@ -47,7 +50,12 @@ mod tests {
     };
 
     fn create(kind: &str, has_owner: bool) -> Intent {
-        Intent::CreateSource(NewSource { kind: Some(kind.into()), has_amount: true, has_type_object: true, has_owner })
+        Intent::CreateSource(NewSource {
+            kind: Some(kind.into()),
+            has_amount: true,
+            has_type_object: true,
+            has_owner,
+        })
     }
 
     #[test]
@@ -73,7 +81,8 @@ mod tests {
 
     #[test]
     fn strip_takes_the_owner_out() {
-        match Given::nothing().toggle(ROW.id, Toggle::Strip).decide(&create("customerCredit", true)) {
+        match Given::nothing().toggle(ROW.id, Toggle::Strip).decide(&create("customerCredit", true))
+        {
             Verdict::Strip(violation) => assert_eq!(violation.rule, ROW.id),
             verdict => panic!("should be stripped, not {verdict:?}"),
         }
@@ -81,9 +90,16 @@ mod tests {
 
     #[test]
     fn store_credit_that_is_refused_for_its_shape_is_not_stripped() {
-        let shapeless = NewSource { kind: Some("customerCredit".into()), has_owner: true, ..NewSource::default() };
+        let shapeless = NewSource {
+            kind: Some("customerCredit".into()),
+            has_owner: true,
+            ..NewSource::default()
+        };
         let given = Given::nothing().toggle(ROW.id, Toggle::Strip);
-        assert_eq!(given.refused_by(&Intent::CreateSource(shapeless)), RuleId::SecondarySourceShape);
+        assert_eq!(
+            given.refused_by(&Intent::CreateSource(shapeless)),
+            RuleId::SecondarySourceShape
+        );
     }
 
     #[test]

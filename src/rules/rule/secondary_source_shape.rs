@@ -27,7 +27,11 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
         dialect: ROW.dialect,
         found: format!("no `{name}`"),
         accepted: "type, amount, and an empty object named after the type",
-        refusal: Refusal::bad_request("missing_parameter", format!("Missing required parameter '{name}'.")).parameter(name),
+        refusal: Refusal::bad_request(
+            "missing_parameter",
+            format!("Missing required parameter '{name}'."),
+        )
+        .parameter(name),
     }))
 }
 
@@ -49,7 +53,12 @@ mod tests {
     use crate::rules::fixtures::{Given, owes};
 
     fn create(kind: Option<&str>, has_amount: bool, has_type_object: bool) -> Intent {
-        Intent::CreateSource(NewSource { kind: kind.map(Into::into), has_amount, has_type_object, has_owner: false })
+        Intent::CreateSource(NewSource {
+            kind: kind.map(Into::into),
+            has_amount,
+            has_type_object,
+            has_owner: false,
+        })
     }
 
     #[test]

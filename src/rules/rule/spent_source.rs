@@ -42,9 +42,10 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         found: format!("source {incoming} is {}", state.as_str()),
         accepted: "a source that has not been consumed, cancelled or failed",
         refusal: match dialect {
-            Dialect::Checkouts => {
-                Refusal::conflict("source_status_invalid_for_session", "The source status is invalid for this session.")
-            }
+            Dialect::Checkouts => Refusal::conflict(
+                "source_status_invalid_for_session",
+                "The source status is invalid for this session.",
+            ),
             Dialect::Carts => Refusal::cart(
                 "apply-payment-failure",
                 RuleId::SpentSource.as_str(),
@@ -59,7 +60,9 @@ mod tests {
     use super::*;
     use crate::rules::{
         FreshFor, Funding, Intent, Lookup, SessionKind, SourceFacts, Told,
-        fixtures::{Given, apply_shopper, attach, card, cart, checkout, credit, invoice, owes, update},
+        fixtures::{
+            Given, apply_shopper, attach, card, cart, checkout, credit, invoice, owes, update,
+        },
     };
 
     const RULE: RuleId = RuleId::SpentSource;
@@ -90,13 +93,16 @@ mod tests {
     #[test]
     fn a_spent_source_is_refused() {
         for state in ["cancelled", "consumed", "failed"] {
-            for (session, dialect) in
-                [(checkout(), Dialect::Checkouts), (invoice(), Dialect::Checkouts), (cart(), Dialect::Carts)]
-            {
+            for (session, dialect) in [
+                (checkout(), Dialect::Checkouts),
+                (invoice(), Dialect::Checkouts),
+                (cart(), Dialect::Carts),
+            ] {
                 for spent in [card("s"), card("s").saved_to("customer"), credit("s", "5")] {
                     // The other rule would want the cart confirmed on its own account.
-                    let given =
-                        Given::session().source(spent.in_state(state)).toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
+                    let given = Given::session()
+                        .source(spent.in_state(state))
+                        .toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
                     let rests_on = [Lookup::Source("s".into())];
                     owes(RULE, &given, &attach(session.clone(), "s"), &refusal(dialect), &rests_on);
                 }
@@ -128,16 +134,23 @@ mod tests {
     #[test]
     fn a_state_that_changes_on_its_own_is_always_confirmed_and_then_forwarded() {
         let lookup = || Lookup::Source("s".into());
-        for state in ["pending_redirect", "pending_funds", "requires_action", "pending", "under_review"] {
+        for state in
+            ["pending_redirect", "pending_funds", "requires_action", "pending", "under_review"]
+        {
             for (session, dialect) in [(checkout(), Dialect::Checkouts), (cart(), Dialect::Carts)] {
-                let given =
-                    Given::session().source(card("s").in_state(state)).policy(|policy| policy.fresh_for = FreshFor::Forever);
+                let given = Given::session()
+                    .source(card("s").in_state(state))
+                    .policy(|policy| policy.fresh_for = FreshFor::Forever);
                 let intent = attach(session, "s");
                 given.needs(&intent, lookup());
                 given.clone().confirmed(lookup()).forwards(&intent);
                 given.clone().failed(lookup()).forwards(&intent);
                 // It has failed meanwhile, out of anybody's sight.
-                given.source(card("s").in_state("failed")).looked_up(lookup()).refuses(&intent, RULE, &refusal(dialect));
+                given.source(card("s").in_state("failed")).looked_up(lookup()).refuses(
+                    &intent,
+                    RULE,
+                    &refusal(dialect),
+                );
             }
         }
     }

@@ -56,7 +56,8 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
     }))
 }
 
-/// What is still to be contributed, where that is more than nothing. A primary contributes all that the secondaries leave.
+/// What is still to be contributed, where that is more than nothing. A primary contributes all that
+/// the secondaries leave.
 fn missing(view: &View<'_>) -> Fact<Option<Amount>> {
     let remaining = match view.of_session(|s| &s.remaining) {
         Ok(remaining) => *remaining,
@@ -67,10 +68,12 @@ fn missing(view: &View<'_>) -> Fact<Option<Amount>> {
             let total = *view.of_session(|s| &s.total)?;
             let mut contributed = Amount::ZERO;
             for secondary in view.attached()? {
-                contributed = contributed.checked_add(view.contribution(secondary)?).ok_or(Gap::Untold)?;
+                contributed =
+                    contributed.checked_add(view.contribution(secondary)?).ok_or(Gap::Untold)?;
             }
             if contributed < total {
-                // Later versions never tell a credit amount; where it may be told, nothing is refused before it is.
+                // Later versions never tell a credit amount; where it may be told, nothing is
+                // refused before it is.
                 match view.of_session(|s| &s.credit_amount) {
                     Ok(credit) => contributed = contributed.max(credit.unwrap_or_default()),
                     Err(Gap::Untold) => {}
@@ -88,7 +91,9 @@ mod tests {
     use super::*;
     use crate::rules::{
         FreshFor, Lookup, Remembered, SessionFacts, Told,
-        fixtures::{Given, NOW, amount, card, cart, checkout, credit, nothing_attached, order, owes},
+        fixtures::{
+            Given, NOW, amount, card, cart, checkout, credit, nothing_attached, order, owes,
+        },
     };
 
     const RULE: RuleId = RuleId::UnderfundedOrder;
@@ -134,7 +139,13 @@ mod tests {
     fn an_order_before_the_money_is_there_is_refused() {
         for (session, dialect) in [(checkout(), Dialect::Checkouts), (cart(), Dialect::Carts)] {
             for facts in [nothing_attached(), in_state("requires_confirmation", "0.01")] {
-                owes(RULE, &Given::shown(facts), &order(session.clone()), &refusal(dialect), &[Lookup::Session]);
+                owes(
+                    RULE,
+                    &Given::shown(facts),
+                    &order(session.clone()),
+                    &refusal(dialect),
+                    &[Lookup::Session],
+                );
             }
         }
     }
@@ -146,8 +157,16 @@ mod tests {
             let given = Given::shown(in_state(state, "0")).policy(forever);
             given.needs(&order(checkout()), Lookup::Session);
             given.clone().failed(Lookup::Session).forwards(&order(checkout()));
-            given.clone().confirmed(Lookup::Session).refuses(&order(checkout()), RULE, &refusal(Dialect::Checkouts));
-            given.confirmed(Lookup::Session).refuses(&order(cart()), RULE, &refusal(Dialect::Carts));
+            given.clone().confirmed(Lookup::Session).refuses(
+                &order(checkout()),
+                RULE,
+                &refusal(Dialect::Checkouts),
+            );
+            given.confirmed(Lookup::Session).refuses(
+                &order(cart()),
+                RULE,
+                &refusal(Dialect::Carts),
+            );
         }
     }
 
@@ -156,7 +175,8 @@ mod tests {
         let free = SessionFacts { total: Told::Told(Amount::ZERO), ..legacy(None) };
         for given in [
             Given::shown(in_state("requires_confirmation", "0")).holds(credit("c", "100")),
-            Given::shown(in_state("requires_confirmation", "0")).holds(card("p").in_state("pending_redirect")),
+            Given::shown(in_state("requires_confirmation", "0"))
+                .holds(card("p").in_state("pending_redirect")),
             Given::shown(in_state("complete", "100")),
             Given::shown(free).looked_up(Lookup::Session),
         ] {
@@ -175,12 +195,24 @@ mod tests {
         let asked = |facts| Given::shown(facts).looked_up(Lookup::Session);
         for (name, given, funded) in [
             ("nothing", asked(legacy(None)), false),
-            ("too little credit", asked(legacy(None)).holds(credit("a", "60")).holds(credit("b", "39.99")), false),
-            ("credit for all", asked(legacy(None)).holds(credit("a", "60")).holds(credit("b", "40")), true),
+            (
+                "too little credit",
+                asked(legacy(None)).holds(credit("a", "60")).holds(credit("b", "39.99")),
+                false,
+            ),
+            (
+                "credit for all",
+                asked(legacy(None)).holds(credit("a", "60")).holds(credit("b", "40")),
+                true,
+            ),
             ("a primary", asked(legacy(None)).holds(card("p")), true),
             ("too little legacy credit", asked(legacy(Some("99.99"))), false),
             ("legacy credit for all", asked(legacy(Some("100"))), true),
-            ("legacy credit shown as a source, too", asked(legacy(Some("60"))).holds(credit("a", "60")), false),
+            (
+                "legacy credit shown as a source, too",
+                asked(legacy(Some("60"))).holds(credit("a", "60")),
+                false,
+            ),
         ] {
             match funded {
                 true => given.forwards(&order(checkout())),

@@ -32,7 +32,8 @@ async fn a_connection_that_waited_to_be_accepted_is_still_served() {
     caller.write(GET).await;
     let settings = Settings::new(format!("http://{}", upstream.address()).parse().unwrap());
     let at_once = std::future::ready(());
-    let serving = tokio::spawn(serve(listener, service(settings), ServeOptions::default(), at_once));
+    let serving =
+        tokio::spawn(serve(listener, service(settings), ServeOptions::default(), at_once));
     upstream.answer("HTTP/1.1 204 No Content\r\n\r\n").await;
     assert_eq!(status(&caller.head().await), "HTTP/1.1 204 No Content");
     assert_eq!(serving.await.unwrap(), Drained::default());
@@ -42,7 +43,11 @@ async fn a_connection_that_waited_to_be_accepted_is_still_served() {
 async fn what_outlasts_the_drain_time_out_is_cut_and_counted() {
     let upstream = Listener::new().await;
     let work = Work::default();
-    let options = ServeOptions { drain: Duration::from_secs(7), work: work.clone(), ..ServeOptions::default() };
+    let options = ServeOptions {
+        drain: Duration::from_secs(7),
+        work: work.clone(),
+        ..ServeOptions::default()
+    };
     let settings = Settings::new(format!("http://{}", upstream.address()).parse().unwrap());
     let proxy = Proxy::serving(service(settings), options).await;
     work.spawn(std::future::pending::<()>());
@@ -63,7 +68,9 @@ async fn what_outlasts_the_drain_time_out_is_cut_and_counted() {
 async fn a_shutdown_waits_for_work_whose_caller_has_gone() {
     let work = Work::default();
     let options = ServeOptions { work: work.clone(), ..ServeOptions::default() };
-    let proxy = Proxy::serving(service(Settings::new("http://127.0.0.1:1".parse().unwrap())), options).await;
+    let proxy =
+        Proxy::serving(service(Settings::new("http://127.0.0.1:1".parse().unwrap())), options)
+            .await;
     let (open, gate) = oneshot::channel::<()>();
     work.spawn(async move { drop(gate.await) });
     proxy.stop.send(()).unwrap();
@@ -78,14 +85,21 @@ async fn every_worker_serves_and_all_stop_together() {
     let upstream = Listener::new().await;
     let listeners = listeners((Ipv4Addr::LOCALHOST, 0).into(), 2).unwrap();
     let address = listeners[0].local_addr().unwrap();
-    let first = Upstream::new(Settings::new(format!("http://{}", upstream.address()).parse().unwrap())).unwrap();
+    let first =
+        Upstream::new(Settings::new(format!("http://{}", upstream.address()).parse().unwrap()))
+            .unwrap();
     let make = move |_: Worker| Faults::layer(PlainText).layer(first.another());
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(run_workers(listeners, make, ServeOptions::default(), async move { drop(stopped.await) }));
+    let running = tokio::spawn(run_workers(listeners, make, ServeOptions::default(), async move {
+        drop(stopped.await)
+    }));
     for _ in 0..16 {
         let mut caller = Wire::new(TcpStream::connect(address).await.unwrap());
         caller.write("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n").await;
-        let (_, got) = tokio::join!(upstream.answer("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"), caller.rest());
+        let (_, got) = tokio::join!(
+            upstream.answer("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
+            caller.rest()
+        );
         assert_eq!(status(&got), "HTTP/1.1 204 No Content");
     }
     stop.send(()).unwrap();
@@ -99,6 +113,8 @@ async fn a_worker_that_fails_ends_them_all_with_its_error() {
         assert_ne!(worker.index, 1, "made to fail");
         service(Settings::new("http://127.0.0.1:1".parse().unwrap()))
     };
-    let error = run_workers(listeners, make, ServeOptions::default(), std::future::pending()).await.unwrap_err();
+    let error = run_workers(listeners, make, ServeOptions::default(), std::future::pending())
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "worker 1 panicked");
 }

@@ -1,6 +1,7 @@
 use super::*;
 
-const CALL: &str = "POST / HTTP/1.1\r\nHost: w\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+const CALL: &str =
+    "POST / HTTP/1.1\r\nHost: w\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
 
 #[tokio::test]
 async fn the_caller_goes_on_when_upstream_says_so() {
@@ -24,7 +25,8 @@ async fn a_caller_that_upstream_refuses_never_sends_its_content() {
     let proxy = Proxy::before(&upstream).await;
     let mut caller = proxy.caller().await;
     caller.write(CALL).await;
-    let (_, _wire) = upstream.answer("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n").await;
+    let (_, _wire) =
+        upstream.answer("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n").await;
     assert_eq!(status(&caller.head().await), "HTTP/1.1 417 Expectation Failed");
 }
 
@@ -49,8 +51,12 @@ async fn content_that_announces_itself_too_large_is_refused_before_it_is_sent() 
     let service = tower::service_fn(|request: http::Request<Body>| async move {
         let read = weir::proxy::collect(request.into_body(), 2).await;
         let problem = weir::proxy::Problem::TooLarge { limit: 2 };
-        let Err(weir::proxy::NotWhole::TooLarge(_)) = read else { panic!("three bytes are more than two") };
-        Ok::<_, Infallible>(problem.into_response(|problem| weir::proxy::Render::render(&PlainText, (), problem)))
+        let Err(weir::proxy::NotWhole::TooLarge(_)) = read else {
+            panic!("three bytes are more than two")
+        };
+        Ok::<_, Infallible>(
+            problem.into_response(|problem| weir::proxy::Render::render(&PlainText, (), problem)),
+        )
     });
     let proxy = Proxy::serving(service, ServeOptions::default()).await;
     let mut caller = proxy.caller().await;

@@ -8,7 +8,12 @@ async fn upstream_that_cannot_be_reached_is_a_bad_gateway() {
     let proxy = Proxy::with(&format!("http://{nobody}"), |_| {}).await;
     let got = proxy.ask(GET).await;
     assert_eq!(status(&got), "HTTP/1.1 502 Bad Gateway");
-    assert!(got.ends_with("upstream_unreachable: The payments API cannot be reached. Nothing was sent to it.\n"), "{got}");
+    assert!(
+        got.ends_with(
+            "upstream_unreachable: The payments API cannot be reached. Nothing was sent to it.\n"
+        ),
+        "{got}"
+    );
 }
 
 #[tokio::test]
@@ -29,7 +34,9 @@ async fn upstream_that_hangs_up_without_an_answer_is_a_bad_gateway() {
 async fn half_an_answer_never_looks_whole() {
     let upstream = Listener::new().await;
     let proxy = Proxy::before(&upstream).await;
-    for answer in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
+    for answer in
+        ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
+    {
         let serve = async {
             let (_, mut wire) = upstream.answer(&format!("HTTP/1.1 200 OK\r\n{answer}")).await;
             wire.stream.shutdown().await.unwrap();
@@ -38,7 +45,11 @@ async fn half_an_answer_never_looks_whole() {
         let (_, got) = tokio::join!(serve, proxy.ask(GET));
         assert_eq!(status(&got), "HTTP/1.1 200 OK");
         assert!(!got.ends_with("0\r\n\r\n"), "{got}");
-        assert!(got.contains("content-length: 10\r\n") || got.contains("transfer-encoding: chunked\r\n"), "{got}");
+        assert!(
+            got.contains("content-length: 10\r\n")
+                || got.contains("transfer-encoding: chunked\r\n"),
+            "{got}"
+        );
     }
 }
 
@@ -74,7 +85,10 @@ async fn a_call_that_was_begun_is_not_sent_again() {
         wire.reset();
         assert_eq!(status(&caller.until("HTTP.\n").await), "HTTP/1.1 502 Bad Gateway");
         idle().await;
-        assert!(futures_util::FutureExt::now_or_never(upstream.accept()).is_none(), "{method} is not sent again");
+        assert!(
+            futures_util::FutureExt::now_or_never(upstream.accept()).is_none(),
+            "{method} is not sent again"
+        );
         caller.write("GET /3 HTTP/1.1\r\nHost: w\r\n\r\n").await;
         wire = upstream.answer("HTTP/1.1 204 No Content\r\n\r\n").await.1;
         assert_eq!(status(&caller.head().await), "HTTP/1.1 204 No Content");
@@ -97,7 +111,9 @@ async fn a_caller_that_hangs_up_while_it_waits_cancels_the_call() {
 async fn a_caller_that_hangs_up_in_the_middle_of_its_call_leaves_it_unfinished() {
     let upstream = Listener::new().await;
     let proxy = Proxy::before(&upstream).await;
-    for lines in ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
+    for lines in
+        ["Content-Length: 10\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
+    {
         let mut caller = proxy.caller().await;
         caller.write(&format!("POST / HTTP/1.1\r\nHost: w\r\n{lines}")).await;
         let mut wire = upstream.accept().await;
@@ -140,7 +156,8 @@ async fn an_answer_followed_by_a_reset_is_still_the_answer() {
     caller.write("POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 100000000\r\n\r\nbegun").await;
     let mut wire = upstream.accept().await;
     wire.until("begun").await;
-    wire.write("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").await;
+    wire.write("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+        .await;
     wire.reset();
     assert_eq!(status(&caller.until("\r\n\r\nno").await), "HTTP/1.1 401 Unauthorized");
 }

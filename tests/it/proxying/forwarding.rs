@@ -33,15 +33,20 @@ async fn targets_reach_upstream_byte_for_byte() {
     let upstream = Listener::new().await;
     let proxy = Proxy::with(&format!("http://{}/api/", upstream.address()), |_| {}).await;
     let cases = [
-        ("GET //a/../b;c=%41%2f?x=+&&y=%zz HTTP/1.1", "GET /api//a/../b;c=%41%2f?x=+&&y=%zz HTTP/1.1"),
+        (
+            "GET //a/../b;c=%41%2f?x=+&&y=%zz HTTP/1.1",
+            "GET /api//a/../b;c=%41%2f?x=+&&y=%zz HTTP/1.1",
+        ),
         ("GET http://elsewhere/a?b HTTP/1.1", "GET /api/a?b HTTP/1.1"),
         ("OPTIONS * HTTP/1.1", "OPTIONS * HTTP/1.1"),
         ("PURGE / HTTP/1.1", "PURGE /api/ HTTP/1.1"),
     ];
     for (asked, expected) in cases {
         let asked = format!("{asked}\r\nHost: weir\r\nConnection: close\r\n\r\n");
-        let ((head, _), got) =
-            tokio::join!(upstream.answer("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"), proxy.ask(&asked));
+        let ((head, _), got) = tokio::join!(
+            upstream.answer("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
+            proxy.ask(&asked)
+        );
         assert_eq!(status(&head), expected);
         assert_eq!(status(&got), "HTTP/1.1 204 No Content");
     }
@@ -52,19 +57,38 @@ async fn what_a_reverse_proxy_cannot_take_is_answered_at_once() {
     let upstream = Listener::new().await;
     let proxy = Proxy::before(&upstream).await;
     let cases = [
-        ("CONNECT up:443 HTTP/1.1\r\nHost: up\r\n\r\n", "HTTP/1.1 501 Not Implemented", "connect_not_supported"),
+        (
+            "CONNECT up:443 HTTP/1.1\r\nHost: up\r\n\r\n",
+            "HTTP/1.1 501 Not Implemented",
+            "connect_not_supported",
+        ),
         ("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request", "invalid_host"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "HTTP/1.1 400 Bad Request", "invalid_host"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            "HTTP/1.1 400 Bad Request",
+            "invalid_host",
+        ),
         ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 Bad Request", "invalid_request_target"),
-        ("TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", "HTTP/1.1 405 Method Not Allowed", "trace_not_supported"),
-        ("OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", "HTTP/1.1 200 OK", "allow: GET, HEAD"),
+        (
+            "TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n",
+            "HTTP/1.1 405 Method Not Allowed",
+            "trace_not_supported",
+        ),
+        (
+            "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n",
+            "HTTP/1.1 200 OK",
+            "allow: GET, HEAD",
+        ),
     ];
     for (asked, first, part) in cases {
         let got = proxy.ask(&asked.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).await;
         assert_eq!(status(&got), first, "{asked}");
         assert!(got.contains(part), "{got}");
     }
-    assert!(futures_util::FutureExt::now_or_never(upstream.accept()).is_none(), "nothing reached upstream");
+    assert!(
+        futures_util::FutureExt::now_or_never(upstream.accept()).is_none(),
+        "nothing reached upstream"
+    );
 }
 
 #[tokio::test]
@@ -83,7 +107,11 @@ async fn answers_without_content_keep_their_length_and_end_where_they_should() {
             "HTTP/1.1 304 Not Modified\r\nDate: x\r\nETag: \"a\"\r\nContent-Length: 500\r\n\r\n",
             "HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\ncontent-length: 500\r\nvia: 1.1 weir\r\n\r\n",
         ),
-        ("DELETE", "HTTP/1.1 204 No Content\r\nDate: x\r\n\r\n", "HTTP/1.1 204 No Content\r\nvia: 1.1 weir\r\n\r\n"),
+        (
+            "DELETE",
+            "HTTP/1.1 204 No Content\r\nDate: x\r\n\r\n",
+            "HTTP/1.1 204 No Content\r\nvia: 1.1 weir\r\n\r\n",
+        ),
         (
             "GET",
             "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 0\r\n\r\n",
@@ -99,7 +127,11 @@ async fn answers_without_content_keep_their_length_and_end_where_they_should() {
         };
         upstream.head().await;
         upstream.write(answer).await;
-        assert_eq!(undated(&caller.head().await), expected, "{method}; all four over one connection on either side");
+        assert_eq!(
+            undated(&caller.head().await),
+            expected,
+            "{method}; all four over one connection on either side"
+        );
     }
 }
 
@@ -108,7 +140,10 @@ async fn redirects_are_passed_on_not_followed() {
     let upstream = Listener::new().await;
     let proxy = Proxy::before(&upstream).await;
     let answer = "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://elsewhere/\r\nContent-Length: 0\r\n\r\n";
-    let (_, got) = tokio::join!(upstream.answer(answer), proxy.ask("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n"));
+    let (_, got) = tokio::join!(
+        upstream.answer(answer),
+        proxy.ask("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n")
+    );
     assert_eq!(status(&got), "HTTP/1.1 307 Temporary Redirect");
     assert!(got.contains("location: http://elsewhere/\r\n"), "{got}");
 }
@@ -118,7 +153,10 @@ async fn interim_answers_of_upstream_are_no_answer() {
     let upstream = Listener::new().await;
     let proxy = Proxy::before(&upstream).await;
     let answer = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    let (_, got) = tokio::join!(upstream.answer(answer), proxy.ask("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n"));
+    let (_, got) = tokio::join!(
+        upstream.answer(answer),
+        proxy.ask("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n")
+    );
     assert_eq!(status(&got), "HTTP/1.1 200 OK");
     assert!(got.ends_with("\r\n\r\nok"), "{got}");
 }
@@ -127,8 +165,10 @@ async fn interim_answers_of_upstream_are_no_answer() {
 async fn callers_and_upstreams_may_speak_http_1_0() {
     let upstream = Listener::new().await;
     let proxy = Proxy::before(&upstream).await;
-    let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
-    let ((head, _), got) = tokio::join!(upstream.answer(answer), proxy.ask("GET / HTTP/1.0\r\n\r\n"));
+    let answer =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    let ((head, _), got) =
+        tokio::join!(upstream.answer(answer), proxy.ask("GET / HTTP/1.0\r\n\r\n"));
     assert!(head.starts_with("GET / HTTP/1.1\r\n") && head.contains("via: 1.0 weir\r\n"), "{head}");
     assert!(!got.contains("transfer-encoding") && got.ends_with("\r\n\r\nabcde"), "{got}");
 
@@ -156,7 +196,9 @@ async fn trailers_pass_both_ways_when_they_are_asked_for() {
     };
     let (seen, got) = tokio::join!(serve, proxy.ask(call));
     assert!(
-        seen.contains("te: trailers\r\n") && seen.contains("connection: te\r\n") && seen.contains("trailer: X-Sum\r\n"),
+        seen.contains("te: trailers\r\n")
+            && seen.contains("connection: te\r\n")
+            && seen.contains("trailer: X-Sum\r\n"),
         "{seen}"
     );
     assert!(seen.ends_with("\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 1\r\n\r\n"), "{seen}");
@@ -181,9 +223,17 @@ async fn pipelined_calls_are_answered_in_order_over_one_upstream_connection() {
 #[tokio::test]
 async fn the_callers_address_is_told_when_the_switch_is_on() {
     let upstream = Listener::new().await;
-    let proxy = Proxy::with(&format!("http://{}", upstream.address()), |settings| settings.forwarded = true).await;
-    let call = "GET / HTTP/1.1\r\nHost: w\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n";
-    let ((head, _), _) = tokio::join!(upstream.answer("HTTP/1.1 204 No Content\r\n\r\n"), proxy.ask(call));
-    assert!(head.contains("x-forwarded-for: 203.0.113.9\r\nx-forwarded-for: 127.0.0.1\r\n"), "{head}");
+    let proxy = Proxy::with(&format!("http://{}", upstream.address()), |settings| {
+        settings.forwarded = true
+    })
+    .await;
+    let call =
+        "GET / HTTP/1.1\r\nHost: w\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n";
+    let ((head, _), _) =
+        tokio::join!(upstream.answer("HTTP/1.1 204 No Content\r\n\r\n"), proxy.ask(call));
+    assert!(
+        head.contains("x-forwarded-for: 203.0.113.9\r\nx-forwarded-for: 127.0.0.1\r\n"),
+        "{head}"
+    );
     assert!(head.contains("forwarded: for=127.0.0.1;proto=http\r\n"), "{head}");
 }

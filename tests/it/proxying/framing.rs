@@ -15,13 +15,23 @@ async fn exchange(call: &str, body_ends: &str) -> (String, String) {
 
 #[tokio::test]
 async fn chunked_wins_over_a_length_and_the_connection_ends() {
-    for lines in ["Content-Length: 6\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 6"] {
+    for lines in [
+        "Content-Length: 6\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 6",
+    ] {
         let call = format!(
             "POST / HTTP/1.1\r\nHost: w\r\n{lines}\r\n\r\n3\r\nabc\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: w\r\n\r\n"
         );
         let (seen, got) = exchange(&call, "0\r\n\r\n").await;
-        assert!(seen.contains("transfer-encoding: chunked\r\n") && !seen.contains("content-length"), "{seen}");
-        assert_eq!(got.matches("HTTP/1.1").count(), 1, "what follows is not read as a request: {got}");
+        assert!(
+            seen.contains("transfer-encoding: chunked\r\n") && !seen.contains("content-length"),
+            "{seen}"
+        );
+        assert_eq!(
+            got.matches("HTTP/1.1").count(),
+            1,
+            "what follows is not read as a request: {got}"
+        );
     }
 }
 
@@ -60,12 +70,16 @@ async fn requests_that_two_parsers_could_read_differently_are_refused() {
         ("X: a\0b\r\n\r\n", "400"),
     ];
     for (rest, expected) in cases {
-        let got = proxy.ask(&format!("POST / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n{rest}")).await;
+        let got =
+            proxy.ask(&format!("POST / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n{rest}")).await;
         assert_eq!(status(&got).split(' ').nth(1), Some(expected), "{rest:?}: {got}");
     }
     let got = proxy.ask("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").await;
     assert_eq!(status(&got), "HTTP/1.1 400 Bad Request");
-    assert!(futures_util::FutureExt::now_or_never(upstream.accept()).is_none(), "nothing reached upstream");
+    assert!(
+        futures_util::FutureExt::now_or_never(upstream.accept()).is_none(),
+        "nothing reached upstream"
+    );
 }
 
 #[tokio::test]
@@ -73,7 +87,8 @@ async fn a_broken_chunk_breaks_the_call_off() {
     for chunk in ["zz\r\nabc\r\n", "ffffffffffffffffff\r\nabc", "3\r\nabcd\r\n0\r\n\r\n"] {
         let upstream = Listener::new().await;
         let proxy = Proxy::before(&upstream).await;
-        let call = format!("POST / HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}");
+        let call =
+            format!("POST / HTTP/1.1\r\nHost: w\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}");
         let serve = async { upstream.accept().await.rest().await };
         let (seen, got) = tokio::join!(serve, proxy.ask(&call));
         assert!(!seen.ends_with("0\r\n\r\n"), "upstream never sees the end of it: {seen}");
@@ -96,9 +111,17 @@ async fn answers_that_two_parsers_could_read_differently_are_a_bad_gateway() {
         "\x16\x03\x01 not HTTP at all",
     ];
     for answer in answers {
-        let (_, got) = tokio::join!(upstream.answer(answer), proxy.ask("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n"));
+        let (_, got) = tokio::join!(
+            upstream.answer(answer),
+            proxy.ask("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n")
+        );
         assert_eq!(status(&got), "HTTP/1.1 502 Bad Gateway", "{answer:?}");
-        assert!(got.ends_with("bad_gateway: The payments API's answer was broken off or is not valid HTTP.\n"), "{got}");
+        assert!(
+            got.ends_with(
+                "bad_gateway: The payments API's answer was broken off or is not valid HTTP.\n"
+            ),
+            "{got}"
+        );
     }
 }
 
@@ -107,8 +130,14 @@ async fn of_an_answer_chunked_and_with_a_length_the_length_is_dropped() {
     let upstream = Listener::new().await;
     let proxy = Proxy::before(&upstream).await;
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
-    let (_, got) = tokio::join!(upstream.answer(answer), proxy.ask("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n"));
-    assert!(!got.contains("content-length") && got.ends_with("\r\n\r\n3\r\nabc\r\n0\r\n\r\n"), "{got}");
+    let (_, got) = tokio::join!(
+        upstream.answer(answer),
+        proxy.ask("GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n")
+    );
+    assert!(
+        !got.contains("content-length") && got.ends_with("\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        "{got}"
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! The proxy's ground over real sockets: callers and upstreams are scripts that write and read bytes.
+//! The proxy's ground over real sockets: callers and upstreams are scripts that write and read
+//! bytes.
 
 mod draining;
 mod expecting;
@@ -36,14 +37,19 @@ impl Proxy {
     async fn with(url: &str, change: impl FnOnce(&mut Settings)) -> Proxy {
         let mut settings = Settings::new(url.parse().unwrap());
         change(&mut settings);
-        let options = ServeOptions { caller_address: settings.forwarded, ..ServeOptions::default() };
+        let options =
+            ServeOptions { caller_address: settings.forwarded, ..ServeOptions::default() };
         Proxy::serving(service(settings), options).await
     }
 
     async fn serving<S>(service: S, options: ServeOptions) -> Proxy
     where
-        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
-            + Clone
+        S: Service<
+                http::Request<Body>,
+                Response = http::Response<Body>,
+                Error = Infallible,
+                Future: Send,
+            > + Clone
             + Send
             + 'static,
     {
@@ -58,7 +64,8 @@ impl Proxy {
         Wire::new(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// One request over a connection of its own; everything that comes back until the proxy closes it.
+    /// One request over a connection of its own; everything that comes back until the proxy closes
+    /// it.
     async fn ask(&self, request: &str) -> String {
         let mut caller = self.caller().await;
         caller.write(request).await;
@@ -68,8 +75,10 @@ impl Proxy {
 
 fn service(
     settings: Settings,
-) -> impl Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
-{
+) -> impl Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static {
     Faults::layer(PlainText).layer(Upstream::new(settings).unwrap())
 }
 
@@ -89,7 +98,8 @@ impl Listener {
         Wire::new(self.0.accept().await.unwrap().0)
     }
 
-    /// Serves one request on one connection: reads a head, writes `answer`, and hands the connection over.
+    /// Serves one request on one connection: reads a head, writes `answer`, and hands the
+    /// connection over.
     async fn answer(&self, answer: &str) -> (String, Wire) {
         let mut wire = self.accept().await;
         let head = wire.head().await;
@@ -121,17 +131,27 @@ impl Wire {
     /// Everything up to and including `mark`.
     async fn until(&mut self, mark: &str) -> String {
         loop {
-            if let Some(at) = self.read.windows(mark.len()).position(|window| window == mark.as_bytes()) {
+            if let Some(at) =
+                self.read.windows(mark.len()).position(|window| window == mark.as_bytes())
+            {
                 return text(self.read.drain(..at + mark.len()).collect());
             }
-            assert!(self.more().await, "closed before {mark:?}: {:?}", String::from_utf8_lossy(&self.read));
+            assert!(
+                self.more().await,
+                "closed before {mark:?}: {:?}",
+                String::from_utf8_lossy(&self.read)
+            );
         }
     }
 
     /// The next `n` bytes.
     async fn exactly(&mut self, n: usize) -> String {
         while self.read.len() < n {
-            assert!(self.more().await, "closed before {n} bytes: {:?}", String::from_utf8_lossy(&self.read));
+            assert!(
+                self.more().await,
+                "closed before {n} bytes: {:?}",
+                String::from_utf8_lossy(&self.read)
+            );
         }
         text(self.read.drain(..n).collect())
     }

@@ -22,7 +22,8 @@ fn pour(mut stream: TcpStream) -> Arc<AtomicUsize> {
     poured
 }
 
-/// Takes all that was poured, on a clock that runs: this much traffic keeps the kernel busy while the runtime looks idle.
+/// Takes all that was poured, on a clock that runs: this much traffic keeps the kernel busy while
+/// the runtime looks idle.
 async fn drink(wire: &mut Wire) {
     tokio::time::resume();
     let mut left = MUCH - wire.read.len();
@@ -40,7 +41,8 @@ async fn a_caller_that_does_not_read_holds_upstream_back() {
     let proxy = Proxy::before(&upstream).await;
     let mut caller = proxy.caller().await;
     caller.write("GET / HTTP/1.1\r\nHost: w\r\n\r\n").await;
-    let (_, wire) = upstream.answer(&format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n")).await;
+    let (_, wire) =
+        upstream.answer(&format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n")).await;
     let poured = pour(wire.stream);
     caller.head().await;
     idle().await;
@@ -95,7 +97,10 @@ async fn a_connection_is_used_again_after_a_long_answer() {
         };
         upstream.head().await;
         upstream
-            .write(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n", long.len()))
+            .write(&format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n",
+                long.len()
+            ))
             .await;
         caller.until("\r\n0\r\n\r\n").await;
     }
@@ -104,8 +109,10 @@ async fn a_connection_is_used_again_after_a_long_answer() {
 #[tokio::test(start_paused = true)]
 async fn an_unused_connection_is_closed_in_time() {
     let upstream = Listener::new().await;
-    let proxy =
-        Proxy::with(&format!("http://{}", upstream.address()), |settings| settings.pool_idle = Duration::from_secs(5)).await;
+    let proxy = Proxy::with(&format!("http://{}", upstream.address()), |settings| {
+        settings.pool_idle = Duration::from_secs(5)
+    })
+    .await;
     let mut caller = proxy.caller().await;
     caller.write("GET / HTTP/1.1\r\nHost: w\r\n\r\n").await;
     let (_, mut wire) = upstream.answer("HTTP/1.1 204 No Content\r\n\r\n").await;

@@ -34,7 +34,9 @@ async fn an_answer_that_stalls_breaks_off() {
     let proxy = impatient(&upstream).await;
     let before = Instant::now();
     let serve = async {
-        let (_, mut wire) = upstream.answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n").await;
+        let (_, mut wire) = upstream
+            .answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+            .await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         wire.write("2\r\ncd\r\n").await;
         wire.rest().await
@@ -48,7 +50,9 @@ async fn an_answer_that_stalls_breaks_off() {
 async fn a_connection_that_cannot_be_made_in_time_is_a_gateway_timeout() {
     let upstream = Listener::new().await;
     let silent_tls = format!("https://{}", upstream.address());
-    let proxy = Proxy::with(&silent_tls, |settings| settings.connect_timeout = Duration::from_secs(2)).await;
+    let proxy =
+        Proxy::with(&silent_tls, |settings| settings.connect_timeout = Duration::from_secs(2))
+            .await;
     let before = Instant::now();
     let silent = async { upstream.accept().await.stream.read_to_end(&mut Vec::new()).await };
     let (_, got) = tokio::join!(silent, proxy.ask(GET));
@@ -97,7 +101,10 @@ async fn callers_that_do_not_finish_a_head_are_let_go() {
         let before = Instant::now();
         caller.write(said).await;
         let got = caller.rest().await;
-        assert!(got.is_empty() || status(&got) == "HTTP/1.1 408 Request Timeout", "{said:?}: {got}");
+        assert!(
+            got.is_empty() || status(&got) == "HTTP/1.1 408 Request Timeout",
+            "{said:?}: {got}"
+        );
         assert_eq!(before.elapsed().as_secs(), 60, "{said:?}");
     }
 }

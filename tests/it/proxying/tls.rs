@@ -14,13 +14,20 @@ fn authority() -> (NamedTempFile, TlsAcceptor) {
     file.write_all(authority.pem().as_bytes()).unwrap();
 
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
+    let certificate = CertificateParams::new(vec!["localhost".into()])
         .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .signed_by(&key, &authority)
         .unwrap();
+    let mut config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     (file, TlsAcceptor::from(Arc::new(config)))
 }
@@ -36,7 +43,8 @@ async fn upstream_is_spoken_to_over_tls_by_its_name() {
     let serve = async {
         let mut stream = acceptor.accept(upstream.accept().await.stream).await.unwrap();
         let spoken = stream.get_ref().1;
-        let names = (spoken.server_name().map(str::to_owned), spoken.alpn_protocol().map(<[u8]>::to_vec));
+        let names =
+            (spoken.server_name().map(str::to_owned), spoken.alpn_protocol().map(<[u8]>::to_vec));
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await.unwrap());
@@ -57,7 +65,8 @@ async fn upstream_that_nobody_vouches_for_is_not_spoken_to() {
     let (other_file, _) = authority();
     let upstream = Listener::new().await;
     let url = format!("https://localhost:{}", upstream.address().port());
-    let proxy = Proxy::with(&url, |settings| settings.ca_file = Some(other_file.path().to_owned())).await;
+    let proxy =
+        Proxy::with(&url, |settings| settings.ca_file = Some(other_file.path().to_owned())).await;
     let serve = async { acceptor.accept(upstream.accept().await.stream).await.is_err() };
     let (failed, got) = tokio::join!(serve, proxy.ask(GET));
     assert!(failed);
@@ -71,5 +80,8 @@ fn a_ca_file_without_certificates_is_an_error_that_names_it() {
     let mut settings = Settings::new("https://localhost".parse().unwrap());
     settings.ca_file = Some(file.path().to_owned());
     let error = Upstream::new(settings).unwrap_err();
-    assert_eq!(error.to_string(), format!("cannot read certificates from {}: it holds no certificate", file.path().display()));
+    assert_eq!(
+        error.to_string(),
+        format!("cannot read certificates from {}: it holds no certificate", file.path().display())
+    );
 }

@@ -1,7 +1,6 @@
 use super::*;
 
-const ASK: &str =
-    "GET /live HTTP/1.1\r\nHost: w\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n";
+const ASK: &str = "GET /live HTTP/1.1\r\nHost: w\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n";
 
 #[tokio::test]
 async fn a_tunnel_carries_both_directions_until_both_end() {
@@ -9,14 +8,19 @@ async fn a_tunnel_carries_both_directions_until_both_end() {
     let proxy = Proxy::before(&upstream).await;
     let mut caller = proxy.caller().await;
     caller.write(ASK).await;
-    let answer =
-        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\n\r\nfirst";
+    let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\n\r\nfirst";
     let (head, mut wire) = upstream.answer(answer).await;
-    assert!(head.contains("connection: upgrade\r\n") && head.contains("upgrade: websocket\r\n"), "{head}");
+    assert!(
+        head.contains("connection: upgrade\r\n") && head.contains("upgrade: websocket\r\n"),
+        "{head}"
+    );
     assert!(head.contains("sec-websocket-key: k\r\n"), "{head}");
     let got = caller.head().await;
     assert_eq!(status(&got), "HTTP/1.1 101 Switching Protocols");
-    assert!(got.contains("connection: upgrade\r\n") && got.contains("upgrade: websocket\r\n"), "{got}");
+    assert!(
+        got.contains("connection: upgrade\r\n") && got.contains("upgrade: websocket\r\n"),
+        "{got}"
+    );
     assert!(got.contains("sec-websocket-accept: a\r\n"), "{got}");
     assert_eq!(caller.exactly(5).await, "first");
     caller.write("up").await;
