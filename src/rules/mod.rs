@@ -31,6 +31,7 @@ mod money;
 mod oracle;
 mod policy;
 mod remembered;
+mod repair;
 mod rule;
 mod session;
 pub mod settlement;
@@ -54,6 +55,7 @@ pub use learn::{Learned, learn, outcome_unknown, refused};
 pub use money::{Amount, Currency, NotACurrency, NotAnAmount};
 pub use policy::{FreshFor, Mode, OnLookupFailure, Policy, Sequencing, Toggle, Types};
 pub use remembered::{Remembered, SHOWN_TO_AT_MOST, ShownTo};
+pub use repair::{CallEnd, Refused, Repair, RepairEnd, RepairEvent, RepairStep, Sight};
 pub use session::{
     Attached, Effect, Pending, SessionFacts, SessionObservation, SessionRecord, SessionState,
 };

@@ -1,0 +1,356 @@
+//! The course of a repair: several calls in place of one, so that the primary is attached last.
+//!
+//! In: the [`Remedy`], then how each step ended ([`RepairEvent`]). Out: the next step. Nothing is
+//! sent here.
+//!
+//! ```text
+//!   detach primary ─ the caller's call ─ attach primary ─ erase note ─▶ its answer
+//!         │                  │                  │
+//!      refused            refused            refused twice
+//!         ▼                  ▼                  ▼
+//!     its answer         attach primary,   detach the credit, attach primary,
+//!                        its answer        the refusal
+//! ```
+//! A replacing remedy is the same without the last attach. A step whose outcome is not known is
+//! followed by a look at the session. Where the primary cannot be attached again, the repair ends
+//! [`RepairEnd::Stranded`].
+//!
+//! The session's record holds a note of the repair ([`super::Pending::Repair`]) from before the
+//! first step until [`RepairStep::EraseNote`]. A later call that finds the note runs
+//! [`Repair::recovery`].
+
+use super::{Incoming, Remedy, SourceId};
+
+#[cfg(test)]
+mod tests;
+
+/// How often attaching the primary again is tried.
+const TRIES: u8 = 2;
+
+/// How a call that changes something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallEnd {
+    /// Upstream carried it out.
+    Done,
+    /// Upstream refused it: nothing changed.
+    Refused(Refused),
+    /// It was not sent.
+    NotSent,
+    /// It is not known whether upstream carried it out.
+    Unknown,
+}
+
+/// What a refusal by upstream is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The caller or the moment (401, 403, 429): the call may succeed later or with another key.
+    ForNow,
+    /// A thing that is not there (404).
+    Missing,
+    /// The call itself.
+    ForGood,
+}
+
+/// What a look at the session showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// A primary is attached; these are all attached sources.
+    Primary(Vec<SourceId>),
+    /// No primary is attached; these are all attached sources.
+    NoPrimary(Vec<SourceId>),
+    /// The session cannot be seen, or does not show its sources.
+    Unseen,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepairStep {
+    /// Detach this source.
+    Detach(SourceId),
+    /// Send the caller's own call.
+    Call,
+    /// Attach the primary again, after the pause that upstream asked for.
+    Reattach(SourceId),
+    /// Look at the session.
+    Look,
+    /// Erase the note: the repair needs no one to finish it.
+    EraseNote,
+    /// Stop.
+    End(RepairEnd),
+}
+
+/// How a repair ends. Steps are counted from 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepairEnd {
+    /// The caller gets the answer of this step.
+    Answer(usize),
+    /// The primary could not be attached again.
+    Stranded {
+        /// The attached sources, where the last look showed them.
+        attached: Option<Vec<SourceId>>,
+    },
+    /// A recovery found or restored the primary.
+    Recovered,
+    /// Upstream refuses the primary of an unfinished repair for good.
+    Refused,
+    /// The recovery could not be finished now. The note stays.
+    Unfinished,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepairEvent {
+    /// [`RepairStep::Detach`], [`RepairStep::Call`] or [`RepairStep::Reattach`].
+    Ended(CallEnd),
+    /// [`RepairStep::Look`].
+    Saw(Sight),
+    /// [`RepairStep::EraseNote`].
+    Erased,
+}
+
+/// A repair under way.
+#[derive(Clone, Debug)]
+pub struct Repair {
+    primary: SourceId,
+    /// The source the caller's call attaches; `None` where it applies a saved option.
+    incoming: Option<SourceId>,
+    /// Whether the caller's call puts another primary in this one's place.
+    replaces: bool,
+    state: State,
+    steps: usize,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Detaching,
+    Calling { in_the_way: bool },
+    Reattaching { tries: u8, goal: Goal },
+    TakingOff { refusal: usize },
+    Looking(Look),
+    Erasing(Box<State>),
+    Over(RepairEnd),
+}
+
+/// Why the primary is attached again.
+#[derive(Clone, Copy, Debug)]
+enum Goal {
+    /// The applied option attached nothing.
+    OptionGone,
+    /// The credit is attached: the primary joins it.
+    Join,
+    /// The repair failed: the caller gets the answer of the step that failed.
+    Undo { wrong: usize },
+    /// The credit could not be taken off again: the primary joins it after all.
+    Keep { refusal: usize },
+    /// An earlier repair was not finished.
+    Recover,
+}
+
+/// What a look at the session is to settle.
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    /// Whether the primary was detached.
+    Detached { step: usize },
+    /// Whether the primary that could not be found is still in the way.
+    Missing { step: usize },
+    /// Whether the applied option attached a primary.
+    Applied { step: usize },
+    /// Whether the caller's call was carried out.
+    Called { step: usize },
+    /// Whether the primary was attached again.
+    Reattached { tries: u8, goal: Goal, step: usize },
+    /// Whether the credit stands beside the primary.
+    Kept { refusal: usize },
+    /// What is left, now that the primary cannot be attached again.
+    Left { wrong: usize },
+    /// What an unfinished repair left behind.
+    Found,
+}
+
+impl Repair {
+    /// A repair before its first step.
+    pub fn new(remedy: &Remedy) -> Self {
+        let (primary, incoming, replaces) = match remedy {
+            Remedy::Repair { primary, incoming } => (primary, Some(incoming.clone()), false),
+            Remedy::Replace { primary, incoming: Incoming::Source(incoming) } => {
+                (primary, Some(incoming.clone()), true)
+            }
+            Remedy::Replace { primary, incoming: Incoming::Option(_) } => (primary, None, true),
+        };
+        let state = State::Detaching;
+        Self { primary: primary.clone(), incoming, replaces, state, steps: 0 }
+    }
+
+    /// The recovery of a repair that an earlier call left unfinished: the primary is attached again
+    /// unless a primary is attached.
+    pub fn recovery(primary: SourceId) -> Self {
+        let state = State::Looking(Look::Found);
+        Self { primary, incoming: None, replaces: false, state, steps: 0 }
+    }
+
+    /// The note of this repair.
+    pub fn note(&self) -> super::Pending {
+        super::Pending::Repair {
+            primary: self.primary.clone(),
+            incoming: self.incoming.clone(),
+            replaces: self.replaces,
+        }
+    }
+
+    /// The step to perform. It stays the same until [`Repair::on`] is told how it ended.
+    pub fn next(&self) -> RepairStep {
+        match &self.state {
+            State::Detaching => RepairStep::Detach(self.primary.clone()),
+            State::Calling { .. } => RepairStep::Call,
+            State::Reattaching { .. } => RepairStep::Reattach(self.primary.clone()),
+            // Only a repair with an incoming source gets here.
+            State::TakingOff { .. } => match &self.incoming {
+                Some(incoming) => RepairStep::Detach(incoming.clone()),
+                None => RepairStep::Look,
+            },
+            State::Looking(_) => RepairStep::Look,
+            State::Erasing(_) => RepairStep::EraseNote,
+            State::Over(end) => RepairStep::End(end.clone()),
+        }
+    }
+
+    /// Takes in how the step ended.
+    pub fn on(&mut self, event: RepairEvent) {
+        let step = self.steps;
+        self.steps += 1;
+        let state = std::mem::replace(&mut self.state, State::Over(RepairEnd::Unfinished));
+        self.state = match (state, event) {
+            (State::Detaching, RepairEvent::Ended(end)) => detached(end, step),
+            (State::Calling { in_the_way: false }, _) => State::Over(RepairEnd::Answer(step)),
+            (State::Calling { .. }, RepairEvent::Ended(end)) => self.called(end, step),
+            (State::Reattaching { tries, goal }, RepairEvent::Ended(end)) => match end {
+                CallEnd::Done => reattached(goal, step),
+                CallEnd::Unknown => State::Looking(Look::Reattached { tries, goal, step }),
+                end => self.not_reattached(tries, goal, end, step),
+            },
+            (State::TakingOff { refusal }, RepairEvent::Ended(end)) => match end {
+                CallEnd::Done => reattach(Goal::Undo { wrong: refusal }),
+                // The credit may still be attached. With the primary behind it, the session is as
+                // the caller wanted it.
+                _ => reattach(Goal::Keep { refusal }),
+            },
+            (State::Looking(look), RepairEvent::Saw(sight)) => self.saw(look, sight, step),
+            (State::Erasing(then), RepairEvent::Erased) => *then,
+            // An event that is not of the step that was asked for.
+            (state, _) => state,
+        };
+    }
+
+    fn called(&self, end: CallEnd, step: usize) -> State {
+        match end {
+            // The option may be gone: then upstream has applied nothing.
+            CallEnd::Done if self.incoming.is_none() => State::Looking(Look::Applied { step }),
+            CallEnd::Done if self.replaces => erase_and_answer(step),
+            CallEnd::Done => reattach(Goal::Join),
+            CallEnd::Unknown => State::Looking(Look::Called { step }),
+            CallEnd::Refused(_) | CallEnd::NotSent => reattach(Goal::Undo { wrong: step }),
+        }
+    }
+
+    /// What follows a look. `seen` is the look's own step.
+    fn saw(&self, look: Look, sight: Sight, seen: usize) -> State {
+        match (look, sight) {
+            (Look::Detached { .. }, Sight::NoPrimary(_)) => State::Calling { in_the_way: true },
+            (Look::Detached { step }, Sight::Primary(_)) => erase_and_answer(step),
+            (Look::Detached { step }, Sight::Unseen) => reattach(Goal::Undo { wrong: step }),
+            // Another call took it off meanwhile: the caller's call needs no repair.
+            (Look::Missing { .. }, Sight::NoPrimary(_)) => {
+                erase_then(State::Calling { in_the_way: false })
+            }
+            (Look::Missing { step }, _) => erase_and_answer(step),
+            (Look::Applied { .. }, Sight::NoPrimary(_)) => reattach(Goal::OptionGone),
+            (Look::Applied { step }, _) => erase_and_answer(step),
+            (Look::Called { .. }, Sight::Primary(_)) if self.replaces => erase_and_answer(seen),
+            (Look::Called { .. }, Sight::NoPrimary(attached))
+                if !self.replaces && self.is_among(&attached) =>
+            {
+                reattach(Goal::Join)
+            }
+            (Look::Called { step }, _) => reattach(Goal::Undo { wrong: step }),
+            (Look::Reattached { goal, .. }, Sight::Primary(attached))
+                if attached.contains(&self.primary) =>
+            {
+                reattached(goal, seen)
+            }
+            (Look::Reattached { tries, goal, step }, _) => {
+                self.not_reattached(tries, goal, CallEnd::Unknown, step)
+            }
+            (Look::Kept { .. }, Sight::Primary(attached)) if self.is_among(&attached) => {
+                State::Over(RepairEnd::Answer(seen))
+            }
+            (Look::Kept { refusal }, _) => State::Over(RepairEnd::Answer(refusal)),
+            (Look::Left { wrong }, Sight::Primary(_)) => erase_and_answer(wrong),
+            (Look::Left { .. }, Sight::NoPrimary(attached)) => stranded(Some(attached)),
+            (Look::Left { .. }, Sight::Unseen) => stranded(None),
+            (Look::Found, Sight::Primary(_)) => erase_then(State::Over(RepairEnd::Recovered)),
+            (Look::Found, Sight::NoPrimary(_)) => reattach(Goal::Recover),
+            (Look::Found, Sight::Unseen) => State::Over(RepairEnd::Unfinished),
+        }
+    }
+
+    fn is_among(&self, attached: &[SourceId]) -> bool {
+        self.incoming.as_ref().is_some_and(|incoming| attached.contains(incoming))
+    }
+
+    /// Tries again, or goes on without the primary.
+    fn not_reattached(&self, tries: u8, goal: Goal, end: CallEnd, step: usize) -> State {
+        if tries + 1 < TRIES {
+            return State::Reattaching { tries: tries + 1, goal };
+        }
+        match goal {
+            Goal::Join if self.incoming.is_some() => State::TakingOff { refusal: step },
+            Goal::Join => reattach(Goal::Undo { wrong: step }),
+            Goal::OptionGone => State::Looking(Look::Left { wrong: step }),
+            Goal::Undo { wrong } | Goal::Keep { refusal: wrong } => {
+                State::Looking(Look::Left { wrong })
+            }
+            // Trying again before every later call would not change a refusal for good.
+            Goal::Recover => match end {
+                CallEnd::Refused(Refused::ForGood | Refused::Missing) => {
+                    erase_then(State::Over(RepairEnd::Refused))
+                }
+                _ => State::Over(RepairEnd::Unfinished),
+            },
+        }
+    }
+}
+
+fn detached(end: CallEnd, step: usize) -> State {
+    match end {
+        CallEnd::Done => State::Calling { in_the_way: true },
+        CallEnd::Unknown => State::Looking(Look::Detached { step }),
+        CallEnd::Refused(Refused::Missing) => State::Looking(Look::Missing { step }),
+        CallEnd::Refused(_) | CallEnd::NotSent => erase_and_answer(step),
+    }
+}
+
+/// What follows once the primary is attached again. `step` is the one whose answer shows it.
+fn reattached(goal: Goal, step: usize) -> State {
+    erase_then(match goal {
+        Goal::OptionGone | Goal::Join => State::Over(RepairEnd::Answer(step)),
+        Goal::Undo { wrong } => State::Over(RepairEnd::Answer(wrong)),
+        Goal::Keep { refusal } => State::Looking(Look::Kept { refusal }),
+        Goal::Recover => State::Over(RepairEnd::Recovered),
+    })
+}
+
+fn reattach(goal: Goal) -> State {
+    State::Reattaching { tries: 0, goal }
+}
+
+fn erase_then(state: State) -> State {
+    State::Erasing(Box::new(state))
+}
+
+fn erase_and_answer(step: usize) -> State {
+    erase_then(State::Over(RepairEnd::Answer(step)))
+}
+
+fn stranded(attached: Option<Vec<SourceId>>) -> State {
+    State::Over(RepairEnd::Stranded { attached })
+}
