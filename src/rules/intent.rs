@@ -25,6 +25,11 @@ impl Target {
             Target::ActiveCart => SessionKind::Cart,
         }
     }
+
+    /// Whether it is named by the caller's credential alone.
+    pub fn is_active(&self) -> bool {
+        matches!(self, Target::ActiveCart)
+    }
 }
 
 /// Which of the two shapes of the checkouts dialect a call asked for with `DigitalRiver-Version`.

@@ -17,6 +17,7 @@
 )]
 
 mod answer;
+mod attempt;
 mod compact;
 mod customer;
 mod decide;
@@ -42,6 +43,7 @@ mod verdict;
 mod violation;
 
 pub use answer::Answer;
+pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Room, Sending, Unsent};
 pub use compact::{uuid_bytes, uuid_text};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};

@@ -198,6 +198,13 @@ pub struct Sequencing {
     pub defer: bool,
 }
 
+impl Sequencing {
+    /// Whether any attach may wait for secondaries.
+    pub fn is_on(&self) -> bool {
+        self.window > 0 || self.defer
+    }
+}
+
 /// Everything `decide` needs to know of the operator's wishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {

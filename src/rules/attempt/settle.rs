@@ -1,0 +1,139 @@
+//! Settling what an earlier call left pending, before a call is decided.
+//!
+//! ```text
+//!   promised ─┬─ the call goes before it, or deletes the session ─────────────▶ the call goes on
+//!             ├─ the call is the same attach ─ look up the source ────────────▶ promised again
+//!             └─ anything else ─ send the promised attach ─┬─ carried out ────▶ the call goes on
+//!                                                          └─ any other way ──▶ that is the answer
+//! ```
+//! A promise whose sending was interrupted is first looked for upstream: nothing is sent twice. A
+//! promise is settled in every mode, since the caller it was made to has long gone: a failure is
+//! the answer of the call that needed it.
+
+use super::{
+    Attempt, Event, Intent, Lookup, LookupEnd, Next, OwnAnswer, Pending, Phase, Policy, Refused,
+    SourceId, Timestamp, Unsent, overtakes,
+};
+
+/// How far settling has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settling {
+    /// At its beginning; `asked`: the source of the call has been looked up.
+    Begun { asked: bool },
+    /// An unfinished repair is finished.
+    Recovering,
+    /// The session is looked up for an attach whose sending was interrupted.
+    Seeking,
+    /// The session was looked up at this time.
+    Sought(Timestamp),
+    /// The promised attach is sent or, for a caller who repeats it, promised again.
+    Missing,
+    /// The source is looked up in order to promise the attach again.
+    Promising,
+    /// The promised attach is sent.
+    Sending,
+}
+
+impl Attempt {
+    pub(super) fn settle(
+        &mut self,
+        settling: Settling,
+        intent: &Intent,
+        policy: &Policy,
+    ) -> Option<Next> {
+        let pending = self.known.session.as_ref().and_then(|record| record.pending.as_deref());
+        let (primary, since, sending) = match pending {
+            None => {
+                self.go_on(intent);
+                return None;
+            }
+            Some(Pending::Repair { primary, .. }) => {
+                let primary = primary.clone();
+                self.phase = Phase::Settling(Settling::Recovering);
+                return Some(Next::Recover { primary });
+            }
+            Some(Pending::Deferred { primary, since, sending }) => (primary, *since, *sending),
+        };
+        match settling {
+            Settling::Recovering => self.go_on(intent),
+            Settling::Begun { asked } => match overtakes(&self.known, intent, policy) {
+                Err(lookup) if !asked => return Some(Next::LookUp(lookup)),
+                Ok(true) if !sending => self.go_on(intent),
+                // The note goes when the session is deleted: upstream may yet refuse that.
+                _ if matches!(intent, Intent::DeleteSession { .. }) => self.go_on(intent),
+                _ if sending => self.phase = Phase::Settling(Settling::Seeking),
+                _ => self.phase = Phase::Settling(Settling::Missing),
+            },
+            Settling::Seeking => return Some(Next::LookUp(Lookup::Session)),
+            Settling::Sought(at) => match self.is_attached(primary, at) {
+                Some(true) => return Some(Next::ErasePromise),
+                Some(false) => self.phase = Phase::Settling(Settling::Missing),
+                None => self.end(Some(Next::Answer(OwnAnswer::FactUnknown))),
+            },
+            Settling::Missing => {
+                let repeats = matches!(intent, Intent::Attach { source, .. } if source == primary);
+                let then = if repeats { Settling::Promising } else { Settling::Sending };
+                self.phase = Phase::Settling(then);
+            }
+            Settling::Promising => return Some(Next::LookUp(Lookup::Source(primary.clone()))),
+            Settling::Sending => {
+                return Some(Next::SendPromised { primary: primary.clone(), since });
+            }
+        }
+        None
+    }
+
+    /// Takes in how a step of settling ended.
+    pub(super) fn settled(&mut self, settling: Settling, event: Event, intent: &Intent) {
+        match (settling, event) {
+            (Settling::Begun { .. }, Event::LookedUp(_)) => {
+                self.phase = Phase::Settling(Settling::Begun { asked: true });
+            }
+            // The note may stay: the next call tries again.
+            (Settling::Recovering, Event::Recovered) => self.go_on(intent),
+            (Settling::Seeking, Event::LookedUp(end)) => match end {
+                LookupEnd::Shown { at, .. } => self.phase = Phase::Settling(Settling::Sought(at)),
+                LookupEnd::Denied { why, .. } => {
+                    self.unsettled(OwnAnswer::OfLastStep, why == Refused::ForNow, intent);
+                }
+                LookupEnd::Failed => self.unsettled(OwnAnswer::FactUnknown, false, intent),
+            },
+            (Settling::Sought(_), Event::Erased) => self.go_on(intent),
+            (Settling::Promising, Event::LookedUp(end)) => match end {
+                LookupEnd::Shown { .. } => {
+                    let promised = intent.attaches().cloned().map(Next::Promise);
+                    self.end(promised);
+                }
+                LookupEnd::Denied { .. } | LookupEnd::Failed => {
+                    self.phase = Phase::Settling(Settling::Sending);
+                }
+            },
+            (Settling::Sending, Event::PromisedSent(None)) => self.go_on(intent),
+            (Settling::Sending, Event::PromisedSent(Some(why))) => {
+                let not_from_this_caller = why == Unsent::NotFromThisCaller;
+                self.unsettled(OwnAnswer::OfLastStep, not_from_this_caller, intent);
+            }
+            (Settling::Recovering | Settling::Sending, Event::Lost) => {
+                self.end(Some(Next::Answer(OwnAnswer::Lost)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the call with what went wrong. A read by a key that may read and not attach goes on:
+    /// upstream shows it what there is, and the attach waits for another caller.
+    fn unsettled(&mut self, answer: OwnAnswer, not_from_this_caller: bool, intent: &Intent) {
+        match intent.is_read() && not_from_this_caller {
+            true => self.go_on(intent),
+            false => self.end(Some(Next::Answer(answer))),
+        }
+    }
+
+    /// Whether the session holds this source, by what it has shown since `at`.
+    fn is_attached(&self, source: &SourceId, at: Timestamp) -> Option<bool> {
+        let sources = &self.known.session.as_ref()?.sources;
+        let attached =
+            sources.get().filter(|_| sources.told_at().is_some_and(|told| told >= at))?;
+        Some(attached.iter().any(|attached| attached.id == *source))
+    }
+}

@@ -1,0 +1,390 @@
+//! Every state a call can reach, with every event, in every mode.
+
+use super::*;
+use crate::rules::{
+    Funding, NewSource, RuleId, SessionKind, SessionObservation, Toggle, fixtures::*,
+};
+use std::collections::{HashMap, HashSet};
+
+/// What the records hold, and whether the caller has been shown the session.
+#[derive(Clone, Debug)]
+struct World {
+    given: Given,
+    shown: bool,
+}
+
+impl World {
+    fn recall(&self, attempt: &mut Attempt) {
+        attempt.known.session = self.given.known.session.clone().filter(|_| self.shown);
+        attempt.known.sources = self.given.known.sources.clone();
+        attempt.known.customer = self.given.known.customer.clone();
+    }
+
+    fn alter(&mut self, change: impl FnOnce(&mut crate::rules::SessionRecord)) {
+        change(self.given.known.session.get_or_insert_default());
+    }
+
+    fn pending(&self) -> Option<&Pending> {
+        self.given.known.session.as_ref()?.pending.as_deref()
+    }
+
+    /// The effect of a step that ended so, on the records.
+    fn after(&mut self, next: &Next, event: &Event) {
+        let settles = matches!(event, Event::PromisedSent(None) | Event::Erased | Event::Recovered);
+        if settles {
+            self.alter(|record| record.pending = None);
+        }
+        if let (Next::LookUp(Lookup::Session), Event::LookedUp(LookupEnd::Shown { .. })) =
+            (next, event)
+        {
+            self.shown = true;
+            let shown = SessionObservation::LookedUp(Box::new(nothing_attached()));
+            let policy = self.given.policy.clone();
+            self.alter(|record| record.apply(&shown, &policy, NOW));
+        }
+    }
+}
+
+/// The events that may follow a step.
+fn events_of(next: &Next) -> Vec<Event> {
+    match next {
+        Next::LookUp(Lookup::Session) => look_ups(true),
+        Next::LookUp(_) => look_ups(false),
+        Next::TakeTurn { .. } => vec![
+            Event::TurnTaken { in_hand: true },
+            Event::TurnTaken { in_hand: false },
+            Event::Busy,
+        ],
+        Next::Hold(_) => vec![Event::TurnBack, Event::Busy],
+        Next::Recover { .. } => vec![Event::Recovered, Event::Lost],
+        Next::SendPromised { .. } => vec![
+            Event::PromisedSent(None),
+            Event::PromisedSent(Some(Unsent::NotFromThisCaller)),
+            Event::PromisedSent(Some(Unsent::Failed)),
+            Event::Lost,
+        ],
+        Next::ErasePromise => vec![Event::Erased],
+        Next::Promise(_) | Next::Repair(..) | Next::Send(_) | Next::Answer(_) => Vec::new(),
+    }
+}
+
+/// How a look-up can end; that of a session always tells which one it is.
+fn look_ups(of_session: bool) -> Vec<Event> {
+    let shown = |session| LookupEnd::Shown { at: NOW, session, options: None };
+    let denied = |why, absent| LookupEnd::Denied { why, absent };
+    let shown = match of_session {
+        true => {
+            vec![
+                shown(Some(checkout_key())),
+                shown(Some(SessionKey::new(SessionKind::Cart, "other"))),
+            ]
+        }
+        false => vec![shown(None)],
+    };
+    let not_shown = [
+        denied(Refused::ForNow, true),
+        denied(Refused::ForNow, false),
+        denied(Refused::Missing, true),
+        LookupEnd::Failed,
+    ];
+    shown.into_iter().chain(not_shown).map(Event::LookedUp).collect()
+}
+
+fn all_events() -> Vec<Event> {
+    let mut events = look_ups(true);
+    events.extend([
+        Event::TurnTaken { in_hand: true },
+        Event::Busy,
+        Event::TurnBack,
+        Event::Recovered,
+        Event::PromisedSent(None),
+        Event::PromisedSent(Some(Unsent::Failed)),
+        Event::Erased,
+        Event::Lost,
+    ]);
+    events
+}
+
+/// Events whose step is of the same kind count as the same.
+fn same_kind(one: &Event, other: &Event) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
+}
+
+fn intents() -> Vec<Intent> {
+    vec![
+        attach(checkout(), "credit"),
+        attach(checkout(), "card"),
+        attach(cart(), "credit"),
+        attach(cart(), "card"),
+        apply_shopper(),
+        detach(checkout(), "held"),
+        order(checkout()),
+        order(cart()),
+        update(checkout(), Funding::default()),
+        Intent::DeleteSession { session: checkout() },
+        Intent::ReadSession { session: checkout() },
+        Intent::ReadSession { session: cart() },
+        Intent::CreateSource(NewSource { has_owner: true, ..NewSource::default() }),
+        Intent::ChangeOption { option: "option".into(), removes: true },
+        save("customer", "card"),
+    ]
+}
+
+/// Every mode, whether guesses are refused, and what a single-use primary waits for.
+fn policies() -> Vec<Policy> {
+    let mut policies = Vec::new();
+    for mode in [Mode::Enforce, Mode::Monitor, Mode::Off] {
+        for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
+            let sequencing = [(250, true), (0, false), (250, false)];
+            let of_interest = if mode == Mode::Enforce { 3 } else { 1 };
+            for (window, defer) in sequencing.into_iter().take(of_interest) {
+                let mut policy = Policy { mode, on_lookup_failure, ..Policy::default() };
+                policy.sequencing = crate::rules::Sequencing { window, defer };
+                if defer || window > 0 {
+                    policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
+                    policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
+                    policy.set(RuleId::SecondPrimary, Toggle::Reorder);
+                }
+                policies.push(policy);
+            }
+        }
+    }
+    policies
+}
+
+fn worlds(policy: &Policy) -> Vec<World> {
+    let deferred = |sending| Pending::Deferred { primary: "card".into(), since: NOW, sending };
+    let repair = Pending::Repair { primary: "held".into(), incoming: None, replaces: true };
+    let empty = || Given::session().source(credit("credit", "5")).source(card("card"));
+    let holding = || empty().holds(card("held"));
+    let pending = |given: Given, pending| given.alter(|s| s.pending = Some(Box::new(pending)));
+    let mut given = vec![
+        empty(),
+        holding(),
+        Given::session(),
+        empty().alter(|session| session.unsure = true),
+        empty().alter(|session| session.state = crate::rules::Remembered::NotTold),
+        pending(empty(), deferred(false)),
+        pending(empty(), deferred(true)),
+        pending(Given::session(), deferred(false)),
+        pending(Given::session().holds(card("card")), deferred(true)),
+        pending(holding(), repair),
+    ];
+    for given in &mut given {
+        given.policy = policy.clone();
+    }
+    let both = |given: Given| [true, false].map(|shown| World { given: given.clone(), shown });
+    given.into_iter().flat_map(both).collect()
+}
+
+/// One reached state: the course so far led to this step.
+struct State<'a> {
+    attempt: Attempt,
+    world: World,
+    next: Next,
+    intent: &'a Intent,
+    policy: &'a Policy,
+    course: Vec<(Next, Event)>,
+}
+
+/// Visits every state that can be reached, once; panics where a course does not end.
+fn walk(policies: &[Policy], visit: &mut dyn FnMut(&State<'_>)) {
+    for policy in policies {
+        for intent in &intents() {
+            for world in worlds(policy) {
+                for can_defer in
+                    [true, false].into_iter().take(1 + usize::from(policy.sequencing.defer))
+                {
+                    let room = Room { can_defer, pending_unseen: world.pending().is_some() };
+                    let session = (!matches!(intent.session(), Some(Target::ActiveCart)))
+                        .then(checkout_key)
+                        .or(world.shown.then(|| SessionKey::new(SessionKind::Cart, "cart")));
+                    let session = session.filter(|_| intent.session().is_some());
+                    let start = Attempt::new(session, room);
+                    walk_from(start, world.clone(), intent, policy, visit);
+                }
+            }
+        }
+    }
+}
+
+fn walk_from(
+    start: Attempt,
+    world: World,
+    intent: &Intent,
+    policy: &Policy,
+    visit: &mut dyn FnMut(&State<'_>),
+) {
+    let mut seen = HashSet::new();
+    let mut open = vec![(start, world, Vec::new())];
+    while let Some((mut attempt, world, course)) = open.pop() {
+        world.recall(&mut attempt);
+        let next = attempt.next(intent, policy, NOW);
+        if !seen.insert(format!("{attempt:?} {:?} {}", world.given.known.session, world.shown)) {
+            continue;
+        }
+        assert!(course.len() < 60, "no end in sight: {course:?}");
+        for event in events_of(&next) {
+            let (mut attempt, mut world, mut course) =
+                (attempt.clone(), world.clone(), course.clone());
+            attempt.on(event.clone(), intent, policy);
+            world.after(&next, &event);
+            course.push((next.clone(), event));
+            open.push((attempt, world, course));
+        }
+        visit(&State { attempt, world, next, intent, policy, course });
+    }
+}
+
+fn settles(state: &State<'_>) -> bool {
+    let last = state.course.last();
+    let pending = |known: &Known| known.session.as_ref().is_some_and(|s| s.pending.is_some());
+    pending(&state.attempt.known) || matches!(last, Some((_, Event::Lost)))
+}
+
+#[test]
+fn monitor_and_off_keep_no_call_from_upstream() {
+    let lenient: Vec<_> = policies().into_iter().filter(|p| p.mode != Mode::Enforce).collect();
+    let mut sent = 0;
+    walk(&lenient, &mut |state| match &state.next {
+        Next::Send(sending) => {
+            sent += 1;
+            assert!(!sending.without_owner && !sending.reordered);
+        }
+        Next::Hold(_) | Next::Repair(..) => panic!("{:?} {:?}", state.intent, state.course),
+        // What has been promised to an earlier caller is kept in every mode.
+        Next::Answer(_) | Next::Promise(_) => {
+            assert!(settles(state), "{:?} {:?}", state.intent, state.course);
+        }
+        _ => {}
+    });
+    assert!(sent > 1_000, "{sent}");
+}
+
+#[test]
+fn an_event_of_another_step_changes_nothing() {
+    let policies = policies();
+    let mut tried = 0;
+    walk(&policies[..1], &mut |state| {
+        let own = events_of(&state.next);
+        for event in all_events().iter().filter(|e| !own.iter().any(|own| same_kind(e, own))) {
+            let mut attempt = state.attempt.clone();
+            attempt.on(event.clone(), state.intent, state.policy);
+            state.world.recall(&mut attempt);
+            let next = attempt.next(state.intent, state.policy, NOW);
+            assert_eq!(next, state.next, "{event:?} after {:?}", state.course);
+            tried += 1;
+        }
+    });
+    assert!(tried > 1_000, "{tried}");
+}
+
+#[test]
+fn a_promised_attach_is_never_walked_past() {
+    walk(&policies(), &mut |state| {
+        let Some(Pending::Deferred { sending, .. }) = state.world.pending() else { return };
+        let sends = matches!(&state.next, Next::Send(sending) if sending.judged);
+        if !sends || !state.world.shown || state.intent.session().is_none() {
+            return;
+        }
+        let deletes = matches!(state.intent, Intent::DeleteSession { .. });
+        let overtaking = state.course.iter().any(|(next, event)| {
+            matches!(next, Next::TakeTurn { overtakes: true })
+                && matches!(event, Event::TurnTaken { .. })
+        });
+        let no_turn = !state.attempt.has_turn;
+        // The caller was a stranger when it took the turn, and has not been shown the session for
+        // the rules either: nothing it does depends on the promise.
+        assert!(
+            deletes || no_turn || (overtaking && !sending) || goes_before(state),
+            "{:?} {:?}",
+            state.intent,
+            state.course
+        );
+    });
+}
+
+/// Store credit goes before a promised primary in every mode, with or without a window.
+fn goes_before(state: &State<'_>) -> bool {
+    overtakes(&state.attempt.known, state.intent, state.policy) == Ok(true)
+}
+
+#[test]
+fn steps_that_need_a_turn_have_one_and_promises_are_made_to_no_stranger() {
+    walk(&policies(), &mut |state| match &state.next {
+        Next::Hold(_) | Next::Repair(..) | Next::Recover { .. } | Next::SendPromised { .. } => {
+            assert!(state.attempt.has_turn, "{:?} {:?}", state.intent, state.course);
+        }
+        Next::Promise(source) => {
+            assert!(state.attempt.known.session.is_some());
+            assert_eq!(state.intent.attaches(), Some(source));
+            let looked_up = Next::LookUp(Lookup::Source(source.clone()));
+            assert_eq!(state.course.last().map(|(next, _)| next), Some(&looked_up));
+        }
+        _ => {}
+    });
+}
+
+#[test]
+fn a_denied_session_answers_the_call_only_where_the_rules_are_enforced() {
+    let mut ends = HashMap::new();
+    walk(&policies(), &mut |state| {
+        let Some((Next::LookUp(Lookup::Session), Event::LookedUp(LookupEnd::Denied { .. }))) =
+            state.course.last()
+        else {
+            return;
+        };
+        if state.course.len() == 1 && !state.intent.is_read() {
+            let answered = state.next == Next::Answer(OwnAnswer::OfLastStep);
+            assert_eq!(answered, state.policy.mode == Mode::Enforce, "{:?}", state.intent);
+            *ends.entry(answered).or_insert(0) += 1;
+        }
+    });
+    assert_eq!(ends.len(), 2, "both were seen");
+}
+
+#[test]
+fn reads_are_neither_judged_nor_held_up_but_by_what_is_pending() {
+    walk(&policies(), &mut |state| {
+        if !state.intent.is_read() {
+            return;
+        }
+        match &state.next {
+            Next::Send(sending) => assert!(!sending.judged && sending.violation.is_none()),
+            Next::Answer(OwnAnswer::Refusal(_)) | Next::Hold(_) | Next::Promise(_) => {
+                panic!("{:?}", state.course)
+            }
+            Next::TakeTurn { .. } => assert!(state.world.pending().is_some()),
+            _ => {}
+        }
+    });
+}
+
+#[test]
+fn the_shortest_course_of_each_call_has_no_step_to_spare() {
+    let policy = Policy::default();
+    let world = |given: Given| World { given, shown: true };
+    let sent = |sending| Next::Send(Sending { judged: sending, ..Sending::default() });
+    let holding = || Given::session().source(card("card")).source(credit("credit", "5"));
+    let turn = Next::TakeTurn { overtakes: false };
+    for (intent, given, expected) in [
+        (attach(checkout(), "credit"), holding(), vec![turn.clone(), sent(true)]),
+        (detach(checkout(), "card"), Given::session().holds(card("card")), vec![turn, sent(true)]),
+        (Intent::ReadSession { session: checkout() }, holding(), vec![sent(false)]),
+    ] {
+        let mut attempt = Attempt::new(Some(checkout_key()), Room::default());
+        let mut steps = Vec::new();
+        loop {
+            world(given.clone()).recall(&mut attempt);
+            let next = attempt.next(&intent, &policy, NOW);
+            steps.push(next.clone());
+            match next {
+                Next::TakeTurn { .. } => {
+                    attempt.on(Event::TurnTaken { in_hand: true }, &intent, &policy);
+                }
+                _ => break,
+            }
+        }
+        assert_eq!(steps, expected, "{intent:?}");
+    }
+}
