@@ -26,9 +26,11 @@ use tokio::{
     task::LocalSet,
 };
 use weir::{
-    proxy::{GovernSettings, Governor, ServeOptions, Settings, Upstream, Work, serve, stack},
+    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings, Work,
     rules::Policy,
+    serve,
     sessions::{self, Sessions},
+    stack,
 };
 
 const CONNECTIONS: usize = 32;
@@ -376,7 +378,10 @@ async fn weir(listener: TcpListener, upstream: SocketAddr) {
     let target = format!("http://{upstream}").parse().expect("a URL");
     let sessions = Sessions::in_memory(sessions::Settings::default());
     let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
-    let service =
-        stack(governor, Upstream::new(Settings::new(target)).expect("no TLS"), Work::default());
+    let service = stack(
+        governor,
+        Upstream::new(UpstreamSettings::new(target)).expect("no TLS"),
+        Work::default(),
+    );
     let _ = serve(listener, service, ServeOptions::default(), std::future::pending()).await;
 }

@@ -29,13 +29,12 @@ use std::{
 };
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
 use weir::{
+    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings, Work,
     emulator::{Emulator, Kind, Options},
-    proxy::{
-        GovernSettings, Governor, ServeOptions, Settings as UpstreamSettings, Upstream, Work,
-        serve, stack,
-    },
     rules::Policy,
+    serve,
     sessions::{Sessions, Settings},
+    stack,
 };
 
 const SESSIONS: usize = 10_000;

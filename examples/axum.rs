@@ -12,9 +12,9 @@
 //! cargo run --example axum -- http://127.0.0.1:8090
 //! ```
 //!
-//! The layer wants two things of the client behind it. It takes and gives [`weir::proxy::Body`];
+//! The layer wants two things of the client behind it. It takes and gives [`weir::Body`];
 //! and it never sends a request twice, because a payment source that is attached twice is a fault
-//! that nobody sees. `weir::proxy::Upstream` is such a client, with time-outs, TLS and header
+//! that nobody sees. `weir::Upstream` is such a client, with time-outs, TLS and header
 //! hygiene; this example shows what it takes to bring another.
 
 use axum::{
@@ -28,9 +28,10 @@ use http::StatusCode;
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use weir::{
-    proxy::{Body, BoxError, GovernLayer, GovernSettings, Governor, Target, headers},
+    Body, BoxError, GovernLayer, GovernSettings, Governor, Target,
     rules::Policy,
     sessions::{Sessions, Settings},
+    upstream::hygiene,
 };
 
 /// A client that keeps the rules.
@@ -73,7 +74,7 @@ fn client(
 /// the last hop only.
 fn outward(upstream: &Target, request: http::Request<Body>) -> http::Request<Body> {
     let (mut parts, body) = request.into_parts();
-    headers::to_upstream(&mut parts, &body, upstream, headers::Outward::default());
+    hygiene::to_upstream(&mut parts, &body, upstream, hygiene::Outward::default());
     // A client that keeps connections to many hosts reads from the URI which one is meant.
     let mut uri = upstream.address().into_parts();
     uri.path_and_query = parts.uri.path_and_query().cloned();

@@ -9,7 +9,7 @@
 //!
 //! ```text
 //!   request ─ serve ─ classify ─ read ─ [ session's turn: recall ─ decide ─ act ─ learn ] ─ respond
-//!             proxy   dialects  dialects                sessions   rules   proxy  dialects, sessions
+//!             edge    dialects  dialects                sessions   rules  govern  dialects, sessions
 //! ```
 //!
 //! | room | verb | may use |
@@ -17,10 +17,14 @@
 //! | [`rules`] | decides: vocabulary, the rules, one pure function from what is known to a verdict | nothing |
 //! | [`dialects`] | translate: requests to intents, answers to facts, refusals to the vendor's words | `rules` |
 //! | [`sessions`] | remember: records, turns, shared look-ups | `rules` |
-//! | [`proxy`] | intercepts and forwards: the layers, the client, header hygiene, faults to answers | `rules`, `dialects`, `sessions` |
+//! | [`http`] | carries: the one body type, headers, the closed set of problems | nothing |
+//! | [`edge`] | accepts: listeners, workers, limits, drain, faults to answers | `http`, `dialects` |
+//! | [`upstream`] | forwards: one exchange, connections, header hygiene, upgrades | `http` |
+//! | [`govern`] | keeps order: the layer that holds callers to the rules | `rules`, `dialects`, `sessions`, `http`, `observe`, `edge` |
+//! | [`observe`] | reports: decisions, and the log: lines for people or JSON for programs | `rules`, `dialects`, `config` |
+//! | [`stack`] | the whole proxy as one service, one line a layer | `edge`, `govern`, `upstream`, `http`, `dialects` |
 //! | [`config`] | reads: files, flags and variables to values, every problem with its place | `rules` |
-//! | [`admin`] | shows: sessions, decisions, rules, configuration | `rules`, `sessions`, `proxy` |
-//! | [`telemetry`] | writes the log: lines for people or JSON for programs | `config` |
+//! | [`admin`] | shows: sessions, decisions, rules, configuration | `rules`, `sessions`, `govern`, `observe`, `edge`, `http` |
 //! | [`emulator`] | pretends: the vendor, written from its own pages | nothing |
 //! | [`cli`] | starts: one file per subcommand | all |
 //!
@@ -39,18 +43,33 @@
 //!   remembered as keyed hashes.
 //!
 //! # Using the library
-//! The program uses nothing that is not here. [`proxy::GovernLayer`] mounts in any tower service
-//! before any client that takes [`proxy::Body`]; `examples/axum.rs` does it in axum.
-//! [`proxy::stack`] is the whole proxy as one service, [`proxy::run_workers`] serves it.
+//! The program uses nothing that is not here. [`govern::GovernLayer`] mounts in any tower service
+//! before any client that takes [`Body`]; `examples/axum.rs` does it in axum.
+//! [`stack()`] is the whole proxy as one service, [`edge::run_workers`] serves it.
 //! [`rules::decide`] needs neither network nor clock, and [`emulator::Emulator`] is a payments API
 //! for tests.
+//!
+//! [`http`]: mod@crate::http
+//! [`stack`]: mod@stack
 
 pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod dialects;
+pub mod edge;
 pub mod emulator;
-pub mod proxy;
+pub mod govern;
+pub mod http;
+pub mod observe;
 pub mod rules;
 pub mod sessions;
-pub mod telemetry;
+pub mod stack;
+pub mod upstream;
+
+pub use crate::{
+    edge::{Drained, ServeOptions, Work, Worker, listeners, run_workers, serve},
+    govern::{Client, Govern, GovernLayer, GovernSettings, Governor},
+    http::{Body, BoxError, Problem, UpstreamError, collect},
+    stack::stack,
+    upstream::{Target, Upstream, UpstreamSettings},
+};

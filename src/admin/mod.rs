@@ -11,14 +11,18 @@
 //!   GET /config                     the configuration in force
 //!   GET /stats                      counts
 //! ```
-//! In: what `sessions` and `proxy` publish. Out: JSON. Deliberately absent: anything that changes
+//! In: what `sessions` and `govern` publish. Out: JSON. Deliberately absent: anything that changes
 //! anything, and every secret: records hold none, credentials are shown as a count.
 
 mod page;
 mod sessions;
 mod show;
 
-use crate::proxy::{Body, Drained, Governor, ServeOptions, serve};
+use crate::{
+    edge::{Drained, ServeOptions, serve},
+    govern::Governor,
+    http::Body,
+};
 use arc_swap::ArcSwap;
 use http::{Method, Request, Response, StatusCode, header};
 use page::Page;

@@ -2,7 +2,8 @@
 
 use super::page::{Page, limit, parameter};
 use crate::{
-    proxy::{Decision, Governor},
+    govern::Governor,
+    observe::Decision,
     rules::{
         Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord, SourceRecord,
         Timestamp, Told,

@@ -2,7 +2,7 @@
 
 use super::page::{Page, limit};
 use crate::{
-    proxy::Governor,
+    govern::Governor,
     rules::{Dialect, RuleId, Toggle, table},
 };
 use serde::Serialize;

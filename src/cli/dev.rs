@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     emulator::{Emulator, Options},
-    proxy::{Decision, Step},
+    observe::{Decision, Step},
     rules::{Dialect, Mode, Policy, RuleId, Toggle},
 };
 use std::{
@@ -223,7 +223,7 @@ fn is_uuid(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::Decided;
+    use crate::observe::Decided;
 
     #[test]
     fn a_line_tells_who_what_how_it_ended_and_what_was_seen() {

@@ -7,11 +7,11 @@
 use crate::{
     admin::Admin,
     config::{Config, Loaded},
-    proxy::{
-        self, Drained, GovernSettings, Governor, ServeOptions, Target, Upstream, listeners,
-        run_workers, stack,
-    },
+    edge::{Drained, ServeOptions, Worker, listeners, run_workers},
+    govern::{GovernSettings, Governor},
     sessions::{self, Sessions},
+    stack::stack,
+    upstream::{NotATarget, Target, Upstream, UpstreamSettings},
 };
 use std::{
     fmt,
@@ -143,8 +143,7 @@ impl Gateway {
             }
         };
         let (governor, upstream) = (self.governor, self.upstream);
-        let make =
-            move |worker: proxy::Worker| stack(governor.clone(), upstream.another(), worker.work);
+        let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
         let options = ServeOptions {
             header_timeout: self.config.limits.header_timeout,
             drain: self.config.limits.drain,
@@ -174,8 +173,8 @@ fn upstream(config: &Config) -> Result<Upstream, CannotStart> {
     let target: Target = url
         .to_string()
         .parse()
-        .map_err(|error: proxy::NotATarget| CannotStart::Upstream(error.to_string()))?;
-    let settings = proxy::Settings {
+        .map_err(|error: NotATarget| CannotStart::Upstream(error.to_string()))?;
+    let settings = UpstreamSettings {
         connect_timeout: config.upstream.connect_timeout,
         timeout: config.upstream.timeout,
         idle_timeout: config.upstream.timeout,

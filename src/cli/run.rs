@@ -7,8 +7,8 @@ use super::{
 use crate::{
     admin::Admin,
     config::{Config, Loaded, Sources},
-    proxy::Governor,
-    telemetry,
+    govern::Governor,
+    observe::telemetry,
 };
 use std::{
     io::{self, Write},

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::{net::TcpListener, sync::oneshot};
 use weir::{
+    Governor,
     admin::Admin,
-    proxy::Governor,
     rules::{Mode, Policy, table},
 };
 

@@ -17,8 +17,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use weir::{
+    GovernSettings, Governor, Work,
     emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options},
-    proxy::{GovernSettings, Governor, Work},
     rules::{FreshFor, OnLookupFailure, Policy, RuleId, SessionKey, SessionKind, Toggle},
     sessions::{Sessions, Settings},
 };

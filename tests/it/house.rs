@@ -16,13 +16,12 @@ use tokio::{
     sync::oneshot,
 };
 use weir::{
+    GovernSettings, Governor, ServeOptions, Target, Upstream, UpstreamSettings, Work,
     emulator::{Emulator, Kind, Options},
-    proxy::{
-        GovernSettings, Governor, ServeOptions, Settings as UpstreamSettings, Target, Upstream,
-        Work, serve, stack,
-    },
     rules::Policy,
+    serve,
     sessions::{Sessions, Settings},
+    stack,
 };
 
 /// The confidential and the public key of the merchant acme.

@@ -13,8 +13,8 @@ use std::{
 };
 use tower::{Layer, Service, ServiceExt};
 use weir::{
+    Body, BoxError, GovernLayer, GovernSettings, Governor, Work, collect,
     emulator::{Emulator, Options},
-    proxy::{Body, BoxError, GovernLayer, GovernSettings, Governor, Work, collect},
     rules::Policy,
     sessions::{Sessions, Settings},
 };

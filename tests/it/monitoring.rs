@@ -11,8 +11,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use weir::{
+    GovernSettings, Governor,
     emulator::{Emulator, Options},
-    proxy::{GovernSettings, Governor},
     rules::{Mode, Policy},
     sessions::{Sessions, Settings},
 };

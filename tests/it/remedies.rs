@@ -8,8 +8,8 @@
 use crate::house::{CART, Caller, House, Reply, method, start_weir};
 use serde_json::{Value, json};
 use weir::{
+    GovernSettings, Governor,
     emulator::{Fault, FaultKind, Gate, Kind},
-    proxy::{GovernSettings, Governor},
     rules::{Pending, Policy, RuleId, SessionKey, SessionKind, SessionRecord, Toggle},
     sessions::{Sessions, Settings},
 };

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use tower::{Layer, ServiceExt, service_fn};
 use weir::{
+    Body, GovernLayer, GovernSettings, Governor, collect,
     emulator::{Fault, FaultKind, Kind},
-    proxy::{Body, GovernLayer, GovernSettings, Governor, collect},
     rules::{FreshFor, Mode, Policy, RuleId, Toggle},
 };
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use weir::{
+    GovernSettings, Governor, Upstream, UpstreamSettings,
     emulator::{Fault, FaultKind, Kind},
-    proxy::{GovernSettings, Governor, Settings as UpstreamSettings, Upstream},
     rules::{FreshFor, OnLookupFailure, Policy},
     sessions::{Sessions, Settings},
 };

@@ -20,7 +20,9 @@ use tokio::{
     task::JoinHandle,
 };
 use tower::{Layer, Service};
-use weir::proxy::{Body, Drained, Faults, PlainText, ServeOptions, Settings, Upstream, serve};
+use weir::{
+    Body, Drained, ServeOptions, Upstream, UpstreamSettings, edge::Faults, http::PlainText, serve,
+};
 
 /// A proxy between the test's caller and the test's upstream.
 struct Proxy {
@@ -34,8 +36,8 @@ impl Proxy {
         Proxy::with(&format!("http://{}", upstream.address()), |_| {}).await
     }
 
-    async fn with(url: &str, change: impl FnOnce(&mut Settings)) -> Proxy {
-        let mut settings = Settings::new(url.parse().unwrap());
+    async fn with(url: &str, change: impl FnOnce(&mut UpstreamSettings)) -> Proxy {
+        let mut settings = UpstreamSettings::new(url.parse().unwrap());
         change(&mut settings);
         let options =
             ServeOptions { caller_address: settings.forwarded, ..ServeOptions::default() };
@@ -74,7 +76,7 @@ impl Proxy {
 }
 
 fn service(
-    settings: Settings,
+    settings: UpstreamSettings,
 ) -> impl Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
 + Clone
 + Send

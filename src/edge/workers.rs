@@ -2,10 +2,10 @@
 //! upstream never leave their core.
 
 use super::{
-    body::Body,
     serve::{Drained, ServeOptions, serve},
     work::Work,
 };
+use crate::http::Body;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use http::{Request, Response};
 use std::{convert::Infallible, future::Future, io, net::TcpListener, pin::pin, sync::Arc, thread};

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     dialects,
-    proxy::{Body, Whole},
+    http::{Body, Whole},
     rules::{
         CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionId, SessionKey,
         SessionKind, SessionObservation, SourceObservation, Target, Timestamp, Told, learn,

@@ -21,7 +21,9 @@ use super::{
 };
 use crate::{
     dialects::{self, Call, Unreadable},
-    proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
+    edge::Work,
+    http::{Body, NotWhole, Problem, Whole, collect},
+    observe::Decided,
     rules::{
         Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending,
         Policy, Remedy, RuleId, SessionKey, SessionObservation, SessionState, Target, Toggle,

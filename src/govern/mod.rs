@@ -27,9 +27,11 @@ mod recall;
 mod remedy;
 mod run;
 
-use super::{Body, BoxError, Work, decision::Decisions};
 use crate::{
     dialects::{self, Classified},
+    edge::Work,
+    http::{Body, BoxError},
+    observe::Decisions,
     rules::{FreshFor, Mode, Policy, Timestamp},
     sessions::Sessions,
 };
@@ -177,12 +179,13 @@ impl Governor {
 /// Mounts [`Govern`] before a client.
 ///
 /// ```
-/// use weir::proxy::{Body, GovernLayer, GovernSettings, Governor};
+/// use weir::govern::{GovernLayer, GovernSettings, Governor};
+/// use weir::http::Body;
 /// use weir::{rules::Policy, sessions::{Sessions, Settings}};
 /// use tower::{Layer, service_fn};
 /// use http::{Request, Response};
 ///
-/// // Any client that takes and gives `weir::proxy::Body`; yours would send the request.
+/// // Any client that takes and gives `weir::http::Body`; yours would send the request.
 /// let client = service_fn(|_request: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::empty())) });
 /// let sessions = Sessions::in_memory(Settings::default());
 /// let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());

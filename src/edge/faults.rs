@@ -4,11 +4,8 @@
 //! exchange that failed becomes the dialect's error answer and a line in the log. The `Problem`
 //! stays in the response's extensions for layers outside of this one.
 
-use super::{
-    admit::{Admission, admit},
-    body::Body,
-    error::{ALLOWED, Problem, Render, UpstreamError},
-};
+use super::admit::{Admission, admit};
+use crate::http::{ALLOWED, Body, Problem, Render, UpstreamError};
 use http::{Request, Response, header};
 use pin_project_lite::pin_project;
 use std::{

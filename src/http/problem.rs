@@ -5,7 +5,7 @@
 //! A problem's wire form is its dialect's and comes in as a `Render`. Broken rules are not here:
 //! they are the vendor's own answers and come from `rules`.
 
-use super::body::{Body, BoxError};
+use super::{Body, BoxError};
 use http::{HeaderValue, Response, StatusCode, header};
 use std::{borrow::Cow, fmt};
 
@@ -232,7 +232,7 @@ impl Problem {
 }
 
 /// What Weir itself lets through; upstream may allow less.
-pub(super) const ALLOWED: HeaderValue =
+pub(crate) const ALLOWED: HeaderValue =
     HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 impl From<&UpstreamError> for Problem {

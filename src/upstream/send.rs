@@ -8,21 +8,17 @@
 //! connection (see `pool`).
 
 use super::{
-    body::Body,
     connect::{Connector, TlsError},
-    download::Download,
-    error::UpstreamError,
-    headers::{self, Outward},
+    hygiene::{self, Outward},
     pool::{Connection, Lease, Pool},
     target::Target,
     upgrade,
-    upload::{Turn, Upload},
 };
+use crate::http::{Body, CallerAddress, Turn, Upload, UpstreamError};
 use http::{Request, Response, StatusCode, Version, header};
 use std::{
     fmt,
     future::Future,
-    net::SocketAddr,
     path::PathBuf,
     pin::{Pin, pin},
     sync::Arc,
@@ -38,7 +34,7 @@ const CONTINUE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to reach upstream.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct UpstreamSettings {
     /// Where it is.
     pub target: Target,
     /// The bound for making a connection, name resolution and TLS included.
@@ -60,10 +56,10 @@ pub struct Settings {
     pub forwarded: bool,
 }
 
-impl Settings {
+impl UpstreamSettings {
     /// The defaults of the configuration, for `target`.
     pub fn new(target: Target) -> Self {
-        Settings {
+        UpstreamSettings {
             target,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
@@ -76,11 +72,6 @@ impl Settings {
     }
 }
 
-/// The address of the caller's end of the connection, in a request's extensions if
-/// `ServeOptions::caller_address` asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallerAddress(pub SocketAddr);
-
 /// A client of one upstream. Clones share their connections.
 #[derive(Clone)]
 pub struct Upstream(Arc<Shared>);
@@ -88,7 +79,7 @@ pub struct Upstream(Arc<Shared>);
 struct Shared {
     connector: Connector,
     pool: Arc<Pool>,
-    settings: Settings,
+    settings: UpstreamSettings,
 }
 
 impl fmt::Debug for Upstream {
@@ -105,7 +96,7 @@ impl Upstream {
     ///
     /// # Errors
     /// TLS is asked for and no trusted certificates can be read.
-    pub fn new(settings: Settings) -> Result<Self, TlsError> {
+    pub fn new(settings: UpstreamSettings) -> Result<Self, TlsError> {
         let connector = Connector::new(
             &settings.target,
             settings.connect_timeout,
@@ -120,7 +111,7 @@ impl Upstream {
         Upstream::with(self.0.connector.clone(), self.0.settings.clone())
     }
 
-    fn with(connector: Connector, settings: Settings) -> Self {
+    fn with(connector: Connector, settings: UpstreamSettings) -> Self {
         let pool = Pool::new(settings.pool_idle, settings.max_idle);
         Upstream(Arc::new(Shared { connector, pool, settings }))
     }
@@ -134,7 +125,7 @@ impl Upstream {
         let caller =
             parts.extensions.remove::<CallerAddress>().filter(|_| shared.settings.forwarded);
         let outward = Outward { forwarded_for: caller.map(|CallerAddress(address)| address.ip()) };
-        let upgrading = headers::to_upstream(&mut parts, &body, &shared.settings.target, outward);
+        let upgrading = hygiene::to_upstream(&mut parts, &body, &shared.settings.target, outward);
         let expects = parts.headers.contains_key(header::EXPECT);
         let mut request = Request::from_parts(parts, body);
         let switch = upgrading.then(|| hyper::upgrade::on(&mut request));
@@ -196,9 +187,9 @@ impl Shared {
                 Body::empty()
             }
         } else {
-            Body::download(Download::new(content, lease, self.settings.idle_timeout))
+            Body::download(content, self.settings.idle_timeout, move || lease.give_back())
         };
-        headers::to_caller(&mut parts, &body)
+        hygiene::to_caller(&mut parts, &body)
             .map_err(|error| UpstreamError::Broken { sent: true, cause: error.into() })?;
         Ok(Response::from_parts(parts, body))
     }
@@ -215,7 +206,7 @@ impl Shared {
         };
         upgrade::tunnel(switch.ok_or_else(unasked)?, hyper::upgrade::on(&mut response), connection);
         let (mut parts, _) = response.into_parts();
-        headers::to_caller(&mut parts, &Body::empty())
+        hygiene::to_caller(&mut parts, &Body::empty())
             .map_err(|error| UpstreamError::Broken { sent: true, cause: error.into() })?;
         Ok(Response::from_parts(parts, Body::empty()))
     }

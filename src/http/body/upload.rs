@@ -5,7 +5,7 @@
 //! not read, or does not answer). It also holds the body back while an `Expect: 100-continue` is
 //! being asked of upstream. Whole bodies need no watch and have none.
 
-use super::body::BoxError;
+use super::BoxError;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::Frame;
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 /// Whose turn it is to move an upload on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// Upstream's: to take the next bytes.
     Upstream,
     /// The caller's: to send the next bytes.
@@ -31,7 +31,7 @@ pub(super) enum Turn {
 
 /// Shared by the body, which hyper's connection polls, and the exchange, which waits for the
 /// answer.
-pub(super) struct Upload {
+pub(crate) struct Upload {
     began: Instant,
     /// Milliseconds after `began` at which the upload last moved.
     moved: AtomicU64,
@@ -42,7 +42,7 @@ pub(super) struct Upload {
 
 impl Upload {
     /// A watch over a body; `held` until `release`.
-    pub(super) fn new(held: bool) -> Self {
+    pub(crate) fn new(held: bool) -> Self {
         Upload {
             began: Instant::now(),
             moved: AtomicU64::new(0),
@@ -53,7 +53,7 @@ impl Upload {
     }
 
     /// Lets a held body go.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         if self.held.swap(false, Ordering::AcqRel) {
             self.moved_now();
             self.waker.wake();
@@ -61,13 +61,13 @@ impl Upload {
     }
 
     /// True while the body waits for upstream's 100.
-    pub(super) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         self.held.load(Ordering::Acquire)
     }
 
     /// Ready as soon as the body may be polled, which is what makes hyper answer the caller's
     /// `Expect: 100-continue`.
-    pub(super) fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
         if !self.is_held() {
             return Poll::Ready(());
         }
@@ -76,7 +76,7 @@ impl Upload {
     }
 
     /// Takes note of what a poll of the body brought.
-    pub(super) fn note(&self, polled: &Poll<Option<Result<Frame<Bytes>, BoxError>>>, ended: bool) {
+    pub(crate) fn note(&self, polled: &Poll<Option<Result<Frame<Bytes>, BoxError>>>, ended: bool) {
         let turn = match polled {
             Poll::Pending => Turn::Caller,
             Poll::Ready(None) => Turn::Done,
@@ -91,7 +91,7 @@ impl Upload {
     }
 
     /// Whose turn it is.
-    pub(super) fn turn(&self) -> Turn {
+    pub(crate) fn turn(&self) -> Turn {
         match self.turn.load(Ordering::Acquire) {
             turn if turn == Turn::Upstream as u8 => Turn::Upstream,
             turn if turn == Turn::Caller as u8 => Turn::Caller,
@@ -101,7 +101,7 @@ impl Upload {
     }
 
     /// When the upload last moved.
-    pub(super) fn moved(&self) -> Instant {
+    pub(crate) fn moved(&self) -> Instant {
         self.began + Duration::from_millis(self.moved.load(Ordering::Acquire))
     }
 

@@ -3,10 +3,8 @@
 use super::{Governor, exchange::Trace};
 use crate::{
     dialects::{self, Form, Rendered},
-    proxy::{
-        Body, Problem,
-        decision::{Decided, Decision},
-    },
+    http::{Body, Problem},
+    observe::{Decided, Decision},
     rules::{Dialect, RuleId, SessionKey, Violation},
     sessions::Busy,
 };

@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     dialects,
-    proxy::{Body, Problem, decision::Decided},
+    http::{Body, Problem},
+    observe::Decided,
     rules::{
         Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation, SourceId, Target,
         Timestamp, Violation, overtakes,

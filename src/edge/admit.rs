@@ -6,7 +6,7 @@
 //! `Transfer-Encoding` with `Content-Length` it takes the former, forgets the latter and closes
 //! afterwards.
 
-use super::{error::Problem, headers::only_chunked};
+use crate::http::{Problem, only_chunked};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 
 /// Where a request goes.

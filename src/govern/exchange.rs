@@ -6,9 +6,9 @@
 use super::{Client, Governor};
 use crate::{
     dialects::Call,
-    proxy::{
-        Body, BoxError, NotWhole, Problem, UpstreamError, Whole, Work, collect, decision::Step,
-    },
+    edge::Work,
+    http::{Body, BoxError, NotWhole, Problem, UpstreamError, Whole, collect},
+    observe::Step,
     rules::{CredentialHash, CustomerId, Intent, Policy, SessionKey, Timestamp},
 };
 use bytes::Bytes;

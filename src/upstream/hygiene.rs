@@ -13,7 +13,8 @@
 //! `Content-Type`, is a sender's error (a sender MUST NOT, RFC 9110 section 7.6.1) and a known
 //! attack: what was judged would not be what is sent. Such a name is ignored and the field stays.
 
-use super::{body::Body, target::Target};
+use super::target::Target;
+use crate::http::{Body, only_chunked};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version,
     header::{self, Entry},
@@ -131,17 +132,6 @@ impl std::fmt::Display for UnknownCoding {
 }
 
 impl std::error::Error for UnknownCoding {}
-
-/// False when content is coded for transfer in any way but once `chunked` (RFC 9112 section 6.1).
-/// hyper decodes that one and no other.
-pub fn only_chunked(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(coding), None) => coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
-    }
-}
 
 /// `Via` tells the version in which the message came to us (RFC 9110 section 7.6.3).
 fn via(version: Version) -> HeaderValue {

@@ -6,7 +6,8 @@
 //! within the drain time-out; then everything is cut. Deliberately absent: TLS, which ends before a
 //! sidecar; tunnels, see `upgrade`.
 
-use super::{body::Body, upstream::CallerAddress, work::Work};
+use super::work::Work;
+use crate::http::{Body, CallerAddress};
 use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::{

@@ -1,12 +1,8 @@
 //! Makes connections to upstream: TCP (both address families raced), TLS by rustls where the target
 //! says so.
 
-use super::{
-    body::{Body, BoxError},
-    error::UpstreamError,
-    pool::Connection,
-    target::Target,
-};
+use super::{pool::Connection, target::Target};
+use crate::http::{Body, BoxError, UpstreamError};
 use hyper::client::conn::http1;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};

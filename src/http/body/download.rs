@@ -6,7 +6,8 @@
 //! sees a broken body, never a short one that looks whole. Back-pressure is the caller's: what it
 //! does not poll, hyper does not read.
 
-use super::{body::BoxError, error::UpstreamError, pool::Lease};
+use super::BoxError;
+use crate::http::UpstreamError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -17,10 +18,13 @@ use std::{
 };
 use tokio::time::{Instant, Sleep};
 
+/// What is done when a body has ended; dropped undone when it has not.
+pub(super) type AtEnd = Box<dyn FnOnce() + Send>;
+
 /// See the module.
 pub(super) struct Download {
     body: Incoming,
-    lease: Option<Lease>,
+    at_end: Option<AtEnd>,
     idle: Duration,
     /// Made when upstream keeps us waiting for the first time, which small answers never do.
     alarm: Option<Pin<Box<Sleep>>>,
@@ -29,8 +33,8 @@ pub(super) struct Download {
 
 impl Download {
     /// `idle`: how long upstream may be silent between two frames.
-    pub(super) fn new(body: Incoming, lease: Lease, idle: Duration) -> Self {
-        Download { body, lease: Some(lease), idle, alarm: None, waiting: false }
+    pub(super) fn new(body: Incoming, idle: Duration, at_end: AtEnd) -> Self {
+        Download { body, at_end: Some(at_end), idle, alarm: None, waiting: false }
     }
 
     pub(super) fn poll_frame(
@@ -41,16 +45,16 @@ impl Download {
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = false;
                 if self.body.is_end_stream() {
-                    self.give_back();
+                    self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(error))) => {
-                self.lease = None;
+                self.at_end = None;
                 Poll::Ready(Some(Err(error.into())))
             }
             Poll::Ready(None) => {
-                self.give_back();
+                self.end();
                 Poll::Ready(None)
             }
             Poll::Pending => self.poll_alarm(context),
@@ -75,13 +79,13 @@ impl Download {
         if alarm.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        self.lease = None;
+        self.at_end = None;
         Poll::Ready(Some(Err(UpstreamError::TimedOut { sent: true }.into())))
     }
 
-    fn give_back(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.give_back();
+    fn end(&mut self) {
+        if let Some(at_end) = self.at_end.take() {
+            at_end();
         }
     }
 

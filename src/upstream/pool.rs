@@ -11,7 +11,7 @@
     reason = "the list is clippy.toml's for `rules`; a pool has a lock"
 )]
 
-use super::body::Body;
+use crate::http::Body;
 use hyper::client::conn::http1::SendRequest;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},

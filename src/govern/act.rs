@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     dialects::{Call, Form},
-    proxy::{Body, Problem},
+    http::{Body, Problem},
     rules::{
         Answer, CustomerId, CustomerObservation, Intent, Known, Learned, Lookup, SessionKey,
         SessionKind, SessionObservation, SourceId, SourceObservation, Target, Timestamp, learn,

@@ -1,7 +1,12 @@
 //! The whole stack in one place, in the order in which a request meets it.
 
-use super::{Body, Faults, GovernLayer, Governor, Problem, Render, Rendered, Upstream, Work};
-use crate::dialects::{self, Form};
+use crate::{
+    dialects::{self, Form},
+    edge::{Faults, Work},
+    govern::{GovernLayer, Governor},
+    http::{Body, Problem, Render, Rendered},
+    upstream::Upstream,
+};
 use http::{HeaderValue, Request, Response};
 use std::{convert::Infallible, sync::Arc};
 use tower::{Service, ServiceBuilder, service_fn};

@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     dialects,
-    proxy::{Body, Problem, decision::Decided},
+    http::{Body, Problem},
+    observe::Decided,
     rules::{
         Incoming, Intent, Known, Lookup, Pending, Remedy, SessionKey, SessionObservation, SourceId,
     },

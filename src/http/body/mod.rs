@@ -4,7 +4,12 @@
 //! a body that turned out too large to be read whole. Nothing is boxed or copied for these.
 //! Deliberately absent: decoding; a governed call decodes a copy of the bytes.
 
-use super::{download::Download, upload::Upload};
+mod download;
+mod upload;
+
+use download::Download;
+pub(crate) use upload::{Turn, Upload};
+
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
@@ -16,6 +21,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 /// What ends a body too early: hyper's errors, time-outs, whatever a boxed body says.
@@ -48,7 +54,7 @@ impl Body {
     /// No content, though a length is announced: a 304 to a caller over HTTP/1.1. hyper keeps the
     /// `Content-Length` of an answer that is empty from the start to a HEAD only, and of this
     /// one always; it writes content for neither.
-    pub(super) fn withheld() -> Self {
+    pub(crate) fn withheld() -> Self {
         Kind::Withheld.into()
     }
 
@@ -92,18 +98,24 @@ impl Body {
         }
     }
 
-    pub(super) fn download(body: Download) -> Self {
-        Kind::Download(body).into()
+    /// What upstream sends, which may be silent for `idle` between two frames. `at_end` is called
+    /// when the body has ended, and dropped when it breaks off or is given up.
+    pub(crate) fn download(
+        body: Incoming,
+        idle: Duration,
+        at_end: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        Kind::Download(Download::new(body, idle, Box::new(at_end))).into()
     }
 
     /// True for a body whose bytes arrive over time: one that the peer at its other end can hold up
     /// or break off.
-    pub(super) fn is_streamed(&self) -> bool {
+    pub(crate) fn is_streamed(&self) -> bool {
         !matches!(self.kind, Kind::Empty | Kind::Withheld | Kind::Full(_) | Kind::Trailed(..))
     }
 
     /// Reports every frame, stall and end to `upload`.
-    pub(super) fn watched(mut self, upload: Arc<Upload>) -> Self {
+    pub(crate) fn watched(mut self, upload: Arc<Upload>) -> Self {
         self.upload = Some(upload);
         self
     }

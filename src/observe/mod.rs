@@ -1,0 +1,6 @@
+//! Reports: what was decided, and the log.
+
+mod decision;
+pub mod telemetry;
+
+pub use decision::{Decided, Decision, Decisions, Step};
