@@ -21,6 +21,7 @@ mod attempt;
 mod compact;
 mod customer;
 mod decide;
+mod dialect;
 #[cfg(test)]
 mod fixtures;
 mod ids;
@@ -34,6 +35,8 @@ mod policy;
 mod remembered;
 mod repair;
 mod rule;
+mod rule_id;
+mod semantics;
 mod session;
 pub mod settlement;
 mod source;
@@ -47,10 +50,8 @@ pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Room, Sending, Uns
 pub use compact::{uuid_bytes, uuid_text};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
-pub use ids::{
-    CredentialHash, CustomerId, Dialect, OptionId, SessionId, SessionKey, SessionKind, SourceId,
-    Timestamp,
-};
+pub use dialect::{Dialect, KindSpec, Ruleset, SessionKind};
+pub use ids::{CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp};
 pub use intent::{Funding, Intent, NewSource, Target, Version};
 pub use known::{Known, LookedUp};
 pub use learn::{Learned, learn, outcome_unknown, refused};
@@ -58,11 +59,13 @@ pub use money::{Amount, Currency, NotACurrency, NotAnAmount};
 pub use policy::{FreshFor, Mode, OnLookupFailure, Policy, Sequencing, Toggle, Types};
 pub use remembered::{Remembered, SHOWN_TO_AT_MOST, ShownTo};
 pub use repair::{CallEnd, Refused, Repair, RepairEnd, RepairEvent, RepairStep, Sight};
+pub use rule_id::RuleId;
+pub use semantics::{Charges, Semantics};
 pub use session::{
     Attached, Effect, Pending, SessionFacts, SessionObservation, SessionRecord, SessionState,
 };
 pub use source::{SourceFacts, SourceObservation, SourceRecord, SourceState, SourceType};
-pub use table::{Row, RuleId};
+pub use table::Row;
 pub use told::Told;
 pub use verdict::{Incoming, Lookup, Remedy, Verdict};
 pub use violation::{Refusal, Violation};

@@ -1,9 +1,7 @@
 //! Every state a call can reach, with every event, in every mode.
 
 use super::*;
-use crate::rules::{
-    Funding, NewSource, RuleId, SessionKind, SessionObservation, Toggle, fixtures::*,
-};
+use crate::rules::{Funding, NewSource, RuleId, SessionObservation, Toggle, fixtures::*};
 use std::collections::{HashMap, HashSet};
 
 /// What the records hold, and whether the caller has been shown the session.
@@ -76,7 +74,7 @@ fn look_ups(of_session: bool) -> Vec<Event> {
         true => {
             vec![
                 shown(Some(checkout_key())),
-                shown(Some(SessionKey::new(SessionKind::Cart, "other"))),
+                shown(Some(SessionKey::new(crate::dialects::carts::CART, "other"))),
             ]
         }
         false => vec![shown(None)],
@@ -125,7 +123,11 @@ fn intents() -> Vec<Intent> {
         Intent::ReadSession { session: checkout() },
         Intent::ReadSession { session: cart() },
         Intent::CreateSource(NewSource { has_owner: true, ..NewSource::default() }),
-        Intent::ChangeOption { option: "option".into(), removes: true },
+        Intent::ChangeOption {
+            dialect: crate::dialects::carts::DIALECT,
+            option: "option".into(),
+            removes: true,
+        },
         save("customer", "card"),
     ]
 }
@@ -196,9 +198,11 @@ fn walk(policies: &[Policy], visit: &mut dyn FnMut(&State<'_>)) {
                     [true, false].into_iter().take(1 + usize::from(policy.sequencing.defer))
                 {
                     let room = Room { can_defer, pending_unseen: world.pending().is_some() };
-                    let session = (!matches!(intent.session(), Some(Target::ActiveCart)))
+                    let session = (!matches!(intent.session(), Some(Target::Active(_))))
                         .then(checkout_key)
-                        .or(world.shown.then(|| SessionKey::new(SessionKind::Cart, "cart")));
+                        .or(world
+                            .shown
+                            .then(|| SessionKey::new(crate::dialects::carts::CART, "cart")));
                     let session = session.filter(|_| intent.session().is_some());
                     let start = Attempt::new(session, room);
                     walk_from(start, world.clone(), intent, policy, visit);
