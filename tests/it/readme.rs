@@ -6,6 +6,7 @@
 //! `sh` blocks hold commands that stay running, or that build. `toml` blocks are configurations. A
 //! block that no check runs fails a test.
 
+mod names;
 mod page;
 
 use crate::program::{DEV, Program, lines_of, weir};
@@ -159,19 +160,9 @@ fn until_ready(arguments: &[&str]) {
 }
 
 #[test]
-fn the_commands_in_the_prose_are_commands_of_the_program() {
-    let spans = Page::all().iter().flat_map(Page::code_spans).collect::<Vec<_>>();
-    let commands: Vec<&String> = spans.iter().filter(|span| span.starts_with("weir ")).collect();
-    assert!(commands.len() > 5, "{commands:?}");
-    for command in commands {
-        let words: Vec<&str> = command.split(' ').collect();
-        let output = weir(&[words[1], "--help"]).output().expect("weir runs");
-        assert!(output.status.success(), "{command}");
-        let help = String::from_utf8_lossy(&output.stdout).into_owned();
-        for flag in words.iter().filter(|word| word.starts_with("--")) {
-            assert!(help.contains(&format!("{flag} ")), "{command}");
-        }
-    }
+fn the_readme_is_short() {
+    let lines = Page::readme().text.lines().count();
+    assert!(lines <= 170, "{lines} lines");
 }
 
 #[test]
@@ -222,45 +213,6 @@ fn the_lines_of_rust_are_those_of_the_example() {
     for block in checked_by(Check::Excerpt) {
         assert!(example.contains(&without_space(&block)), "not in examples/axum.rs:\n{block}");
     }
-}
-
-#[test]
-fn the_files_that_the_pages_name_are_there() {
-    let folders = ["config/", "examples/", "docs/", "benches/", "tests/", ".ci/"];
-    let mut files: Vec<String> = Page::all().iter().flat_map(Page::code_spans).collect();
-    files.retain(|name| {
-        !name.contains([' ', '{', '<']) && folders.iter().any(|folder| name.starts_with(folder))
-    });
-    assert!(files.len() > 2, "{files:?}");
-    for file in files {
-        assert!(root().join(&file).exists(), "{file}");
-    }
-}
-
-#[test]
-fn the_links_lead_somewhere() {
-    for page in Page::all() {
-        for link in page.links().iter().filter(|link| !link.starts_with("https://")) {
-            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let path = match file {
-                "" => root().join(&page.name),
-                file => root().join(&page.name).with_file_name(file),
-            };
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{link}: {error}"));
-            let headings = text.lines().filter(|line| line.starts_with('#')).map(anchor);
-            assert!(
-                heading.is_empty() || headings.collect::<Vec<_>>().contains(&heading.to_owned()),
-                "{}: {link}",
-                page.name
-            );
-        }
-    }
-}
-
-/// The name by which a link reaches a heading.
-fn anchor(heading: &str) -> String {
-    let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-    words.chars().filter(|sign| sign.is_alphanumeric() || *sign == '-').collect()
 }
 
 #[test]
