@@ -90,6 +90,7 @@ fn every_block_of_every_page_is_run_by_a_check() {
                 block.text
             );
         }
+        assert_eq!(page.code_without_language(), None, "no test runs this code of {}", page.name);
     }
 }
 

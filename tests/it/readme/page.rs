@@ -107,6 +107,18 @@ impl Page {
         lines.collect::<Vec<_>>().join("\n")
     }
 
+    /// The first line of code that Markdown knows by other marks than three backticks: by tildes,
+    /// or by four spaces after an empty line.
+    pub(super) fn code_without_language(&self) -> Option<String> {
+        let prose = self.prose();
+        let after_empty =
+            |line: &&str, before: &str| line.starts_with("    ") && before.trim().is_empty();
+        let lines = prose.lines().zip(std::iter::once("").chain(prose.lines()));
+        let mut hidden = lines
+            .filter(|(line, before)| line.trim().starts_with("~~~") || after_empty(line, before));
+        hidden.next().map(|(line, _)| line.to_owned())
+    }
+
     /// What the prose shows as code.
     pub(super) fn code_spans(&self) -> Vec<String> {
         let prose = self.prose();
@@ -180,6 +192,18 @@ mod tests {
     fn a_block_loses_the_indentation_of_its_list() {
         let blocks = page("1. One\n   ```sh\n   ls\n     -l\n   ```\n").blocks();
         assert_eq!(blocks[0].text, "ls\n  -l");
+    }
+
+    #[test]
+    fn code_that_has_no_language_is_found() {
+        for (text, expected) in [
+            ("Run:\n\n    ls\n", Some("    ls")),
+            ("~~~\nls\n~~~\n", Some("~~~")),
+            ("10. One\n    goes on\n", None),
+            ("```sh\n\n    ls\n```\n", None),
+        ] {
+            assert_eq!(page(text).code_without_language().as_deref(), expected, "{text}");
+        }
     }
 
     #[test]
