@@ -14,24 +14,24 @@ use serde_json::{Value, json};
 use super::{Emulator, Options};
 
 /// A merchant at work, without sockets.
-pub(super) struct Shop {
-    pub(super) emulator: Emulator,
+struct Shop {
+    emulator: Emulator,
     /// Headers of every call.
     headers: Vec<(String, String)>,
 }
 
 impl Shop {
-    pub(super) fn new() -> Shop {
+    fn new() -> Shop {
         Shop::with(Options::default())
     }
 
-    pub(super) fn with(options: Options) -> Shop {
+    fn with(options: Options) -> Shop {
         let emulator = Emulator::new(Options { seed: Some(1), ..options });
         Shop { emulator, headers: vec![("authorization".into(), "Bearer sk_test_acme".into())] }
     }
 
     /// The same vendor, called with one more header (or another value of it).
-    pub(super) fn using(&self, name: &str, value: &str) -> Shop {
+    fn using(&self, name: &str, value: &str) -> Shop {
         let mut headers: Vec<_> =
             self.headers.iter().filter(|(held, _)| held != name).cloned().collect();
         headers.push((name.to_owned(), value.to_owned()));
@@ -39,7 +39,7 @@ impl Shop {
     }
 
     /// A shopper of the carts API who asks for JSON.
-    pub(super) async fn shopper(&self) -> Shop {
+    async fn shopper(&self) -> Shop {
         let token = self
             .call(
                 "POST",
@@ -52,7 +52,7 @@ impl Shop {
             .using("accept", "application/json")
     }
 
-    pub(super) async fn text(&self, method: &str, target: &str, body: &str) -> (u16, String) {
+    async fn text(&self, method: &str, target: &str, body: &str) -> (u16, String) {
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -65,76 +65,76 @@ impl Shop {
         (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
     }
 
-    pub(super) async fn call(&self, method: &str, target: &str, body: Value) -> (u16, Value) {
+    async fn call(&self, method: &str, target: &str, body: Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (status, text) = self.text(method, target, &body).await;
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    pub(super) async fn get(&self, target: &str) -> Value {
+    async fn get(&self, target: &str) -> Value {
         let (status, body) = self.call("GET", target, Value::Null).await;
         assert_eq!(status, 200, "{target}: {body}");
         body
     }
 
     /// A call that must succeed.
-    pub(super) async fn post(&self, target: &str, body: Value) -> Value {
+    async fn post(&self, target: &str, body: Value) -> Value {
         let (status, answer) = self.call("POST", target, body).await;
         assert!((200..300).contains(&status), "{target}: {status} {answer}");
         answer
     }
 
     /// A primary source, as the vendor's script makes it.
-    pub(super) async fn primary(&self, kind: &str) -> String {
+    async fn primary(&self, kind: &str) -> String {
         self.source(json!({"type": kind, kind: {}})).await
     }
 
-    pub(super) async fn source(&self, body: Value) -> String {
+    async fn source(&self, body: Value) -> String {
         id(&self.using("authorization", "pk_test_acme").post("/sources", body).await)
     }
 
-    pub(super) async fn credit(&self, amount: f64) -> String {
+    async fn credit(&self, amount: f64) -> String {
         let body = json!({"type": "customerCredit", "amount": amount, "customerCredit": {}});
         id(&self.using("authorization", "sk_test_acme").post("/sources", body).await)
     }
 
     /// A checkout of that total.
-    pub(super) async fn checkout(&self, total: f64) -> String {
+    async fn checkout(&self, total: f64) -> String {
         id(&self.post("/checkouts", order_of(total)).await)
     }
 
-    pub(super) async fn attach(&self, checkout: &str, source: &str) -> (u16, Value) {
+    async fn attach(&self, checkout: &str, source: &str) -> (u16, Value) {
         self.call("POST", &format!("/checkouts/{checkout}/sources/{source}"), Value::Null).await
     }
 
-    pub(super) async fn attached(&self, checkout: &str, source: &str) {
+    async fn attached(&self, checkout: &str, source: &str) {
         let (status, body) = self.attach(checkout, source).await;
         assert_eq!(status, 200, "{body}");
     }
 
-    pub(super) async fn state_of(&self, source: &str) -> String {
+    async fn state_of(&self, source: &str) -> String {
         self.using("authorization", "sk_acme").get(&format!("/sources/{source}")).await["state"]
             .as_str()
             .unwrap()
             .to_owned()
     }
 
-    pub(super) async fn customer(&self) -> String {
+    async fn customer(&self) -> String {
         id(&self.post("/customers", json!({"email": "a@example.com"})).await)
     }
 
-    pub(super) async fn saved(&self, customer: &str, kind: &str) -> String {
+    async fn saved(&self, customer: &str, kind: &str) -> String {
         let source = self.primary(kind).await;
         self.post(&format!("/customers/{customer}/sources/{source}"), Value::Null).await;
         source
     }
 }
 
-pub(super) fn order_of(total: f64) -> Value {
+fn order_of(total: f64) -> Value {
     json!({"currency": "USD", "items": [{"skuId": "sku", "quantity": 1, "price": total}]})
 }
 
-pub(super) fn id(body: &Value) -> String {
+fn id(body: &Value) -> String {
     match &body["id"] {
         Value::String(id) => id.clone(),
         other => other.to_string(),
@@ -142,11 +142,11 @@ pub(super) fn id(body: &Value) -> String {
 }
 
 /// The vendor's error form with one error.
-pub(super) fn error(kind: &str, error: Value) -> Value {
+fn error(kind: &str, error: Value) -> Value {
     json!({"type": kind, "errors": [error]})
 }
 
-pub(super) fn not_allowed() -> Value {
+fn not_allowed() -> Value {
     error(
         "conflict",
         json!({"code": "session_update_not_allowed", "message": "Updating source is not allowed for the current session state."}),

@@ -1,0 +1,41 @@
+//! What the vendor remembers: plain data, the arithmetic of its money, and one [`World`] that
+//! holds all of it.
+//!
+//! Both APIs change this model; nothing here knows which call is being made or how an answer is
+//! written. A [`Refusal`] is kept in neutral form, and a [`Doc`] is the tree that both APIs read
+//! and write.
+
+mod cart;
+mod checkout;
+mod customer;
+mod doc;
+mod funding;
+mod item;
+mod key;
+mod kind;
+mod mint;
+mod options;
+mod order;
+mod ordering;
+mod refusal;
+mod shopper;
+mod source;
+mod world;
+
+pub(crate) use self::{
+    cart::Cart,
+    checkout::Checkout,
+    customer::Customer,
+    doc::Doc,
+    funding::{Attached, Funding},
+    item::{Item, cents, totals},
+    key::{Key, Role},
+    mint::Mint,
+    order::{Charge, Movement, Order},
+    ordering::{authorize, place},
+    refusal::Refusal,
+    shopper::{PaymentOption, Shopper},
+    source::{CREDIT, Source},
+    world::World,
+};
+pub use self::{kind::Kind, options::Options};
