@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use std::hint::black_box;
 use weir::{
-    dialects::{self, Call, Classified},
+    dialects::{self, Call, Classified, Dialects},
     rules::{
         Effect, Intent, Known, Policy, SessionFacts, SessionKey, SessionKind, SessionObservation,
         SessionRecord, SourceFacts, SourceObservation, SourceRecord, SourceState, Timestamp, Told,
@@ -19,7 +19,7 @@ const CARD: &str = "2308a5a8-d9c4-49e3-8125-d49c09628ac8";
 const CREDIT: &str = "c9e79f0b-284a-4dbc-8659-84b8975d1571";
 
 fn governed(method: Method, uri: &str, headers: &HeaderMap) -> Call {
-    match dialects::classify(&method, &uri.parse().expect("a URI"), headers) {
+    match dialects::classify(Dialects::built_in(), &method, &uri.parse().expect("a URI"), headers) {
         Classified::Governed(call) => call,
         _ => panic!("{uri} is governed"),
     }
@@ -46,7 +46,14 @@ fn classifying(c: &mut Criterion) {
     ] {
         let (uri, headers): (Uri, _) = (uri.parse().expect("a URI"), json());
         group.bench_function(name, |b| {
-            b.iter(|| dialects::classify(black_box(&method), black_box(&uri), black_box(&headers)))
+            b.iter(|| {
+                dialects::classify(
+                    Dialects::built_in(),
+                    black_box(&method),
+                    black_box(&uri),
+                    black_box(&headers),
+                )
+            })
         });
     }
 }
@@ -70,7 +77,11 @@ fn reading(c: &mut Criterion) {
     let attach =
         governed(Method::POST, "/v1/shoppers/me/carts/active/apply-payment-method", &json());
     group.bench_function("carts request", |b| {
-        b.iter(|| attach.intent(black_box(&json()), black_box(body)))
+        b.iter(|| {
+            let headers = json();
+            let decoded = dialects::decoded_body(&headers, black_box(body), 1 << 20);
+            attach.intent(black_box(&headers), &decoded)
+        })
     });
     let whole = checkout();
     for (name, uri, answer) in [
@@ -87,7 +98,11 @@ fn reading(c: &mut Criterion) {
         ),
     ] {
         let call = governed(Method::GET, uri, &json());
-        let intent = call.intent(&json(), b"").ok().flatten().expect("an intent");
+        let intent = call
+            .intent(&json(), &dialects::decoded_body(&json(), b"", 0))
+            .ok()
+            .flatten()
+            .expect("an intent");
         let headers = HeaderMap::new();
         group.bench_function(name, |b| {
             b.iter(|| {
@@ -96,6 +111,7 @@ fn reading(c: &mut Criterion) {
                     StatusCode::OK,
                     &headers,
                     black_box(answer.as_bytes()),
+                    8 << 20,
                 )
             })
         });

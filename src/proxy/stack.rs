@@ -1,7 +1,7 @@
 //! The whole stack in one place, in the order in which a request meets it.
 
 use super::{Body, Faults, GovernLayer, Governor, Problem, Render, Rendered, Upstream, Work};
-use crate::dialects::{self, Form};
+use crate::dialects::{self, Dialects, Form};
 use http::{HeaderValue, Request, Response};
 use std::{convert::Infallible, sync::Arc};
 use tower::{Service, ServiceBuilder, service_fn};
@@ -36,7 +36,7 @@ impl Render for VendorForm {
     type Form = Form;
 
     fn form<B>(&self, request: &Request<B>) -> Form {
-        dialects::form_for(request.uri(), request.headers())
+        Dialects::built_in().form_for(request.uri(), request.headers())
     }
 
     fn render(&self, form: Form, problem: Problem) -> Rendered {
