@@ -2,10 +2,11 @@
 
 use super::page::{Page, limit, parameter};
 use crate::{
+    dialects,
     proxy::{Decision, Governor},
     rules::{
-        Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord, SourceRecord,
-        Timestamp, Told,
+        Dialect, Pending, Policy, Remembered, SessionKey, SessionRecord, SourceRecord, Timestamp,
+        Told,
         settlement::{Operation, Part, split},
     },
     sessions::TurnKey,
@@ -85,7 +86,11 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
         }
         found => found.flatten(),
     };
-    let found = governor.sessions().list(dialect, after.as_ref(), limit).await;
+    let kinds = match dialect {
+        Some(dialect) => dialect.kinds().to_vec(),
+        None => dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
+    };
+    let found = governor.sessions().list(kinds, after.as_ref(), limit).await;
     let next = (found.len() == limit)
         .then(|| found.last().map(|(key, _)| format!("{}:{}", key.kind.as_str(), key.id)))
         .flatten();
@@ -97,17 +102,13 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
 }
 
 pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
-    let kinds: &[SessionKind] = match dialect(name) {
-        Some(Dialect::Checkouts) => &[SessionKind::Checkout, SessionKind::Invoice],
-        Some(Dialect::Carts) => &[SessionKind::Cart],
-        None => {
-            return Page::error(
-                StatusCode::NOT_FOUND,
-                "no such dialect: there are checkouts and carts",
-            );
-        }
+    let Some(dialect) = dialect(name) else {
+        return Page::error(
+            StatusCode::NOT_FOUND,
+            "no such dialect: there are checkouts and carts",
+        );
     };
-    for kind in kinds {
+    for kind in dialect.kinds() {
         let key = SessionKey::new(*kind, id);
         if let Ok(Some(record)) = governor.sessions().session(&key).await {
             let name = key.to_string();
@@ -132,14 +133,13 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
 }
 
 fn dialect(name: &str) -> Option<Dialect> {
-    Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+    dialects::ALL.into_iter().find(|dialect| dialect.as_str() == name)
 }
 
 fn key(text: &str) -> Option<SessionKey> {
     let (kind, id) = text.split_once(':')?;
-    let kinds = [SessionKind::Checkout, SessionKind::Invoice, SessionKind::Cart];
-    let kind = kinds.into_iter().find(|known| known.as_str() == kind)?;
-    Some(SessionKey::new(kind, id))
+    let mut kinds = dialects::ALL.iter().flat_map(|dialect| dialect.kinds());
+    Some(SessionKey::new(*kinds.find(|known| known.as_str() == kind)?, id))
 }
 
 async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Session {

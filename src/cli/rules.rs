@@ -1,7 +1,10 @@
 //! `weir rules`: the table of rules.
 
 use super::{OutputFormat, page, write_json};
-use crate::rules::{Dialect, Row, Toggle, table::ROWS};
+use crate::{
+    dialects,
+    rules::{Dialect, Row, Toggle, table::ROWS},
+};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 use std::{
@@ -21,8 +24,8 @@ pub struct RulesArgs {
 }
 
 fn dialect() -> impl TypedValueParser<Value = Dialect> {
-    PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str)).try_map(|name| {
-        Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name).ok_or("no such dialect")
+    PossibleValuesParser::new(dialects::ALL.map(Dialect::as_str)).try_map(|name| {
+        dialects::ALL.into_iter().find(|dialect| dialect.as_str() == name).ok_or("no such dialect")
     })
 }
 

@@ -4,7 +4,8 @@
 //! judged again.
 
 use super::{Config, Place, Problem, Purpose, read::Reading};
-use crate::rules::{Dialect, RuleId, SourceType, Toggle, table};
+use crate::dialects::{carts, checkouts};
+use crate::rules::{RuleId, SourceType, Toggle, table};
 use std::net::{IpAddr, SocketAddr};
 
 pub(super) fn check(config: &Config, purpose: Purpose, said: &mut Reading) {
@@ -171,8 +172,8 @@ fn sequencing(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
         return;
     }
     let (checkouts, carts) = (
-        reorders(Dialect::Checkouts, LATE),
-        reorders(Dialect::Carts, RuleId::PrimaryBeforeSecondary),
+        reorders(checkouts::DIALECT, LATE),
+        reorders(carts::DIALECT, RuleId::PrimaryBeforeSecondary),
     );
     let (window, defer) = (config.policy.sequencing.window > 0, config.policy.sequencing.defer);
     if checkouts && !window && !defer {

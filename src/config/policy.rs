@@ -5,6 +5,7 @@ use super::{
     form::{Choice, FreshForm, Millis, Names, ToggleForm},
     keys::{Section, Visitor},
 };
+use crate::dialects::{self, carts, checkouts};
 use crate::rules::{Dialect, Mode, OnLookupFailure, Policy, RuleId, Toggle, Types, table};
 use std::time::Duration;
 
@@ -50,8 +51,9 @@ impl Section for Policy {
 /// `[policy.rules]`, then the dialects' own tables, which win: they are met later.
 fn rules<V: Visitor>(policy: &mut Policy, v: &mut V) {
     for rule in RuleId::ALL.iter().copied() {
-        let dialects =
-            || Dialect::ALL.into_iter().filter(move |dialect| table::row(*dialect, rule).is_some());
+        let dialects = || {
+            dialects::ALL.into_iter().filter(move |dialect| table::row(*dialect, rule).is_some())
+        };
         let Some(row) = dialects().find_map(|dialect| table::row(dialect, rule)) else { continue };
         let mut toggle = None;
         v.key(
@@ -65,9 +67,9 @@ fn rules<V: Visitor>(policy: &mut Policy, v: &mut V) {
         }
     }
     v.table("checkouts", "Toggles for checkouts and invoices only.", |v| {
-        rules_of(policy, Dialect::Checkouts, v)
+        rules_of(policy, checkouts::DIALECT, v)
     });
-    v.table("carts", "Toggles for carts only.", |v| rules_of(policy, Dialect::Carts, v));
+    v.table("carts", "Toggles for carts only.", |v| rules_of(policy, carts::DIALECT, v));
 }
 
 fn rules_of<V: Visitor>(policy: &mut Policy, dialect: Dialect, v: &mut V) {

@@ -32,7 +32,7 @@ impl Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::Dialects;
+    use crate::dialects::{Dialects, carts, checkouts};
 
     fn form(uri: &str, accept: &str) -> Form {
         let mut headers = HeaderMap::new();
@@ -53,13 +53,13 @@ mod tests {
     #[test]
     fn every_path_has_a_dialect() {
         for (path, dialect) in [
-            ("/checkouts/1", Dialect::Checkouts),
-            ("/fulfillments", Dialect::Checkouts),
-            ("/v1/shoppers/me/carts/active", Dialect::Carts),
-            ("/v1/shoppers/me/orders", Dialect::Carts),
-            ("/V1/shoppers", Dialect::Carts),
-            ("//v1/shoppers/me/carts", Dialect::Carts),
-            ("/%76%31/shoppers/me/carts", Dialect::Carts),
+            ("/checkouts/1", checkouts::DIALECT),
+            ("/fulfillments", checkouts::DIALECT),
+            ("/v1/shoppers/me/carts/active", carts::DIALECT),
+            ("/v1/shoppers/me/orders", carts::DIALECT),
+            ("/V1/shoppers", carts::DIALECT),
+            ("//v1/shoppers/me/carts", carts::DIALECT),
+            ("/%76%31/shoppers/me/carts", carts::DIALECT),
         ] {
             assert_eq!(form(path, "").dialect(), dialect, "{path}");
         }

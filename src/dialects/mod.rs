@@ -16,8 +16,8 @@
 
 mod api;
 mod call;
-mod carts;
-mod checkouts;
+pub mod carts;
+pub mod checkouts;
 mod classify;
 mod form;
 mod outgoing;
@@ -39,13 +39,29 @@ pub use read::{
 pub use registry::Dialects;
 pub use render::{Rendered, error, refusal};
 
+use crate::rules::Dialect;
+use api::Api;
 use std::sync::LazyLock;
+
+/// Every vendor API, in the order of the tables. An error about a path that is in none of them is
+/// answered in the form of the first.
+const APIS: &[&Api] = &[&checkouts::API, &carts::API];
+
+/// Every dialect, in the order of the tables.
+pub static ALL: [Dialect; APIS.len()] = {
+    let mut all = [APIS[0].dialect; APIS.len()];
+    let mut nth = 0;
+    while nth < APIS.len() {
+        all[nth] = APIS[nth].dialect;
+        nth += 1;
+    }
+    all
+};
 
 impl Dialects {
     /// Returns the vendor APIs that Weir knows.
     pub fn built_in() -> &'static Self {
-        static BUILT_IN: LazyLock<Dialects> =
-            LazyLock::new(|| Dialects::new(&checkouts::API, &[&carts::API]));
+        static BUILT_IN: LazyLock<Dialects> = LazyLock::new(|| Dialects::new(APIS));
         &BUILT_IN
     }
 }

@@ -10,8 +10,7 @@ use http::{HeaderMap, Uri};
 /// A list of vendor APIs, with the words of their paths put together.
 #[derive(Debug)]
 pub struct Dialects {
-    default: &'static Api,
-    others: Vec<&'static Api>,
+    apis: Vec<&'static Api>,
     pub(super) words: Words,
 }
 
@@ -23,14 +22,19 @@ pub(super) struct Place {
 }
 
 impl Dialects {
-    /// Lists APIs. Errors about paths that are in none of them are answered in the form of the first.
-    pub(crate) fn new(first: &'static Api, others: &[&'static Api]) -> Self {
-        let words = Words::new(std::iter::once(&first).chain(others).map(|api| &api.path));
-        Self { default: first, others: others.to_vec(), words }
+    /// Puts APIs together, of which there must be one. An error about a path that is in none of them
+    /// is answered in the form of the first.
+    pub(crate) fn new(apis: &[&'static Api]) -> Self {
+        Self { apis: apis.to_vec(), words: Words::new(apis.iter().map(|api| &api.path)) }
     }
 
     fn all(&self) -> impl Iterator<Item = &'static Api> {
-        std::iter::once(self.default).chain(self.others.iter().copied())
+        self.apis.iter().copied()
+    }
+
+    /// Returns the first API but the default one that is such, or the default one.
+    fn find(&self, is_such: impl FnMut(&&'static Api) -> bool) -> &'static Api {
+        self.all().skip(1).find(is_such).unwrap_or(self.apis[0])
     }
 
     /// Returns what a path is about, where some method of it is governed.
@@ -41,7 +45,7 @@ impl Dialects {
     /// Returns the API in whose form a call with a suspicious path is answered.
     pub(super) fn marked(&self, reading: &[String]) -> &'static Api {
         let is_marked = |api: &&Api| reading.iter().any(|part| api.path.marks.contains(&&**part));
-        self.others.iter().copied().find(is_marked).unwrap_or(self.default)
+        self.find(is_marked)
     }
 
     /// Returns the API through which sources of this one are read.
@@ -62,6 +66,6 @@ impl Dialects {
     fn rooted(&self, first: &str) -> &'static Api {
         let is_rooted =
             |api: &&Api| api.path.roots.iter().any(|root| root.eq_ignore_ascii_case(first));
-        self.others.iter().copied().find(is_rooted).unwrap_or(self.default)
+        self.find(is_rooted)
     }
 }

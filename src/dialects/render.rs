@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::{
         dialects::{carts, checkouts, read::media::Media},
-        rules::{Dialect, Violation},
+        rules::Violation,
     };
 
     const CHECKOUTS: Form = Form { api: &checkouts::API, media: Media::Json };
@@ -93,7 +93,7 @@ mod tests {
                 r#"{"type":"bad_request","errors":[{"code":"order_submit_failed","message":"Payment session status is invalid."}]}"#,
             ),
             (
-                Violation::ambiguous(Dialect::Checkouts, "The path has \"dots\".").refusal,
+                Violation::ambiguous(checkouts::DIALECT, "The path has \"dots\".").refusal,
                 400,
                 r#"{"type":"bad_request","errors":[{"code":"ambiguous_request","message":"The path has \"dots\"."}]}"#,
             ),

@@ -3,6 +3,7 @@
 use super::{Complaint, Form, quoted};
 use crate::{
     config::near::nearest,
+    dialects,
     rules::{Dialect, RuleId, Toggle, table},
 };
 use schemars::{Schema, json_schema};
@@ -103,7 +104,7 @@ impl Form for ToggleForm {
             return Ok(Some(toggle));
         }
         let somewhere =
-            Dialect::ALL.into_iter().find(|dialect| allowed_by(*dialect, self.rule, toggle));
+            dialects::ALL.into_iter().find(|dialect| allowed_by(*dialect, self.rule, toggle));
         Err(match (somewhere, self.dialects.len()) {
             (Some(dialect), 2) => {
                 Complaint::new(format!("`{}` takes {} on {dialect} only", self.rule, quoted(text)))
@@ -150,6 +151,7 @@ fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::tests::says, *};
+    use crate::dialects::{carts, checkouts};
 
     #[test]
     fn a_word_that_is_nearly_right_is_put_right() {
@@ -171,9 +173,9 @@ mod tests {
 
     #[test]
     fn a_toggle_is_one_that_the_rule_takes() {
-        let both = |rule| ToggleForm { rule, dialects: Dialect::ALL.to_vec() };
-        let carts = |rule| ToggleForm { rule, dialects: vec![Dialect::Carts] };
-        let checkouts = |rule| ToggleForm { rule, dialects: vec![Dialect::Checkouts] };
+        let both = |rule| ToggleForm { rule, dialects: dialects::ALL.to_vec() };
+        let carts = |rule| ToggleForm { rule, dialects: vec![carts::DIALECT] };
+        let checkouts = |rule| ToggleForm { rule, dialects: vec![checkouts::DIALECT] };
         let cases = [
             (carts(RuleId::PrimaryBeforeSecondary), "reorder", "\"reorder\""),
             (carts(RuleId::SecondarySourceOwner), "strip", "\"strip\""),

@@ -355,10 +355,7 @@ fn of_options(json: &[u8], coverage: Coverage) -> Result<Told<Vec<OptionFacts>>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        dialects::{Call, Classified, Dialects, classify, read::coding},
-        rules::Target,
-    };
+    use crate::dialects::{Call, Classified, Dialects, carts, classify, read::coding};
     use http::{HeaderMap, Method, StatusCode};
 
     /// The vendor's example of two payment methods.
@@ -602,7 +599,7 @@ mod tests {
     #[test]
     fn answers_are_read_in_any_coding_and_passed_over_without_a_body() {
         use coding::tests::{br, coded, gzip};
-        let intent = Intent::Attach { session: Target::ActiveCart, source: "s".into() };
+        let intent = Intent::Attach { session: carts::ACTIVE, source: "s".into() };
         let read = |status, headers: &HeaderMap, body: &[u8]| {
             attach().read_answer(&intent, status, headers, body, 8 << 20)
         };

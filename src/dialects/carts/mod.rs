@@ -6,13 +6,17 @@ mod error;
 mod outgoing;
 mod request;
 mod routes;
+mod ruleset;
+
+#[cfg(test)]
+pub(super) use ruleset::ACTIVE;
+pub use ruleset::{CART, DIALECT};
 
 use super::{api::Api, read::media::negotiate};
-use crate::rules::Dialect;
 
 /// Commerce API.
 pub(crate) static API: Api = Api {
-    dialect: Dialect::Carts,
+    dialect: DIALECT,
     path: routes::WORDS,
     parameters: routes::PARAMETERS,
     reads_sources: false,

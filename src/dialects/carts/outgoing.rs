@@ -1,12 +1,12 @@
 //! Calls of Weir's own on the active cart and the payment options.
 
-use super::routes::PARAMETERS;
+use super::{routes::PARAMETERS, ruleset::ACTIVE};
 use crate::{
     dialects::{
         outgoing::{Outgoing, with_query},
         read::query,
     },
-    rules::{Intent, Lookup, SessionKey, SourceId, Target},
+    rules::{Intent, Lookup, SessionKey, SourceId},
 };
 use bytes::Bytes;
 use http::{Method, Uri, uri::PathAndQuery};
@@ -22,7 +22,7 @@ pub(super) fn look_up(
     _: Option<&SessionKey>,
 ) -> Option<Outgoing> {
     let (of, read) = match lookup {
-        Lookup::Session => ("carts/active", Intent::ReadSession { session: Target::ActiveCart }),
+        Lookup::Session => ("carts/active", Intent::ReadSession { session: ACTIVE }),
         Lookup::PaymentOptions => ("payment-options", Intent::ReadOptions),
         Lookup::Source(_) | Lookup::Customer => return None,
     };
@@ -32,13 +32,13 @@ pub(super) fn look_up(
 
 /// Makes the call that attaches a source.
 pub(super) fn attach(_: &SessionKey, source: &SourceId, caller: &Uri) -> Option<Outgoing> {
-    let intent = Intent::Attach { session: Target::ActiveCart, source: source.clone() };
+    let intent = Intent::Attach { session: ACTIVE, source: source.clone() };
     step(Method::POST, source, caller, intent)
 }
 
 /// Makes the call that detaches a source.
 pub(super) fn detach(_: &SessionKey, source: &SourceId, caller: &Uri) -> Option<Outgoing> {
-    let intent = Intent::Detach { session: Target::ActiveCart, source: Some(source.clone()) };
+    let intent = Intent::Detach { session: ACTIVE, source: Some(source.clone()) };
     step(Method::DELETE, source, caller, intent)
 }
 

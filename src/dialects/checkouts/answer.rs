@@ -268,10 +268,13 @@ fn of_order(json: &[u8]) -> Result<Answer, UnreadableAnswer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{NewSource, SessionKey, SessionKind, SourceState, Target};
+    use crate::{
+        dialects::checkouts::CHECKOUT,
+        rules::{NewSource, SessionKey, SourceState, Target},
+    };
 
     fn key() -> SessionKey {
-        SessionKey::new(SessionKind::Checkout, "177642590336")
+        SessionKey::new(CHECKOUT, "177642590336")
     }
 
     fn session(json: &str) -> SessionFacts {

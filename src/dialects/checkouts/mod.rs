@@ -6,13 +6,15 @@ mod error;
 mod outgoing;
 mod request;
 mod routes;
+mod ruleset;
+
+pub use ruleset::{CHECKOUT, DIALECT, INVOICE};
 
 use super::{api::Api, read::media::Media};
-use crate::rules::Dialect;
 
 /// Digital River API.
 pub(crate) static API: Api = Api {
-    dialect: Dialect::Checkouts,
+    dialect: DIALECT,
     path: routes::WORDS,
     parameters: routes::PARAMETERS,
     reads_sources: true,

@@ -1,6 +1,7 @@
 //! Calls of Weir's own on checkouts, invoices, customers and sources. `fields` is never carried into a
 //! look-up, which must show the whole thing.
 
+use super::ruleset::INVOICE;
 use crate::{
     dialects::{
         outgoing::{Outgoing, joined, with_query},
@@ -62,5 +63,5 @@ fn path(segments: &[&str], caller: &Uri) -> Option<PathAndQuery> {
 }
 
 fn collection(kind: SessionKind) -> &'static str {
-    if kind == SessionKind::Invoice { "invoices" } else { "checkouts" }
+    if kind == INVOICE { "invoices" } else { "checkouts" }
 }

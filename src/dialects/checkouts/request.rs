@@ -1,6 +1,9 @@
 //! Requests of the checkouts dialect: what their bodies say.
 
-use super::routes::{PARAMETERS, Route, route};
+use super::{
+    routes::{PARAMETERS, Route, route},
+    ruleset::{CHECKOUT, DIALECT, INVOICE},
+};
 use crate::{
     dialects::{
         api::{Operation, Request},
@@ -92,16 +95,16 @@ fn with_body(route: Route, request: &Request<'_>) -> Result<Option<Intent>, Requ
         }
         Route::Save(customer, source) => {
             confirm(&source, text)?;
-            Intent::Save { owner: Owner::Customer(customer), source }
+            Intent::Save { dialect: DIALECT, owner: Owner::Customer(customer), source }
         }
         Route::Remove(customer, source) => {
             confirm(&source, text)?;
-            Intent::Remove { customer, source }
+            Intent::Remove { dialect: DIALECT, customer, source }
         }
         Route::UpdateCustomer(customer) => {
             let default =
                 Fields::read(text, CUSTOMER)?.id("defaultSourceId")?.map(|id| SourceId::from(&*id));
-            Intent::UpdateCustomer { customer, default }
+            Intent::UpdateCustomer { dialect: DIALECT, customer, default }
         }
         Route::Order => return order(text),
         route => return Ok(without_body(&route)),
@@ -118,7 +121,7 @@ fn target(key: &SessionKey) -> Target {
 
 fn funding(kind: SessionKind, headers: &HeaderMap, text: &str) -> Result<Funding, RequestError> {
     let fields = Fields::read(text, FUNDING)?;
-    let optimization = fields.get("billingOptimization").filter(|_| kind == SessionKind::Invoice);
+    let optimization = fields.get("billingOptimization").filter(|_| kind == INVOICE);
     let customer = fields.id("customerId")?.map(|id| (&*id).into());
     Ok(Funding {
         source: fields.id("sourceId")?.map(|id| (&*id).into()),
@@ -172,7 +175,7 @@ fn order(text: &str) -> Result<Option<Intent>, RequestError> {
     let fields = Fields::read(text, ORDER)?;
     let brings_funding = fields.id("sourceId")?.is_some() || fields.id("customerId")?.is_some();
     Ok(fields.id("checkoutId")?.map(|id| Intent::Order {
-        session: Target::Session(SessionKey::new(SessionKind::Checkout, &*id)),
+        session: Target::Session(SessionKey::new(CHECKOUT, &*id)),
         brings_funding,
     }))
 }

@@ -1,5 +1,6 @@
 //! The paths and methods of checkouts, invoices, customers, orders and sources.
 
+use super::ruleset::{CHECKOUT, INVOICE};
 use crate::{
     dialects::{
         api::Operation,
@@ -89,8 +90,7 @@ fn resource<'a>(segments: &[&'a str]) -> Option<Resource<'a>> {
         ["customers", id, "sources", source] => Resource::CustomerSource(id, source),
         ["checkouts", "store-credits", ..] => return None,
         [root @ ("checkouts" | "invoices"), rest @ ..] => {
-            let kind =
-                if *root == "checkouts" { SessionKind::Checkout } else { SessionKind::Invoice };
+            let kind = if *root == "checkouts" { CHECKOUT } else { INVOICE };
             match rest {
                 [] => Resource::Sessions(kind),
                 [id] => Resource::Session(kind, id),

@@ -1,6 +1,6 @@
 use super::*;
-use crate::dialects::{DecodedBody, decoded_body};
-use crate::rules::{Dialect, Funding, Intent, Owner, SessionKey, SessionKind, Target};
+use crate::dialects::{DecodedBody, carts, checkouts, decoded_body};
+use crate::rules::{Funding, Intent, Owner, SessionKey, Target};
 use proptest::prelude::*;
 
 fn head(call: &str) -> (Method, Uri) {
@@ -27,11 +27,11 @@ fn plain(body: &str) -> DecodedBody<'_> {
 }
 
 fn checkout() -> Target {
-    Target::Session(SessionKey::new(SessionKind::Checkout, "1"))
+    Target::Session(SessionKey::new(checkouts::CHECKOUT, "1"))
 }
 
 fn invoice() -> Target {
-    Target::Session(SessionKey::new(SessionKind::Invoice, "1"))
+    Target::Session(SessionKey::new(checkouts::INVOICE, "1"))
 }
 
 #[test]
@@ -50,12 +50,12 @@ fn every_call_of_the_checkouts_table_is_understood() {
         (
             "POST /checkouts",
             "",
-            Intent::CreateSession { kind: SessionKind::Checkout, funding: Funding::default() },
+            Intent::CreateSession { kind: checkouts::CHECKOUT, funding: Funding::default() },
         ),
         (
             "POST /invoices",
             "{}",
-            Intent::CreateSession { kind: SessionKind::Invoice, funding: Funding::default() },
+            Intent::CreateSession { kind: checkouts::INVOICE, funding: Funding::default() },
         ),
         (
             "POST /checkouts/1",
@@ -91,17 +91,33 @@ fn every_call_of_the_checkouts_table_is_understood() {
         ("PATCH /checkouts/1/sources/s", "", Intent::Touch { session: checkout() }),
         ("POST /invoices/1/open", "", Intent::Touch { session: invoice() }),
         ("POST /invoices/1/void", "not read", Intent::Touch { session: invoice() }),
-        ("POST /customers/c/sources/s", "", Intent::Save { owner: customer(), source: s() }),
-        ("DELETE /customers/c/sources/s", "", Intent::Remove { customer: "c".into(), source: s() }),
+        (
+            "POST /customers/c/sources/s",
+            "",
+            Intent::Save { dialect: checkouts::DIALECT, owner: customer(), source: s() },
+        ),
+        (
+            "DELETE /customers/c/sources/s",
+            "",
+            Intent::Remove { dialect: checkouts::DIALECT, customer: "c".into(), source: s() },
+        ),
         (
             "POST /customers/c",
             r#"{"defaultSourceId":"s"}"#,
-            Intent::UpdateCustomer { customer: "c".into(), default: Some(s()) },
+            Intent::UpdateCustomer {
+                dialect: checkouts::DIALECT,
+                customer: "c".into(),
+                default: Some(s()),
+            },
         ),
         (
             "POST /customers/c",
             r#"{"email":"e"}"#,
-            Intent::UpdateCustomer { customer: "c".into(), default: None },
+            Intent::UpdateCustomer {
+                dialect: checkouts::DIALECT,
+                customer: "c".into(),
+                default: None,
+            },
         ),
         ("GET /customers/c", "", Intent::ReadCustomer { customer: "c".into() }),
         ("GET /customers/a%40b", "", Intent::ReadCustomer { customer: "a@b".into() }),
@@ -137,7 +153,7 @@ fn every_call_of_the_checkouts_table_is_understood() {
 
 #[test]
 fn every_call_of_the_carts_table_is_understood() {
-    let session = || Target::ActiveCart;
+    let session = || carts::ACTIVE;
     let s = || "s".into();
     let source = r#"{"paymentMethod":{"sourceId":"s"}}"#;
     for (call, body, expected) in [
@@ -173,11 +189,15 @@ fn every_call_of_the_carts_table_is_understood() {
             Intent::Detach { session: session(), source: None },
         ),
         ("DELETE carts/active/payment", "", Intent::Detach { session: session(), source: None }),
-        ("POST carts/active/apply-shopper", "", Intent::ApplyShopper { option: None }),
+        (
+            "POST carts/active/apply-shopper",
+            "",
+            Intent::AttachSaved { session: session(), option: None },
+        ),
         (
             "POST carts/active/apply-shopper?paymentOptionId=7",
             "",
-            Intent::ApplyShopper { option: Some("7".into()) },
+            Intent::AttachSaved { session: session(), option: Some("7".into()) },
         ),
         (
             "POST carts/active/submit-cart",
@@ -197,13 +217,17 @@ fn every_call_of_the_carts_table_is_understood() {
         (
             "POST payment-options",
             r#"{"paymentOption":{"sourceId":"s"}}"#,
-            Intent::Save { owner: Owner::Shopper, source: s() },
+            Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: s() },
         ),
-        ("POST payment-options/7", "", Intent::ChangeOption { option: "7".into(), removes: false }),
+        (
+            "POST payment-options/7",
+            "",
+            Intent::ChangeOption { dialect: carts::DIALECT, option: "7".into(), removes: false },
+        ),
         (
             "DELETE payment-options/7",
             "",
-            Intent::ChangeOption { option: "7".into(), removes: true },
+            Intent::ChangeOption { dialect: carts::DIALECT, option: "7".into(), removes: true },
         ),
     ] {
         assert_eq!(intent(&call.replacen(' ', " /v1/shoppers/me/", 1), body), expected, "{call}");
@@ -295,7 +319,7 @@ fn odd_heads_of_governed_calls_are_ambiguous() {
         let carts = call.to_ascii_lowercase().contains("/v1");
         assert_eq!(
             found.dialect(),
-            if carts { Dialect::Carts } else { Dialect::Checkouts },
+            if carts { carts::DIALECT } else { checkouts::DIALECT },
             "{call}"
         );
         assert_eq!(found.intent(&HeaderMap::new(), &plain("x")), Ok(None));

@@ -1,8 +1,8 @@
 //! The calls that Weir makes itself.
 
 use crate::{
-    dialects::{Call, Classified, Dialects, classify},
-    rules::{Intent, Lookup, SessionKey, SessionKind, Target},
+    dialects::{Call, Classified, Dialects, carts, checkouts, classify},
+    rules::{Intent, Lookup, SessionKey, Target},
 };
 use http::{HeaderMap, Method, Uri};
 
@@ -26,7 +26,7 @@ fn of_carts() -> Call {
 }
 
 fn checkout() -> SessionKey {
-    SessionKey::new(SessionKind::Checkout, "1")
+    SessionKey::new(checkouts::CHECKOUT, "1")
 }
 
 #[test]
@@ -34,10 +34,11 @@ fn a_lookup_asks_for_the_whole_thing_in_the_callers_name() {
     let cart =
         uri("/v1/shoppers/me/carts/active/submit-cart?token=t%201&fields=id&format=xml&apiKey=k");
     let attach = Intent::Attach { session: Target::Session(checkout()), source: "s".into() };
-    let touch = Intent::Touch { session: Target::ActiveCart };
-    let save = Intent::UpdateCustomer { customer: "c".into(), default: None };
-    let active = SessionKey::new(SessionKind::Cart, "9");
-    let invoice = SessionKey::new(SessionKind::Invoice, "7");
+    let touch = Intent::Touch { session: carts::ACTIVE };
+    let save =
+        Intent::UpdateCustomer { dialect: checkouts::DIALECT, customer: "c".into(), default: None };
+    let active = SessionKey::new(carts::CART, "9");
+    let invoice = SessionKey::new(checkouts::INVOICE, "7");
     for (call, what, intent, caller, session, expected) in [
         (of_checkouts(), Lookup::Session, &attach, uri("/checkouts/1"), None, "/checkouts/1"),
         (
@@ -109,7 +110,7 @@ fn a_lookup_asks_for_the_whole_thing_in_the_callers_name() {
 
 #[test]
 fn steps_attach_and_detach_one_source() {
-    let cart = SessionKey::new(SessionKind::Cart, "9");
+    let cart = SessionKey::new(carts::CART, "9");
     let caller = uri(
         "/v1/shoppers/me/carts/active/apply-shopper?token=t&paymentOptionId=3&fields=id&format=json",
     );
@@ -123,7 +124,7 @@ fn steps_attach_and_detach_one_source() {
     );
     assert_eq!(&step.body[..], br#"{"paymentMethod":{"sourceId":"s\"1"}}"#);
     assert!(reader.query.filtered && !reader.is_lookup);
-    assert_eq!(step.intent, Intent::Attach { session: Target::ActiveCart, source: "s\"1".into() });
+    assert_eq!(step.intent, Intent::Attach { session: carts::ACTIVE, source: "s\"1".into() });
     let (step, _) = of_carts().detach(&cart, &"s".into(), &caller).unwrap();
     assert_eq!((step.method, step.content_type), (Method::DELETE, Some("application/json")));
     let (step, _) =
@@ -132,7 +133,7 @@ fn steps_attach_and_detach_one_source() {
         (step.path.as_str(), step.body.len(), step.content_type),
         ("/checkouts/1/sources/s", 0, None)
     );
-    let invoice = SessionKey::new(SessionKind::Invoice, "2");
+    let invoice = SessionKey::new(checkouts::INVOICE, "2");
     let (step, _) = of_checkouts().detach(&invoice, &"s".into(), &caller).unwrap();
     assert_eq!(step.path.as_str(), "/invoices/2/sources/s?token=t");
 }
