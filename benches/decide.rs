@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use std::hint::black_box;
 use weir::dialects::checkouts;
 use weir::{
-    dialects::{self, Call, Classified},
+    dialects::{self, Call, Classified, Dialects},
     rules::{
         Effect, Intent, Known, Policy, SessionFacts, SessionKey, SessionObservation, SessionRecord,
         SourceFacts, SourceObservation, SourceRecord, SourceState, Timestamp, Told, Verdict,
@@ -20,7 +20,7 @@ const CARD: &str = "2308a5a8-d9c4-49e3-8125-d49c09628ac8";
 const CREDIT: &str = "c9e79f0b-284a-4dbc-8659-84b8975d1571";
 
 fn governed(method: Method, uri: &str, headers: &HeaderMap) -> Call {
-    match dialects::classify(&method, &uri.parse().expect("a URI"), headers) {
+    match dialects::classify(Dialects::built_in(), &method, &uri.parse().expect("a URI"), headers) {
         Classified::Governed(call) => call,
         _ => panic!("{uri} is governed"),
     }
@@ -47,7 +47,14 @@ fn classifying(c: &mut Criterion) {
     ] {
         let (uri, headers): (Uri, _) = (uri.parse().expect("a URI"), json());
         group.bench_function(name, |b| {
-            b.iter(|| dialects::classify(black_box(&method), black_box(&uri), black_box(&headers)))
+            b.iter(|| {
+                dialects::classify(
+                    Dialects::built_in(),
+                    black_box(&method),
+                    black_box(&uri),
+                    black_box(&headers),
+                )
+            })
         });
     }
 }
@@ -71,7 +78,11 @@ fn reading(c: &mut Criterion) {
     let attach =
         governed(Method::POST, "/v1/shoppers/me/carts/active/apply-payment-method", &json());
     group.bench_function("carts request", |b| {
-        b.iter(|| attach.intent(black_box(&json()), black_box(body)))
+        b.iter(|| {
+            let headers = json();
+            let decoded = dialects::decoded_body(&headers, black_box(body), 1 << 20);
+            attach.intent(black_box(&headers), &decoded)
+        })
     });
     let whole = checkout();
     for (name, uri, answer) in [
@@ -88,7 +99,11 @@ fn reading(c: &mut Criterion) {
         ),
     ] {
         let call = governed(Method::GET, uri, &json());
-        let intent = call.intent(&json(), b"").ok().flatten().expect("an intent");
+        let intent = call
+            .intent(&json(), &dialects::decoded_body(&json(), b"", 0))
+            .ok()
+            .flatten()
+            .expect("an intent");
         let headers = HeaderMap::new();
         group.bench_function(name, |b| {
             b.iter(|| {
@@ -97,6 +112,7 @@ fn reading(c: &mut Criterion) {
                     StatusCode::OK,
                     &headers,
                     black_box(answer.as_bytes()),
+                    8 << 20,
                 )
             })
         });

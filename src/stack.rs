@@ -1,7 +1,7 @@
 //! The whole stack in one place, in the order in which a request meets it.
 
 use crate::{
-    dialects::{self, Form},
+    dialects::{self, Dialects, Form},
     edge::{Faults, Work},
     govern::{GovernLayer, Governor},
     http::{Body, Problem, Render, Rendered},
@@ -41,7 +41,7 @@ impl Render for VendorForm {
     type Form = Form;
 
     fn form<B>(&self, request: &Request<B>) -> Form {
-        dialects::form_for(request.uri(), request.headers())
+        Dialects::built_in().form_for(request.uri(), request.headers())
     }
 
     fn render(&self, form: Form, problem: Problem) -> Rendered {

@@ -1,151 +1,200 @@
-//! One governed call: which way it goes, in which form it is answered, and how its two bodies are
-//! read.
+//! One governed call: where it goes, in which form it is answered, and how its two bodies are read.
 
-use super::{Form, carts, checkouts, coding, query::Query, xml};
-use crate::rules::{Answer, Dialect, Intent, Violation};
-use http::{HeaderMap, StatusCode};
-use std::{borrow::Cow, fmt};
-
-/// The most an answer may decode to, in bytes. A larger one passes on, but teaches nothing.
-const ANSWER_AT_MOST: usize = 8 << 20;
+use super::{
+    api::{Api, Coverage, Operation, Request},
+    form::Form,
+    outgoing::Outgoing,
+    read::{
+        body::RequestError,
+        coding::{self, DecodedBody},
+        media::Media,
+        path::Segments,
+        query::Query,
+        value::UnreadableAnswer,
+    },
+};
+use crate::rules::{Answer, Dialect, Intent, Lookup, SessionKey, SourceId, Violation};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 /// A governed call, known from its head alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    pub(super) route: Route,
     pub(super) form: Form,
+    /// The API through which its sources are read.
+    pub(super) source_reader: &'static Api,
+    /// `None`: ambiguous; only the form of its answer is known.
+    pub(super) route: Option<Route>,
     pub(super) query: Query,
-    /// Weir's own look-up: the answer shows the whole thing.
-    pub(super) own: bool,
+    /// Whether it is a look-up of Weir's own, whose answer shows the whole thing.
+    pub(super) is_lookup: bool,
 }
 
-/// Which way a call goes.
+/// A method and a path that every parser reads alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    Checkouts(checkouts::Route),
-    Carts(carts::Route),
-    /// Ambiguous: only the form of its answer is known.
-    Unclear,
+pub(super) struct Route {
+    pub method: Method,
+    pub path: Box<str>,
 }
 
 /// Why the body of a governed call gives no intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub enum UnreadableRequest {
     /// Two parsers could read it differently: `ambiguous-request`, 400 unless its toggle says
     /// otherwise.
     Ambiguous(Box<Violation>),
-    /// It decodes to more than 1 MiB: 413.
+    /// It decodes to more than the limit: 413.
     TooLarge,
     /// It is broken in a way that no toggle excuses: 400. The text says how, and quotes nothing.
     Malformed(&'static str),
 }
 
-/// An answer that cannot be understood. It passes on as it is and teaches nothing. The text says
-/// why, and quotes nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Garbled(pub &'static str);
-
-impl fmt::Display for Garbled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "upstream's answer cannot be understood: {}", self.0)
-    }
-}
-
-impl std::error::Error for Garbled {}
-
 impl Call {
-    /// Whose error form answers: that of the path, so `/sources` is checkouts also for a merchant
-    /// of the carts dialect.
+    /// Returns the dialect whose error format answers this path. `/sources` is always checkouts.
     pub fn dialect(&self) -> Dialect {
-        self.form.dialect
+        self.form.dialect()
     }
 
-    /// The form of an error that answers this call.
+    /// Returns the form of an error that answers this call.
     pub fn form(&self) -> Form {
         self.form
     }
 
-    /// Whether the body has a say in what the call means. Where it has none, `intent` may be given
-    /// an empty one.
-    pub fn reads_body(&self) -> bool {
-        match &self.route {
-            Route::Checkouts(route) => checkouts::reads_body(route),
-            Route::Carts(route) => carts::reads_body(route),
-            Route::Unclear => false,
-        }
+    /// Reads what the call means. `None`: nothing that a rule governs (an order without a checkout, a
+    /// payment option without a source); it is forwarded like an ungoverned call.
+    pub fn intent(
+        &self,
+        headers: &HeaderMap,
+        body: &DecodedBody<'_>,
+    ) -> Result<Option<Intent>, UnreadableRequest> {
+        let Some(route) = &self.route else { return Ok(None) };
+        let segments = Segments::split(&route.path);
+        let operation = Operation { method: &route.method, path: segments.as_slice() };
+        let api = self.form.api;
+        (api.intent)(operation, &Request { query: &self.query, headers, body }).map_err(|why| {
+            match why {
+                RequestError::Ambiguous(what) => {
+                    UnreadableRequest::Ambiguous(Box::new(Violation::ambiguous(api.dialect, what)))
+                }
+                RequestError::TooLarge => UnreadableRequest::TooLarge,
+                RequestError::Malformed(what) => UnreadableRequest::Malformed(what),
+            }
+        })
     }
 
-    /// Whether the caller asked for a part of the answer only (`fields=`).
-    pub fn is_filtered(&self) -> bool {
-        self.query.filtered
-    }
-
-    /// What the call means. `body` as it was received, still encoded. `None`: nothing that a rule
-    /// governs (an order without a checkout, a payment option without a source): forward it
-    /// like an ungoverned call.
-    pub fn intent(&self, headers: &HeaderMap, body: &[u8]) -> Result<Option<Intent>, Unreadable> {
-        let read = match &self.route {
-            Route::Checkouts(route) => checkouts::intent(route, &self.query, headers, body),
-            Route::Carts(route) => carts::intent(route, &self.query, headers, body),
-            Route::Unclear => Ok(None),
-        };
-        read.map_err(|why| why.told_in(self.form.dialect))
-    }
-
-    /// What upstream's answer to the call says; for success (2xx) only. `body` as it was received,
-    /// still encoded; at most 8 MiB of it are read in the clear. An answer without a body says
-    /// nothing.
+    /// Reads what upstream's answer to the call says; for success (2xx) only. `body` is still
+    /// encoded; one that decodes to more than `limit` bytes is not read. An answer without a body
+    /// says nothing.
     pub fn read_answer(
         &self,
         intent: &Intent,
         status: StatusCode,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<Answer, Garbled> {
+        limit: usize,
+    ) -> Result<Answer, UnreadableAnswer> {
         match status {
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => return Ok(Answer::default()),
-            StatusCode::PARTIAL_CONTENT => return Err(Garbled("it is a part only")),
+            StatusCode::PARTIAL_CONTENT => return Err(UnreadableAnswer("it is a part only")),
             _ => {}
         }
-        let plain = coding::decode(headers, body, ANSWER_AT_MOST)
-            .map_err(|_| Garbled("its Content-Encoding cannot be undone"))?;
-        let plain = plain.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&plain).trim_ascii();
-        match (&self.route, plain.first()) {
-            (Route::Unclear, _) | (_, None) => Ok(Answer::default()),
-            (Route::Checkouts(route), _) => {
-                checkouts::read_answer(route, intent, self.query.filtered, plain)
-            }
-            (Route::Carts(route), Some(first)) => {
-                let json = if *first == b'<' {
-                    Cow::Owned(from_xml(plain)?)
-                } else {
-                    Cow::Borrowed(plain)
-                };
-                carts::read_answer(route, self.shows(), &json)
-            }
+        let decoded = coding::decode(headers, body, limit)
+            .map_err(|_| UnreadableAnswer("its Content-Encoding cannot be undone"))?;
+        let body = decoded.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&decoded).trim_ascii();
+        let Some(route) = self.route.as_ref().filter(|_| !body.is_empty()) else {
+            return Ok(Answer::default());
+        };
+        let segments = Segments::split(&route.path);
+        let operation = Operation { method: &route.method, path: segments.as_slice() };
+        (self.form.api.answer)(operation, intent, self.coverage(), body)
+    }
+
+    fn coverage(&self) -> Coverage {
+        match (self.query.filtered, self.is_lookup) {
+            (true, _) => Coverage::Filtered,
+            (false, false) => Coverage::Default,
+            (false, true) => Coverage::Complete,
         }
     }
 
-    fn shows(&self) -> carts::Shows {
-        match (self.query.filtered, self.own) {
-            (true, _) => carts::Shows::APart,
-            (false, false) => carts::Shows::ThoseThere,
-            (false, true) => carts::Shows::All,
+    /// Makes the call that looks something up for this one, and the call that reads its answer.
+    /// `session` names the session where the intent does not (an active cart needs no name). `None`
+    /// where the intent names nothing to look up, or the path would be too long.
+    pub fn look_up(
+        &self,
+        lookup: &Lookup,
+        intent: &Intent,
+        caller: &Uri,
+        session: Option<&SessionKey>,
+    ) -> Option<(Outgoing, Self)> {
+        let api = match lookup {
+            Lookup::Source(_) => self.source_reader,
+            _ => self.form.api,
+        };
+        let outgoing = (api.look_up)(lookup, intent, caller, session)?;
+        let call = Self::outgoing(api, &outgoing, true);
+        Some((outgoing, call))
+    }
+
+    /// Makes the call that attaches a source, and the call that reads its answer. The answer has the
+    /// form that the caller's query asks for, because it may become the caller's answer. `None` where
+    /// the path would be too long.
+    pub fn attach(
+        &self,
+        session: &SessionKey,
+        source: &SourceId,
+        caller: &Uri,
+    ) -> Option<(Outgoing, Self)> {
+        self.step(self.form.api.attach, session, source, caller)
+    }
+
+    /// Makes the call that detaches a source, and the call that reads its answer. `None` where the
+    /// path would be too long.
+    pub fn detach(
+        &self,
+        session: &SessionKey,
+        source: &SourceId,
+        caller: &Uri,
+    ) -> Option<(Outgoing, Self)> {
+        self.step(self.form.api.detach, session, source, caller)
+    }
+
+    /// Returns the decoded body of this call without its `owner`. `None` where it has none, or has a
+    /// form out of which it cannot be taken.
+    pub fn without_owner(&self, body: &DecodedBody<'_>) -> Option<Bytes> {
+        (self.form.api.without_owner)(body.bytes()?)
+    }
+
+    fn step(
+        &self,
+        make: fn(&SessionKey, &SourceId, &Uri) -> Option<Outgoing>,
+        session: &SessionKey,
+        source: &SourceId,
+        caller: &Uri,
+    ) -> Option<(Outgoing, Self)> {
+        let outgoing = make(session, source, caller)?;
+        let call = Self::outgoing(self.form.api, &outgoing, false);
+        Some((outgoing, call))
+    }
+
+    /// Returns the call that reads the answer to one of Weir's own.
+    fn outgoing(api: &'static Api, outgoing: &Outgoing, is_lookup: bool) -> Self {
+        let uri = Uri::from(outgoing.path.clone());
+        let route = Route { method: outgoing.method.clone(), path: uri.path().into() };
+        Self {
+            form: Form { api, media: Media::Json },
+            source_reader: api,
+            route: Some(route),
+            query: Query::read(&uri, &api.parameters).unwrap_or_default(),
+            is_lookup,
         }
     }
-}
-
-fn from_xml(document: &[u8]) -> Result<Vec<u8>, Garbled> {
-    let text = std::str::from_utf8(document).map_err(|_| Garbled("it is not in UTF-8"))?;
-    xml::answer_to_json(text)
-        .map(String::into_bytes)
-        .map_err(|_| Garbled("it is no well-formed XML"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::{Classified, classify};
+    use crate::dialects::{Classified, Dialects, classify, decoded_body};
     use proptest::prelude::*;
 
     const CALLS: [&str; 6] = [
@@ -164,16 +213,17 @@ mod tests {
             text in r#"([{}\[\]<>&;:,"\\/=!?-]|[0-9.eE+-]{1,9}|"sourceId"|<sourceId>|</sourceId>|<!\[CDATA\[|\]\]>|&#x41;|null|\PC){0,60}"#,
             bytes in prop::collection::vec(any::<u8>(), 0..60),
         ) {
-            let Classified::Governed(call) = classify(&http::Method::POST, &CALLS[nth].parse().unwrap(), &HeaderMap::new()) else {
+            let Classified::Governed(call) = classify(Dialects::built_in(), &http::Method::POST, &CALLS[nth].parse().unwrap(), &HeaderMap::new()) else {
                 panic!("{}", CALLS[nth])
             };
             let objects = [format!("{{{text}}}"), format!(r#"{{"id":{text}}}"#), format!("<cart>{text}</cart>"), text];
             for body in objects.iter().map(String::as_bytes).chain([&*bytes]) {
-                let _ = call.intent(&HeaderMap::new(), body);
-                let _ = call.read_answer(&Intent::ReadOptions, StatusCode::OK, &HeaderMap::new(), body);
+                let none = HeaderMap::new();
+                let _ = call.intent(&none, &decoded_body(&none, body, 1 << 20));
+                let _ = call.read_answer(&Intent::ReadOptions, StatusCode::OK, &none, body, 8 << 20);
                 for coding in ["gzip", "deflate", "br"] {
-                    let headers = crate::dialects::coding::tests::coded(coding);
-                    let _ = call.intent(&headers, body);
+                    let headers = crate::dialects::read::coding::tests::coded(coding);
+                    let _ = call.intent(&headers, &decoded_body(&headers, body, 1 << 20));
                 }
             }
         }

@@ -1,28 +1,26 @@
 //! Tells governed calls from all others, from the request head alone.
 //!
-//! In: method, URI, headers. Out: whether a rule may have something to say. Whatever upstream could
-//! read as a governed call is either understood as one or ambiguous; an ungoverned call costs one
-//! look at its path, and no allocation unless the path is oddly spelled.
+//! A call that upstream could read as a governed one is either understood as that or ambiguous. An
+//! ungoverned call costs one look at its path, and no allocation unless the path is oddly spelled.
 
 use super::{
-    Call, Form,
-    call::Route,
-    carts, checkouts,
-    path::{self, Path},
-    query::Query,
+    api::{Api, Operation},
+    call::{Call, Route},
+    form::Form,
+    read::{
+        path::{self, Path},
+        query::Query,
+    },
+    registry::{Dialects, Place},
 };
-use crate::rules::{Dialect, Violation};
+use crate::rules::Violation;
 use http::{HeaderMap, HeaderName, Method, Uri};
-use std::mem;
 
 /// What a request head says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "the usual variants move once, from here into the one who asks"
-)]
+#[allow(clippy::large_enum_variant, reason = "the large variant is moved once, to the caller")]
 pub enum Classified {
-    /// No rule has anything to say: forward it untouched.
+    /// No rule has anything to say: it is forwarded untouched.
     Ungoverned,
     /// A governed call.
     Governed(Call),
@@ -39,127 +37,105 @@ const OVERRIDES: [HeaderName; 4] = [
     HeaderName::from_static("x-method"),
 ];
 
-/// A governed path.
-enum Place<'a> {
-    Checkouts(checkouts::Resource<'a>),
-    Carts(carts::Resource<'a>),
+/// The head of a request that is being classified.
+struct Head<'a> {
+    dialects: &'a Dialects,
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
 }
 
 /// Classifies a request.
-pub fn classify(method: &Method, uri: &Uri, headers: &HeaderMap) -> Classified {
-    match path::read(uri.path()) {
-        Path::Elsewhere => Classified::Ungoverned,
-        Path::Plain(segments) => plainly(segments.as_slice(), method, uri, headers),
-        Path::Odd { could_be, lost, why } => {
-            let parts: Vec<&str> = could_be.iter().map(String::as_str).collect();
-            let governed =
-                place(&parts).is_some_and(|place| could_be_governed(&place, method, headers));
-            let carts = parts.iter().any(|part| matches!(*part, "v1" | "shoppers" | "carts"));
-            match lost || governed {
-                true => ambiguous(
-                    if carts { carts::DIALECT } else { checkouts::DIALECT },
-                    uri,
-                    headers,
-                    why,
-                ),
+pub fn classify(
+    dialects: &Dialects,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Classified {
+    let head = Head { dialects, method, uri, headers };
+    match path::read(uri.path(), &dialects.words) {
+        Path::Ungoverned => Classified::Ungoverned,
+        Path::Plain(segments) => head.classify_plain(segments.as_slice()),
+        Path::Suspicious { reading, escapes, reason } => {
+            let parts: Vec<&str> = reading.iter().map(String::as_str).collect();
+            let is_governed =
+                || dialects.place(&parts).is_some_and(|place| head.could_be(place.api, &parts));
+            match escapes || is_governed() {
+                true => head.ambiguous(dialects.marked(&reading), reason),
                 false => Classified::Ungoverned,
             }
         }
     }
 }
 
-fn plainly(segments: &[&str], method: &Method, uri: &Uri, headers: &HeaderMap) -> Classified {
-    let place_of = place(segments);
-    if let Some(loosened) = path::loosened(segments) {
-        let parts: Vec<&str> = loosened.iter().map(String::as_str).collect();
-        let other = place(&parts)
-            .filter(|other| !place_of.as_ref().is_some_and(|place| place.is_like(other)));
-        if let Some(other) = other.filter(|other| could_be_governed(other, method, headers)) {
-            return ambiguous(
-                other.dialect(),
-                uri,
-                headers,
-                "The path has words in an unusual spelling.",
-            );
+impl Head<'_> {
+    fn classify_plain(&self, segments: &[&str]) -> Classified {
+        let place = self.dialects.place(segments);
+        if let Some(other) = self.relaxed(segments, place) {
+            return self.ambiguous(other, "The path has words in an unusual spelling.");
         }
-    }
-    let Some(place) = place_of else { return Classified::Ungoverned };
-    if overrides_method(headers) {
-        return ambiguous(place.dialect(), uri, headers, "A header overrides the method.");
-    }
-    if meant(method) != method && place.route(meant(method)).is_some() {
-        return ambiguous(
-            place.dialect(),
-            uri,
-            headers,
-            "The method is spelled in an unusual way.",
-        );
-    }
-    let Some(mut route) = place.route(method) else {
-        return match Query::overrides_method(uri) {
-            true => ambiguous(place.dialect(), uri, headers, "The query overrides the method."),
-            false => Classified::Ungoverned,
-        };
-    };
-    match Query::read(uri) {
-        Err(why) => ambiguous(place.dialect(), uri, headers, &why),
-        Ok(query) => {
-            if let Route::Carts(carts::Route::ApplyShopper(option)) = &mut route {
-                option.clone_from(&query.option);
+        let Some(Place { api, .. }) = place else { return Classified::Ungoverned };
+        let governs = |method| (api.governs)(Operation { method, path: segments });
+        if self.overrides_method() {
+            return self.ambiguous(api, "A header overrides the method.");
+        }
+        let normalised = normalised_method(self.method);
+        if normalised != self.method && governs(normalised) {
+            return self.ambiguous(api, "The method is spelled in an unusual way.");
+        }
+        if !governs(self.method) {
+            return match Query::overrides_method(self.uri) {
+                true => self.ambiguous(api, "The query overrides the method."),
+                false => Classified::Ungoverned,
+            };
+        }
+        match Query::read(self.uri, &api.parameters) {
+            Err(why) => self.ambiguous(api, &why),
+            Ok(query) => {
+                let route = Route { method: self.method.clone(), path: self.uri.path().into() };
+                Classified::Governed(self.call(api, Some(route), query))
             }
-            Classified::Governed(Call {
-                route,
-                form: Form::of(place.dialect(), uri, headers),
-                query,
-                own: false,
-            })
+        }
+    }
+
+    /// Returns the API whose governed path these segments are to a server that ignores case and
+    /// suffixes, where they are another one, or none, as they stand.
+    fn relaxed(&self, segments: &[&str], place: Option<Place>) -> Option<&'static Api> {
+        let relaxed = path::relaxed(segments, &self.dialects.words)?;
+        let parts: Vec<&str> = relaxed.iter().map(String::as_str).collect();
+        let other = self.dialects.place(&parts).filter(|other| place != Some(*other))?;
+        self.could_be(other.api, &parts).then_some(other.api)
+    }
+
+    /// Returns whether a server that is generous about methods would take the call for a governed
+    /// one.
+    fn could_be(&self, api: &Api, segments: &[&str]) -> bool {
+        let method = normalised_method(self.method);
+        self.overrides_method() || (api.governs)(Operation { method, path: segments })
+    }
+
+    fn overrides_method(&self) -> bool {
+        OVERRIDES.iter().any(|name| self.headers.contains_key(name))
+    }
+
+    fn ambiguous(&self, api: &'static Api, why: &str) -> Classified {
+        let call = self.call(api, None, Query::default());
+        Classified::Ambiguous(call, Violation::ambiguous(api.dialect, why))
+    }
+
+    fn call(&self, api: &'static Api, route: Option<Route>, query: Query) -> Call {
+        Call {
+            form: Form::of(api, self.uri, self.headers),
+            source_reader: self.dialects.source_reader(api),
+            route,
+            query,
+            is_lookup: false,
         }
     }
 }
 
-fn place<'a>(segments: &[&'a str]) -> Option<Place<'a>> {
-    match segments {
-        ["v1", rest @ ..] => carts::resource(rest).map(Place::Carts),
-        _ => checkouts::resource(segments).map(Place::Checkouts),
-    }
-}
-
-impl Place<'_> {
-    fn dialect(&self) -> Dialect {
-        match self {
-            Place::Checkouts(_) => checkouts::DIALECT,
-            Place::Carts(_) => carts::DIALECT,
-        }
-    }
-
-    fn route(&self, method: &Method) -> Option<Route> {
-        match self {
-            Place::Checkouts(resource) => resource.route(method).map(Route::Checkouts),
-            Place::Carts(resource) => resource.route(method).map(Route::Carts),
-        }
-    }
-
-    /// The same kind of thing, whatever its ids.
-    fn is_like(&self, other: &Place<'_>) -> bool {
-        match (self, other) {
-            (Place::Checkouts(one), Place::Checkouts(other)) => {
-                mem::discriminant(one) == mem::discriminant(other)
-            }
-            (Place::Carts(one), Place::Carts(other)) => {
-                mem::discriminant(one) == mem::discriminant(other)
-            }
-            _ => false,
-        }
-    }
-}
-
-/// Whether a server that is generous about methods would take the call for a governed one.
-fn could_be_governed(place: &Place<'_>, method: &Method, headers: &HeaderMap) -> bool {
-    overrides_method(headers) || place.route(meant(method)).is_some()
-}
-
-/// The method that one who does not mind the case would see.
-fn meant(method: &Method) -> &Method {
+/// Returns the method that a server which ignores case would see.
+fn normalised_method(method: &Method) -> &Method {
     const STANDARD: [&Method; 5] =
         [&Method::GET, &Method::POST, &Method::PUT, &Method::PATCH, &Method::DELETE];
     STANDARD
@@ -168,466 +144,5 @@ fn meant(method: &Method) -> &Method {
         .unwrap_or(method)
 }
 
-fn overrides_method(headers: &HeaderMap) -> bool {
-    OVERRIDES.iter().any(|name| headers.contains_key(name))
-}
-
-fn ambiguous(dialect: Dialect, uri: &Uri, headers: &HeaderMap, why: &str) -> Classified {
-    let call = Call {
-        route: Route::Unclear,
-        form: Form::of(dialect, uri, headers),
-        query: Query::default(),
-        own: false,
-    };
-    Classified::Ambiguous(call, Violation::ambiguous(dialect, why))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rules::{Funding, Intent, Owner, SessionKey, Target};
-    use proptest::prelude::*;
-
-    fn head(call: &str) -> (Method, Uri) {
-        let (method, uri) = call.split_once(' ').unwrap();
-        (method.parse().unwrap(), uri.parse().unwrap())
-    }
-
-    fn classified(call: &str) -> Classified {
-        let (method, uri) = head(call);
-        classify(&method, &uri, &HeaderMap::new())
-    }
-
-    fn intent(call: &str, body: &str) -> Intent {
-        match classified(call) {
-            Classified::Governed(found) => {
-                found.intent(&HeaderMap::new(), body.as_bytes()).unwrap().unwrap()
-            }
-            other => panic!("{call}: {other:?}"),
-        }
-    }
-
-    fn checkout() -> Target {
-        Target::Session(SessionKey::new(checkouts::CHECKOUT, "1"))
-    }
-
-    fn invoice() -> Target {
-        Target::Session(SessionKey::new(checkouts::INVOICE, "1"))
-    }
-
-    #[test]
-    fn every_call_of_the_checkouts_table_is_understood() {
-        let s = || "s".into();
-        let customer = || Owner::Customer("c".into());
-        for (call, body, expected) in [
-            ("GET /sources/s", "", Intent::ReadSource { source: s() }),
-            (
-                "POST /sources/s",
-                r#"{"amount":1}"#,
-                Intent::EditSource { source: s(), amount: true },
-            ),
-            ("PUT /sources/s", r#"{"owner":1}"#, Intent::EditSource { source: s(), amount: false }),
-            (
-                "PATCH /sources/s",
-                r#"{"amount":null}"#,
-                Intent::EditSource { source: s(), amount: false },
-            ),
-            (
-                "POST /checkouts",
-                "",
-                Intent::CreateSession { kind: checkouts::CHECKOUT, funding: Funding::default() },
-            ),
-            (
-                "POST /invoices",
-                "{}",
-                Intent::CreateSession { kind: checkouts::INVOICE, funding: Funding::default() },
-            ),
-            (
-                "POST /checkouts/1",
-                "",
-                Intent::UpdateSession { session: checkout(), funding: Funding::default() },
-            ),
-            (
-                "POST /invoices/1/",
-                "{}",
-                Intent::UpdateSession { session: invoice(), funding: Funding::default() },
-            ),
-            (
-                "POST /checkouts/1/sources/s",
-                "",
-                Intent::Attach { session: checkout(), source: s() },
-            ),
-            (
-                "POST /checkouts/1/sources/s/",
-                "{}",
-                Intent::Attach { session: checkout(), source: s() },
-            ),
-            (
-                "POST /invoices/1/sources/s",
-                r#"{"sourceId":"s"}"#,
-                Intent::Attach { session: invoice(), source: s() },
-            ),
-            (
-                "DELETE /checkouts/1/sources/s",
-                "",
-                Intent::Detach { session: checkout(), source: Some(s()) },
-            ),
-            (
-                "DELETE /invoices/1/sources/s",
-                "null",
-                Intent::Detach { session: invoice(), source: Some(s()) },
-            ),
-            ("GET /checkouts/1", "", Intent::ReadSession { session: checkout() }),
-            ("GET /checkouts/1?a=b", "", Intent::ReadSession { session: checkout() }),
-            ("DELETE /checkouts/1", "", Intent::DeleteSession { session: checkout() }),
-            ("PUT /checkouts/1", "", Intent::Touch { session: checkout() }),
-            ("PATCH /checkouts/1/sources/s", "", Intent::Touch { session: checkout() }),
-            ("POST /invoices/1/open", "", Intent::Touch { session: invoice() }),
-            ("POST /invoices/1/void", "not read", Intent::Touch { session: invoice() }),
-            (
-                "POST /customers/c/sources/s",
-                "",
-                Intent::Save { dialect: checkouts::DIALECT, owner: customer(), source: s() },
-            ),
-            (
-                "DELETE /customers/c/sources/s",
-                "",
-                Intent::Remove { dialect: checkouts::DIALECT, customer: "c".into(), source: s() },
-            ),
-            (
-                "POST /customers/c",
-                r#"{"defaultSourceId":"s"}"#,
-                Intent::UpdateCustomer {
-                    dialect: checkouts::DIALECT,
-                    customer: "c".into(),
-                    default: Some(s()),
-                },
-            ),
-            (
-                "POST /customers/c",
-                r#"{"email":"e"}"#,
-                Intent::UpdateCustomer {
-                    dialect: checkouts::DIALECT,
-                    customer: "c".into(),
-                    default: None,
-                },
-            ),
-            ("GET /customers/c", "", Intent::ReadCustomer { customer: "c".into() }),
-            ("GET /customers/a%40b", "", Intent::ReadCustomer { customer: "a@b".into() }),
-            (
-                "POST /orders",
-                r#"{"checkoutId":"1"}"#,
-                Intent::Order { session: checkout(), brings_funding: false },
-            ),
-            (
-                "POST /orders",
-                r#"{"checkoutId":1}"#,
-                Intent::Order { session: checkout(), brings_funding: false },
-            ),
-            (
-                "POST /orders",
-                r#"{"checkoutId":"1","sourceId":"s"}"#,
-                Intent::Order { session: checkout(), brings_funding: true },
-            ),
-            (
-                "POST /orders",
-                r#"{"checkoutId":"1","customerId":"c"}"#,
-                Intent::Order { session: checkout(), brings_funding: true },
-            ),
-            (
-                "POST /orders",
-                r#"{"checkoutId":"1","sourceId":null}"#,
-                Intent::Order { session: checkout(), brings_funding: false },
-            ),
-        ] {
-            assert_eq!(intent(call, body), expected, "{call}");
-        }
-    }
-
-    #[test]
-    fn every_call_of_the_carts_table_is_understood() {
-        let session = || carts::ACTIVE;
-        let s = || "s".into();
-        let source = r#"{"paymentMethod":{"sourceId":"s"}}"#;
-        for (call, body, expected) in [
-            ("GET carts/active?expand=all", "", Intent::ReadSession { session: session() }),
-            (
-                "POST carts/active?token=t",
-                "",
-                Intent::UpdateSession { session: session(), funding: Funding::default() },
-            ),
-            (
-                "POST carts/active/apply-payment-method",
-                source,
-                Intent::Attach { session: session(), source: s() },
-            ),
-            (
-                "POST carts/active/apply-payment-method/",
-                source,
-                Intent::Attach { session: session(), source: s() },
-            ),
-            (
-                "POST carts/active/apply-payment-method",
-                r#"{"paymentMethod":{"type":"x"}}"#,
-                Intent::Touch { session: session() },
-            ),
-            (
-                "DELETE carts/active/apply-payment-method",
-                source,
-                Intent::Detach { session: session(), source: Some(s()) },
-            ),
-            (
-                "DELETE carts/active/apply-payment-method",
-                "",
-                Intent::Detach { session: session(), source: None },
-            ),
-            (
-                "DELETE carts/active/payment",
-                "",
-                Intent::Detach { session: session(), source: None },
-            ),
-            (
-                "POST carts/active/apply-shopper",
-                "",
-                Intent::AttachSaved { session: session(), option: None },
-            ),
-            (
-                "POST carts/active/apply-shopper?paymentOptionId=7",
-                "",
-                Intent::AttachSaved { session: session(), option: Some("7".into()) },
-            ),
-            (
-                "POST carts/active/submit-cart",
-                "",
-                Intent::Order { session: session(), brings_funding: false },
-            ),
-            (
-                "POST carts/active/submit-cart",
-                source,
-                Intent::Order { session: session(), brings_funding: true },
-            ),
-            ("POST carts/active/line-items", "not read", Intent::Touch { session: session() }),
-            ("DELETE carts/active", "", Intent::Touch { session: session() }),
-            ("PUT carts/active/apply-payment-method", "", Intent::Touch { session: session() }),
-            ("GET payment-options", "", Intent::ReadOptions),
-            ("GET payment-options/7", "", Intent::ReadOptions),
-            (
-                "POST payment-options",
-                r#"{"paymentOption":{"sourceId":"s"}}"#,
-                Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: s() },
-            ),
-            (
-                "POST payment-options/7",
-                "",
-                Intent::ChangeOption {
-                    dialect: carts::DIALECT,
-                    option: "7".into(),
-                    removes: false,
-                },
-            ),
-            (
-                "DELETE payment-options/7",
-                "",
-                Intent::ChangeOption { dialect: carts::DIALECT, option: "7".into(), removes: true },
-            ),
-        ] {
-            assert_eq!(
-                intent(&call.replacen(' ', " /v1/shoppers/me/", 1), body),
-                expected,
-                "{call}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_no_rule_speaks_of_is_not_governed() {
-        for call in [
-            "GET /",
-            "OPTIONS *",
-            "POST /fulfillments",
-            "POST /refunds",
-            "GET /checkouts",
-            "GET /invoices?limit=1",
-            "GET /orders",
-            "GET /orders/1",
-            "POST /orders/1",
-            "GET /sources",
-            "DELETE /sources/s",
-            "GET /customers",
-            "POST /customers",
-            "DELETE /customers/c",
-            "POST /customers/c/tax-identifiers/t",
-            "HEAD /checkouts/1",
-            "OPTIONS /checkouts/1",
-            "GET /checkouts/1/sources/s",
-            "POST /checkouts/store-credits",
-            "DELETE /checkouts/store-credits/7",
-            "POST /checkout-sessions",
-            "POST /skus/a%20b",
-            "GET /v1/shoppers/me",
-            "POST /v1/shoppers/me",
-            "GET /v1/shoppers/me/carts/active/line-items",
-            "GET /v1/shoppers/me/products/1",
-            "POST /v1/shoppers/me/wishlists",
-            "POST /oauth20/token",
-            "GET //checkouts",
-        ] {
-            assert_eq!(classified(call), Classified::Ungoverned, "{call}");
-        }
-    }
-
-    #[test]
-    fn bodies_without_a_governed_field_are_forwarded() {
-        for (call, body) in [
-            ("POST /orders", r#"{"currency":"USD","sourceId":"s"}"#),
-            ("POST /orders", ""),
-            ("POST /v1/shoppers/me/payment-options", r#"{"paymentOption":{"creditCard":{}}}"#),
-        ] {
-            let Classified::Governed(found) = classified(call) else { panic!("{call}") };
-            assert_eq!(found.intent(&HeaderMap::new(), body.as_bytes()), Ok(None), "{call}");
-        }
-    }
-
-    #[test]
-    fn odd_heads_of_governed_calls_are_ambiguous() {
-        for (call, why) in [
-            ("POST /checkouts//1", "The path has empty segments."),
-            ("POST //checkouts", "The path has empty segments."),
-            ("POST /checkouts/1//", "The path has empty segments."),
-            ("POST /checkouts/./1", "The path has dot segments."),
-            ("POST /fulfillments/../checkouts/1", "The path has dot segments."),
-            ("GET /x/%2e%2e/customers/c", "The path has dot segments."),
-            ("POST /%63heckouts/1", "The path has percent-encoded characters."),
-            ("POST /checkouts/%31", "The path has percent-encoded characters."),
-            ("POST /checkouts/1%2Fsources%2Fs", "The path has percent-encoded characters."),
-            ("POST /checkouts%5C1", "The path has percent-encoded characters."),
-            ("POST /checkouts\\1", "The path has characters that parsers read differently."),
-            ("POST /checkouts/1;x=y", "The path has matrix parameters."),
-            ("POST /Checkouts/1", "The path has words in an unusual spelling."),
-            ("POST /checkouts/1/Sources/s", "The path has words in an unusual spelling."),
-            ("POST /checkouts.json", "The path has words in an unusual spelling."),
-            ("POST /V1/shoppers/me/carts/active", "The path has words in an unusual spelling."),
-            (
-                "POST /v1/shoppers/me/carts/active/Submit-Cart",
-                "The path has words in an unusual spelling.",
-            ),
-            ("post /checkouts/1", "The method is spelled in an unusual way."),
-            ("GET /checkouts?_method=POST", "The query overrides the method."),
-            ("POST /checkouts/1?_method=DELETE", "The query overrides the method."),
-            (
-                "POST /v1/shoppers/me/carts/active?token=a&token=b",
-                "The query has more than one token.",
-            ),
-            ("POST /%25252525252525checkouts", "The path is encoded many times over."),
-        ] {
-            let Classified::Ambiguous(found, violation) = classified(call) else {
-                panic!("{call}: {:?}", classified(call))
-            };
-            assert_eq!(violation.found, why, "{call}");
-            let carts = call.to_ascii_lowercase().contains("/v1");
-            assert_eq!(
-                found.dialect(),
-                if carts { carts::DIALECT } else { checkouts::DIALECT },
-                "{call}"
-            );
-            assert_eq!(
-                (found.reads_body(), found.intent(&HeaderMap::new(), b"x")),
-                (false, Ok(None))
-            );
-        }
-    }
-
-    #[test]
-    fn a_header_that_overrides_the_method_makes_any_governed_path_ambiguous() {
-        for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
-            for (call, governed) in [
-                ("GET /checkouts", true),
-                ("POST /checkouts/1", true),
-                ("GET /orders", true),
-                ("GET /refunds", false),
-            ] {
-                let (method, uri) = head(call);
-                let mut headers = HeaderMap::new();
-                headers.insert(
-                    http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                    "POST".parse().unwrap(),
-                );
-                let found = classify(&method, &uri, &headers);
-                assert_eq!(matches!(found, Classified::Ambiguous(..)), governed, "{name} {call}");
-                assert_eq!(matches!(found, Classified::Ungoverned), !governed, "{name} {call}");
-            }
-        }
-    }
-
-    const GOVERNED: [&str; 12] = [
-        "POST /checkouts",
-        "POST /checkouts/1",
-        "POST /checkouts/1/sources/s",
-        "DELETE /invoices/1/sources/s",
-        "POST /orders",
-        "POST /sources",
-        "POST /customers/c",
-        "POST /customers/c/sources/s",
-        "POST /v1/shoppers/me/carts/active/apply-payment-method",
-        "DELETE /v1/shoppers/me/carts/active/payment",
-        "POST /v1/shoppers/me/carts/active/submit-cart",
-        "POST /v1/shoppers/me/payment-options",
-    ];
-
-    /// Ways to spell a path so that some server still finds its way.
-    fn mangle(path: &str, how: usize, at: usize) -> String {
-        let chars: Vec<char> = path.chars().collect();
-        let slashes: Vec<usize> = (0..chars.len()).filter(|at| chars[*at] == '/').collect();
-        let letters: Vec<usize> = (0..chars.len()).filter(|at| chars[*at] != '/').collect();
-        let (slash, letter) = (slashes[at % slashes.len()], letters[at % letters.len()]);
-        let insert = |at: usize, text: &str| [&path[..at], text, &path[at..]].concat();
-        let replace = |at: usize, text: &str| [&path[..at], text, &path[at + 1..]].concat();
-        let encoded = format!("{:02X}", chars[letter] as u32);
-        match how {
-            0 => insert(slash, "/"),
-            1 => insert(slash, "/."),
-            2 => insert(slash, "/x/.."),
-            3 => insert(slash, "/%2e"),
-            4 => replace(letter, &format!("%{encoded}")),
-            5 => replace(letter, &format!("%25{encoded}")),
-            6 => replace(letter, &chars[letter].to_ascii_uppercase().to_string()),
-            7 => format!("{path}/"),
-            8 => format!("{path};x=y"),
-            9 => insert(slash, if slash == 0 { "/;" } else { ";a=b" }),
-            10 => replace(slash, if slash == 0 { "/%2f" } else { "%2F" }),
-            11 => replace(slash, if slash == 0 { "//" } else { "%5c" }),
-            12 => insert(letter, "%00"),
-            13 => format!("{path}%20"),
-            14 => insert(slash, "/%2e%2e"),
-            _ => replace(slash, if slash == 0 { "/\\" } else { "\\" }),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_spelling_of_a_governed_path_is_ungoverned(
-            call in 0..GOVERNED.len(),
-            twists in prop::collection::vec((0usize..16, 0usize..64), 1..4),
-        ) {
-            let (method, path) = GOVERNED[call].split_once(' ').unwrap();
-            let path = twists.iter().fold(path.to_owned(), |path, (how, at)| mangle(&path, *how, *at));
-            let uri: Uri = path.parse().unwrap();
-            let found = classify(&method.parse().unwrap(), &uri, &HeaderMap::new());
-            prop_assert!(found != Classified::Ungoverned, "{method} {path}");
-        }
-
-        #[test]
-        fn any_path_is_classified_without_panic(path in "/[ -~]{0,40}") {
-            if let Ok(uri) = path.parse::<Uri>() {
-                for method in [Method::GET, Method::POST, Method::DELETE] {
-                    classify(&method, &uri, &HeaderMap::new());
-                }
-                form_is_found(&uri);
-            }
-        }
-    }
-
-    fn form_is_found(uri: &Uri) {
-        super::super::form_for(uri, &HeaderMap::new());
-    }
-}
+mod tests;

@@ -2,43 +2,66 @@
 //!
 //! ```text
 //!   request head ─ classify ─▶ Call ─┬─ intent(headers, body) ─▶ Intent ─▶ rules
-//!                                    └─ read_answer(…, body)  ─▶ Answer ─▶ rules
-//!   Refusal, own errors ─ refusal, error ─▶ Rendered          rules ask ─ lookup, attach, detach ─▶ a call of Weir's own
+//!                                    ├─ read_answer(…, body)  ─▶ Answer ─▶ rules
+//!                                    └─ look_up, attach, detach ─▶ a call of Weir's own
+//!   Refusal, own errors ─ refusal, error ─▶ Rendered
 //! ```
-//! A folder per dialect holds its paths, its bodies and its error form; what both need lies beside
-//! them. Reading requests is strict (whatever two parsers could read differently is ambiguous),
-//! reading answers is lenient in form and exact in value. Deliberately absent: sending,
-//! waiting, remembering, and any copy of a body that outlives the call that reads it.
+//! A vendor API is one value, `API` in a folder of its own: `routes` (which paths and methods are
+//! governed), `request`, `answer`, `outgoing` (calls of Weir's own) and `error` (the error body).
+//! `read/` holds what all of them read with. This file lists them and is the only one that names two.
+//! Deliberately absent: sending, waiting, remembering, and any copy of a body that outlives the call
+//! that reads it.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+mod api;
 mod call;
 pub mod carts;
 pub mod checkouts;
 mod classify;
-mod coding;
-mod credential;
-#[cfg(test)]
-mod every_row;
 mod form;
-mod own;
-mod path;
-mod query;
+mod outgoing;
+mod read;
+mod registry;
 mod render;
-mod request;
-mod strip;
-mod value;
-mod xml;
+#[cfg(test)]
+mod tests;
 
-pub use call::{Call, Garbled, Unreadable};
+pub use call::{Call, UnreadableRequest};
 pub use classify::{Classified, classify};
-pub use credential::credential;
-pub use form::{Form, Media, form_for};
-pub use own::{Step, attach, detach, lookup};
-pub use render::{Rendered, busy_code, error, refusal};
-pub use strip::{plain, strip_owner};
+pub use form::Form;
+pub use outgoing::Outgoing;
+pub use read::{
+    coding::{DecodedBody, decoded_body},
+    credential::credential,
+    value::UnreadableAnswer,
+};
+pub use registry::Dialects;
+pub use render::{Rendered, error, refusal};
 
 use crate::rules::Dialect;
+use api::Api;
+use std::sync::LazyLock;
+
+/// Every vendor API, in the order of the tables. An error about a path that is in none of them is
+/// answered in the form of the first.
+const APIS: &[&Api] = &[&checkouts::API, &carts::API];
 
 /// Every dialect, in the order of the tables.
-pub static ALL: [Dialect; 2] = [checkouts::DIALECT, carts::DIALECT];
+pub static ALL: [Dialect; APIS.len()] = {
+    let mut all = [APIS[0].dialect; APIS.len()];
+    let mut nth = 0;
+    while nth < APIS.len() {
+        all[nth] = APIS[nth].dialect;
+        nth += 1;
+    }
+    all
+};
+
+impl Dialects {
+    /// Returns the vendor APIs that Weir knows.
+    pub fn built_in() -> &'static Self {
+        static BUILT_IN: LazyLock<Dialects> = LazyLock::new(|| Dialects::new(APIS));
+        &BUILT_IN
+    }
+}

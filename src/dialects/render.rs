@@ -1,10 +1,7 @@
 //! Puts refusals and Weir's own errors into the vendor's words.
-//!
-//! In: a form, and a [`Refusal`] or an error of Weir's own. Out: a status, a content type and a
-//! body, as domain.md quotes them.
 
-use super::{Form, Media, carts, checkouts};
-use crate::rules::{Dialect, Refusal};
+use super::{api::ErrorEntry, form::Form};
+use crate::rules::Refusal;
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -19,63 +16,43 @@ pub struct Rendered {
     pub body: Bytes,
 }
 
-/// One entry of an error body.
-pub(super) struct Fault<'a> {
-    pub code: &'a str,
-    pub subcode: Option<&'a str>,
-    pub parameter: Option<&'a str>,
-    pub message: &'a str,
-}
-
-/// The vendor's answer to a broken rule. `/sources` is refused in the checkouts form also where a
-/// rule of the carts table is broken.
+/// Writes the vendor's answer to a broken rule.
 pub fn refusal(form: Form, refusal: &Refusal) -> Rendered {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::CONFLICT);
-    let parameter = refusal.parameter.as_deref();
-    render(
-        form,
-        status,
-        Fault {
-            code: refusal.code,
-            subcode: refusal.subcode,
-            parameter,
-            message: &refusal.message,
-        },
-    )
-}
-
-/// An error that is Weir's own to tell (413, 502, 503, 504, …), in the vendor's form. On carts the
-/// code is the subcode, too.
-pub fn error(form: Form, status: StatusCode, code: &str, message: &str) -> Rendered {
-    render(form, status, Fault { code, subcode: Some(code), parameter: None, message })
-}
-
-/// Returns the dialect's code for "somebody else is changing this".
-pub fn busy_code(dialect: Dialect) -> &'static str {
-    if dialect == carts::DIALECT {
-        "concurrent-cart-modification-failure"
-    } else {
-        "concurrent_update"
-    }
-}
-
-fn render(form: Form, status: StatusCode, fault: Fault<'_>) -> Rendered {
-    let (content_type, body) = match (form.dialect == carts::DIALECT, form.media) {
-        (false, _) => ("application/json", checkouts::error_json(status, &fault)),
-        (true, Media::Json) => ("application/json", carts::error_json(&fault)),
-        (true, Media::Xml) => ("application/xml", carts::error_xml(&fault)),
+    let entry = ErrorEntry {
+        code: refusal.code,
+        subcode: refusal.subcode,
+        parameter: refusal.parameter.as_deref(),
+        message: &refusal.message,
     };
-    Rendered { status, content_type, body: Bytes::from(body) }
+    render(form, status, &entry)
+}
+
+/// Writes an error of Weir's own (413, 502, 503, 504, …) in the vendor's form. Where the form has a
+/// subcode, that is the code again.
+pub fn error(form: Form, status: StatusCode, code: &str, message: &str) -> Rendered {
+    render(form, status, &ErrorEntry { code, subcode: Some(code), parameter: None, message })
+}
+
+fn render(form: Form, status: StatusCode, entry: &ErrorEntry<'_>) -> Rendered {
+    Rendered {
+        status,
+        content_type: form.media.content_type(),
+        body: Bytes::from((form.api.error)(form.media, status, entry)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::Violation;
+    use crate::{
+        dialects::{carts, checkouts, read::media::Media},
+        rules::Violation,
+    };
 
-    const CHECKOUTS: Form = Form { dialect: checkouts::DIALECT, media: Media::Json };
-    const JSON: Form = Form { dialect: carts::DIALECT, media: Media::Json };
-    const XML: Form = Form { dialect: carts::DIALECT, media: Media::Xml };
+    const CHECKOUTS: Form = Form { api: &checkouts::API, media: Media::Json };
+    const JSON: Form = Form { api: &carts::API, media: Media::Json };
+    const XML: Form = Form { api: &carts::API, media: Media::Xml };
 
     fn shown(rendered: &Rendered) -> (u16, &'static str, &str) {
         (

@@ -11,7 +11,7 @@
 use super::{
     Client, Governor,
     answer::{Trouble, trouble},
-    exchange::{Answered, Exchange, Failure, Sent, now},
+    exchange::{Answered, DECODED_ANSWER, Exchange, Failure, Sent, now},
 };
 use crate::{
     dialects::{Call, Form},
@@ -254,7 +254,13 @@ fn conclude<S: Client>(
     };
     match answered.status() {
         status if status.is_success() => {
-            match call.read_answer(intent, status, answered.headers(), &answered.body.bytes) {
+            match call.read_answer(
+                intent,
+                status,
+                answered.headers(),
+                &answered.body.bytes,
+                DECODED_ANSWER,
+            ) {
                 Ok(answer) => {
                     let about = about(intent, &answer, session);
                     let learned = learn(intent, &answer, about.as_ref(), known, &exchange.policy);

@@ -76,7 +76,7 @@ pub(super) fn trouble(form: Form, trouble: &Trouble<'_>) -> Response<Body> {
         ),
         Trouble::Busy(busy) => (
             StatusCode::CONFLICT,
-            dialects::busy_code(form.dialect),
+            form.busy_code(),
             format!("Not now: {busy}. Nothing was sent; try again.").into(),
         ),
         Trouble::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),

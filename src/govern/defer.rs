@@ -22,7 +22,6 @@ use super::{
     recall::recall,
 };
 use crate::{
-    dialects,
     http::{Body, Problem},
     observe::Decided,
     rules::{
@@ -196,12 +195,11 @@ async fn send<S: Client>(
     update_session(exchange, key, &[SessionObservation::Pending(deferred(true))]).await;
     let mut known = Known::default();
     recall(exchange, Some(key), &mut known).await;
-    let Some(step) = dialects::attach(key, &primary, &exchange.head.uri) else {
+    let Some((step, call)) = exchange.call.attach(key, &primary, &exchange.head.uri) else {
         return Err(trouble(exchange.call.form(), &Trouble::Problem(Problem::Internal)));
     };
     let request = exchange.own(step.method, &step.path, step.body, step.content_type);
-    let conclusion =
-        act::step(exchange, &step.call, &step.intent, Some(key), &known, request).await;
+    let conclusion = act::step(exchange, &call, &step.intent, Some(key), &known, request).await;
     exchange.trace.note(format!("attach deferred primary {primary}"), conclusion.status());
     let after = match &conclusion {
         Conclusion::Done(..) | Conclusion::DoneUnread(_) => None,

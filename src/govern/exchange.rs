@@ -225,6 +225,12 @@ impl<S: Client> Exchange<S> {
     }
 }
 
+/// The most that an answer may decode to, in bytes. A larger one passes on and teaches nothing.
+pub(super) const DECODED_ANSWER: usize = 8 << 20;
+
+/// The most that a request may decode to, in bytes, whatever the operator's limit is.
+pub(super) const DECODED_REQUEST: usize = 1 << 20;
+
 /// However long upstream asks for, a credential is tried again after this.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 

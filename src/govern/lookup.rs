@@ -8,10 +8,10 @@ use super::{
     Client,
     act::{self, Epochs},
     answer::{Trouble, trouble},
-    exchange::{Answered, Exchange, Sent, now},
+    exchange::{Answered, DECODED_ANSWER, Exchange, Sent, now},
 };
 use crate::{
-    dialects,
+    dialects::Outgoing,
     http::{Body, Whole},
     rules::{
         CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionKey,
@@ -57,11 +57,12 @@ pub(super) async fn look_up<S: Client>(
     if governor.sessions.backing_off(exchange.caller).is_some() {
         return Looked::Failed;
     }
-    let Some((path, call, intent)) =
-        dialects::lookup(lookup, &exchange.intent, &exchange.head.uri, session)
+    let Some((outgoing, call)) =
+        exchange.call.look_up(lookup, &exchange.intent, &exchange.head.uri, session)
     else {
         return Looked::Failed;
     };
+    let Outgoing { path, intent, .. } = outgoing;
     let epochs = Epochs::take(exchange, session, lookup).await;
     let accept = exchange
         .head
@@ -173,6 +174,7 @@ async fn take_in<S: Client>(
         status,
         answered.headers(),
         &answered.body.bytes,
+        DECODED_ANSWER,
     );
     let Ok(answer) = read else { return Looked::Failed };
     let shown = match &*exchange.intent {

@@ -28,7 +28,7 @@ mod remedy;
 mod run;
 
 use crate::{
-    dialects::{self, Classified},
+    dialects::{self, Classified, Dialects},
     edge::Work,
     http::{Body, BoxError},
     observe::Decisions,
@@ -243,7 +243,12 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
         if policy.mode == Mode::Off && self.governor.sessions.pinned() == 0 {
             return Either::Left(self.inner.call(request));
         }
-        match dialects::classify(request.method(), request.uri(), request.headers()) {
+        match dialects::classify(
+            Dialects::built_in(),
+            request.method(),
+            request.uri(),
+            request.headers(),
+        ) {
             Classified::Ungoverned => Either::Left(self.inner.call(request)),
             Classified::Governed(call) => {
                 let inner = self.take_ready();

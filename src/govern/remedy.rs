@@ -23,7 +23,7 @@ use super::{
     recall::recall,
 };
 use crate::{
-    dialects,
+    dialects::{Call, Outgoing},
     http::{Body, Problem},
     observe::Decided,
     rules::{
@@ -312,7 +312,7 @@ impl<S: Client> Cart<S> {
         let mut last = None;
         for _ in 0..TRIES {
             self.pause().await;
-            let step = dialects::attach(&self.key, primary, &self.exchange.head.uri);
+            let step = self.exchange.call.attach(&self.key, primary, &self.exchange.head.uri);
             match self.step(step, format!("attach primary {primary}")).await {
                 done @ (Conclusion::Done(..) | Conclusion::DoneUnread(_)) => {
                     self.forget_note().await;
@@ -332,7 +332,7 @@ impl<S: Client> Cart<S> {
     }
 
     async fn detach(&self, source: &SourceId) -> Conclusion {
-        let step = dialects::detach(&self.key, source, &self.exchange.head.uri);
+        let step = self.exchange.call.detach(&self.key, source, &self.exchange.head.uri);
         self.step(step, format!("detach {source}")).await
     }
 
@@ -346,16 +346,15 @@ impl<S: Client> Cart<S> {
         conclusion
     }
 
-    async fn step(&self, step: Option<dialects::Step>, what: String) -> Conclusion {
+    async fn step(&self, step: Option<(Outgoing, Call)>, what: String) -> Conclusion {
         // An id too long for a path was never attached by one.
-        let Some(step) = step else { return NOT_SENT };
+        let Some((step, call)) = step else { return NOT_SENT };
         let mut known = Known::default();
         recall(&self.exchange, Some(&self.key), &mut known).await;
         let request: Request<Body> =
             self.exchange.own(step.method, &step.path, step.body, step.content_type);
         let conclusion =
-            act::step(&self.exchange, &step.call, &step.intent, Some(&self.key), &known, request)
-                .await;
+            act::step(&self.exchange, &call, &step.intent, Some(&self.key), &known, request).await;
         self.exchange.trace.note(what, conclusion.status());
         conclusion
     }

@@ -14,13 +14,13 @@ use super::{
     admit::{self, Admitted, admit},
     answer::{About, Outcome, Trouble, finish, trouble},
     defer::{self, Deferred},
-    exchange::{Exchange, Trace, now},
+    exchange::{DECODED_REQUEST, Exchange, Trace, now},
     lookup::{Looked, look_up},
     recall::recall,
     remedy,
 };
 use crate::{
-    dialects::{self, Call, Unreadable},
+    dialects::{self, Call, UnreadableRequest},
     edge::Work,
     http::{Body, NotWhole, Problem, Whole, collect},
     observe::Decided,
@@ -69,16 +69,14 @@ pub(super) async fn run<S: Client>(
         };
     let forward =
         |head, body: &Whole| client.clone().oneshot(Request::from_parts(head, body.to_body()));
-    if head.headers.contains_key(header::CONTENT_ENCODING)
-        && !lenient
-        && dialects::plain(&head.headers, &body.bytes).is_some_and(|plain| plain.len() > limit)
-    {
+    let decoded = dialects::decoded_body(&head.headers, &body.bytes, DECODED_REQUEST);
+    if !lenient && decoded.bytes().is_some_and(|decoded| decoded.len() > limit) {
         return unread(Trouble::Problem(Problem::TooLarge { limit }), &head);
     }
-    let intent = match call.intent(&head.headers, &body.bytes) {
+    let intent = match call.intent(&head.headers, &decoded) {
         Ok(Some(intent)) => intent,
         Ok(None) => return forward(head, &body).await,
-        Err(Unreadable::Ambiguous(violation)) => {
+        Err(UnreadableRequest::Ambiguous(violation)) => {
             return ambiguous(
                 client,
                 governor,
@@ -92,10 +90,10 @@ pub(super) async fn run<S: Client>(
         Err(_) if lenient => {
             return unread_by(&governor, client, Request::from_parts(head, body.to_body())).await;
         }
-        Err(Unreadable::TooLarge) => {
+        Err(UnreadableRequest::TooLarge) => {
             return unread(Trouble::Problem(Problem::TooLarge { limit }), &head);
         }
-        Err(Unreadable::Malformed(why)) => return unread(Trouble::Malformed(why), &head),
+        Err(UnreadableRequest::Malformed(why)) => return unread(Trouble::Malformed(why), &head),
     };
     let credential = dialects::credential(&head.headers, &head.uri);
     let exchange = Exchange {
@@ -593,8 +591,9 @@ fn rejected<S>(exchange: &Exchange<S>, why: &Trouble<'_>) -> Outcome {
 
 /// The call without its `owner`. `None`: the body has a form out of which it cannot be taken.
 fn stripped<S: Client>(exchange: &Exchange<S>) -> Option<Request<Body>> {
-    let plain = dialects::plain(&exchange.head.headers, &exchange.body.bytes)?;
-    let body: Bytes = dialects::strip_owner(&plain)?;
+    let decoded =
+        dialects::decoded_body(&exchange.head.headers, &exchange.body.bytes, DECODED_REQUEST);
+    let body: Bytes = exchange.call.without_owner(&decoded)?;
     let mut head = (*exchange.head).clone();
     head.headers.remove(header::CONTENT_ENCODING);
     head.headers.insert(header::CONTENT_LENGTH, body.len().into());

@@ -1,16 +1,19 @@
 //! Answers of the carts dialect: carts, wrapped or bare, and lists of payment options.
 //!
-//! A member that is missing is not told, except in Weir's own look-up, which asks for everything.
+//! A missing member says nothing, except in Weir's own look-up, which asks for everything.
 
-use super::Route;
+use super::routes::{Route, route};
 use crate::{
     dialects::{
-        call::Garbled,
-        value::{self, Many, One, Scalar},
+        api::{Coverage, Operation},
+        read::{
+            value::{self, Many, One, Scalar, UnreadableAnswer},
+            xml,
+        },
     },
     rules::{
-        Amount, Answer, Currency, OptionFacts, OptionId, SessionFacts, SessionState, SourceFacts,
-        SourceId, Told,
+        Amount, Answer, Currency, Intent, OptionFacts, OptionId, SessionFacts, SessionState,
+        SourceFacts, SourceId, Told,
     },
 };
 use serde::{
@@ -19,16 +22,22 @@ use serde::{
 };
 use std::{borrow::Cow, fmt};
 
-/// How much of the thing an answer shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dialects) enum Shows {
-    /// What the caller's `fields=` names; even a list may be cut.
-    APart,
-    /// What upstream shows unasked: a member that is there is whole, a missing one is not told.
-    ThoseThere,
-    /// Everything.
-    All,
-}
+/// The elements that repeat in an answer, where its JSON has a list.
+const LISTS: [&str; 4] =
+    ["supplementaryPaymentMethods", "supplementaryPaymentMethod", "paymentOption", "sources"];
+
+/// The members of a cart, and of a list of payment options, that are read; the rest is skipped.
+const MEMBERS: [&str; 9] = [
+    "id",
+    "cart",
+    "paymentMethod",
+    "paymentSession",
+    "pricing",
+    "paymentOption",
+    "paymentOptions",
+    "sourceId",
+    "isDefault",
+];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -161,19 +170,38 @@ impl<'de> Visitor<'de> for MethodVisitor {
     }
 }
 
-/// Reads the answer to a call.
-pub(in crate::dialects) fn read_answer(
-    route: &Route,
-    shows: Shows,
-    json: &[u8],
-) -> Result<Answer, Garbled> {
+/// Reads the answer to a call, in JSON or XML.
+pub(super) fn read_answer(
+    operation: Operation<'_>,
+    _: &Intent,
+    coverage: Coverage,
+    body: &[u8],
+) -> Result<Answer, UnreadableAnswer> {
+    let json = match body.first() {
+        Some(b'<') => Cow::Owned(from_xml(body)?),
+        _ => Cow::Borrowed(body),
+    };
+    match route(operation) {
+        Some(route) => read(&route, coverage, &json),
+        None => Ok(Answer::default()),
+    }
+}
+
+fn from_xml(document: &[u8]) -> Result<Vec<u8>, UnreadableAnswer> {
+    let text = std::str::from_utf8(document).map_err(|_| UnreadableAnswer("it is not in UTF-8"))?;
+    xml::to_json(text, &LISTS, |depth, name| depth != 1 || MEMBERS.contains(&name))
+        .map(String::into_bytes)
+        .map_err(|_| UnreadableAnswer("it is no well-formed XML"))
+}
+
+fn read(route: &Route, coverage: Coverage, json: &[u8]) -> Result<Answer, UnreadableAnswer> {
     match route {
-        Route::Read | Route::Update | Route::Attach | Route::ApplyShopper(_) => {
-            Ok(Answer { session: Some(of_cart(json, shows)?), ..Answer::default() })
+        Route::Read | Route::Update | Route::Attach | Route::ApplyShopper => {
+            Ok(Answer { session: Some(of_cart(json, coverage)?), ..Answer::default() })
         }
-        // What it shows is on its way to be an order: its id may be either's.
+        // The cart is becoming an order: the id that is shown may be either's.
         Route::Submit => {
-            let sources = match of_cart(json, shows)?.sources {
+            let sources = match of_cart(json, coverage)?.sources {
                 Told::Told(sources) => sources,
                 Told::NotTold => Vec::new(),
             };
@@ -182,7 +210,9 @@ pub(in crate::dialects) fn read_answer(
                 ..Answer::default()
             })
         }
-        Route::ReadOptions => Ok(Answer { options: of_options(json, shows)?, ..Answer::default() }),
+        Route::ReadOptions => {
+            Ok(Answer { options: of_options(json, coverage)?, ..Answer::default() })
+        }
         Route::Detach
         | Route::DetachAll
         | Route::Touch
@@ -193,11 +223,12 @@ pub(in crate::dialects) fn read_answer(
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Garbled> {
-    serde_json::from_slice(json).map_err(|_| Garbled("it is not what the call is answered with"))
+fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, UnreadableAnswer> {
+    serde_json::from_slice(json)
+        .map_err(|_| UnreadableAnswer("it is not what the call is answered with"))
 }
 
-fn of_cart(json: &[u8], shows: Shows) -> Result<SessionFacts, Garbled> {
+fn of_cart(json: &[u8], coverage: Coverage) -> Result<SessionFacts, UnreadableAnswer> {
     let mut cart: Cart<'_> = parse(json)?;
     if let Some(wrapped) = cart.cart.take() {
         cart = *wrapped;
@@ -215,7 +246,7 @@ fn of_cart(json: &[u8], shows: Shows) -> Result<SessionFacts, Garbled> {
     let is_unfunded = matches!((contributed, remaining), (Some((c, _)), Some((r, _))) if c == Amount::ZERO && r.is_positive());
     Ok(SessionFacts {
         id: value::text(cart.id)?.map(|id| (&*id).into()),
-        sources: sources(cart.payment_method, shows, is_unfunded)?,
+        sources: sources(cart.payment_method, coverage, is_unfunded)?,
         total: total.into(),
         remaining: remaining.map(|(amount, _)| amount).into(),
         currency: remaining
@@ -230,7 +261,7 @@ fn of_cart(json: &[u8], shows: Shows) -> Result<SessionFacts, Garbled> {
     })
 }
 
-fn money(shown: One<Money<'_>>) -> Result<Option<(Amount, Told<Currency>)>, Garbled> {
+fn money(shown: One<Money<'_>>) -> Result<Option<(Amount, Told<Currency>)>, UnreadableAnswer> {
     let shown = shown.0.unwrap_or_default();
     match value::amount(shown.value)? {
         Told::Told(amount) => Ok(Some((amount, value::currency(shown.currency)?))),
@@ -238,16 +269,16 @@ fn money(shown: One<Money<'_>>) -> Result<Option<(Amount, Told<Currency>)>, Garb
     }
 }
 
-/// The attached sources: the cart's payment method and those that supplement it.
+/// Reads the attached sources: the cart's payment method and those that supplement it.
 fn sources(
     shown: Option<One<Method<'_>>>,
-    shows: Shows,
+    coverage: Coverage,
     is_unfunded: bool,
-) -> Result<Told<Vec<SourceFacts>>, Garbled> {
+) -> Result<Told<Vec<SourceFacts>>, UnreadableAnswer> {
     let mut found = Vec::new();
     match shown {
         // A filtered list may be cut anywhere.
-        Some(_) if shows == Shows::APart => return Ok(Told::NotTold),
+        Some(_) if coverage == Coverage::Filtered => return Ok(Told::NotTold),
         Some(One(Some(method))) => {
             if !flatten(&method, &mut found)? {
                 return Ok(Told::NotTold);
@@ -255,15 +286,15 @@ fn sources(
         }
         // There, and empty.
         Some(One(None)) => {}
-        None if shows == Shows::All || is_unfunded => {}
+        None if coverage == Coverage::Complete || is_unfunded => {}
         None => return Ok(Told::NotTold),
     }
     Ok(Told::Told(found))
 }
 
-/// Collects a method and its supplements; false where one of them pays with something that is no
-/// source.
-fn flatten(method: &Method<'_>, found: &mut Vec<SourceFacts>) -> Result<bool, Garbled> {
+/// Collects a method and its supplements. Returns false where one of them pays with something other
+/// than a source.
+fn flatten(method: &Method<'_>, found: &mut Vec<SourceFacts>) -> Result<bool, UnreadableAnswer> {
     match facts(method)? {
         Some(facts) => found.push(facts),
         None if method.kind.is_some() => return Ok(false),
@@ -278,7 +309,7 @@ fn flatten(method: &Method<'_>, found: &mut Vec<SourceFacts>) -> Result<bool, Ga
     Ok(true)
 }
 
-fn facts(method: &Method<'_>) -> Result<Option<SourceFacts>, Garbled> {
+fn facts(method: &Method<'_>) -> Result<Option<SourceFacts>, UnreadableAnswer> {
     let Some(id) = value::text(method.source)? else { return Ok(None) };
     let kind = value::kind(method.kind)?;
     let of_type = method
@@ -300,18 +331,18 @@ fn facts(method: &Method<'_>) -> Result<Option<SourceFacts>, Garbled> {
     }))
 }
 
-/// The options in an answer that shows the list and each of them whole.
-fn of_options(json: &[u8], shows: Shows) -> Result<Told<Vec<OptionFacts>>, Garbled> {
+/// Reads the payment options of an answer that shows the list, and each of them, whole.
+fn of_options(json: &[u8], coverage: Coverage) -> Result<Told<Vec<OptionFacts>>, UnreadableAnswer> {
     let shown: Options<'_> = parse(json)?;
     let list = match (shown.payment_options.0, shown.payment_option.0) {
-        _ if shows == Shows::APart => return Ok(Told::NotTold),
+        _ if coverage == Coverage::Filtered => return Ok(Told::NotTold),
         (Some(list), _) => list.payment_option.0.unwrap_or_default(),
         (None, Some(list)) => list,
-        (None, None) if shows == Shows::All => Vec::new(),
+        (None, None) if coverage == Coverage::Complete => Vec::new(),
         (None, None) => return Ok(Told::NotTold),
     };
     let option = |method: &Method<'_>| {
-        let id = value::text(method.id)?.ok_or(Garbled("a payment option has no id"))?;
+        let id = value::text(method.id)?.ok_or(UnreadableAnswer("a payment option has no id"))?;
         Ok(OptionFacts {
             id: OptionId::from(&*id),
             source: facts(method)?,
@@ -324,11 +355,7 @@ fn of_options(json: &[u8], shows: Shows) -> Result<Told<Vec<OptionFacts>>, Garbl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::carts;
-    use crate::{
-        dialects::{Call, Classified, classify, coding, xml},
-        rules::Intent,
-    };
+    use crate::dialects::{Call, Classified, Dialects, carts, classify, read::coding};
     use http::{HeaderMap, Method, StatusCode};
 
     /// The vendor's example of two payment methods.
@@ -404,8 +431,18 @@ mod tests {
       </paymentSession>
     </cart>"#;
 
-    fn cart(shows: Shows, json: &str) -> Result<SessionFacts, Garbled> {
-        of_cart(json.as_bytes(), shows)
+    fn cart(coverage: Coverage, json: &str) -> Result<SessionFacts, UnreadableAnswer> {
+        of_cart(json.as_bytes(), coverage)
+    }
+
+    fn converted(document: &str) -> String {
+        String::from_utf8(from_xml(document.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_in_xml_is_converted_without_its_bulk() {
+        let document = "<cart><id>1</id><lineItems><lineItem><id>9</id></lineItem></lineItems><pricing><x/></pricing></cart>";
+        assert_eq!(converted(document), r#"{"cart":{"id":"1","pricing":{"x":""}}}"#);
     }
 
     fn source(id: &str, kind: &str, amount: &str) -> SourceFacts {
@@ -437,9 +474,9 @@ mod tests {
     #[test]
     fn the_vendors_examples_are_read_bare_and_wrapped_and_in_xml() {
         let bare = format!(r#"{{"id":7,{TWO},{SESSION},"lineItems":{{"lineItem":[{{"id":1}}]}}}}"#);
-        assert_eq!(cart(Shows::ThoseThere, &bare), Ok(expected()));
-        assert_eq!(cart(Shows::ThoseThere, &format!(r#"{{"cart":{bare}}}"#)), Ok(expected()));
-        assert_eq!(cart(Shows::ThoseThere, &xml::answer_to_json(XML).unwrap()), Ok(expected()));
+        assert_eq!(cart(Coverage::Default, &bare), Ok(expected()));
+        assert_eq!(cart(Coverage::Default, &format!(r#"{{"cart":{bare}}}"#)), Ok(expected()));
+        assert_eq!(cart(Coverage::Default, &converted(XML)), Ok(expected()));
     }
 
     #[test]
@@ -452,7 +489,7 @@ mod tests {
             let json = format!(
                 r#"{{"paymentMethod":{{"sourceId":"a","supplementaryPaymentMethods":{more}}}}}"#
             );
-            let sources = cart(Shows::ThoseThere, &json).unwrap().sources;
+            let sources = cart(Coverage::Default, &json).unwrap().sources;
             assert_eq!(
                 sources,
                 Told::Told(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
@@ -461,8 +498,7 @@ mod tests {
         }
         let document = "<cart><paymentMethod><sourceId>a</sourceId><supplementaryPaymentMethods><sourceId>b</sourceId></supplementaryPaymentMethods>\
              <supplementaryPaymentMethods><sourceId>c</sourceId></supplementaryPaymentMethods></paymentMethod></cart>";
-        let sources =
-            cart(Shows::ThoseThere, &xml::answer_to_json(document).unwrap()).unwrap().sources;
+        let sources = cart(Coverage::Default, &converted(document)).unwrap().sources;
         assert_eq!(sources.as_ref().map(Vec::len), Some(3));
     }
 
@@ -471,18 +507,18 @@ mod tests {
         let none = Told::Told(vec![]);
         let unfunded = r#"{"paymentSession":{"amountContributed":{"value":0},"amountRemainingToBeContributed":{"value":"5.00"}}}"#;
         for (json, shows, expected) in [
-            (r#"{"id":7}"#, Shows::All, none.clone()),
-            (r#"{"id":7}"#, Shows::ThoseThere, Told::NotTold),
-            (r#"{"id":7}"#, Shows::APart, Told::NotTold),
-            (unfunded, Shows::ThoseThere, none.clone()),
-            (unfunded, Shows::APart, none.clone()),
-            (r#"{"paymentMethod":{}}"#, Shows::ThoseThere, none.clone()),
-            (r#"{"paymentMethod":null}"#, Shows::All, none.clone()),
-            (r#"{"cart":{"paymentMethod":""}}"#, Shows::ThoseThere, none),
-            (r#"{"paymentMethod":{"sourceId":"a"}}"#, Shows::APart, Told::NotTold),
+            (r#"{"id":7}"#, Coverage::Complete, none.clone()),
+            (r#"{"id":7}"#, Coverage::Default, Told::NotTold),
+            (r#"{"id":7}"#, Coverage::Filtered, Told::NotTold),
+            (unfunded, Coverage::Default, none.clone()),
+            (unfunded, Coverage::Filtered, none.clone()),
+            (r#"{"paymentMethod":{}}"#, Coverage::Default, none.clone()),
+            (r#"{"paymentMethod":null}"#, Coverage::Complete, none.clone()),
+            (r#"{"cart":{"paymentMethod":""}}"#, Coverage::Default, none),
+            (r#"{"paymentMethod":{"sourceId":"a"}}"#, Coverage::Filtered, Told::NotTold),
             (
                 r#"{"paymentMethod":{"type":"creditCard","creditCard":{}}}"#,
-                Shows::All,
+                Coverage::Complete,
                 Told::NotTold,
             ),
         ] {
@@ -492,9 +528,11 @@ mod tests {
                 "{json} {shows:?}"
             );
         }
-        let facts =
-            cart(Shows::All, r#"{"pricing":{"orderTotal":{"currency":"EUR","value":"19.99"}}}"#)
-                .unwrap();
+        let facts = cart(
+            Coverage::Complete,
+            r#"{"pricing":{"orderTotal":{"currency":"EUR","value":"19.99"}}}"#,
+        )
+        .unwrap();
         assert_eq!(
             (facts.total, facts.currency),
             (Told::Told("19.99".parse().unwrap()), Told::Told("EUR".parse().unwrap()))
@@ -519,7 +557,7 @@ mod tests {
             "x",
             &deep,
         ] {
-            assert!(cart(Shows::All, json).is_err(), "{}", &json[..json.len().min(100)]);
+            assert!(cart(Coverage::Complete, json).is_err(), "{}", &json[..json.len().min(100)]);
         }
     }
 
@@ -535,14 +573,14 @@ mod tests {
         let document = "<paymentOptions><paymentOption uri='u'><id>1</id><isDefault>true</isDefault><sourceId>s</sourceId></paymentOption>\
              <paymentOption><id>2</id></paymentOption></paymentOptions>";
         for (json, shows, expected) in [
-            (list.to_owned(), Shows::ThoseThere, Told::Told(two.clone())),
-            (xml::answer_to_json(document).unwrap(), Shows::All, Told::Told(two)),
-            (list.to_owned(), Shows::APart, Told::NotTold),
-            (r#"{"paymentOptions":{}}"#.to_owned(), Shows::All, Told::Told(vec![])),
-            (r#"{"paymentOptions":null}"#.to_owned(), Shows::All, Told::Told(vec![])),
+            (list.to_owned(), Coverage::Default, Told::Told(two.clone())),
+            (converted(document), Coverage::Complete, Told::Told(two)),
+            (list.to_owned(), Coverage::Filtered, Told::NotTold),
+            (r#"{"paymentOptions":{}}"#.to_owned(), Coverage::Complete, Told::Told(vec![])),
+            (r#"{"paymentOptions":null}"#.to_owned(), Coverage::Complete, Told::Told(vec![])),
             (
                 r#"{"paymentOption":{"id":1}}"#.to_owned(),
-                Shows::All,
+                Coverage::Complete,
                 Told::Told(vec![option("1", None, Told::NotTold)]),
             ),
         ] {
@@ -552,7 +590,7 @@ mod tests {
 
     fn attach() -> Call {
         let uri = "/v1/shoppers/me/carts/active/apply-payment-method".parse().unwrap();
-        match classify(&Method::POST, &uri, &HeaderMap::new()) {
+        match classify(Dialects::built_in(), &Method::POST, &uri, &HeaderMap::new()) {
             Classified::Governed(call) => call,
             other => panic!("{other:?}"),
         }
@@ -563,7 +601,7 @@ mod tests {
         use coding::tests::{br, coded, gzip};
         let intent = Intent::Attach { session: carts::ACTIVE, source: "s".into() };
         let read = |status, headers: &HeaderMap, body: &[u8]| {
-            attach().read_answer(&intent, status, headers, body)
+            attach().read_answer(&intent, status, headers, body, 8 << 20)
         };
         let ok = StatusCode::OK;
         for (coding, body) in [
@@ -587,7 +625,7 @@ mod tests {
     #[test]
     fn a_submitted_cart_names_what_was_charged() {
         let json = format!(r#"{{"cart":{{"id":9,{TWO}}}}}"#);
-        let answer = read_answer(&Route::Submit, Shows::ThoseThere, json.as_bytes()).unwrap();
+        let answer = read(&Route::Submit, Coverage::Default, json.as_bytes()).unwrap();
         let charged = vec![
             "d86502e8-5252-48e2-bd82-c2fe6de8810b".into(),
             "4db130f3-2302-43f2-9f7a-eed3835e1a7e".into(),

@@ -1,6 +1,10 @@
 //! The error body of the carts dialect, in JSON and XML (domain: section 3).
 
-use crate::dialects::{render::Fault, xml::escaped};
+use crate::dialects::{
+    api::ErrorEntry,
+    read::{media::Media, xml::escaped},
+};
+use http::StatusCode;
 use serde::Serialize;
 
 /// Where the vendor's errors about carts point.
@@ -25,8 +29,16 @@ struct Entry<'a> {
     description: &'a str,
 }
 
-/// `{"errors": {"error": [{"relation", "code", "subcode", "description"}]}}`.
-pub(in crate::dialects) fn error_json(fault: &Fault<'_>) -> Vec<u8> {
+/// Writes the body of an error in either media type.
+pub(super) fn error_body(media: Media, _: StatusCode, entry: &ErrorEntry<'_>) -> Vec<u8> {
+    match media {
+        Media::Json => error_json(entry),
+        Media::Xml => error_xml(entry),
+    }
+}
+
+/// Writes `{"errors": {"error": [{"relation", "code", "subcode", "description"}]}}`.
+fn error_json(fault: &ErrorEntry<'_>) -> Vec<u8> {
     let entry = Entry {
         relation: RELATION,
         code: fault.code,
@@ -37,8 +49,8 @@ pub(in crate::dialects) fn error_json(fault: &Fault<'_>) -> Vec<u8> {
     serde_json::to_vec(&Body { errors: Errors { error: [entry] } }).unwrap_or_default()
 }
 
-/// The same as elements.
-pub(in crate::dialects) fn error_xml(fault: &Fault<'_>) -> Vec<u8> {
+/// Writes the same as elements.
+fn error_xml(fault: &ErrorEntry<'_>) -> Vec<u8> {
     let subcode = fault
         .subcode
         .map(|subcode| format!("<subcode>{}</subcode>", escaped(subcode)))

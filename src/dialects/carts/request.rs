@@ -1,16 +1,21 @@
 //! Requests of the carts dialect: what their bodies say, in JSON or XML, wrapped in `cart` or bare.
 
-use super::{ACTIVE, DIALECT, Route};
+use super::{
+    routes::{PARAMETERS, Route, route},
+    ruleset::{ACTIVE, DIALECT},
+};
 use crate::{
     dialects::{
-        query::Query,
-        request::{self, Fields, Member, Trouble, value},
+        api::{Operation, Request},
+        read::{
+            body::{self, RequestError},
+            fields::{Fields, Member, value},
+            xml::{self, XmlError},
+        },
     },
-    rules::{Funding, Intent, Owner, SourceId},
+    rules::{Funding, Intent, OptionId, Owner, SourceId},
 };
-use bytes::Bytes;
-use http::HeaderMap;
-use serde::Serialize;
+use std::borrow::Cow;
 
 const METHOD: &[Member] = &[value("sourceId")];
 const CART: &[Member] = &[value("sourceId"), Member { name: "paymentMethod", of: METHOD }];
@@ -21,40 +26,14 @@ const CALL: &[Member] = &[
     Member { name: "paymentOption", of: METHOD },
 ];
 
-/// Whether the body has a say in what the call means.
-pub(in crate::dialects) fn reads_body(route: &Route) -> bool {
-    matches!(
-        route,
-        Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption
-    )
-}
-
-/// The body that names one source, to attach or detach it.
-pub(in crate::dialects) fn source_body(source: &SourceId) -> Bytes {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
-        payment_method: Method<'a>,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Method<'a> {
-        source_id: &'a str,
-    }
-    // Strings only: this cannot fail.
-    let body = serde_json::to_vec(&Body { payment_method: Method { source_id: source.as_str() } });
-    Bytes::from(body.unwrap_or_default())
-}
-
-/// What the call means.
-pub(in crate::dialects) fn intent(
-    route: &Route,
-    query: &Query,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Option<Intent>, Trouble> {
+/// Reads what the call means.
+pub(super) fn intent(
+    operation: Operation<'_>,
+    request: &Request<'_>,
+) -> Result<Option<Intent>, RequestError> {
+    let Some(route) = route(operation) else { return Ok(None) };
     let session = ACTIVE;
-    let (intent, source) = match route {
+    let (intent, source) = match &route {
         Route::Read => return Ok(Some(Intent::ReadSession { session })),
         Route::Touch => return Ok(Some(Intent::Touch { session })),
         Route::ReadOption | Route::ReadOptions => return Ok(Some(Intent::ReadOptions)),
@@ -73,22 +52,49 @@ pub(in crate::dialects) fn intent(
             }));
         }
         Route::DetachAll => (Intent::Detach { session, source: None }, None),
-        Route::ApplyShopper(option) => {
-            (Intent::AttachSaved { session, option: option.clone() }, None)
+        Route::ApplyShopper => {
+            let option = request.query.id.as_deref().map(OptionId::from);
+            (Intent::AttachSaved { session, option }, None)
         }
         Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption => {
-            let text = request::text_or_xml(headers, body)?;
+            let text = text(request)?;
             let fields = Fields::read(&text, CALL)?;
             let source = fields.id("sourceId")?.map(|id| SourceId::from(&*id));
-            let changes_total = query.changes || fields.others().next().is_some();
-            let Some(intent) = with_body(route, source.clone(), changes_total) else {
+            let changes_total = request.query.changes || fields.others().next().is_some();
+            let Some(intent) = with_body(&route, source.clone(), changes_total) else {
                 return Ok(None);
             };
             (intent, source)
         }
     };
-    query.agrees_with(source.as_ref().map(SourceId::as_str)).map_err(Trouble::Ambiguous)?;
+    request
+        .query
+        .agrees_with(source.as_ref().map(SourceId::as_str))
+        .map_err(RequestError::Ambiguous)?;
     Ok(Some(intent))
+}
+
+/// Returns the JSON of the body. An XML document is converted whole, since other spellings of a name
+/// must be seen.
+fn text<'a>(request: &Request<'a>) -> Result<Cow<'a, str>, RequestError> {
+    let text = body::text(request.headers, request.body, &PARAMETERS)?;
+    if !text.trim_ascii_start().starts_with('<') {
+        return Ok(Cow::Borrowed(text));
+    }
+    if xml::has_attribute(text, "sourceId") {
+        return Err(RequestError::ambiguous(
+            "The body has an attribute that could be taken for a member.",
+        ));
+    }
+    xml::to_json(text, &[], |_, _| true).map(Cow::Owned).map_err(|why| match why {
+        XmlError::Ambiguous => {
+            RequestError::ambiguous("The body has XML that parsers read differently.")
+        }
+        XmlError::Malformed => {
+            RequestError::ambiguous("The body is neither one JSON object nor one XML document.")
+        }
+        XmlError::TooDeep => RequestError::Malformed("The body is nested too deeply."),
+    })
 }
 
 fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Option<Intent> {
@@ -112,13 +118,17 @@ fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::{Classified, Unreadable, classify};
+    use crate::dialects::{Classified, Dialects, UnreadableRequest, classify, decoded_body};
+    use http::HeaderMap;
 
-    fn read(call: &str, body: &str) -> Result<Option<Intent>, Unreadable> {
+    fn read(call: &str, body: &str) -> Result<Option<Intent>, UnreadableRequest> {
         let (method, path) = call.split_once(' ').unwrap();
         let uri = format!("/v1/shoppers/me/{path}").parse().unwrap();
-        match classify(&method.parse().unwrap(), &uri, &HeaderMap::new()) {
-            Classified::Governed(call) => call.intent(&HeaderMap::new(), body.as_bytes()),
+        let headers = HeaderMap::new();
+        match classify(Dialects::built_in(), &method.parse().unwrap(), &uri, &headers) {
+            Classified::Governed(call) => {
+                call.intent(&headers, &decoded_body(&headers, body.as_bytes(), 1 << 20))
+            }
             other => panic!("{call}: {other:?}"),
         }
     }
@@ -202,12 +212,15 @@ mod tests {
             ("POST carts/active/submit-cart", "["),
         ] {
             assert!(
-                matches!(read(call, body), Err(Unreadable::Ambiguous(_))),
+                matches!(read(call, body), Err(UnreadableRequest::Ambiguous(_))),
                 "{call} {body}: {:?}",
                 read(call, body)
             );
         }
-        assert!(matches!(read(ATTACH, &"<a>".repeat(10_000)), Err(Unreadable::Malformed(_))));
+        assert!(matches!(
+            read(ATTACH, &"<a>".repeat(10_000)),
+            Err(UnreadableRequest::Malformed(_))
+        ));
         assert!(read("POST carts/active/submit-cart?sourceId=s", r#"{"sourceId":"s"}"#).is_ok());
     }
 }

@@ -1,14 +1,14 @@
 //! Answers of the checkouts dialect, in the shape since 2021-03-23 (`payment`) and in the one
 //! before.
 //!
-//! An answer of this dialect is whole: what it does not show is not there. Only where the caller
-//! filtered it (`fields=`) is a missing member not told.
+//! An answer of this dialect is whole: what it does not show is absent. Only where the caller
+//! filtered it (`fields=`) does a missing member say nothing.
 
-use super::Route;
+use super::routes::{Route, route};
 use crate::{
     dialects::{
-        call::Garbled,
-        value::{self, Many, One, Scalar},
+        api::{Coverage, Operation},
+        read::value::{self, Many, One, Scalar, UnreadableAnswer},
     },
     rules::{
         Answer, CustomerFacts, CustomerId, Intent, SessionFacts, SessionState, SourceFacts,
@@ -104,14 +104,26 @@ struct SessionMark {
     total_amount: Option<IgnoredAny>,
 }
 
-/// Reads the answer to a call; `filtered` where it shows only what the caller asked for.
-pub(in crate::dialects) fn read_answer(
+/// Reads the answer to a call.
+pub(super) fn read_answer(
+    operation: Operation<'_>,
+    intent: &Intent,
+    coverage: Coverage,
+    json: &[u8],
+) -> Result<Answer, UnreadableAnswer> {
+    match route(operation) {
+        Some(route) => read(&route, intent, coverage, json),
+        None => Ok(Answer::default()),
+    }
+}
+
+fn read(
     route: &Route,
     intent: &Intent,
-    filtered: bool,
+    coverage: Coverage,
     json: &[u8],
-) -> Result<Answer, Garbled> {
-    let whole = !filtered;
+) -> Result<Answer, UnreadableAnswer> {
+    let whole = coverage != Coverage::Filtered;
     match route {
         Route::CreateSource => of_source(json, None, whole),
         Route::EditSource(id) | Route::ReadSource(id) => of_source(json, Some(id), whole),
@@ -127,24 +139,28 @@ pub(in crate::dialects) fn read_answer(
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Garbled> {
+fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, UnreadableAnswer> {
     serde_json::from_slice(json)
-        .map_err(|_| Garbled("it is not the JSON that the call is answered with"))
+        .map_err(|_| UnreadableAnswer("it is not the JSON that the call is answered with"))
 }
 
-fn has_session_marks(json: &[u8]) -> Result<bool, Garbled> {
+fn has_session_marks(json: &[u8]) -> Result<bool, UnreadableAnswer> {
     let mark: SessionMark = parse(json)?;
     Ok(mark.payment.is_some() || mark.sources.is_some() || mark.total_amount.is_some())
 }
 
-fn of_source(json: &[u8], asked: Option<&SourceId>, whole: bool) -> Result<Answer, Garbled> {
+fn of_source(
+    json: &[u8],
+    asked: Option<&SourceId>,
+    whole: bool,
+) -> Result<Answer, UnreadableAnswer> {
     let source: Source<'_> = parse(json)?;
     if value::text(source.id)?.is_none() {
         return Ok(Answer::default());
     }
     let mut facts = facts(&source)?;
     if asked.is_some_and(|asked| *asked != facts.id) {
-        return Err(Garbled("it is about another source"));
+        return Err(UnreadableAnswer("it is about another source"));
     }
     if whole && !facts.customer.is_told() {
         facts.customer = Told::Told(None);
@@ -152,8 +168,8 @@ fn of_source(json: &[u8], asked: Option<&SourceId>, whole: bool) -> Result<Answe
     Ok(Answer { source: Some(facts), ..Answer::default() })
 }
 
-fn facts(source: &Source<'_>) -> Result<SourceFacts, Garbled> {
-    let id = value::text(source.id)?.ok_or(Garbled("a source has no id"))?;
+fn facts(source: &Source<'_>) -> Result<SourceFacts, UnreadableAnswer> {
+    let id = value::text(source.id)?.ok_or(UnreadableAnswer("a source has no id"))?;
     Ok(SourceFacts {
         id: SourceId::from(&*id),
         kind: value::kind(source.r#type)?,
@@ -166,8 +182,8 @@ fn facts(source: &Source<'_>) -> Result<SourceFacts, Garbled> {
     })
 }
 
-/// Those shown; none where a whole answer shows no list.
-fn all(sources: Many<Source<'_>>, whole: bool) -> Result<Told<Vec<SourceFacts>>, Garbled> {
+/// Reads the sources that are shown; a whole answer without a list has none.
+fn all(sources: Many<Source<'_>>, whole: bool) -> Result<Told<Vec<SourceFacts>>, UnreadableAnswer> {
     match sources.0 {
         Some(sources) => sources.iter().map(facts).collect::<Result<_, _>>().map(Told::Told),
         None if whole => Ok(Told::Told(Vec::new())),
@@ -175,18 +191,18 @@ fn all(sources: Many<Source<'_>>, whole: bool) -> Result<Told<Vec<SourceFacts>>,
     }
 }
 
-/// What is there, or, in a whole answer, that it is not.
+/// Returns what is shown; what a whole answer does not show is absent.
 fn or_none<T>(shown: Option<T>, whole: bool) -> Told<Option<T>> {
     if shown.is_some() || whole { Told::Told(shown) } else { Told::NotTold }
 }
 
-fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, Garbled> {
+fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, UnreadableAnswer> {
     let shown: Session<'_> = parse(json)?;
     let id = value::text(shown.id)?;
     if let (Some(crate::rules::Target::Session(asked)), Some(id)) = (intent.session(), &id)
         && asked.id.as_str() != &**id
     {
-        return Err(Garbled("it is about another session"));
+        return Err(UnreadableAnswer("it is about another session"));
     }
     let whole = whole && id.is_some();
     let payment = shown.payment.0.unwrap_or_default();
@@ -213,19 +229,19 @@ fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, Garbl
     Ok(Answer { session: Some(facts), ..Answer::default() })
 }
 
-fn of_customer(json: &[u8], asked: &CustomerId, whole: bool) -> Result<Answer, Garbled> {
+fn of_customer(json: &[u8], asked: &CustomerId, whole: bool) -> Result<Answer, UnreadableAnswer> {
     let shown: Customer<'_> = parse(json)?;
     let id = value::text(shown.id)?.map(|id| CustomerId::from(&*id));
     if id.as_ref().is_some_and(|id| id != asked) {
-        return Err(Garbled("it is about another customer"));
+        return Err(UnreadableAnswer("it is about another customer"));
     }
     let saved = all(shown.sources, whole && id.is_some())?;
     Ok(Answer { customer: Some(CustomerFacts { id, saved }), ..Answer::default() })
 }
 
-/// The order's id is not its checkout's, so it tells nothing about the session but which sources
-/// were charged.
-fn of_order(json: &[u8]) -> Result<Answer, Garbled> {
+/// Reads which sources were charged. The order's id is not its checkout's, so it says nothing else
+/// about the session.
+fn of_order(json: &[u8]) -> Result<Answer, UnreadableAnswer> {
     let shown: Order<'_> = parse(json)?;
     let payment = shown.payment.0.unwrap_or_default();
     let sources = [payment.sources.0, shown.sources.0]
@@ -252,20 +268,30 @@ fn of_order(json: &[u8]) -> Result<Answer, Garbled> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::checkouts;
-    use crate::rules::{NewSource, SessionKey, SourceState, Target};
+    use crate::{
+        dialects::checkouts::CHECKOUT,
+        rules::{NewSource, SessionKey, SourceState, Target},
+    };
 
     fn key() -> SessionKey {
-        SessionKey::new(checkouts::CHECKOUT, "177642590336")
+        SessionKey::new(CHECKOUT, "177642590336")
     }
 
     fn session(json: &str) -> SessionFacts {
         let intent = Intent::ReadSession { session: Target::Session(key()) };
-        read_answer(&Route::Read(key()), &intent, false, json.as_bytes()).unwrap().session.unwrap()
+        read(&Route::Read(key()), &intent, Coverage::Default, json.as_bytes())
+            .unwrap()
+            .session
+            .unwrap()
     }
 
-    fn source(route: Route, filtered: bool, json: &str) -> Result<Option<SourceFacts>, Garbled> {
-        read_answer(&route, &Intent::CreateSource(NewSource::default()), filtered, json.as_bytes())
+    fn source(
+        route: Route,
+        filtered: bool,
+        json: &str,
+    ) -> Result<Option<SourceFacts>, UnreadableAnswer> {
+        let coverage = if filtered { Coverage::Filtered } else { Coverage::Default };
+        read(&route, &Intent::CreateSource(NewSource::default()), coverage, json.as_bytes())
             .map(|answer| answer.source)
     }
 
@@ -349,10 +375,10 @@ mod tests {
             );
         }
         assert_eq!(session("{}"), SessionFacts::default());
-        let filtered = read_answer(
+        let filtered = read(
             &Route::Read(key()),
             &Intent::ReadSession { session: Target::Session(key()) },
-            true,
+            Coverage::Filtered,
             br#"{"id":"177642590336","totalAmount":5}"#,
         );
         let facts = filtered.unwrap().session.unwrap();
@@ -406,16 +432,17 @@ mod tests {
     fn an_attach_may_be_answered_with_the_session() {
         let intent = Intent::Attach { session: Target::Session(key()), source: "s".into() };
         let json = br#"{"id":"177642590336","payment":{"sources":[{"id":"s"}]}}"#;
-        let answer = read_answer(&Route::Attach(key(), "s".into()), &intent, false, json).unwrap();
+        let answer =
+            read(&Route::Attach(key(), "s".into()), &intent, Coverage::Default, json).unwrap();
         assert_eq!(answer.session.unwrap().sources, Told::Told(vec![SourceFacts::named("s")]));
         assert_eq!(answer.source, None);
     }
 
     #[test]
     fn a_customer_and_an_order_are_read() {
-        let read = Intent::ReadCustomer { customer: "5".into() };
+        let intent = Intent::ReadCustomer { customer: "5".into() };
         let of = |json: &str| {
-            read_answer(&Route::ReadCustomer("5".into()), &read, false, json.as_bytes())
+            read(&Route::ReadCustomer("5".into()), &intent, Coverage::Default, json.as_bytes())
                 .map(|a| a.customer.unwrap())
         };
         assert_eq!(
@@ -430,7 +457,7 @@ mod tests {
         assert!(of(r#"{"id":"6"}"#).is_err());
         let order = Intent::Order { session: Target::Session(key()), brings_funding: false };
         let json = br#"{"id":"o","payment":{"sources":[{"id":"a"},{"id":"b"}],"charges":[{"id":"c","sourceId":"a"}]}}"#;
-        let answer = read_answer(&Route::Order, &order, false, json).unwrap();
+        let answer = read(&Route::Order, &order, Coverage::Default, json).unwrap();
         assert_eq!(answer, Answer { charged: vec!["a".into(), "b".into()], ..Answer::default() });
     }
 
@@ -451,7 +478,7 @@ mod tests {
             "[]",
         ] {
             assert!(
-                read_answer(&Route::Read(key()), &intent, false, json.as_bytes()).is_err(),
+                read(&Route::Read(key()), &intent, Coverage::Default, json.as_bytes()).is_err(),
                 "{json}"
             );
         }

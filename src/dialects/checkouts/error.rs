@@ -1,6 +1,6 @@
 //! The error body of the checkouts dialect (domain: section 2).
 
-use crate::dialects::render::Fault;
+use crate::dialects::{api::ErrorEntry, read::media::Media};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -18,14 +18,14 @@ struct Entry<'a> {
     message: &'a str,
 }
 
-/// `{"type": …, "errors": [{"code", "parameter" only where there is one, "message"}]}`.
-pub(in crate::dialects) fn error_json(status: StatusCode, fault: &Fault<'_>) -> Vec<u8> {
-    let entry = Entry { code: fault.code, parameter: fault.parameter, message: fault.message };
+/// Writes `{"type": …, "errors": [{"code", "parameter" only where there is one, "message"}]}`.
+pub(super) fn error_body(_: Media, status: StatusCode, entry: &ErrorEntry<'_>) -> Vec<u8> {
+    let entry = Entry { code: entry.code, parameter: entry.parameter, message: entry.message };
     // Strings only: this cannot fail.
     serde_json::to_vec(&Body { r#type: kind(status), errors: [entry] }).unwrap_or_default()
 }
 
-/// The vendor's name for a status; one that it has no name for goes by its class.
+/// Returns the vendor's name for a status, or for its class where the status has none.
 fn kind(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 => "unauthorized",

@@ -1,16 +1,23 @@
 //! Requests of the checkouts dialect: what their bodies say.
 
-use super::{CHECKOUT, DIALECT, INVOICE, Route};
+use super::{
+    routes::{PARAMETERS, Route, route},
+    ruleset::{CHECKOUT, DIALECT, INVOICE},
+};
 use crate::{
     dialects::{
-        query::Query,
-        request::{self, Fields, Member, Trouble, Value, value},
+        api::{Operation, Request},
+        read::{
+            body::{self, RequestError},
+            fields::{self, Fields, Member, Value, value},
+        },
     },
     rules::{
         Funding, Intent, NewSource, Owner, SessionKey, SessionKind, SourceId, SourceType, Target,
         Told, Version,
     },
 };
+use bytes::Bytes;
 use http::HeaderMap;
 
 const FUNDING: &[Member] =
@@ -25,99 +32,95 @@ const NAMED_IN_PATH: &[Member] = &[value("sourceId")];
 const WITHOUT_PRICE: [&str; 7] =
     ["metadata", "email", "upstreamId", "locale", "browserIp", "applicationId", "description"];
 
-/// The first version that nests all about paying under `payment`.
+/// The first version that nests payments under `payment`.
 const NESTED_SINCE: &str = "2021-03-23";
 
-/// Whether the body has a say in what the call means.
-pub(in crate::dialects) fn reads_body(route: &Route) -> bool {
-    !matches!(
-        route,
-        Route::ReadSource(_)
-            | Route::Read(_)
-            | Route::ReadCustomer(_)
-            | Route::Delete(_)
-            | Route::Touch(_)
-    )
+/// Reads what the call means.
+pub(super) fn intent(
+    operation: Operation<'_>,
+    request: &Request<'_>,
+) -> Result<Option<Intent>, RequestError> {
+    let Some(route) = route(operation) else { return Ok(None) };
+    if let Some(intent) = without_body(&route) {
+        return Ok(Some(intent));
+    }
+    let intent = with_body(route, request)?;
+    request
+        .query
+        .agrees_with(intent.as_ref().and_then(Intent::source).map(SourceId::as_str))
+        .map_err(RequestError::Ambiguous)?;
+    Ok(intent)
 }
 
-/// What the call means.
-pub(in crate::dialects) fn intent(
-    route: &Route,
-    query: &Query,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Option<Intent>, Trouble> {
-    let intent = match route {
-        Route::ReadSource(source) => {
-            return Ok(Some(Intent::ReadSource { source: source.clone() }));
-        }
-        Route::Read(key) => return Ok(Some(Intent::ReadSession { session: target(key) })),
-        Route::ReadCustomer(customer) => {
-            return Ok(Some(Intent::ReadCustomer { customer: customer.clone() }));
-        }
-        Route::Delete(key) => return Ok(Some(Intent::DeleteSession { session: target(key) })),
-        Route::Touch(key) => return Ok(Some(Intent::Touch { session: target(key) })),
-        Route::CreateSource => Some(new_source(headers, body)?),
+/// Returns the body of a request without its `owner`.
+pub(super) fn without_owner(body: &[u8]) -> Option<Bytes> {
+    fields::without_member(body, "owner")
+}
+
+/// Returns what a call means whose body has no say in that.
+fn without_body(route: &Route) -> Option<Intent> {
+    Some(match route {
+        Route::ReadSource(source) => Intent::ReadSource { source: source.clone() },
+        Route::Read(key) => Intent::ReadSession { session: target(key) },
+        Route::ReadCustomer(customer) => Intent::ReadCustomer { customer: customer.clone() },
+        Route::Delete(key) => Intent::DeleteSession { session: target(key) },
+        Route::Touch(key) => Intent::Touch { session: target(key) },
+        _ => return None,
+    })
+}
+
+fn with_body(route: Route, request: &Request<'_>) -> Result<Option<Intent>, RequestError> {
+    let text = text(request)?;
+    Ok(Some(match route {
+        Route::CreateSource => new_source(text)?,
         Route::EditSource(source) => {
-            let text = request::text(headers, body)?;
-            let amount = Fields::read(&text, EDITED_SOURCE)?
-                .get("amount")
-                .is_some_and(|amount| !amount.is_nothing());
-            Some(Intent::EditSource { source: source.clone(), amount })
+            let fields = Fields::read(text, EDITED_SOURCE)?;
+            let amount = fields.get("amount").is_some_and(|amount| !amount.is_nothing());
+            Intent::EditSource { source, amount }
         }
         Route::Create(kind) => {
-            Some(Intent::CreateSession { kind: *kind, funding: funding(*kind, headers, body)? })
+            Intent::CreateSession { kind, funding: funding(kind, request.headers, text)? }
         }
-        Route::Update(key) => Some(Intent::UpdateSession {
-            session: target(key),
-            funding: funding(key.kind, headers, body)?,
-        }),
+        Route::Update(key) => Intent::UpdateSession {
+            session: target(&key),
+            funding: funding(key.kind, request.headers, text)?,
+        },
         Route::Attach(key, source) => {
-            confirms(source, headers, body)?;
-            Some(Intent::Attach { session: target(key), source: source.clone() })
+            confirm(&source, text)?;
+            Intent::Attach { session: target(&key), source }
         }
         Route::Detach(key, source) => {
-            confirms(source, headers, body)?;
-            Some(Intent::Detach { session: target(key), source: Some(source.clone()) })
+            confirm(&source, text)?;
+            Intent::Detach { session: target(&key), source: Some(source) }
         }
         Route::Save(customer, source) => {
-            confirms(source, headers, body)?;
-            Some(Intent::Save {
-                dialect: DIALECT,
-                owner: Owner::Customer(customer.clone()),
-                source: source.clone(),
-            })
+            confirm(&source, text)?;
+            Intent::Save { dialect: DIALECT, owner: Owner::Customer(customer), source }
         }
         Route::Remove(customer, source) => {
-            confirms(source, headers, body)?;
-            Some(Intent::Remove {
-                dialect: DIALECT,
-                customer: customer.clone(),
-                source: source.clone(),
-            })
+            confirm(&source, text)?;
+            Intent::Remove { dialect: DIALECT, customer, source }
         }
         Route::UpdateCustomer(customer) => {
-            let text = request::text(headers, body)?;
-            let default = Fields::read(&text, CUSTOMER)?
-                .id("defaultSourceId")?
-                .map(|id| SourceId::from(&*id));
-            Some(Intent::UpdateCustomer { dialect: DIALECT, customer: customer.clone(), default })
+            let default =
+                Fields::read(text, CUSTOMER)?.id("defaultSourceId")?.map(|id| SourceId::from(&*id));
+            Intent::UpdateCustomer { dialect: DIALECT, customer, default }
         }
-        Route::Order => order(headers, body)?,
-    };
-    query
-        .agrees_with(intent.as_ref().and_then(Intent::source).map(SourceId::as_str))
-        .map_err(Trouble::Ambiguous)?;
-    Ok(intent)
+        Route::Order => return order(text),
+        route => return Ok(without_body(&route)),
+    }))
+}
+
+fn text<'a>(request: &Request<'a>) -> Result<&'a str, RequestError> {
+    body::text(request.headers, request.body, &PARAMETERS)
 }
 
 fn target(key: &SessionKey) -> Target {
     Target::Session(key.clone())
 }
 
-fn funding(kind: SessionKind, headers: &HeaderMap, body: &[u8]) -> Result<Funding, Trouble> {
-    let text = request::text(headers, body)?;
-    let fields = Fields::read(&text, FUNDING)?;
+fn funding(kind: SessionKind, headers: &HeaderMap, text: &str) -> Result<Funding, RequestError> {
+    let fields = Fields::read(text, FUNDING)?;
     let optimization = fields.get("billingOptimization").filter(|_| kind == INVOICE);
     let customer = fields.id("customerId")?.map(|id| (&*id).into());
     Ok(Funding {
@@ -136,7 +139,7 @@ fn funding(kind: SessionKind, headers: &HeaderMap, body: &[u8]) -> Result<Fundin
     })
 }
 
-/// The version that the call asks for. Dates of this form sort as text.
+/// Returns the version that the call asks for. Dates of this form sort as text.
 fn version(headers: &HeaderMap) -> Told<Version> {
     let mut asked = headers.get_all("digitalriver-version").iter();
     let (Some(value), None) = (asked.next(), asked.next()) else { return Told::NotTold };
@@ -154,9 +157,8 @@ fn is_date(text: &[u8]) -> bool {
         })
 }
 
-fn new_source(headers: &HeaderMap, body: &[u8]) -> Result<Intent, Trouble> {
-    let text = request::text(headers, body)?;
-    let fields = Fields::read(&text, NEW_SOURCE)?;
+fn new_source(text: &str) -> Result<Intent, RequestError> {
+    let fields = Fields::read(text, NEW_SOURCE)?;
     let is_there = |name| fields.get(name).is_some_and(|value| !value.is_nothing());
     let kind = fields.get("type").and_then(Value::text).filter(|kind| !kind.is_empty());
     Ok(Intent::CreateSource(NewSource {
@@ -169,9 +171,8 @@ fn new_source(headers: &HeaderMap, body: &[u8]) -> Result<Intent, Trouble> {
     }))
 }
 
-fn order(headers: &HeaderMap, body: &[u8]) -> Result<Option<Intent>, Trouble> {
-    let text = request::text(headers, body)?;
-    let fields = Fields::read(&text, ORDER)?;
+fn order(text: &str) -> Result<Option<Intent>, RequestError> {
+    let fields = Fields::read(text, ORDER)?;
     let brings_funding = fields.id("sourceId")?.is_some() || fields.id("customerId")?.is_some();
     Ok(fields.id("checkoutId")?.map(|id| Intent::Order {
         session: Target::Session(SessionKey::new(CHECKOUT, &*id)),
@@ -179,15 +180,14 @@ fn order(headers: &HeaderMap, body: &[u8]) -> Result<Option<Intent>, Trouble> {
     }))
 }
 
-/// The path says all; a body may come along that cannot say otherwise.
-fn confirms(source: &SourceId, headers: &HeaderMap, body: &[u8]) -> Result<(), Trouble> {
-    let text = request::text(headers, body)?;
+/// Checks that a body, if there is one, names the same source as the path.
+fn confirm(source: &SourceId, text: &str) -> Result<(), RequestError> {
     if matches!(text.trim_ascii(), "" | "null" | "[]" | "\"\"") {
         return Ok(());
     }
-    match Fields::read(&text, NAMED_IN_PATH)?.id("sourceId")? {
+    match Fields::read(text, NAMED_IN_PATH)?.id("sourceId")? {
         Some(other) if other != source.as_str() => {
-            Err(Trouble::ambiguous("The path and the body name different sources."))
+            Err(RequestError::ambiguous("The path and the body name different sources."))
         }
         _ => Ok(()),
     }
@@ -196,16 +196,22 @@ fn confirms(source: &SourceId, headers: &HeaderMap, body: &[u8]) -> Result<(), T
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dialects::Unreadable, rules::RuleId};
+    use crate::{
+        dialects::{Classified, Dialects, UnreadableRequest, classify, decoded_body},
+        rules::RuleId,
+    };
 
-    fn read(call: &str, version: &str, body: &str) -> Result<Option<Intent>, Unreadable> {
+    fn read(call: &str, version: &str, body: &str) -> Result<Option<Intent>, UnreadableRequest> {
         let (method, uri) = call.split_once(' ').unwrap();
         let mut headers = HeaderMap::new();
         if !version.is_empty() {
             headers.insert("digitalriver-version", version.parse().unwrap());
         }
-        match crate::dialects::classify(&method.parse().unwrap(), &uri.parse().unwrap(), &headers) {
-            crate::dialects::Classified::Governed(call) => call.intent(&headers, body.as_bytes()),
+        let (method, uri) = (method.parse().unwrap(), uri.parse().unwrap());
+        match classify(Dialects::built_in(), &method, &uri, &headers) {
+            Classified::Governed(call) => {
+                call.intent(&headers, &decoded_body(&headers, body.as_bytes(), 1 << 20))
+            }
             other => panic!("{call}: {other:?}"),
         }
     }
@@ -320,7 +326,7 @@ mod tests {
         ] {
             let found = read(call, "", body);
             assert!(
-                matches!(&found, Err(Unreadable::Ambiguous(v)) if v.rule == RuleId::AmbiguousRequest),
+                matches!(&found, Err(UnreadableRequest::Ambiguous(v)) if v.rule == RuleId::AmbiguousRequest),
                 "{call} {body}: {found:?}"
             );
         }
@@ -336,7 +342,7 @@ mod tests {
             r#"{"a":1e999}"#,
         ] {
             assert!(
-                matches!(read("POST /checkouts/1", "", body), Err(Unreadable::Malformed(_))),
+                matches!(read("POST /checkouts/1", "", body), Err(UnreadableRequest::Malformed(_))),
                 "{body}"
             );
         }
@@ -344,24 +350,24 @@ mod tests {
 
     #[test]
     fn encoded_bodies_are_read_in_the_clear_and_no_further_than_a_bound() {
-        use crate::dialects::coding::tests::{br, coded, gzip};
+        use crate::dialects::read::coding::tests::{br, coded, gzip};
+        let uri = "/checkouts/1".parse().unwrap();
         let Classified::Governed(call) =
-            classify(&http::Method::POST, &"/checkouts/1".parse().unwrap(), &HeaderMap::new())
+            classify(Dialects::built_in(), &http::Method::POST, &uri, &HeaderMap::new())
         else {
             panic!()
         };
+        let read = |coding: &str, body: &[u8]| {
+            let headers = coded(coding);
+            call.intent(&headers, &decoded_body(&headers, body, 1 << 20))
+        };
         let body = br#"{"sourceId":"s"}"#;
         for (coding, sent) in [("gzip", gzip(body)), ("br", br(body))] {
-            let read = call.intent(&coded(coding), &sent).unwrap().unwrap();
-            assert_eq!(read.attaches().map(SourceId::as_str), Some("s"), "{coding}");
+            let intent = read(coding, &sent).unwrap().unwrap();
+            assert_eq!(intent.attaches().map(SourceId::as_str), Some("s"), "{coding}");
         }
-        assert_eq!(
-            call.intent(&coded("gzip"), &gzip(&vec![b' '; 2 << 20])),
-            Err(Unreadable::TooLarge)
-        );
-        assert!(matches!(call.intent(&coded("gzip"), body), Err(Unreadable::Malformed(_))));
-        assert!(matches!(call.intent(&coded("zstd"), body), Err(Unreadable::Ambiguous(_))));
+        assert_eq!(read("gzip", &gzip(&vec![b' '; 2 << 20])), Err(UnreadableRequest::TooLarge));
+        assert!(matches!(read("gzip", body), Err(UnreadableRequest::Malformed(_))));
+        assert!(matches!(read("zstd", body), Err(UnreadableRequest::Ambiguous(_))));
     }
-
-    use crate::dialects::{Classified, classify};
 }

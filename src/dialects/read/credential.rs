@@ -1,15 +1,14 @@
-//! Who calls: the credential in whichever way it comes, spelled the same whichever way that is.
-//!
-//! In: headers and query. Out: bytes to be hashed at once, never kept or shown.
+//! Finds the caller's credential, and spells it the same in whichever way it comes. The bytes are to
+//! be hashed at once, never kept or shown.
 
 use super::query;
 use http::{HeaderMap, Uri, header};
 use std::borrow::Cow;
 
-/// The caller's credential: `Authorization` (`Bearer` or bare; `Basic` without a password counts as
-/// its user name), `X-API-KEY`, or the `token` or `apiKey` parameter. The same key is the same
-/// bytes in every spelling. Different credentials in one call are all in the answer, in order, so
-/// that the pair is known as neither. `None` where there is none.
+/// Returns the caller's credential: `Authorization` (`Bearer` or bare; `Basic` without a password
+/// counts as its user name), `X-API-KEY`, or the `token` or `apiKey` parameter. The same key is the
+/// same bytes in every spelling. Different credentials in one call are all in the answer, in order,
+/// so that the pair is neither of the two. `None` where there is none.
 pub fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, [u8]>> {
     let authorization =
         headers.get_all(header::AUTHORIZATION).iter().map(|value| authorization(value.as_bytes()));

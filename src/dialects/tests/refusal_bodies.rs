@@ -1,8 +1,10 @@
 //! Every row of the rules' table, from the wire to the wire: what upstream has shown, a call that
 //! breaks the rule, and the body it is refused with.
 
-use super::{Classified, Rendered, Unreadable, classify, refusal};
-use crate::dialects::{carts, checkouts};
+use crate::dialects::{
+    Classified, Dialects, Rendered, UnreadableRequest, carts, checkouts, classify, decoded_body,
+    refusal,
+};
 use crate::rules::{
     self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionRecord,
     SourceRecord, Target, Timestamp, Toggle, Verdict, table,
@@ -49,13 +51,19 @@ fn known(shown: &[(String, String)], policy: &Policy) -> Known {
     let (mut known, now) = (Known::default(), Timestamp(1));
     for (call, body) in shown {
         let (method, uri) = head(call);
-        let Classified::Governed(mut call) = classify(&method, &uri, &HeaderMap::new()) else {
+        let Classified::Governed(mut call) =
+            classify(Dialects::built_in(), &method, &uri, &HeaderMap::new())
+        else {
             panic!("{call}")
         };
-        call.own = true;
-        let intent = call.intent(&HeaderMap::new(), b"").unwrap().unwrap();
-        let answer =
-            call.read_answer(&intent, StatusCode::OK, &HeaderMap::new(), body.as_bytes()).unwrap();
+        call.is_lookup = true;
+        let intent = call
+            .intent(&HeaderMap::new(), &decoded_body(&HeaderMap::new(), b"", 0))
+            .unwrap()
+            .unwrap();
+        let answer = call
+            .read_answer(&intent, StatusCode::OK, &HeaderMap::new(), body.as_bytes(), 8 << 20)
+            .unwrap();
         let session = intent.session().map(|target| match target {
             Target::Session(key) => key.clone(),
             Target::Active(kind) => SessionKey::new(*kind, "7"),
@@ -93,19 +101,21 @@ fn refused(call: &str, body: &str, shown: &[(String, String)]) -> ((Dialect, Rul
     let (method, uri) = head(call);
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, "application/json".parse().unwrap());
-    let (form, violation) = match classify(&method, &uri, &headers) {
+    let (form, violation) = match classify(Dialects::built_in(), &method, &uri, &headers) {
         Classified::Ungoverned => panic!("{call} is ungoverned"),
         Classified::Ambiguous(found, violation) => (found.form(), violation),
-        Classified::Governed(found) => match found.intent(&headers, body.as_bytes()) {
-            Err(Unreadable::Ambiguous(violation)) => (found.form(), *violation),
-            Ok(Some(intent)) => {
-                match rules::decide(&known(shown, &policy), &intent, &policy, Timestamp(2)) {
-                    Verdict::Reject(violation) => (found.form(), violation),
-                    other => panic!("{call} {body}: {other:?}"),
+        Classified::Governed(found) => {
+            match found.intent(&headers, &decoded_body(&headers, body.as_bytes(), 1 << 20)) {
+                Err(UnreadableRequest::Ambiguous(violation)) => (found.form(), *violation),
+                Ok(Some(intent)) => {
+                    match rules::decide(&known(shown, &policy), &intent, &policy, Timestamp(2)) {
+                        Verdict::Reject(violation) => (found.form(), violation),
+                        other => panic!("{call} {body}: {other:?}"),
+                    }
                 }
+                other => panic!("{call} {body}: {other:?}"),
             }
-            other => panic!("{call} {body}: {other:?}"),
-        },
+        }
     };
     ((violation.dialect, violation.rule), refusal(form, &violation.refusal))
 }

@@ -1,10 +1,6 @@
-//! The pieces that answers are read with: borrowed, lenient in form, exact in value.
-//!
-//! In: an answer's JSON. Out: values as raw text, turned into the domain's types by those who know
-//! what they mean. Numbers are read from their text, never through binary floating point; what is
-//! not asked for is skipped without being built.
+//! The pieces that answers are read with: borrowed, lenient in form, exact in value. Numbers are read
+//! from their text, never through binary floating point.
 
-use super::call::Garbled;
 use crate::rules::{Amount, Currency, SourceState, SourceType, Told};
 use serde::{
     Deserialize, Deserializer,
@@ -16,9 +12,15 @@ use serde::{
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
 
+/// An answer that cannot be understood. It passes on unchanged and teaches nothing. The text says
+/// why, and quotes nothing of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("upstream's answer cannot be understood: {0}")]
+pub struct UnreadableAnswer(pub &'static str);
+
 /// Any value, as raw JSON text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scalar<'a>(&'a str);
+pub(crate) struct Scalar<'a>(&'a str);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -27,16 +29,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    /// The raw JSON.
-    pub(super) fn raw(self) -> &'a str {
+    /// Returns the raw JSON.
+    pub(crate) fn raw(self) -> &'a str {
         self.0
     }
 
-    /// Text, a number or a flag, as text. Nothing for `null` and for text without a character.
-    pub(super) fn text(self) -> Result<Option<Cow<'a, str>>, Garbled> {
+    /// Returns text, a number or a flag as text, and `None` for `null` and for empty text.
+    pub(crate) fn text(self) -> Result<Option<Cow<'a, str>>, UnreadableAnswer> {
         let text = match self.0.as_bytes() {
             [b'n', ..] => return Ok(None),
-            [b'{' | b'[', ..] => return Err(Garbled("a value is not a plain value")),
+            [b'{' | b'[', ..] => return Err(UnreadableAnswer("a value is not a plain value")),
             [b'"', .., b'"'] => {
                 let inner = &self.0[1..self.0.len() - 1];
                 if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
@@ -44,7 +46,7 @@ impl<'a> Scalar<'a> {
                 } else {
                     Cow::Owned(
                         serde_json::from_str(self.0)
-                            .map_err(|_| Garbled("text has a broken escape"))?,
+                            .map_err(|_| UnreadableAnswer("text has a broken escape"))?,
                     )
                 }
             }
@@ -54,46 +56,49 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// The text of a value that may be missing.
-pub(super) fn text(value: Option<Scalar<'_>>) -> Result<Option<Cow<'_, str>>, Garbled> {
+/// Reads the text of a value that may be missing.
+pub(crate) fn text(value: Option<Scalar<'_>>) -> Result<Option<Cow<'_, str>>, UnreadableAnswer> {
     value.map_or(Ok(None), Scalar::text)
 }
 
-/// An amount; one that is there and cannot be read exactly is garbled, not missing.
-pub(super) fn amount(value: Option<Scalar<'_>>) -> Result<Told<Amount>, Garbled> {
+/// Reads an amount. One that is there and cannot be read exactly is an error, not missing.
+pub(crate) fn amount(value: Option<Scalar<'_>>) -> Result<Told<Amount>, UnreadableAnswer> {
     parsed(value, "an amount is not a decimal number")
 }
 
-/// A currency; an unknown spelling tells nothing.
-pub(super) fn currency(value: Option<Scalar<'_>>) -> Result<Told<Currency>, Garbled> {
+/// Reads a currency; an unknown spelling counts as missing.
+pub(crate) fn currency(value: Option<Scalar<'_>>) -> Result<Told<Currency>, UnreadableAnswer> {
     Ok(text(value)?.and_then(|code| code.parse().ok()).into())
 }
 
-/// A flag.
-pub(super) fn flag(value: Option<Scalar<'_>>) -> Result<Told<bool>, Garbled> {
+/// Reads a flag.
+pub(crate) fn flag(value: Option<Scalar<'_>>) -> Result<Told<bool>, UnreadableAnswer> {
     parsed(value, "a flag is neither true nor false")
 }
 
-/// A source's type.
-pub(super) fn kind(value: Option<Scalar<'_>>) -> Result<Told<SourceType>, Garbled> {
+/// Reads a source's type.
+pub(crate) fn kind(value: Option<Scalar<'_>>) -> Result<Told<SourceType>, UnreadableAnswer> {
     Ok(text(value)?.map(|name| SourceType::from(&*name)).into())
 }
 
-/// A source's state.
-pub(super) fn state(value: Option<Scalar<'_>>) -> Result<Told<SourceState>, Garbled> {
+/// Reads a source's state.
+pub(crate) fn state(value: Option<Scalar<'_>>) -> Result<Told<SourceState>, UnreadableAnswer> {
     Ok(text(value)?.map(|name| SourceState::read(&name)).into())
 }
 
-fn parsed<T: FromStr>(value: Option<Scalar<'_>>, what: &'static str) -> Result<Told<T>, Garbled> {
+fn parsed<T: FromStr>(
+    value: Option<Scalar<'_>>,
+    what: &'static str,
+) -> Result<Told<T>, UnreadableAnswer> {
     match text(value)? {
-        Some(text) => text.parse().map(Told::Told).map_err(|_| Garbled(what)),
+        Some(text) => text.parse().map(Told::Told).map_err(|_| UnreadableAnswer(what)),
         None => Ok(Told::NotTold),
     }
 }
 
 /// An object, or nothing: `null`, an empty text (an empty element of XML).
 #[derive(Debug)]
-pub(super) struct One<T>(pub Option<T>);
+pub(crate) struct One<T>(pub Option<T>);
 
 impl<T> Default for One<T> {
     fn default() -> Self {
@@ -103,7 +108,7 @@ impl<T> Default for One<T> {
 
 /// A list, a single object in its place, or nothing.
 #[derive(Debug)]
-pub(super) struct Many<T>(pub Option<Vec<T>>);
+pub(crate) struct Many<T>(pub Option<Vec<T>>);
 
 impl<T> Default for Many<T> {
     fn default() -> Self {
@@ -123,7 +128,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
     }
 }
 
-/// What a lenient value makes of what it meets.
+/// How a lenient value keeps what it meets.
 trait Holds<T>: Default {
     const LISTS: bool;
     fn one(value: T) -> Self;

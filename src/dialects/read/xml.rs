@@ -1,11 +1,9 @@
-//! XML of the carts dialect, told as the JSON of the same thing, so that there is one account of
-//! what a cart says.
+//! Converts XML to the equivalent JSON, so that one reader serves both.
 //!
-//! In: a document. Out: JSON text: an element with elements in it is an object, any other a text,
-//! repeated list elements an array. Names lose their prefix, attributes tell nothing, nothing
-//! recurses, and no entity is ever expanded but the five of XML and character references.
+//! In: a document. Out: JSON text. An element with elements in it is an object, any other a text, and
+//! repeated list elements are an array. Names lose their prefix, attributes are left out, nothing
+//! recurses, and no entity is expanded but the five of XML and character references.
 
-use super::request::Trouble;
 use quick_xml::{
     Reader,
     events::{BytesRef, Event},
@@ -15,67 +13,31 @@ use std::fmt::Write;
 /// How deep a document may nest.
 const DEPTH: usize = 128;
 
-/// The elements that repeat in an answer, where its JSON has a list. What repeats in a request is
-/// in doubt.
-const LISTS: [&str; 4] =
-    ["supplementaryPaymentMethods", "supplementaryPaymentMethod", "paymentOption", "sources"];
-
-/// The members of a cart, and of a list of payment options, that are worth telling: the rest of an
-/// answer is skipped unread.
-const OF_AN_ANSWER: [&str; 9] = [
-    "id",
-    "cart",
-    "paymentMethod",
-    "paymentSession",
-    "pricing",
-    "paymentOption",
-    "paymentOptions",
-    "sourceId",
-    "isDefault",
-];
-
-/// Why a document is not told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotTold {
+/// Why a document is not converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum XmlError {
     /// It has a document type, an entity, a comment inside a text, or text between elements.
-    Doubtful,
+    #[error("the document has XML that parsers read differently")]
+    Ambiguous,
     /// It is not one well-formed document.
-    Broken,
+    #[error("it is not one well-formed XML document")]
+    Malformed,
     /// It nests too deeply.
-    Deep,
+    #[error("the document is nested too deeply")]
+    TooDeep,
 }
 
-/// An answer's document; only the parts that are worth telling.
-pub(super) fn answer_to_json(document: &str) -> Result<String, NotTold> {
-    to_json(document, &LISTS, |depth, name| depth != 1 || OF_AN_ANSWER.contains(&name))
-}
-
-/// A request's document, whole: other spellings of a name must be seen.
-pub(super) fn request_to_json(document: &str) -> Result<String, Trouble> {
-    if attribute_tells(document) {
-        return Err(Trouble::ambiguous(
-            "The body has an attribute that could be taken for a member.",
-        ));
-    }
-    to_json(document, &[], |_, _| true).map_err(|why| match why {
-        NotTold::Doubtful => Trouble::ambiguous("The body has XML that parsers read differently."),
-        NotTold::Broken => {
-            Trouble::ambiguous("The body is neither one JSON object nor one XML document.")
-        }
-        NotTold::Deep => Trouble::Malformed("The body is nested too deeply."),
-    })
-}
-
-/// Whether some mapper of objects could read the governed id out of an attribute.
-fn attribute_tells(document: &str) -> bool {
+/// Returns whether an element of the document has this attribute, in any case: some mapper of objects
+/// could read it as a member.
+pub(crate) fn has_attribute(document: &str, name: &str) -> bool {
     let mut reader = Reader::from_str(document);
     loop {
         match reader.read_event() {
             Ok(Event::Start(tag) | Event::Empty(tag)) => {
                 let mut names = tag.attributes().flatten();
-                if names.any(|attribute| {
-                    attribute.key.local_name().as_ref().eq_ignore_ascii_case("sourceId")
-                }) {
+                if names
+                    .any(|attribute| attribute.key.local_name().as_ref().eq_ignore_ascii_case(name))
+                {
                     return true;
                 }
             }
@@ -98,26 +60,28 @@ struct Open {
     broken_up: bool,
 }
 
-fn to_json(
+/// Converts a document. `lists` names the elements that may repeat; what repeats besides them becomes
+/// a repeated member. An element of a depth and name that `keep` refuses is skipped unread.
+pub(crate) fn to_json(
     document: &str,
     lists: &[&'static str],
     keep: impl Fn(usize, &str) -> bool,
-) -> Result<String, NotTold> {
+) -> Result<String, XmlError> {
     let mut reader = Reader::from_str(document);
     let mut json = String::new();
     let mut open = vec![Open::default()];
     loop {
-        match reader.read_event().map_err(|_| NotTold::Broken)? {
+        match reader.read_event().map_err(|_| XmlError::Malformed)? {
             Event::Start(tag) => {
                 if open.len() > DEPTH {
-                    return Err(NotTold::Deep);
+                    return Err(XmlError::TooDeep);
                 }
                 let name = tag.local_name();
                 if keep(open.len() - 1, name.as_ref()) {
                     begin(&mut open, name.as_ref(), lists, &mut json)?;
                     open.push(Open::default());
                 } else {
-                    reader.read_to_end(tag.name()).map_err(|_| NotTold::Broken)?;
+                    reader.read_to_end(tag.name()).map_err(|_| XmlError::Malformed)?;
                 }
             }
             Event::Empty(tag) => {
@@ -127,36 +91,48 @@ fn to_json(
                     json.push_str("\"\"");
                 }
             }
-            Event::End(_) => end(open.pop().ok_or(NotTold::Broken)?, &mut json)?,
-            Event::Text(text) => append(&mut open, &text.into_inner())?,
-            Event::CData(text) => append(&mut open, &text.into_inner())?,
-            Event::GeneralRef(reference) => {
-                append(&mut open, resolve(&reference)?.encode_utf8(&mut [0; 4]))?
-            }
-            Event::Comment(_) | Event::PI(_) => {
-                if let Some(last) = open.last_mut() {
-                    last.broken_up = true;
-                }
-            }
-            Event::Decl(declaration) => {
-                let named = declaration.encoding().transpose().map_err(|_| NotTold::Broken)?;
-                if named.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8"))
-                    && !document.is_ascii()
-                {
-                    return Err(NotTold::Doubtful);
-                }
-            }
-            Event::DocType(_) => return Err(NotTold::Doubtful),
-            Event::Eof => break,
+            Event::End(_) => end(open.pop().ok_or(XmlError::Malformed)?, &mut json)?,
+            Event::Eof => return finish(open, json),
+            event => content(event, document, &mut open)?,
         }
     }
+}
+
+/// Takes what stands between the tags.
+fn content(event: Event<'_>, document: &str, open: &mut [Open]) -> Result<(), XmlError> {
+    match event {
+        Event::Text(text) => append(open, &text.into_inner()),
+        Event::CData(text) => append(open, &text.into_inner()),
+        Event::GeneralRef(reference) => append(open, resolve(&reference)?.encode_utf8(&mut [0; 4])),
+        Event::Comment(_) | Event::PI(_) => {
+            if let Some(last) = open.last_mut() {
+                last.broken_up = true;
+            }
+            Ok(())
+        }
+        Event::Decl(declaration) => {
+            let named = declaration.encoding().transpose().map_err(|_| XmlError::Malformed)?;
+            match named.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8"))
+                && !document.is_ascii()
+            {
+                true => Err(XmlError::Ambiguous),
+                false => Ok(()),
+            }
+        }
+        Event::DocType(_) => Err(XmlError::Ambiguous),
+        Event::Start(_) | Event::Empty(_) | Event::End(_) | Event::Eof => Ok(()),
+    }
+}
+
+/// Closes the document's one element.
+fn finish(mut open: Vec<Open>, mut json: String) -> Result<String, XmlError> {
     match (open.pop(), open.is_empty()) {
         (Some(root), true) if root.object && root.text.trim_ascii().is_empty() => {
             close_list(root.list, &mut json);
             json.push('}');
             Ok(json)
         }
-        _ => Err(NotTold::Broken),
+        _ => Err(XmlError::Malformed),
     }
 }
 
@@ -166,14 +142,14 @@ fn begin(
     name: &str,
     lists: &[&'static str],
     json: &mut String,
-) -> Result<(), NotTold> {
+) -> Result<(), XmlError> {
     let depth = open.len();
-    let parent = open.last_mut().ok_or(NotTold::Broken)?;
+    let parent = open.last_mut().ok_or(XmlError::Malformed)?;
     if !parent.text.trim_ascii().is_empty() {
-        return Err(NotTold::Doubtful);
+        return Err(XmlError::Ambiguous);
     }
     if depth == 1 && parent.object {
-        return Err(NotTold::Broken);
+        return Err(XmlError::Malformed);
     }
     if parent.list == Some(name) {
         json.push(',');
@@ -191,15 +167,15 @@ fn begin(
     Ok(())
 }
 
-fn end(element: Open, json: &mut String) -> Result<(), NotTold> {
+fn end(element: Open, json: &mut String) -> Result<(), XmlError> {
     let text = element.text.trim_ascii();
     match element.object {
-        true if !text.is_empty() => return Err(NotTold::Doubtful),
+        true if !text.is_empty() => return Err(XmlError::Ambiguous),
         true => {
             close_list(element.list, json);
             json.push('}');
         }
-        false if element.broken_up && !text.is_empty() => return Err(NotTold::Doubtful),
+        false if element.broken_up && !text.is_empty() => return Err(XmlError::Ambiguous),
         false => quoted(text, json),
     }
     Ok(())
@@ -211,12 +187,12 @@ fn close_list(list: Option<&str>, json: &mut String) {
     }
 }
 
-fn append(open: &mut [Open], text: &str) -> Result<(), NotTold> {
-    open.last_mut().map(|element| element.text.push_str(text)).ok_or(NotTold::Broken)
+fn append(open: &mut [Open], text: &str) -> Result<(), XmlError> {
+    open.last_mut().map(|element| element.text.push_str(text)).ok_or(XmlError::Malformed)
 }
 
-fn resolve(reference: &BytesRef<'_>) -> Result<char, NotTold> {
-    if let Some(c) = reference.resolve_char_ref().map_err(|_| NotTold::Broken)? {
+fn resolve(reference: &BytesRef<'_>) -> Result<char, XmlError> {
+    if let Some(c) = reference.resolve_char_ref().map_err(|_| XmlError::Malformed)? {
         return Ok(c);
     }
     match &**reference {
@@ -225,7 +201,7 @@ fn resolve(reference: &BytesRef<'_>) -> Result<char, NotTold> {
         "gt" => Ok('>'),
         "apos" => Ok('\''),
         "quot" => Ok('"'),
-        _ => Err(NotTold::Doubtful),
+        _ => Err(XmlError::Ambiguous),
     }
 }
 
@@ -244,8 +220,8 @@ fn quoted(text: &str, json: &mut String) {
     json.push('"');
 }
 
-/// Text as it stands in an element. Characters that XML cannot hold are left out.
-pub(super) fn escaped(text: &str) -> String {
+/// Escapes text for an element. Characters that XML cannot hold are left out.
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -263,6 +239,8 @@ pub(super) fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LISTS: [&str; 1] = ["paymentOption"];
 
     #[test]
     fn elements_become_members_and_texts() {
@@ -289,34 +267,25 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_told_without_its_bulk() {
-        let document = "<cart><id>1</id><lineItems><lineItem><id>9</id></lineItem></lineItems><pricing><x/></pricing></cart>";
-        assert_eq!(
-            answer_to_json(document).as_deref(),
-            Ok(r#"{"cart":{"id":"1","pricing":{"x":""}}}"#)
-        );
-    }
-
-    #[test]
-    fn what_parsers_read_differently_is_not_told() {
+    fn what_parsers_read_differently_is_not_converted() {
         let bomb = "<!DOCTYPE a [<!ENTITY b 'bb'>]><a>&b;</a>";
         for (document, why) in [
-            (bomb, NotTold::Doubtful),
-            ("<a>&b;</a>", NotTold::Doubtful),
-            ("<a>x<!-- -->y</a>", NotTold::Doubtful),
-            ("<a>x<b/></a>", NotTold::Doubtful),
-            ("<a><b/>x</a>", NotTold::Doubtful),
-            ("<a>", NotTold::Broken),
-            ("<a></b>", NotTold::Broken),
-            ("<a/><b/>", NotTold::Broken),
-            ("<a/>x", NotTold::Broken),
-            ("x", NotTold::Broken),
-            ("", NotTold::Broken),
-            ("<?xml version='1.0' encoding='utf-16'?><a>\u{e9}</a>", NotTold::Doubtful),
+            (bomb, XmlError::Ambiguous),
+            ("<a>&b;</a>", XmlError::Ambiguous),
+            ("<a>x<!-- -->y</a>", XmlError::Ambiguous),
+            ("<a>x<b/></a>", XmlError::Ambiguous),
+            ("<a><b/>x</a>", XmlError::Ambiguous),
+            ("<a>", XmlError::Malformed),
+            ("<a></b>", XmlError::Malformed),
+            ("<a/><b/>", XmlError::Malformed),
+            ("<a/>x", XmlError::Malformed),
+            ("x", XmlError::Malformed),
+            ("", XmlError::Malformed),
+            ("<?xml version='1.0' encoding='utf-16'?><a>\u{e9}</a>", XmlError::Ambiguous),
         ] {
             assert_eq!(to_json(document, &LISTS, |_, _| true), Err(why), "{document}");
         }
-        assert_eq!(to_json(&"<a>".repeat(100_000), &LISTS, |_, _| true), Err(NotTold::Deep));
+        assert_eq!(to_json(&"<a>".repeat(100_000), &LISTS, |_, _| true), Err(XmlError::TooDeep));
     }
 
     #[test]

@@ -1,0 +1,24 @@
+//! What the rules know of the checkouts dialect.
+
+use crate::rules::{Charges, Dialect, KindSpec, RuleId, Ruleset, Semantics, SessionKind};
+
+/// Digital River API: checkouts, invoices, customers, orders.
+pub const DIALECT: Dialect = Dialect::new(&RULESET);
+/// A checkout.
+pub const CHECKOUT: SessionKind =
+    SessionKind::new(&KindSpec { name: "checkout", number: 0, dialect: DIALECT, active: false });
+/// An invoice; it follows the rules of a checkout.
+pub const INVOICE: SessionKind =
+    SessionKind::new(&KindSpec { name: "invoice", number: 1, dialect: DIALECT, active: false });
+
+static RULESET: Ruleset = Ruleset {
+    name: "checkouts",
+    kinds: || &[CHECKOUT, INVOICE],
+    semantics: Semantics {
+        detaching_spends: true,
+        order_charges: Charges::All,
+        waits_under: RuleId::SecondaryAfterSingleUsePrimary,
+        may_defer: true,
+        credential_opens_sources: true,
+    },
+};

@@ -1,0 +1,421 @@
+use super::*;
+use crate::dialects::{DecodedBody, carts, checkouts, decoded_body};
+use crate::rules::{Funding, Intent, Owner, SessionKey, Target};
+use proptest::prelude::*;
+
+fn head(call: &str) -> (Method, Uri) {
+    let (method, uri) = call.split_once(' ').unwrap();
+    (method.parse().unwrap(), uri.parse().unwrap())
+}
+
+fn classified(call: &str) -> Classified {
+    let (method, uri) = head(call);
+    classify(Dialects::built_in(), &method, &uri, &HeaderMap::new())
+}
+
+fn intent(call: &str, body: &str) -> Intent {
+    match classified(call) {
+        Classified::Governed(found) => {
+            found.intent(&HeaderMap::new(), &plain(body)).unwrap().unwrap()
+        }
+        other => panic!("{call}: {other:?}"),
+    }
+}
+
+fn plain(body: &str) -> DecodedBody<'_> {
+    decoded_body(&HeaderMap::new(), body.as_bytes(), 1 << 20)
+}
+
+fn checkout() -> Target {
+    Target::Session(SessionKey::new(checkouts::CHECKOUT, "1"))
+}
+
+fn invoice() -> Target {
+    Target::Session(SessionKey::new(checkouts::INVOICE, "1"))
+}
+
+#[test]
+fn every_call_of_the_checkouts_table_is_understood() {
+    let s = || "s".into();
+    let customer = || Owner::Customer("c".into());
+    for (call, body, expected) in [
+        ("GET /sources/s", "", Intent::ReadSource { source: s() }),
+        ("POST /sources/s", r#"{"amount":1}"#, Intent::EditSource { source: s(), amount: true }),
+        ("PUT /sources/s", r#"{"owner":1}"#, Intent::EditSource { source: s(), amount: false }),
+        (
+            "PATCH /sources/s",
+            r#"{"amount":null}"#,
+            Intent::EditSource { source: s(), amount: false },
+        ),
+        (
+            "POST /checkouts",
+            "",
+            Intent::CreateSession { kind: checkouts::CHECKOUT, funding: Funding::default() },
+        ),
+        (
+            "POST /invoices",
+            "{}",
+            Intent::CreateSession { kind: checkouts::INVOICE, funding: Funding::default() },
+        ),
+        (
+            "POST /checkouts/1",
+            "",
+            Intent::UpdateSession { session: checkout(), funding: Funding::default() },
+        ),
+        (
+            "POST /invoices/1/",
+            "{}",
+            Intent::UpdateSession { session: invoice(), funding: Funding::default() },
+        ),
+        ("POST /checkouts/1/sources/s", "", Intent::Attach { session: checkout(), source: s() }),
+        ("POST /checkouts/1/sources/s/", "{}", Intent::Attach { session: checkout(), source: s() }),
+        (
+            "POST /invoices/1/sources/s",
+            r#"{"sourceId":"s"}"#,
+            Intent::Attach { session: invoice(), source: s() },
+        ),
+        (
+            "DELETE /checkouts/1/sources/s",
+            "",
+            Intent::Detach { session: checkout(), source: Some(s()) },
+        ),
+        (
+            "DELETE /invoices/1/sources/s",
+            "null",
+            Intent::Detach { session: invoice(), source: Some(s()) },
+        ),
+        ("GET /checkouts/1", "", Intent::ReadSession { session: checkout() }),
+        ("GET /checkouts/1?a=b", "", Intent::ReadSession { session: checkout() }),
+        ("DELETE /checkouts/1", "", Intent::DeleteSession { session: checkout() }),
+        ("PUT /checkouts/1", "", Intent::Touch { session: checkout() }),
+        ("PATCH /checkouts/1/sources/s", "", Intent::Touch { session: checkout() }),
+        ("POST /invoices/1/open", "", Intent::Touch { session: invoice() }),
+        ("POST /invoices/1/void", "not read", Intent::Touch { session: invoice() }),
+        (
+            "POST /customers/c/sources/s",
+            "",
+            Intent::Save { dialect: checkouts::DIALECT, owner: customer(), source: s() },
+        ),
+        (
+            "DELETE /customers/c/sources/s",
+            "",
+            Intent::Remove { dialect: checkouts::DIALECT, customer: "c".into(), source: s() },
+        ),
+        (
+            "POST /customers/c",
+            r#"{"defaultSourceId":"s"}"#,
+            Intent::UpdateCustomer {
+                dialect: checkouts::DIALECT,
+                customer: "c".into(),
+                default: Some(s()),
+            },
+        ),
+        (
+            "POST /customers/c",
+            r#"{"email":"e"}"#,
+            Intent::UpdateCustomer {
+                dialect: checkouts::DIALECT,
+                customer: "c".into(),
+                default: None,
+            },
+        ),
+        ("GET /customers/c", "", Intent::ReadCustomer { customer: "c".into() }),
+        ("GET /customers/a%40b", "", Intent::ReadCustomer { customer: "a@b".into() }),
+        (
+            "POST /orders",
+            r#"{"checkoutId":"1"}"#,
+            Intent::Order { session: checkout(), brings_funding: false },
+        ),
+        (
+            "POST /orders",
+            r#"{"checkoutId":1}"#,
+            Intent::Order { session: checkout(), brings_funding: false },
+        ),
+        (
+            "POST /orders",
+            r#"{"checkoutId":"1","sourceId":"s"}"#,
+            Intent::Order { session: checkout(), brings_funding: true },
+        ),
+        (
+            "POST /orders",
+            r#"{"checkoutId":"1","customerId":"c"}"#,
+            Intent::Order { session: checkout(), brings_funding: true },
+        ),
+        (
+            "POST /orders",
+            r#"{"checkoutId":"1","sourceId":null}"#,
+            Intent::Order { session: checkout(), brings_funding: false },
+        ),
+    ] {
+        assert_eq!(intent(call, body), expected, "{call}");
+    }
+}
+
+#[test]
+fn every_call_of_the_carts_table_is_understood() {
+    let session = || carts::ACTIVE;
+    let s = || "s".into();
+    let source = r#"{"paymentMethod":{"sourceId":"s"}}"#;
+    for (call, body, expected) in [
+        ("GET carts/active?expand=all", "", Intent::ReadSession { session: session() }),
+        (
+            "POST carts/active?token=t",
+            "",
+            Intent::UpdateSession { session: session(), funding: Funding::default() },
+        ),
+        (
+            "POST carts/active/apply-payment-method",
+            source,
+            Intent::Attach { session: session(), source: s() },
+        ),
+        (
+            "POST carts/active/apply-payment-method/",
+            source,
+            Intent::Attach { session: session(), source: s() },
+        ),
+        (
+            "POST carts/active/apply-payment-method",
+            r#"{"paymentMethod":{"type":"x"}}"#,
+            Intent::Touch { session: session() },
+        ),
+        (
+            "DELETE carts/active/apply-payment-method",
+            source,
+            Intent::Detach { session: session(), source: Some(s()) },
+        ),
+        (
+            "DELETE carts/active/apply-payment-method",
+            "",
+            Intent::Detach { session: session(), source: None },
+        ),
+        ("DELETE carts/active/payment", "", Intent::Detach { session: session(), source: None }),
+        (
+            "POST carts/active/apply-shopper",
+            "",
+            Intent::AttachSaved { session: session(), option: None },
+        ),
+        (
+            "POST carts/active/apply-shopper?paymentOptionId=7",
+            "",
+            Intent::AttachSaved { session: session(), option: Some("7".into()) },
+        ),
+        (
+            "POST carts/active/submit-cart",
+            "",
+            Intent::Order { session: session(), brings_funding: false },
+        ),
+        (
+            "POST carts/active/submit-cart",
+            source,
+            Intent::Order { session: session(), brings_funding: true },
+        ),
+        ("POST carts/active/line-items", "not read", Intent::Touch { session: session() }),
+        ("DELETE carts/active", "", Intent::Touch { session: session() }),
+        ("PUT carts/active/apply-payment-method", "", Intent::Touch { session: session() }),
+        ("GET payment-options", "", Intent::ReadOptions),
+        ("GET payment-options/7", "", Intent::ReadOptions),
+        (
+            "POST payment-options",
+            r#"{"paymentOption":{"sourceId":"s"}}"#,
+            Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: s() },
+        ),
+        (
+            "POST payment-options/7",
+            "",
+            Intent::ChangeOption { dialect: carts::DIALECT, option: "7".into(), removes: false },
+        ),
+        (
+            "DELETE payment-options/7",
+            "",
+            Intent::ChangeOption { dialect: carts::DIALECT, option: "7".into(), removes: true },
+        ),
+    ] {
+        assert_eq!(intent(&call.replacen(' ', " /v1/shoppers/me/", 1), body), expected, "{call}");
+    }
+}
+
+#[test]
+fn what_no_rule_speaks_of_is_not_governed() {
+    for call in [
+        "GET /",
+        "OPTIONS *",
+        "POST /fulfillments",
+        "POST /refunds",
+        "GET /checkouts",
+        "GET /invoices?limit=1",
+        "GET /orders",
+        "GET /orders/1",
+        "POST /orders/1",
+        "GET /sources",
+        "DELETE /sources/s",
+        "GET /customers",
+        "POST /customers",
+        "DELETE /customers/c",
+        "POST /customers/c/tax-identifiers/t",
+        "HEAD /checkouts/1",
+        "OPTIONS /checkouts/1",
+        "GET /checkouts/1/sources/s",
+        "POST /checkouts/store-credits",
+        "DELETE /checkouts/store-credits/7",
+        "POST /checkout-sessions",
+        "POST /skus/a%20b",
+        "GET /v1/shoppers/me",
+        "POST /v1/shoppers/me",
+        "GET /v1/shoppers/me/carts/active/line-items",
+        "GET /v1/shoppers/me/products/1",
+        "POST /v1/shoppers/me/wishlists",
+        "POST /oauth20/token",
+        "GET //checkouts",
+    ] {
+        assert_eq!(classified(call), Classified::Ungoverned, "{call}");
+    }
+}
+
+#[test]
+fn bodies_without_a_governed_field_are_forwarded() {
+    for (call, body) in [
+        ("POST /orders", r#"{"currency":"USD","sourceId":"s"}"#),
+        ("POST /orders", ""),
+        ("POST /v1/shoppers/me/payment-options", r#"{"paymentOption":{"creditCard":{}}}"#),
+    ] {
+        let Classified::Governed(found) = classified(call) else { panic!("{call}") };
+        assert_eq!(found.intent(&HeaderMap::new(), &plain(body)), Ok(None), "{call}");
+    }
+}
+
+#[test]
+fn odd_heads_of_governed_calls_are_ambiguous() {
+    for (call, why) in [
+        ("POST /checkouts//1", "The path has empty segments."),
+        ("POST //checkouts", "The path has empty segments."),
+        ("POST /checkouts/1//", "The path has empty segments."),
+        ("POST /checkouts/./1", "The path has dot segments."),
+        ("POST /fulfillments/../checkouts/1", "The path has dot segments."),
+        ("GET /x/%2e%2e/customers/c", "The path has dot segments."),
+        ("POST /%63heckouts/1", "The path has percent-encoded characters."),
+        ("POST /checkouts/%31", "The path has percent-encoded characters."),
+        ("POST /checkouts/1%2Fsources%2Fs", "The path has percent-encoded characters."),
+        ("POST /checkouts%5C1", "The path has percent-encoded characters."),
+        ("POST /checkouts\\1", "The path has characters that parsers read differently."),
+        ("POST /checkouts/1;x=y", "The path has matrix parameters."),
+        ("POST /Checkouts/1", "The path has words in an unusual spelling."),
+        ("POST /checkouts/1/Sources/s", "The path has words in an unusual spelling."),
+        ("POST /checkouts.json", "The path has words in an unusual spelling."),
+        ("POST /V1/shoppers/me/carts/active", "The path has words in an unusual spelling."),
+        (
+            "POST /v1/shoppers/me/carts/active/Submit-Cart",
+            "The path has words in an unusual spelling.",
+        ),
+        ("post /checkouts/1", "The method is spelled in an unusual way."),
+        ("GET /checkouts?_method=POST", "The query overrides the method."),
+        ("POST /checkouts/1?_method=DELETE", "The query overrides the method."),
+        ("POST /v1/shoppers/me/carts/active?token=a&token=b", "The query has more than one token."),
+        ("POST /%25252525252525checkouts", "The path is encoded many times over."),
+    ] {
+        let Classified::Ambiguous(found, violation) = classified(call) else {
+            panic!("{call}: {:?}", classified(call))
+        };
+        assert_eq!(violation.found, why, "{call}");
+        let carts = call.to_ascii_lowercase().contains("/v1");
+        assert_eq!(
+            found.dialect(),
+            if carts { carts::DIALECT } else { checkouts::DIALECT },
+            "{call}"
+        );
+        assert_eq!(found.intent(&HeaderMap::new(), &plain("x")), Ok(None));
+    }
+}
+
+#[test]
+fn a_header_that_overrides_the_method_makes_any_governed_path_ambiguous() {
+    for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
+        for (call, governed) in [
+            ("GET /checkouts", true),
+            ("POST /checkouts/1", true),
+            ("GET /orders", true),
+            ("GET /refunds", false),
+        ] {
+            let (method, uri) = head(call);
+            let mut headers = HeaderMap::new();
+            headers.insert(
+                http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                "POST".parse().unwrap(),
+            );
+            let found = classify(Dialects::built_in(), &method, &uri, &headers);
+            assert_eq!(matches!(found, Classified::Ambiguous(..)), governed, "{name} {call}");
+            assert_eq!(matches!(found, Classified::Ungoverned), !governed, "{name} {call}");
+        }
+    }
+}
+
+const GOVERNED: [&str; 12] = [
+    "POST /checkouts",
+    "POST /checkouts/1",
+    "POST /checkouts/1/sources/s",
+    "DELETE /invoices/1/sources/s",
+    "POST /orders",
+    "POST /sources",
+    "POST /customers/c",
+    "POST /customers/c/sources/s",
+    "POST /v1/shoppers/me/carts/active/apply-payment-method",
+    "DELETE /v1/shoppers/me/carts/active/payment",
+    "POST /v1/shoppers/me/carts/active/submit-cart",
+    "POST /v1/shoppers/me/payment-options",
+];
+
+/// Ways to spell a path so that some server still finds its way.
+fn mangle(path: &str, how: usize, at: usize) -> String {
+    let chars: Vec<char> = path.chars().collect();
+    let slashes: Vec<usize> = (0..chars.len()).filter(|at| chars[*at] == '/').collect();
+    let letters: Vec<usize> = (0..chars.len()).filter(|at| chars[*at] != '/').collect();
+    let (slash, letter) = (slashes[at % slashes.len()], letters[at % letters.len()]);
+    let insert = |at: usize, text: &str| [&path[..at], text, &path[at..]].concat();
+    let replace = |at: usize, text: &str| [&path[..at], text, &path[at + 1..]].concat();
+    let encoded = format!("{:02X}", chars[letter] as u32);
+    match how {
+        0 => insert(slash, "/"),
+        1 => insert(slash, "/."),
+        2 => insert(slash, "/x/.."),
+        3 => insert(slash, "/%2e"),
+        4 => replace(letter, &format!("%{encoded}")),
+        5 => replace(letter, &format!("%25{encoded}")),
+        6 => replace(letter, &chars[letter].to_ascii_uppercase().to_string()),
+        7 => format!("{path}/"),
+        8 => format!("{path};x=y"),
+        9 => insert(slash, if slash == 0 { "/;" } else { ";a=b" }),
+        10 => replace(slash, if slash == 0 { "/%2f" } else { "%2F" }),
+        11 => replace(slash, if slash == 0 { "//" } else { "%5c" }),
+        12 => insert(letter, "%00"),
+        13 => format!("{path}%20"),
+        14 => insert(slash, "/%2e%2e"),
+        _ => replace(slash, if slash == 0 { "/\\" } else { "\\" }),
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_spelling_of_a_governed_path_is_ungoverned(
+        call in 0..GOVERNED.len(),
+        twists in prop::collection::vec((0usize..16, 0usize..64), 1..4),
+    ) {
+        let (method, path) = GOVERNED[call].split_once(' ').unwrap();
+        let path = twists.iter().fold(path.to_owned(), |path, (how, at)| mangle(&path, *how, *at));
+        let uri: Uri = path.parse().unwrap();
+        let found = classify(Dialects::built_in(), &method.parse().unwrap(), &uri, &HeaderMap::new());
+        prop_assert!(found != Classified::Ungoverned, "{method} {path}");
+    }
+
+    #[test]
+    fn any_path_is_classified_without_panic(path in "/[ -~]{0,40}") {
+        if let Ok(uri) = path.parse::<Uri>() {
+            for method in [Method::GET, Method::POST, Method::DELETE] {
+                classify(Dialects::built_in(), &method, &uri, &HeaderMap::new());
+            }
+            form_is_found(&uri);
+        }
+    }
+}
+
+fn form_is_found(uri: &Uri) {
+    Dialects::built_in().form_for(uri, &HeaderMap::new());
+}

@@ -1,0 +1,71 @@
+//! The vendor APIs that calls are told apart by.
+
+use super::{
+    api::Api,
+    form::Form,
+    read::path::{self, Path, Words},
+};
+use http::{HeaderMap, Uri};
+
+/// A list of vendor APIs, with the words of their paths put together.
+#[derive(Debug)]
+pub struct Dialects {
+    apis: Vec<&'static Api>,
+    pub(super) words: Words,
+}
+
+/// What a governed path is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub api: &'static Api,
+    pub resource: &'static str,
+}
+
+impl Dialects {
+    /// Puts APIs together, of which there must be one. An error about a path that is in none of them
+    /// is answered in the form of the first.
+    pub(crate) fn new(apis: &[&'static Api]) -> Self {
+        Self { apis: apis.to_vec(), words: Words::new(apis.iter().map(|api| &api.path)) }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'static Api> {
+        self.apis.iter().copied()
+    }
+
+    /// Returns the first API but the default one that is such, or the default one.
+    fn find(&self, is_such: impl FnMut(&&'static Api) -> bool) -> &'static Api {
+        self.all().skip(1).find(is_such).unwrap_or(self.apis[0])
+    }
+
+    /// Returns what a path is about, where some method of it is governed.
+    pub(super) fn place(&self, segments: &[&str]) -> Option<Place> {
+        self.all().find_map(|api| (api.resource)(segments).map(|resource| Place { api, resource }))
+    }
+
+    /// Returns the API in whose form a call with a suspicious path is answered.
+    pub(super) fn marked(&self, reading: &[String]) -> &'static Api {
+        let is_marked = |api: &&Api| reading.iter().any(|part| api.path.marks.contains(&&**part));
+        self.find(is_marked)
+    }
+
+    /// Returns the API through which sources of this one are read.
+    pub(super) fn source_reader(&self, api: &'static Api) -> &'static Api {
+        let reads = |api: &&Api| api.reads_sources;
+        if api.reads_sources { api } else { self.all().find(reads).unwrap_or(api) }
+    }
+
+    /// Returns the form in which an error about any path, also an ungoverned one, is answered.
+    pub fn form_for(&self, uri: &Uri, headers: &HeaderMap) -> Form {
+        let api = match path::read(uri.path(), &self.words) {
+            Path::Suspicious { reading, .. } => self.marked(&reading),
+            _ => self.rooted(uri.path().split('/').nth(1).unwrap_or_default()),
+        };
+        Form::of(api, uri, headers)
+    }
+
+    fn rooted(&self, first: &str) -> &'static Api {
+        let is_rooted =
+            |api: &&Api| api.path.roots.iter().any(|root| root.eq_ignore_ascii_case(first));
+        self.find(is_rooted)
+    }
+}
