@@ -7,6 +7,7 @@
 use crate::{
     admin::Admin,
     config::{Config, Loaded},
+    dialects,
     edge::{Drained, ServeOptions, Worker, listeners, run_workers},
     govern::{GovernSettings, Governor},
     sessions::{self, Sessions},
@@ -193,6 +194,7 @@ fn remembering(config: &Config) -> Sessions {
         idle_ttl: config.sessions.idle_ttl,
         queue: config.sequencing.queue,
         wait: config.sequencing.wait,
+        kinds: dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
         ..sessions::Settings::default()
     })
 }

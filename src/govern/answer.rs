@@ -1,11 +1,14 @@
 //! The answers that are Weir's own to give, in the vendor's form, and the marks on every answer.
 
-use super::{Governor, exchange::Trace};
+use super::{
+    exchange::Trace,
+    governor::{Governor, now},
+};
 use crate::{
     dialects::{self, Form, Rendered},
     http::{Body, Problem},
     observe::{Decided, Decision},
-    rules::{Dialect, RuleId, SessionKey, Violation},
+    rules::{Dialect, Intent, RuleId, SessionKey, Violation},
     sessions::Busy,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -32,15 +35,20 @@ impl Outcome {
         Self::new(response, Decided::Forwarded)
     }
 
-    /// Forwarded although a reporting rule was broken, if one was.
-    pub fn monitored(response: Response<Body>, violation: Option<Violation>) -> Self {
+    /// Makes the outcome of a call that was forwarded although a reporting rule was broken, if one
+    /// was.
+    pub fn reported(response: Response<Body>, violation: Option<Violation>) -> Self {
         let decided = if violation.is_some() { Decided::Monitored } else { Decided::Forwarded };
         Self { violation, ..Self::new(response, decided) }
     }
 
     pub fn refused(form: Form, violation: Violation) -> Self {
-        let response = rendered(dialects::refusal(form, &violation.refusal));
+        let response = rendered(dialects::refusal(form, &violation));
         Self { violation: Some(violation), ..Self::new(response, Decided::Rejected) }
+    }
+
+    pub fn failed(form: Form, error: &OwnError<'_>) -> Self {
+        Self::new(own_error(form, error), Decided::Rejected)
     }
 
     pub fn with(mut self, violation: Violation) -> Self {
@@ -55,36 +63,39 @@ impl Outcome {
 }
 
 /// What Weir itself has to say when it is not a rule that speaks.
-pub(super) enum Trouble<'a> {
+pub(super) enum OwnError<'a> {
     /// A fault that any call may meet.
     Problem(Problem),
     /// The body cannot be read.
     Malformed(&'a str),
     /// Too many wait for this session, or one waited too long.
     Busy(&'a Busy),
-    /// A repair that could not put the primary back: what is attached now.
+    /// A repair that could not attach the primary again: what is attached now.
     Stranded(&'a str),
 }
 
-pub(super) fn trouble(form: Form, trouble: &Trouble<'_>) -> Response<Body> {
-    let (status, code, message) = match trouble {
-        Trouble::Problem(problem) => (problem.status(), problem.code(), problem.message()),
-        Trouble::Malformed(why) => (
+/// Answers with an error of Weir's own in the vendor's form.
+pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
+    let (status, code, message) = match error {
+        OwnError::Problem(problem) => (problem.status(), problem.code(), problem.message()),
+        OwnError::Malformed(why) => (
             StatusCode::BAD_REQUEST,
             "invalid_body",
             format!("The body cannot be read: {why}.").into(),
         ),
-        Trouble::Busy(busy) => (
+        OwnError::Busy(busy) => (
             StatusCode::CONFLICT,
             form.busy_code(),
             format!("Not now: {busy}. Nothing was sent; try again.").into(),
         ),
-        Trouble::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),
+        OwnError::Stranded(now) => {
+            (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into())
+        }
     };
     let mut response = rendered(dialects::error(form, status, code, &message));
-    let retry_after = match trouble {
-        Trouble::Busy(busy) => Some(busy.retry_after.as_secs().max(1)),
-        Trouble::Problem(Problem::FactUnknown) => Some(1),
+    let retry_after = match error {
+        OwnError::Busy(busy) => Some(busy.retry_after.as_secs().max(1)),
+        OwnError::Problem(Problem::FactUnknown) => Some(1),
         _ => None,
     };
     if let Some(seconds) = retry_after {
@@ -103,30 +114,49 @@ fn rendered(rendered: Rendered) -> Response<Body> {
 }
 
 /// What is said of a call besides its outcome.
-pub(super) struct About<'a> {
-    pub dialect: Dialect,
-    pub call: &'static str,
-    pub source: Option<String>,
-    pub headers: &'a HeaderMap,
-    pub trace: &'a Trace,
-    pub started: Instant,
+pub(super) struct About {
+    dialect: Dialect,
+    call: &'static str,
+    source: Option<String>,
+    request_id: Option<String>,
+    started: Instant,
+}
+
+impl About {
+    /// Describes a call that was understood.
+    pub fn of(dialect: Dialect, intent: &Intent, headers: &HeaderMap, started: Instant) -> Self {
+        let source = intent.source().map(|id| id.to_string());
+        Self { call: intent.name(), source, ..Self::unread(dialect, headers, started) }
+    }
+
+    /// Describes a call that was not read.
+    pub fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
+        let request_id = request_id(headers);
+        Self { dialect, call: "unread", source: None, request_id, started }
+    }
 }
 
 /// Marks the answer and publishes the decision.
-pub(super) fn finish(governor: &Governor, about: About<'_>, outcome: Outcome) -> Response<Body> {
+pub(super) fn finish(
+    governor: &Governor,
+    about: About,
+    trace: &Trace,
+    outcome: Outcome,
+) -> Response<Body> {
     let mut response = outcome.response;
-    let id = governor.decisions.next_id();
+    let id = governor.decisions().next_id();
     let rule = outcome.violation.as_ref().map(|violation| violation.rule);
     if governor.settings.headers {
         mark(&mut response, outcome.decided, rule, &id);
     }
     let total = u64::try_from(about.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let upstream_us = about.trace.upstream_us();
-    governor.decisions.publish(Decision {
+    let upstream_us = trace.upstream_us();
+    let session = outcome.session.or_else(|| trace.take_created());
+    governor.decisions().publish(Decision {
         id,
-        at: super::exchange::now().0,
+        at: now().0,
         dialect: about.dialect,
-        session: outcome.session.or_else(|| about.trace.session()).map(|key| key.to_string()),
+        session: session.map(|key| key.to_string()),
         call: about.call,
         source: about.source,
         decision: outcome.decided,
@@ -134,15 +164,15 @@ pub(super) fn finish(governor: &Governor, about: About<'_>, outcome: Outcome) ->
         found: outcome.violation.as_ref().map(|violation| violation.found.clone()),
         accepted: outcome.violation.as_ref().map(|violation| violation.accepted),
         status: response.status().as_u16(),
-        steps: about.trace.steps(),
+        steps: trace.take_steps(),
         upstream_us,
         weir_us: total.saturating_sub(upstream_us),
-        request_id: request_id(about.headers),
+        request_id: about.request_id,
     });
     response
 }
 
-/// `Weir-Decision`, `Weir-Decision-Id`, and `Weir-Rule` where a rule spoke.
+/// Sets `Weir-Decision`, `Weir-Decision-Id`, and `Weir-Rule` where a rule spoke.
 fn mark(response: &mut Response<Body>, decided: Decided, rule: Option<RuleId>, id: &str) {
     let headers = response.headers_mut();
     headers.insert(DECISION, HeaderValue::from_static(decided.as_str()));
@@ -154,7 +184,7 @@ fn mark(response: &mut Response<Body>, decided: Decided, rule: Option<RuleId>, i
     }
 }
 
-/// The caller's own name for this request, where it is short and printable.
+/// Returns the caller's own name for this request, where it is short and printable.
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     (id.len() <= 128).then(|| id.to_owned())

@@ -1,76 +1,52 @@
 //! What is remembered that bears on a call, and that its caller may know of.
 //!
-//! In: the intent, the session, the caller. Out: a [`Known`]. A record that upstream has shown to
-//! somebody else only is left out, so that nobody can infer from Weir what upstream would not tell
-//! them.
+//! In: the records in hand. Out: a [`Known`]. A record that upstream has shown only to other
+//! callers is left out, so that no caller can infer from Weir what upstream would not tell it.
 
-use super::{Client, exchange::Exchange};
-use crate::rules::{Known, Pending, SessionKey, SessionRecord, SourceId, SourceRecord, Told};
+use super::{asker::Who, exchange::Exchange};
+use crate::{
+    rules::{Intent, Known, SessionRecord, SourceId, SourceRecord, Told},
+    sessions::{Records, StoreError},
+};
 
-/// Fills `known` with the records as they are now; what this decision has looked up stays noted.
-pub(super) async fn recall<S: Client>(
-    exchange: &Exchange<S>,
-    session: Option<&SessionKey>,
+/// Fills `known` with the records in hand; what has been looked up stays noted. Asks the store only
+/// for sources that are not in hand.
+pub(super) async fn recall(
+    exchange: &Exchange,
+    records: &mut Records,
     known: &mut Known,
-) {
-    let sessions = &exchange.governor.sessions;
-    let caller = exchange.caller;
-    known.session = match session {
-        Some(key) => {
-            kept(sessions.session(key).await).filter(|record| record.shown_to.contains(caller))
-        }
-        None => None,
-    };
-    for id in named(exchange, known) {
-        let record = kept(sessions.source(&id).await);
-        match record.filter(|record| {
-            record.shown_to.contains(caller) || belongs(record, known.session.as_ref())
-        }) {
+) -> Result<(), StoreError> {
+    let who = exchange.asker.who;
+    let named: Vec<SourceId> = named(&exchange.intent, known).cloned().collect();
+    records.read_along(&named).await?;
+    known.session = records.session().filter(|record| who.is_among(&record.shown_to)).cloned();
+    let pending = known.session.as_ref().and_then(|record| record.pending.as_deref());
+    let attached = known.attached().iter().map(|attached| attached.id.clone());
+    let ids: Vec<SourceId> =
+        named.into_iter().chain(attached).chain(pending.map(|p| p.primary().clone())).collect();
+    for id in ids {
+        let visible = |record: &&SourceRecord| may_know(who, record, known.session.as_ref());
+        match records.source(&id).filter(visible).cloned() {
             Some(record) => known.sources.insert(id, record),
             None => known.sources.remove(&id),
         };
     }
-    known.customer = match exchange.intent.customer() {
-        Some(id) => kept(sessions.customer(&exchange.customer_key(id)).await)
-            .filter(|record| record.shown_to.contains(caller)),
-        None => None,
-    };
+    known.customer = records.customer().filter(|record| who.is_among(&record.shown_to)).cloned();
+    Ok(())
 }
 
-/// A store that fails has nothing to tell; what is needed is looked up.
-fn kept<T, E: std::fmt::Display>(record: Result<Option<T>, E>) -> Option<T> {
-    record.unwrap_or_else(|error| {
-        tracing::error!(%error, "the session store cannot be read; what is needed is looked up");
-        None
-    })
+/// Every source that the call or its options name.
+fn named<'a>(intent: &'a Intent, known: &'a Known) -> impl Iterator<Item = &'a SourceId> {
+    let options = known.options.iter().flatten().filter_map(|option| option.source.as_ref());
+    intent.source().into_iter().chain(options.map(|source| &source.id))
 }
 
-/// A source created for the very payment session that this caller has been shown is part of what it
-/// was shown.
-fn belongs(source: &SourceRecord, session: Option<&SessionRecord>) -> bool {
-    match (&source.payment_session, session.map(|session| &session.payment_session)) {
+/// Returns whether the caller may know of a source: upstream has shown it, or it was created for
+/// the very payment session that the caller has been shown.
+fn may_know(who: Who, source: &SourceRecord, session: Option<&SessionRecord>) -> bool {
+    let belongs = match (&source.payment_session, session.map(|s| &s.payment_session)) {
         (Told::Told(own), Some(Told::Told(shown))) => own == shown,
         _ => false,
-    }
-}
-
-/// Every source that a rule may ask about.
-fn named<S>(exchange: &Exchange<S>, known: &Known) -> Vec<SourceId> {
-    let record = known.session.as_ref();
-    let mut ids: Vec<SourceId> = exchange.intent.source().cloned().into_iter().collect();
-    ids.extend(known.attached().iter().map(|attached| attached.id.clone()));
-    ids.extend(
-        known
-            .options
-            .iter()
-            .flatten()
-            .filter_map(|option| option.source.as_ref())
-            .map(|source| source.id.clone()),
-    );
-    if let Some(Pending::Deferred { primary, .. } | Pending::Repair { primary, .. }) =
-        record.and_then(|r| r.pending.as_deref())
-    {
-        ids.push(primary.clone());
-    }
-    ids
+    };
+    who.is_among(&source.shown_to) || belongs
 }

@@ -120,6 +120,11 @@ pub enum Event {
     Erased,
     /// [`Next::Recover`] or [`Next::SendPromised`] was lost on the way.
     Lost,
+    /// The store failed: what is remembered cannot be read or written. It may happen at any step.
+    StoreFailed {
+        /// Whether an attach may have been promised for the session.
+        promise_possible: bool,
+    },
 }
 
 /// Why a promised attach was not carried out.
@@ -235,6 +240,16 @@ impl Attempt {
         self.session.as_ref()
     }
 
+    /// Returns whether the session's turn, or another that the call needs, is in hand.
+    pub fn has_turn(&self) -> bool {
+        self.has_turn
+    }
+
+    /// Returns whether the next step is the last one, whatever is known.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ending(_))
+    }
+
     /// The next step. It stays the same until [`Attempt::on`] is told how the step ended, as long
     /// as nothing else becomes known.
     pub fn next(&mut self, intent: &Intent, policy: &Policy, now: Timestamp) -> Next {
@@ -263,6 +278,9 @@ impl Attempt {
     /// Takes in how a step ended. An event that is not of the step asked for changes nothing.
     pub fn on(&mut self, event: Event, intent: &Intent, policy: &Policy) {
         match (self.phase.clone(), event) {
+            (_, Event::StoreFailed { promise_possible }) => {
+                self.without_records(promise_possible, policy);
+            }
             (Phase::Admitting, Event::LookedUp(end)) => self.admitted(end, intent, policy),
             (Phase::Entering { .. }, Event::LookedUp(_)) => {
                 self.phase = Phase::Entering { asked: true };
@@ -306,6 +324,19 @@ impl Attempt {
     fn end(&mut self, step: Option<Next>) {
         let unjudged = Sending { judged: false, ..Sending::default() };
         self.phase = Phase::Ending(Box::new(step.unwrap_or(Next::Send(unjudged))));
+    }
+
+    /// What is remembered is not to be had. That is not "nothing is remembered": the call is not
+    /// judged, and no promise is walked past.
+    fn without_records(&mut self, promise_possible: bool, policy: &Policy) {
+        self.session = None;
+        self.has_turn = false;
+        let answer = Next::Answer(OwnAnswer::FactUnknown);
+        let refuses = policy.on_lookup_failure == OnLookupFailure::Reject;
+        match promise_possible {
+            true => self.end(Some(answer)),
+            false => self.end(keep(OwnAnswer::FactUnknown, policy).filter(|_| refuses)),
+        }
     }
 
     fn go(&mut self, phase: Phase) -> Option<Next> {

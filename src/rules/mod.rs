@@ -18,7 +18,6 @@
 
 mod answer;
 mod attempt;
-mod compact;
 mod customer;
 mod decide;
 mod dialect;
@@ -47,7 +46,6 @@ mod violation;
 
 pub use answer::Answer;
 pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Room, Sending, Unsent};
-pub use compact::{uuid_bytes, uuid_text};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
 pub use dialect::{Dialect, KindSpec, Ruleset, SessionKind};

@@ -89,8 +89,11 @@ pub enum RepairEnd {
         /// The attached sources, where the last look showed them.
         attached: Option<Vec<SourceId>>,
     },
-    /// A recovery found or restored the primary.
-    Recovered,
+    /// A recovery found a primary, or attached it again.
+    Recovered {
+        /// Whether it was attached again.
+        again: bool,
+    },
     /// Upstream refuses the primary of an unfinished repair for good.
     Refused,
     /// The recovery could not be finished now. The note stays.
@@ -188,13 +191,19 @@ impl Repair {
         Self { primary, incoming: None, replaces: false, state, steps: 0 }
     }
 
-    /// The note of this repair.
-    pub fn note(&self) -> super::Pending {
-        super::Pending::Repair {
+    /// Returns the note of this repair; `None` for a recovery, whose note is there already.
+    pub fn note(&self) -> Option<super::Pending> {
+        let note = super::Pending::Repair {
             primary: self.primary.clone(),
             incoming: self.incoming.clone(),
             replaces: self.replaces,
-        }
+        };
+        matches!(self.state, State::Detaching).then_some(note)
+    }
+
+    /// Returns the primary that is moved or taken away.
+    pub fn primary(&self) -> &SourceId {
+        &self.primary
     }
 
     /// The step to perform. It stays the same until [`Repair::on`] is told how it ended.
@@ -287,7 +296,7 @@ impl Repair {
             (Look::Left { wrong }, Sight::Primary(_)) => erase_and_answer(wrong),
             (Look::Left { .. }, Sight::NoPrimary(attached)) => stranded(Some(attached)),
             (Look::Left { .. }, Sight::Unseen) => stranded(None),
-            (Look::Found, Sight::Primary(_)) => erase_then(State::Over(RepairEnd::Recovered)),
+            (Look::Found, Sight::Primary(_)) => erase_then(State::Over(RepairEnd::Recovered { again: false })),
             (Look::Found, Sight::NoPrimary(_)) => reattach(Goal::Recover),
             (Look::Found, Sight::Unseen) => State::Over(RepairEnd::Unfinished),
         }
@@ -335,7 +344,7 @@ fn reattached(goal: Goal, step: usize) -> State {
         Goal::OptionGone | Goal::Join => State::Over(RepairEnd::Answer(step)),
         Goal::Undo { wrong } => State::Over(RepairEnd::Answer(wrong)),
         Goal::Keep { refusal } => State::Looking(Look::Kept { refusal }),
-        Goal::Recover => State::Over(RepairEnd::Recovered),
+        Goal::Recover => State::Over(RepairEnd::Recovered { again: true }),
     })
 }
 

@@ -348,7 +348,7 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
         (
             governor.in_flight(),
             governor.sessions().turns_open(),
-            governor.sessions().look_ups_open()
+            governor.look_ups_open()
         ),
         (0, 0, 0)
     );
@@ -670,7 +670,7 @@ async fn carts(
         (
             governor.in_flight(),
             governor.sessions().turns_open(),
-            governor.sessions().look_ups_open()
+            governor.look_ups_open()
         ),
         (0, 0, 0)
     );

@@ -1,0 +1,213 @@
+//! Who asks upstream, and how a request is sent and its answer read.
+//!
+//! In: requests. Out: answers, read whole up to a bound, and the time they took. An asker is a
+//! caller, with its own headers and credentials, or Weir itself.
+
+use super::{exchange::Trace, governor::Governor};
+use crate::{
+    dialects::Outgoing,
+    http::{Body, Chain, CollectError, Collected, Problem, UpstreamError, collect},
+    rules::{CredentialHash, ShownTo},
+};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request, response};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+
+/// The client behind the layer, whatever its type.
+pub(super) type BoxClient = BoxCloneSyncService<Request<Body>, Response<Body>, UpstreamError>;
+
+/// However long upstream asks for, a credential is tried again after this.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// A caller, known by the hash of its credential.
+    Caller(CredentialHash),
+    /// Weir itself. Upstream's answers to it are shown to no caller.
+    #[cfg_attr(not(test), expect(dead_code, reason = "Weir has no key of its own yet"))]
+    Weir,
+}
+
+impl Who {
+    /// Returns the caller to whom upstream's answers are shown.
+    pub fn caller(self) -> Option<CredentialHash> {
+        match self {
+            Self::Caller(caller) => Some(caller),
+            Self::Weir => None,
+        }
+    }
+
+    /// Returns whether this is one of those to whom upstream has shown something.
+    pub fn is_among(self, shown_to: &ShownTo) -> bool {
+        self.caller().is_some_and(|caller| shown_to.contains(caller))
+    }
+}
+
+/// Who asks, with what it takes to ask. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub client: BoxClient,
+    pub governor: Arc<Governor>,
+    pub head: Arc<request::Parts>,
+    pub who: Who,
+    pub trace: Arc<Trace>,
+}
+
+/// An answer that was read whole.
+#[derive(Clone)]
+pub(super) struct Answered {
+    pub head: Arc<response::Parts>,
+    pub body: Collected,
+}
+
+impl Answered {
+    pub fn status(&self) -> StatusCode {
+        self.head.status
+    }
+
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// Returns the answer with upstream's bytes unchanged.
+    pub fn into_response(self) -> Response<Body> {
+        let head = Arc::try_unwrap(self.head).unwrap_or_else(|shared| (*shared).clone());
+        Response::from_parts(head, self.body.to_body())
+    }
+}
+
+/// How a request upstream ended.
+pub(super) enum SendOutcome {
+    /// With an answer, read whole.
+    Answered(Answered),
+    /// With an answer too long to be read: it passes through, and teaches nothing.
+    TooLong(Response<Body>),
+    /// Without a usable answer.
+    Failed(Failure),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failure {
+    /// Whether upstream may have acted on the request.
+    pub sent: bool,
+    /// What the caller is told.
+    pub problem: Problem,
+}
+
+impl Failure {
+    /// Nothing was sent, through a fault of Weir's own.
+    pub const NOT_SENT: Self = Self { sent: false, problem: Problem::Internal };
+
+    fn of(error: &UpstreamError) -> Self {
+        tracing::warn!(error = %Chain(error), "a governed call got no answer");
+        Self { sent: error.was_sent(), problem: Problem::from(error) }
+    }
+}
+
+impl Asker {
+    /// Returns a call of Weir's own with the asker's headers, but those that speak of its body or
+    /// make it conditional. Its answer comes in the clear: it must be readable here, and it may
+    /// become the answer of any caller who shares it.
+    pub fn request(&self, outgoing: &Outgoing) -> Request<Body> {
+        let mut headers = self.head.headers.clone();
+        for name in NOT_COPIED {
+            headers.remove(name);
+        }
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        if let Some(content_type) = outgoing.content_type {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        let mut request = Request::new(Body::full(outgoing.body.clone()));
+        *request.method_mut() = outgoing.method.clone();
+        *request.uri_mut() = outgoing.path.clone().into();
+        *request.headers_mut() = headers;
+        request
+    }
+
+    /// Sends, and reads the answer whole, up to the bound.
+    pub async fn send(&self, request: Request<Body>) -> SendOutcome {
+        let started = Instant::now();
+        let outcome = self.send_untimed(request).await;
+        self.trace.add_upstream_time(started.elapsed());
+        outcome
+    }
+
+    async fn send_untimed(&self, request: Request<Body>) -> SendOutcome {
+        let response = match self.client.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(error) => return SendOutcome::Failed(Failure::of(&error)),
+        };
+        let (head, body) = response.into_parts();
+        self.record_back_off(head.status, &head.headers);
+        match collect(body, self.governor.settings.answer).await {
+            Ok(body) => SendOutcome::Answered(Answered { head: Arc::new(head), body }),
+            Err(CollectError::TooLarge(body)) => {
+                SendOutcome::TooLong(Response::from_parts(head, body))
+            }
+            Err(CollectError::Broken(error)) => {
+                let failure = Failure::of(&UpstreamError::from(error));
+                SendOutcome::Failed(Failure { sent: true, ..failure })
+            }
+        }
+    }
+
+    /// Takes note of upstream's "slow down": look-ups with this credential pause for so long.
+    fn record_back_off(&self, status: StatusCode, headers: &HeaderMap) {
+        let (StatusCode::TOO_MANY_REQUESTS, Some(caller)) = (status, self.who.caller()) else {
+            return;
+        };
+        let seconds = headers
+            .get(header::RETRY_AFTER)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.trim().parse().ok());
+        let pause = Duration::from_secs(seconds.unwrap_or(1)).min(LONGEST_BACK_OFF);
+        self.governor.sessions().back_off(caller, tokio::time::Instant::now() + pause);
+    }
+
+    /// Returns how long upstream wants to be left alone by this asker.
+    pub fn backing_off(&self) -> Option<Duration> {
+        self.governor.sessions().backing_off(self.who.caller()?)
+    }
+}
+
+/// Request headers that must not be copied to Weir's own calls: they would be untrue, or would
+/// change the meaning.
+const NOT_COPIED: [header::HeaderName; 16] = [
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::TRANSFER_ENCODING,
+    header::TRAILER,
+    header::TE,
+    header::EXPECT,
+    header::CONNECTION,
+    header::UPGRADE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+    header::RANGE,
+    header::HeaderName::from_static("idempotency-key"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_upstream_answers_to_weir_itself_is_shown_to_no_caller() {
+        let caller = CredentialHash([1; 16]);
+        let mut shown_to = ShownTo::default();
+        shown_to.add(caller);
+        assert!(Who::Caller(caller).is_among(&shown_to));
+        assert!(!Who::Caller(CredentialHash([2; 16])).is_among(&shown_to));
+        assert!(!Who::Weir.is_among(&shown_to));
+        assert_eq!(Who::Weir.caller(), None);
+    }
+}

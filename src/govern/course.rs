@@ -1,0 +1,413 @@
+//! One call on its course: performs the steps that [`Attempt`] asks for.
+//!
+//! In: the exchange. Out: its outcome. Every deciding is in [`Attempt`]; here each step is a few
+//! lines that wait for something. A store that fails is dealt with in one place,
+//! [`Event::StoreFailed`].
+
+use super::{
+    answer::{Outcome, OwnError},
+    exchange::Exchange,
+    governor::{log_store_error, now},
+    learn::Hand,
+    look_up::{self, LookupOutcome},
+    promise::{self, note_pending},
+    recall::recall,
+    repair,
+    send::forward,
+};
+use crate::{
+    dialects::decoded_body,
+    http::{Body, Problem},
+    observe::Decided,
+    rules::{
+        Attempt, Event, Intent, Lookup, Next, Owner, OwnAnswer, Remedy, Repair, Room, Sending,
+        SessionKey, SessionObservation, SourceId, Target, Timestamp, Unsent, Violation,
+    },
+    sessions::{Busy, Priority, StoreError, TurnError, TurnKey},
+};
+use http::{Request, Response, StatusCode, header};
+use std::time::Duration;
+
+/// Brings a call to its end.
+pub(super) async fn run(exchange: &Exchange) -> Outcome {
+    let begun = Course::begin(exchange).await;
+    let (mut course, mut failed) = match begun {
+        Ok(course) => (course, None),
+        Err(error) => (Course::without_records(exchange), Some(error)),
+    };
+    loop {
+        if let Some(error) = failed.take() {
+            log_store_error(&error);
+            course.hand = None;
+            course.on(Event::StoreFailed { promise_possible: promise_possible(exchange) });
+        }
+        match course.step().await {
+            Ok(Some(outcome)) => return outcome.about(course.attempt.session()),
+            Ok(None) => {}
+            Err(error) => failed = Some(error),
+        }
+    }
+}
+
+/// Returns whether an attach may have been promised for a session, as far as can be told without
+/// its record.
+fn promise_possible(exchange: &Exchange) -> bool {
+    exchange.policy.sequencing.defer || exchange.asker.governor.sessions().pinned() > 0
+}
+
+struct Course<'a> {
+    exchange: &'a Exchange,
+    attempt: Attempt,
+    /// The records that the call may change; `None` before they are read, or where the store fails.
+    hand: Option<Hand>,
+    /// Whether a look-up may have changed what is stored since the records were read.
+    stale: bool,
+    /// Upstream's answer to the last step.
+    last: Option<Response<Body>>,
+    busy: Option<Busy>,
+}
+
+impl<'a> Course<'a> {
+    fn without_records(exchange: &'a Exchange) -> Self {
+        let attempt = Attempt::new(None, Room::default());
+        Self { exchange, attempt, hand: None, stale: false, last: None, busy: None }
+    }
+
+    /// Reads what is remembered of the session, with its turn in hand where it is free.
+    async fn begin(exchange: &'a Exchange) -> Result<Self, StoreError> {
+        let sessions = exchange.asker.governor.sessions();
+        let mut room = Room { can_defer: sessions.can_pin(), pending_unseen: false };
+        let mut course = Self::without_records(exchange);
+        let session = session_of(exchange).await?;
+        if let Some(key) = &session {
+            let hand = course.take_up(key).await?;
+            let is_named = matches!(exchange.intent.session(), Some(Target::Session(_)));
+            room.pending_unseen = is_named && hand.records().record().pending.is_some();
+            course.hand = Some(hand);
+        }
+        course.attempt = Attempt::new(session, room);
+        Ok(course)
+    }
+
+    /// Takes the session's turn where it is free, so that the record is read once; else only reads
+    /// the record.
+    async fn take_up(&self, key: &SessionKey) -> Result<Hand, StoreError> {
+        let sessions = self.exchange.asker.governor.sessions();
+        let sources = self.sources();
+        if !self.exchange.intent.is_read()
+            && let Some(turn) = sessions.turn_if_free(key, &sources).await?
+        {
+            return Ok(Hand::Turn(turn));
+        }
+        Ok(Hand::Records(sessions.records(Some(key), &sources, None).await?, None))
+    }
+
+    /// The sources whose records are read along.
+    fn sources(&self) -> Vec<SourceId> {
+        self.exchange.intent.source().cloned().into_iter().collect()
+    }
+
+    fn on(&mut self, event: Event) {
+        self.attempt.on(event, &self.exchange.intent, &self.exchange.policy);
+    }
+
+    /// Performs the next step. `Some`: the call has its answer.
+    async fn step(&mut self) -> Result<Option<Outcome>, StoreError> {
+        self.recall().await?;
+        let exchange = self.exchange;
+        let now = now();
+        let policy = exchange.asker.governor.cap_freshness(&exchange.policy, now);
+        let event = match self.attempt.next(&exchange.intent, &policy, now) {
+            Next::LookUp(lookup) => self.look_up(&lookup).await?,
+            Next::TakeTurn { overtakes } => self.take_turn(overtakes).await?,
+            Next::Hold(window) => self.hold(window).await?,
+            Next::Recover { primary } => self.recover(primary).await?,
+            Next::SendPromised { primary, since } => self.send_promised(primary, since).await?,
+            Next::ErasePromise => self.erase_promise().await?,
+            Next::Promise(source) => return self.promise(source).await.map(Some),
+            Next::Repair(remedy, violation) => {
+                return self.repair(&remedy, violation).await.map(Some);
+            }
+            Next::Send(sending) => return self.send(sending).await.map(Some),
+            Next::Answer(answer) => return Ok(Some(self.answer(answer))),
+        };
+        self.on(event);
+        Ok(None)
+    }
+
+    /// Fills in what is known, from the records of the session that the attempt is about.
+    async fn recall(&mut self) -> Result<(), StoreError> {
+        if self.attempt.is_over() {
+            return Ok(());
+        }
+        let session = self.attempt.session();
+        let other = |hand: &Hand| session.is_some() && hand.records().session_key() != session;
+        if self.hand.as_ref().is_some_and(other) {
+            self.hand = None;
+        }
+        if let (None, Some(key)) = (&self.hand, session) {
+            let sessions = self.exchange.asker.governor.sessions();
+            let records = sessions.records(Some(key), &self.sources(), None).await?;
+            self.hand = Some(Hand::Records(records, None));
+            self.stale = false;
+        }
+        let Some(hand) = &mut self.hand else { return Ok(()) };
+        let records = hand.records_mut();
+        if std::mem::take(&mut self.stale) {
+            records.refresh().await?;
+        }
+        recall(self.exchange, records, &mut self.attempt.known).await
+    }
+
+    async fn look_up(&mut self, lookup: &Lookup) -> Result<Event, StoreError> {
+        if !self.attempt.has_turn() {
+            // A turn that was taken because it was free is not kept while upstream is asked.
+            self.hand = None;
+        }
+        let session = self.attempt.session().cloned();
+        let outcome = look_up::look_up(self.exchange, lookup, session.as_ref()).await?;
+        self.stale = true;
+        let semantics = self.exchange.call.dialect().semantics();
+        let end = outcome.end(semantics.credential_opens_sources);
+        self.last = match outcome {
+            LookupOutcome::Shown(shown) => Some(shown.answer.into_response()),
+            LookupOutcome::Denied(answer) => Some(answer.into_response()),
+            LookupOutcome::Failed => None,
+        };
+        Ok(Event::LookedUp(end))
+    }
+
+    /// Takes the turn that the call must have: its session's, or that of whose saved sources it
+    /// changes.
+    async fn take_turn(&mut self, overtakes: bool) -> Result<Event, StoreError> {
+        let exchange = self.exchange;
+        let sessions = exchange.asker.governor.sessions();
+        let priority = if overtakes { Priority::Overtaking } else { Priority::Ordinary };
+        let sources = self.sources();
+        let session = self.attempt.session().cloned();
+        if let Some(key) = &session {
+            if self.hand.as_ref().is_some_and(|hand| hand.turn() == Some(key)) {
+                return self.turn_taken().await;
+            }
+            self.hand = None;
+            return match sessions.turn(key, &sources, priority).await {
+                Ok(turn) => {
+                    self.hand = Some(Hand::Turn(turn));
+                    self.turn_taken().await
+                }
+                Err(TurnError::Busy(busy)) => Ok(self.is_busy(busy)),
+                Err(TurnError::Store(error)) => Err(error),
+            };
+        }
+        self.hand = None;
+        let guard = match self.other_turn() {
+            None => None,
+            Some(key) => match sessions.guard(&key, priority).await {
+                Ok(guard) => Some(guard),
+                Err(busy) => return Ok(self.is_busy(busy)),
+            },
+        };
+        let in_hand = guard.is_some();
+        let records = sessions.records(None, &sources, exchange.customer().as_ref()).await?;
+        self.hand = Some(Hand::Records(records, guard));
+        Ok(Event::TurnTaken { in_hand })
+    }
+
+    /// The turn of a call that is about no session that is known.
+    fn other_turn(&self) -> Option<TurnKey> {
+        let caller = self.exchange.asker.who.caller()?;
+        match &*self.exchange.intent {
+            Intent::Save { owner: Owner::Shopper, .. } | Intent::ChangeOption { .. } => {
+                Some(TurnKey::Shopper(caller))
+            }
+            intent if intent.session().is_some() => Some(TurnKey::Shopper(caller)),
+            _ => self.exchange.customer().map(TurnKey::Customer),
+        }
+    }
+
+    /// An earlier call whose outcome was never learned leaves the session unsure.
+    async fn turn_taken(&mut self) -> Result<Event, StoreError> {
+        if let Some(Hand::Turn(turn)) = &mut self.hand
+            && turn.record().in_flight
+        {
+            let records = turn.records_mut();
+            records.apply(SessionObservation::OutcomeUnknown, &self.exchange.policy, now());
+            records.write().await?;
+        }
+        Ok(Event::TurnTaken { in_hand: true })
+    }
+
+    fn is_busy(&mut self, busy: Busy) -> Event {
+        self.busy = Some(busy);
+        Event::Busy
+    }
+
+    async fn hold(&mut self, window: Duration) -> Result<Event, StoreError> {
+        let hand = match self.hand.take() {
+            Some(Hand::Turn(turn)) => turn.hold(window).wait().await.map(Hand::Turn),
+            Some(Hand::Records(records, Some(guard))) => {
+                let guard = guard.hold(window).wait().await;
+                self.stale = true;
+                guard.map(|guard| Hand::Records(records, Some(guard))).map_err(TurnError::Busy)
+            }
+            // There is no turn to put aside.
+            hand => {
+                self.hand = hand;
+                return Ok(Event::TurnBack);
+            }
+        };
+        match hand {
+            Ok(hand) => {
+                self.hand = Some(hand);
+                self.turn_taken().await?;
+                Ok(Event::TurnBack)
+            }
+            Err(TurnError::Busy(busy)) => Ok(self.is_busy(busy)),
+            Err(TurnError::Store(error)) => Err(error),
+        }
+    }
+
+    async fn recover(&mut self, primary: SourceId) -> Result<Event, StoreError> {
+        let Some(Hand::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
+        match repair::recover(self.exchange, turn, primary).await {
+            Ok(turn) => {
+                self.hand = Some(Hand::Turn(turn?));
+                Ok(Event::Recovered)
+            }
+            Err(_) => Ok(Event::Lost),
+        }
+    }
+
+    async fn send_promised(
+        &mut self,
+        primary: SourceId,
+        since: Timestamp,
+    ) -> Result<Event, StoreError> {
+        let Some(Hand::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
+        let Ok(sent) = promise::send_promised(self.exchange, turn, primary, since).await else {
+            return Ok(Event::Lost);
+        };
+        let (turn, outcome) = sent?;
+        self.hand = Some(Hand::Turn(turn));
+        let unsent = match outcome.end() {
+            crate::rules::CallEnd::Done => None,
+            _ => Some(match outcome.status() {
+                Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                    Unsent::NotFromThisCaller
+                }
+                _ => Unsent::Failed,
+            }),
+        };
+        self.last = Some(outcome.into_response(self.exchange.call.form()));
+        Ok(Event::PromisedSent(unsent))
+    }
+
+    async fn erase_promise(&mut self) -> Result<Event, StoreError> {
+        if let Some(Hand::Turn(turn)) = &mut self.hand {
+            note_pending(self.exchange, turn, None).await?;
+        }
+        Ok(Event::Erased)
+    }
+
+    async fn promise(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
+        let (Some(Hand::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
+            return Ok(self.answer(OwnAnswer::Lost));
+        };
+        promise::promise(self.exchange, turn, source, shown).await
+    }
+
+    async fn repair(
+        &mut self,
+        remedy: &Remedy,
+        violation: Violation,
+    ) -> Result<Outcome, StoreError> {
+        let Some(Hand::Turn(turn)) = self.hand.take() else {
+            return Ok(self.answer(OwnAnswer::Lost));
+        };
+        let known = std::mem::take(&mut self.attempt.known);
+        let response = repair::run(self.exchange, turn, Repair::new(remedy), known).await?;
+        // One that was undone, or never begun, answers with what went wrong: nothing was put in
+        // order.
+        let done = response.status().is_success();
+        let decided = if done { Decided::Reordered } else { Decided::Forwarded };
+        Ok(Outcome::new(response, decided).with(violation))
+    }
+
+    async fn send(&mut self, sending: Sending) -> Result<Outcome, StoreError> {
+        let exchange = self.exchange;
+        let Sending { without_owner, judged, violation, reordered } = sending;
+        if exchange.intent.is_read() {
+            let records = match self.hand.take() {
+                Some(Hand::Records(records, None)) => Some(records),
+                _ => None,
+            };
+            let response = look_up::read(exchange, self.attempt.session(), records).await?;
+            return Ok(Outcome::forwarded(response));
+        }
+        let known = match judged {
+            true => std::mem::take(&mut self.attempt.known),
+            false => Default::default(),
+        };
+        let hand = self.hand.take();
+        if let Some((request, violation)) =
+            without_owner.then(|| self.stripped()).flatten().zip(violation.clone())
+        {
+            let response = forward(exchange, hand, request, known).await?;
+            return Ok(Outcome::forwarded(response).with(violation));
+        }
+        let response = forward(exchange, hand, exchange.original(), known).await?;
+        let outcome = Outcome::reported(response, violation);
+        Ok(match reordered {
+            true => Outcome { decided: Decided::Reordered, ..outcome },
+            false => outcome,
+        })
+    }
+
+    /// Returns the request without its `owner` member, or `None` if the body cannot be rewritten.
+    fn stripped(&self) -> Option<Request<Body>> {
+        let exchange = self.exchange;
+        let limit = exchange.asker.governor.settings.governed_body;
+        let mut head = (*exchange.asker.head).clone();
+        let decoded = decoded_body(&head.headers, &exchange.body.bytes, limit);
+        let body = exchange.call.without_owner(&decoded)?;
+        drop(decoded);
+        head.headers.remove(header::CONTENT_ENCODING);
+        head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+        Some(Request::from_parts(head, Body::full(body)))
+    }
+
+    fn answer(&mut self, answer: OwnAnswer) -> Outcome {
+        let form = self.exchange.call.form();
+        match answer {
+            OwnAnswer::Refusal(violation) => Outcome::refused(form, violation),
+            OwnAnswer::OfLastStep => match self.last.take() {
+                Some(response) => Outcome::forwarded(response),
+                None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
+            },
+            OwnAnswer::FactUnknown => {
+                Outcome::failed(form, &OwnError::Problem(Problem::FactUnknown))
+            }
+            OwnAnswer::Busy => match &self.busy {
+                Some(busy) => Outcome::failed(form, &OwnError::Busy(busy)),
+                None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
+            },
+            OwnAnswer::Lost => {
+                let response = super::answer::own_error(form, &OwnError::Problem(Problem::Internal));
+                Outcome::forwarded(response)
+            }
+        }
+    }
+}
+
+/// Resolves the session that the call names. `None` for an active one that only upstream can tell.
+async fn session_of(exchange: &Exchange) -> Result<Option<SessionKey>, StoreError> {
+    let sessions = exchange.asker.governor.sessions();
+    match (exchange.intent.session(), exchange.asker.who.caller()) {
+        (Some(Target::Session(key)), _) => Ok(Some(key.clone())),
+        (Some(Target::Active(kind)), Some(caller)) => {
+            let id = sessions.cart_of(caller).await?;
+            Ok(id.map(|id| SessionKey::new(*kind, id)))
+        }
+        _ => Ok(None),
+    }
+}

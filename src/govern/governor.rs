@@ -1,0 +1,171 @@
+//! What every clone of the layer shares.
+
+use super::look_up::LookupOutcome;
+use crate::{
+    dialects::Dialects,
+    observe::Decisions,
+    rules::{FreshFor, Mode, Policy, Timestamp},
+    sessions::{LookUps, Sessions, StoreError},
+};
+use arc_swap::ArcSwap;
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// Bounds and switches of the layer.
+#[derive(Clone, Copy, Debug)]
+pub struct GovernSettings {
+    /// The largest body of a governed call, in bytes; a larger one is answered with 413.
+    pub governed_body: usize,
+    /// How long the body of a governed call may take to arrive.
+    pub body_timeout: Duration,
+    /// The largest answer that is read to be learned from, in bytes; a larger one passes through,
+    /// and the session is looked up when it matters.
+    pub answer: usize,
+    /// Whether answers carry `Weir-Decision`, `Weir-Rule` and `Weir-Decision-Id`.
+    pub headers: bool,
+}
+
+impl Default for GovernSettings {
+    fn default() -> Self {
+        Self {
+            governed_body: 256 * 1024,
+            body_timeout: Duration::from_secs(30),
+            answer: 4 * 1024 * 1024,
+            headers: true,
+        }
+    }
+}
+
+/// The policy in force, the sessions, and the decisions made.
+pub struct Governor {
+    pub(super) policy: ArcSwap<Policy>,
+    sessions: Sessions,
+    pub(super) settings: GovernSettings,
+    pub(super) dialects: &'static Dialects,
+    pub(super) look_ups: LookUps<Result<LookupOutcome, StoreError>>,
+    decisions: Decisions,
+    in_flight: AtomicU64,
+    stranded: AtomicU64,
+    /// The time of [`Governor::note_unread_change`]; 0: never.
+    last_unread_change: AtomicU64,
+}
+
+impl Governor {
+    /// Puts them together.
+    pub fn new(policy: Policy, sessions: Sessions, settings: GovernSettings) -> Arc<Self> {
+        Self::with_dialects(Dialects::built_in(), policy, sessions, settings)
+    }
+
+    /// The same for other vendor APIs than those Weir knows.
+    pub(crate) fn with_dialects(
+        dialects: &'static Dialects,
+        policy: Policy,
+        sessions: Sessions,
+        settings: GovernSettings,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            policy: ArcSwap::from_pointee(policy),
+            sessions,
+            settings,
+            dialects,
+            look_ups: LookUps::default(),
+            decisions: Decisions::default(),
+            in_flight: AtomicU64::new(0),
+            stranded: AtomicU64::new(0),
+            last_unread_change: AtomicU64::new(0),
+        })
+    }
+
+    /// Returns the policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// Changes the policy. Calls under way finish under the old one. What passed while no rule was
+    /// looked at was not learned from.
+    pub fn set_policy(&self, policy: Policy) {
+        if self.policy.swap(Arc::new(policy)).mode == Mode::Off {
+            self.note_unread_change();
+        }
+    }
+
+    /// Records that a call Weir could not read may have changed upstream. Facts older than this are
+    /// not trusted.
+    pub(super) fn note_unread_change(&self) {
+        self.last_unread_change.fetch_max(now().0, Ordering::Relaxed);
+    }
+
+    /// Returns the policy, with `fresh_for` capped at the age of the last call Weir could not read.
+    pub(super) fn cap_freshness<'a>(&self, policy: &'a Policy, now: Timestamp) -> Cow<'a, Policy> {
+        let last = Timestamp(self.last_unread_change.load(Ordering::Relaxed));
+        let limit = now.since(last);
+        if last == Timestamp(0)
+            || matches!(policy.fresh_for, FreshFor::Millis(fresh) if fresh <= limit)
+        {
+            return Cow::Borrowed(policy);
+        }
+        Cow::Owned(Policy { fresh_for: FreshFor::Millis(limit), ..policy.clone() })
+    }
+
+    /// Returns what is remembered.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Returns what was decided.
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// Returns how many look-ups are under way.
+    pub fn look_ups_open(&self) -> usize {
+        self.look_ups.open()
+    }
+
+    /// Returns how many repairs ended with a primary that could not be attached again.
+    pub fn stranded(&self) -> u64 {
+        self.stranded.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_stranded(&self) {
+        self.stranded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many calls that change something are under way upstream, whether or not their
+    /// callers still wait.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Counts one call that is under way, until the guard is dropped.
+    pub(super) fn under_way(self: &Arc<Self>) -> UnderWay {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self.clone())
+    }
+}
+
+/// One call that is under way.
+pub(super) struct UnderWay(Arc<Governor>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Logs that the store failed. What is done about it is the course's to say.
+pub(super) fn log_store_error(error: &StoreError) {
+    tracing::error!(%error, "the session store failed");
+}
+
+/// The time, for dating facts.
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

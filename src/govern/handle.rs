@@ -1,0 +1,229 @@
+//! One governed call, from its body to its answer.
+//!
+//! In: the call, known from its head. Out: the answer, or the call itself, where it is to be
+//! forwarded without being understood. While the policy does not enforce, a call whose body cannot
+//! be read is forwarded.
+
+use super::{
+    answer::{About, Outcome, OwnError, finish, own_error},
+    asker::{Asker, BoxClient, Who},
+    course,
+    exchange::{Exchange, Trace},
+    governor::Governor,
+};
+use crate::{
+    dialects::{Call, DecodedBody, UnreadableRequest, credential, decoded_body},
+    http::{Body, CollectError, Collected, Problem, collect},
+    observe::Decided,
+    rules::{Dialect, Intent, Mode, Policy, RuleId, Toggle, Violation},
+};
+use http::{HeaderMap, Request, Response, request};
+use std::{sync::Arc, time::Instant};
+use tokio_util::task::TaskTracker;
+
+/// What becomes of a governed call.
+pub(super) enum Handled {
+    /// It has this answer.
+    Answered(Response<Body>),
+    /// It goes to upstream without being understood.
+    Forward(Forward),
+}
+
+/// A call that is forwarded without being understood.
+pub(super) struct Forward {
+    pub request: Request<Body>,
+    pub marks: Marks,
+}
+
+/// What is noted of such a call while it is under way, and said of it when it is answered.
+pub(super) struct Marks {
+    unread: Option<UnreadChange>,
+    reported: Option<Reported>,
+}
+
+/// A call that a rule only reports.
+struct Reported {
+    governor: Arc<Governor>,
+    about: About,
+    violation: Violation,
+}
+
+impl Marks {
+    const NONE: Self = Self { unread: None, reported: None };
+
+    /// Marks the answer.
+    pub fn finish(self, response: Response<Body>) -> Response<Body> {
+        drop(self.unread);
+        match self.reported {
+            None => response,
+            Some(Reported { governor, about, violation }) => {
+                let outcome = Outcome::reported(response, Some(violation));
+                finish(&governor, about, &Trace::default(), outcome)
+            }
+        }
+    }
+}
+
+/// A call that was not understood may change anything, whatever its method, until its answer comes
+/// or its caller leaves.
+struct UnreadChange(Arc<Governor>);
+
+impl UnreadChange {
+    fn begin(governor: &Arc<Governor>) -> Self {
+        governor.note_unread_change();
+        Self(governor.clone())
+    }
+}
+
+impl Drop for UnreadChange {
+    fn drop(&mut self) {
+        self.0.note_unread_change();
+    }
+}
+
+/// Handles a governed call.
+pub(super) async fn handle(
+    client: BoxClient,
+    governor: Arc<Governor>,
+    work: TaskTracker,
+    policy: Arc<Policy>,
+    call: Call,
+    request: Request<Body>,
+) -> Handled {
+    let started = Instant::now();
+    let (head, body) = request.into_parts();
+    let (body, intent) = match read(&governor, &policy, &call, &head, body).await {
+        Ok(read) => read,
+        Err(unread) => return unread.handle(&governor, &policy, call, head, started),
+    };
+    let credential = credential(&head.headers, &head.uri);
+    let caller = governor.sessions().hash(credential.as_deref().unwrap_or_default());
+    let asker = Asker {
+        client,
+        governor: governor.clone(),
+        head: Arc::new(head),
+        who: Who::Caller(caller),
+        trace: Arc::default(),
+    };
+    let exchange = Exchange { asker, work, policy, call, body, intent: Arc::new(intent) };
+    let outcome = course::run(&exchange).await;
+    let about = About::of(
+        exchange.intent.dialect().unwrap_or(exchange.call.dialect()),
+        &exchange.intent,
+        &exchange.asker.head.headers,
+        started,
+    );
+    Handled::Answered(finish(&governor, about, &exchange.asker.trace, outcome))
+}
+
+/// Why a call has no intent.
+enum Unread {
+    /// It means nothing that a rule governs.
+    Ungoverned(Collected),
+    /// Two parsers could read it differently.
+    Ambiguous(Collected, Box<Violation>),
+    /// It cannot be read, and while the policy does not enforce it is forwarded.
+    Lenient(Body),
+    /// It cannot be read, and is answered so.
+    Refused(OwnError<'static>),
+}
+
+impl Unread {
+    fn handle(
+        self,
+        governor: &Arc<Governor>,
+        policy: &Policy,
+        call: Call,
+        head: request::Parts,
+        started: Instant,
+    ) -> Handled {
+        match self {
+            Self::Ungoverned(body) => {
+                let request = Request::from_parts(head, body.to_body());
+                Handled::Forward(Forward { request, marks: Marks::NONE })
+            }
+            Self::Ambiguous(body, violation) => {
+                let request = Request::from_parts(head, body.to_body());
+                ambiguous(governor.clone(), policy, call, request, *violation)
+            }
+            Self::Lenient(body) => forward_unread(governor, Request::from_parts(head, body), None),
+            Self::Refused(error) => {
+                let outcome = Outcome::new(own_error(call.form(), &error), Decided::Rejected);
+                let about = About::unread(call.dialect(), &head.headers, started);
+                Handled::Answered(finish(governor, about, &Trace::default(), outcome))
+            }
+        }
+    }
+}
+
+/// Reads the body whole, and what the call means.
+async fn read(
+    governor: &Governor,
+    policy: &Policy,
+    call: &Call,
+    head: &request::Parts,
+    body: Body,
+) -> Result<(Collected, Intent), Unread> {
+    let lenient = policy.mode != Mode::Enforce;
+    let limit = governor.settings.governed_body;
+    let too_large = || Unread::Refused(OwnError::Problem(Problem::TooLarge { limit }));
+    let collected = tokio::time::timeout(governor.settings.body_timeout, collect(body, limit));
+    let body = match collected.await {
+        Ok(Ok(body)) => body,
+        Ok(Err(CollectError::TooLarge(body))) if lenient => return Err(Unread::Lenient(body)),
+        Ok(Err(CollectError::TooLarge(_))) => return Err(too_large()),
+        Ok(Err(CollectError::Broken(_))) => {
+            return Err(Unread::Refused(OwnError::Problem(Problem::Incomplete)));
+        }
+        Err(_) => return Err(Unread::Refused(OwnError::Problem(Problem::Stalled))),
+    };
+    let decoded = decode(&head.headers, &body, limit);
+    if !lenient && decoded.bytes().is_some_and(|bytes| bytes.len() > limit) {
+        return Err(too_large());
+    }
+    match call.intent(&head.headers, &decoded) {
+        Ok(Some(intent)) => {
+            drop(decoded);
+            Ok((body, intent))
+        }
+        Ok(None) => Err(Unread::Ungoverned(body.clone())),
+        Err(UnreadableRequest::Ambiguous(violation)) => {
+            Err(Unread::Ambiguous(body.clone(), violation))
+        }
+        Err(_) if lenient => Err(Unread::Lenient(body.to_body())),
+        Err(UnreadableRequest::TooLarge) => Err(too_large()),
+        Err(UnreadableRequest::Malformed(why)) => Err(Unread::Refused(OwnError::Malformed(why))),
+    }
+}
+
+/// Handles a call that two parsers could read differently.
+pub(super) fn ambiguous(
+    governor: Arc<Governor>,
+    policy: &Policy,
+    call: Call,
+    request: Request<Body>,
+    violation: Violation,
+) -> Handled {
+    let started = Instant::now();
+    let about = About::unread(call.dialect(), request.headers(), started);
+    match policy.toggle(violation.dialect, RuleId::AmbiguousRequest) {
+        Toggle::Off => forward_unread(&governor, request, None),
+        Toggle::Monitor => {
+            let reported = Reported { governor: governor.clone(), about, violation };
+            forward_unread(&governor, request, Some(reported))
+        }
+        Toggle::Reject | Toggle::Reorder | Toggle::Strip => {
+            let outcome = Outcome::refused(call.form(), violation);
+            Handled::Answered(finish(&governor, about, &Trace::default(), outcome))
+        }
+    }
+}
+
+fn forward_unread(
+    governor: &Arc<Governor>,
+    request: Request<Body>,
+    reported: Option<Reported>,
+) -> Handled {
+    let marks = Marks { unread: Some(UnreadChange::begin(governor)), reported };
+    Handled::Forward(Forward { request, marks })
+}

@@ -1,0 +1,160 @@
+//! The layer itself.
+
+use super::{
+    asker::BoxClient,
+    governor::Governor,
+    handle::{self, Handled},
+};
+use crate::{
+    dialects::{Classified, classify},
+    http::{Body, UpstreamError},
+    rules::{Mode, Policy},
+};
+use futures_util::future::{BoxFuture, Either};
+use http::{Request, Response};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio_util::task::TaskTracker;
+use tower::{BoxError, Layer, Service, ServiceExt};
+
+/// What the layer needs of the service behind it: a client that can be cloned and whose requests
+/// may outlive their callers. `UpstreamError`s in its errors tell whether a request was sent; of
+/// any other error Weir assumes that it was.
+pub trait Client:
+    Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<T> Client for T where
+    T: Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Mounts [`Govern`] before a client.
+///
+/// ```
+/// use weir::{Body, GovernLayer, GovernSettings, Governor};
+/// use weir::{rules::Policy, sessions::{Sessions, Settings}};
+/// use tower::{Layer, service_fn};
+/// use http::{Request, Response};
+///
+/// // Any client that takes and gives `weir::Body`; yours would send the request.
+/// let client = service_fn(|_request: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::empty())) });
+/// let sessions = Sessions::in_memory(Settings::default());
+/// let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
+/// let _governed = GovernLayer::new(governor).layer(client);
+/// ```
+#[derive(Clone)]
+pub struct GovernLayer {
+    governor: Arc<Governor>,
+    work: TaskTracker,
+}
+
+impl GovernLayer {
+    /// A layer that decides by, and remembers in, this governor. Share one governor among all
+    /// workers.
+    pub fn new(governor: Arc<Governor>) -> Self {
+        Self { governor, work: TaskTracker::new() }
+    }
+
+    /// Counts the calls that outlive their callers here, so that a shutdown can wait for them.
+    pub fn work(self, work: TaskTracker) -> Self {
+        Self { work, ..self }
+    }
+}
+
+impl<S> Layer<S> for GovernLayer {
+    type Service = Govern<S>;
+
+    fn layer(&self, inner: S) -> Govern<S> {
+        Govern { inner, governor: self.governor.clone(), work: self.work.clone() }
+    }
+}
+
+/// A client that keeps the rules. Ungoverned calls reach the inner service unchanged; governed ones
+/// are answered here when they must be. Its errors are the inner service's, of calls that are
+/// forwarded without being understood: what goes wrong with a governed call is an answer in the
+/// vendor's form.
+#[derive(Clone)]
+pub struct Govern<S> {
+    inner: S,
+    governor: Arc<Governor>,
+    work: TaskTracker,
+}
+
+impl<S: Client> Service<Request<Body>> for Govern<S> {
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, S::Error>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let policy = self.governor.policy.load();
+        // What a remedy has promised is kept also when the rules have been switched off since.
+        if policy.mode == Mode::Off && self.governor.sessions().pinned() == 0 {
+            return Either::Left(self.inner.call(request));
+        }
+        let dialects = self.governor.dialects;
+        match classify(dialects, request.method(), request.uri(), request.headers()) {
+            Classified::Ungoverned => Either::Left(self.inner.call(request)),
+            classified => {
+                let inner = self.take_ready();
+                let (governor, work) = (self.governor.clone(), self.work.clone());
+                let policy = Arc::clone(&policy);
+                let governed = govern(inner, governor, work, policy, classified, request);
+                Either::Right(Box::pin(governed))
+            }
+        }
+    }
+}
+
+impl<S: Clone> Govern<S> {
+    /// Returns the service that was polled ready, leaving a fresh one in its place.
+    fn take_ready(&mut self) -> S {
+        let fresh = self.inner.clone();
+        std::mem::replace(&mut self.inner, fresh)
+    }
+}
+
+/// Handles a governed call. One that is forwarded without being understood goes to the inner
+/// service as if the layer were not there.
+async fn govern<S: Client>(
+    inner: S,
+    governor: Arc<Governor>,
+    work: TaskTracker,
+    policy: Arc<Policy>,
+    classified: Classified,
+    request: Request<Body>,
+) -> Result<Response<Body>, S::Error> {
+    let handled = match classified {
+        Classified::Ungoverned => return inner.oneshot(request).await,
+        Classified::Governed(call) => {
+            let client = inner.clone().map_err(|error| UpstreamError::from(error.into()));
+            let client = BoxClient::new(client);
+            handle::handle(client, governor, work, policy, call, request).await
+        }
+        Classified::Ambiguous(call, violation) => {
+            handle::ambiguous(governor, &policy, call, request, violation)
+        }
+    };
+    match handled {
+        Handled::Answered(response) => Ok(response),
+        Handled::Forward(forward) => {
+            let response = inner.oneshot(forward.request).await?;
+            Ok(forward.marks.finish(response))
+        }
+    }
+}

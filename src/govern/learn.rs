@@ -1,0 +1,98 @@
+//! Writing down what a finished call taught.
+//!
+//! In: observations ([`Learned`]) and the records in hand. Out: the same records, changed and
+//! written. Observations about another session than the one in hand go to that one's record.
+
+use super::exchange::Exchange;
+use crate::{
+    rules::{Learned, SessionKey, SessionObservation, SourceObservation, Timestamp},
+    sessions::{Records, StoreError, Turn, TurnGuard},
+};
+
+/// The records that a call may change, and by what right.
+pub(super) enum Hand {
+    /// The turn of a session.
+    Turn(Turn),
+    /// Records, and the turn of what else the call changes, where it has one.
+    Records(Records, Option<TurnGuard>),
+}
+
+impl Hand {
+    pub fn records(&self) -> &Records {
+        match self {
+            Self::Turn(turn) => turn.records(),
+            Self::Records(records, _) => records,
+        }
+    }
+
+    pub fn records_mut(&mut self) -> &mut Records {
+        match self {
+            Self::Turn(turn) => turn.records_mut(),
+            Self::Records(records, _) => records,
+        }
+    }
+
+    /// Returns the session whose turn is in hand.
+    pub fn turn(&self) -> Option<&SessionKey> {
+        match self {
+            Self::Turn(turn) => Some(turn.key()),
+            Self::Records(..) => None,
+        }
+    }
+}
+
+/// Applies what was learned, as of `at`, and writes it: in one request to the store where all of it
+/// is about the records in hand.
+pub(super) async fn commit(
+    exchange: &Exchange,
+    records: &mut Records,
+    learned: Learned,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    match &learned.session {
+        Some((key, _)) if records.session_key() != Some(key) => {
+            let sources: Vec<_> = learned.sources.iter().map(|(id, _)| id.clone()).collect();
+            let sessions = exchange.asker.governor.sessions();
+            let mut others = sessions.records(Some(key), &sources, None).await?;
+            note(exchange, &mut others, learned, at);
+            others.write().await?;
+        }
+        _ => note(exchange, records, learned, at),
+    }
+    records.write().await
+}
+
+/// Applies what was learned to records in hand.
+pub(super) fn note(exchange: &Exchange, records: &mut Records, learned: Learned, at: Timestamp) {
+    let Learned { session, mut sources, customers } = learned;
+    let policy = &exchange.policy;
+    if let Some((_, observation)) = session {
+        let shown = !matches!(
+            observation,
+            SessionObservation::Refused | SessionObservation::OutcomeUnknown
+        );
+        // A look that overlapped with a change may have seen either side of it.
+        let is_look = matches!(observation, SessionObservation::LookedUp(_));
+        if !is_look || !records.record().in_flight {
+            records.apply(observation, policy, at);
+        }
+        if let (true, Some(caller)) = (shown, exchange.asker.who.caller()) {
+            records.apply(SessionObservation::ShownTo(caller), policy, at);
+        }
+    }
+    // What was learned of one source stays in the order in which it was learned.
+    sources.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for of_one in sources.chunk_by(|(one, _), (other, _)| one == other) {
+        let epoch = |records: &Records, id| records.source(id).map_or(0, |record| record.epoch);
+        let Some(before) = of_one.first().map(|(id, _)| epoch(records, id)) else { continue };
+        for (id, observation) in of_one {
+            let is_look = matches!(observation, SourceObservation::Shown(_));
+            if !is_look || epoch(records, id) == before {
+                records.apply_source(id, observation.clone(), at);
+            }
+        }
+    }
+    for (_, observation) in customers {
+        records.apply_customer(observation, at);
+    }
+}

@@ -1,0 +1,307 @@
+//! Asking upstream for a fact, with the caller's own credentials and headers.
+//!
+//! In: what is missing. Out: the moment from which the records know it, or why they do not. Callers
+//! who miss the same thing share one request. An answer that overlapped with a change teaches
+//! nothing: the record's epoch tells.
+
+use super::{
+    answer::{OwnError, own_error},
+    asker::{Answered, SendOutcome},
+    exchange::Exchange,
+    governor::now,
+    learn,
+};
+use crate::{
+    dialects::Call,
+    http::Body,
+    observe::StepKind,
+    rules::{
+        CustomerObservation, Intent, Known, Learned, Lookup, LookupEnd, OptionFacts, Pending,
+        Refused, SessionKey, SessionObservation, SourceId, SourceObservation, Target, Timestamp,
+        Told, learn as learn_from,
+    },
+    sessions::{LookupKey, Records, StoreError},
+};
+use http::{Response, StatusCode, header};
+use std::sync::Arc;
+
+/// How a look-up ended.
+#[derive(Clone)]
+pub(super) enum LookupOutcome {
+    /// Upstream answered; what it told is in the records, dated so.
+    Shown(Shown),
+    /// Upstream does not show it to this caller (401, 403, 404): this is its answer.
+    Denied(Answered),
+    /// It is not known: an error, a time-out, a pause that upstream asked for.
+    Failed,
+}
+
+/// What a look-up brought.
+#[derive(Clone)]
+pub(super) struct Shown {
+    /// The date of the facts.
+    pub at: Timestamp,
+    /// The session that was shown. An active one may be another than was thought.
+    pub session: Option<SessionKey>,
+    /// The payment options, where these were asked for.
+    pub options: Option<Arc<Vec<OptionFacts>>>,
+    /// The answer itself.
+    pub answer: Answered,
+}
+
+impl LookupOutcome {
+    fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Shown(shown) => Some(shown.answer.status()),
+            Self::Denied(answer) => Some(answer.status()),
+            Self::Failed => None,
+        }
+    }
+
+    /// Returns the outcome without its answer. A caller that is not recognised where sources are
+    /// looked up may still be good for its session: `credential_opens_sources` says.
+    pub fn end(&self, credential_opens_sources: bool) -> LookupEnd {
+        match self {
+            Self::Shown(shown) => LookupEnd::Shown {
+                at: shown.at,
+                session: shown.session.clone(),
+                options: shown.options.as_deref().cloned(),
+            },
+            Self::Denied(answer) => {
+                let status = answer.status();
+                let missing = status == StatusCode::NOT_FOUND;
+                let unrecognised = status == StatusCode::UNAUTHORIZED;
+                LookupEnd::Denied {
+                    why: if missing { Refused::Missing } else { Refused::ForNow },
+                    absent: missing || (unrecognised && credential_opens_sources),
+                }
+            }
+            Self::Failed => LookupEnd::Failed,
+        }
+    }
+}
+
+/// A request for a fact, and the records as they were before it was sent.
+struct Asked {
+    exchange: Exchange,
+    call: Call,
+    intent: Intent,
+    lookup: Lookup,
+    session: Option<SessionKey>,
+    records: Records,
+}
+
+/// Looks one thing up. `session` is the session the call is about, where it is known.
+pub(super) async fn look_up(
+    exchange: &Exchange,
+    lookup: &Lookup,
+    session: Option<&SessionKey>,
+) -> Result<LookupOutcome, StoreError> {
+    let asker = &exchange.asker;
+    let outgoing = match asker.backing_off() {
+        Some(_) => None,
+        None => exchange.call.look_up(lookup, &exchange.intent, &asker.head.uri, session),
+    };
+    let Some((outgoing, call)) = outgoing else { return Ok(LookupOutcome::Failed) };
+    let records = records(exchange, lookup, session).await?;
+    let epoch = epoch(&records, lookup);
+    let asked = Asked {
+        exchange: exchange.clone(),
+        call,
+        intent: outgoing.intent.clone(),
+        lookup: lookup.clone(),
+        session: session.cloned(),
+        records,
+    };
+    let accept = asker.head.headers.get(header::ACCEPT);
+    let key = asker.who.caller().filter(|_| is_shared(lookup)).map(|caller| LookupKey {
+        path: outgoing.path.clone(),
+        accept: accept.cloned(),
+        caller,
+        epoch,
+    });
+    // Boxed: rare beside decisions that need none, which would carry its size along.
+    let work = Box::pin(async move {
+        let request = asked.exchange.asker.request(&outgoing);
+        let at = now();
+        let sent = asked.exchange.asker.send(request).await;
+        asked.learn(at, sent).await
+    });
+    let outcome = asker.governor.look_ups.share(key, work).await?;
+    asker.trace.note(StepKind::LookUp(lookup.clone()), outcome.status());
+    Ok(outcome)
+}
+
+/// Returns whether callers may share this look-up. Payment options have no record whose epoch would
+/// tell an old answer from a new one: each decision asks for itself.
+fn is_shared(lookup: &Lookup) -> bool {
+    *lookup != Lookup::PaymentOptions
+}
+
+/// Reads the records that a look-up teaches.
+async fn records(
+    exchange: &Exchange,
+    lookup: &Lookup,
+    session: Option<&SessionKey>,
+) -> Result<Records, StoreError> {
+    let source: &[SourceId] = match lookup {
+        Lookup::Source(id) => std::slice::from_ref(id),
+        _ => &[],
+    };
+    let customer = exchange.customer().filter(|_| *lookup == Lookup::Customer);
+    let sessions = exchange.asker.governor.sessions();
+    let mut records = sessions.records(session, source, customer.as_ref()).await?;
+    let saved: Vec<SourceId> =
+        records.customer().and_then(|c| c.saved.get()).into_iter().flatten().cloned().collect();
+    records.read_along(&saved).await?;
+    Ok(records)
+}
+
+/// Returns the epoch that callers must have in common to share a look-up.
+fn epoch(records: &Records, lookup: &Lookup) -> u32 {
+    match lookup {
+        Lookup::Source(id) => records.source(id).map_or(0, |record| record.epoch),
+        Lookup::Customer => records.customer().map_or(0, |record| record.epoch),
+        Lookup::Session | Lookup::PaymentOptions => records.record().epoch,
+    }
+}
+
+/// Sends the caller's own read: its answer passes through, and teaches what a look-up would.
+pub(super) async fn read(
+    exchange: &Exchange,
+    session: Option<&SessionKey>,
+    known: Option<Records>,
+) -> Result<Response<Body>, StoreError> {
+    let intent = &*exchange.intent;
+    let lookup = match intent {
+        Intent::ReadSource { source } => Lookup::Source(source.clone()),
+        Intent::ReadCustomer { .. } => Lookup::Customer,
+        Intent::ReadOptions { .. } => Lookup::PaymentOptions,
+        _ => Lookup::Session,
+    };
+    let session = match intent {
+        Intent::ReadSession { session: Target::Session(key) } => Some(key),
+        _ => session,
+    };
+    let records = match known.filter(|records| records.session_key() == session) {
+        Some(records) => records,
+        None => records(exchange, &lookup, session).await?,
+    };
+    let asked = Asked {
+        exchange: exchange.clone(),
+        call: exchange.call.clone(),
+        intent: intent.clone(),
+        lookup,
+        session: session.cloned(),
+        records,
+    };
+    let at = now();
+    match exchange.asker.send(exchange.original()).await {
+        SendOutcome::Answered(answered) => {
+            asked.learn(at, SendOutcome::Answered(answered.clone())).await?;
+            Ok(answered.into_response())
+        }
+        SendOutcome::TooLong(response) => Ok(response),
+        SendOutcome::Failed(failure) => {
+            Ok(own_error(exchange.call.form(), &OwnError::Problem(failure.problem)))
+        }
+    }
+}
+
+impl Asked {
+    /// Learns from the answer. Facts are dated when the request was sent: upstream may have read
+    /// them at any time since.
+    async fn learn(mut self, at: Timestamp, sent: SendOutcome) -> Result<LookupOutcome, StoreError> {
+        let SendOutcome::Answered(answered) = sent else { return Ok(LookupOutcome::Failed) };
+        let status = answered.status();
+        if is_denial(status) {
+            self.learn_denial(status).await?;
+            return Ok(LookupOutcome::Denied(answered));
+        }
+        if !status.is_success() {
+            return Ok(LookupOutcome::Failed);
+        }
+        let exchange = &self.exchange;
+        let limit = exchange.asker.governor.settings.answer;
+        let (headers, body) = (answered.headers(), &answered.body.bytes);
+        let Ok(answer) = self.call.read_answer(&self.intent, status, headers, body, limit) else {
+            return Ok(LookupOutcome::Failed);
+        };
+        let shown = match &self.intent {
+            Intent::ReadSession { session: Target::Session(key) } => Some(key.clone()),
+            Intent::ReadSession { session: Target::Active(kind) } => {
+                let id = answer.session.as_ref().and_then(|facts| facts.id.clone());
+                id.map(|id| SessionKey::new(*kind, id)).or(self.session.clone())
+            }
+            _ => None,
+        };
+        if self.lookup == Lookup::Session && shown.is_none() {
+            return Ok(LookupOutcome::Failed);
+        }
+        let known = Known::default();
+        let mut learned =
+            learn_from(&self.intent, &answer, shown.as_ref(), &known, &exchange.policy);
+        self.show_to_caller(&mut learned);
+        learn::commit(exchange, &mut self.records, learned, at).await?;
+        self.remember_active(shown.as_ref()).await?;
+        let options = match answer.options {
+            Told::Told(options) => Some(Arc::new(options)),
+            Told::NotTold => None,
+        };
+        Ok(LookupOutcome::Shown(Shown { at, session: shown, options, answer: answered }))
+    }
+
+    /// Learns that upstream does not show the session to this caller. Creates no record for a
+    /// session nobody has been shown.
+    async fn learn_denial(&mut self, status: StatusCode) -> Result<(), StoreError> {
+        let (Lookup::Session, Some(record)) = (&self.lookup, self.records.session()) else {
+            return Ok(());
+        };
+        let who = self.exchange.asker.who;
+        let deferred = matches!(record.pending.as_deref(), Some(Pending::Deferred { .. }));
+        let shown = who.is_among(&record.shown_to);
+        let (policy, at) = (&self.exchange.policy, now());
+        // A session that this caller was shown, and that is not there any more, was deleted: an
+        // attach that was deferred for it has no purpose.
+        if status == StatusCode::NOT_FOUND && deferred && shown {
+            self.records.apply(SessionObservation::Pending(None), policy, at);
+        }
+        if let Some(caller) = who.caller() {
+            self.records.apply(SessionObservation::DeniedTo(caller), policy, at);
+        }
+        self.records.write().await
+    }
+
+    /// Adds that upstream has shown these things to the caller.
+    fn show_to_caller(&self, learned: &mut Learned) {
+        let Some(caller) = self.exchange.asker.who.caller() else { return };
+        let asked_for = match self.lookup {
+            Lookup::Source(_) => self.intent.source(),
+            _ => None,
+        };
+        let listed = learned.sources.iter().map(|(id, _)| id);
+        let shown: Vec<SourceId> = asked_for.into_iter().chain(listed).cloned().collect();
+        let shown_to = |id| (id, SourceObservation::ShownTo(caller));
+        learned.sources.extend(shown.into_iter().map(shown_to));
+        if let (Lookup::Customer, Some(id)) = (&self.lookup, self.intent.customer()) {
+            learned.customers.push((id.clone(), CustomerObservation::ShownTo(caller)));
+        }
+    }
+
+    /// Remembers which session is the caller's active one.
+    async fn remember_active(&self, shown: Option<&SessionKey>) -> Result<(), StoreError> {
+        match (shown, self.exchange.asker.who.caller()) {
+            (Some(key), Some(caller)) if key.kind.is_active() => {
+                self.exchange.asker.governor.sessions().set_cart(caller, &key.id).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn is_denial(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
+    )
+}

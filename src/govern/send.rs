@@ -1,0 +1,283 @@
+//! Sending a call that changes something, and learning how it ended.
+//!
+//! ```text
+//!   begin (in flight, written first) ─ send ─┬─ 2xx ───────────▶ learned
+//!                                            ├─ 4xx ───────────▶ refused: nothing changed
+//!                                            └─ 5xx, 3xx, lost ▶ outcome unknown: looked up before
+//!                                                                the next decision
+//! ```
+//! It runs detached from the caller and holds the session's turn: a caller who hangs up stops
+//! nothing that has begun.
+
+use super::{
+    answer::{OwnError, own_error},
+    asker::{Answered, Failure, SendOutcome},
+    exchange::Exchange,
+    governor::{log_store_error, now},
+    learn::{self, Hand},
+};
+use crate::{
+    dialects::{Call, Form},
+    http::{Body, Problem},
+    rules::{
+        Answer, CallEnd, CustomerObservation, Intent, Known, Learned, Refused, SessionKey,
+        SessionObservation, SourceObservation, Target, learn as learn_from, outcome_unknown,
+        refused,
+    },
+    sessions::{Records, StoreError},
+};
+use http::{Request, Response, StatusCode};
+use std::future::Future;
+
+/// How a call that changes something ended.
+pub(super) enum CallOutcome {
+    /// Upstream did it.
+    Done(Answered),
+    /// Upstream did it, and the answer cannot be read; it passes through.
+    DoneUnread(Response<Body>),
+    /// Upstream refused: nothing changed.
+    Refused(Answered),
+    /// Nothing was sent.
+    NotSent(Failure),
+    /// Whether it was done is not known. What upstream said, if anything.
+    Unknown(Result<Response<Body>, Failure>),
+}
+
+impl CallOutcome {
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Done(answered) | Self::Refused(answered) => Some(answered.status()),
+            Self::DoneUnread(response) | Self::Unknown(Ok(response)) => Some(response.status()),
+            Self::NotSent(_) | Self::Unknown(Err(_)) => None,
+        }
+    }
+
+    /// Returns how it ended, without the answer.
+    pub fn end(&self) -> CallEnd {
+        match self {
+            Self::Done(_) | Self::DoneUnread(_) => CallEnd::Done,
+            Self::Refused(answered) => CallEnd::Refused(match answered.status() {
+                StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN => Refused::ForNow,
+                StatusCode::NOT_FOUND => Refused::Missing,
+                _ => Refused::ForGood,
+            }),
+            Self::NotSent(_) => CallEnd::NotSent,
+            Self::Unknown(_) => CallEnd::Unknown,
+        }
+    }
+
+    /// Returns the answer for the caller: upstream's own wherever there is one.
+    pub fn into_response(self, form: Form) -> Response<Body> {
+        match self {
+            Self::Done(answered) | Self::Refused(answered) => answered.into_response(),
+            Self::DoneUnread(response) | Self::Unknown(Ok(response)) => response,
+            Self::NotSent(failure) | Self::Unknown(Err(failure)) => {
+                own_error(form, &OwnError::Problem(failure.problem))
+            }
+        }
+    }
+}
+
+/// Runs `work` to its end whether or not the caller stays. `Err`: it panicked, which is logged.
+pub(super) fn detached<T: Send + 'static>(
+    exchange: &Exchange,
+    work: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = Result<T, Failure>> + Send {
+    let governor = exchange.asker.governor.clone();
+    // Boxed before it is spawned: a large future would be copied by every function it is passed
+    // through.
+    let work = Box::pin(work);
+    let task = exchange.work.spawn(async move {
+        let _under_way = governor.under_way();
+        work.await
+    });
+    async move {
+        task.await.map_err(|error| {
+            tracing::error!(%error, "a call under way was lost; its session is looked up before the next decision");
+            Failure { sent: true, problem: Problem::Internal }
+        })
+    }
+}
+
+/// Sends the caller's call, detached, holding its turn until the answer is learned.
+///
+/// # Errors
+/// Where the store fails before the call is sent.
+pub(super) async fn forward(
+    exchange: &Exchange,
+    mut hand: Option<Hand>,
+    request: Request<Body>,
+    known: Known,
+) -> Result<Response<Body>, StoreError> {
+    let form = exchange.call.form();
+    let own = exchange.clone();
+    let work = async move {
+        let records = hand.as_mut().map(Hand::records_mut);
+        send(&own, &own.call, &own.intent, records, &known, request).await
+    };
+    match detached(exchange, work).await {
+        Ok(outcome) => Ok(outcome?.into_response(form)),
+        Err(failure) => Ok(own_error(form, &OwnError::Problem(failure.problem))),
+    }
+}
+
+/// Sends one call, from its beginning in the record to what it taught. Without records, it teaches
+/// nothing.
+///
+/// # Errors
+/// Where the store fails before the call is sent.
+pub(super) async fn send(
+    exchange: &Exchange,
+    call: &Call,
+    intent: &Intent,
+    records: Option<&mut Records>,
+    known: &Known,
+    request: Request<Body>,
+) -> Result<CallOutcome, StoreError> {
+    let Some(records) = records else {
+        let sent = exchange.asker.send(request).await;
+        return Ok(conclude(exchange, call, intent, None, known, sent).0);
+    };
+    let session = records.session_key().cloned();
+    if session.is_some() {
+        records.apply(SessionObservation::Begun, &exchange.policy, now());
+        records.write().await?;
+    }
+    let sent = exchange.asker.send(request).await;
+    let (outcome, learned) = conclude(exchange, call, intent, session.as_ref(), known, sent);
+    // The call is over: what cannot be written is looked up when it matters.
+    if let Err(error) = take_in(exchange, intent, records, learned, &outcome).await {
+        log_store_error(&error);
+    }
+    Ok(outcome)
+}
+
+/// Writes down what the call taught, and what its end says of the caller and of the session.
+async fn take_in(
+    exchange: &Exchange,
+    intent: &Intent,
+    records: &mut Records,
+    mut learned: Learned,
+    outcome: &CallOutcome,
+) -> Result<(), StoreError> {
+    let (policy, at) = (&exchange.policy, now());
+    let caller = exchange.asker.who.caller();
+    let session = records.session_key().cloned();
+    let of = learned.session.as_ref().map(|(key, _)| key.clone());
+    if let (CallOutcome::Done(_), Some(caller)) = (outcome, caller) {
+        // Upstream accepts detaching a source that is not attached, even someone else's, so success
+        // proves no access.
+        if !matches!(intent, Intent::Detach { .. }) {
+            let listed = learned.sources.iter().map(|(id, _)| id);
+            let shown: Vec<_> = intent.source().into_iter().chain(listed).cloned().collect();
+            let shown_to = |id| (id, SourceObservation::ShownTo(caller));
+            learned.sources.extend(shown.into_iter().map(shown_to));
+        }
+        let customer = intent.customer().cloned();
+        let shown_to = |id| (id, CustomerObservation::ShownTo(caller));
+        learned.customers.extend(customer.map(shown_to));
+    }
+    if let (Intent::CreateSession { .. }, Some(created)) = (intent, &of) {
+        exchange.asker.trace.note_created(created);
+    }
+    if session.is_some() && of.is_some() && of != session {
+        // The shopper has another active session by now: nothing is known of this turn's.
+        records.apply(SessionObservation::OutcomeUnknown, policy, at);
+    }
+    let denied = matches!(
+        outcome.status(),
+        Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+    );
+    let end = outcome.end();
+    if of == session || of.is_none() {
+        learn::note(exchange, records, std::mem::take(&mut learned), at);
+    }
+    if let (true, Some(caller), true) = (denied, caller, session.is_some()) {
+        // A key that upstream no longer takes has no part in what it once was shown.
+        records.apply(SessionObservation::DeniedTo(caller), policy, at);
+    }
+    if let (Intent::DeleteSession { .. }, CallOutcome::Done(_)) = (intent, outcome) {
+        // The session is gone, so nothing is pending for it.
+        records.apply(SessionObservation::Pending(None), policy, at);
+    }
+    learn::commit(exchange, records, learned, at).await?;
+    remember_active(exchange, intent, of, outcome, end).await
+}
+
+/// Remembers which session is the caller's active one after this call.
+async fn remember_active(
+    exchange: &Exchange,
+    intent: &Intent,
+    session: Option<SessionKey>,
+    outcome: &CallOutcome,
+    end: CallEnd,
+) -> Result<(), StoreError> {
+    let Some(caller) = exchange.asker.who.caller() else { return Ok(()) };
+    let sessions = exchange.asker.governor.sessions();
+    match (intent, end, session) {
+        (Intent::Order { session: Target::Active(_), .. }, CallEnd::Done | CallEnd::Unknown, _) => {
+            sessions.forget_cart(caller).await
+        }
+        (_, _, Some(key))
+            if key.kind.is_active() && matches!(outcome, CallOutcome::Done(_)) =>
+        {
+            sessions.set_cart(caller, &key.id).await
+        }
+        _ => Ok(()),
+    }
+}
+
+fn conclude(
+    exchange: &Exchange,
+    call: &Call,
+    intent: &Intent,
+    session: Option<&SessionKey>,
+    known: &Known,
+    sent: SendOutcome,
+) -> (CallOutcome, Learned) {
+    let unknown = || outcome_unknown(intent, session, known);
+    let answered = match sent {
+        SendOutcome::Answered(answered) => answered,
+        SendOutcome::TooLong(response) if response.status().is_success() => {
+            return (CallOutcome::DoneUnread(response), unknown());
+        }
+        SendOutcome::TooLong(response) => return (CallOutcome::Unknown(Ok(response)), unknown()),
+        SendOutcome::Failed(failure) if failure.sent => {
+            return (CallOutcome::Unknown(Err(failure)), unknown());
+        }
+        SendOutcome::Failed(failure) => return (CallOutcome::NotSent(failure), refused(session)),
+    };
+    let limit = exchange.asker.governor.settings.answer;
+    let (status, headers, body) = (answered.status(), answered.headers(), &answered.body.bytes);
+    if status.is_success() {
+        return match call.read_answer(intent, status, headers, body, limit) {
+            Ok(answer) => {
+                let about = about(intent, &answer, session);
+                let learned = learn_from(intent, &answer, about.as_ref(), known, &exchange.policy);
+                (CallOutcome::Done(answered), learned)
+            }
+            Err(_) => (CallOutcome::DoneUnread(answered.into_response()), unknown()),
+        };
+    }
+    // 408: upstream gave up on the request, perhaps not on the change.
+    match status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
+        true => (CallOutcome::Refused(answered), refused(session)),
+        false => (CallOutcome::Unknown(Ok(answered.into_response())), unknown()),
+    }
+}
+
+/// Returns the session an answer is about: the one it shows, where the call creates one or speaks
+/// of the active one.
+fn about(intent: &Intent, answer: &Answer, session: Option<&SessionKey>) -> Option<SessionKey> {
+    let shown = || answer.session.as_ref().and_then(|facts| facts.id.clone());
+    match (intent, intent.session()) {
+        (Intent::CreateSession { kind, .. }, _) => shown().map(|id| SessionKey::new(*kind, id)),
+        (Intent::Order { .. }, _) => session.cloned(),
+        (_, Some(Target::Active(kind))) => {
+            shown().map(|id| SessionKey::new(*kind, id)).or_else(|| session.cloned())
+        }
+        _ => session.cloned(),
+    }
+}
