@@ -10,7 +10,7 @@ use weir::{
         Policy, SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp,
         Told,
     },
-    sessions::{Entry, Sessions, Settings, TurnKey},
+    sessions::{Priority, Sessions, Settings, TurnKey},
 };
 
 fn facts() -> SessionFacts {
@@ -55,12 +55,12 @@ fn remember(criterion: &mut Criterion) {
         bench.iter(|| runtime.block_on(sessions.session(&key)))
     });
     criterion.bench_function("sessions/turn", |bench| {
-        bench.iter(|| runtime.block_on(sessions.turn(&turn, Entry::Ordinary)));
+        bench.iter(|| runtime.block_on(sessions.guard(&turn, Priority::Ordinary)));
     });
     criterion.bench_function("sessions/a governed call", |bench| {
         bench.iter(|| {
             runtime.block_on(async {
-                let _turn = sessions.turn(&turn, Entry::Ordinary).await;
+                let _turn = sessions.guard(&turn, Priority::Ordinary).await;
                 let known = sessions.session(&key).await;
                 let _begun = learn(&SessionObservation::Begun).await;
                 let _ended = learn(&shown).await;

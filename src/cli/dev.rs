@@ -24,13 +24,11 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    net::TcpListener,
-    sync::{broadcast, watch},
-};
+use tokio::{net::TcpListener, sync::broadcast};
+use tokio_util::sync::CancellationToken;
 
-/// How long a stop may take without a word.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// Delay before a slow stop is announced.
+const QUIET_STOP: Duration = Duration::from_millis(300);
 
 pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -66,13 +64,10 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         };
         introduce(out, &gateway, emulator, &loaded.config.policy)?;
         let decisions = gateway.governor.decisions().listen();
-        let stop = watch::Sender::new(false);
-        let stopping = |mut stop: watch::Receiver<bool>| async move {
-            drop(stop.wait_for(|stop| *stop).await)
-        };
+        let stop = CancellationToken::new();
         let pretending = tokio::spawn(
             Emulator::new(Options { seed: args.seed, ..Options::default() })
-                .run(listener, stopping(stop.subscribe())),
+                .run(listener, stop.clone().cancelled_owned()),
         );
         let serving = gateway.run(stopping_aloud());
         tokio::pin!(serving);
@@ -83,7 +78,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
                 serving.await?
             }
         };
-        stop.send_replace(true);
+        stop.cancel();
         let _ = pretending.await;
         writeln!(out, "\nStopped: {drained}.")?;
         Ok(ExitCode::SUCCESS)
@@ -94,7 +89,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
 async fn stopping_aloud() {
     stopped().await;
     tokio::spawn(async {
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(QUIET_STOP).await;
         let _ = writeln!(
             io::stderr(),
             "Stopping: calls under way are finished first. Ctrl-C again cuts them off."
@@ -195,8 +190,8 @@ fn line(decision: &Decision) -> String {
 
 fn step(step: &Step) -> String {
     match step.status {
-        Some(status) => format!("{} {status}", step.what),
-        None => format!("{}: no answer", step.what),
+        Some(status) => format!("{} {status}", step.kind),
+        None => format!("{}: no answer", step.kind),
     }
 }
 
@@ -244,8 +239,16 @@ mod tests {
             accepted: None,
             status: 409,
             steps: vec![
-                Step { what: format!("look up source {card}"), status: Some(200) },
-                Step { what: "look up the session".to_owned(), status: None },
+                Step {
+                    kind: crate::observe::StepKind::LookUp(crate::rules::Lookup::Source(
+                        card.into(),
+                    )),
+                    status: Some(200),
+                },
+                Step {
+                    kind: crate::observe::StepKind::LookUp(crate::rules::Lookup::Session),
+                    status: None,
+                },
             ],
             upstream_us: 0,
             weir_us: 0,

@@ -43,7 +43,7 @@ impl Outcome {
     }
 
     pub fn refused(form: Form, violation: Violation) -> Self {
-        let response = rendered(dialects::refusal(form, &violation));
+        let response = rendered(dialects::refusal(form, &violation.refusal));
         Self { violation: Some(violation), ..Self::new(response, Decided::Rejected) }
     }
 
@@ -88,9 +88,7 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
             form.busy_code(),
             format!("Not now: {busy}. Nothing was sent; try again.").into(),
         ),
-        OwnError::Stranded(now) => {
-            (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into())
-        }
+        OwnError::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),
     };
     let mut response = rendered(dialects::error(form, status, code, &message));
     let retry_after = match error {

@@ -20,8 +20,8 @@ use crate::{
     http::{Body, Problem},
     observe::Decided,
     rules::{
-        Attempt, Event, Intent, Lookup, Next, Owner, OwnAnswer, Remedy, Repair, Room, Sending,
-        SessionKey, SessionObservation, SourceId, Target, Timestamp, Unsent, Violation,
+        Attempt, CallEnd, Event, Intent, Lookup, Next, OwnAnswer, Owner, Remedy, Repair, Room,
+        Sending, SessionKey, SessionObservation, SourceId, Target, Timestamp, Unsent, Violation,
     },
     sessions::{Busy, Priority, StoreError, TurnError, TurnKey},
 };
@@ -80,31 +80,13 @@ impl<'a> Course<'a> {
         let mut course = Self::without_records(exchange);
         let session = session_of(exchange).await?;
         if let Some(key) = &session {
-            let hand = course.take_up(key).await?;
+            let hand = take_up(exchange, key).await?;
             let is_named = matches!(exchange.intent.session(), Some(Target::Session(_)));
             room.pending_unseen = is_named && hand.records().record().pending.is_some();
             course.hand = Some(hand);
         }
         course.attempt = Attempt::new(session, room);
         Ok(course)
-    }
-
-    /// Takes the session's turn where it is free, so that the record is read once; else only reads
-    /// the record.
-    async fn take_up(&self, key: &SessionKey) -> Result<Hand, StoreError> {
-        let sessions = self.exchange.asker.governor.sessions();
-        let sources = self.sources();
-        if !self.exchange.intent.is_read()
-            && let Some(turn) = sessions.turn_if_free(key, &sources).await?
-        {
-            return Ok(Hand::Turn(turn));
-        }
-        Ok(Hand::Records(sessions.records(Some(key), &sources, None).await?, None))
-    }
-
-    /// The sources whose records are read along.
-    fn sources(&self) -> Vec<SourceId> {
-        self.exchange.intent.source().cloned().into_iter().collect()
     }
 
     fn on(&mut self, event: Event) {
@@ -147,7 +129,7 @@ impl<'a> Course<'a> {
         }
         if let (None, Some(key)) = (&self.hand, session) {
             let sessions = self.exchange.asker.governor.sessions();
-            let records = sessions.records(Some(key), &self.sources(), None).await?;
+            let records = sessions.records(Some(key), &sources(self.exchange), None).await?;
             self.hand = Some(Hand::Records(records, None));
             self.stale = false;
         }
@@ -183,7 +165,7 @@ impl<'a> Course<'a> {
         let exchange = self.exchange;
         let sessions = exchange.asker.governor.sessions();
         let priority = if overtakes { Priority::Overtaking } else { Priority::Ordinary };
-        let sources = self.sources();
+        let sources = sources(exchange);
         let session = self.attempt.session().cloned();
         if let Some(key) = &session {
             if self.hand.as_ref().is_some_and(|hand| hand.turn() == Some(key)) {
@@ -290,11 +272,9 @@ impl<'a> Course<'a> {
         let (turn, outcome) = sent?;
         self.hand = Some(Hand::Turn(turn));
         let unsent = match outcome.end() {
-            crate::rules::CallEnd::Done => None,
+            CallEnd::Done => None,
             _ => Some(match outcome.status() {
-                Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                    Unsent::NotFromThisCaller
-                }
+                Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Unsent::NotFromThisCaller,
                 _ => Unsent::Failed,
             }),
         };
@@ -392,11 +372,30 @@ impl<'a> Course<'a> {
                 None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
             },
             OwnAnswer::Lost => {
-                let response = super::answer::own_error(form, &OwnError::Problem(Problem::Internal));
+                let response =
+                    super::answer::own_error(form, &OwnError::Problem(Problem::Internal));
                 Outcome::forwarded(response)
             }
         }
     }
+}
+
+/// Takes the session's turn where it is free, so that the record is read once; else only reads the
+/// record.
+async fn take_up(exchange: &Exchange, key: &SessionKey) -> Result<Hand, StoreError> {
+    let sessions = exchange.asker.governor.sessions();
+    let sources = sources(exchange);
+    if !exchange.intent.is_read()
+        && let Some(turn) = sessions.turn_if_free(key, &sources).await?
+    {
+        return Ok(Hand::Turn(turn));
+    }
+    Ok(Hand::Records(sessions.records(Some(key), &sources, None).await?, None))
+}
+
+/// Returns the sources whose records are read along.
+fn sources(exchange: &Exchange) -> Vec<SourceId> {
+    exchange.intent.source().cloned().into_iter().collect()
 }
 
 /// Resolves the session that the call names. `None` for an active one that only upstream can tell.

@@ -12,12 +12,12 @@ use super::{
     governor::Governor,
 };
 use crate::{
-    dialects::{Call, DecodedBody, UnreadableRequest, credential, decoded_body},
+    dialects::{Call, UnreadableRequest, credential, decoded_body},
     http::{Body, CollectError, Collected, Problem, collect},
     observe::Decided,
-    rules::{Dialect, Intent, Mode, Policy, RuleId, Toggle, Violation},
+    rules::{Intent, Mode, Policy, RuleId, Toggle, Violation},
 };
-use http::{HeaderMap, Request, Response, request};
+use http::{Request, Response, request};
 use std::{sync::Arc, time::Instant};
 use tokio_util::task::TaskTracker;
 
@@ -177,15 +177,9 @@ async fn read(
         }
         Err(_) => return Err(Unread::Refused(OwnError::Problem(Problem::Stalled))),
     };
-    let decoded = decode(&head.headers, &body, limit);
-    if !lenient && decoded.bytes().is_some_and(|bytes| bytes.len() > limit) {
-        return Err(too_large());
-    }
+    let decoded = decoded_body(&head.headers, &body.bytes, limit);
     match call.intent(&head.headers, &decoded) {
-        Ok(Some(intent)) => {
-            drop(decoded);
-            Ok((body, intent))
-        }
+        Ok(Some(intent)) => Ok((body.clone(), intent)),
         Ok(None) => Err(Unread::Ungoverned(body.clone())),
         Err(UnreadableRequest::Ambiguous(violation)) => {
             Err(Unread::Ambiguous(body.clone(), violation))

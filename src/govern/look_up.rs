@@ -211,7 +211,11 @@ pub(super) async fn read(
 impl Asked {
     /// Learns from the answer. Facts are dated when the request was sent: upstream may have read
     /// them at any time since.
-    async fn learn(mut self, at: Timestamp, sent: SendOutcome) -> Result<LookupOutcome, StoreError> {
+    async fn learn(
+        mut self,
+        at: Timestamp,
+        sent: SendOutcome,
+    ) -> Result<LookupOutcome, StoreError> {
         let SendOutcome::Answered(answered) = sent else { return Ok(LookupOutcome::Failed) };
         let status = answered.status();
         if is_denial(status) {
@@ -300,8 +304,5 @@ impl Asked {
 }
 
 fn is_denial(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND
-    )
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
 }

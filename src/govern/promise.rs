@@ -24,7 +24,8 @@ use crate::{
     http::Body,
     observe::{Decided, StepKind},
     rules::{
-        CallEnd, Known, Pending, Refused, SessionObservation, SourceId, Timestamp, Violation,
+        CallEnd, Dialect, Known, Pending, Refused, SessionObservation, SourceId, Timestamp,
+        Violation,
     },
     sessions::{StoreError, Turn},
 };
@@ -38,10 +39,21 @@ pub(super) async fn promise(
     shown: Response<Body>,
 ) -> Result<Outcome, StoreError> {
     let dialect = turn.key().kind.dialect();
-    let violation = Violation::prevented(dialect, primary.clone());
+    let violation = prevented(dialect, &primary);
     let note = Pending::Deferred { primary, since: now(), sending: false };
     note_pending(exchange, turn, Some(note)).await?;
     Ok(Outcome::new(shown, Decided::Deferred).with(violation))
+}
+
+/// What deferring prevents, for the decision's record.
+fn prevented(dialect: Dialect, source: &SourceId) -> Violation {
+    Violation {
+        rule: dialect.semantics().waits_under,
+        dialect,
+        found: format!("the single-use primary {source}, which store credit could not follow"),
+        accepted: "the secondary before the primary, or a primary saved to the customer",
+        refusal: crate::rules::Refusal::conflict("session_update_not_allowed", ""),
+    }
 }
 
 /// Sends a promised attach, detached, in the session's turn.
@@ -65,8 +77,7 @@ async fn send_in_turn(
     primary: SourceId,
     since: Timestamp,
 ) -> Result<CallOutcome, StoreError> {
-    let deferred =
-        |sending| Some(Pending::Deferred { primary: primary.clone(), since, sending });
+    let deferred = |sending| Some(Pending::Deferred { primary: primary.clone(), since, sending });
     let Some((outgoing, call)) =
         exchange.call.attach(turn.key(), &primary, &exchange.asker.head.uri)
     else {

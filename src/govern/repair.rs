@@ -164,11 +164,7 @@ impl Performer {
         Ok(self.ended(outcome, kind))
     }
 
-    fn ended(
-        &self,
-        outcome: CallOutcome,
-        kind: StepKind,
-    ) -> (RepairEvent, Option<Response<Body>>) {
+    fn ended(&self, outcome: CallOutcome, kind: StepKind) -> (RepairEvent, Option<Response<Body>>) {
         self.exchange.asker.trace.note(kind, outcome.status());
         let end = outcome.end();
         (RepairEvent::Ended(end), Some(outcome.into_response(self.exchange.call.form())))
@@ -192,8 +188,7 @@ impl Performer {
         let attached: Vec<SourceId> =
             known.attached().iter().map(|attached| attached.id.clone()).collect();
         let types = &exchange.policy.types;
-        let is_primary =
-            |id| known.kind_of(id).is_some_and(|kind| !types.is_secondary(kind));
+        let is_primary = |id| known.kind_of(id).is_some_and(|kind| !types.is_secondary(kind));
         let sight = match attached.iter().any(is_primary) {
             true => Sight::Primary(attached),
             false => Sight::NoPrimary(attached),

@@ -80,6 +80,22 @@ impl CallOutcome {
     }
 }
 
+/// A call's outcome without its answer.
+#[derive(Clone, Copy)]
+struct Ended {
+    end: CallEnd,
+    status: Option<StatusCode>,
+    /// Upstream did it, and its answer was read.
+    read: bool,
+}
+
+impl Ended {
+    fn of(outcome: &CallOutcome) -> Self {
+        let read = matches!(outcome, CallOutcome::Done(_));
+        Self { end: outcome.end(), status: outcome.status(), read }
+    }
+}
+
 /// Runs `work` to its end whether or not the caller stays. `Err`: it panicked, which is logged.
 pub(super) fn detached<T: Send + 'static>(
     exchange: &Exchange,
@@ -147,8 +163,9 @@ pub(super) async fn send(
     }
     let sent = exchange.asker.send(request).await;
     let (outcome, learned) = conclude(exchange, call, intent, session.as_ref(), known, sent);
+    let ended = Ended::of(&outcome);
     // The call is over: what cannot be written is looked up when it matters.
-    if let Err(error) = take_in(exchange, intent, records, learned, &outcome).await {
+    if let Err(error) = take_in(exchange, intent, records, learned, ended).await {
         log_store_error(&error);
     }
     Ok(outcome)
@@ -160,13 +177,13 @@ async fn take_in(
     intent: &Intent,
     records: &mut Records,
     mut learned: Learned,
-    outcome: &CallOutcome,
+    ended: Ended,
 ) -> Result<(), StoreError> {
     let (policy, at) = (&exchange.policy, now());
     let caller = exchange.asker.who.caller();
     let session = records.session_key().cloned();
     let of = learned.session.as_ref().map(|(key, _)| key.clone());
-    if let (CallOutcome::Done(_), Some(caller)) = (outcome, caller) {
+    if let (true, Some(caller)) = (ended.read, caller) {
         // Upstream accepts detaching a source that is not attached, even someone else's, so success
         // proves no access.
         if !matches!(intent, Intent::Detach { .. }) {
@@ -186,11 +203,7 @@ async fn take_in(
         // The shopper has another active session by now: nothing is known of this turn's.
         records.apply(SessionObservation::OutcomeUnknown, policy, at);
     }
-    let denied = matches!(
-        outcome.status(),
-        Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-    );
-    let end = outcome.end();
+    let denied = matches!(ended.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
     if of == session || of.is_none() {
         learn::note(exchange, records, std::mem::take(&mut learned), at);
     }
@@ -198,12 +211,12 @@ async fn take_in(
         // A key that upstream no longer takes has no part in what it once was shown.
         records.apply(SessionObservation::DeniedTo(caller), policy, at);
     }
-    if let (Intent::DeleteSession { .. }, CallOutcome::Done(_)) = (intent, outcome) {
+    if ended.read && matches!(intent, Intent::DeleteSession { .. }) {
         // The session is gone, so nothing is pending for it.
         records.apply(SessionObservation::Pending(None), policy, at);
     }
     learn::commit(exchange, records, learned, at).await?;
-    remember_active(exchange, intent, of, outcome, end).await
+    remember_active(exchange, intent, of, ended).await
 }
 
 /// Remembers which session is the caller's active one after this call.
@@ -211,18 +224,15 @@ async fn remember_active(
     exchange: &Exchange,
     intent: &Intent,
     session: Option<SessionKey>,
-    outcome: &CallOutcome,
-    end: CallEnd,
+    ended: Ended,
 ) -> Result<(), StoreError> {
     let Some(caller) = exchange.asker.who.caller() else { return Ok(()) };
     let sessions = exchange.asker.governor.sessions();
-    match (intent, end, session) {
+    match (intent, ended.end, session) {
         (Intent::Order { session: Target::Active(_), .. }, CallEnd::Done | CallEnd::Unknown, _) => {
             sessions.forget_cart(caller).await
         }
-        (_, _, Some(key))
-            if key.kind.is_active() && matches!(outcome, CallOutcome::Done(_)) =>
-        {
+        (_, _, Some(key)) if key.kind.is_active() && ended.read => {
             sessions.set_cart(caller, &key.id).await
         }
         _ => Ok(()),

@@ -1,6 +1,6 @@
-//! Reports: what was decided, and the log.
+//! Reports: decisions to the log, the admin API and listeners; and sets up the log.
 
 mod decision;
 pub mod telemetry;
 
-pub use decision::{Decided, Decision, Decisions, Step};
+pub use decision::{Decided, Decision, Decisions, Step, StepKind};

@@ -94,9 +94,7 @@ impl fmt::Debug for CredentialHash {
 }
 
 /// Milliseconds since the Unix epoch. Time is an argument here, never read.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 

@@ -160,7 +160,10 @@ mod tests {
             ("-0.0000000000000000000000000001", (-1, 28)),
         ] {
             let amount: Amount = text.parse().unwrap();
-            assert_eq!((amount.parts(), Amount::from_parts(parts.0, parts.1)), (parts, Some(amount)));
+            assert_eq!(
+                (amount.parts(), Amount::from_parts(parts.0, parts.1)),
+                (parts, Some(amount))
+            );
         }
         assert_eq!(Amount::from_parts(1, 29), None, "29 digits after the point");
     }

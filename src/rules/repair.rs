@@ -296,7 +296,9 @@ impl Repair {
             (Look::Left { wrong }, Sight::Primary(_)) => erase_and_answer(wrong),
             (Look::Left { .. }, Sight::NoPrimary(attached)) => stranded(Some(attached)),
             (Look::Left { .. }, Sight::Unseen) => stranded(None),
-            (Look::Found, Sight::Primary(_)) => erase_then(State::Over(RepairEnd::Recovered { again: false })),
+            (Look::Found, Sight::Primary(_)) => {
+                erase_then(State::Over(RepairEnd::Recovered { again: false }))
+            }
             (Look::Found, Sight::NoPrimary(_)) => reattach(Goal::Recover),
             (Look::Found, Sight::Unseen) => State::Over(RepairEnd::Unfinished),
         }

@@ -537,7 +537,8 @@ mod tests {
     }
 
     fn attached(ids: &[&str]) -> Remembered<SmallVec<[Attached; 1]>> {
-        let one = |id: &&str| Attached { id: (*id).into(), kind: Told::NotTold, amount: Told::NotTold };
+        let one =
+            |id: &&str| Attached { id: (*id).into(), kind: Told::NotTold, amount: Told::NotTold };
         Remembered::at(ids.iter().map(one).collect(), NOW)
     }
 
@@ -577,11 +578,8 @@ mod tests {
 
     #[test]
     fn what_is_known_of_sources_outlives_a_look_at_an_unsure_session() {
-        let mut record = SessionRecord {
-            sources: attached(&["a"]),
-            unsure: true,
-            ..SessionRecord::default()
-        };
+        let mut record =
+            SessionRecord { sources: attached(&["a"]), unsure: true, ..SessionRecord::default() };
         record.member_mut(&"a".into());
         let facts =
             SessionFacts { sources: Told::Told(vec![card("a")]), ..SessionFacts::default() };

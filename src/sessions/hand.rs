@@ -122,7 +122,8 @@ impl Stored {
 impl Hand {
     /// Takes up what is stored. Everything that [`Scope::missing`] names must have been read.
     pub fn take_up(scope: &Scope, stored: Stored) -> Result<Self, StoreError> {
-        let mut hand = Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
+        let mut hand =
+            Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
         for (key, bytes) in &hand.stored.0 {
             let (Space::Sessions, Some(bytes)) = (key.space, bytes) else { continue };
             let record = stored::read_session(bytes)?;
@@ -162,7 +163,10 @@ impl Hand {
                 self.stored.set(entry, Some(pointer));
                 Home::In(session)
             }
-            (Some(bytes), held) => match bytes.map(|bytes| stored::read_source(bytes)).transpose()? {
+            (Some(bytes), held) => match bytes
+                .map(|bytes| stored::read_source(bytes))
+                .transpose()?
+            {
                 Some(SourceEntry::Own(record)) => Home::Own(Some(record)),
                 Some(SourceEntry::In(other))
                     if self.others.get(&other).is_some_and(|other| other.member(&id).is_some()) =>
@@ -225,9 +229,7 @@ impl Hand {
             Home::In(session) if self.key.as_ref().is_some_and(|key| key.bytes == *session) => {
                 self.record.member_mut(id)
             }
-            Home::In(session) => {
-                self.others.entry(session.clone()).or_default().member_mut(id)
-            }
+            Home::In(session) => self.others.entry(session.clone()).or_default().member_mut(id),
         }
     }
 

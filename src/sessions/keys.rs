@@ -100,8 +100,7 @@ fn packed(before: &[u8], id: &str) -> KeyBytes {
 /// with hyphens.
 pub(super) fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
     let uuid = Uuid::try_parse(text).ok()?;
-    (uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text)
-        .then(|| uuid.into_bytes())
+    (uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text).then(|| uuid.into_bytes())
 }
 
 /// Returns the UUID of these bytes, in lower case, with hyphens.

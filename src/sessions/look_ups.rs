@@ -6,14 +6,17 @@
 
 use crate::rules::CredentialHash;
 use dashmap::{DashMap, Entry};
+use http::{HeaderValue, uri::PathAndQuery};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 /// What makes two look-ups the same one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LookupKey {
-    /// What is asked for: the path, with the query where there is one.
-    pub path: String,
+    /// What is asked for.
+    pub path: PathAndQuery,
+    /// In which form.
+    pub accept: Option<HeaderValue>,
     /// Who asks. What one caller may see is never told to another.
     pub caller: CredentialHash,
     /// The record's epoch when the look-up was asked for: what was read before a change is not
@@ -41,16 +44,17 @@ impl<T> Default for LookUps<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> LookUps<T> {
-    /// Runs a look-up, or waits for the same one that is already under way. It runs on its own: a
-    /// caller that hangs up does not stop it.
+    /// Runs a look-up, or waits for the same one that is already under way; one without a key is
+    /// shared with no other. It runs on its own: a caller that hangs up does not stop it.
     ///
     /// # Panics
     /// In the caller whose `look_up` panics. Those who shared it run theirs.
     pub async fn share(
         &self,
-        key: LookupKey,
+        key: Option<LookupKey>,
         look_up: impl Future<Output = T> + Send + 'static,
     ) -> T {
+        let Some(key) = key else { return on_its_own(tokio::spawn(look_up)).await };
         loop {
             let mut answer = match self.in_flight.entry(key.clone()) {
                 Entry::Occupied(other) => other.get().clone(),
@@ -90,6 +94,10 @@ where
         tell.send_replace(Some(answer.clone()));
         answer
     });
+    on_its_own(task).await
+}
+
+async fn on_its_own<T>(task: JoinHandle<T>) -> T {
     match task.await {
         Ok(answer) => answer,
         Err(ended) => match ended.try_into_panic() {
@@ -119,8 +127,10 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::sync::{Semaphore, oneshot};
 
-    fn key(path: &str, caller: u8, epoch: u32) -> LookupKey {
-        LookupKey { path: path.to_owned(), caller: CredentialHash([caller; 16]), epoch }
+    fn key(path: &'static str, caller: u8, epoch: u32) -> Option<LookupKey> {
+        let path = PathAndQuery::from_static(path);
+        let caller = CredentialHash([caller; 16]);
+        Some(LookupKey { path, accept: None, caller, epoch })
     }
 
     #[tokio::test]

@@ -67,9 +67,8 @@ impl Memory {
     pub(super) fn swap(&self, changes: &[Change]) -> Swapped {
         self.sessions.sweep_now_and_then();
         let _locks = self.lock(changes.iter().map(|change| &change.key));
-        let holds = |change: &Change| {
-            self.shelf(change.key.space).find(&change.key.bytes) == change.seen
-        };
+        let holds =
+            |change: &Change| self.shelf(change.key.space).find(&change.key.bytes) == change.seen;
         if !changes.iter().all(holds) {
             return Swapped::Lost;
         }

@@ -109,6 +109,23 @@ impl Sessions {
         Turn::begin(guard, self.0.store.clone(), session.clone(), sources).await
     }
 
+    /// Takes the right to change a session where no other call has it or waits for it, and reads as
+    /// [`Sessions::turn`] does; `None` where one does.
+    pub async fn turn_if_free(
+        &self,
+        session: &SessionKey,
+        sources: &[SourceId],
+    ) -> Result<Option<Turn>, StoreError> {
+        let Some(guard) = self.0.turns.turn_if_free(&TurnKey::Session(session.clone())) else {
+            return Ok(None);
+        };
+        match Turn::begin(guard, self.0.store.clone(), session.clone(), sources).await {
+            Ok(turn) => Ok(Some(turn)),
+            Err(TurnError::Store(error)) => Err(error),
+            Err(TurnError::Busy(_)) => Ok(None),
+        }
+    }
+
     /// Waits for the right to change something that has no session's record.
     ///
     /// # Errors

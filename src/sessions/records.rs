@@ -12,8 +12,8 @@ use super::{
     store::Store,
 };
 use crate::rules::{
-    CustomerObservation, CustomerRecord, Policy, SessionObservation, SessionRecord, SourceId,
-    SourceObservation, SourceRecord, Timestamp,
+    CustomerObservation, CustomerRecord, Policy, SessionKey, SessionObservation, SessionRecord,
+    SourceId, SourceObservation, SourceRecord, Timestamp,
 };
 use std::{fmt, sync::Arc};
 
@@ -33,6 +33,11 @@ impl Records {
     pub(super) async fn read(store: Store, scope: Scope) -> Result<Self, StoreError> {
         let hand = read(&store, &scope).await?;
         Ok(Self { store, scope, hand, unwritten: Vec::new() })
+    }
+
+    /// Returns the session whose record is in hand.
+    pub fn session_key(&self) -> Option<&SessionKey> {
+        self.scope.session.as_ref()
     }
 
     /// Returns what is remembered of the session; an empty record where nothing is.
@@ -162,11 +167,7 @@ async fn write(store: &Store, hand: &mut Hand) -> Result<bool, StoreError> {
 }
 
 /// Stores these bytes whatever was stored before; `None`: stores nothing.
-pub(super) async fn replace(
-    store: &Store,
-    key: Key,
-    new: Option<Bytes>,
-) -> Result<(), StoreError> {
+pub(super) async fn replace(store: &Store, key: Key, new: Option<Bytes>) -> Result<(), StoreError> {
     for _ in 0..TRIES {
         let seen = store.get(std::slice::from_ref(&key)).await?.pop().flatten();
         let change = Change { key: key.clone(), seen, new: new.clone(), pin: false };

@@ -27,8 +27,7 @@ async fn a_record_is_created_by_its_first_change() {
     let (sessions, checkout) = (sessions(10), key(checkouts::CHECKOUT, 1));
     assert_eq!(sessions.session(&checkout).await, Ok(None));
     for epoch in 1..=3 {
-        let after =
-            sessions.update_session(&checkout, |record| record.epoch += 1).await.unwrap();
+        let after = sessions.update_session(&checkout, |record| record.epoch += 1).await.unwrap();
         assert_eq!(after.epoch, epoch);
         assert_eq!(sessions.session(&checkout).await, Ok(Some(after)));
     }
@@ -70,21 +69,13 @@ async fn what_is_pending_outlives_any_number_of_other_sessions() {
     sessions.update_session(&key(carts::CART, 2), pend).await.unwrap();
     assert_eq!((sessions.can_pin(), sessions.pinned()), (false, 2));
     for id in 10..1_000 {
-        sessions
-            .update_session(&key(carts::CART, id), |record| record.epoch = 1)
-            .await
-            .unwrap();
+        sessions.update_session(&key(carts::CART, id), |record| record.epoch = 1).await.unwrap();
     }
     sessions.run_pending_tasks();
     assert_eq!(sessions.count(), 12);
-    assert!(
-        sessions.session(&cart).await.unwrap().is_some_and(|record| record.pending.is_some())
-    );
+    assert!(sessions.session(&cart).await.unwrap().is_some_and(|record| record.pending.is_some()));
     sessions.update_session(&cart, |record| record.pending = None).await.unwrap();
-    assert_eq!(
-        (sessions.can_pin(), sessions.pinned(), sessions.pending_expired()),
-        (true, 1, 0)
-    );
+    assert_eq!((sessions.can_pin(), sessions.pinned(), sessions.pending_expired()), (true, 1, 0));
 }
 
 #[tokio::test]

@@ -73,6 +73,16 @@ impl Turn {
         self.records.record()
     }
 
+    /// Returns everything in hand.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Returns everything in hand, to be changed.
+    pub fn records_mut(&mut self) -> &mut Records {
+        &mut self.records
+    }
+
     /// Returns what is remembered of a source: one that the session owns, or that was read along.
     pub fn source(&self, id: &SourceId) -> Option<&SourceRecord> {
         self.records.source(id)

@@ -9,7 +9,10 @@
 //! A place in the queue is a value: whoever drops it, by hanging up, by running out of time or by
 //! finishing, leaves the queue.
 
-use super::{keys::CustomerKey, queue::{Full, Priority, Ticket, TurnQueue}};
+use super::{
+    keys::CustomerKey,
+    queue::{Full, Priority, Ticket, TurnQueue},
+};
 use crate::rules::{CredentialHash, SessionKey};
 use dashmap::{DashMap, Entry};
 use std::{
@@ -20,7 +23,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
-
 
 /// What is changed by one call at a time. A call that needs several turns takes them in this order,
 /// so that no two calls wait for each other.
@@ -81,13 +83,26 @@ impl Turns {
     }
 
     pub async fn turn(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
-        let place = self.enter(of, priority).map_err(|Full| Busy::because(BusyReason::QueueFull))?;
+        let place =
+            self.enter(of, priority).map_err(|Full| Busy::because(BusyReason::QueueFull))?;
         place.turn(self.wait).await
+    }
+
+    /// Takes the turn where the queue is empty; waits for nothing.
+    pub fn turn_if_free(&self, of: &TurnKey) -> Option<TurnGuard> {
+        let key = Arc::new(of.clone());
+        let Entry::Vacant(slot) = self.queues.entry(key.clone()) else { return None };
+        let mut queue = slot.insert(TurnQueue::new(self.bound));
+        let (ticket, _) = queue.enter(Priority::Ordinary).ok()?;
+        drop(queue);
+        let place = Place { queues: self.queues.clone(), key, ticket };
+        place.has_turn(Waker::noop()).then_some(TurnGuard { place, wait: self.wait })
     }
 
     fn enter(&self, of: &TurnKey, priority: Priority) -> Result<Place, Full> {
         let key = Arc::new(of.clone());
-        let mut queue = self.queues.entry(key.clone()).or_insert_with(|| TurnQueue::new(self.bound));
+        let mut queue =
+            self.queues.entry(key.clone()).or_insert_with(|| TurnQueue::new(self.bound));
         let (ticket, next) = queue.enter(priority)?;
         drop(queue);
         wake(next);
@@ -273,7 +288,12 @@ mod tests {
     async fn different_keys_never_wait_for_each_other() {
         let turns = turns();
         let caller = CredentialHash([1; 16]);
-        let keys = [cart("1"), cart("2"), TurnKey::Customer(CustomerKey { caller, id: "1".into() }), TurnKey::Shopper(caller)];
+        let keys = [
+            cart("1"),
+            cart("2"),
+            TurnKey::Customer(CustomerKey { caller, id: "1".into() }),
+            TurnKey::Shopper(caller),
+        ];
         let mut open = Vec::new();
         for key in &keys {
             open.push(at_once(&turns, key, Ordinary).await);

@@ -234,7 +234,7 @@ fn a_recovery_attaches_the_primary_unless_one_is_attached() {
         walk(repair, holding(found), None, &|course| {
             match course.end {
                 RepairEnd::Recovered { again } => {
-                    assert_eq!(again, !found.contains(&"card") , "{:?}", course.steps);
+                    assert_eq!(again, !found.contains(&"card"), "{:?}", course.steps);
                     assert!(course.cart.has_primary() && !course.cart.note, "{:?}", course.steps);
                 }
                 RepairEnd::Refused => assert!(!course.cart.note),

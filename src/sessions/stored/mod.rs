@@ -18,9 +18,7 @@ use super::{
     change::{Bytes, StoreError},
     keys::KeyBytes,
 };
-use crate::rules::{
-    CustomerRecord, Remembered, SessionId, SessionRecord, SourceRecord, Timestamp,
-};
+use crate::rules::{CustomerRecord, Remembered, SessionId, SessionRecord, SourceRecord, Timestamp};
 use fields::{Callers, callers};
 use serde::{Deserialize, Serialize};
 use session::Session;

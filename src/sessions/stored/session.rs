@@ -230,9 +230,10 @@ impl<'a> Note<'a> {
 
 impl<'a> Member<'a> {
     fn of(id: &'a SourceId, record: &SessionRecord) -> Self {
-        let place = record.sources.get().and_then(|sources| {
-            sources.iter().position(|attached| attached.id == *id)
-        });
+        let place = record
+            .sources
+            .get()
+            .and_then(|sources| sources.iter().position(|attached| attached.id == *id));
         match place.and_then(|place| u8::try_from(place).ok()) {
             Some(place) => Self::Attached(place),
             None => Self::Named(id.as_str().into()),

@@ -318,7 +318,6 @@ fn source() -> impl Strategy<Value = SourceRecord> {
     )
 }
 
-
 proptest! {
     #[test]
     fn any_session_comes_back_as_it_was(record in session()) {
