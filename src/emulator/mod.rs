@@ -86,7 +86,7 @@ impl Emulator {
     /// `Options::drain` to finish.
     ///
     /// # Errors
-    /// Never today: a connection that fails ends alone, and accepting is tried again.
+    /// None at present: a connection that fails ends alone, and a failed accept is tried again.
     pub async fn run(
         self,
         listener: TcpListener,

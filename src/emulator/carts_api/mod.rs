@@ -2,7 +2,7 @@
 //! the result.
 //!
 //! Nothing here knows of HTTP. A call is a function of the world, the shopper and the body or
-//! query, and it returns what is answered or a refusal. A refused call leaves no trace.
+//! query, and it returns what is answered or a refusal.
 
 pub(crate) mod carts;
 pub(crate) mod payment;

@@ -29,10 +29,9 @@ pub(crate) fn stalled(response: Response<Bytes>) -> Response<SentBody> {
     half(response, End::Wait)
 }
 
-/// Sends all of an answer whose declared length is off by `by`.
-pub(crate) fn mismeasured(response: Response<Bytes>, by: i64) -> Response<SentBody> {
+/// Sends an answer whose declared length is off by `by`.
+pub(crate) fn mismeasured(mut response: Response<Bytes>, by: i64) -> Response<SentBody> {
     let length = i64::try_from(response.body().len()).unwrap_or_default().saturating_add(by).max(0);
-    let mut response = response;
     response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     response.map(|body| SentBody {
         rest: Some(body),

@@ -44,7 +44,7 @@ type Done = Result<Option<Doc>, Refusal>;
 pub(crate) fn answer(vendor: &Vendor, request: &ParsedRequest) -> Response<Bytes> {
     let reply = match route(vendor, request) {
         Ok(Some(doc)) => Reply::new(200, doc),
-        Ok(None) => Reply::empty(),
+        Ok(None) => Reply::empty(204),
         Err(refusal) => Reply::new(refusal.status, show::error(&refusal)),
     };
     reply.write(request, false, false)

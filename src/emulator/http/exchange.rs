@@ -176,8 +176,7 @@ async fn strike_before(request: &ParsedRequest, fault: &FaultKind) -> Option<Out
         FaultKind::TooManyRequests(seconds) => failure(request, 429, Some(*seconds)),
         FaultKind::ResetBefore => return Some(Outcome::Reset),
         FaultKind::Redirect(place) => {
-            let headers = vec![(header::LOCATION, place.clone())];
-            Reply { status: 302, doc: None, headers }.write(request, false, false)
+            Reply::empty(302).with(header::LOCATION, place).write(request, false, false)
         }
         _ => return None,
     };

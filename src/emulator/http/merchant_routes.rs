@@ -1,4 +1,4 @@
-//! The calls of the checkouts API: who makes them, and whether they may.
+//! Routes the calls of the checkouts API: checks the key, and picks the function of the call.
 
 use super::{
     credential::credential,

@@ -22,15 +22,15 @@ pub(crate) fn created(doc: Result<Doc, Refusal>) -> Answer {
 
 /// Answers 204.
 pub(crate) fn no_content<T>(done: Result<T, Refusal>) -> Answer {
-    done.map(|_| Reply::empty())
+    done.map(|_| Reply::empty(204))
 }
 
 /// An answer before it is written.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) doc: Option<Doc>,
-    pub(crate) headers: Vec<(HeaderName, String)>,
+    status: u16,
+    doc: Option<Doc>,
+    headers: Vec<(HeaderName, String)>,
 }
 
 impl Reply {
@@ -39,9 +39,9 @@ impl Reply {
         Self { status, doc: Some(doc), headers: Vec::new() }
     }
 
-    /// Makes a 204.
-    pub(crate) fn empty() -> Self {
-        Self { status: 204, doc: None, headers: Vec::new() }
+    /// Makes an answer without a body.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, doc: None, headers: Vec::new() }
     }
 
     /// Adds a header.

@@ -1,4 +1,4 @@
-//! Which API a call is for, and which session it is about.
+//! Routes a call to its API, and finds the session that it is about.
 //!
 //! Paths that begin with `v1` or `oauth20` are the carts API's; all others are the checkouts API's.
 

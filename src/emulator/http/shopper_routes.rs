@@ -1,4 +1,4 @@
-//! The calls of the carts API: who makes them, and whether they may.
+//! Routes the calls of the carts API: finds the shopper, and picks the function of the call.
 
 use super::{
     credential::credential,

@@ -168,8 +168,8 @@ impl From<&String> for Doc {
     }
 }
 
-impl From<&Doc> for Doc {
-    fn from(doc: &Doc) -> Self {
+impl From<&Self> for Doc {
+    fn from(doc: &Self) -> Self {
         doc.clone()
     }
 }
@@ -192,7 +192,7 @@ impl From<u32> for Doc {
     }
 }
 
-impl From<Vec<Doc>> for Doc {
+impl From<Vec<Self>> for Doc {
     fn from(items: Vec<Self>) -> Self {
         Self::List(items)
     }

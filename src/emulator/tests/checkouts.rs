@@ -8,14 +8,20 @@ use super::{
 fn spent() -> Value {
     error(
         "conflict",
-        json!({"code": "source_status_invalid_for_session", "message": "The source status is invalid for this session."}),
+        json!({
+            "code": "source_status_invalid_for_session",
+            "message": "The source status is invalid for this session.",
+        }),
     )
 }
 
 fn too_large() -> Value {
     error(
         "conflict",
-        json!({"code": "session_source_amount_too_large", "message": "Source amount(s) exceed session amount"}),
+        json!({
+            "code": "session_source_amount_too_large",
+            "message": "Source amount(s) exceed session amount",
+        }),
     )
 }
 
@@ -218,7 +224,11 @@ async fn store_credit_needs_its_amount_type_and_empty_object() {
         body.as_object_mut().unwrap().remove(missing);
         let refused = error(
             "bad_request",
-            json!({"code": "missing_parameter", "parameter": missing, "message": format!("'{missing}' is required.")}),
+            json!({
+                "code": "missing_parameter",
+                "parameter": missing,
+                "message": format!("'{missing}' is required."),
+            }),
         );
         assert_eq!(shop.call("POST", "/sources", body).await, (400, refused));
     }
@@ -243,7 +253,10 @@ async fn invoices_follow_the_same_rules_and_one_of_their_own() {
     let refused = error(
         "conflict",
         json!({"code": "source_not_supported", "parameter": "sourceId",
-            "message": "A customerCredit source is not supported while the invoice's billing optimization is on."}),
+        "message": concat!(
+            "A customerCredit source is not supported while the invoice's ",
+            "billing optimization is on.",
+        )}),
     );
     let attach = format!("/invoices/{invoice}/sources/{credit}");
     assert_eq!(shop.call("POST", &attach, Value::Null).await, (409, refused));
@@ -272,7 +285,10 @@ async fn older_versions_show_sources_at_the_top_and_take_a_credit_amount_once() 
     let target = format!("/checkouts/{}", id(&checkout));
     let again = error(
         "conflict",
-        json!({"code": "creditAmount_already_updated", "message": "Credit amount has already been updated."}),
+        json!({
+            "code": "creditAmount_already_updated",
+            "message": "Credit amount has already been updated.",
+        }),
     );
     assert_eq!(shop.call("POST", &target, json!({"creditAmount": 12})).await, (409, again));
 
@@ -280,7 +296,11 @@ async fn older_versions_show_sources_at_the_top_and_take_a_credit_amount_once() 
     shop.post(&other, json!({"sourceId": shop.primary("creditCard").await})).await;
     let late = error(
         "conflict",
-        json!({"code": "source_not_supported", "parameter": "sourceId", "message": "The source status is invalid for this session."}),
+        json!({
+            "code": "source_not_supported",
+            "parameter": "sourceId",
+            "message": "The source status is invalid for this session.",
+        }),
     );
     assert_eq!(shop.call("POST", &other, json!({"creditAmount": 5})).await, (409, late));
 
@@ -394,7 +414,8 @@ async fn items_and_tax_make_the_total_and_the_primary_follows() {
         ..Options::default()
     });
     let body = json!({"currency": "EUR", "items": [
-        {"skuId": "a", "quantity": 3, "price": 3.33}, {"productDetails": {"name": "b"}, "quantity": 2, "aggregatePrice": "5.01"}]});
+        {"skuId": "a", "quantity": 3, "price": 3.33},
+        {"productDetails": {"name": "b"}, "quantity": 2, "aggregatePrice": "5.01"}]});
     let checkout = shop.post("/checkouts", body).await;
     assert_eq!(
         (&checkout["subtotal"], &checkout["totalTax"], &checkout["totalAmount"]),

@@ -149,6 +149,9 @@ fn error(kind: &str, error: Value) -> Value {
 fn not_allowed() -> Value {
     error(
         "conflict",
-        json!({"code": "session_update_not_allowed", "message": "Updating source is not allowed for the current session state."}),
+        json!({
+            "code": "session_update_not_allowed",
+            "message": "Updating source is not allowed for the current session state.",
+        }),
     )
 }

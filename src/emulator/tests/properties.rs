@@ -102,10 +102,16 @@ fn adds_up(sessions: &Value) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
-    fn money_adds_up_and_refusals_change_nothing(calls in prop::collection::vec((0u8..15, 0usize..5), 1..30)) {
+    fn money_adds_up_and_refusals_change_nothing(
+        calls in prop::collection::vec((0u8..15, 0usize..5), 1..30)
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let little = Little::new().await;
@@ -120,7 +126,9 @@ proptest! {
                 adds_up(&after["checkouts"]);
                 adds_up(&after["carts"]);
                 for order in after["orders"].as_object().unwrap().values() {
-                    let charged: Decimal = order["payment"]["charges"].as_array().unwrap().iter().map(|charge| money(&charge["amount"])).sum();
+                    let charges = order["payment"]["charges"].as_array().unwrap();
+                    let charged: Decimal =
+                        charges.iter().map(|charge| money(&charge["amount"])).sum();
                     assert_eq!(charged, money(&order["totalAmount"]), "{}", id(order));
                 }
             }

@@ -33,7 +33,10 @@ async fn what_cannot_be_reused_is_not_saved() {
     let customer = shop.customer().await;
     let refused = error(
         "conflict",
-        json!({"code": "nonreusable_source", "message": "Only a reusable source may be attached to a customer."}),
+        json!({
+            "code": "nonreusable_source",
+            "message": "Only a reusable source may be attached to a customer.",
+        }),
     );
     for source in [shop.credit(5.0).await, shop.primary("payPal").await] {
         assert_eq!(

@@ -4,7 +4,8 @@ use super::{Shop, id};
 
 /// An order of two items for that total, paid by credit and card.
 async fn paid(shop: &Shop, total: f64, credit: f64) -> Value {
-    let body = json!({"currency": "USD", "items": [{"skuId": "sku", "quantity": 2, "aggregatePrice": total}]});
+    let item = json!({"skuId": "sku", "quantity": 2, "aggregatePrice": total});
+    let body = json!({"currency": "USD", "items": [item]});
     let checkout = id(&shop.post("/checkouts", body).await);
     shop.attached(&checkout, &shop.credit(credit).await).await;
     shop.attached(&checkout, &shop.primary("creditCard").await).await;

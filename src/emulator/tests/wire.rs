@@ -41,7 +41,8 @@ impl Running {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let length = body.len();
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nhost: x\r\nauthorization: sk_acme\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+            "{method} {target} HTTP/1.1\r\nhost: x\r\nauthorization: sk_acme\r\n\
+             connection: close\r\ncontent-length: {length}\r\n\r\n"
         );
         stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
         stream
@@ -234,7 +235,8 @@ async fn a_call_completes_although_its_caller_hangs_up() {
 #[tokio::test]
 async fn faults_are_controlled_over_http_too() {
     let shop = Shop::new();
-    let fault = json!({"kind": "fail-before", "method": "post", "path": "/check*", "nth": 2, "status": 503});
+    let fault = json!({
+        "kind": "fail-before", "method": "post", "path": "/check*", "nth": 2, "status": 503});
     assert_eq!(shop.post("/_emulator/faults", fault).await, json!({"number": 1}));
     assert_eq!(shop.get("/_emulator/faults").await["faults"][0]["kind"], "fail-before");
     shop.checkout(5.0).await;
