@@ -147,3 +147,6 @@ impl fmt::Debug for Held {
         f.debug_tuple("Held").field(&self.session.key).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
