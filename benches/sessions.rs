@@ -1,16 +1,17 @@
-//! What remembering costs a call: one change of a record, one turn taken and given back, and both
-//! as a governed call does them.
+//! What remembering costs a call: one change of a record, one turn taken and given back, and a
+//! governed call's turn with its record, written twice.
 
 #![allow(missing_docs, reason = "a program")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use weir::dialects::checkouts;
+use std::sync::Arc;
 use weir::{
+    dialects::checkouts,
     rules::{
         Policy, SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp,
         Told,
     },
-    sessions::{Entry, Sessions, Settings, TurnKey},
+    sessions::{Priority, Sessions, Settings, TurnKey},
 };
 
 fn facts() -> SessionFacts {
@@ -37,34 +38,35 @@ fn remember(criterion: &mut Criterion) {
     let sessions = Sessions::in_memory(Settings::default());
     let key = SessionKey::new(checkouts::CHECKOUT, "550e8400-e29b-41d4-a716-446655440000");
     let turn = TurnKey::Session(key.clone());
-    let (policy, shown) = (Policy::default(), SessionObservation::LookedUp(Box::new(facts())));
+    let (policy, shown) =
+        (Arc::new(Policy::default()), SessionObservation::LookedUp(Box::new(facts())));
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let mut now = 1_760_000_000_000;
-    let mut learn = async |observation: &SessionObservation| {
-        now += 1;
-        let change = |record: &mut weir::rules::SessionRecord| {
-            record.apply(observation, &policy, Timestamp(now))
-        };
-        sessions.update_session(&key, change).await
-    };
     criterion.bench_function("sessions/update", |bench| {
-        bench.iter(|| runtime.block_on(learn(&shown)));
+        bench.iter(|| {
+            now += 1;
+            let change = |record: &mut weir::rules::SessionRecord| {
+                record.apply(&shown, &policy, Timestamp(now))
+            };
+            runtime.block_on(sessions.update_session(&key, change))
+        });
     });
     criterion.bench_function("sessions/recall", |bench| {
         bench.iter(|| runtime.block_on(sessions.session(&key)))
     });
     criterion.bench_function("sessions/turn", |bench| {
-        bench.iter(|| runtime.block_on(sessions.turn(&turn, Entry::Ordinary)));
+        bench.iter(|| runtime.block_on(sessions.guard(&turn, Priority::Ordinary)));
     });
     criterion.bench_function("sessions/a governed call", |bench| {
         bench.iter(|| {
+            now += 1;
             runtime.block_on(async {
-                let _turn = sessions.turn(&turn, Entry::Ordinary).await;
-                let known = sessions.session(&key).await;
-                let _begun = learn(&SessionObservation::Begun).await;
-                let _ended = learn(&shown).await;
-                known
+                let mut turn = sessions.turn(&key, &[], Priority::Ordinary).await.expect("a turn");
+                turn.apply(SessionObservation::Begun, &policy, Timestamp(now));
+                turn.write().await.expect("memory takes it");
+                turn.apply(shown.clone(), &policy, Timestamp(now));
+                turn.write().await.expect("memory takes it");
             })
         });
     });

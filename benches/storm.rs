@@ -300,7 +300,7 @@ fn report(
         ("calls that were told to try again", busy),
         ("turns left open", sessions.turns_open() as u64),
         ("callers left waiting", sessions.turns_waiting() as u64),
-        ("look-ups left open", sessions.look_ups_open() as u64),
+        ("look-ups left open", governor.look_ups_open() as u64),
         ("calls left in flight", governor.in_flight()),
         ("remedies left pending", sessions.pinned() as u64),
     ];

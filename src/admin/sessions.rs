@@ -86,11 +86,16 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
         }
         found => found.flatten(),
     };
-    let kinds = match dialect {
+    let kinds: Vec<_> = match dialect {
         Some(dialect) => dialect.kinds().to_vec(),
         None => dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
     };
-    let found = governor.sessions().list(kinds, after.as_ref(), limit).await;
+    let found = match governor.sessions().list(&kinds, after.as_ref(), limit).await {
+        Ok(found) => found,
+        Err(error) => {
+            return Page::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string());
+        }
+    };
     let next = (found.len() == limit)
         .then(|| found.last().map(|(key, _)| format!("{}:{}", key.kind.as_str(), key.id)))
         .flatten();

@@ -52,7 +52,7 @@ pub(super) fn stats(governor: &Governor) -> Page {
         "turns_open": sessions.turns_open(),
         "calls_waiting": sessions.turns_waiting(),
         "calls_in_flight": governor.in_flight(),
-        "look_ups_open": sessions.look_ups_open(),
+        "look_ups_open": governor.look_ups_open(),
         "sessions_with_something_pending": sessions.pinned(),
         "pending_expired": sessions.pending_expired(),
         "repairs_stranded": governor.stranded(),

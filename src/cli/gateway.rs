@@ -7,6 +7,7 @@
 use crate::{
     admin::Admin,
     config::{Config, Loaded},
+    dialects,
     proxy::{
         self, Drained, GovernSettings, Governor, ServeOptions, Target, Upstream, listeners,
         run_workers, stack,
@@ -194,6 +195,7 @@ fn remembering(config: &Config) -> Sessions {
         idle_ttl: config.sessions.idle_ttl,
         queue: config.sequencing.queue,
         wait: config.sequencing.wait,
+        kinds: dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
         ..sessions::Settings::default()
     })
 }

@@ -4,7 +4,6 @@ use super::{
     CredentialHash, CustomerId, OptionId, Remembered, ShownTo, SourceFacts, SourceId, Timestamp,
     Told,
 };
-use serde::{Deserialize, Serialize};
 
 /// Whose saved sources a call is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -42,7 +41,7 @@ pub enum CustomerObservation {
 }
 
 /// Weir's copy of one customer: only which sources are saved.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomerRecord {
     /// The saved sources.
     pub saved: Remembered<Vec<SourceId>>,
@@ -53,11 +52,6 @@ pub struct CustomerRecord {
 }
 
 impl CustomerRecord {
-    /// The dates of all facts: nearly the same, so a store may write them as differences.
-    pub fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
-        self.saved.date_mut().into_iter()
-    }
-
     /// The only way a record changes.
     pub fn apply(&mut self, observation: &CustomerObservation, now: Timestamp) {
         if !matches!(observation, CustomerObservation::Shown(_) | CustomerObservation::ShownTo(_)) {

@@ -1,15 +1,15 @@
 //! Names of things, each its own type so that one cannot be taken for another.
 
 use super::SessionKind;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fmt;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
-        pub struct $name(#[serde(with = "super::compact")] Box<str>);
+        pub struct $name(Box<str>);
 
         impl $name {
             /// The id as upstream spells it.
@@ -84,7 +84,7 @@ impl fmt::Display for SessionKey {
 }
 
 /// A keyed hash of a caller's credential. The credential itself is never kept.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CredentialHash(pub [u8; 16]);
 
 impl fmt::Debug for CredentialHash {
@@ -94,9 +94,7 @@ impl fmt::Debug for CredentialHash {
 }
 
 /// Milliseconds since the Unix epoch. Time is an argument here, never read.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 

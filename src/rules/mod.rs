@@ -17,7 +17,6 @@
 )]
 
 mod answer;
-mod compact;
 mod customer;
 mod decide;
 mod dialect;
@@ -44,7 +43,6 @@ mod verdict;
 mod violation;
 
 pub use answer::Answer;
-pub use compact::{uuid_bytes, uuid_text};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
 pub use dialect::{Dialect, KindSpec, Ruleset, SessionKind};

@@ -1,11 +1,10 @@
 //! A fact and its age, and the callers to whom it may be told.
 
 use super::{CredentialHash, Timestamp, Told};
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// A fact as Weir remembers it: with the moment upstream said it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Remembered<T> {
     /// Upstream has not said, or what it said may no longer hold.
     #[default]
@@ -44,14 +43,6 @@ impl<T> Remembered<T> {
         }
     }
 
-    /// The same, for a store that writes dates its own way.
-    pub(super) fn date_mut(&mut self) -> Option<&mut Timestamp> {
-        match self {
-            Remembered::At(_, at) => Some(at),
-            Remembered::NotTold => None,
-        }
-    }
-
     /// Takes over what an answer says; keeps the old where it says nothing.
     pub fn learn(&mut self, news: Told<T>, now: Timestamp) {
         if let Told::Told(value) = news {
@@ -65,8 +56,7 @@ impl<T> Remembered<T> {
 pub const SHOWN_TO_AT_MOST: usize = 8;
 
 /// The callers to whom upstream has shown a thing, as keyed hashes, the latest last.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ShownTo(SmallVec<[CredentialHash; 1]>);
 
 impl ShownTo {
@@ -86,6 +76,11 @@ impl ShownTo {
         self.0.push(caller);
     }
 
+    /// Returns the callers that are remembered, the latest last.
+    pub fn callers(&self) -> &[CredentialHash] {
+        &self.0
+    }
+
     /// How many callers are remembered.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -99,6 +94,15 @@ impl ShownTo {
     /// Forgets this caller: upstream has refused it since.
     pub fn forget(&mut self, caller: CredentialHash) {
         self.0.retain(|known| *known != caller);
+    }
+}
+
+impl FromIterator<CredentialHash> for ShownTo {
+    /// Remembers these callers, the latest last.
+    fn from_iter<I: IntoIterator<Item = CredentialHash>>(callers: I) -> Self {
+        let mut shown_to = Self::default();
+        callers.into_iter().for_each(|caller| shown_to.add(caller));
+        shown_to
     }
 }
 

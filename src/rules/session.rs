@@ -2,7 +2,8 @@
 //! invoice or cart.
 //!
 //! In: [`SessionObservation`]s. Out: a [`SessionRecord`]. Each fact carries the moment upstream
-//! said it.
+//! said it. What is known of the sources that belong to the session is part of its record, so that
+//! a decision about the session reads one record.
 //!
 //! ```text
 //!            Begun                      Succeeded | Refused
@@ -15,14 +16,14 @@
 
 use super::{
     Amount, CredentialHash, Currency, CustomerId, Policy, Remembered, SessionId, ShownTo,
-    SourceFacts, SourceId, SourceType, Timestamp, Told,
+    SourceFacts, SourceId, SourceRecord, SourceType, Timestamp, Told,
 };
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use smallvec::SmallVec;
 
 /// `state` of the payment session (carts: `status`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionState {
     /// Money is missing.
     RequiresSource,
@@ -84,7 +85,7 @@ pub struct SessionFacts {
 
 /// One attached source, as far as the session shows it. What more is known of it is in its
 /// [`super::SourceRecord`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
     /// Which source.
     pub id: SourceId,
@@ -137,7 +138,7 @@ pub enum SessionObservation {
 
 /// A remedy that is under way for a session: written before its first step, so that whoever takes
 /// the turn next can finish or undo it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Pending {
     /// Carts: the primary is being detached and attached again around another attach.
     Repair {
@@ -160,8 +161,17 @@ pub enum Pending {
     },
 }
 
+impl Pending {
+    /// Returns the primary that the remedy takes away, or has yet to attach.
+    pub fn primary(&self) -> &SourceId {
+        match self {
+            Self::Repair { primary, .. } | Self::Deferred { primary, .. } => primary,
+        }
+    }
+}
+
 /// Weir's copy of one session.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionRecord {
     /// Every attached source.
     pub sources: Remembered<SmallVec<[Attached; 1]>>,
@@ -180,7 +190,6 @@ pub struct SessionRecord {
     /// Of an invoice.
     pub billing_optimization: Remembered<bool>,
     /// The payment session's own id.
-    #[serde(with = "super::compact::told")]
     pub payment_session: Told<Box<str>>,
     /// To whom upstream has shown it.
     pub shown_to: ShownTo,
@@ -192,25 +201,11 @@ pub struct SessionRecord {
     pub epoch: u32,
     /// A remedy under way.
     pub pending: Option<Box<Pending>>,
+    /// What is known of the sources that belong to the session, each at most once.
+    pub members: Vec<(SourceId, SourceRecord)>,
 }
 
 impl SessionRecord {
-    /// The dates of all facts: nearly the same, so a store may write them as differences.
-    pub fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
-        let funding = [
-            self.total.date_mut(),
-            self.remaining.date_mut(),
-            self.credit_amount.date_mut(),
-            self.state.date_mut(),
-        ];
-        let rest = [
-            self.sources.date_mut(),
-            self.customer.date_mut(),
-            self.billing_optimization.date_mut(),
-        ];
-        funding.into_iter().chain(rest).flatten()
-    }
-
     /// The only way a record changes. Pure; `now` dates what is learned, `policy` tells primaries
     /// from secondaries.
     pub fn apply(&mut self, observation: &SessionObservation, policy: &Policy, now: Timestamp) {
@@ -246,6 +241,42 @@ impl SessionRecord {
         }
     }
 
+    /// Returns the sources whose facts belong in this record: those attached, and the primary that
+    /// a remedy under way will attach.
+    pub fn owned(&self) -> impl Iterator<Item = &SourceId> {
+        let attached = self.sources.get().into_iter().flatten().map(|attached| &attached.id);
+        attached.chain(self.pending.as_deref().map(Pending::primary))
+    }
+
+    /// Returns whether the facts of this source belong in this record.
+    pub fn owns(&self, id: &SourceId) -> bool {
+        self.owned().any(|owned| owned == id)
+    }
+
+    /// Returns what this record holds of a source.
+    pub fn member(&self, id: &SourceId) -> Option<&SourceRecord> {
+        self.members.iter().find(|(member, _)| member == id).map(|(_, facts)| facts)
+    }
+
+    /// Returns what this record holds of a source, to be changed by what is learned of it; an empty
+    /// record where it holds nothing.
+    pub fn member_mut(&mut self, id: &SourceId) -> &mut SourceRecord {
+        let place = self.members.iter().position(|(member, _)| member == id);
+        let place = place.unwrap_or_else(|| {
+            self.members.push((id.clone(), SourceRecord::default()));
+            self.members.len() - 1
+        });
+        &mut self.members[place].1
+    }
+
+    /// Gives up what is held of the sources that no longer belong here.
+    pub fn give_up_strangers(&mut self) -> Vec<(SourceId, SourceRecord)> {
+        let (stay, leave) =
+            std::mem::take(&mut self.members).into_iter().partition(|(id, _)| self.owns(id));
+        self.members = stay;
+        leave
+    }
+
     fn end(&mut self) {
         self.in_flight = false;
         self.epoch = self.epoch.wrapping_add(1);
@@ -259,6 +290,7 @@ impl SessionRecord {
             shown_to: std::mem::take(&mut self.shown_to),
             epoch: self.epoch,
             pending: self.pending.take(),
+            members: std::mem::take(&mut self.members),
             ..SessionRecord::default()
         };
     }
@@ -502,5 +534,56 @@ mod tests {
         let record =
             record(&[SessionObservation::ShownTo(caller), SessionObservation::DeniedTo(caller)]);
         assert!(!record.shown_to.contains(caller));
+    }
+
+    fn attached(ids: &[&str]) -> Remembered<SmallVec<[Attached; 1]>> {
+        let one =
+            |id: &&str| Attached { id: (*id).into(), kind: Told::NotTold, amount: Told::NotTold };
+        Remembered::at(ids.iter().map(one).collect(), NOW)
+    }
+
+    #[test]
+    fn a_session_owns_what_is_attached_and_the_primary_of_a_remedy_under_way() {
+        let repair =
+            Pending::Repair { primary: "p".into(), incoming: Some("c".into()), replaces: false };
+        let deferred = Pending::Deferred { primary: "p".into(), since: NOW, sending: false };
+        for (sources, pending, owned) in [
+            (Remembered::NotTold, None, [false; 3]),
+            (attached(&[]), None, [false; 3]),
+            (attached(&["a"]), None, [true, false, false]),
+            (attached(&["a", "c"]), None, [true, true, false]),
+            (attached(&["a"]), Some(repair), [true, false, true]),
+            (Remembered::NotTold, Some(deferred), [false, false, true]),
+        ] {
+            let record =
+                SessionRecord { sources, pending: pending.map(Box::new), ..Default::default() };
+            assert_eq!(["a", "c", "p"].map(|id| record.owns(&id.into())), owned, "{record:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_a_source_goes_when_the_source_does_and_with_what_was_learned_last() {
+        let mut record = SessionRecord { sources: attached(&["a", "b"]), ..Default::default() };
+        for id in ["a", "b"] {
+            record.member_mut(&id.into());
+        }
+        assert_eq!(record.give_up_strangers(), []);
+        let detached = SessionObservation::Succeeded(Effect::Detached("a".into()), Box::default());
+        record.apply(&detached, &Policy::default(), NOW);
+        record.member_mut(&"a".into()).epoch = 7;
+        let left = record.give_up_strangers();
+        assert_eq!(left, [("a".into(), SourceRecord { epoch: 7, ..Default::default() })]);
+        assert_eq!((record.member(&"a".into()), record.members.len()), (None, 1));
+    }
+
+    #[test]
+    fn what_is_known_of_sources_outlives_a_look_at_an_unsure_session() {
+        let mut record =
+            SessionRecord { sources: attached(&["a"]), unsure: true, ..SessionRecord::default() };
+        record.member_mut(&"a".into());
+        let facts =
+            SessionFacts { sources: Told::Told(vec![card("a")]), ..SessionFacts::default() };
+        record.apply(&shown(facts), &Policy::default(), NOW);
+        assert_eq!(record.give_up_strangers(), []);
     }
 }

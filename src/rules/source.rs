@@ -11,7 +11,7 @@ use std::fmt;
 /// The `type` of a source (`creditCard`, `customerCredit`, …), as upstream spells it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct SourceType(#[serde(with = "super::compact")] CompactString);
+pub struct SourceType(CompactString);
 
 impl SourceType {
     /// The name upstream gives it.
@@ -39,7 +39,7 @@ impl fmt::Debug for SourceType {
 }
 
 /// The `state` of a source. Only `chargeable` can be charged or saved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceState {
     /// Ready.
     Chargeable,
@@ -173,7 +173,7 @@ pub enum SourceObservation {
 }
 
 /// Weir's copy of one source.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceRecord {
     /// `type`; it never changes, so it never ages.
     pub kind: Told<SourceType>,
@@ -189,7 +189,6 @@ pub struct SourceRecord {
     /// `customerId`, or that it has none.
     pub customer: Remembered<Option<CustomerId>>,
     /// The payment session it was created for.
-    #[serde(with = "super::compact::told")]
     pub payment_session: Told<Box<str>>,
     /// To whom upstream has shown it.
     pub shown_to: ShownTo,
@@ -199,17 +198,6 @@ pub struct SourceRecord {
 }
 
 impl SourceRecord {
-    /// The dates of all facts: nearly the same, so a store may write them as differences.
-    pub fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
-        let dates = [
-            self.amount.date_mut(),
-            self.reusable.date_mut(),
-            self.state.date_mut(),
-            self.customer.date_mut(),
-        ];
-        dates.into_iter().flatten()
-    }
-
     /// The only way a record changes. Pure; `now` dates what is learned.
     pub fn apply(&mut self, observation: &SourceObservation, now: Timestamp) {
         if !matches!(observation, SourceObservation::Shown(_) | SourceObservation::ShownTo(_)) {

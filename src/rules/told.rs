@@ -1,10 +1,8 @@
 //! The difference between "upstream said there is none" and "upstream did not say".
 
-use serde::{Deserialize, Serialize};
-
 /// What an answer says of one field. A field that is missing from a filtered answer is `NotTold`,
 /// never "absent".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Told<T> {
     /// Upstream did not say.
     #[default]

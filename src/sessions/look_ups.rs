@@ -6,10 +6,7 @@
 
 use crate::rules::CredentialHash;
 use dashmap::{DashMap, Entry};
-use std::{
-    any::{Any, TypeId},
-    sync::Arc,
-};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What makes two look-ups the same one.
@@ -24,40 +21,47 @@ pub struct LookupKey {
     pub epoch: u32,
 }
 
-type Id = (LookupKey, TypeId);
-type InFlight = DashMap<Id, Box<dyn Any + Send + Sync>>;
+type InFlight<T> = Arc<DashMap<LookupKey, watch::Receiver<Option<T>>>>;
 
-/// Those under way.
-#[derive(Clone, Default)]
-pub(super) struct LookUps {
-    in_flight: Arc<InFlight>,
+/// Those under way. Clones share them.
+pub struct LookUps<T> {
+    in_flight: InFlight<T>,
 }
 
-impl LookUps {
-    pub async fn share<T>(
+impl<T> Clone for LookUps<T> {
+    fn clone(&self) -> Self {
+        Self { in_flight: self.in_flight.clone() }
+    }
+}
+
+impl<T> Default for LookUps<T> {
+    fn default() -> Self {
+        Self { in_flight: Arc::default() }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> LookUps<T> {
+    /// Runs a look-up, or waits for the same one that is already under way. It runs on its own: a
+    /// caller that hangs up does not stop it.
+    ///
+    /// # Panics
+    /// In the caller whose `look_up` panics. Those who shared it run theirs.
+    pub async fn share(
         &self,
         key: LookupKey,
         look_up: impl Future<Output = T> + Send + 'static,
-    ) -> T
-    where
-        T: Clone + Send + Sync + 'static,
-    {
-        let id = (key, TypeId::of::<T>());
+    ) -> T {
         loop {
-            let answer = match self.in_flight.entry(id.clone()) {
-                Entry::Occupied(other) => {
-                    other.get().downcast_ref::<watch::Receiver<Option<T>>>().cloned()
-                }
+            let mut answer = match self.in_flight.entry(key.clone()) {
+                Entry::Occupied(other) => other.get().clone(),
                 Entry::Vacant(slot) => {
                     let (tell, answer) = watch::channel(None);
-                    slot.insert(Box::new(answer));
-                    let under_way = UnderWay { id, in_flight: self.in_flight.clone() };
+                    slot.insert(answer);
+                    let under_way = UnderWay { key, in_flight: self.in_flight.clone() };
                     return run(look_up, tell, under_way).await;
                 }
             };
-            if let Some(mut answer) = answer
-                && let Ok(Some(answer)) = answer.wait_for(Option::is_some).await.as_deref()
-            {
+            if let Ok(Some(answer)) = answer.wait_for(Option::is_some).await.as_deref() {
                 return answer.clone();
             }
             // It ended without an answer (it panicked, or its runtime was shut down): this caller
@@ -65,6 +69,7 @@ impl LookUps {
         }
     }
 
+    /// Returns how many look-ups are under way.
     pub fn open(&self) -> usize {
         self.in_flight.len()
     }
@@ -73,7 +78,7 @@ impl LookUps {
 async fn run<T>(
     look_up: impl Future<Output = T> + Send + 'static,
     tell: watch::Sender<Option<T>>,
-    under_way: UnderWay,
+    under_way: UnderWay<T>,
 ) -> T
 where
     T: Clone + Send + Sync + 'static,
@@ -96,14 +101,14 @@ where
 }
 
 /// Takes the look-up off the list however it ends.
-struct UnderWay {
-    id: Id,
-    in_flight: Arc<InFlight>,
+struct UnderWay<T> {
+    key: LookupKey,
+    in_flight: InFlight<T>,
 }
 
-impl Drop for UnderWay {
+impl<T> Drop for UnderWay<T> {
     fn drop(&mut self) {
-        self.in_flight.remove(&self.id);
+        self.in_flight.remove(&self.key);
     }
 }
 

@@ -1,17 +1,20 @@
 //! Turns: one mutation of a session (or of a customer's saved sources) at a time, first come first
 //! served.
 //!
-//! In: the key of what is to be changed. Out: a [`Turn`], a guard that hands the turn on when it is
-//! dropped, or [`Busy`]. The order is [`super::line`]'s; this file waits, wakes and measures time.
+//! In: the key of what is to be changed. Out: a [`TurnGuard`] that hands the turn on when it is
+//! dropped, or [`Busy`]. The order is [`super::queue`]'s; this file waits, wakes and measures time.
 //! Different keys never wait for each other, and a key that nobody has or wants takes no memory.
 //! Callers may wait on different runtimes.
 //!
-//! A place in the line is a value: whoever drops it, by hanging up, by running out of time or by
-//! finishing, leaves the line.
+//! A place in the queue is a value: whoever drops it, by hanging up, by running out of time or by
+//! finishing, leaves the queue.
 
-use super::line::{Full, Line, Ticket};
-use crate::rules::{CredentialHash, CustomerId, SessionKey};
-use dashmap::{DashMap, Entry as Slot};
+use super::{
+    keys::CustomerKey,
+    queue::{Full, Priority, Ticket, TurnQueue},
+};
+use crate::rules::{CredentialHash, SessionKey};
+use dashmap::{DashMap, Entry};
 use std::{
     fmt,
     future::poll_fn,
@@ -21,8 +24,6 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 
-pub use super::line::Entry;
-
 /// What is changed by one call at a time. A call that needs several turns takes them in this order,
 /// so that no two calls wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,14 +31,15 @@ pub enum TurnKey {
     /// A checkout, an invoice or a cart.
     Session(SessionKey),
     /// A customer's saved sources (checkouts dialect).
-    Customer(CustomerId),
+    Customer(CustomerKey),
     /// A shopper's payment options, and the cart of a shopper whose id is not known yet (carts
     /// dialect).
     Shopper(CredentialHash),
 }
 
 /// The turn was not given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub struct Busy {
     /// Why.
     pub reason: BusyReason,
@@ -46,11 +48,13 @@ pub struct Busy {
 }
 
 /// Why a turn was not given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BusyReason {
     /// As many calls wait already as may.
+    #[error("too many calls already wait to change this")]
     QueueFull,
     /// The turn did not come within the time a call may wait.
+    #[error("earlier calls that change this took too long")]
     WaitedTooLong,
 }
 
@@ -61,62 +65,54 @@ impl Busy {
     }
 }
 
-impl fmt::Display for Busy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.reason {
-            BusyReason::QueueFull => "too many calls already wait to change this",
-            BusyReason::WaitedTooLong => "earlier calls that change this took too long",
-        })
-    }
-}
+type Queues = DashMap<Arc<TurnKey>, TurnQueue<Waker>>;
 
-impl std::error::Error for Busy {}
-
-type Lines = DashMap<Arc<TurnKey>, Line<Waker>>;
-
-/// Every line that somebody stands in.
+/// Every queue that somebody stands in.
 #[derive(Clone)]
 pub(super) struct Turns {
-    lines: Arc<Lines>,
-    queue: usize,
+    queues: Arc<Queues>,
+    /// How many may wait for one turn.
+    bound: usize,
     wait: Duration,
 }
 
 impl Turns {
-    /// At most `queue` calls wait for one turn, each at most for `wait`.
-    pub fn new(queue: usize, wait: Duration) -> Self {
-        Self { lines: Arc::default(), queue, wait }
+    /// At most `bound` calls wait for one turn, each at most for `wait`.
+    pub fn new(bound: usize, wait: Duration) -> Self {
+        Self { queues: Arc::default(), bound, wait }
     }
 
-    pub async fn turn(&self, of: &TurnKey, entry: Entry) -> Result<Turn, Busy> {
-        let place = self.enter(of, entry).map_err(|Full| Busy::because(BusyReason::QueueFull))?;
+    pub async fn turn(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
+        let place =
+            self.enter(of, priority).map_err(|Full| Busy::because(BusyReason::QueueFull))?;
         place.turn(self.wait).await
     }
 
-    fn enter(&self, of: &TurnKey, entry: Entry) -> Result<Place, Full> {
+    fn enter(&self, of: &TurnKey, priority: Priority) -> Result<Place, Full> {
         let key = Arc::new(of.clone());
-        let mut line = self.lines.entry(key.clone()).or_insert_with(|| Line::new(self.queue));
-        let (ticket, next) = line.enter(entry)?;
-        drop(line);
+        let mut queue =
+            self.queues.entry(key.clone()).or_insert_with(|| TurnQueue::new(self.bound));
+        let (ticket, next) = queue.enter(priority)?;
+        drop(queue);
         wake(next);
-        Ok(Place { lines: self.lines.clone(), key, ticket })
+        Ok(Place { queues: self.queues.clone(), key, ticket })
     }
 
-    pub fn hurry(&self, of: &TurnKey) {
-        let next = self.lines.get_mut(of).and_then(|mut line| line.hurry());
+    pub fn release_held(&self, of: &TurnKey) {
+        let next = self.queues.get_mut(of).and_then(|mut queue| queue.release_held());
         wake(next);
     }
 
     pub fn waiting(&self, of: &TurnKey) -> usize {
-        self.lines.get(of).map_or(0, |line| line.waiting())
+        self.queues.get(of).map_or(0, |queue| queue.waiting())
     }
 
     pub fn open(&self) -> usize {
-        self.lines.len()
+        self.queues.len()
     }
 
     pub fn all_waiting(&self) -> usize {
-        self.lines.iter().map(|line| line.waiting()).sum()
+        self.queues.iter().map(|queue| queue.waiting()).sum()
     }
 }
 
@@ -127,34 +123,34 @@ fn wake(next: Option<Waker>) {
     }
 }
 
-/// A place in a line, wherever in it. Dropping it leaves the line.
+/// A place in a queue, wherever in it. Dropping it leaves the queue.
 struct Place {
-    lines: Arc<Lines>,
+    queues: Arc<Queues>,
     key: Arc<TurnKey>,
     ticket: Ticket,
 }
 
 impl Place {
-    fn in_line(&self, verb: impl FnOnce(&mut Line<Waker>, Ticket) -> Option<Waker>) {
-        let next = match self.lines.entry(self.key.clone()) {
-            Slot::Occupied(mut line) => {
-                let next = verb(line.get_mut(), self.ticket);
-                if line.get().is_idle() {
-                    line.remove();
+    fn in_queue(&self, verb: impl FnOnce(&mut TurnQueue<Waker>, Ticket) -> Option<Waker>) {
+        let next = match self.queues.entry(self.key.clone()) {
+            Entry::Occupied(mut queue) => {
+                let next = verb(queue.get_mut(), self.ticket);
+                if queue.get().is_idle() {
+                    queue.remove();
                 }
                 next
             }
-            Slot::Vacant(_) => None,
+            Entry::Vacant(_) => None,
         };
         wake(next);
     }
 
-    async fn turn(self, at_most: Duration) -> Result<Turn, Busy> {
+    async fn turn(self, at_most: Duration) -> Result<TurnGuard, Busy> {
         // Looked at before the clock is: an uncontended turn sets no timer.
         if !self.has_turn(Waker::noop()) && timeout(at_most, self.turn_comes()).await.is_err() {
             return Err(Busy::because(BusyReason::WaitedTooLong));
         }
-        Ok(Turn { place: self, wait: at_most })
+        Ok(TurnGuard { place: self, wait: at_most })
     }
 
     async fn turn_comes(&self) {
@@ -162,78 +158,78 @@ impl Place {
     }
 
     fn has_turn(&self, waker: &Waker) -> bool {
-        self.lines
+        self.queues
             .get_mut(&self.key)
-            .is_some_and(|mut line| line.has_turn(self.ticket, || waker.clone()))
+            .is_some_and(|mut queue| queue.has_turn(self.ticket, || waker.clone()))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.in_line(Line::leave);
+        self.in_queue(TurnQueue::leave);
     }
 }
 
 /// The right to change one thing, until it is dropped.
 #[must_use = "a turn that is dropped is over"]
-pub struct Turn {
+pub struct TurnGuard {
     place: Place,
     wait: Duration,
 }
 
-impl Turn {
+impl TurnGuard {
     /// What may be changed.
     pub fn key(&self) -> &TurnKey {
         &self.place.key
     }
 
     /// Gives the turn back and steps aside for `window`, so that calls that overtake may go first.
-    pub fn hold(self, window: Duration) -> Held {
-        self.place.in_line(Line::hold);
-        Held { since: Instant::now(), window, wait: self.wait, place: self.place }
+    pub fn hold(self, window: Duration) -> HeldGuard {
+        self.place.in_queue(TurnQueue::hold);
+        HeldGuard { since: Instant::now(), window, wait: self.wait, place: self.place }
     }
 }
 
-impl fmt::Debug for Turn {
+impl fmt::Debug for TurnGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Turn").field(&self.place.key).finish()
+        f.debug_tuple("TurnGuard").field(&self.place.key).finish()
     }
 }
 
 /// A call that has stepped aside. It keeps its place: dropping it gives the place up.
 #[must_use = "a held call that is dropped gives up its place"]
-pub struct Held {
+pub struct HeldGuard {
     place: Place,
     since: Instant,
     window: Duration,
     wait: Duration,
 }
 
-impl Held {
+impl HeldGuard {
     /// Waits for the turn to come back: when the window ends, or at once when a call arrives that
     /// does not overtake. Calls that overtake and were already waiting then go first. Takes at
     /// most the window and once more the time a call may wait.
-    pub async fn wait(self) -> Result<Turn, Busy> {
+    pub async fn wait(self) -> Result<TurnGuard, Busy> {
         if timeout(self.window.saturating_sub(self.since.elapsed()), self.place.turn_comes())
             .await
             .is_err()
         {
-            self.place.in_line(Line::end_window);
+            self.place.in_queue(TurnQueue::end_window);
         }
         self.place.turn(self.wait).await
     }
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for HeldGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Held").field(&self.place.key).finish()
+        f.debug_tuple("HeldGuard").field(&self.place.key).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Entry::{Ordinary, Overtakes};
+    use Priority::{Ordinary, Overtaking};
     use futures_util::{FutureExt, future::join_all, poll};
     use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
     use tokio::{task::yield_now, time::advance};
@@ -250,14 +246,14 @@ mod tests {
     }
 
     /// Takes a turn that must be free.
-    async fn at_once(turns: &Turns, key: &TurnKey, entry: Entry) -> Turn {
-        turns.turn(key, entry).now_or_never().expect("the turn is free").unwrap()
+    async fn at_once(turns: &Turns, key: &TurnKey, priority: Priority) -> TurnGuard {
+        turns.turn(key, priority).now_or_never().expect("the turn is free").unwrap()
     }
 
     /// Gets in line and stays there.
     macro_rules! in_line {
-        ($turns:ident, $key:ident, $entry:expr) => {{
-            let mut waiting = Box::pin($turns.turn(&$key, $entry));
+        ($turns:ident, $key:ident, $priority:expr) => {{
+            let mut waiting = Box::pin($turns.turn(&$key, $priority));
             assert!(poll!(&mut waiting).is_pending());
             waiting
         }};
@@ -268,7 +264,7 @@ mod tests {
         let (turns, key) = (turns(), cart("1"));
         let first = at_once(&turns, &key, Ordinary).await;
         let mut second = in_line!(turns, key, Ordinary);
-        let mut third = in_line!(turns, key, Overtakes);
+        let mut third = in_line!(turns, key, Overtaking);
         assert_eq!((turns.open(), turns.waiting(&key), turns.all_waiting()), (1, 2, 2));
         drop(first);
         assert!(poll!(&mut third).is_pending());
@@ -281,7 +277,12 @@ mod tests {
     async fn different_keys_never_wait_for_each_other() {
         let turns = turns();
         let caller = CredentialHash([1; 16]);
-        let keys = [cart("1"), cart("2"), TurnKey::Customer("1".into()), TurnKey::Shopper(caller)];
+        let keys = [
+            cart("1"),
+            cart("2"),
+            TurnKey::Customer(CustomerKey { caller, id: "1".into() }),
+            TurnKey::Shopper(caller),
+        ];
         let mut open = Vec::new();
         for key in &keys {
             open.push(at_once(&turns, key, Ordinary).await);
@@ -364,8 +365,8 @@ mod tests {
         let (turns, key) = (turns(), cart("1"));
         let mut held = Box::pin(at_once(&turns, &key, Ordinary).await.hold(WINDOW).wait());
         assert!(poll!(&mut held).is_pending());
-        let credit = at_once(&turns, &key, Overtakes).await;
-        let mut more_credit = in_line!(turns, key, Overtakes);
+        let credit = at_once(&turns, &key, Overtaking).await;
+        let mut more_credit = in_line!(turns, key, Overtaking);
         advance(WINDOW * 2).await;
         assert!(poll!(&mut held).is_pending());
         drop(credit);
@@ -391,11 +392,11 @@ mod tests {
         let (turns, key) = (turns(), cart("1"));
         let mut held = Box::pin(at_once(&turns, &key, Ordinary).await.hold(WINDOW).wait());
         assert!(poll!(&mut held).is_pending());
-        turns.hurry(&cart("2"));
+        turns.release_held(&cart("2"));
         assert!(poll!(&mut held).is_pending());
-        turns.hurry(&key);
+        turns.release_held(&key);
         assert!(held.now_or_never().unwrap().is_ok());
-        turns.hurry(&key);
+        turns.release_held(&key);
         assert_eq!(turns.open(), 0);
     }
 
@@ -407,14 +408,14 @@ mod tests {
 
         let held = at_once(&turns, &key, Ordinary).await.hold(Duration::MAX);
         assert_eq!(turns.waiting(&key), 1);
-        let credit = at_once(&turns, &key, Overtakes).await;
-        turns.hurry(&key);
+        let credit = at_once(&turns, &key, Overtaking).await;
+        turns.release_held(&key);
         drop(held);
         drop(credit);
         assert_eq!(turns.open(), 0);
 
         let held = at_once(&turns, &key, Ordinary).await.hold(WINDOW);
-        let credit = at_once(&turns, &key, Overtakes).await;
+        let credit = at_once(&turns, &key, Overtaking).await;
         let before = Instant::now();
         assert_eq!(held.wait().await.unwrap_err().reason, BusyReason::WaitedTooLong);
         assert_eq!(before.elapsed(), WINDOW + WAIT);
@@ -436,8 +437,8 @@ mod tests {
                     let dice = (seed * 31 + caller * 17 + round * 7) % 11;
                     let at = (caller + round) % 3;
                     let key = cart(&at.to_string());
-                    let entry = if dice.is_multiple_of(2) { Ordinary } else { Overtakes };
-                    let mut call = Box::pin(turns.turn(&key, entry));
+                    let priority = if dice.is_multiple_of(2) { Ordinary } else { Overtaking };
+                    let mut call = Box::pin(turns.turn(&key, priority));
                     if dice == 0 {
                         // Hangs up, whether its turn came or not.
                         let _came = poll!(&mut call);

@@ -308,7 +308,7 @@ async fn storm(
             governor.in_flight(),
             sessions.turns_open(),
             sessions.turns_waiting(),
-            sessions.look_ups_open()
+            governor.look_ups_open()
         ),
         (0, 0, 0, 0)
     );
@@ -619,7 +619,7 @@ async fn a_storm_over_both_versions_of_http() {
         (side.emulator.overlaps(), &side.emulator.snapshot()["lostCredits"]),
         (0, &json!([]))
     );
-    until(|| governor.in_flight() == 0 && governor.sessions().look_ups_open() == 0).await;
+    until(|| governor.in_flight() == 0 && governor.look_ups_open() == 0).await;
     assert_eq!(governor.sessions().turns_open(), 0);
     side.governor = Some(governor);
     truth(&side, &things).await.unwrap();

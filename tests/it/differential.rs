@@ -345,11 +345,7 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
     prop_assert_eq!(plain.emulator.snapshot(), governed.emulator.snapshot());
     let governor = governed.governor();
     prop_assert_eq!(
-        (
-            governor.in_flight(),
-            governor.sessions().turns_open(),
-            governor.sessions().look_ups_open()
-        ),
+        (governor.in_flight(), governor.sessions().turns_open(), governor.look_ups_open()),
         (0, 0, 0)
     );
     Ok(())
@@ -667,11 +663,7 @@ async fn carts(
     prop_assert_eq!(shopping.plain.emulator.snapshot(), shopping.governed.emulator.snapshot());
     let governor = shopping.governed.governor();
     prop_assert_eq!(
-        (
-            governor.in_flight(),
-            governor.sessions().turns_open(),
-            governor.sessions().look_ups_open()
-        ),
+        (governor.in_flight(), governor.sessions().turns_open(), governor.look_ups_open()),
         (0, 0, 0)
     );
     prop_assert_eq!((governor.stranded(), governor.sessions().pinned()), (0, 0));

@@ -21,7 +21,7 @@ use crate::{
         SessionObservation, SourceId, SourceObservation, Target, Timestamp, learn, outcome_unknown,
         refused,
     },
-    sessions::Turn,
+    sessions::TurnGuard,
 };
 use http::{Request, Response, StatusCode};
 use std::{
@@ -116,7 +116,7 @@ impl Drop for UnderWay {
 pub(super) async fn forward<S: Client>(
     exchange: &Exchange<S>,
     session: Option<SessionKey>,
-    turn: Option<Turn>,
+    turn: Option<TurnGuard>,
     request: Request<Body>,
     known: Known,
 ) -> Response<Body> {

@@ -28,7 +28,8 @@ pub(super) async fn admit<S: Client>(exchange: &Exchange<S>) -> Admitted {
     let key = match target {
         Target::Session(key) => Some(key.clone()),
         Target::Active(kind) => {
-            sessions.cart_of(exchange.caller).await.map(|id| SessionKey::new(*kind, id))
+            let active = sessions.cart_of(exchange.caller).await.ok().flatten();
+            active.map(|id| SessionKey::new(*kind, id))
         }
     };
     if let Some(key) = &key {
@@ -50,7 +51,9 @@ pub(super) async fn known<S: Client>(exchange: &Exchange<S>) -> Option<SessionKe
     let sessions = &exchange.governor.sessions;
     let key = match exchange.intent.session()? {
         Target::Session(key) => key.clone(),
-        Target::Active(kind) => SessionKey::new(*kind, sessions.cart_of(exchange.caller).await?),
+        Target::Active(kind) => {
+            SessionKey::new(*kind, sessions.cart_of(exchange.caller).await.ok().flatten()?)
+        }
     };
     let record = sessions.session(&key).await.ok().flatten()?;
     record.shown_to.contains(exchange.caller).then_some(key)

@@ -28,7 +28,7 @@ use crate::{
         Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation, SourceId, Target,
         Timestamp, Violation, overtakes,
     },
-    sessions::Turn,
+    sessions::TurnGuard,
 };
 use http::Response;
 use std::sync::Arc;
@@ -94,8 +94,8 @@ pub(super) async fn before<S: Client>(
     exchange: &Exchange<S>,
     key: &SessionKey,
     deferred: Deferred,
-    turn: Turn,
-) -> Result<Turn, Outcome> {
+    turn: TurnGuard,
+) -> Result<TurnGuard, Outcome> {
     let mut known = Known::default();
     recall(exchange, Some(key), &mut known).await;
     if let Err(lookup) = overtakes(&known, &exchange.intent, &exchange.policy) {
@@ -133,8 +133,8 @@ async fn flush<S: Client>(
     exchange: &Exchange<S>,
     key: &SessionKey,
     deferred: Deferred,
-    turn: Turn,
-) -> Result<Turn, Outcome> {
+    turn: TurnGuard,
+) -> Result<TurnGuard, Outcome> {
     let form = exchange.call.form();
     let own = exchange.clone();
     let key = key.clone();

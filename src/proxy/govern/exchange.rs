@@ -10,13 +10,13 @@ use crate::{
         Body, BoxError, NotWhole, Problem, UpstreamError, Whole, Work, collect, decision::Step,
     },
     rules::{CredentialHash, CustomerId, Intent, Policy, SessionKey, Timestamp},
+    sessions::CustomerKey,
 };
 use bytes::Bytes;
 use http::{
     HeaderMap, Method, Request, Response, StatusCode, header, request, response, uri::PathAndQuery,
 };
 use std::{
-    fmt::Write,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -143,16 +143,9 @@ impl Failure {
 }
 
 impl<S> Exchange<S> {
-    /// Merchants choose their customers' ids, so two of them may choose the same; what is known of
-    /// a customer is kept for each credential apart.
-    pub fn customer_key(&self, id: &CustomerId) -> CustomerId {
-        let mut key = String::with_capacity(id.as_str().len() + 33);
-        for byte in self.caller.0 {
-            // Writing to a string cannot fail.
-            let _ = write!(key, "{byte:02x}");
-        }
-        key.extend([":", id.as_str()]);
-        CustomerId::from(key.as_str())
+    /// What is known of a customer is kept for each credential apart.
+    pub fn customer_key(&self, id: &CustomerId) -> CustomerKey {
+        CustomerKey { caller: self.caller, id: id.clone() }
     }
 }
 

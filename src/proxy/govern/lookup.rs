@@ -98,7 +98,7 @@ pub(super) async fn look_up<S: Client>(
         let sent = asking.send(request).await;
         take_in(&asking, &lookup, session, epochs, asked, sent).await
     });
-    let looked = governor.sessions.share(key, work).await;
+    let looked = governor.look_ups.share(key, work).await;
     let status = match &looked {
         Looked::Shown(shown) => Some(shown.answer.status()),
         Looked::Denied(answer) => Some(answer.status()),

@@ -31,7 +31,7 @@ use super::{Body, BoxError, Work, decision::Decisions};
 use crate::{
     dialects::{self, Classified},
     rules::{FreshFor, Mode, Policy, Timestamp},
-    sessions::Sessions,
+    sessions::{LookUps, Sessions},
 };
 use arc_swap::ArcSwap;
 use futures_util::future::{BoxFuture, Either};
@@ -97,6 +97,7 @@ impl Default for GovernSettings {
 pub struct Governor {
     policy: ArcSwap<Policy>,
     sessions: Sessions,
+    look_ups: LookUps<lookup::Looked>,
     settings: GovernSettings,
     decisions: Decisions,
     in_flight: AtomicU64,
@@ -112,6 +113,7 @@ impl Governor {
         Arc::new(Self {
             policy: ArcSwap::from_pointee(policy),
             sessions,
+            look_ups: LookUps::default(),
             settings,
             decisions: Decisions::default(),
             in_flight: AtomicU64::new(0),
@@ -155,6 +157,11 @@ impl Governor {
     /// What is remembered.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// How many look-ups are under way.
+    pub fn look_ups_open(&self) -> usize {
+        self.look_ups.open()
     }
 
     /// What was decided.

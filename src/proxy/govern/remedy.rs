@@ -28,7 +28,7 @@ use crate::{
     rules::{
         Incoming, Intent, Known, Lookup, Pending, Remedy, SessionKey, SessionObservation, SourceId,
     },
-    sessions::Turn,
+    sessions::TurnGuard,
 };
 use http::{Request, Response, StatusCode};
 use std::{
@@ -46,7 +46,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) async fn run<S: Client>(
     exchange: &Exchange<S>,
     key: SessionKey,
-    turn: Turn,
+    turn: TurnGuard,
     remedy: Remedy,
     known: Known,
 ) -> Outcome {
@@ -85,8 +85,8 @@ pub(super) async fn recover<S: Client>(
     exchange: &Exchange<S>,
     key: &SessionKey,
     primary: SourceId,
-    turn: Turn,
-) -> Result<Turn, Outcome> {
+    turn: TurnGuard,
+) -> Result<TurnGuard, Outcome> {
     let own = exchange.clone();
     let key = key.clone();
     let work = async move {
@@ -133,7 +133,7 @@ struct Transaction {
 struct Cart<S> {
     exchange: Exchange<S>,
     key: SessionKey,
-    turn: Turn,
+    turn: TurnGuard,
 }
 
 /// What a look at the cart showed.

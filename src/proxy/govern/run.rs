@@ -27,7 +27,7 @@ use crate::{
         Remedy, RuleId, SessionKey, SessionObservation, SessionState, Target, Toggle, Verdict,
         Violation, decide, overtakes,
     },
-    sessions::{Entry, Turn, TurnKey},
+    sessions::{Priority, TurnGuard, TurnKey},
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header, request};
@@ -192,7 +192,7 @@ async fn read<S: Client>(exchange: &Exchange<S>) -> Outcome {
         known => known,
     };
     if let Some(key) = &session {
-        exchange.governor.sessions.hurry(&TurnKey::Session(key.clone()));
+        exchange.governor.sessions.release_held(&TurnKey::Session(key.clone()));
         if let Err(outcome) = before_read(exchange, key).await {
             return outcome.about(Some(key));
         }
@@ -223,7 +223,7 @@ async fn before_read<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> Res
     let turn = match exchange
         .governor
         .sessions
-        .turn(&TurnKey::Session(key.clone()), Entry::Ordinary)
+        .guard(&TurnKey::Session(key.clone()), Priority::Ordinary)
         .await
     {
         Ok(turn) => turn,
@@ -297,7 +297,7 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
     let mut turn = None;
     if let Some(key) = turn_key(exchange, session) {
         let entry = entry(exchange, session).await;
-        match exchange.governor.sessions.turn(&key, entry).await {
+        match exchange.governor.sessions.guard(&key, entry).await {
             Ok(taken) => turn = Some(taken),
             Err(_) if exchange.policy.mode != Mode::Enforce => {
                 return Turned::Over(Box::new(
@@ -349,10 +349,10 @@ async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>)
 }
 
 /// Where a call stands towards primaries that wait: store credit goes before them.
-async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Entry {
+async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Priority {
     let sequencing = exchange.policy.sequencing;
     if sequencing.window == 0 && !sequencing.defer {
-        return Entry::Ordinary;
+        return Priority::Ordinary;
     }
     let mut known = Known::default();
     recall(exchange, session, &mut known).await;
@@ -362,8 +362,8 @@ async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) 
         recall(exchange, session, &mut known).await;
     }
     match overtakes(&known, &exchange.intent, &exchange.policy) {
-        Ok(true) => Entry::Overtakes,
-        _ => Entry::Ordinary,
+        Ok(true) => Priority::Overtaking,
+        _ => Priority::Ordinary,
     }
 }
 
@@ -372,8 +372,8 @@ async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) 
 async fn leftovers<S: Client>(
     exchange: &Exchange<S>,
     key: &SessionKey,
-    turn: Turn,
-) -> Result<Turn, Outcome> {
+    turn: TurnGuard,
+) -> Result<TurnGuard, Outcome> {
     let Some(record) = exchange.governor.sessions.session(key).await.ok().flatten() else {
         return Ok(turn);
     };
@@ -398,7 +398,7 @@ async fn leftovers<S: Client>(
 async fn decided<S: Client>(
     exchange: &Exchange<S>,
     session: Option<&SessionKey>,
-    mut turn: Option<Turn>,
+    mut turn: Option<TurnGuard>,
 ) -> Turned {
     let mut known = Known { deferrable: defer::possible(exchange), ..Known::default() };
     if let Intent::ChangeOption { removes: true, .. } = *exchange.intent {
@@ -566,7 +566,10 @@ async fn is_pending_for<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> 
 }
 
 /// Waits for secondaries. `Err(None)`: there is no turn to put aside.
-async fn hold(turn: Option<Turn>, window: u64) -> Result<Turn, Option<crate::sessions::Busy>> {
+async fn hold(
+    turn: Option<TurnGuard>,
+    window: u64,
+) -> Result<TurnGuard, Option<crate::sessions::Busy>> {
     let Some(turn) = turn else { return Err(None) };
     turn.hold(std::time::Duration::from_millis(window)).wait().await.map_err(Some)
 }
@@ -575,7 +578,7 @@ async fn hold(turn: Option<Turn>, window: u64) -> Result<Turn, Option<crate::ses
 async fn plainly<S: Client>(
     exchange: &Exchange<S>,
     session: Option<SessionKey>,
-    turn: Option<Turn>,
+    turn: Option<TurnGuard>,
     known: Option<(Known, Option<Violation>)>,
 ) -> Outcome {
     let (known, monitored) = known.unwrap_or_default();

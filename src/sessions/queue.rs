@@ -1,11 +1,11 @@
-//! The line before one turn: who has it, who waits for it, who has put itself aside. A pure value
+//! The queue for one turn: who has it, who waits for it, who has put itself aside. A pure value
 //! with verbs; no clock, no waking.
 //!
 //! ```text
 //!            enter            (nobody before it)
 //!   caller ────────▶ queue ────────────────────────▶ turn ──── leave ───▶ gone
 //!                      ▲                              │
-//!                      │ end_window, hurry,           │ hold
+//!                      │ end_window, release_held,           │ hold
 //!                      │ an ordinary call enters      ▼
 //!                      └──────────────────────────── held
 //! ```
@@ -14,16 +14,16 @@
 //! first served.
 //!
 //! Each verb returns the wake-up of whoever has the turn now and did not before. The wake-up
-//! carries nothing: that the turn was given stands in the line, so a caller that vanishes at that
+//! carries nothing: that the turn was given stands in the queue, so a caller that vanishes at that
 //! very moment passes the turn on when it leaves.
 
 use std::collections::VecDeque;
 
 /// How a call stands towards calls that are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum Priority {
     /// It goes before them: an attach of store credit.
-    Overtakes,
+    Overtaking,
     /// It ends their waiting and goes after them: any other mutation.
     Ordinary,
 }
@@ -39,40 +39,40 @@ pub(super) struct Full;
 #[derive(Debug)]
 struct Caller<W> {
     ticket: Ticket,
-    entry: Entry,
+    priority: Priority,
     wake: Option<W>,
 }
 
-/// The line before one turn. `W` wakes a caller that waits.
+/// The queue for one turn. `W` wakes a caller that waits.
 #[derive(Debug)]
-pub(super) struct Line<W> {
+pub(super) struct TurnQueue<W> {
     next: u64,
     /// How many may wait, held ones included.
     bound: usize,
-    turn: Option<(Ticket, Entry)>,
+    turn: Option<(Ticket, Priority)>,
     queue: VecDeque<Caller<W>>,
     held: Vec<Caller<W>>,
 }
 
-impl<W> Line<W> {
+impl<W> TurnQueue<W> {
     /// Nobody there. At most `bound` callers may wait, held ones included.
     pub fn new(bound: usize) -> Self {
         Self { next: 0, bound, turn: None, queue: VecDeque::new(), held: Vec::new() }
     }
 
     /// Comes in at the back. An ordinary call ends every hold first.
-    pub fn enter(&mut self, entry: Entry) -> Result<(Ticket, Option<W>), Full> {
+    pub fn enter(&mut self, priority: Priority) -> Result<(Ticket, Option<W>), Full> {
         let served_at_once =
-            self.turn.is_none() && (entry == Entry::Overtakes || self.held.is_empty());
+            self.turn.is_none() && (priority == Priority::Overtaking || self.held.is_empty());
         if !served_at_once && self.waiting() >= self.bound {
             return Err(Full);
         }
         let ticket = Ticket(self.next);
         self.next += 1;
-        if entry == Entry::Ordinary {
+        if priority == Priority::Ordinary {
             self.release();
         }
-        self.queue.push_back(Caller { ticket, entry, wake: None });
+        self.queue.push_back(Caller { ticket, priority, wake: None });
         Ok((ticket, self.serve()))
     }
 
@@ -101,13 +101,13 @@ impl<W> Line<W> {
     /// waits, only those before that one may; where no more may wait, nobody may, and the
     /// caller keeps its turn.
     pub fn hold(&mut self, ticket: Ticket) -> Option<W> {
-        let (_, entry) = self.turn.take_if(|(holder, _)| *holder == ticket)?;
+        let (_, priority) = self.turn.take_if(|(holder, _)| *holder == ticket)?;
         if self.queue.is_empty() && self.waiting() >= self.bound {
-            self.turn = Some((ticket, entry));
+            self.turn = Some((ticket, priority));
             return None;
         }
-        let caller = Caller { ticket, entry, wake: None };
-        if self.queue.iter().any(|waiting| waiting.entry == Entry::Ordinary) {
+        let caller = Caller { ticket, priority, wake: None };
+        if self.queue.iter().any(|waiting| waiting.priority == Priority::Ordinary) {
             self.enqueue(caller);
         } else {
             self.held.push(caller);
@@ -125,7 +125,7 @@ impl<W> Line<W> {
     }
 
     /// Nothing more is coming: every held call goes into the queue.
-    pub fn hurry(&mut self) -> Option<W> {
+    pub fn release_held(&mut self) -> Option<W> {
         self.release();
         self.serve()
     }
@@ -149,7 +149,7 @@ impl<W> Line<W> {
     /// To the back, but before the ordinary calls that came later.
     fn enqueue(&mut self, caller: Caller<W>) {
         let later = |waiting: &Caller<W>| {
-            waiting.entry == Entry::Ordinary && waiting.ticket > caller.ticket
+            waiting.priority == Priority::Ordinary && waiting.ticket > caller.ticket
         };
         let at = self.queue.iter().position(later).unwrap_or(self.queue.len());
         self.queue.insert(at, caller);
@@ -160,7 +160,7 @@ impl<W> Line<W> {
             return None;
         }
         let first = self.queue.pop_front()?;
-        self.turn = Some((first.ticket, first.entry));
+        self.turn = Some((first.ticket, first.priority));
         first.wake
     }
 }
@@ -168,7 +168,7 @@ impl<W> Line<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Entry::{Ordinary, Overtakes};
+    use Priority::{Ordinary, Overtaking};
     use proptest::prelude::*;
     use std::collections::HashSet;
 
@@ -176,9 +176,9 @@ mod tests {
 
     #[derive(Clone, Copy, Debug)]
     enum Verb {
-        Enter(Entry),
+        Enter(Priority),
         Hold,
-        Hurry,
+        ReleaseHeld,
         /// Of whoever has the turn.
         Finish,
         /// Of the n-th that waits.
@@ -190,13 +190,13 @@ mod tests {
     /// The line, with what a bystander can see of it.
     #[derive(Default)]
     struct Watched {
-        live: Vec<(Ticket, Entry)>,
+        live: Vec<(Ticket, Priority)>,
         was_held: HashSet<Ticket>,
         holder: Option<Ticket>,
     }
 
-    fn run(verbs: &[Verb]) -> Line<()> {
-        let mut line = Line::new(BOUND);
+    fn run(verbs: &[Verb]) -> TurnQueue<()> {
+        let mut line = TurnQueue::new(BOUND);
         let mut seen = Watched::default();
         for verb in verbs {
             apply(&mut line, &mut seen, *verb);
@@ -205,11 +205,11 @@ mod tests {
         line
     }
 
-    fn apply(line: &mut Line<()>, seen: &mut Watched, verb: Verb) {
+    fn apply(line: &mut TurnQueue<()>, seen: &mut Watched, verb: Verb) {
         let holder = line.turn.map(|(ticket, _)| ticket);
         match verb {
-            Verb::Enter(entry) => match line.enter(entry) {
-                Ok((ticket, _)) => seen.live.push((ticket, entry)),
+            Verb::Enter(priority) => match line.enter(priority) {
+                Ok((ticket, _)) => seen.live.push((ticket, priority)),
                 Err(Full) => assert_eq!(line.waiting(), BOUND, "refused although there was room"),
             },
             Verb::Hold => {
@@ -221,8 +221,8 @@ mod tests {
                     seen.holder = None;
                 }
             }
-            Verb::Hurry => {
-                line.hurry();
+            Verb::ReleaseHeld => {
+                line.release_held();
                 assert!(line.held.is_empty());
             }
             Verb::Finish => leave(line, seen, holder),
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    fn leave(line: &mut Line<()>, seen: &mut Watched, ticket: Option<Ticket>) {
+    fn leave(line: &mut TurnQueue<()>, seen: &mut Watched, ticket: Option<Ticket>) {
         if let Some(ticket) = ticket {
             line.leave(ticket);
             seen.live.retain(|(live, _)| *live != ticket);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     /// What must hold after every verb.
-    fn check(line: &Line<()>, seen: &mut Watched) {
+    fn check(line: &TurnQueue<()>, seen: &mut Watched) {
         let mut present: Vec<_> = line.turn.iter().map(|(ticket, _)| *ticket).collect();
         present.extend(line.queue.iter().chain(&line.held).map(|caller| caller.ticket));
         present.sort();
@@ -263,8 +263,8 @@ mod tests {
         );
         let now = line.turn.map(|(ticket, _)| ticket);
         if now != seen.holder {
-            if let Some((ticket, entry)) = line.turn {
-                served_in_order(line, seen, ticket, entry);
+            if let Some((ticket, priority)) = line.turn {
+                served_in_order(line, seen, ticket, priority);
             }
             seen.holder = now;
         }
@@ -272,13 +272,13 @@ mod tests {
 
     /// Who may be passed: by an ordinary call nobody; by one that overtakes, calls that have been
     /// held.
-    fn served_in_order(line: &Line<()>, seen: &Watched, served: Ticket, entry: Entry) {
+    fn served_in_order(line: &TurnQueue<()>, seen: &Watched, served: Ticket, priority: Priority) {
         let earlier = line.queue.iter().chain(&line.held).filter(|caller| caller.ticket < served);
         for passed in earlier {
             let allowed = seen.was_held.contains(&passed.ticket)
-                && (entry == Overtakes || passed.entry == Overtakes)
-                || seen.was_held.contains(&served) && passed.entry == Overtakes;
-            assert!(allowed, "{served:?} ({entry:?}) passed {passed:?}");
+                && (priority == Overtaking || passed.priority == Overtaking)
+                || seen.was_held.contains(&served) && passed.priority == Overtaking;
+            assert!(allowed, "{served:?} ({priority:?}) passed {passed:?}");
         }
     }
 
@@ -286,9 +286,9 @@ mod tests {
     fn every_sequence_of_six_verbs_keeps_the_line_in_order() {
         let verbs = [
             Verb::Enter(Ordinary),
-            Verb::Enter(Overtakes),
+            Verb::Enter(Overtaking),
             Verb::Hold,
-            Verb::Hurry,
+            Verb::ReleaseHeld,
             Verb::Finish,
             Verb::GiveUp(0),
             Verb::GiveUp(1),
@@ -307,9 +307,9 @@ mod tests {
 
     fn any_verb() -> impl Strategy<Value = Verb> {
         prop_oneof![
-            4 => prop_oneof![Just(Ordinary), Just(Overtakes)].prop_map(Verb::Enter),
+            4 => prop_oneof![Just(Ordinary), Just(Overtaking)].prop_map(Verb::Enter),
             2 => Just(Verb::Hold),
-            1 => Just(Verb::Hurry),
+            1 => Just(Verb::ReleaseHeld),
             2 => Just(Verb::Finish),
             1 => (0..BOUND).prop_map(Verb::GiveUp),
             1 => (0..BOUND).prop_map(Verb::EndWindow),
@@ -320,7 +320,7 @@ mod tests {
         #[test]
         fn long_sequences_keep_the_line_in_order_and_end_empty(verbs in prop::collection::vec(any_verb(), 0..200)) {
             let mut line = run(&verbs);
-            line.hurry();
+            line.release_held();
             while let Some((ticket, _)) = line.turn {
                 line.leave(ticket);
             }
@@ -330,11 +330,11 @@ mod tests {
 
     /// Enters these in turn and says in which order they are served, when the first puts itself
     /// aside as soon as `after` have entered.
-    fn order(entries: &[Entry], after: usize) -> Vec<u64> {
-        let mut line = Line::<()>::new(64);
+    fn order(priorities: &[Priority], after: usize) -> Vec<u64> {
+        let mut line = TurnQueue::<()>::new(64);
         let mut held = false;
-        for (n, entry) in entries.iter().enumerate() {
-            line.enter(*entry).unwrap();
+        for (n, priority) in priorities.iter().enumerate() {
+            line.enter(*priority).unwrap();
             if n == after {
                 line.hold(Ticket(0));
                 held = true;
@@ -350,7 +350,7 @@ mod tests {
                 }
                 None if line.is_idle() => return served,
                 None => {
-                    line.hurry();
+                    line.release_held();
                 }
             }
         }
@@ -358,36 +358,36 @@ mod tests {
 
     #[test]
     fn a_held_call_lets_those_that_overtake_pass_and_nobody_else() {
-        let cases: &[(&[Entry], usize, &[u64])] = &[
+        let cases: &[(&[Priority], usize, &[u64])] = &[
             (&[Ordinary], 0, &[0]),
-            (&[Ordinary, Overtakes], 0, &[1, 0]),
-            (&[Ordinary, Overtakes, Overtakes], 0, &[1, 2, 0]),
+            (&[Ordinary, Overtaking], 0, &[1, 0]),
+            (&[Ordinary, Overtaking, Overtaking], 0, &[1, 2, 0]),
             (&[Ordinary, Ordinary], 0, &[0, 1]),
-            (&[Ordinary, Overtakes, Ordinary], 0, &[1, 0, 2]),
-            (&[Ordinary, Overtakes, Ordinary, Overtakes], 0, &[1, 0, 2, 3]),
+            (&[Ordinary, Overtaking, Ordinary], 0, &[1, 0, 2]),
+            (&[Ordinary, Overtaking, Ordinary, Overtaking], 0, &[1, 0, 2, 3]),
             // An ordinary call was already waiting when the first put itself aside.
-            (&[Ordinary, Ordinary, Overtakes], 1, &[0, 1, 2]),
-            (&[Ordinary, Overtakes, Ordinary, Overtakes], 2, &[1, 0, 2, 3]),
+            (&[Ordinary, Ordinary, Overtaking], 1, &[0, 1, 2]),
+            (&[Ordinary, Overtaking, Ordinary, Overtaking], 2, &[1, 0, 2, 3]),
         ];
-        for (entries, after, expected) in cases {
-            assert_eq!(order(entries, *after), *expected, "{entries:?}, held after {after}");
+        for (priorities, after, expected) in cases {
+            assert_eq!(order(priorities, *after), *expected, "{priorities:?}, held after {after}");
         }
     }
 
     #[test]
     fn no_more_wait_than_may_and_a_held_call_counts() {
-        let mut line = Line::<()>::new(1);
+        let mut line = TurnQueue::<()>::new(1);
         let (first, _) = line.enter(Ordinary).unwrap();
         line.hold(first);
-        let (second, _) = line.enter(Overtakes).unwrap();
+        let (second, _) = line.enter(Overtaking).unwrap();
         assert!(line.has_turn(second, || ()));
-        assert_eq!(line.enter(Overtakes), Err(Full));
+        assert_eq!(line.enter(Overtaking), Err(Full));
         assert_eq!(line.enter(Ordinary), Err(Full));
     }
 
     #[test]
     fn where_none_may_wait_a_call_keeps_its_turn_instead_of_being_held() {
-        let mut line = Line::<()>::new(0);
+        let mut line = TurnQueue::<()>::new(0);
         let (only, _) = line.enter(Ordinary).unwrap();
         line.hold(only);
         assert!(line.has_turn(only, || ()));

@@ -1,0 +1,359 @@
+//! Records in hand: what was read together, as it is after what was learned since.
+//!
+//! In: what is stored, and observations. Out: the changes that a store is to make. A pure value
+//! with verbs; reading, writing and trying again are [`super::records`]'s.
+//!
+//! What is known of a source is in one place. Its own entry holds it, or points to the session that
+//! does; an entry that says otherwise wins over what a session holds. A source that a session owns
+//! ([`SessionRecord::owns`]) moves into that session's record when it is written, unless another
+//! session holds it; it moves out when the session owns it no more. A pointer to a session that
+//! does not hold the source tells nothing.
+
+use super::{
+    change::{Bytes, Change, StoreError},
+    keys::{CustomerKey, Key, KeyBytes, Space},
+    stored::{self, SourceEntry},
+};
+use crate::rules::{
+    CustomerObservation, CustomerRecord, Policy, SessionKey, SessionObservation, SessionRecord,
+    SourceId, SourceObservation, SourceRecord, Timestamp,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What is read together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scope {
+    pub session: Option<SessionKey>,
+    pub sources: Vec<SourceId>,
+    pub customer: Option<CustomerKey>,
+    /// Whether the sources that the session owns are read, too, where it does not hold them.
+    pub whole: bool,
+}
+
+/// What the store holds, or is taken to hold until it says otherwise.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stored(Vec<(Key, Option<Bytes>)>);
+
+/// An observation in hand. One that is a mere reading comes with the epoch of its record then: it
+/// teaches nothing to a record that has changed otherwise since.
+#[derive(Clone, Debug)]
+pub(super) enum Noted {
+    Session(SessionObservation, Arc<Policy>, Timestamp, u32),
+    Source(SourceId, SourceObservation, Timestamp, u32),
+    Customer(CustomerObservation, Timestamp, u32),
+}
+
+/// Where what is known of a source is.
+#[derive(Clone, Debug)]
+enum Home {
+    Own(Option<SourceRecord>),
+    /// In this session's record.
+    In(KeyBytes),
+}
+
+/// The records in hand.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hand {
+    stored: Stored,
+    /// The session in scope.
+    key: Option<Key>,
+    record: SessionRecord,
+    /// Others, that hold a source in hand.
+    others: BTreeMap<KeyBytes, SessionRecord>,
+    sources: BTreeMap<SourceId, Home>,
+    customer: Option<(Key, CustomerRecord)>,
+}
+
+impl Scope {
+    /// Returns the keys of what is in scope by name.
+    pub fn keys(&self) -> Vec<Key> {
+        let session = self.session.iter().map(Key::session);
+        let sources = self.sources.iter().map(Key::source);
+        let mut keys: Vec<_> =
+            session.chain(sources).chain(self.customer.iter().map(Key::customer)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Returns the keys that must be read as well: of sessions that sources point to, and of
+    /// sources that the session owns and does not hold.
+    pub fn missing(&self, stored: &Stored) -> Result<Vec<Key>, StoreError> {
+        let mut missing = Vec::new();
+        for (key, bytes) in &stored.0 {
+            if let (Space::Sources, Some(bytes)) = (key.space, bytes)
+                && let SourceEntry::In(bytes) = stored::read_source(bytes)?
+            {
+                missing.push(Key { space: Space::Sessions, bytes });
+            }
+        }
+        if let (true, Some(session)) = (self.whole, &self.session)
+            && let Some(Some(bytes)) = stored.get(&Key::session(session))
+        {
+            let record = stored::read_session(bytes)?;
+            let strangers = record.owned().filter(|id| record.member(id).is_none());
+            missing.extend(strangers.map(Key::source));
+        }
+        missing.retain(|key| stored.get(key).is_none());
+        missing.sort_unstable();
+        missing.dedup();
+        Ok(missing)
+    }
+}
+
+impl Stored {
+    pub fn new(keys: Vec<Key>, bytes: Vec<Option<Bytes>>) -> Self {
+        Self(keys.into_iter().zip(bytes).collect())
+    }
+
+    /// `None`: not read.
+    fn get(&self, key: &Key) -> Option<Option<&Bytes>> {
+        self.0.iter().find(|(known, _)| known == key).map(|(_, bytes)| bytes.as_ref())
+    }
+
+    fn set(&mut self, key: Key, bytes: Option<Bytes>) {
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = bytes,
+            None => self.0.push((key, bytes)),
+        }
+    }
+}
+
+impl Hand {
+    /// Takes up what is stored. Everything that [`Scope::missing`] names must have been read.
+    pub fn take_up(scope: &Scope, stored: Stored) -> Result<Self, StoreError> {
+        let mut hand =
+            Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
+        for (key, bytes) in &hand.stored.0 {
+            let (Space::Sessions, Some(bytes)) = (key.space, bytes) else { continue };
+            let record = stored::read_session(bytes)?;
+            match hand.key.as_ref() == Some(key) {
+                true => hand.record = record,
+                false => drop(hand.others.insert(key.bytes.clone(), record)),
+            }
+        }
+        if let Some(customer) = &scope.customer {
+            let key = Key::customer(customer);
+            let record = match hand.stored.get(&key).flatten() {
+                Some(bytes) => stored::read_customer(bytes)?,
+                None => CustomerRecord::default(),
+            };
+            hand.customer = Some((key, record));
+        }
+        let members = hand.record.members.iter().map(|(id, _)| id);
+        let mut ids: Vec<SourceId> =
+            scope.sources.iter().chain(hand.record.owned()).chain(members).cloned().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            hand.find_home(id)?;
+        }
+        Ok(hand)
+    }
+
+    fn find_home(&mut self, id: SourceId) -> Result<(), StoreError> {
+        let entry = Key::source(&id);
+        let held = self.key.as_ref().filter(|_| self.record.member(&id).is_some());
+        let home = match (self.stored.get(&entry), held) {
+            // Not asked for, and owned only: it will be, should anything be learned of it.
+            (None, None) => return Ok(()),
+            (None, Some(session)) => {
+                let (session, pointer) =
+                    (session.bytes.clone(), stored::write_pointer(&session.bytes)?);
+                self.stored.set(entry, Some(pointer));
+                Home::In(session)
+            }
+            (Some(bytes), held) => match bytes
+                .map(|bytes| stored::read_source(bytes))
+                .transpose()?
+            {
+                Some(SourceEntry::Own(record)) => Home::Own(Some(record)),
+                Some(SourceEntry::In(other))
+                    if self.others.get(&other).is_some_and(|other| other.member(&id).is_some()) =>
+                {
+                    Home::In(other)
+                }
+                _ => held.map_or(Home::Own(None), |session| Home::In(session.bytes.clone())),
+            },
+        };
+        if !matches!((&home, &self.key), (Home::In(session), Some(key)) if *session == key.bytes) {
+            self.record.members.retain(|(member, _)| *member != id);
+        }
+        self.sources.insert(id, home);
+        Ok(())
+    }
+
+    /// Returns what is in hand of the session; an empty record where nothing is remembered.
+    pub fn record(&self) -> &SessionRecord {
+        &self.record
+    }
+
+    /// Returns the same, to be changed otherwise than by an observation.
+    pub fn record_mut(&mut self) -> &mut SessionRecord {
+        &mut self.record
+    }
+
+    /// Returns whether anything is remembered of the session.
+    pub fn is_remembered(&self) -> bool {
+        self.record != SessionRecord::default()
+            || self.key.as_ref().is_some_and(|key| self.is_stored(key))
+    }
+
+    /// Returns whether this source was read, or is part of what was.
+    pub fn holds(&self, id: &SourceId) -> bool {
+        self.sources.contains_key(id)
+    }
+
+    /// Returns every source that was read or learned of.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceId> {
+        self.sources.keys()
+    }
+
+    /// Returns what is in hand of a source.
+    pub fn source(&self, id: &SourceId) -> Option<&SourceRecord> {
+        match self.sources.get(id)? {
+            Home::Own(record) => record.as_ref(),
+            Home::In(session) if self.is_main(session) => self.record.member(id),
+            Home::In(session) => self.others.get(session)?.member(id),
+        }
+    }
+
+    /// Returns the same to be changed; an empty record where nothing is known.
+    pub fn source_mut(&mut self, id: &SourceId) -> &mut SourceRecord {
+        if !self.sources.contains_key(id) {
+            // Nobody has asked what is stored: the store will say if it is something.
+            self.stored.set(Key::source(id), None);
+        }
+        match self.sources.entry(id.clone()).or_insert(Home::Own(None)) {
+            Home::Own(record) => record.get_or_insert_default(),
+            Home::In(session) if self.key.as_ref().is_some_and(|key| key.bytes == *session) => {
+                self.record.member_mut(id)
+            }
+            Home::In(session) => self.others.entry(session.clone()).or_default().member_mut(id),
+        }
+    }
+
+    /// Returns what is in hand of the customer; an empty record where nothing is remembered.
+    pub fn customer(&self) -> Option<&CustomerRecord> {
+        self.customer.as_ref().map(|(_, record)| record)
+    }
+
+    /// Returns the same, to be changed.
+    pub fn customer_mut(&mut self) -> Option<&mut CustomerRecord> {
+        self.customer.as_mut().map(|(_, record)| record)
+    }
+
+    /// Applies an observation.
+    pub fn apply(&mut self, noted: &Noted) {
+        match noted {
+            Noted::Session(observation, policy, now, _) => {
+                self.record.apply(observation, policy, *now);
+            }
+            Noted::Source(id, observation, now, _) => self.source_mut(id).apply(observation, *now),
+            Noted::Customer(observation, now, _) => {
+                if let Some((_, record)) = &mut self.customer {
+                    record.apply(observation, *now);
+                }
+            }
+        }
+    }
+
+    /// Applies an observation that was applied before, to what others have made of the records.
+    pub fn apply_again(&mut self, noted: &Noted) {
+        let (is_reading, then, now) = match noted {
+            Noted::Session(observation, .., then) => {
+                (matches!(observation, SessionObservation::LookedUp(_)), then, self.record.epoch)
+            }
+            Noted::Source(id, observation, _, then) => {
+                (matches!(observation, SourceObservation::Shown(_)), then, self.source_epoch(id))
+            }
+            Noted::Customer(observation, _, then) => {
+                (matches!(observation, CustomerObservation::Shown(_)), then, self.customer_epoch())
+            }
+        };
+        if !is_reading || *then == now {
+            self.apply(noted);
+        }
+    }
+
+    pub fn source_epoch(&self, id: &SourceId) -> u32 {
+        self.source(id).map_or(0, |record| record.epoch)
+    }
+
+    pub fn customer_epoch(&self) -> u32 {
+        self.customer().map_or(0, |record| record.epoch)
+    }
+
+    /// Moves what is known of sources to where it belongs.
+    pub fn settle(&mut self) {
+        let Some(key) = &self.key else { return };
+        for (id, facts) in self.record.give_up_strangers() {
+            self.sources.insert(id, Home::Own(Some(facts)));
+        }
+        for (id, home) in &mut self.sources {
+            if let Home::Own(facts @ Some(_)) = home
+                && self.record.owns(id)
+            {
+                *self.record.member_mut(id) = facts.take().unwrap_or_default();
+                *home = Home::In(key.bytes.clone());
+            }
+        }
+    }
+
+    /// Returns the changes that make the store hold what is in hand; none where it does. A session
+    /// that changes comes with its sources' pointers, though they stay: a source that others have
+    /// taken elsewhere is not changed here, and a pointer lasts as long as the session.
+    pub fn changes(&self) -> Result<Vec<Change>, StoreError> {
+        let mut changes = Vec::new();
+        let main = self.key.as_ref().map(|key| (&key.bytes, &self.record));
+        for (bytes, record) in main.into_iter().chain(&self.others) {
+            let key = Key { space: Space::Sessions, bytes: bytes.clone() };
+            // A record that was not there and holds nothing is not written.
+            if *record != SessionRecord::default() || self.is_stored(&key) {
+                let pin = record.pending.is_some();
+                changes.push(self.change(key, stored::write_session(record)?, pin));
+            }
+        }
+        changes.retain(Change::is_one);
+        for (id, home) in &self.sources {
+            let (bytes, stays) = match home {
+                Home::Own(None) => continue,
+                Home::Own(Some(record)) => (stored::write_source(record)?, false),
+                Home::In(session) => {
+                    let changes = changes.iter().any(|change| change.key.bytes == *session);
+                    (stored::write_pointer(session)?, changes)
+                }
+            };
+            let change = self.change(Key::source(id), bytes, false);
+            if stays || change.is_one() {
+                changes.push(change);
+            }
+        }
+        if let Some((key, record)) = &self.customer
+            && (*record != CustomerRecord::default() || self.is_stored(key))
+        {
+            changes.push(self.change(key.clone(), stored::write_customer(record)?, false));
+        }
+        Ok(changes)
+    }
+
+    fn is_stored(&self, key: &Key) -> bool {
+        self.stored.get(key).flatten().is_some()
+    }
+
+    /// Notes that the store has made these changes.
+    pub fn made(&mut self, changes: Vec<Change>) {
+        for Change { key, new, .. } in changes {
+            self.stored.set(key, new);
+        }
+    }
+
+    fn change(&self, key: Key, new: Bytes, pin: bool) -> Change {
+        let seen = self.stored.get(&key).flatten().cloned();
+        Change { key, seen, new: Some(new), pin }
+    }
+
+    fn is_main(&self, session: &KeyBytes) -> bool {
+        self.key.as_ref().is_some_and(|key| key.bytes == *session)
+    }
+}

@@ -1,0 +1,174 @@
+//! Records that are read together, changed in hand, and written together.
+//!
+//! In: which session, sources and customer, and what is learned of them. Out: what is remembered.
+//! Reading is one request to the store and writing is another, however many records take part. One
+//! of them may be in another session's record, or be changed by others meanwhile: then the store is
+//! asked again, and what was learned is applied again.
+
+use super::{
+    change::{Bytes, Change, StoreError, Swapped},
+    hand::{Hand, Noted, Scope, Stored},
+    keys::Key,
+    store::Store,
+};
+use crate::rules::{
+    CustomerObservation, CustomerRecord, Policy, SessionObservation, SessionRecord, SourceId,
+    SourceObservation, SourceRecord, Timestamp,
+};
+use std::{fmt, sync::Arc};
+
+/// How often the same records are read or written before that is given up. Each time means that
+/// somebody else has written one of them at the same moment.
+const TRIES: usize = 64;
+
+/// What is remembered of one session, of sources and of a customer, and what was learned since.
+pub struct Records {
+    store: Store,
+    scope: Scope,
+    hand: Hand,
+    unwritten: Vec<Noted>,
+}
+
+impl Records {
+    pub(super) async fn read(store: Store, scope: Scope) -> Result<Self, StoreError> {
+        let hand = read(&store, &scope).await?;
+        Ok(Self { store, scope, hand, unwritten: Vec::new() })
+    }
+
+    /// Returns what is remembered of the session; an empty record where nothing is.
+    pub fn record(&self) -> &SessionRecord {
+        self.hand.record()
+    }
+
+    /// Returns the same, or `None` where nothing is remembered.
+    pub fn session(&self) -> Option<&SessionRecord> {
+        self.hand.is_remembered().then(|| self.hand.record())
+    }
+
+    /// Returns what is remembered of a source: one that the session owns, or that was read along.
+    pub fn source(&self, id: &SourceId) -> Option<&SourceRecord> {
+        self.hand.source(id)
+    }
+
+    /// Returns what is remembered of the customer.
+    pub fn customer(&self) -> Option<&CustomerRecord> {
+        self.hand.customer().filter(|record| **record != CustomerRecord::default())
+    }
+
+    /// Changes the session's record in hand. Does nothing where no session was asked for.
+    pub fn apply(&mut self, observation: SessionObservation, policy: &Arc<Policy>, now: Timestamp) {
+        let epoch = self.hand.record().epoch;
+        self.note(Noted::Session(observation, policy.clone(), now, epoch));
+    }
+
+    /// Changes a source's record in hand.
+    pub fn apply_source(&mut self, id: &SourceId, observation: SourceObservation, now: Timestamp) {
+        let epoch = self.hand.source_epoch(id);
+        self.note(Noted::Source(id.clone(), observation, now, epoch));
+    }
+
+    /// Changes the customer's record in hand. Does nothing where no customer was asked for.
+    pub fn apply_customer(&mut self, observation: CustomerObservation, now: Timestamp) {
+        let epoch = self.hand.customer_epoch();
+        self.note(Noted::Customer(observation, now, epoch));
+    }
+
+    fn note(&mut self, noted: Noted) {
+        self.hand.apply(&noted);
+        self.unwritten.push(noted);
+    }
+
+    /// Writes what changed since the last write: one request to the store, none where nothing
+    /// changed. Where others have changed the same records, it reads them again and applies again
+    /// what was learned; a mere reading teaches nothing then that has changed since.
+    pub async fn write(&mut self) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            if write(&self.store, &mut self.hand).await? {
+                self.unwritten.clear();
+                return Ok(());
+            }
+            self.refresh().await?;
+        }
+        Err(StoreError::Contended)
+    }
+
+    /// Reads everything again. What was not written yet is applied to what is found.
+    pub async fn refresh(&mut self) -> Result<(), StoreError> {
+        let mut scope = self.scope.clone();
+        scope.sources.extend(self.hand.sources().cloned());
+        let mut hand = read(&self.store, &scope).await?;
+        self.unwritten.iter().for_each(|noted| hand.apply_again(noted));
+        self.hand = hand;
+        Ok(())
+    }
+
+    /// Reads these sources along, too. Asks the store only where one is not in hand.
+    pub async fn read_along(&mut self, sources: &[SourceId]) -> Result<(), StoreError> {
+        if sources.iter().all(|id| self.hand.holds(id)) {
+            return Ok(());
+        }
+        self.scope.sources.extend_from_slice(sources);
+        self.refresh().await
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records").field("hand", &self.hand).finish_non_exhaustive()
+    }
+}
+
+/// Changes records otherwise than by observations: reads them, lets `change` change them, writes
+/// them, all again where others came in between.
+pub(super) async fn update(
+    store: &Store,
+    scope: &Scope,
+    mut change: impl FnMut(&mut Hand) + Send,
+) -> Result<Hand, StoreError> {
+    for _ in 0..TRIES {
+        let mut hand = read(store, scope).await?;
+        change(&mut hand);
+        if write(store, &mut hand).await? {
+            return Ok(hand);
+        }
+    }
+    Err(StoreError::Contended)
+}
+
+/// Reads what is in scope, and then, where records elsewhere belong to it, everything once more:
+/// what is in hand was stored at one moment.
+pub(super) async fn read(store: &Store, scope: &Scope) -> Result<Hand, StoreError> {
+    let mut keys = scope.keys();
+    for _ in 0..TRIES {
+        let stored = Stored::new(keys.clone(), store.get(&keys).await?);
+        let missing = scope.missing(&stored)?;
+        if missing.is_empty() {
+            return Hand::take_up(scope, stored);
+        }
+        keys.extend(missing);
+    }
+    Err(StoreError::Contended)
+}
+
+/// Returns whether the store holds now what is in hand.
+async fn write(store: &Store, hand: &mut Hand) -> Result<bool, StoreError> {
+    hand.settle();
+    let changes = hand.changes()?;
+    let made = changes.is_empty() || store.swap(&changes).await? == Swapped::Made;
+    if made {
+        hand.made(changes);
+    }
+    Ok(made)
+}
+
+/// Stores these bytes whatever was stored before; `None`: stores nothing.
+pub(super) async fn replace(store: &Store, key: Key, new: Option<Bytes>) -> Result<(), StoreError> {
+    for _ in 0..TRIES {
+        let seen = store.get(std::slice::from_ref(&key)).await?.pop().flatten();
+        let change = Change { key: key.clone(), seen, new: new.clone(), pin: false };
+        if !change.is_one() || store.swap(&[change]).await? == Swapped::Made {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Contended)
+}

@@ -1,0 +1,127 @@
+//! The stored form: what a record is as bytes, in memory as in a shared store.
+//!
+//! In: records. Out: bytes, and records again: one byte for the version of the form, the rest
+//! postcard's, which holds fields by position. Structs of its own mirror those of `rules`, so that
+//! these may change without the form; golden bytes in the tests hold it. Bytes of another version
+//! are an error, never a guess.
+//!
+//! Dates are written as their distance to the latest of a record, of which they are seldom far.
+
+mod fields;
+mod session;
+mod source;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use super::{
+    change::{Bytes, StoreError},
+    keys::KeyBytes,
+};
+use crate::rules::{CustomerRecord, Remembered, SessionId, SessionRecord, SourceRecord, Timestamp};
+use fields::{Callers, callers};
+use serde::{Deserialize, Serialize};
+use session::Session;
+use smallvec::SmallVec;
+use source::Source;
+use text::Text;
+
+/// The first byte of every record. It changes when the form does.
+const VERSION: u8 = 1;
+
+/// What is stored of a source: its record, or where that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SourceEntry {
+    /// The record.
+    Own(SourceRecord),
+    /// It is part of the record of this session.
+    In(KeyBytes),
+}
+
+pub(super) fn write_session(record: &SessionRecord) -> Result<Bytes, StoreError> {
+    write(&Session::of(record))
+}
+
+pub(super) fn read_session(bytes: &[u8]) -> Result<SessionRecord, StoreError> {
+    read::<Session<'_>>(bytes)?.record()
+}
+
+pub(super) fn write_source(record: &SourceRecord) -> Result<Bytes, StoreError> {
+    let latest = source::latest(record);
+    write(&StoredSource::Own(latest.0, Source::of(record, latest, None)))
+}
+
+/// Returns the stored form of a pointer to this session's record.
+pub(super) fn write_pointer(session: &KeyBytes) -> Result<Bytes, StoreError> {
+    write(&StoredSource::In(session))
+}
+
+pub(super) fn read_source(bytes: &[u8]) -> Result<SourceEntry, StoreError> {
+    match read(bytes)? {
+        StoredSource::Own(latest, source) => {
+            source.record(Timestamp(latest), None).map(SourceEntry::Own)
+        }
+        StoredSource::In(session) => Ok(SourceEntry::In(KeyBytes::from(session))),
+    }
+}
+
+pub(super) fn write_customer(record: &CustomerRecord) -> Result<Bytes, StoreError> {
+    let saved = match &record.saved {
+        Remembered::At(saved, at) => {
+            Some((saved.iter().map(|id| Text::from(id.as_str())).collect(), at.0))
+        }
+        Remembered::NotTold => None,
+    };
+    write(&Customer { saved, shown_to: callers(&record.shown_to), epoch: record.epoch })
+}
+
+pub(super) fn read_customer(bytes: &[u8]) -> Result<CustomerRecord, StoreError> {
+    let Customer { saved, shown_to, epoch } = read(bytes)?;
+    let saved = match saved {
+        Some((saved, at)) => {
+            let saved = saved.into_iter().map(Text::name).collect::<Result<_, _>>()?;
+            Remembered::At(saved, Timestamp(at))
+        }
+        None => Remembered::NotTold,
+    };
+    Ok(CustomerRecord { saved, shown_to: fields::shown_to(shown_to), epoch })
+}
+
+/// Returns the stored form of which cart is a credential's active one.
+pub(super) fn write_cart(cart: &SessionId) -> Result<Bytes, StoreError> {
+    write(&Text::from(cart.as_str()))
+}
+
+pub(super) fn read_cart(bytes: &[u8]) -> Result<SessionId, StoreError> {
+    read::<Text<'_>>(bytes)?.name()
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredSource<'a> {
+    Own(u64, #[serde(borrow)] Source<'a>),
+    In(&'a [u8]),
+}
+
+/// One date needs no distance.
+#[derive(Serialize, Deserialize)]
+struct Customer<'a> {
+    #[serde(borrow)]
+    saved: Option<(Vec<Text<'a>>, u64)>,
+    shown_to: Callers,
+    epoch: u32,
+}
+
+fn write(record: &impl Serialize) -> Result<Bytes, StoreError> {
+    // Written beside the heap, so that what stays there has its exact size.
+    let buffer = SmallVec::<[u8; 256]>::from_slice(&[VERSION]);
+    let buffer = postcard::to_extend(record, buffer).map_err(|_| StoreError::Unwritable)?;
+    Ok(Box::from(buffer.as_slice()))
+}
+
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+    let Some((&VERSION, bytes)) = bytes.split_first() else { return Err(StoreError::Unreadable) };
+    match postcard::take_from_bytes(bytes) {
+        Ok((record, [])) => Ok(record),
+        _ => Err(StoreError::Unreadable),
+    }
+}

@@ -1,0 +1,142 @@
+//! A turn that carries its record: the right to change one session, and what is remembered of it.
+
+use super::{
+    change::StoreError,
+    hand::Scope,
+    records::Records,
+    store::Store,
+    turns::{Busy, HeldGuard, TurnGuard},
+};
+use crate::rules::{
+    Policy, SessionKey, SessionObservation, SessionRecord, SourceId, SourceObservation,
+    SourceRecord, Timestamp,
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Why there is no turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// Others have it.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// It came, and what is remembered of the session cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The right to change one session until it is dropped, and what is remembered of the session and
+/// of sources. The record is read once, when the turn has come.
+#[must_use = "a turn that is dropped is over"]
+pub struct Turn {
+    guard: TurnGuard,
+    session: Session,
+    records: Records,
+}
+
+/// What a turn is for.
+struct Session {
+    key: SessionKey,
+    sources: Vec<SourceId>,
+    store: Store,
+}
+
+impl Session {
+    async fn begin(self, guard: TurnGuard) -> Result<Turn, TurnError> {
+        let scope = Scope {
+            session: Some(self.key.clone()),
+            sources: self.sources.clone(),
+            customer: None,
+            whole: true,
+        };
+        let records = Records::read(self.store.clone(), scope).await?;
+        Ok(Turn { guard, session: self, records })
+    }
+}
+
+impl Turn {
+    pub(super) async fn begin(
+        guard: TurnGuard,
+        store: Store,
+        key: SessionKey,
+        sources: &[SourceId],
+    ) -> Result<Self, TurnError> {
+        Session { key, sources: sources.to_vec(), store }.begin(guard).await
+    }
+
+    /// Returns the session that may be changed.
+    pub fn key(&self) -> &SessionKey {
+        &self.session.key
+    }
+
+    /// Returns what is remembered of the session; an empty record where nothing is.
+    pub fn record(&self) -> &SessionRecord {
+        self.records.record()
+    }
+
+    /// Returns what is remembered of a source: one that the session owns, or that was read along.
+    pub fn source(&self, id: &SourceId) -> Option<&SourceRecord> {
+        self.records.source(id)
+    }
+
+    /// Changes the record in hand.
+    pub fn apply(&mut self, observation: SessionObservation, policy: &Arc<Policy>, now: Timestamp) {
+        self.records.apply(observation, policy, now);
+    }
+
+    /// Changes a source's record in hand.
+    pub fn apply_source(&mut self, id: &SourceId, observation: SourceObservation, now: Timestamp) {
+        self.records.apply_source(id, observation, now);
+    }
+
+    /// Writes what changed since the last write: see [`Records::write`].
+    pub async fn write(&mut self) -> Result<(), StoreError> {
+        self.records.write().await
+    }
+
+    /// Reads everything again: a look-up that others may share writes to the store by itself. See
+    /// [`Records::refresh`].
+    pub async fn refresh(&mut self) -> Result<(), StoreError> {
+        self.records.refresh().await
+    }
+
+    /// Reads these sources along, too: see [`Records::read_along`].
+    pub async fn read_along(&mut self, sources: &[SourceId]) -> Result<(), StoreError> {
+        self.records.read_along(sources).await
+    }
+
+    /// Gives the turn back and steps aside for `window`, so that calls that overtake may go first.
+    /// What was not written is given up.
+    pub fn hold(self, window: Duration) -> Held {
+        Held { guard: self.guard.hold(window), session: self.session }
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Turn").field(&self.session.key).finish()
+    }
+}
+
+/// A call that has stepped aside. It keeps its place: dropping it gives the place up.
+#[must_use = "a held call that is dropped gives up its place"]
+pub struct Held {
+    guard: HeldGuard,
+    session: Session,
+}
+
+impl Held {
+    /// Waits for the turn to come back, as [`HeldGuard::wait`] does, and reads the record anew.
+    pub async fn wait(self) -> Result<Turn, TurnError> {
+        let guard = self.guard.wait().await?;
+        self.session.begin(guard).await
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Held").field(&self.session.key).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
