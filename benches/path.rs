@@ -25,8 +25,9 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::LocalSet,
 };
+use tokio_util::task::TaskTracker;
 use weir::{
-    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings, Work,
+    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings,
     rules::Policy,
     serve,
     sessions::{self, Sessions},
@@ -381,7 +382,7 @@ async fn weir(listener: TcpListener, upstream: SocketAddr) {
     let service = stack(
         governor,
         Upstream::new(UpstreamSettings::new(target)).expect("no TLS"),
-        Work::default(),
+        TaskTracker::new(),
     );
     let _ = serve(listener, service, ServeOptions::default(), std::future::pending()).await;
 }

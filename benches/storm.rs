@@ -28,8 +28,9 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
+use tokio_util::task::TaskTracker;
 use weir::{
-    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings, Work,
+    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings,
     emulator::{Emulator, Kind, Options},
     rules::Policy,
     serve,
@@ -77,7 +78,7 @@ fn main() -> ExitCode {
 
     let sessions = Sessions::in_memory(Settings::default());
     let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
-    let work = Work::default();
+    let work = TaskTracker::new();
     let (address, _running) = weir.block_on(start(governor.clone(), work.clone(), upstream));
 
     let scenes = outside.block_on(scenes(address, upstream));
@@ -87,7 +88,8 @@ fn main() -> ExitCode {
     let before = cpu("weir");
     let tally = outside.block_on(storm(address, Arc::new(scenes), Duration::from_secs(seconds)));
     let spent = cpu("weir").saturating_sub(before);
-    outside.block_on(work.ended());
+    work.close();
+    outside.block_on(work.wait());
     report(&emulator, &governor, tally, spent, seconds)
 }
 
@@ -98,7 +100,7 @@ fn threads(name: &'static str, number: usize) -> Runtime {
 
 async fn start(
     governor: Arc<Governor>,
-    work: Work,
+    work: TaskTracker,
     upstream: SocketAddr,
 ) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

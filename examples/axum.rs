@@ -12,10 +12,10 @@
 //! cargo run --example axum -- http://127.0.0.1:8090
 //! ```
 //!
-//! The layer wants two things of the client behind it. It takes and gives [`weir::Body`];
-//! and it never sends a request twice, because a payment source that is attached twice is a fault
-//! that nobody sees. `weir::Upstream` is such a client, with time-outs, TLS and header
-//! hygiene; this example shows what it takes to bring another.
+//! The layer wants two things of the client behind it. It takes and gives [`weir::Body`]; and it
+//! never sends a request twice, because a payment source that is attached twice is a fault that
+//! nobody sees. `weir::Upstream` is such a client, with time-outs and TLS; this example shows what
+//! it takes to bring another.
 
 use axum::{
     Router,
@@ -25,17 +25,17 @@ use axum::{
     routing::get,
 };
 use http::StatusCode;
+use hyper::body::Incoming;
 use hyper_util::{client::legacy, rt::TokioExecutor};
-use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use weir::{
-    Body, BoxError, GovernLayer, GovernSettings, Governor, Target,
+    Body, Chain, GovernLayer, GovernSettings, Governor, HygieneLayer, Target, UpstreamError,
     rules::Policy,
     sessions::{Sessions, Settings},
-    upstream::hygiene,
 };
 
 /// A client that keeps the rules.
-type Payments = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError>;
+type Payments = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, UpstreamError>;
 
 /// The application: its own routes, and the payments API behind everything else.
 pub fn app(upstream: Target, policy: Policy) -> Router {
@@ -51,35 +51,19 @@ pub fn app(upstream: Target, policy: Policy) -> Router {
         .with_state(BoxCloneSyncService::new(payments))
 }
 
-/// Any client will do. This one is hyper-util's, as most people have it.
-fn client(
-    upstream: Target,
-) -> BoxCloneSyncService<http::Request<Body>, http::Response<Body>, BoxError> {
+/// Any client will do, behind header hygiene. This one is hyper-util's, as most people have it.
+fn client(upstream: Target) -> Payments {
     let client = legacy::Client::builder(TokioExecutor::new())
         // hyper-util sends a request again when a connection that it reused closes under it. A
         // payment must not be sent again.
         .retry_canceled_requests(false)
         .build_http::<Body>();
     let client = ServiceBuilder::new()
-        .map_request(move |request: http::Request<Body>| outward(&upstream, request))
-        .map_response(|response: http::Response<hyper::body::Incoming>| {
-            response.map(Body::incoming)
-        })
+        .layer(HygieneLayer::new(upstream))
+        .map_response(|response: http::Response<Incoming>| response.map(Body::incoming))
         .map_err(BoxError::from)
         .service(client);
     BoxCloneSyncService::new(client)
-}
-
-/// The request as upstream is to see it: its host, its base path, and no header that was meant for
-/// the last hop only.
-fn outward(upstream: &Target, request: http::Request<Body>) -> http::Request<Body> {
-    let (mut parts, body) = request.into_parts();
-    hygiene::to_upstream(&mut parts, &body, upstream, hygiene::Outward::default());
-    // A client that keeps connections to many hosts reads from the URI which one is meant.
-    let mut uri = upstream.address().into_parts();
-    uri.path_and_query = parts.uri.path_and_query().cloned();
-    parts.uri = http::Uri::from_parts(uri).unwrap_or_default();
-    http::Request::from_parts(parts, body)
 }
 
 /// A call that is none of the application's own. Governed ones are judged on the way; a refusal is
@@ -90,7 +74,7 @@ async fn forward(State(payments): State<Payments>, request: Request) -> Response
         // Only ungoverned calls end here: what goes wrong with a governed one is told in the
         // vendor's own form.
         Err(error) => {
-            (StatusCode::BAD_GATEWAY, format!("the payments API gave no answer: {error}"))
+            (StatusCode::BAD_GATEWAY, format!("the payments API gave no answer: {}", Chain(&error)))
                 .into_response()
         }
     }

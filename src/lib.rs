@@ -18,10 +18,10 @@
 //! | [`dialects`] | translate: requests to intents, answers to facts, refusals to the vendor's words | `rules` |
 //! | [`sessions`] | remember: records, turns, shared look-ups | `rules` |
 //! | [`http`] | carries: the one body type, headers, the closed set of problems | nothing |
-//! | [`edge`] | accepts: listeners, workers, limits, drain, faults to answers | `http`, `dialects` |
+//! | [`edge`] | accepts: listeners, workers, limits, drain, faults to answers | `http` |
 //! | [`upstream`] | forwards: one exchange, connections, header hygiene, upgrades | `http` |
-//! | [`govern`] | keeps order: the layer that holds callers to the rules | `rules`, `dialects`, `sessions`, `http`, `observe`, `edge` |
-//! | [`observe`] | reports: decisions, and the log: lines for people or JSON for programs | `rules`, `dialects`, `config` |
+//! | [`govern`] | keeps order: the layer that holds callers to the rules | `rules`, `dialects`, `sessions`, `http`, `observe` |
+//! | [`observe`] | reports: decisions, and the log: lines for people or JSON for programs | `rules`, `dialects` |
 //! | [`stack`] | the whole proxy as one service, one line a layer | `edge`, `govern`, `upstream`, `http`, `dialects` |
 //! | [`config`] | reads: files, flags and variables to values, every problem with its place | `rules` |
 //! | [`admin`] | shows: sessions, decisions, rules, configuration | `rules`, `sessions`, `govern`, `observe`, `edge`, `http` |
@@ -67,9 +67,9 @@ pub mod stack;
 pub mod upstream;
 
 pub use crate::{
-    edge::{Drained, ServeOptions, Work, Worker, listeners, run_workers, serve},
+    edge::{Drained, ServeOptions, Worker, listeners, run_workers, serve},
     govern::{Client, Govern, GovernLayer, GovernSettings, Governor},
-    http::{Body, BoxError, Problem, UpstreamError, collect},
+    http::{Body, Chain, Problem, UpstreamError},
     stack::stack,
-    upstream::{Target, Upstream, UpstreamSettings},
+    upstream::{HygieneLayer, Target, Upstream, UpstreamSettings},
 };

@@ -1,54 +1,44 @@
-//! The whole stack in one place, in the order in which a request meets it.
+//! The whole proxy in one place, in the order in which a request meets its layers.
 
 use crate::{
-    dialects::{self, Form},
-    edge::{Faults, Work},
+    dialects,
+    edge::FaultsLayer,
     govern::{GovernLayer, Governor},
-    http::{Body, Problem, Render, Rendered},
+    http::{Body, Problem},
     upstream::Upstream,
 };
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response, Uri};
 use std::{convert::Infallible, sync::Arc};
+use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceBuilder, service_fn};
 
-/// Everything between a caller's connection and upstream's. One for each worker: they share the
-/// governor, not their connections.
+/// Builds everything between a caller's connection and upstream's. Each worker has one: they share
+/// the governor, not their connections. `work` counts the calls that outlive their callers.
 pub fn stack(
     governor: Arc<Governor>,
     upstream: Upstream,
-    work: Work,
+    work: TaskTracker,
 ) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
 + Clone
 + Send {
     ServiceBuilder::new()
-        // Nothing gets out that is no response; what goes wrong is told in the vendor's form.
-        .layer(Faults::<(), ()>::layer(VendorForm))
-        // The rules. Ungoverned calls pass as they came.
+        // Turns every failure into a response in the vendor's error format.
+        .layer(FaultsLayer::new(in_vendors_form))
+        // The rules. Ungoverned calls pass untouched.
         .layer(GovernLayer::new(governor).work(work))
-        // One exchange with upstream. A function, since `Upstream` as a service boxes its future,
-        // to have a name for it.
+        // Inside of the rules, so that Weir's own look-ups are as clean as callers' calls.
+        .layer(upstream.hygiene())
+        // One exchange with upstream. A function, since `Upstream` as a service boxes its future, to
+        // have a name for it.
         .service(service_fn(move |request| {
             let upstream = upstream.clone();
             async move { upstream.send(request).await }
         }))
 }
 
-/// Problems in the error form of the API that the caller believes to talk to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct VendorForm;
-
-impl Render for VendorForm {
-    type Form = Form;
-
-    fn form<B>(&self, request: &Request<B>) -> Form {
-        dialects::form_for(request.uri(), request.headers())
-    }
-
-    fn render(&self, form: Form, problem: Problem) -> Rendered {
-        let rendered = dialects::error(form, problem.status(), problem.code(), &problem.message());
-        Rendered {
-            content_type: HeaderValue::from_static(rendered.content_type),
-            content: rendered.body,
-        }
-    }
+/// Answers a problem in the error form of the API that the caller believes to talk to.
+fn in_vendors_form(uri: &Uri, headers: &HeaderMap, problem: Problem) -> Response<Body> {
+    let form = dialects::form_for(uri, headers);
+    let rendered = dialects::error(form, problem.status(), problem.code(), &problem.message());
+    problem.into_response(rendered.content_type, rendered.body)
 }

@@ -23,13 +23,11 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    net::TcpListener,
-    sync::{broadcast, watch},
-};
+use tokio::{net::TcpListener, sync::broadcast};
+use tokio_util::sync::CancellationToken;
 
-/// How long a stop may take without a word.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// Delay before a slow stop is announced.
+const QUIET_STOP: Duration = Duration::from_millis(300);
 
 pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -65,13 +63,10 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         };
         introduce(out, &gateway, emulator, &loaded.config.policy)?;
         let decisions = gateway.governor.decisions().listen();
-        let stop = watch::Sender::new(false);
-        let stopping = |mut stop: watch::Receiver<bool>| async move {
-            drop(stop.wait_for(|stop| *stop).await)
-        };
+        let stop = CancellationToken::new();
         let pretending = tokio::spawn(
             Emulator::new(Options { seed: args.seed, ..Options::default() })
-                .run(listener, stopping(stop.subscribe())),
+                .run(listener, stop.clone().cancelled_owned()),
         );
         let serving = gateway.run(stopping_aloud());
         tokio::pin!(serving);
@@ -82,7 +77,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
                 serving.await?
             }
         };
-        stop.send_replace(true);
+        stop.cancel();
         let _ = pretending.await;
         writeln!(out, "\nStopped: {drained}.")?;
         Ok(ExitCode::SUCCESS)
@@ -93,7 +88,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
 async fn stopping_aloud() {
     stopped().await;
     tokio::spawn(async {
-        tokio::time::sleep(PATIENCE).await;
+        tokio::time::sleep(QUIET_STOP).await;
         let _ = writeln!(
             io::stderr(),
             "Stopping: calls under way are finished first. Ctrl-C again cuts them off."

@@ -6,13 +6,15 @@
 
 use crate::{
     admin::Admin,
-    config::{Config, Loaded},
+    config::{Config, Loaded, Scheme, UpstreamUrl},
     edge::{Drained, ServeOptions, Worker, listeners, run_workers},
     govern::{GovernSettings, Governor},
+    http::Chain,
     sessions::{self, Sessions},
     stack::stack,
-    upstream::{NotATarget, Target, Upstream, UpstreamSettings},
+    upstream::{Target, TlsError, Upstream, UpstreamSettings},
 };
+use http::uri;
 use std::{
     fmt,
     future::Future,
@@ -22,7 +24,7 @@ use std::{
     thread,
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Everything bound and nothing served yet.
 pub(super) struct Gateway {
@@ -38,8 +40,10 @@ pub(super) struct Gateway {
 pub(super) enum CannotStart {
     /// An address cannot be listened on.
     Listen { what: &'static str, key: &'static str, address: SocketAddr, error: io::Error },
-    /// There is no way to upstream.
-    Upstream(String),
+    /// No upstream is named.
+    NoUpstream,
+    /// TLS to upstream cannot be set up.
+    Tls(TlsError),
 }
 
 impl CannotStart {
@@ -66,13 +70,17 @@ impl fmt::Display for CannotStart {
                 )
             }
             CannotStart::Listen { what, key, address, error } => {
-                // An error that names the address already is not made to name it twice.
-                let error = error.to_string();
-                let why =
-                    error.strip_prefix(&format!("cannot listen on {address}: ")).unwrap_or(&error);
-                write!(f, "cannot listen on {address} for {what}: {why}; choose another with {key}")
+                write!(
+                    f,
+                    "cannot listen on {address} for {what}: {error}; choose another with {key}"
+                )
             }
-            CannotStart::Upstream(why) => write!(f, "cannot prepare the way to upstream: {why}"),
+            CannotStart::NoUpstream => {
+                f.write_str("cannot prepare the way to upstream: upstream.url is not set")
+            }
+            CannotStart::Tls(error) => {
+                write!(f, "cannot prepare the way to upstream: {}", Chain(error))
+            }
         }
     }
 }
@@ -124,15 +132,14 @@ impl Gateway {
 
     /// Serves until `shutdown`, then finishes what was begun, within the drain time-out.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
-        let ended = watch::Sender::new(false);
+        let ended = CancellationToken::new();
+        // Also when this future is dropped.
+        let _ended = ended.clone().drop_guard();
         let draining = self.admin();
         let admin = match self.admin {
             Some((admin, listener)) => {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                let mut ended = ended.subscribe();
-                Some(tokio::spawn(
-                    admin.run(listener, async move { drop(ended.wait_for(|ended| *ended).await) }),
-                ))
+                Some(tokio::spawn(admin.run(listener, ended.clone().cancelled_owned())))
             }
             None => None,
         };
@@ -144,14 +151,9 @@ impl Gateway {
         };
         let (governor, upstream) = (self.governor, self.upstream);
         let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
-        let options = ServeOptions {
-            header_timeout: self.config.limits.header_timeout,
-            drain: self.config.limits.drain,
-            caller_address: self.config.headers.forwarded,
-            ..ServeOptions::default()
-        };
+        let options = serve_options(&self.config);
         let drained = run_workers(self.listeners, make, options, shutdown).await;
-        ended.send_replace(true);
+        ended.cancel();
         if let Some(admin) = admin {
             let _ = tokio::time::timeout(Duration::from_secs(2), admin).await;
         }
@@ -165,26 +167,34 @@ pub(super) fn shown(loaded: &Loaded) -> String {
 }
 
 fn upstream(config: &Config) -> Result<Upstream, CannotStart> {
-    let url = config
-        .upstream
-        .url
-        .as_ref()
-        .ok_or_else(|| CannotStart::Upstream("upstream.url is not set".to_owned()))?;
-    let target: Target = url
-        .to_string()
-        .parse()
-        .map_err(|error: NotATarget| CannotStart::Upstream(error.to_string()))?;
-    let settings = UpstreamSettings {
+    let url = config.upstream.url.as_ref().ok_or(CannotStart::NoUpstream)?;
+    Upstream::new(upstream_settings(config, url)).map_err(CannotStart::Tls)
+}
+
+fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
+    let scheme = match url.scheme() {
+        Scheme::Http => uri::Scheme::HTTP,
+        Scheme::Https => uri::Scheme::HTTPS,
+    };
+    UpstreamSettings {
+        target: Target::new(scheme, url.authority().clone(), url.base_path()),
         connect_timeout: config.upstream.connect_timeout,
         timeout: config.upstream.timeout,
-        idle_timeout: config.upstream.timeout,
+        read_timeout: config.upstream.timeout,
         pool_idle: config.upstream.idle_timeout,
         max_idle: config.upstream.max_idle,
         ca_file: config.upstream.ca_file.clone(),
         forwarded: config.headers.forwarded,
-        target,
-    };
-    Upstream::new(settings).map_err(|error| CannotStart::Upstream(error.to_string()))
+    }
+}
+
+fn serve_options(config: &Config) -> ServeOptions {
+    ServeOptions {
+        header_timeout: config.limits.header_timeout,
+        drain: config.limits.drain,
+        caller_address: config.headers.forwarded,
+        ..ServeOptions::default()
+    }
 }
 
 fn remembering(config: &Config) -> Sessions {
@@ -235,4 +245,22 @@ async fn signalled() {
 #[cfg(not(unix))]
 async fn signalled() {
     let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service that mounts the layer, and every test, gets what the program has.
+    #[test]
+    fn the_rooms_defaults_are_the_configurations() {
+        let config = Config::default();
+        let url: UpstreamUrl = "https://api.example.com/base".parse().unwrap();
+        let target: Target = url.to_string().parse().unwrap();
+        assert_eq!(upstream_settings(&config, &url), UpstreamSettings::new(target));
+        let shown =
+            |options: ServeOptions| (options.header_timeout, options.drain, options.caller_address);
+        assert_eq!(shown(serve_options(&config)), shown(ServeOptions::default()));
+        assert_eq!(format!("{:?}", governing(&config)), format!("{:?}", GovernSettings::default()));
+    }
 }

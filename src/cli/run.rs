@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     admin::Admin,
-    config::{Config, Loaded, Sources},
+    config::{Config, Format, Loaded, Log, Sources},
     govern::Governor,
     observe::telemetry,
 };
@@ -47,7 +47,13 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
 pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
     match Config::load(sources) {
         Ok(loaded) => {
-            telemetry::start(&loaded.config.log);
+            let Log { level, format } = loaded.config.log;
+            let human = match format {
+                Format::Auto => None,
+                Format::Human => Some(true),
+                Format::Json => Some(false),
+            };
+            telemetry::start(level.as_str(), human);
             for warning in loaded.warnings.iter() {
                 tracing::warn!("{warning}");
             }

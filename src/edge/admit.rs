@@ -9,18 +9,18 @@
 use crate::http::{Problem, only_chunked};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 
-/// Where a request goes.
+/// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// On its way to upstream.
+    /// It goes on its way to upstream.
     Pass,
-    /// No further: `OPTIONS` whose last hop this is.
+    /// It is an `OPTIONS` whose last hop this is.
     Options,
-    /// Nowhere.
+    /// It is refused.
     Refuse(Problem),
 }
 
-/// Judges a request's head. Of TRACE and OPTIONS it counts `Max-Forwards` down.
+/// Judges a request's head, and counts the `Max-Forwards` of TRACE and OPTIONS down.
 pub fn admit<B>(request: &mut Request<B>) -> Admission {
     match refusal(request) {
         Some(problem) => Admission::Refuse(problem),
@@ -42,14 +42,14 @@ fn refusal<B>(request: &Request<B>) -> Option<Problem> {
     (!only_chunked(request.headers())).then_some(Problem::TransferCoding)
 }
 
-/// Authority-form is CONNECT's alone, `*` is OPTIONS' alone.
+/// Checks the target's form: authority-form is for CONNECT only, `*` for OPTIONS only.
 fn target_is_valid(uri: &Uri, method: &Method) -> bool {
     uri.path_and_query().is_some_and(|target| {
         target.as_str().starts_with('/') || (target.as_str() == "*" && *method == Method::OPTIONS)
     })
 }
 
-/// Exactly one over HTTP/1.1, at most one otherwise; an empty one is valid.
+/// Checks `Host`: exactly one over HTTP/1.1, at most one otherwise; an empty one is valid.
 fn host_is_valid(headers: &HeaderMap, version: Version) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -59,12 +59,12 @@ fn host_is_valid(headers: &HeaderMap, version: Version) -> bool {
     }
 }
 
-/// RFC 3986 section 3.2: host and port, without a user.
+/// Allows what a host and a port are made of, and no user (RFC 3986 section 3.2).
 fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&byte)
 }
 
-/// RFC 9110 section 7.6.2: zero ends here, other values lose one.
+/// Counts `Max-Forwards` down (RFC 9110 section 7.6.2): zero ends here, other values lose one.
 fn count_down<B>(request: &mut Request<B>) -> Admission {
     let Some(left) = request.headers().get(header::MAX_FORWARDS) else { return Admission::Pass };
     let left = left

@@ -1,121 +1,132 @@
-//! The outermost layer: nothing gets past it that is no response.
+//! The outermost layer: it turns every failure into a response.
 //!
-//! In flow: every request. Requests that a proxy may not take are answered here (see `admit`); an
-//! exchange that failed becomes the dialect's error answer and a line in the log. The `Problem`
-//! stays in the response's extensions for layers outside of this one.
+//! Requests that a proxy may not take are answered here (see `admit`); an exchange that failed
+//! becomes an error answer and a line in the log. The `Problem` stays in the response's extensions
+//! for layers outside of this one.
 
 use super::admit::{Admission, admit};
-use crate::http::{ALLOWED, Body, Problem, Render, UpstreamError};
-use http::{Request, Response, header};
+use crate::http::{ALLOWED, Body, Chain, Problem, UpstreamError};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
 use pin_project_lite::pin_project;
+use smallvec::SmallVec;
 use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 use tower::{Layer, Service};
 
-/// The layer; see the module.
-#[derive(Debug)]
-pub struct FaultsLayer<R>(Arc<R>);
+/// Answers a problem in the form that a caller expects, which a request's URI and its `Accept` tell.
+pub type Answer = fn(&Uri, &HeaderMap, Problem) -> Response<Body>;
 
-/// The service; see the module.
-#[derive(Debug)]
-pub struct Faults<S, R> {
+/// Mounts [`Faults`].
+#[derive(Clone, Copy, Debug)]
+pub struct FaultsLayer {
+    answer: Answer,
+}
+
+impl FaultsLayer {
+    /// Makes a layer that answers in this form. Of a request's headers, `answer` gets `Accept` only.
+    pub fn new(answer: Answer) -> Self {
+        Self { answer }
+    }
+}
+
+impl<S> Layer<S> for FaultsLayer {
+    type Service = Faults<S>;
+
+    fn layer(&self, inner: S) -> Faults<S> {
+        Faults { inner, answer: self.answer }
+    }
+}
+
+/// A service whose failures are responses; see the module.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults<S> {
     inner: S,
-    render: Arc<R>,
+    answer: Answer,
 }
 
-impl Faults<(), ()> {
-    /// Answers faults in the form that `render` gives them.
-    pub fn layer<R: Render>(render: R) -> FaultsLayer<R> {
-        FaultsLayer(Arc::new(render))
-    }
-}
-
-impl<R> Clone for FaultsLayer<R> {
-    fn clone(&self) -> Self {
-        FaultsLayer(self.0.clone())
-    }
-}
-
-impl<S: Clone, R> Clone for Faults<S, R> {
-    fn clone(&self) -> Self {
-        Faults { inner: self.inner.clone(), render: self.render.clone() }
-    }
-}
-
-impl<S, R> Layer<S> for FaultsLayer<R> {
-    type Service = Faults<S, R>;
-
-    fn layer(&self, inner: S) -> Faults<S, R> {
-        Faults { inner, render: self.0.clone() }
-    }
-}
-
-impl<S, R> Service<Request<Body>> for Faults<S, R>
+impl<S> Service<Request<Body>> for Faults<S>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = UpstreamError>,
-    R: Render,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answering<S::Future, R>;
+    type Future = FaultsFuture<S::Future>;
 
-    /// Upstream's client is always ready; one that is not would be asked again when it is called.
+    /// Waits for the inner service. An error is left to its `call`, which meets it again.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context).map(|_| Ok(()))
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let form = self.render.form(&request);
         let state = match admit(&mut request) {
             Admission::Pass => {
-                State::Asked { asked: self.inner.call(request), form, render: self.render.clone() }
+                let asked = Asked::by(&request, self.answer);
+                State::Forwarded { response: self.inner.call(request), asked }
             }
             Admission::Options => State::Answered { response: Some(options()) },
             Admission::Refuse(problem) => {
                 tracing::debug!(problem = problem.code(), "a request was not taken");
-                State::Answered {
-                    response: Some(
-                        problem.into_response(|problem| self.render.render(form, problem)),
-                    ),
-                }
+                let response = Asked::by(&request, self.answer).answer(problem);
+                State::Answered { response: Some(response) }
             }
         };
-        Answering { state }
+        FaultsFuture { state }
     }
 }
 
-/// The end of the road for an `OPTIONS` (RFC 9110 section 9.3.7).
+/// Answers an `OPTIONS` whose last hop this is (RFC 9110 section 9.3.7).
 fn options() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     response.headers_mut().insert(header::ALLOW, ALLOWED);
     response
 }
 
+/// What is kept of a request to answer a failure. The form is worked out only then: most requests
+/// do not fail.
+struct Asked {
+    uri: Uri,
+    accept: SmallVec<[HeaderValue; 1]>,
+    answer: Answer,
+}
+
+impl Asked {
+    fn by(request: &Request<Body>, answer: Answer) -> Self {
+        let accept = request.headers().get_all(header::ACCEPT).iter().cloned().collect();
+        Self { uri: request.uri().clone(), accept, answer }
+    }
+
+    fn answer(&mut self, problem: Problem) -> Response<Body> {
+        let mut headers = HeaderMap::new();
+        for accept in self.accept.drain(..) {
+            headers.append(header::ACCEPT, accept);
+        }
+        (self.answer)(&self.uri, &headers, problem)
+    }
+}
+
 pin_project! {
-    /// The future of `Faults`.
-    pub struct Answering<F, R: Render> {
+    /// The future of [`Faults`].
+    pub struct FaultsFuture<F> {
         #[pin]
-        state: State<F, R>,
+        state: State<F>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, R: Render> {
+    enum State<F> {
         Answered { response: Option<Response<Body>> },
-        Asked { #[pin] asked: F, form: R::Form, render: Arc<R> },
+        Forwarded { #[pin] response: F, asked: Asked },
     }
 }
 
-impl<F, R> Future for Answering<F, R>
+impl<F> Future for FaultsFuture<F>
 where
     F: Future<Output = Result<Response<Body>, UpstreamError>>,
-    R: Render,
 {
     type Output = Result<Response<Body>, Infallible>;
 
@@ -125,16 +136,14 @@ where
                 Some(response) => Poll::Ready(Ok(response)),
                 None => Poll::Pending,
             },
-            StateProjection::Asked { asked, form, render } => {
-                Poll::Ready(Ok(ready!(asked.poll(context))
-                    .unwrap_or_else(|error| failed(&error, *form, &**render))))
+            StateProjection::Forwarded { response, asked } => {
+                let response = ready!(response.poll(context));
+                Poll::Ready(Ok(response.unwrap_or_else(|error| {
+                    let problem = Problem::from(&error);
+                    tracing::warn!(problem = problem.code(), error = %Chain(&error), "an exchange failed");
+                    asked.answer(problem)
+                })))
             }
         }
     }
-}
-
-fn failed<R: Render>(error: &UpstreamError, form: R::Form, render: &R) -> Response<Body> {
-    let problem = Problem::from(error);
-    tracing::warn!(problem = problem.code(), %error, "an exchange failed");
-    problem.into_response(|problem| render.render(form, problem))
 }

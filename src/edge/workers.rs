@@ -1,15 +1,13 @@
-//! A thread with a runtime of its own for each listener: a connection, its service and its way
-//! upstream never leave their core.
+//! A thread with a runtime of its own for each listener: a connection, its service and its
+//! connections to upstream never leave their core.
 
-use super::{
-    serve::{Drained, ServeOptions, serve},
-    work::Work,
-};
+use super::serve::{Drained, ServeOptions, serve};
 use crate::http::Body;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use http::{Request, Response};
 use std::{convert::Infallible, future::Future, io, net::TcpListener, pin::pin, sync::Arc, thread};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
 /// What a worker's service is made with.
@@ -18,7 +16,7 @@ pub struct Worker {
     /// Counted from 0.
     pub index: usize,
     /// Detached work of this worker: its shutdown waits for it.
-    pub work: Work,
+    pub work: TaskTracker,
 }
 
 /// Runs one worker a listener until `shutdown` completes and all have drained. `make_service` is
@@ -40,16 +38,17 @@ where
     S::Future: Send + 'static,
 {
     let make_service = Arc::new(make_service);
-    let ending = watch::Sender::new(false);
+    let stop = CancellationToken::new();
+    // Also when this future is dropped.
+    let _stop = stop.clone().drop_guard();
     let mut workers = FuturesUnordered::new();
     for (index, listener) in listeners.into_iter().enumerate() {
-        let worker = Worker { index, work: Work::default() };
+        let worker = Worker { index, work: TaskTracker::new() };
         let options = ServeOptions { work: worker.work.clone(), ..options.clone() };
-        let (make_service, mut ending) = (make_service.clone(), ending.subscribe());
+        let (make_service, stopped) = (make_service.clone(), stop.clone().cancelled_owned());
         let (report, reported) = oneshot::channel();
         thread::Builder::new().name(format!("weir-worker-{index}")).spawn(move || {
-            let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
-            let _ = report.send(run(listener, || make_service(worker), options, ended));
+            let _ = report.send(run(listener, || make_service(worker), options, stopped));
         })?;
         workers.push(async move {
             reported
@@ -58,20 +57,16 @@ where
         });
     }
 
-    let mut shutdown = pin!(shutdown);
+    let mut shutdown = pin!(shutdown.fuse());
     let mut outcome = Ok(Drained::default());
-    let mut waiting = true;
     loop {
         tokio::select! {
-            () = &mut shutdown, if waiting => {
-                waiting = false;
-                ending.send_replace(true);
-            }
+            () = &mut shutdown => stop.cancel(),
             ended = workers.next() => match ended {
                 None => return outcome,
                 Some(Ok(drained)) => outcome = outcome.map(|before| before + drained),
                 Some(Err(error)) => {
-                    ending.send_replace(true);
+                    stop.cancel();
                     outcome = outcome.and(Err(error));
                 }
             }

@@ -6,8 +6,7 @@
 use super::{Client, Governor};
 use crate::{
     dialects::Call,
-    edge::Work,
-    http::{Body, BoxError, NotWhole, Problem, UpstreamError, Whole, collect},
+    http::{Body, Chain, CollectError, Collected, Problem, UpstreamError, collect},
     observe::Step,
     rules::{CredentialHash, CustomerId, Intent, Policy, SessionKey, Timestamp},
 };
@@ -23,17 +22,18 @@ use std::{
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
-use tower::ServiceExt;
+use tokio_util::task::TaskTracker;
+use tower::{BoxError, ServiceExt};
 
 /// Everything about one governed call. Cheap to clone: detached work takes a clone along.
 pub(super) struct Exchange<S> {
     pub client: S,
     pub governor: Arc<Governor>,
-    pub work: Work,
+    pub work: TaskTracker,
     pub policy: Arc<Policy>,
     pub call: Call,
     pub head: Arc<request::Parts>,
-    pub body: Whole,
+    pub body: Collected,
     pub intent: Arc<Intent>,
     pub caller: CredentialHash,
     pub trace: Arc<Trace>,
@@ -92,7 +92,7 @@ impl Trace {
 #[derive(Clone)]
 pub(super) struct Answered {
     pub head: Arc<response::Parts>,
-    pub body: Whole,
+    pub body: Collected,
 }
 
 impl Answered {
@@ -134,7 +134,7 @@ impl Failure {
     fn from(error: BoxError) -> Self {
         match error.downcast_ref::<UpstreamError>() {
             Some(known) => {
-                tracing::warn!(error = %known, "a governed call got no answer");
+                tracing::warn!(error = %Chain(known), "a governed call got no answer");
                 Failure { sent: known.was_sent(), problem: Problem::from(known) }
             }
             None => Failure { sent: true, problem: Problem::Broken },
@@ -205,8 +205,8 @@ impl<S: Client> Exchange<S> {
         self.heed(head.status, &head.headers);
         match collect(body, self.governor.settings.answer).await {
             Ok(body) => Sent::Answered(Answered { head: Arc::new(head), body }),
-            Err(NotWhole::TooLarge(body)) => Sent::TooLong(Response::from_parts(head, body)),
-            Err(NotWhole::Broken(error)) => {
+            Err(CollectError::TooLarge(body)) => Sent::TooLong(Response::from_parts(head, body)),
+            Err(CollectError::Broken(error)) => {
                 Sent::Failed(Failure { sent: true, ..Failure::from(error) })
             }
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     dialects,
-    http::{Body, Whole},
+    http::{Body, Collected},
     rules::{
         CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionId, SessionKey,
         SessionKind, SessionObservation, SourceObservation, Target, Timestamp, Told, learn,
@@ -82,7 +82,7 @@ pub(super) async fn look_up<S: Client>(
         epoch: epochs.of(lookup, session),
     };
     let asking =
-        Exchange { call, intent: Arc::new(intent), body: Whole::default(), ..exchange.clone() };
+        Exchange { call, intent: Arc::new(intent), body: Collected::default(), ..exchange.clone() };
     let what = match lookup {
         Lookup::Session => "the session".to_owned(),
         Lookup::Source(id) => format!("source {id}"),

@@ -29,8 +29,7 @@ mod run;
 
 use crate::{
     dialects::{self, Classified},
-    edge::Work,
-    http::{Body, BoxError},
+    http::Body,
     observe::Decisions,
     rules::{FreshFor, Mode, Policy, Timestamp},
     sessions::Sessions,
@@ -47,7 +46,8 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tower::{Layer, Service};
+use tokio_util::task::TaskTracker;
+use tower::{BoxError, Layer, Service};
 
 /// What the layer needs of the service behind it: a client that can be cloned and whose requests
 /// may outlive their callers. `UpstreamError`s in its errors tell whether a request was sent; of
@@ -194,18 +194,18 @@ impl Governor {
 #[derive(Clone)]
 pub struct GovernLayer {
     governor: Arc<Governor>,
-    work: Work,
+    work: TaskTracker,
 }
 
 impl GovernLayer {
     /// A layer that decides by, and remembers in, this governor. Share one governor among all
     /// workers.
     pub fn new(governor: Arc<Governor>) -> Self {
-        Self { governor, work: Work::default() }
+        Self { governor, work: TaskTracker::new() }
     }
 
     /// Counts the calls that outlive their callers here, so that a shutdown can wait for them.
-    pub fn work(self, work: Work) -> Self {
+    pub fn work(self, work: TaskTracker) -> Self {
         Self { work, ..self }
     }
 }
@@ -225,7 +225,7 @@ impl<S> Layer<S> for GovernLayer {
 pub struct Govern<S> {
     inner: S,
     governor: Arc<Governor>,
-    work: Work,
+    work: TaskTracker,
 }
 
 impl<S: Client> Service<Request<Body>> for Govern<S> {

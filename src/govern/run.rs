@@ -21,8 +21,7 @@ use super::{
 };
 use crate::{
     dialects::{self, Call, Unreadable},
-    edge::Work,
-    http::{Body, NotWhole, Problem, Whole, collect},
+    http::{Body, CollectError, Collected, Problem, collect},
     observe::Decided,
     rules::{
         Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending,
@@ -34,13 +33,14 @@ use crate::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header, request};
 use std::{sync::Arc, time::Instant};
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// A governed call.
 pub(super) async fn run<S: Client>(
     client: S,
     governor: Arc<Governor>,
-    work: Work,
+    work: TaskTracker,
     policy: Arc<Policy>,
     call: Call,
     request: Request<Body>,
@@ -56,19 +56,19 @@ pub(super) async fn run<S: Client>(
     let body =
         match tokio::time::timeout(governor.settings.body_timeout, collect(body, limit)).await {
             Ok(Ok(whole)) => whole,
-            Ok(Err(NotWhole::TooLarge(body))) if lenient => {
+            Ok(Err(CollectError::TooLarge(body))) if lenient => {
                 return unread_by(&governor, client, Request::from_parts(head, body)).await;
             }
-            Ok(Err(NotWhole::TooLarge(_))) => {
+            Ok(Err(CollectError::TooLarge(_))) => {
                 return unread(Trouble::Problem(Problem::TooLarge { limit }), &head);
             }
-            Ok(Err(NotWhole::Broken(_))) => {
+            Ok(Err(CollectError::Broken(_))) => {
                 return unread(Trouble::Problem(Problem::Incomplete), &head);
             }
             Err(_) => return unread(Trouble::Problem(Problem::Stalled), &head),
         };
     let forward =
-        |head, body: &Whole| client.clone().oneshot(Request::from_parts(head, body.to_body()));
+        |head, body: &Collected| client.clone().oneshot(Request::from_parts(head, body.to_body()));
     if head.headers.contains_key(header::CONTENT_ENCODING)
         && !lenient
         && dialects::plain(&head.headers, &body.bytes).is_some_and(|plain| plain.len() > limit)

@@ -1,8 +1,7 @@
-//! Who is at the caller's end of a connection.
+//! The caller's end of a connection.
 
 use std::net::SocketAddr;
 
-/// The address of the caller's end of the connection, in a request's extensions if
-/// `ServeOptions::caller_address` asks for it.
+/// The address of the caller, in a request's extensions where the server was told to put it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerAddress(pub SocketAddr);

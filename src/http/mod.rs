@@ -1,15 +1,20 @@
-//! Carries: the one body type on the way, what headers say, and what can go wrong.
+//! Carries: the one body type on the way, what headers say of a message's framing, and what can go
+//! wrong.
 //!
-//! It uses nothing else of the crate: every room through which a request passes uses it.
+//! Every room through which a request passes uses this one; it uses no other.
 
 mod body;
 mod caller;
+mod collect;
+mod error;
 mod headers;
 mod problem;
 
-pub use body::{Body, BoxError, NotWhole, Whole, collect};
-pub(crate) use body::{Turn, Upload};
+pub use body::Body;
+pub(crate) use body::{Upload, UploadState};
 pub use caller::CallerAddress;
+pub use collect::{CollectError, Collected, collect};
+pub use error::{Chain, UpstreamError};
 pub use headers::only_chunked;
 pub(crate) use problem::ALLOWED;
-pub use problem::{Blame, PlainText, Problem, Render, Rendered, UpstreamError};
+pub use problem::Problem;

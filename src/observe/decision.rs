@@ -1,5 +1,5 @@
-//! What Weir decided about one governed call, for those who look: response headers, log, admin API,
-//! the terminal of `weir dev`.
+//! What Weir decided about one governed call, for response headers, log, admin API and the terminal
+//! of `weir dev`.
 //!
 //! In: one [`Decision`] per governed call, when it is answered. Out: the last of them, and a line
 //! each for whoever listens. Deliberately absent: bodies, headers, credentials. Ids, types, states
@@ -21,7 +21,7 @@ use tokio::sync::broadcast;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decided {
-    /// Sent upstream as it came (or without its `owner`); the answer is upstream's.
+    /// Sent upstream unchanged (or without its `owner`); the answer is upstream's.
     Forwarded,
     /// Answered by Weir; nothing was sent.
     Rejected,
@@ -29,7 +29,7 @@ pub enum Decided {
     Reordered,
     /// Answered with the source as upstream shows it; to be sent when something depends on it.
     Deferred,
-    /// Sent as it came, although a rule that only reports was broken.
+    /// Sent unchanged, although a rule that only reports was broken.
     Monitored,
 }
 
@@ -99,8 +99,8 @@ pub struct Decision {
 /// How many decisions are kept for the admin API.
 const KEPT: usize = 1024;
 
-/// The latest decisions. Publishing never waits: a listener who is too slow misses some, and is
-/// told how many.
+/// The latest decisions. Publishing never waits: a listener that is too slow misses some, and is told
+/// how many.
 pub struct Decisions {
     prefix: String,
     next: AtomicU64,
@@ -123,12 +123,12 @@ impl Default for Decisions {
 }
 
 impl Decisions {
-    /// An id for the next decision.
+    /// Returns an id for the next decision.
     pub fn next_id(&self) -> String {
         format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Keeps it, logs it, tells whoever listens.
+    /// Keeps a decision, logs it and sends it to the listeners.
     pub fn publish(&self, decision: Decision) {
         log(&decision);
         let decision = Arc::new(decision);
@@ -140,18 +140,18 @@ impl Decisions {
             latest.push_back(decision.clone());
         }
         if self.listeners.receiver_count() > 0 {
-            // Nobody left in this instant: nothing is lost.
+            // The last listener may have left in this instant; then nothing is lost.
             let _ = self.listeners.send(decision);
         }
     }
 
-    /// The latest, newest first.
+    /// Returns the latest decisions, newest first.
     pub fn latest(&self, at_most: usize) -> Vec<Arc<Decision>> {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         latest.iter().rev().take(at_most).cloned().collect()
     }
 
-    /// Every decision from now on.
+    /// Receives every decision from now on.
     pub fn listen(&self) -> broadcast::Receiver<Arc<Decision>> {
         self.listeners.subscribe()
     }

@@ -1,4 +1,4 @@
-//! Reports: what was decided, and the log.
+//! Reports: decisions to the log, the admin API and listeners; and sets up the log.
 
 mod decision;
 pub mod telemetry;

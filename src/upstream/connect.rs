@@ -2,7 +2,7 @@
 //! says so.
 
 use super::{pool::Connection, target::Target};
-use crate::http::{Body, BoxError, UpstreamError};
+use crate::http::{Body, UpstreamError};
 use hyper::client::conn::http1;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
@@ -11,13 +11,12 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 use std::{
-    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 use tokio::net::TcpStream;
-use tower::Service;
+use tower::{BoxError, Service};
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
@@ -25,64 +24,60 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 #[derive(Clone)]
 pub(super) struct Connector {
     address: http::Uri,
-    within: Duration,
-    way: Way,
+    timeout: Duration,
+    transport: Transport,
 }
 
 #[derive(Clone)]
-enum Way {
+enum Transport {
     Plain(HttpConnector),
     Tls(HttpsConnector<HttpConnector>),
 }
 
 /// Why connections over TLS cannot be made at all.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file of certificates cannot be read.
-    CaFile(PathBuf, BoxError),
-    /// The machine has no trust store that could be read, and no file was given.
-    NoRoots(Vec<String>),
+    #[error("cannot read certificates from {}: {reason}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: BoxError,
+    },
+    /// The machine has no trusted certificates, and no file was given.
+    #[error("this machine has no trusted certificates; name a ca-file")]
+    NoRoots,
+    /// The machine's trusted certificates cannot be read, and no file was given.
+    #[error("this machine's trusted certificates cannot be read: {}", .0.join("; "))]
+    UnreadableRoots(Vec<String>),
     /// rustls refuses the configuration.
-    Config(rustls::Error),
+    #[error("TLS cannot be set up")]
+    Config(#[source] rustls::Error),
 }
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TlsError::CaFile(path, why) => {
-                write!(f, "cannot read certificates from {}: {why}", path.display())
-            }
-            TlsError::NoRoots(why) if why.is_empty() => {
-                f.write_str("this machine has no trusted certificates; name a ca-file")
-            }
-            TlsError::NoRoots(why) => {
-                write!(f, "this machine's trusted certificates cannot be read: {}", why.join("; "))
-            }
-            TlsError::Config(error) => write!(f, "TLS cannot be set up: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for TlsError {}
 
 impl Connector {
-    /// `within`: the bound for one connection, name resolution and TLS handshake included.
-    /// `ca_file`: PEM certificates trusted beside the machine's own.
+    /// Makes a connector. `timeout` bounds one connection, name resolution and TLS handshake
+    /// included; the certificates of `ca_file` (PEM) are trusted besides the machine's own.
     pub(super) fn new(
         target: &Target,
-        within: Duration,
+        timeout: Duration,
         ca_file: Option<&Path>,
     ) -> Result<Self, TlsError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let way = if target.is_https() { Way::Tls(tls(tcp, ca_file)?) } else { Way::Plain(tcp) };
-        Ok(Connector { address: target.address(), within, way })
+        let transport = if target.is_https() {
+            Transport::Tls(tls(tcp, ca_file)?)
+        } else {
+            Transport::Plain(tcp)
+        };
+        Ok(Self { address: target.address(), timeout, transport })
     }
 
-    /// A new connection, driven by a task of its own on the current runtime.
+    /// Makes a connection, driven by a task of its own on the current runtime.
     pub(super) async fn connect(&self) -> Result<Connection, UpstreamError> {
-        let stream = tokio::time::timeout(self.within, self.stream())
+        let stream = tokio::time::timeout(self.timeout, self.stream())
             .await
             .map_err(|_| UpstreamError::TimedOut { sent: false })?
             .map_err(UpstreamError::Unreachable)?;
@@ -98,16 +93,17 @@ impl Connector {
     }
 
     async fn stream(&self) -> Result<Stream, BoxError> {
-        match self.way.clone() {
-            Way::Plain(mut tcp) => {
+        match self.transport.clone() {
+            Transport::Plain(mut tcp) => {
                 Ok(MaybeHttpsStream::Http(tcp.call(self.address.clone()).await?))
             }
-            Way::Tls(mut tls) => tls.call(self.address.clone()).await,
+            Transport::Tls(mut tls) => tls.call(self.address.clone()).await,
         }
     }
 }
 
-/// SNI is the target's host; ALPN offers HTTP/1.1 only, which is what is spoken to upstream.
+/// Sets up TLS: SNI is the target's host; ALPN offers HTTP/1.1 only, which is what upstream is
+/// spoken to in.
 fn tls(
     tcp: HttpConnector,
     ca_file: Option<&Path>,
@@ -127,7 +123,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(native.certs);
     if let Some(path) = ca_file {
-        let unreadable = |why: BoxError| TlsError::CaFile(path.to_owned(), why);
+        let unreadable = |reason: BoxError| TlsError::CaFile { path: path.to_owned(), reason };
         let before = roots.len();
         for certificate in
             CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.into()))?
@@ -140,7 +136,11 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
         }
     }
     if roots.is_empty() {
-        return Err(TlsError::NoRoots(native.errors.iter().map(ToString::to_string).collect()));
+        let errors: Vec<_> = native.errors.iter().map(ToString::to_string).collect();
+        return Err(match errors.is_empty() {
+            true => TlsError::NoRoots,
+            false => TlsError::UnreadableRoots(errors),
+        });
     }
     Ok(roots)
 }

@@ -1,13 +1,20 @@
-//! Forwards: one exchange with upstream, over connections that are kept, with headers as a proxy
-//! must send them.
+//! Forwards: one exchange with upstream at a time, over connections that are kept.
+//!
+//! ```text
+//!   request ─ Hygiene ─ Upstream ─ Pool ─ connection ─▶ upstream
+//! ```
+//! [`Hygiene`] makes the message fit for upstream and can stand before any client; [`Upstream`] is
+//! Weir's own, with time-outs, TLS and upgrades. It never sends a request twice.
 
 mod connect;
-pub mod hygiene;
+mod fields;
+mod hygiene;
 mod pool;
 mod send;
 mod target;
 mod upgrade;
 
 pub use connect::TlsError;
+pub use hygiene::{Hygiene, HygieneFuture, HygieneLayer};
 pub use send::{Upstream, UpstreamSettings};
-pub use target::{NotATarget, Target};
+pub use target::{ParseTargetError, Target};

@@ -1,10 +1,10 @@
 //! Idle connections to upstream, newest first.
 //!
-//! A pool belongs to one worker: its lock is taken for a push or a pop and never contended. Why not
-//! hyper-util's client: with its own retries off it drops a request that a stale connection handed
-//! back unsent, and with them on it decides alone. Here such a request, which hyper gives back only
-//! when it wrote none of it (`TrySendError::take_message`), simply goes to the next connection,
-//! body and all; one that was begun is never sent again.
+//! A pool belongs to one worker: its lock is taken for a push or a pop and never contended. It is not
+//! hyper-util's `client::pool::cache`, which gives a connection back when its guard is dropped, not
+//! when the body has ended, knows no age or number, and cannot send again only what hyper returned
+//! unwritten. Here such a request (`TrySendError::take_message`) goes to the next connection, body
+//! and all; one that was begun is never sent again.
 
 #![allow(
     clippy::disallowed_types,
@@ -23,7 +23,7 @@ use tokio::{task::AbortHandle, time::Instant};
 /// that answered early and reads no further would hold it for ever.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// One connection. Dropped, it is closed at once, whatever it is in the middle of.
+/// One connection. Dropping it closes it at once, whatever it is in the middle of.
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Body>,
     driver: Option<AbortHandle>,
@@ -31,10 +31,10 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(sender: SendRequest<Body>, driver: AbortHandle) -> Self {
-        Connection { sender, driver: Some(driver) }
+        Self { sender, driver: Some(driver) }
     }
 
-    /// Lets the connection live on: it has become somebody else's.
+    /// Lets the connection live on: it belongs to a tunnel now.
     pub(super) fn detach(mut self) {
         self.driver = None;
     }
@@ -53,74 +53,75 @@ struct Idle {
     since: Instant,
 }
 
-/// See the module.
+/// The idle connections of one worker; see the module.
 pub(super) struct Pool {
-    idle: Mutex<Idles>,
-    keep: Duration,
-    most: usize,
+    idle: Mutex<IdleConnections>,
+    idle_timeout: Duration,
+    max_idle: usize,
 }
 
 #[derive(Default)]
-struct Idles {
+struct IdleConnections {
     /// Oldest first.
     connections: Vec<Idle>,
-    /// A task closes what stays unused.
+    /// Whether a task runs that closes what stays unused.
     swept: bool,
 }
 
 impl Pool {
-    /// `keep`: how long a connection may stay unused. `most`: how many may.
-    pub(super) fn new(keep: Duration, most: usize) -> Arc<Self> {
-        Arc::new(Pool { idle: Mutex::default(), keep, most })
+    /// Makes a pool of at most `max_idle` connections, each unused for at most `idle_timeout`.
+    pub(super) fn new(idle_timeout: Duration, max_idle: usize) -> Arc<Self> {
+        Arc::new(Self { idle: Mutex::default(), idle_timeout, max_idle })
     }
 
-    /// The connection used last, if it is still good.
+    /// Takes the connection used last, if it is still good.
     pub(super) fn take(&self) -> Option<Connection> {
         let now = Instant::now();
         let mut idle = self.idle();
         while let Some(Idle { connection, since }) = idle.connections.pop() {
-            if connection.sender.is_ready() && now.duration_since(since) < self.keep {
+            if connection.sender.is_ready() && now.duration_since(since) < self.idle_timeout {
                 return Some(connection);
             }
         }
         None
     }
 
-    /// How many connections are unused now.
+    /// Returns how many connections are unused now.
     pub(super) fn unused(&self) -> usize {
         self.idle().connections.len()
     }
 
     fn put(self: &Arc<Self>, connection: Connection) {
         let mut idle = self.idle();
-        if idle.connections.len() >= self.most || self.keep.is_zero() {
+        if idle.connections.len() >= self.max_idle || self.idle_timeout.is_zero() {
             return;
         }
         idle.connections.push(Idle { connection, since: Instant::now() });
         if !std::mem::replace(&mut idle.swept, true) {
-            tokio::spawn(sweep(Arc::downgrade(self), self.keep));
+            tokio::spawn(sweep(Arc::downgrade(self), self.idle_timeout));
         }
     }
 
-    /// Closes what has been unused for too long; when the next one will have been, if there is one.
+    /// Closes what has been unused for too long. Returns when the next connection will have been.
     fn close_old(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut idle = self.idle();
-        let old =
-            idle.connections.partition_point(|idle| now.duration_since(idle.since) >= self.keep);
+        let old = idle
+            .connections
+            .partition_point(|idle| now.duration_since(idle.since) >= self.idle_timeout);
         idle.connections.drain(..old);
-        let next = idle.connections.first().map(|idle| idle.since + self.keep);
+        let next = idle.connections.first().map(|idle| idle.since + self.idle_timeout);
         idle.swept = next.is_some();
         next
     }
 
-    fn idle(&self) -> MutexGuard<'_, Idles> {
+    fn idle(&self) -> MutexGuard<'_, IdleConnections> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn sweep(pool: Weak<Pool>, keep: Duration) {
-    let mut next = Some(Instant::now() + keep);
+async fn sweep(pool: Weak<Pool>, idle_timeout: Duration) {
+    let mut next = Some(Instant::now() + idle_timeout);
     while let Some(due) = next {
         tokio::time::sleep_until(due).await;
         next = pool.upgrade().and_then(|pool| pool.close_old());
@@ -135,13 +136,13 @@ pub(super) struct Lease {
 
 impl Lease {
     pub(super) fn new(connection: Connection, pool: Arc<Pool>) -> Self {
-        Lease { connection, pool }
+        Self { connection, pool }
     }
 
-    /// The answer has ended. As a rule hyper is ready for the next request by then; if it still
-    /// sends this one it gets a moment.
+    /// Gives the connection back after the answer has ended. hyper is usually ready for the next
+    /// request by then; if it still sends this one it gets a moment.
     pub(super) fn give_back(self) {
-        let Lease { mut connection, pool } = self;
+        let Self { mut connection, pool } = self;
         if connection.sender.is_ready() {
             pool.put(connection);
         } else if !connection.sender.is_closed() {

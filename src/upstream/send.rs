@@ -1,21 +1,19 @@
 //! The innermost service: one exchange with upstream.
 //!
-//! In flow: a caller's request, as it came. Out: upstream's answer, its content still streaming, or
-//! why there is none. Header hygiene, the request target, time-outs, upgrades and the reuse of
-//! connections are done here, so that a look-up made by Weir itself is as clean as a caller's call.
-//! Deliberately absent: retries. A request of which anything was written is never sent a second
-//! time, whatever its method; one that a stale connection handed back unwritten goes to the next
-//! connection (see `pool`).
+//! A request that header hygiene has made fit goes in; upstream's answer comes out, its content
+//! still streaming, or why there is none. Deliberately absent: retries. A request of which anything
+//! was written is never sent a second time, whatever its method; one that a stale connection handed
+//! back unwritten goes to the next connection (see `pool`).
 
 use super::{
     connect::{Connector, TlsError},
-    hygiene::{self, Outward},
+    hygiene::HygieneLayer,
     pool::{Connection, Lease, Pool},
     target::Target,
     upgrade,
 };
-use crate::http::{Body, CallerAddress, Turn, Upload, UpstreamError};
-use http::{Request, Response, StatusCode, Version, header};
+use crate::http::{Body, Upload, UploadState, UpstreamError};
+use http::{Request, Response, StatusCode, Uri, header};
 use std::{
     fmt,
     future::Future,
@@ -33,7 +31,7 @@ use tokio::time::Instant;
 const CONTINUE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to reach upstream.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
     /// Where it is.
     pub target: Target,
@@ -43,28 +41,28 @@ pub struct UpstreamSettings {
     /// also how long a caller may stall in its request.
     pub timeout: Duration,
     /// How long upstream may be silent within an answer.
-    pub idle_timeout: Duration,
+    pub read_timeout: Duration,
     /// How long a connection may stay unused before it is closed. Zero: no connection is used
     /// twice. Less than upstream's own bound avoids requests that meet a closing connection.
     pub pool_idle: Duration,
     /// How many unused connections are kept, per `Upstream`.
     pub max_idle: usize,
-    /// PEM certificates to trust beside the machine's own.
+    /// PEM certificates to trust besides the machine's own.
     pub ca_file: Option<PathBuf>,
-    /// Append the caller's address to `Forwarded` and `X-Forwarded-For`; needs
+    /// Whether the caller's address is appended to `Forwarded` and `X-Forwarded-For`; needs
     /// `ServeOptions::caller_address`.
     pub forwarded: bool,
 }
 
 impl UpstreamSettings {
-    /// The defaults of the configuration, for `target`.
+    /// Returns the configuration's defaults, for `target`.
     pub fn new(target: Target) -> Self {
-        UpstreamSettings {
+        Self {
             target,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(30),
-            pool_idle: Duration::from_secs(50),
+            read_timeout: Duration::from_secs(30),
+            pool_idle: Duration::from_secs(30),
             max_idle: 256,
             ca_file: None,
             forwarded: false,
@@ -92,7 +90,7 @@ impl fmt::Debug for Upstream {
 }
 
 impl Upstream {
-    /// A client with no connection yet.
+    /// Makes a client with no connection yet.
     ///
     /// # Errors
     /// TLS is asked for and no trusted certificates can be read.
@@ -102,45 +100,47 @@ impl Upstream {
             settings.connect_timeout,
             settings.ca_file.as_deref(),
         )?;
-        Ok(Upstream::with(connector, settings))
+        Ok(Self::with(connector, settings))
     }
 
-    /// The same upstream with connections of its own: one for each worker, so that workers share no
-    /// lock and no socket.
+    /// Makes a client of the same upstream with connections of its own: one for each worker, so that
+    /// workers share no lock and no socket.
     pub fn another(&self) -> Self {
-        Upstream::with(self.0.connector.clone(), self.0.settings.clone())
+        Self::with(self.0.connector.clone(), self.0.settings.clone())
+    }
+
+    /// Returns the layer that makes requests fit for this upstream.
+    pub fn hygiene(&self) -> HygieneLayer {
+        let UpstreamSettings { target, forwarded, .. } = &self.0.settings;
+        HygieneLayer::new(target.clone()).forwarded(*forwarded)
     }
 
     fn with(connector: Connector, settings: UpstreamSettings) -> Self {
         let pool = Pool::new(settings.pool_idle, settings.max_idle);
-        Upstream(Arc::new(Shared { connector, pool, settings }))
+        Self(Arc::new(Shared { connector, pool, settings }))
     }
 
-    /// Sends a request as it came from a caller. Dropping the future, or the answer's body before
-    /// its end, closes the connection: what upstream has not been sent by then it never gets.
-    pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
+    /// Sends a request that has been through [`Self::hygiene`]. Dropping the future, or the answer's
+    /// body before its end, closes the connection: upstream never gets what it has not been sent by
+    /// then.
+    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
-        let (mut parts, body) = request.into_parts();
-        let over_http1 = parts.version != Version::HTTP_2;
-        let caller =
-            parts.extensions.remove::<CallerAddress>().filter(|_| shared.settings.forwarded);
-        let outward = Outward { forwarded_for: caller.map(|CallerAddress(address)| address.ip()) };
-        let upgrading = hygiene::to_upstream(&mut parts, &body, &shared.settings.target, outward);
-        let expects = parts.headers.contains_key(header::EXPECT);
-        let mut request = Request::from_parts(parts, body);
+        to_origin_form(request.uri_mut());
+        let upgrading = request.headers().contains_key(header::UPGRADE);
+        let expects = request.headers().contains_key(header::EXPECT);
         let switch = upgrading.then(|| hyper::upgrade::on(&mut request));
         let (request, upload) = watch(request, expects);
 
         let (response, connection) = shared.exchange(request, upload.as_deref()).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return shared.switched(response, connection, switch);
+            return switched(response, connection, switch);
         }
-        shared.answer(response, connection, over_http1)
+        Ok(shared.answer(response, connection))
     }
 }
 
 impl Shared {
-    /// The answer's head, and the connection it came over.
+    /// Returns the answer's head, and the connection it came over.
     async fn exchange(
         &self,
         mut request: Request<Body>,
@@ -175,40 +175,35 @@ impl Shared {
         &self,
         response: Response<hyper::body::Incoming>,
         connection: Connection,
-        over_http1: bool,
-    ) -> Result<Response<Body>, UpstreamError> {
-        let (mut parts, content) = response.into_parts();
+    ) -> Response<Body> {
         let lease = Lease::new(connection, self.pool.clone());
-        let body = if hyper::body::Body::is_end_stream(&content) {
+        if hyper::body::Body::is_end_stream(response.body()) {
             lease.give_back();
-            if over_http1 && parts.status == StatusCode::NOT_MODIFIED {
-                Body::withheld()
-            } else {
-                Body::empty()
-            }
-        } else {
-            Body::download(content, self.settings.idle_timeout, move || lease.give_back())
-        };
-        hygiene::to_caller(&mut parts, &body)
-            .map_err(|error| UpstreamError::Broken { sent: true, cause: error.into() })?;
-        Ok(Response::from_parts(parts, body))
+            return response.map(|_| Body::empty());
+        }
+        let read_timeout = self.settings.read_timeout;
+        response.map(|body| Body::download(body, read_timeout, move || lease.give_back()))
     }
+}
 
-    fn switched(
-        &self,
-        mut response: Response<hyper::body::Incoming>,
-        connection: Connection,
-        switch: Option<hyper::upgrade::OnUpgrade>,
-    ) -> Result<Response<Body>, UpstreamError> {
-        let unasked = || UpstreamError::Broken {
-            sent: true,
-            cause: "upstream switched protocols unasked".into(),
-        };
-        upgrade::tunnel(switch.ok_or_else(unasked)?, hyper::upgrade::on(&mut response), connection);
-        let (mut parts, _) = response.into_parts();
-        hygiene::to_caller(&mut parts, &Body::empty())
-            .map_err(|error| UpstreamError::Broken { sent: true, cause: error.into() })?;
-        Ok(Response::from_parts(parts, Body::empty()))
+fn switched(
+    mut response: Response<hyper::body::Incoming>,
+    connection: Connection,
+    switch: Option<hyper::upgrade::OnUpgrade>,
+) -> Result<Response<Body>, UpstreamError> {
+    let unasked = || UpstreamError::Broken {
+        sent: true,
+        cause: "upstream switched protocols unasked".into(),
+    };
+    upgrade::tunnel(switch.ok_or_else(unasked)?, hyper::upgrade::on(&mut response), connection);
+    Ok(response.map(|_| Body::empty()))
+}
+
+/// Takes scheme and authority away: there is only one upstream, and its connections are made.
+fn to_origin_form(uri: &mut Uri) {
+    if uri.scheme().is_some() {
+        let target = std::mem::take(uri).into_parts().path_and_query;
+        *uri = target.map(Uri::from).unwrap_or_default();
     }
 }
 
@@ -231,8 +226,8 @@ fn watch(request: Request<Body>, expects: bool) -> (Request<Body>, Option<Arc<Up
     (request, Some(upload))
 }
 
-/// The answer, or whose fault it is that there is none in time. An upload that moves has all the
-/// time it needs.
+/// Waits for the answer; when none comes in time, tells whose fault that is. An upload that moves
+/// has all the time it needs.
 async fn answer_in_time<T>(
     answer: impl Future<Output = T>,
     upload: Option<&Upload>,
@@ -250,10 +245,10 @@ async fn answer_in_time<T>(
         }
         let Some(upload) = upload else { return Err(UpstreamError::TimedOut { sent: true }) };
         upload.release();
-        let due = upload.moved() + timeout;
+        let due = upload.last_moved() + timeout;
         if due > Instant::now() {
             alarm.as_mut().reset(due);
-        } else if upload.turn() == Turn::Caller {
+        } else if upload.state() == UploadState::Caller {
             return Err(UpstreamError::Caller {
                 late: true,
                 cause: "no content within the time-out".into(),
@@ -264,11 +259,11 @@ async fn answer_in_time<T>(
     }
 }
 
-/// hyper reports a caller that broke off as a failed exchange, too.
+/// Tells a caller that broke off from a broken answer; hyper reports both as a failed exchange.
 fn broken(error: hyper::Error, upload: Option<&Upload>) -> UpstreamError {
     let cause = error.into();
-    match upload.map(Upload::turn) {
-        Some(Turn::Broken) => UpstreamError::Caller { late: false, cause },
+    match upload.map(Upload::state) {
+        Some(UploadState::Broken) => UpstreamError::Caller { late: false, cause },
         _ => UpstreamError::Broken { sent: true, cause },
     }
 }

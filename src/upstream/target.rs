@@ -5,10 +5,10 @@ use http::{
     HeaderValue, Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use std::fmt;
+use std::str::FromStr;
 
-/// Upstream's address: scheme, authority, and a path that every request's path is put behind.
-#[derive(Clone, Debug)]
+/// Upstream's address: scheme, authority, and a path that is put before every request's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     scheme: Scheme,
     authority: Authority,
@@ -17,83 +17,79 @@ pub struct Target {
     base: String,
 }
 
-/// Why an address cannot be upstream's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotATarget {
+/// Why a text is not upstream's address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseTargetError {
     /// It is no URL.
+    #[error("not a URL: {0}")]
     NotAUrl(String),
     /// It is neither `http` nor `https`.
+    #[error("the scheme must be http or https, not `{0}`")]
     Scheme(String),
     /// It names no host.
+    #[error("the URL names no host")]
     NoHost,
     /// It carries a user or a password.
+    #[error("the URL must carry no user or password")]
     UserInfo,
     /// It carries a query.
+    #[error("the URL must carry no query")]
     Query,
 }
 
-impl fmt::Display for NotATarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NotATarget::NotAUrl(why) => write!(f, "not a URL: {why}"),
-            NotATarget::Scheme(scheme) => {
-                write!(f, "the scheme must be http or https, not `{scheme}`")
-            }
-            NotATarget::NoHost => f.write_str("the URL names no host"),
-            NotATarget::UserInfo => f.write_str("the URL must carry no user or password"),
-            NotATarget::Query => f.write_str("the URL must carry no query"),
-        }
-    }
-}
+impl FromStr for Target {
+    type Err = ParseTargetError;
 
-impl std::error::Error for NotATarget {}
-
-impl std::str::FromStr for Target {
-    type Err = NotATarget;
-
-    fn from_str(url: &str) -> Result<Self, NotATarget> {
+    fn from_str(url: &str) -> Result<Self, ParseTargetError> {
         let uri: Uri = url
             .parse()
-            .map_err(|error: http::uri::InvalidUri| NotATarget::NotAUrl(error.to_string()))?;
-        let scheme = uri.scheme().ok_or(NotATarget::NoHost)?.clone();
+            .map_err(|error: http::uri::InvalidUri| ParseTargetError::NotAUrl(error.to_string()))?;
+        let scheme = uri.scheme().ok_or(ParseTargetError::NoHost)?.clone();
         if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
-            return Err(NotATarget::Scheme(scheme.to_string()));
+            return Err(ParseTargetError::Scheme(scheme.to_string()));
         }
         let authority = uri
             .authority()
             .filter(|authority| !authority.host().is_empty())
-            .ok_or(NotATarget::NoHost)?
+            .ok_or(ParseTargetError::NoHost)?
             .clone();
         if authority.as_str().contains('@') {
-            return Err(NotATarget::UserInfo);
+            return Err(ParseTargetError::UserInfo);
         }
         if uri.query().is_some() {
-            return Err(NotATarget::Query);
+            return Err(ParseTargetError::Query);
         }
-        let host = HeaderValue::from_str(host(&scheme, &authority))
-            .map_err(|error| NotATarget::NotAUrl(error.to_string()))?;
-        Ok(Target { scheme, authority, host, base: uri.path().trim_end_matches('/').to_owned() })
+        Ok(Self::new(scheme, authority, uri.path()))
     }
 }
 
-/// The authority without the scheme's own port (RFC 9110 section 4.2.3).
+/// Returns the authority without the scheme's own port (RFC 9110 section 4.2.3).
 fn host<'a>(scheme: &Scheme, authority: &'a Authority) -> &'a str {
     let default = if *scheme == Scheme::HTTPS { ":443" } else { ":80" };
     authority.as_str().strip_suffix(default).unwrap_or(authority.as_str())
 }
 
 impl Target {
-    /// The `Host` of every request to upstream.
+    /// Puts an address together. Of `base_path`, which is put before every request's path, slashes
+    /// at the end are left out.
+    pub fn new(scheme: Scheme, authority: Authority, base_path: &str) -> Self {
+        // Every byte that an authority may have is one that a header value may have.
+        let host = HeaderValue::from_str(host(&scheme, &authority))
+            .unwrap_or_else(|_| HeaderValue::from_static(""));
+        Self { scheme, authority, host, base: base_path.trim_end_matches('/').to_owned() }
+    }
+
+    /// Returns the `Host` of every request to upstream.
     pub fn host(&self) -> &HeaderValue {
         &self.host
     }
 
-    /// True when upstream is to be reached over TLS.
+    /// Returns true when upstream is reached over TLS.
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 
-    /// Where to connect to.
+    /// Returns where to connect to.
     pub fn address(&self) -> Uri {
         Uri::builder()
             .scheme(self.scheme.clone())
@@ -103,9 +99,9 @@ impl Target {
             .unwrap_or_default()
     }
 
-    /// The request target for upstream, in origin-form; `*` (OPTIONS for the server as a whole)
-    /// stays what it is. The caller's scheme and authority, if its target was in absolute-form
-    /// or came over HTTP/2, are dropped: there is only one upstream.
+    /// Returns the request target for upstream, in origin-form; `*` (OPTIONS for the server as a
+    /// whole) stays what it is. The caller's scheme and authority, if its target was in
+    /// absolute-form or came over HTTP/2, are dropped: there is only one upstream.
     pub fn join(&self, uri: &Uri) -> Uri {
         let Some(target) = uri.path_and_query() else { return Uri::from_static("/") };
         if self.base.is_empty() || target.as_str() == "*" {
@@ -113,6 +109,18 @@ impl Target {
         }
         PathAndQuery::try_from(format!("{}{target}", self.base))
             .map_or_else(|_| Uri::from(target.clone()), Uri::from)
+    }
+
+    /// Returns a request target in absolute-form, for a client that reads from it which host is
+    /// meant; `*` stays what it is.
+    pub(super) fn absolute(&self, origin: Uri) -> Uri {
+        if origin.path() == "*" {
+            return origin;
+        }
+        let mut parts = origin.into_parts();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        Uri::from_parts(parts).unwrap_or_default()
     }
 }
 
@@ -160,11 +168,11 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused_with_the_reason() {
         let cases = [
-            ("ftp://up", NotATarget::Scheme("ftp".into())),
-            ("up:80", NotATarget::NoHost),
-            ("/path", NotATarget::NoHost),
-            ("http://user:secret@up", NotATarget::UserInfo),
-            ("http://up/?a=1", NotATarget::Query),
+            ("ftp://up", ParseTargetError::Scheme("ftp".into())),
+            ("up:80", ParseTargetError::NoHost),
+            ("/path", ParseTargetError::NoHost),
+            ("http://user:secret@up", ParseTargetError::UserInfo),
+            ("http://up/?a=1", ParseTargetError::Query),
         ];
         for (url, expected) in cases {
             assert_eq!(url.parse::<Target>().unwrap_err(), expected, "{url}");

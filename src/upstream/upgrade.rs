@@ -1,7 +1,7 @@
 //! Tunnels: after upstream's 101 both directions are copied until both have ended.
 //!
-//! Deliberately absent: understanding what flows in a tunnel, and waiting for tunnels at shutdown;
-//! a protocol without messages that we can see has no moment at which it could be ended politely.
+//! A shutdown does not wait for tunnels: a protocol whose messages we cannot see has no moment at
+//! which it could be ended politely.
 
 use super::pool::Connection;
 use hyper::upgrade::OnUpgrade;

@@ -16,8 +16,9 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep, timeout},
 };
+use tokio_util::task::TaskTracker;
 use weir::{
-    GovernSettings, Governor, Work,
+    GovernSettings, Governor,
     emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options},
     rules::{FreshFor, OnLookupFailure, Policy, RuleId, SessionKey, SessionKind, Toggle},
     sessions::{Sessions, Settings},
@@ -235,7 +236,7 @@ fn side(policy: Policy, settings: Settings) -> Side {
     let options =
         Options { seed: Some(7), latency: Duration::from_millis(5), ..Options::default() };
     let governor = Governor::new(policy, Sessions::in_memory(settings), GovernSettings::default());
-    Side { emulator: Emulator::new(options), governor: Some(governor), work: Work::default() }
+    Side { emulator: Emulator::new(options), governor: Some(governor), work: TaskTracker::new() }
 }
 
 fn small() -> Settings {
@@ -277,7 +278,8 @@ async fn storm(
         longest
     });
     let longest = join_all(callers).await.into_iter().max().unwrap_or_default();
-    side.work.ended().await;
+    side.work.close();
+    side.work.wait().await;
     // Look-ups of callers who hung up.
     sleep(Duration::from_millis(200)).await;
     side.emulator.faults().clear();

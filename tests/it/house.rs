@@ -15,8 +15,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
+use tokio_util::task::TaskTracker;
 use weir::{
-    GovernSettings, Governor, ServeOptions, Target, Upstream, UpstreamSettings, Work,
+    GovernSettings, Governor, ServeOptions, Target, Upstream, UpstreamSettings,
     emulator::{Emulator, Kind, Options},
     rules::Policy,
     serve,
@@ -286,7 +287,7 @@ pub async fn start_weir_before(
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (running, ended) = oneshot::channel::<()>();
-    let work = Work::default();
+    let work = TaskTracker::new();
     let service = stack(governor, upstream, work.clone());
     let options = ServeOptions { work, ..ServeOptions::default() };
     tokio::spawn(async move {

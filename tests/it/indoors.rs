@@ -11,10 +11,13 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
+use tokio_util::task::TaskTracker;
+use tower::BoxError;
 use tower::{Layer, Service, ServiceExt};
 use weir::{
-    Body, BoxError, GovernLayer, GovernSettings, Governor, Work, collect,
+    Body, GovernLayer, GovernSettings, Governor,
     emulator::{Emulator, Options},
+    http::collect,
     rules::Policy,
     sessions::{Sessions, Settings},
 };
@@ -51,7 +54,7 @@ impl Service<Request<Body>> for Upstream {
 pub struct Side {
     pub emulator: Emulator,
     pub governor: Option<Arc<Governor>>,
-    pub work: Work,
+    pub work: TaskTracker,
 }
 
 impl Side {
@@ -60,7 +63,7 @@ impl Side {
         Self {
             emulator: Emulator::new(Options { seed: Some(seed), ..Options::default() }),
             governor: None,
-            work: Work::default(),
+            work: TaskTracker::new(),
         }
     }
 

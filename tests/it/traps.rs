@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use tower::{Layer, ServiceExt, service_fn};
 use weir::{
-    Body, GovernLayer, GovernSettings, Governor, collect,
+    Body, GovernLayer, GovernSettings, Governor,
     emulator::{Fault, FaultKind, Kind},
+    http::collect,
     rules::{FreshFor, Mode, Policy, RuleId, Toggle},
 };
 

@@ -185,7 +185,7 @@ async fn impatient(house: &House, policy: Policy) -> (Caller, tokio::sync::onesh
     let target = format!("http://{}", house.upstream.address).parse().unwrap();
     let soon = Duration::from_millis(100);
     let settings =
-        UpstreamSettings { timeout: soon, idle_timeout: soon, ..UpstreamSettings::new(target) };
+        UpstreamSettings { timeout: soon, read_timeout: soon, ..UpstreamSettings::new(target) };
     let (address, running) =
         start_weir_before(governor(policy), Upstream::new(settings).unwrap()).await;
     (Caller::new(address).key(SECRET), running)

@@ -1,40 +1,73 @@
-//! An answer's body on its way to the caller, and the connection it comes over.
+//! An answer's body on its way to the caller.
 //!
-//! The connection goes back to the pool when the body has ended, and is closed when it has not: an
-//! answer that was given up in the middle leaves nothing on the wire that the next request could
-//! read. A body that stops moving for the idle time-out breaks off, so that the caller
-//! sees a broken body, never a short one that looks whole. Back-pressure is the caller's: what it
-//! does not poll, hyper does not read.
+//! Whatever holds the connection is released when the body has ended, and dropped when it has not:
+//! an answer that was given up in the middle leaves nothing on the wire that the next request could
+//! read. A body that stops moving for the read time-out breaks off, so that the caller sees a broken
+//! body, never a short one that looks whole. Back-pressure is the caller's: what it does not poll,
+//! hyper does not read.
 
-use super::BoxError;
-use crate::http::UpstreamError;
+use crate::http::error::UpstreamError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
+    mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::time::{Instant, Sleep};
+use tower::BoxError;
 
-/// What is done when a body has ended; dropped undone when it has not.
+/// Done when a body has ended; dropped undone when it has not.
 pub(super) type AtEnd = Box<dyn FnOnce() + Send>;
 
-/// See the module.
+/// A body that upstream sends.
 pub(super) struct Download {
     body: Incoming,
     at_end: Option<AtEnd>,
-    idle: Duration,
-    /// Made when upstream keeps us waiting for the first time, which small answers never do.
-    alarm: Option<Pin<Box<Sleep>>>,
-    waiting: bool,
+    read_timeout: Duration,
+    alarm: Alarm,
+}
+
+/// Rings when upstream has been silent for too long.
+enum Alarm {
+    /// Upstream has never kept us waiting, which small answers never do.
+    Unset,
+    /// Upstream kept us waiting before; the timer is kept for the next time.
+    Stopped(Pin<Box<Sleep>>),
+    /// Upstream keeps us waiting.
+    Running(Pin<Box<Sleep>>),
+}
+
+impl Alarm {
+    fn stop(&mut self) {
+        *self = match mem::replace(self, Self::Unset) {
+            Self::Running(sleep) => Self::Stopped(sleep),
+            other => other,
+        };
+    }
+
+    /// Waits for `timeout` from the first poll after a stop.
+    fn poll(&mut self, timeout: Duration, context: &mut Context<'_>) -> Poll<()> {
+        let mut sleep = match mem::replace(self, Self::Unset) {
+            Self::Running(sleep) => sleep,
+            Self::Stopped(mut sleep) => {
+                sleep.as_mut().reset(Instant::now() + timeout);
+                sleep
+            }
+            Self::Unset => Box::pin(tokio::time::sleep(timeout)),
+        };
+        let polled = sleep.as_mut().poll(context);
+        *self = Self::Running(sleep);
+        polled
+    }
 }
 
 impl Download {
-    /// `idle`: how long upstream may be silent between two frames.
-    pub(super) fn new(body: Incoming, idle: Duration, at_end: AtEnd) -> Self {
-        Download { body, at_end: Some(at_end), idle, alarm: None, waiting: false }
+    /// Takes what upstream sends; it may be silent for `read_timeout` between two frames.
+    pub(super) fn new(body: Incoming, read_timeout: Duration, at_end: AtEnd) -> Self {
+        Self { body, at_end: Some(at_end), read_timeout, alarm: Alarm::Unset }
     }
 
     pub(super) fn poll_frame(
@@ -43,7 +76,7 @@ impl Download {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.waiting = false;
+                self.alarm.stop();
                 if self.body.is_end_stream() {
                     self.end();
                 }
@@ -57,30 +90,12 @@ impl Download {
                 self.end();
                 Poll::Ready(None)
             }
-            Poll::Pending => self.poll_alarm(context),
-        }
-    }
-
-    fn poll_alarm(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let due = || Instant::now() + self.idle;
-        let alarm = match &mut self.alarm {
-            Some(alarm) => {
-                if !self.waiting {
-                    alarm.as_mut().reset(due());
-                }
-                alarm
+            Poll::Pending => {
+                ready!(self.alarm.poll(self.read_timeout, context));
+                self.at_end = None;
+                Poll::Ready(Some(Err(UpstreamError::TimedOut { sent: true }.into())))
             }
-            none => none.insert(Box::pin(tokio::time::sleep_until(due()))),
-        };
-        self.waiting = true;
-        if alarm.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
         }
-        self.at_end = None;
-        Poll::Ready(Some(Err(UpstreamError::TimedOut { sent: true }.into())))
     }
 
     fn end(&mut self) {

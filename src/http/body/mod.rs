@@ -1,16 +1,16 @@
-//! One body type for requests and responses, on every path through the proxy.
+//! The one body type for requests and responses, on every path through the proxy.
 //!
-//! In flow: what hyper reads (streamed, untouched), what Weir writes (whole), and what was read of
-//! a body that turned out too large to be read whole. Nothing is boxed or copied for these.
-//! Deliberately absent: decoding; a governed call decodes a copy of the bytes.
+//! It is what hyper reads (streamed, untouched), what Weir writes (whole), or the read part of a
+//! body that turned out too large to be read whole, and then its rest. Nothing is boxed or copied
+//! for these. Deliberately absent: decoding; a governed call decodes a copy of the bytes.
 
 mod download;
 mod upload;
 
-use download::Download;
-pub(crate) use upload::{Turn, Upload};
+pub(crate) use upload::{Upload, UploadState};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use download::Download;
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
@@ -23,59 +23,63 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-
-/// What ends a body too early: hyper's errors, time-outs, whatever a boxed body says.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use tower::BoxError;
 
 /// A request's or a response's body.
+///
+/// Its error says what ended it too early: an error of hyper's, a time-out, or what a boxed body
+/// gives.
 pub struct Body {
     kind: Kind,
-    /// Set while the body goes upstream: who is to blame if it stops moving.
+    /// Set while the body goes upstream, to tell who is to blame if it stops moving.
     upload: Option<Arc<Upload>>,
 }
 
 enum Kind {
     Empty,
-    Withheld,
+    /// Empty, with the length of the content that a GET would have.
+    HeadOnly,
     Full(Bytes),
-    Trailed(Bytes, Box<HeaderMap>),
+    WithTrailers(Bytes, Box<HeaderMap>),
+    /// From a caller.
     Incoming(Incoming),
+    /// From upstream.
     Download(Download),
-    Prefixed(VecDeque<Bytes>, Box<Kind>),
+    /// What was read, then the rest.
+    Partial(VecDeque<Bytes>, Box<Kind>),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
 }
 
 impl Body {
-    /// No content.
+    /// Makes a body without content.
     pub fn empty() -> Self {
         Kind::Empty.into()
     }
 
-    /// No content, though a length is announced: a 304 to a caller over HTTP/1.1. hyper keeps the
-    /// `Content-Length` of an answer that is empty from the start to a HEAD only, and of this
-    /// one always; it writes content for neither.
-    pub(crate) fn withheld() -> Self {
-        Kind::Withheld.into()
+    /// Makes an empty body that keeps its `Content-Length`, as in a 304. hyper drops the length of a
+    /// body that starts out empty, except for HEAD.
+    pub(crate) fn head_only() -> Self {
+        Kind::HeadOnly.into()
     }
 
-    /// All of the content at once: written to the wire together with the head.
+    /// Makes a body of this content, written to the wire together with the head.
     pub fn full(content: impl Into<Bytes>) -> Self {
         let content = content.into();
         if content.is_empty() { Body::empty() } else { Kind::Full(content).into() }
     }
 
-    /// All of the content, then trailers. Its length is not announced: trailers need the chunked
-    /// coding (RFC 9112 section 7.1.2).
-    pub fn trailed(content: impl Into<Bytes>, trailers: HeaderMap) -> Self {
-        Kind::Trailed(content.into(), Box::new(trailers)).into()
+    /// Makes a body of this content and these trailers. Its length is not announced: trailers need
+    /// the chunked coding (RFC 9112 section 7.1.2).
+    pub fn with_trailers(content: impl Into<Bytes>, trailers: HeaderMap) -> Self {
+        Kind::WithTrailers(content.into(), Box::new(trailers)).into()
     }
 
-    /// What hyper reads from a peer, frame by frame.
+    /// Takes what hyper reads from a peer, frame by frame.
     pub fn incoming(body: Incoming) -> Self {
         if body.is_end_stream() { Body::empty() } else { Kind::Incoming(body).into() }
     }
 
-    /// Any other body: costs an allocation and a virtual call a frame.
+    /// Takes any other body, at the cost of an allocation and a virtual call a frame.
     pub fn boxed<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -86,32 +90,34 @@ impl Body {
 
     /// `prefix`, then `rest`: a body of which a part has been read.
     pub fn after(prefix: Bytes, rest: Body) -> Self {
-        Body::after_all(VecDeque::from([prefix]), rest)
+        Body::partial(VecDeque::from([prefix]), rest)
     }
 
-    fn after_all(mut read: VecDeque<Bytes>, rest: Body) -> Self {
+    /// Puts what has been read of a body before the rest of it.
+    pub(in crate::http) fn partial(mut read: VecDeque<Bytes>, rest: Body) -> Self {
         read.retain(|bytes| !bytes.is_empty());
         if read.is_empty() {
             rest
         } else {
-            Body { kind: Kind::Prefixed(read, Box::new(rest.kind)), upload: rest.upload }
+            Body { kind: Kind::Partial(read, Box::new(rest.kind)), upload: rest.upload }
         }
     }
 
-    /// What upstream sends, which may be silent for `idle` between two frames. `at_end` is called
-    /// when the body has ended, and dropped when it breaks off or is given up.
+    /// Takes what upstream sends; it may be silent for `read_timeout` between two frames. `at_end`
+    /// is called when the body has ended, and dropped when it breaks off or is given up: it holds
+    /// the connection, which this room need not know.
     pub(crate) fn download(
         body: Incoming,
-        idle: Duration,
+        read_timeout: Duration,
         at_end: impl FnOnce() + Send + 'static,
     ) -> Self {
-        Kind::Download(Download::new(body, idle, Box::new(at_end))).into()
+        Kind::Download(Download::new(body, read_timeout, Box::new(at_end))).into()
     }
 
-    /// True for a body whose bytes arrive over time: one that the peer at its other end can hold up
-    /// or break off.
+    /// Returns true for a body whose bytes arrive over time, so that a peer can hold it up or break
+    /// it off.
     pub(crate) fn is_streamed(&self) -> bool {
-        !matches!(self.kind, Kind::Empty | Kind::Withheld | Kind::Full(_) | Kind::Trailed(..))
+        !matches!(self.kind, Kind::Empty | Kind::HeadOnly | Kind::Full(_) | Kind::WithTrailers(..))
     }
 
     /// Reports every frame, stall and end to `upload`.
@@ -123,7 +129,7 @@ impl Body {
 
 impl From<Kind> for Body {
     fn from(kind: Kind) -> Self {
-        Body { kind, upload: None }
+        Self { kind, upload: None }
     }
 }
 
@@ -144,12 +150,12 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let form = match self.kind {
             Kind::Empty => "empty",
-            Kind::Withheld => "withheld",
+            Kind::HeadOnly => "head-only",
             Kind::Full(_) => "full",
-            Kind::Trailed(..) => "trailed",
+            Kind::WithTrailers(..) => "with-trailers",
             Kind::Incoming(_) => "incoming",
             Kind::Download(_) => "download",
-            Kind::Prefixed(..) => "prefixed",
+            Kind::Partial(..) => "partial",
             Kind::Boxed(_) => "boxed",
         };
         let size = self.size_hint();
@@ -171,7 +177,7 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Body { kind, upload } = &mut *self;
         let Some(upload) = upload else { return kind.poll_frame(context) };
-        ready!(upload.poll_wanted(context));
+        ready!(upload.poll_released(context));
         let polled = kind.poll_frame(context);
         upload.note(&polled, kind.is_end_stream());
         polled
@@ -192,63 +198,63 @@ impl Kind {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = match self {
-            Kind::Empty => None,
-            Kind::Withheld => {
-                *self = Kind::Empty;
+            Self::Empty => None,
+            Self::HeadOnly => {
+                *self = Self::Empty;
                 None
             }
-            Kind::Full(content) => {
+            Self::Full(content) => {
                 let content = std::mem::take(content);
-                *self = Kind::Empty;
+                *self = Self::Empty;
                 Some(Ok(Frame::data(content)))
             }
-            Kind::Trailed(content, trailers) if content.is_empty() => {
+            Self::WithTrailers(content, trailers) if content.is_empty() => {
                 let trailers = std::mem::take(&mut **trailers);
-                *self = Kind::Empty;
+                *self = Self::Empty;
                 Some(Ok(Frame::trailers(trailers)))
             }
-            Kind::Trailed(content, _) => Some(Ok(Frame::data(std::mem::take(content)))),
-            Kind::Incoming(body) => {
+            Self::WithTrailers(content, _) => Some(Ok(Frame::data(std::mem::take(content)))),
+            Self::Incoming(body) => {
                 ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(Into::into))
             }
-            Kind::Download(body) => ready!(body.poll_frame(context)),
-            Kind::Prefixed(read, rest) => match read.pop_front() {
+            Self::Download(body) => ready!(body.poll_frame(context)),
+            Self::Partial(read, rest) => match read.pop_front() {
                 Some(bytes) => Some(Ok(Frame::data(bytes))),
                 None => ready!(rest.poll_frame(context)),
             },
-            Kind::Boxed(body) => ready!(Pin::new(body).poll_frame(context)),
+            Self::Boxed(body) => ready!(Pin::new(body).poll_frame(context)),
         };
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Kind::Empty => true,
-            Kind::Withheld | Kind::Full(_) | Kind::Trailed(..) => false,
-            Kind::Incoming(body) => body.is_end_stream(),
-            Kind::Download(body) => body.is_end_stream(),
-            Kind::Prefixed(read, rest) => read.is_empty() && rest.is_end_stream(),
-            Kind::Boxed(body) => body.is_end_stream(),
+            Self::Empty => true,
+            Self::HeadOnly | Self::Full(_) | Self::WithTrailers(..) => false,
+            Self::Incoming(body) => body.is_end_stream(),
+            Self::Download(body) => body.is_end_stream(),
+            Self::Partial(read, rest) => read.is_empty() && rest.is_end_stream(),
+            Self::Boxed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Kind::Empty => SizeHint::with_exact(0),
-            Kind::Withheld => SizeHint::default(),
-            Kind::Full(content) => SizeHint::with_exact(content.len() as u64),
-            Kind::Trailed(content, _) => at_least(content.len() as u64, SizeHint::default()),
-            Kind::Incoming(body) => body.size_hint(),
-            Kind::Download(body) => body.size_hint(),
-            Kind::Prefixed(read, rest) => {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::HeadOnly => SizeHint::default(),
+            Self::Full(content) => SizeHint::with_exact(content.len() as u64),
+            Self::WithTrailers(content, _) => at_least(content.len() as u64, SizeHint::default()),
+            Self::Incoming(body) => body.size_hint(),
+            Self::Download(body) => body.size_hint(),
+            Self::Partial(read, rest) => {
                 at_least(read.iter().map(|bytes| bytes.len() as u64).sum(), rest.size_hint())
             }
-            Kind::Boxed(body) => body.size_hint(),
+            Self::Boxed(body) => body.size_hint(),
         }
     }
 }
 
-/// `rest` with `read` bytes before it.
+/// Adds `read` bytes to the hint of a body's rest.
 fn at_least(read: u64, rest: SizeHint) -> SizeHint {
     let mut hint = SizeHint::new();
     let upper = rest.upper().and_then(|upper| upper.checked_add(read));
@@ -259,96 +265,10 @@ fn at_least(read: u64, rest: SizeHint) -> SizeHint {
     hint
 }
 
-/// A body that has been read to its end.
-#[derive(Clone, Default)]
-pub struct Whole {
-    /// The content.
-    pub bytes: Bytes,
-    /// What came after it.
-    pub trailers: Option<HeaderMap>,
-}
-
-impl Whole {
-    /// The body as it came; cheap, the content is shared.
-    pub fn to_body(&self) -> Body {
-        match &self.trailers {
-            None => Body::full(self.bytes.clone()),
-            Some(trailers) => Body::trailed(self.bytes.clone(), trailers.clone()),
-        }
-    }
-}
-
-/// The length and nothing of the content.
-impl fmt::Debug for Whole {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Whole")
-            .field("bytes", &self.bytes.len())
-            .field("trailers", &self.trailers.is_some())
-            .finish()
-    }
-}
-
-/// Why a body could not be read whole.
-#[derive(Debug)]
-pub enum NotWhole {
-    /// It is, or announces itself, longer than the limit. The body is given back with everything
-    /// read so far before the rest of it, so that it can still be forwarded untouched.
-    TooLarge(Body),
-    /// It broke off.
-    Broken(BoxError),
-}
-
-/// Reads a body of at most `limit` bytes. One that announces a greater length is not read at all: a
-/// caller that asked with `Expect: 100-continue` is then never told to go on.
-pub async fn collect(mut body: Body, limit: usize) -> Result<Whole, NotWhole> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(NotWhole::TooLarge(body));
-    }
-    let mut read = VecDeque::new();
-    let mut length = 0;
-    let mut trailers = None;
-    while let Some(frame) = body.frame().await {
-        match frame.map_err(NotWhole::Broken)?.into_data() {
-            Ok(bytes) => {
-                length += bytes.len();
-                read.push_back(bytes);
-                if length > limit {
-                    return Err(NotWhole::TooLarge(Body::after_all(read, body)));
-                }
-            }
-            Err(frame) => trailers = frame.into_trailers().ok(),
-        }
-    }
-    Ok(Whole { bytes: joined(read, length), trailers })
-}
-
-/// The common body comes in one frame and is not copied.
-fn joined(mut read: VecDeque<Bytes>, length: usize) -> Bytes {
-    if read.len() <= 1 {
-        return read.pop_front().unwrap_or_default();
-    }
-    let mut whole = BytesMut::with_capacity(length);
-    for bytes in read {
-        whole.extend_from_slice(&bytes);
-    }
-    whole.freeze()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::stream;
-    use http_body_util::{Full, StreamBody};
-
-    fn frames(parts: &'static [&'static str]) -> Body {
-        Body::boxed(StreamBody::new(stream::iter(
-            parts.iter().map(|part| Ok::<_, BoxError>(Frame::data(Bytes::from(*part)))),
-        )))
-    }
-
-    async fn text(body: Body) -> String {
-        String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
-    }
+    use http_body_util::Full;
 
     #[test]
     fn sizes_and_ends_are_exact_where_they_are_known() {
@@ -356,7 +276,7 @@ mod tests {
             (Body::empty(), 0, Some(0), true),
             (Body::full(""), 0, Some(0), true),
             (Body::full("abc"), 3, Some(3), false),
-            (Body::trailed("abc", HeaderMap::new()), 3, None, false),
+            (Body::with_trailers("abc", HeaderMap::new()), 3, None, false),
             (Body::after(Bytes::from("ab"), Body::full("cde")), 5, Some(5), false),
             (Body::boxed(Full::new(Bytes::from("abcd"))), 4, Some(4), false),
         ];
@@ -375,43 +295,6 @@ mod tests {
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
         assert!(body.is_end_stream());
         assert!(body.frame().await.is_none());
-    }
-
-    #[tokio::test]
-    async fn a_body_within_the_limit_is_read_whole() {
-        assert_eq!(collect(frames(&["ab", "cd"]), 4).await.unwrap().bytes, "abcd");
-        assert_eq!(collect(Body::empty(), 0).await.unwrap().bytes, "");
-    }
-
-    #[tokio::test]
-    async fn a_body_over_the_limit_is_given_back_with_everything_in_it() {
-        for body in [frames(&["ab", "cde", "f"]), Body::full("abcdef")] {
-            let Err(NotWhole::TooLarge(body)) = collect(body, 4).await else {
-                panic!("six bytes are more than four")
-            };
-            assert_eq!(text(body).await, "abcdef");
-        }
-    }
-
-    #[tokio::test]
-    async fn trailers_are_kept() {
-        let trailers =
-            HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("\"7\""))]);
-        let whole = collect(Body::trailed("abc", trailers.clone()), 3).await.unwrap();
-        assert_eq!(whole.bytes, "abc");
-        assert_eq!(whole.trailers, Some(trailers.clone()));
-        let again = whole.to_body().collect().await.unwrap();
-        assert_eq!(again.trailers(), Some(&trailers));
-        assert_eq!(again.to_bytes(), "abc");
-    }
-
-    #[tokio::test]
-    async fn a_body_that_breaks_off_is_not_whole() {
-        let body = Body::boxed(StreamBody::new(stream::iter([
-            Ok(Frame::data(Bytes::from("ab"))),
-            Err(BoxError::from("reset")),
-        ])));
-        assert!(matches!(collect(body, 9).await, Err(NotWhole::Broken(_))));
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Watches a streamed request body on its way upstream.
 //!
-//! An upload may rightly take longer than upstream may take to answer. The watch tells whose turn
-//! it is when nothing moves: the caller's (it has not sent the next bytes) or upstream's (it does
+//! An upload may rightly take longer than upstream may take to answer. The watch tells who is
+//! waited for when nothing moves: the caller (it has not sent the next bytes) or upstream (it does
 //! not read, or does not answer). It also holds the body back while an `Expect: 100-continue` is
 //! being asked of upstream. Whole bodies need no watch and have none.
 
-use super::BoxError;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::Frame;
@@ -15,38 +14,39 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+use tower::BoxError;
 
-/// Whose turn it is to move an upload on.
+/// Who is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// Upstream's: to take the next bytes.
+pub(crate) enum UploadState {
+    /// Upstream, to take the next bytes.
     Upstream,
-    /// The caller's: to send the next bytes.
+    /// The caller, to send the next bytes.
     Caller,
-    /// Upstream's: everything was handed over, the answer is due.
+    /// Upstream, to answer: everything was handed over.
     Done,
-    /// Nobody's: the caller broke off.
+    /// No one: the caller broke off.
     Broken,
 }
 
-/// Shared by the body, which hyper's connection polls, and the exchange, which waits for the
-/// answer.
+/// The watch over one body. It is shared by the body, which hyper's connection polls, and the
+/// exchange, which waits for the answer.
 pub(crate) struct Upload {
     began: Instant,
     /// Milliseconds after `began` at which the upload last moved.
     moved: AtomicU64,
-    turn: AtomicU8,
+    state: AtomicU8,
     held: AtomicBool,
     waker: AtomicWaker,
 }
 
 impl Upload {
-    /// A watch over a body; `held` until `release`.
+    /// Makes a watch. A body that is `held` is not polled until `release`.
     pub(crate) fn new(held: bool) -> Self {
-        Upload {
+        Self {
             began: Instant::now(),
             moved: AtomicU64::new(0),
-            turn: AtomicU8::new(Turn::Upstream as u8),
+            state: AtomicU8::new(UploadState::Upstream as u8),
             held: AtomicBool::new(held),
             waker: AtomicWaker::new(),
         }
@@ -60,14 +60,14 @@ impl Upload {
         }
     }
 
-    /// True while the body waits for upstream's 100.
+    /// Returns true while the body waits for upstream's 100.
     pub(crate) fn is_held(&self) -> bool {
         self.held.load(Ordering::Acquire)
     }
 
-    /// Ready as soon as the body may be polled, which is what makes hyper answer the caller's
+    /// Waits until the body may be polled. Polling it makes hyper answer the caller's
     /// `Expect: 100-continue`.
-    pub(crate) fn poll_wanted(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_released(&self, context: &mut Context<'_>) -> Poll<()> {
         if !self.is_held() {
             return Poll::Ready(());
         }
@@ -75,33 +75,33 @@ impl Upload {
         if self.is_held() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Takes note of what a poll of the body brought.
+    /// Notes what a poll of the body brought.
     pub(crate) fn note(&self, polled: &Poll<Option<Result<Frame<Bytes>, BoxError>>>, ended: bool) {
-        let turn = match polled {
-            Poll::Pending => Turn::Caller,
-            Poll::Ready(None) => Turn::Done,
-            Poll::Ready(Some(Err(_))) => Turn::Broken,
-            Poll::Ready(Some(Ok(_))) if ended => Turn::Done,
-            Poll::Ready(Some(Ok(_))) => Turn::Upstream,
+        let state = match polled {
+            Poll::Pending => UploadState::Caller,
+            Poll::Ready(None) => UploadState::Done,
+            Poll::Ready(Some(Err(_))) => UploadState::Broken,
+            Poll::Ready(Some(Ok(_))) if ended => UploadState::Done,
+            Poll::Ready(Some(Ok(_))) => UploadState::Upstream,
         };
         if polled.is_ready() {
             self.moved_now();
         }
-        self.turn.store(turn as u8, Ordering::Release);
+        self.state.store(state as u8, Ordering::Release);
     }
 
-    /// Whose turn it is.
-    pub(crate) fn turn(&self) -> Turn {
-        match self.turn.load(Ordering::Acquire) {
-            turn if turn == Turn::Upstream as u8 => Turn::Upstream,
-            turn if turn == Turn::Caller as u8 => Turn::Caller,
-            turn if turn == Turn::Done as u8 => Turn::Done,
-            _ => Turn::Broken,
+    /// Returns who is waited for.
+    pub(crate) fn state(&self) -> UploadState {
+        match self.state.load(Ordering::Acquire) {
+            state if state == UploadState::Upstream as u8 => UploadState::Upstream,
+            state if state == UploadState::Caller as u8 => UploadState::Caller,
+            state if state == UploadState::Done as u8 => UploadState::Done,
+            _ => UploadState::Broken,
         }
     }
 
-    /// When the upload last moved.
-    pub(crate) fn moved(&self) -> Instant {
+    /// Returns when the upload last moved.
+    pub(crate) fn last_moved(&self) -> Instant {
         self.began + Duration::from_millis(self.moved.load(Ordering::Acquire))
     }
 
@@ -116,31 +116,31 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn each_poll_says_whose_turn_it_is() {
+    async fn each_poll_says_who_is_waited_for() {
         let frame = || Poll::Ready(Some(Ok(Frame::data(Bytes::from("a")))));
         let cases = [
-            (Poll::Pending, false, Turn::Caller),
-            (frame(), false, Turn::Upstream),
-            (frame(), true, Turn::Done),
-            (Poll::Ready(None), true, Turn::Done),
-            (Poll::Ready(Some(Err("gone".into()))), false, Turn::Broken),
+            (Poll::Pending, false, UploadState::Caller),
+            (frame(), false, UploadState::Upstream),
+            (frame(), true, UploadState::Done),
+            (Poll::Ready(None), true, UploadState::Done),
+            (Poll::Ready(Some(Err("gone".into()))), false, UploadState::Broken),
         ];
-        for (polled, ended, turn) in cases {
+        for (polled, ended, state) in cases {
             let upload = Upload::new(false);
             upload.note(&polled, ended);
-            assert_eq!(upload.turn(), turn);
+            assert_eq!(upload.state(), state);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stalled_caller_does_not_count_as_movement() {
         let upload = Upload::new(false);
-        let began = upload.moved();
+        let began = upload.last_moved();
         tokio::time::advance(Duration::from_secs(2)).await;
         upload.note(&Poll::Pending, false);
-        assert_eq!(upload.moved(), began);
+        assert_eq!(upload.last_moved(), began);
         upload.note(&Poll::Ready(None), true);
-        assert_eq!(upload.moved(), began + Duration::from_secs(2));
+        assert_eq!(upload.last_moved(), began + Duration::from_secs(2));
     }
 
     #[tokio::test]
@@ -148,7 +148,7 @@ mod tests {
         let upload = std::sync::Arc::new(Upload::new(true));
         let waiting = tokio::spawn({
             let upload = upload.clone();
-            async move { std::future::poll_fn(|context| upload.poll_wanted(context)).await }
+            async move { std::future::poll_fn(|context| upload.poll_released(context)).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());

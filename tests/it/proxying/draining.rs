@@ -1,6 +1,7 @@
 use super::*;
 use std::net::Ipv4Addr;
-use weir::{Work, Worker, listeners, run_workers};
+use tokio_util::task::TaskTracker;
+use weir::{Worker, listeners, run_workers};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: w\r\n\r\n";
 
@@ -42,7 +43,7 @@ async fn a_connection_that_waited_to_be_accepted_is_still_served() {
 #[tokio::test(start_paused = true)]
 async fn what_outlasts_the_drain_time_out_is_cut_and_counted() {
     let upstream = Listener::new().await;
-    let work = Work::default();
+    let work = TaskTracker::new();
     let options = ServeOptions {
         drain: Duration::from_secs(7),
         work: work.clone(),
@@ -66,7 +67,7 @@ async fn what_outlasts_the_drain_time_out_is_cut_and_counted() {
 
 #[tokio::test]
 async fn a_shutdown_waits_for_work_whose_caller_has_gone() {
-    let work = Work::default();
+    let work = TaskTracker::new();
     let options = ServeOptions { work: work.clone(), ..ServeOptions::default() };
     let proxy = Proxy::serving(
         service(UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap())),
@@ -91,7 +92,7 @@ async fn every_worker_serves_and_all_stop_together() {
         format!("http://{}", upstream.address()).parse().unwrap(),
     ))
     .unwrap();
-    let make = move |_: Worker| Faults::layer(PlainText).layer(first.another());
+    let make = move |_: Worker| before(first.another());
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(run_workers(listeners, make, ServeOptions::default(), async move {
         drop(stopped.await)

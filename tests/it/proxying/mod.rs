@@ -21,7 +21,7 @@ use tokio::{
 };
 use tower::{Layer, Service};
 use weir::{
-    Body, Drained, ServeOptions, Upstream, UpstreamSettings, edge::Faults, http::PlainText, serve,
+    Body, Drained, Problem, ServeOptions, Upstream, UpstreamSettings, edge::FaultsLayer, serve,
 };
 
 /// A proxy between the test's caller and the test's upstream.
@@ -81,7 +81,22 @@ fn service(
 + Clone
 + Send
 + 'static {
-    Faults::layer(PlainText).layer(Upstream::new(settings).unwrap())
+    before(Upstream::new(settings).unwrap())
+}
+
+/// Everything of the proxy but the rules.
+fn before(
+    upstream: Upstream,
+) -> impl Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static {
+    FaultsLayer::new(in_plain_text).layer(upstream.hygiene().layer(upstream))
+}
+
+fn in_plain_text(_: &http::Uri, _: &http::HeaderMap, problem: Problem) -> http::Response<Body> {
+    let text = format!("{}: {}\n", problem.code(), problem.message());
+    problem.into_response("text/plain; charset=utf-8", text.into())
 }
 
 /// An upstream.

@@ -6,7 +6,7 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n";
 async fn impatient(upstream: &Listener) -> Proxy {
     Proxy::with(&format!("http://{}", upstream.address()), |settings| {
         settings.timeout = Duration::from_secs(5);
-        settings.idle_timeout = Duration::from_secs(3);
+        settings.read_timeout = Duration::from_secs(3);
     })
     .await
 }
@@ -94,8 +94,10 @@ async fn a_caller_that_stalls_in_its_call_is_told_so() {
 
 #[tokio::test(start_paused = true)]
 async fn callers_that_do_not_finish_a_head_are_let_go() {
-    let upstream = Listener::new().await;
-    let proxy = impatient(&upstream).await;
+    let settings = UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap());
+    let options =
+        ServeOptions { header_timeout: Duration::from_secs(60), ..ServeOptions::default() };
+    let proxy = Proxy::serving(service(settings), options).await;
     for said in ["", "P", "PR", "GET / HTTP/1.1\r\nHost:"] {
         let mut caller = proxy.caller().await;
         let before = Instant::now();
