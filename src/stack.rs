@@ -1,4 +1,10 @@
 //! The whole proxy in one place, in the order in which a request meets its layers.
+//!
+//! ```text
+//!   caller ─▶ serve ─────▶ Faults ─────▶ Govern ────▶ Hygiene ─▶ Upstream ────▶ upstream
+//!             listeners,   admission,    the rules,   headers    connections,
+//!             drain        error answers turns                   time-outs, upgrades
+//! ```
 
 use crate::{
     dialects,
@@ -28,8 +34,8 @@ pub fn stack(
         .layer(GovernLayer::new(governor).work(work))
         // Inside of the rules, so that Weir's own look-ups are as clean as callers' calls.
         .layer(upstream.hygiene())
-        // One exchange with upstream. A function, since `Upstream` as a service boxes its future, to
-        // have a name for it.
+        // One exchange with upstream. A function, since `Upstream` as a service boxes its future,
+        // to have a name for it.
         .service(service_fn(move |request| {
             let upstream = upstream.clone();
             async move { upstream.send(request).await }

@@ -66,7 +66,8 @@ impl fmt::Display for CannotStart {
             {
                 write!(
                     f,
-                    "cannot listen on {address} for {what}: the address is in use; stop what uses it, or choose another with {key}"
+                    "cannot listen on {address} for {what}: the address is in use; \
+                     stop what uses it, or choose another with {key}"
                 )
             }
             CannotStart::Listen { what, key, address, error } => {

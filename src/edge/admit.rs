@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 
 /// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub(super) enum Admission {
     /// It goes on its way to upstream.
     Pass,
     /// It is an `OPTIONS` whose last hop this is.
@@ -21,7 +21,7 @@ pub enum Admission {
 }
 
 /// Judges a request's head, and counts the `Max-Forwards` of TRACE and OPTIONS down.
-pub fn admit<B>(request: &mut Request<B>) -> Admission {
+pub(super) fn admit<B>(request: &mut Request<B>) -> Admission {
     match refusal(request) {
         Some(problem) => Admission::Refuse(problem),
         None if matches!(*request.method(), Method::TRACE | Method::OPTIONS) => count_down(request),

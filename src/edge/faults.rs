@@ -17,7 +17,8 @@ use std::{
 };
 use tower::{Layer, Service};
 
-/// Answers a problem in the form that a caller expects, which a request's URI and its `Accept` tell.
+/// Answers a problem in the form that a caller expects, which a request's URI and its `Accept`
+/// tell.
 pub type Answer = fn(&Uri, &HeaderMap, Problem) -> Response<Body>;
 
 /// Mounts [`Faults`].
@@ -27,7 +28,8 @@ pub struct FaultsLayer {
 }
 
 impl FaultsLayer {
-    /// Makes a layer that answers in this form. Of a request's headers, `answer` gets `Accept` only.
+    /// Makes a layer that answers in this form. Of a request's headers, `answer` gets `Accept`
+    /// only.
     pub fn new(answer: Answer) -> Self {
         Self { answer }
     }
@@ -139,8 +141,8 @@ where
             StateProjection::Forwarded { response, asked } => {
                 let response = ready!(response.poll(context));
                 Poll::Ready(Ok(response.unwrap_or_else(|error| {
-                    let problem = Problem::from(&error);
-                    tracing::warn!(problem = problem.code(), error = %Chain(&error), "an exchange failed");
+                    let (problem, error) = (Problem::from(&error), Chain(&error));
+                    tracing::warn!(problem = problem.code(), %error, "an exchange failed");
                     asked.answer(problem)
                 })))
             }

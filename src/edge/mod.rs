@@ -1,5 +1,7 @@
 //! Accepts: listeners, workers, which HTTP a caller speaks, what a proxy may take at all, faults as
 //! answers, and the drain at shutdown.
+//!
+//! Connections come in; requests go to a service that always answers, and its answers go out.
 
 mod accept;
 mod admit;
@@ -8,7 +10,6 @@ mod listen;
 mod serve;
 mod workers;
 
-pub use admit::{Admission, admit};
 pub use faults::{Answer, Faults, FaultsFuture, FaultsLayer};
 pub use listen::listeners;
 pub use serve::{Drained, ServeOptions, serve};

@@ -21,7 +21,10 @@ pub enum UpstreamError {
     NotSent(#[source] BoxError),
     /// Upstream kept us waiting for longer than the time-out: for a connection (not `sent`), or for
     /// the answer's head or its next part (`sent`).
-    #[error("{}", if *sent { "upstream did not answer in time" } else { "connecting to upstream took too long" })]
+    #[error("{}", match sent {
+        true => "upstream did not answer in time",
+        false => "connecting to upstream took too long",
+    })]
     TimedOut {
         /// True when some of the request may have reached upstream.
         sent: bool,
@@ -36,7 +39,10 @@ pub enum UpstreamError {
         cause: BoxError,
     },
     /// The caller did not send its own request to the end. Upstream saw an unfinished one.
-    #[error("{}", if *late { "the caller stalled in its request" } else { "the caller broke off its request" })]
+    #[error("{}", match late {
+        true => "the caller stalled in its request",
+        false => "the caller broke off its request",
+    })]
     Caller {
         /// True when it stalled for longer than the time-out, false when it broke off.
         late: bool,

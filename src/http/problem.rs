@@ -103,7 +103,8 @@ impl Problem {
             Self::Broken => "The payments API's answer was broken off or is not valid HTTP.",
             Self::Late => "The payments API did not answer in time.",
             Self::FactUnknown => {
-                "The payments API did not tell what is needed to judge this call. Nothing was changed."
+                "The payments API did not tell what is needed to judge this call. \
+                 Nothing was changed."
             }
             Self::Internal => "The proxy failed to serve this request.",
         })

@@ -99,8 +99,8 @@ pub struct Decision {
 /// How many decisions are kept for the admin API.
 const KEPT: usize = 1024;
 
-/// The latest decisions. Publishing never waits: a listener that is too slow misses some, and is told
-/// how many.
+/// The latest decisions. Publishing never waits: a listener that is too slow misses some, and is
+/// told how many.
 pub struct Decisions {
     prefix: String,
     next: AtomicU64,

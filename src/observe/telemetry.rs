@@ -44,8 +44,8 @@ fn filter(level: &str, rust_log: Option<&str>) -> (EnvFilter, Option<String>) {
     }
 }
 
-/// Logs Weir's own lines at this level, and those of libraries at no more than `warn`: at `debug` and
-/// `trace` an HTTP library shows headers, credentials among them.
+/// Logs Weir's own lines at this level, and those of libraries at no more than `warn`: at `debug`
+/// and `trace` an HTTP library shows headers, credentials among them.
 fn directives(level: &str) -> String {
     match level {
         "off" | "error" => level.to_owned(),

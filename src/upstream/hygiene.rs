@@ -1,5 +1,5 @@
-//! Header hygiene as a layer: what a proxy must take away, must set and must leave (RFC 9110 section
-//! 7.6, RFC 9112 sections 6, 7 and 9).
+//! Header hygiene as a layer: what a proxy must take away, must set and must leave (RFC 9110
+//! section 7.6, RFC 9112 sections 6, 7 and 9).
 //!
 //! Taken away in both directions: `Connection` and the fields it names, `Keep-Alive`,
 //! `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade`, `HTTP2-Settings`, and the credentials
@@ -200,7 +200,8 @@ fn to_caller(parts: &mut response::Parts, body: &Body) -> Result<(), UnknownCodi
 #[error("a transfer coding other than chunked")]
 struct UnknownCoding;
 
-/// Returns `Via`, which tells the version of the message as we received it (RFC 9110 section 7.6.3).
+/// Returns `Via`, which tells the version of the message as we received it (RFC 9110 section
+/// 7.6.3).
 fn via(version: Version) -> HeaderValue {
     HeaderValue::from_static(match version {
         Version::HTTP_09 | Version::HTTP_10 => "1.0 weir",
@@ -209,17 +210,17 @@ fn via(version: Version) -> HeaderValue {
     })
 }
 
-/// Announces the length that the body has, also where Weir replaced it. hyper would drop the content
-/// of a GET whose length is unknown unless told that it is chunked.
+/// Announces the length that the body has, also where Weir replaced it. hyper would drop the
+/// content of a GET whose length is unknown unless told that it is chunked.
 fn frame_request(method: &Method, headers: &mut HeaderMap, body: &Body) {
-    let mut announced = headers.get_all(header::CONTENT_LENGTH).iter();
-    let announced = (announced.next(), announced.next());
+    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
+    let (first, second) = (lines.next(), lines.next());
+    let unannounced = first.is_none();
+    let announced = first.filter(|_| second.is_none()).and_then(number);
+    let needs_length = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
     match body.size_hint().exact() {
-        Some(0)
-            if announced.0.is_none()
-                && !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {}
-        Some(length) if matches!(announced, (Some(announced), None) if number(announced) == Some(length)) =>
-            {}
+        Some(0) if unannounced && !needs_length => {}
+        Some(length) if announced == Some(length) => {}
         Some(length) => {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
@@ -279,8 +280,8 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Appends the caller's address (RFC 7239 section 4: an IPv6 address is quoted and in brackets). The
-/// proxy's own listeners speak plain HTTP.
+/// Appends the caller's address (RFC 7239 section 4: an IPv6 address is quoted and in brackets).
+/// The proxy's own listeners speak plain HTTP.
 fn append_forwarded(headers: &mut HeaderMap, address: IpAddr) {
     let address = address.to_canonical();
     let forwarded = match address {

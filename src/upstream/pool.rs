@@ -1,10 +1,10 @@
 //! Idle connections to upstream, newest first.
 //!
-//! A pool belongs to one worker: its lock is taken for a push or a pop and never contended. It is not
-//! hyper-util's `client::pool::cache`, which gives a connection back when its guard is dropped, not
-//! when the body has ended, knows no age or number, and cannot send again only what hyper returned
-//! unwritten. Here such a request (`TrySendError::take_message`) goes to the next connection, body
-//! and all; one that was begun is never sent again.
+//! A pool belongs to one worker: its lock is taken for a push or a pop and never contended. It is
+//! not hyper-util's `client::pool::cache`, which gives a connection back when its guard is dropped,
+//! not when the body has ended, knows no age or number, and cannot send again only what hyper
+//! returned unwritten. Here such a request (`TrySendError::take_message`) goes to the next
+//! connection, body and all; one that was begun is never sent again.
 
 #![allow(
     clippy::disallowed_types,

@@ -103,8 +103,8 @@ impl Upstream {
         Ok(Self::with(connector, settings))
     }
 
-    /// Makes a client of the same upstream with connections of its own: one for each worker, so that
-    /// workers share no lock and no socket.
+    /// Makes a client of the same upstream with connections of its own: one for each worker, so
+    /// that workers share no lock and no socket.
     pub fn another(&self) -> Self {
         Self::with(self.0.connector.clone(), self.0.settings.clone())
     }
@@ -120,9 +120,9 @@ impl Upstream {
         Self(Arc::new(Shared { connector, pool, settings }))
     }
 
-    /// Sends a request that has been through [`Self::hygiene`]. Dropping the future, or the answer's
-    /// body before its end, closes the connection: upstream never gets what it has not been sent by
-    /// then.
+    /// Sends a request that has been through [`Self::hygiene`]. Dropping the future, or the
+    /// answer's body before its end, closes the connection: upstream never gets what it has not
+    /// been sent by then.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
         to_origin_form(request.uri_mut());

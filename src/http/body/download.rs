@@ -2,9 +2,9 @@
 //!
 //! Whatever holds the connection is released when the body has ended, and dropped when it has not:
 //! an answer that was given up in the middle leaves nothing on the wire that the next request could
-//! read. A body that stops moving for the read time-out breaks off, so that the caller sees a broken
-//! body, never a short one that looks whole. Back-pressure is the caller's: what it does not poll,
-//! hyper does not read.
+//! read. A body that stops moving for the read time-out breaks off, so that the caller sees a
+//! broken body, never a short one that looks whole. Back-pressure is the caller's: what it does not
+//! poll, hyper does not read.
 
 use crate::http::error::UpstreamError;
 use bytes::Bytes;

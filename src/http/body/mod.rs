@@ -56,8 +56,8 @@ impl Body {
         Kind::Empty.into()
     }
 
-    /// Makes an empty body that keeps its `Content-Length`, as in a 304. hyper drops the length of a
-    /// body that starts out empty, except for HEAD.
+    /// Makes an empty body that keeps its `Content-Length`, as in a 304. hyper drops the length of
+    /// a body that starts out empty, except for HEAD.
     pub(crate) fn head_only() -> Self {
         Kind::HeadOnly.into()
     }
@@ -86,11 +86,6 @@ impl Body {
         B::Error: Into<BoxError>,
     {
         Kind::Boxed(body.map_err(Into::into).boxed_unsync()).into()
-    }
-
-    /// `prefix`, then `rest`: a body of which a part has been read.
-    pub fn after(prefix: Bytes, rest: Body) -> Self {
-        Body::partial(VecDeque::from([prefix]), rest)
     }
 
     /// Puts what has been read of a body before the rest of it.
@@ -277,7 +272,7 @@ mod tests {
             (Body::full(""), 0, Some(0), true),
             (Body::full("abc"), 3, Some(3), false),
             (Body::with_trailers("abc", HeaderMap::new()), 3, None, false),
-            (Body::after(Bytes::from("ab"), Body::full("cde")), 5, Some(5), false),
+            (Body::partial([Bytes::from("ab")].into(), Body::full("cde")), 5, Some(5), false),
             (Body::boxed(Full::new(Bytes::from("abcd"))), 4, Some(4), false),
         ];
         for (body, lower, upper, ended) in cases {
