@@ -7,6 +7,7 @@ mod outgoing;
 mod request;
 mod routes;
 mod ruleset;
+mod shapes;
 
 #[cfg(test)]
 pub(super) use ruleset::ACTIVE;
