@@ -47,9 +47,9 @@ pub(crate) struct Api {
     pub attach: fn(&SessionKey, &SourceId, &Uri) -> Option<Outgoing>,
     /// Makes the call that detaches a source. `None` where the path would be too long.
     pub detach: fn(&SessionKey, &SourceId, &Uri) -> Option<Outgoing>,
-    /// Returns the body of a request without its `owner`. `None` where it has none, or has a form
-    /// out of which it cannot be taken.
-    pub without_owner: fn(&[u8]) -> Option<Bytes>,
+    /// Returns the body of a request without the members that the toggle `strip` takes out. `None`
+    /// where it has none, or has a form out of which they cannot be taken.
+    pub strip: fn(&[u8]) -> Option<Bytes>,
     /// Returns the media type in which an error is answered.
     pub media: fn(&Uri, &HeaderMap) -> Media,
     /// Writes the body of an error.

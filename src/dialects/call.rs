@@ -162,10 +162,10 @@ impl Call {
         self.step(self.form.api.detach, session, source, caller)
     }
 
-    /// Returns the decoded body of this call without its `owner`. `None` where it has none, or has
-    /// a form out of which it cannot be taken.
-    pub fn without_owner(&self, body: &DecodedBody<'_>) -> Option<Bytes> {
-        (self.form.api.without_owner)(body.bytes()?)
+    /// Returns the decoded body of this call without the members that the toggle `strip` takes out.
+    /// `None` where it has none, or has a form out of which they cannot be taken.
+    pub fn strip(&self, body: &DecodedBody<'_>) -> Option<Bytes> {
+        (self.form.api.strip)(body.bytes()?)
     }
 
     fn step(

@@ -29,7 +29,7 @@ pub(crate) static API: Api = Api {
     look_up: outgoing::look_up,
     attach: outgoing::attach,
     detach: outgoing::detach,
-    without_owner: |_| None,
+    strip: |_| None,
     media: negotiate,
     error: error::error_body,
 };

@@ -60,7 +60,7 @@ static API: Api = Api {
     look_up,
     attach: |_, _, _| None,
     detach: |_, _, _| None,
-    without_owner: |_| None,
+    strip: |_| None,
     media: |_, _| Media::Json,
     error: |_, _, entry: &ErrorEntry<'_>| format!("{{\"code\":\"{}\"}}", entry.code).into_bytes(),
 };

@@ -80,6 +80,8 @@ pub struct GovernSettings {
     pub answer: usize,
     /// Whether answers carry `Weir-Decision`, `Weir-Rule` and `Weir-Decision-Id`.
     pub headers: bool,
+    /// The vendor APIs whose calls are governed.
+    pub dialects: &'static Dialects,
 }
 
 impl Default for GovernSettings {
@@ -89,6 +91,7 @@ impl Default for GovernSettings {
             body_timeout: Duration::from_secs(30),
             answer: 4 * 1024 * 1024,
             headers: true,
+            dialects: Dialects::built_in(),
         }
     }
 }
@@ -241,7 +244,7 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
             return Either::Left(self.inner.call(request));
         }
         match dialects::classify(
-            Dialects::built_in(),
+            self.governor.settings.dialects,
             request.method(),
             request.uri(),
             request.headers(),

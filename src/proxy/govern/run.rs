@@ -591,7 +591,7 @@ fn rejected<S>(exchange: &Exchange<S>, why: &Trouble<'_>) -> Outcome {
 fn stripped<S: Client>(exchange: &Exchange<S>) -> Option<Request<Body>> {
     let decoded =
         dialects::decoded_body(&exchange.head.headers, &exchange.body.bytes, DECODED_REQUEST);
-    let body: Bytes = exchange.call.without_owner(&decoded)?;
+    let body: Bytes = exchange.call.strip(&decoded)?;
     let mut head = (*exchange.head).clone();
     head.headers.remove(header::CONTENT_ENCODING);
     head.headers.insert(header::CONTENT_LENGTH, body.len().into());
