@@ -56,7 +56,7 @@ struct Open {
     object: bool,
     /// The list of repeated elements that has been begun inside it.
     list: Option<&'static str>,
-    /// A comment stands in or beside its text.
+    /// Its text is interrupted by a comment, or next to one.
     broken_up: bool,
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn to_json(
     }
 }
 
-/// Takes what stands between the tags.
+/// Takes what is between the tags.
 fn content(event: Event<'_>, document: &str, open: &mut [Open]) -> Result<(), XmlError> {
     match event {
         Event::Text(text) => append(open, &text.into_inner()),
