@@ -216,6 +216,7 @@ fn governing(config: &Config) -> GovernSettings {
         body_timeout: config.upstream.timeout,
         answer: config.limits.answer,
         headers: config.headers.decision,
+        ..GovernSettings::default()
     }
 }
 

@@ -30,8 +30,8 @@ pub(crate) struct Api {
     pub reads_sources: bool,
     /// The code of an error that tells a caller to wait for other changes of the session.
     pub busy_code: &'static str,
-    /// Returns a name for what a path is about, the same for all ids; `None` where no method of it is
-    /// governed.
+    /// Returns a name for what a path is about, the same for all ids; `None` where no method of it
+    /// is governed.
     pub resource: fn(&[&str]) -> Option<&'static str>,
     /// Returns whether a rule may have something to say about a call.
     pub governs: fn(Operation<'_>) -> bool,
@@ -39,16 +39,17 @@ pub(crate) struct Api {
     pub intent: fn(Operation<'_>, &Request<'_>) -> Result<Option<Intent>, RequestError>,
     /// Reads what a successful answer says. The body is decoded, trimmed and not empty.
     pub answer: fn(Operation<'_>, &Intent, Coverage, &[u8]) -> Result<Answer, UnreadableAnswer>,
-    /// Makes the call that looks something up, in the name of the caller whose URI is given. The key
-    /// names the session where the intent does not. `None` where there is nothing to look up.
+    /// Makes the call that looks something up, in the name of the caller whose URI is given. The
+    /// key names the session where the intent does not. `None` where there is nothing to look
+    /// up.
     pub look_up: fn(&Lookup, &Intent, &Uri, Option<&SessionKey>) -> Option<Outgoing>,
     /// Makes the call that attaches a source. `None` where the path would be too long.
     pub attach: fn(&SessionKey, &SourceId, &Uri) -> Option<Outgoing>,
     /// Makes the call that detaches a source. `None` where the path would be too long.
     pub detach: fn(&SessionKey, &SourceId, &Uri) -> Option<Outgoing>,
-    /// Returns the body of a request without its `owner`. `None` where it has none, or has a form out
-    /// of which it cannot be taken.
-    pub without_owner: fn(&[u8]) -> Option<Bytes>,
+    /// Returns the body of a request without the members that the toggle `strip` takes out. `None`
+    /// where it has none, or has a form out of which they cannot be taken.
+    pub strip: fn(&[u8]) -> Option<Bytes>,
     /// Returns the media type in which an error is answered.
     pub media: fn(&Uri, &HeaderMap) -> Media,
     /// Writes the body of an error.

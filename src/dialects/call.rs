@@ -38,14 +38,17 @@ pub(super) struct Route {
 }
 
 /// Why the body of a governed call gives no intent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableRequest {
     /// Two parsers could read it differently: `ambiguous-request`, 400 unless its toggle says
     /// otherwise.
+    #[error("two parsers could read the request differently")]
     Ambiguous(Box<Violation>),
     /// It decodes to more than the limit: 413.
+    #[error("the body decodes to more than the limit")]
     TooLarge,
     /// It is broken in a way that no toggle excuses: 400. The text says how, and quotes nothing.
+    #[error("{0}")]
     Malformed(&'static str),
 }
 
@@ -60,8 +63,8 @@ impl Call {
         self.form
     }
 
-    /// Reads what the call means. `None`: nothing that a rule governs (an order without a checkout, a
-    /// payment option without a source); it is forwarded like an ungoverned call.
+    /// Reads what the call means. `None`: nothing that a rule governs (an order without a checkout,
+    /// a payment option without a source); it is forwarded like an ungoverned call.
     pub fn intent(
         &self,
         headers: &HeaderMap,
@@ -136,9 +139,9 @@ impl Call {
         Some((outgoing, call))
     }
 
-    /// Makes the call that attaches a source, and the call that reads its answer. The answer has the
-    /// form that the caller's query asks for, because it may become the caller's answer. `None` where
-    /// the path would be too long.
+    /// Makes the call that attaches a source, and the call that reads its answer. The answer has
+    /// the form that the caller's query asks for, because it may become the caller's answer.
+    /// `None` where the path would be too long.
     pub fn attach(
         &self,
         session: &SessionKey,
@@ -159,10 +162,10 @@ impl Call {
         self.step(self.form.api.detach, session, source, caller)
     }
 
-    /// Returns the decoded body of this call without its `owner`. `None` where it has none, or has a
-    /// form out of which it cannot be taken.
-    pub fn without_owner(&self, body: &DecodedBody<'_>) -> Option<Bytes> {
-        (self.form.api.without_owner)(body.bytes()?)
+    /// Returns the decoded body of this call without the members that the toggle `strip` takes out.
+    /// `None` where it has none, or has a form out of which they cannot be taken.
+    pub fn strip(&self, body: &DecodedBody<'_>) -> Option<Bytes> {
+        (self.form.api.strip)(body.bytes()?)
     }
 
     fn step(

@@ -8,9 +8,9 @@
 //! ```
 //! A vendor API is one value, `API` in a folder of its own: `routes` (which paths and methods are
 //! governed), `request`, `answer`, `outgoing` (calls of Weir's own) and `error` (the error body).
-//! `read/` holds what all of them read with. This file lists them and is the only one that names two.
-//! Deliberately absent: sending, waiting, remembering, and any copy of a body that outlives the call
-//! that reads it.
+//! `read/` holds what all of them read with. This file lists them and is the only one that names
+//! two. Deliberately absent: sending, waiting, remembering, and any copy of a body that outlives
+//! the call that reads it.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 

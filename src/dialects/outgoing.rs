@@ -47,8 +47,8 @@ const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b',')
     .remove(b'=');
 
-/// Joins segments to a path. Escapes ids, since upstream may put any character in them; `None` where
-/// one would lead elsewhere.
+/// Joins segments to a path. Escapes ids, since upstream may put any character in them; `None`
+/// where one would lead elsewhere.
 pub(crate) fn joined(segments: &[&str]) -> Option<String> {
     let mut path = String::new();
     for segment in segments {

@@ -22,8 +22,8 @@ pub(super) struct Place {
 }
 
 impl Dialects {
-    /// Puts APIs together, of which there must be one. An error about a path that is in none of them
-    /// is answered in the form of the first.
+    /// Puts APIs together, of which there must be one. An error about a path that is in none of
+    /// them is answered in the form of the first.
     pub(crate) fn new(apis: &[&'static Api]) -> Self {
         Self { apis: apis.to_vec(), words: Words::new(apis.iter().map(|api| &api.path)) }
     }

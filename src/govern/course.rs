@@ -349,7 +349,7 @@ impl<'a> Course<'a> {
         let limit = exchange.asker.governor.settings.governed_body;
         let mut head = (*exchange.asker.head).clone();
         let decoded = decoded_body(&head.headers, &exchange.body.bytes, limit);
-        let body = exchange.call.without_owner(&decoded)?;
+        let body = exchange.call.strip(&decoded)?;
         drop(decoded);
         head.headers.remove(header::CONTENT_ENCODING);
         head.headers.insert(header::CONTENT_LENGTH, body.len().into());

@@ -29,6 +29,8 @@ pub struct GovernSettings {
     pub answer: usize,
     /// Whether answers carry `Weir-Decision`, `Weir-Rule` and `Weir-Decision-Id`.
     pub headers: bool,
+    /// The vendor APIs whose calls are governed.
+    pub dialects: &'static Dialects,
 }
 
 impl Default for GovernSettings {
@@ -38,6 +40,7 @@ impl Default for GovernSettings {
             body_timeout: Duration::from_secs(30),
             answer: 4 * 1024 * 1024,
             headers: true,
+            dialects: Dialects::built_in(),
         }
     }
 }
@@ -47,7 +50,6 @@ pub struct Governor {
     pub(super) policy: ArcSwap<Policy>,
     sessions: Sessions,
     pub(super) settings: GovernSettings,
-    pub(super) dialects: &'static Dialects,
     pub(super) look_ups: LookUps<Result<LookupOutcome, StoreError>>,
     decisions: Decisions,
     in_flight: AtomicU64,
@@ -59,21 +61,10 @@ pub struct Governor {
 impl Governor {
     /// Puts them together.
     pub fn new(policy: Policy, sessions: Sessions, settings: GovernSettings) -> Arc<Self> {
-        Self::with_dialects(Dialects::built_in(), policy, sessions, settings)
-    }
-
-    /// The same for other vendor APIs than those Weir knows.
-    pub(crate) fn with_dialects(
-        dialects: &'static Dialects,
-        policy: Policy,
-        sessions: Sessions,
-        settings: GovernSettings,
-    ) -> Arc<Self> {
         Arc::new(Self {
             policy: ArcSwap::from_pointee(policy),
             sessions,
             settings,
-            dialects,
             look_ups: LookUps::default(),
             decisions: Decisions::default(),
             in_flight: AtomicU64::new(0),

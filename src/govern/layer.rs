@@ -107,7 +107,7 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
         if policy.mode == Mode::Off && self.governor.sessions().pinned() == 0 {
             return Either::Left(self.inner.call(request));
         }
-        let dialects = self.governor.dialects;
+        let dialects = self.governor.settings.dialects;
         match classify(dialects, request.method(), request.uri(), request.headers()) {
             Classified::Ungoverned => Either::Left(self.inner.call(request)),
             classified => {

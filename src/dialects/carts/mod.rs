@@ -7,6 +7,7 @@ mod outgoing;
 mod request;
 mod routes;
 mod ruleset;
+mod shapes;
 
 #[cfg(test)]
 pub(super) use ruleset::ACTIVE;
@@ -28,7 +29,7 @@ pub(crate) static API: Api = Api {
     look_up: outgoing::look_up,
     attach: outgoing::attach,
     detach: outgoing::detach,
-    without_owner: |_| None,
+    strip: |_| None,
     media: negotiate,
     error: error::error_body,
 };

@@ -74,8 +74,8 @@ pub(super) fn intent(
     Ok(Some(intent))
 }
 
-/// Returns the JSON of the body. An XML document is converted whole, since other spellings of a name
-/// must be seen.
+/// Returns the JSON of the body. An XML document is converted whole, since other spellings of a
+/// name must be seen.
 fn text<'a>(request: &Request<'a>) -> Result<Cow<'a, str>, RequestError> {
     let text = body::text(request.headers, request.body, &PARAMETERS)?;
     if !text.trim_ascii_start().starts_with('<') {

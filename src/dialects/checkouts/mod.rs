@@ -1,5 +1,4 @@
-//! The checkouts dialect: checkouts, invoices, customers, orders, and the sources that the carts
-//! dialect shares (domain: section 2).
+//! The checkouts dialect: checkouts, invoices, customers, orders and sources (domain: section 2).
 
 mod answer;
 mod error;
@@ -26,7 +25,7 @@ pub(crate) static API: Api = Api {
     look_up: outgoing::look_up,
     attach: outgoing::attach,
     detach: outgoing::detach,
-    without_owner: request::without_owner,
+    strip: request::strip,
     media: |_, _| Media::Json,
     error: error::error_body,
 };

@@ -1,5 +1,5 @@
-//! Calls of Weir's own on checkouts, invoices, customers and sources. `fields` is never carried into a
-//! look-up, which must show the whole thing.
+//! Calls of Weir's own on checkouts, invoices, customers and sources. `fields` is never carried
+//! into a look-up, which must show the whole thing.
 
 use super::ruleset::INVOICE;
 use crate::{

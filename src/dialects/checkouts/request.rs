@@ -53,7 +53,7 @@ pub(super) fn intent(
 }
 
 /// Returns the body of a request without its `owner`.
-pub(super) fn without_owner(body: &[u8]) -> Option<Bytes> {
+pub(super) fn strip(body: &[u8]) -> Option<Bytes> {
     fields::without_member(body, "owner")
 }
 

@@ -1,6 +1,8 @@
 use super::*;
-use crate::dialects::{DecodedBody, carts, checkouts, decoded_body};
-use crate::rules::{Funding, Intent, Owner, SessionKey, Target};
+use crate::{
+    dialects::{DecodedBody, carts, checkouts, decoded_body},
+    rules::{Funding, Intent, Owner, SessionKey, Target},
+};
 use proptest::prelude::*;
 
 fn head(call: &str) -> (Method, Uri) {

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 /// How often a path may be encoded before it is taken for a disguise.
 const ROUNDS: usize = 4;
 
-/// Returns whether an id stands for itself in a path: letters, digits and marks that no parser gives
-/// a meaning of their own.
+/// Returns whether an id stands for itself in a path: letters, digits and marks that no parser
+/// gives a meaning of their own.
 pub(crate) fn is_plain_id(id: &str) -> bool {
     (1..=256).contains(&id.len()) && id.bytes().all(is_plain_byte) && id != "." && id != ".."
 }
@@ -48,8 +48,8 @@ pub(crate) fn id(segment: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(segment).decode_utf8_lossy()
 }
 
-/// Returns whether the two digits after a `%` encode a mark such as `@`. Careful clients encode these
-/// in an id (`encodeURIComponent`), and all parsers agree on them.
+/// Returns whether the two digits after a `%` encode a mark such as `@`. Careful clients encode
+/// these in an id (`encodeURIComponent`), and all parsers agree on them.
 pub(crate) fn is_plain_escape(rest: &[u8]) -> bool {
     hex(rest, 2)
         .is_some_and(|code| u8::try_from(code).is_ok_and(|byte| b"@:!$&'()*+,=".contains(&byte)))

@@ -1,11 +1,11 @@
 //! Finds the members of a JSON body that rules look at.
 //!
-//! In: the text of a body, and the members that matter. Out: their values as raw text, and what else
-//! the body names. What two parsers could read differently is an error: duplicate members, other
-//! spellings of their names, text around the object. Only the listed members are entered, so nothing
-//! recurses on what a caller nests.
+//! In: the text of a body, and the members that matter. Out: their values as raw text, and what
+//! else the body names. What two parsers could read differently is an error: duplicate members,
+//! other spellings of their names, text around the object. Only the listed members are entered, so
+//! nothing recurses on what a caller nests.
 
-use super::{body::RequestError, escapes};
+use super::{body::RequestError, bounds::bounded, escapes};
 use crate::rules::Amount;
 use bytes::Bytes;
 use serde::{
@@ -14,13 +14,6 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
-
-/// How deep a body may nest.
-const DEPTH: usize = 128;
-
-/// How long a number may be, in bytes, and how large its exponent may be.
-const DIGITS: usize = 64;
-const EXPONENT: u32 = 308;
 
 /// A member that a rule looks at, or that holds such a member.
 pub(crate) struct Member {
@@ -229,8 +222,8 @@ fn each_member<'a>(object: &'a str, each: impl FnMut(Cow<'a, str>, &'a str) -> b
 }
 
 /// Returns the same JSON object without one of its members. The order of the others, their spelling
-/// and their values stay, the blanks between them go. `None` where there is no such member, or `body`
-/// is not one JSON object in UTF-8.
+/// and their values stay, the blanks between them go. `None` where there is no such member, or
+/// `body` is not one JSON object in UTF-8.
 pub(crate) fn without_member(body: &[u8], member: &str) -> Option<Bytes> {
     let text = std::str::from_utf8(body).ok()?;
     let mut kept = String::with_capacity(text.len());
@@ -260,55 +253,6 @@ fn reads_as(name: &str, known: &str) -> bool {
     }
     let upper = |text: &str| text.trim().to_lowercase().to_uppercase();
     upper(name) == upper(known) || name.to_uppercase() == upper(known)
-}
-
-/// Refuses what nests deeper, or has larger numbers, than parsers agree to read. One pass, no
-/// recursion.
-fn bounded(text: &str) -> Result<(), RequestError> {
-    let bytes = text.as_bytes();
-    let (mut at, mut depth) = (0, 0usize);
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = end_of_string(bytes, at),
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b'0'..=b'9' | b'-' => {
-                let rest = &bytes[at..];
-                let is_part =
-                    |b: &u8| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-');
-                let length = rest.iter().position(|b| !is_part(b)).unwrap_or(rest.len());
-                if !is_sane(&text[at..at + length]) {
-                    return Err(RequestError::Malformed("A number in the body is too large."));
-                }
-                at += length - 1;
-            }
-            _ => {}
-        }
-        if depth > DEPTH {
-            return Err(RequestError::Malformed("The body is nested too deeply."));
-        }
-        at += 1;
-    }
-    Ok(())
-}
-
-fn is_sane(number: &str) -> bool {
-    let exponent =
-        number.split_once(['e', 'E']).map(|(_, exponent)| exponent.trim_start_matches(['+', '-']));
-    number.len() <= DIGITS
-        && exponent.is_none_or(|text| text.parse::<u32>().is_ok_and(|power| power <= EXPONENT))
-}
-
-fn end_of_string(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at;
-        }
-        at += 2;
-    }
-    bytes.len()
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ impl Media {
     }
 }
 
-/// Returns the media type that a caller asks for: what `Accept` names of the two, by weight, then by
-/// order; else `?format=`; else XML.
+/// Returns the media type that a caller asks for: what `Accept` names of the two, by weight, then
+/// by order; else `?format=`; else XML.
 pub(crate) fn negotiate(uri: &Uri, headers: &HeaderMap) -> Media {
     let mut best: Option<(u16, Media)> = None;
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());

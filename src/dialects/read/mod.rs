@@ -4,10 +4,11 @@
 //!   path ─ path ─▶ segments     body ─ coding ─ body ─ fields ─▶ members that rules look at
 //!   query ─ query ─▶ Query      answer ─ coding ─ value ─▶ amounts, states, flags
 //! ```
-//! Requests are read strictly: what two parsers could read differently is an error. Answers are read
-//! leniently in form and exactly in value. Nothing here knows a vendor's paths or members.
+//! Requests are read strictly: what two parsers could read differently is an error. Answers are
+//! read leniently in form and exactly in value. Nothing here knows a vendor's paths or members.
 
 pub(crate) mod body;
+mod bounds;
 pub(crate) mod coding;
 pub(crate) mod credential;
 pub(crate) mod escapes;

@@ -2,8 +2,8 @@
 //!
 //! In: the path as the caller spelled it, and the words of the dialects' paths. Out: its segments,
 //! where every parser would agree on them, or else the segments that some parser could make of it.
-//! An ordinary ungoverned path is known by one pass over its bytes and the first letter of its first
-//! segment.
+//! An ordinary ungoverned path is known by one pass over its bytes and the first letter of its
+//! first segment.
 
 use super::escapes::{decode, is_plain_byte, is_plain_escape};
 

@@ -1,5 +1,5 @@
-//! The pieces that answers are read with: borrowed, lenient in form, exact in value. Numbers are read
-//! from their text, never through binary floating point.
+//! The pieces that answers are read with: borrowed, lenient in form, exact in value. Numbers are
+//! read from their text, never through binary floating point.
 
 use crate::rules::{Amount, Currency, SourceState, SourceType, Told};
 use serde::{

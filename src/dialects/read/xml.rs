@@ -1,8 +1,8 @@
 //! Converts XML to the equivalent JSON, so that one reader serves both.
 //!
-//! In: a document. Out: JSON text. An element with elements in it is an object, any other a text, and
-//! repeated list elements are an array. Names lose their prefix, attributes are left out, nothing
-//! recurses, and no entity is expanded but the five of XML and character references.
+//! In: a document. Out: JSON text. An element with elements in it is an object, any other a text,
+//! and repeated list elements are an array. Names lose their prefix, attributes are left out,
+//! nothing recurses, and no entity is expanded but the five of XML and character references.
 
 use quick_xml::{
     Reader,
@@ -27,8 +27,8 @@ pub(crate) enum XmlError {
     TooDeep,
 }
 
-/// Returns whether an element of the document has this attribute, in any case: some mapper of objects
-/// could read it as a member.
+/// Returns whether an element of the document has this attribute, in any case: some mapper of
+/// objects could read it as a member.
 pub(crate) fn has_attribute(document: &str, name: &str) -> bool {
     let mut reader = Reader::from_str(document);
     loop {
@@ -56,12 +56,12 @@ struct Open {
     object: bool,
     /// The list of repeated elements that has been begun inside it.
     list: Option<&'static str>,
-    /// A comment stands in or beside its text.
+    /// Its text is interrupted by a comment, or next to one.
     broken_up: bool,
 }
 
-/// Converts a document. `lists` names the elements that may repeat; what repeats besides them becomes
-/// a repeated member. An element of a depth and name that `keep` refuses is skipped unread.
+/// Converts a document. `lists` names the elements that may repeat; what repeats besides them
+/// becomes a repeated member. An element of a depth and name that `keep` refuses is skipped unread.
 pub(crate) fn to_json(
     document: &str,
     lists: &[&'static str],
@@ -98,7 +98,7 @@ pub(crate) fn to_json(
     }
 }
 
-/// Takes what stands between the tags.
+/// Takes what is between the tags.
 fn content(event: Event<'_>, document: &str, open: &mut [Open]) -> Result<(), XmlError> {
     match event {
         Event::Text(text) => append(open, &text.into_inner()),

@@ -2,3 +2,4 @@
 
 mod outgoing;
 mod refusal_bodies;
+mod third;

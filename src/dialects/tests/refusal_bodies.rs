@@ -1,13 +1,15 @@
 //! Every row of the rules' table, from the wire to the wire: what upstream has shown, a call that
 //! breaks the rule, and the body it is refused with.
 
-use crate::dialects::{
-    Classified, Dialects, Rendered, UnreadableRequest, carts, checkouts, classify, decoded_body,
-    refusal,
-};
-use crate::rules::{
-    self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionRecord,
-    SourceRecord, Target, Timestamp, Toggle, Verdict, table,
+use crate::{
+    dialects::{
+        Classified, Dialects, Rendered, UnreadableRequest, carts, checkouts, classify,
+        decoded_body, refusal,
+    },
+    rules::{
+        self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionRecord,
+        SourceRecord, Target, Timestamp, Toggle, Verdict, table,
+    },
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use std::collections::BTreeSet;

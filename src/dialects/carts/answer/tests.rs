@@ -1,0 +1,270 @@
+use super::*;
+use crate::dialects::{Call, Classified, Dialects, carts, classify, read::coding};
+use http::{HeaderMap, Method, StatusCode};
+
+/// The vendor's example of two payment methods.
+const TWO: &str = r#"
+        "paymentMethod": {
+            "type": "creditCard",
+            "sourceId": "d86502e8-5252-48e2-bd82-c2fe6de8810b",
+            "sourceClientSecret": "d86502e8-5252-48e2-bd82-c2fe6de8810b_66601535-e527-489a-9b5c-847e9e940aed",
+            "creditCard": {
+                "expirationYear": "2525",
+                "lastFourDigits": "1111",
+                "clientSecret": "d86502e8-5252-48e2-bd82-c2fe6de8810b_66601535-e527-489a-9b5c-847e9e940aed",
+                "expirationMonth": "8",
+                "brand": "Visa",
+                "flow": "standard",
+                "reusable": "false"
+            },
+            "amountContributed": {
+                "currency": "USD",
+                "value": 68.01
+            },
+            "supplementaryPaymentMethods": [
+                {
+                    "type": "customerCredit",
+                    "sourceId": "4db130f3-2302-43f2-9f7a-eed3835e1a7e",
+                    "sourceClientSecret": "4db130f3-2302-43f2-9f7a-eed3835e1a7e_6b7e2d5a-9037-46a8-8632-4d90b0113ffa",
+                    "customerCredit": {
+                        "clientSecret": "4db130f3-2302-43f2-9f7a-eed3835e1a7e_6b7e2d5a-9037-46a8-8632-4d90b0113ffa",
+                        "flow": "standard",
+                        "reusable": "false"
+                    },
+                    "amountContributed": {
+                        "currency": "USD",
+                        "value": 50
+                    }
+                }
+            ]
+        }"#;
+
+/// The vendor's example of a payment session.
+const SESSION: &str = r#"
+    "paymentSession": {
+        "id": "3c9bf484-2ec5-46f8-8e88-5f126f026187",
+        "clientSecret": "3c9bf484-2ec5-46f8-8e88-5f126f026187_668c5e4d-0a80-4338-9dce-3825f0831782",
+        "status": "requires_confirmation",
+        "amountContributed": {
+            "currency": "USD",
+            "value": 118.01
+        },
+        "amountRemainingToBeContributed": {
+            "currency": "USD",
+            "value": 0
+        }
+    }"#;
+
+const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+    <cart xmlns="http://integration.digitalriver.com/v1" xmlns:x="y" uri="z">
+      <id>7</id>
+      <lineItems><lineItem><id>1</id><product><id>2</id></product></lineItem></lineItems>
+      <paymentMethod>
+        <type>creditCard</type><sourceId>d86502e8-5252-48e2-bd82-c2fe6de8810b</sourceId>
+        <creditCard><brand>Visa</brand><reusable>false</reusable></creditCard>
+        <amountContributed><currency>USD</currency><value>68.01</value></amountContributed>
+        <supplementaryPaymentMethods>
+          <type>customerCredit</type><sourceId>4db130f3-2302-43f2-9f7a-eed3835e1a7e</sourceId>
+          <customerCredit><reusable>false</reusable></customerCredit>
+          <amountContributed><currency>USD</currency><value>50</value></amountContributed>
+        </supplementaryPaymentMethods>
+      </paymentMethod>
+      <paymentSession><id>3c9bf484-2ec5-46f8-8e88-5f126f026187</id><status>requires_confirmation</status>
+        <amountContributed><currency>USD</currency><value>118.01</value></amountContributed>
+        <amountRemainingToBeContributed><currency>USD</currency><value>0</value></amountRemainingToBeContributed>
+      </paymentSession>
+    </cart>"#;
+
+fn cart(coverage: Coverage, json: &str) -> Result<SessionFacts, UnreadableAnswer> {
+    of_cart(json.as_bytes(), coverage)
+}
+
+fn converted(document: &str) -> String {
+    String::from_utf8(from_xml(document.as_bytes()).unwrap()).unwrap()
+}
+
+#[test]
+fn an_answer_in_xml_is_converted_without_its_bulk() {
+    let document = "<cart><id>1</id><lineItems><lineItem><id>9</id></lineItem></lineItems><pricing><x/></pricing></cart>";
+    assert_eq!(converted(document), r#"{"cart":{"id":"1","pricing":{"x":""}}}"#);
+}
+
+fn source(id: &str, kind: &str, amount: &str) -> SourceFacts {
+    SourceFacts {
+        kind: Told::Told(kind.into()),
+        amount: Told::Told(amount.parse().unwrap()),
+        currency: Told::Told("USD".parse().unwrap()),
+        reusable: Told::Told(false),
+        ..SourceFacts::named(id)
+    }
+}
+
+fn expected() -> SessionFacts {
+    SessionFacts {
+        id: Some("7".into()),
+        sources: Told::Told(vec![
+            source("d86502e8-5252-48e2-bd82-c2fe6de8810b", "creditCard", "68.01"),
+            source("4db130f3-2302-43f2-9f7a-eed3835e1a7e", "customerCredit", "50"),
+        ]),
+        total: Told::Told("118.01".parse().unwrap()),
+        remaining: Told::Told("0".parse().unwrap()),
+        currency: Told::Told("USD".parse().unwrap()),
+        state: Told::Told(SessionState::RequiresConfirmation),
+        payment_session: Told::Told("3c9bf484-2ec5-46f8-8e88-5f126f026187".into()),
+        ..SessionFacts::default()
+    }
+}
+
+#[test]
+fn the_vendors_examples_are_read_bare_and_wrapped_and_in_xml() {
+    let bare = format!(r#"{{"id":7,{TWO},{SESSION},"lineItems":{{"lineItem":[{{"id":1}}]}}}}"#);
+    assert_eq!(cart(Coverage::Default, &bare), Ok(expected()));
+    assert_eq!(cart(Coverage::Default, &format!(r#"{{"cart":{bare}}}"#)), Ok(expected()));
+    assert_eq!(cart(Coverage::Default, &converted(XML)), Ok(expected()));
+}
+
+#[test]
+fn supplements_come_as_a_list_or_alone() {
+    for more in [
+        r#"{"sourceId":"b"}"#,
+        r#"[{"sourceId":"b"}]"#,
+        r#"[{"supplementaryPaymentMethod":[{"sourceId":"b"}]}]"#,
+    ] {
+        let json = format!(
+            r#"{{"paymentMethod":{{"sourceId":"a","supplementaryPaymentMethods":{more}}}}}"#
+        );
+        let sources = cart(Coverage::Default, &json).unwrap().sources;
+        assert_eq!(
+            sources,
+            Told::Told(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
+            "{more}"
+        );
+    }
+    let document = "<cart><paymentMethod><sourceId>a</sourceId><supplementaryPaymentMethods><sourceId>b</sourceId></supplementaryPaymentMethods>\
+         <supplementaryPaymentMethods><sourceId>c</sourceId></supplementaryPaymentMethods></paymentMethod></cart>";
+    let sources = cart(Coverage::Default, &converted(document)).unwrap().sources;
+    assert_eq!(sources.as_ref().map(Vec::len), Some(3));
+}
+
+#[test]
+fn what_is_missing_is_told_only_by_a_look_at_everything() {
+    let none = Told::Told(vec![]);
+    let unfunded = r#"{"paymentSession":{"amountContributed":{"value":0},"amountRemainingToBeContributed":{"value":"5.00"}}}"#;
+    for (json, shows, expected) in [
+        (r#"{"id":7}"#, Coverage::Complete, none.clone()),
+        (r#"{"id":7}"#, Coverage::Default, Told::NotTold),
+        (r#"{"id":7}"#, Coverage::Filtered, Told::NotTold),
+        (unfunded, Coverage::Default, none.clone()),
+        (unfunded, Coverage::Filtered, none.clone()),
+        (r#"{"paymentMethod":{}}"#, Coverage::Default, none.clone()),
+        (r#"{"paymentMethod":null}"#, Coverage::Complete, none.clone()),
+        (r#"{"cart":{"paymentMethod":""}}"#, Coverage::Default, none),
+        (r#"{"paymentMethod":{"sourceId":"a"}}"#, Coverage::Filtered, Told::NotTold),
+        (
+            r#"{"paymentMethod":{"type":"creditCard","creditCard":{}}}"#,
+            Coverage::Complete,
+            Told::NotTold,
+        ),
+    ] {
+        assert_eq!(cart(shows, json).map(|facts| facts.sources), Ok(expected), "{json} {shows:?}");
+    }
+    let facts = cart(
+        Coverage::Complete,
+        r#"{"pricing":{"orderTotal":{"currency":"EUR","value":"19.99"}}}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        (facts.total, facts.currency),
+        (Told::Told("19.99".parse().unwrap()), Told::Told("EUR".parse().unwrap()))
+    );
+    assert_eq!(
+        (facts.remaining, facts.state, facts.customer),
+        (Told::NotTold, Told::NotTold, Told::NotTold)
+    );
+}
+
+#[test]
+fn what_cannot_be_understood_teaches_nothing() {
+    let deep = format!(r#"{}{{}}{}"#, r#"{"cart":"#.repeat(100_000), "}".repeat(100_000));
+    for json in [
+        r#"{"id":1,"id":2}"#,
+        r#"{"paymentMethod":{"sourceId":"a","sourceId":"a"}}"#,
+        r#"{"paymentMethod":{"sourceId":"a","creditCard":{},"creditCard":{"reusable":true}}}"#,
+        r#"{"paymentMethod":{"sourceId":"a"},"paymentMethod":null}"#,
+        r#"{"paymentMethod":{"sourceId":"a","amountContributed":{"value":"much"}}}"#,
+        r#"{"paymentMethod":"creditCard"}"#,
+        "[]",
+        "x",
+        &deep,
+    ] {
+        assert!(cart(Coverage::Complete, json).is_err(), "{}", &json[..json.len().min(100)]);
+    }
+}
+
+#[test]
+fn payment_options_are_read_from_their_list() {
+    let option = |id: &str, source: Option<&str>, default| OptionFacts {
+        id: id.into(),
+        source: source.map(SourceFacts::named),
+        default,
+    };
+    let list = r#"{"paymentOptions":{"uri":"u","paymentOption":[{"id":1,"nickName":"n","isDefault":"true","sourceId":"s"},{"id":"2"}]}}"#;
+    let two = vec![option("1", Some("s"), Told::Told(true)), option("2", None, Told::NotTold)];
+    let document = "<paymentOptions><paymentOption uri='u'><id>1</id><isDefault>true</isDefault><sourceId>s</sourceId></paymentOption>\
+         <paymentOption><id>2</id></paymentOption></paymentOptions>";
+    for (json, shows, expected) in [
+        (list.to_owned(), Coverage::Default, Told::Told(two.clone())),
+        (converted(document), Coverage::Complete, Told::Told(two)),
+        (list.to_owned(), Coverage::Filtered, Told::NotTold),
+        (r#"{"paymentOptions":{}}"#.to_owned(), Coverage::Complete, Told::Told(vec![])),
+        (r#"{"paymentOptions":null}"#.to_owned(), Coverage::Complete, Told::Told(vec![])),
+        (
+            r#"{"paymentOption":{"id":1}}"#.to_owned(),
+            Coverage::Complete,
+            Told::Told(vec![option("1", None, Told::NotTold)]),
+        ),
+    ] {
+        assert_eq!(of_options(json.as_bytes(), shows), Ok(expected), "{json}");
+    }
+}
+
+fn attach() -> Call {
+    let uri = "/v1/shoppers/me/carts/active/apply-payment-method".parse().unwrap();
+    match classify(Dialects::built_in(), &Method::POST, &uri, &HeaderMap::new()) {
+        Classified::Governed(call) => call,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn answers_are_read_in_any_coding_and_passed_over_without_a_body() {
+    use coding::tests::{br, coded, gzip};
+    let intent = Intent::Attach { session: carts::ACTIVE, source: "s".into() };
+    let read = |status, headers: &HeaderMap, body: &[u8]| {
+        attach().read_answer(&intent, status, headers, body, 8 << 20)
+    };
+    let ok = StatusCode::OK;
+    for (coding, body) in [
+        ("gzip", gzip(XML.as_bytes())),
+        ("br", br(XML.as_bytes())),
+        ("identity", XML.as_bytes().to_vec()),
+    ] {
+        assert_eq!(read(ok, &coded(coding), &body).unwrap().session, Some(expected()), "{coding}");
+    }
+    assert_eq!(read(StatusCode::NO_CONTENT, &HeaderMap::new(), b""), Ok(Answer::default()));
+    assert_eq!(read(ok, &HeaderMap::new(), b" "), Ok(Answer::default()));
+    assert!(read(StatusCode::PARTIAL_CONTENT, &HeaderMap::new(), b"{}").is_err());
+    assert!(read(ok, &coded("gzip"), &gzip(&vec![b' '; 9 << 20])).is_err());
+    assert!(read(ok, &HeaderMap::new(), b"<html><p>no cart</html>").is_err());
+}
+
+#[test]
+fn a_submitted_cart_names_what_was_charged() {
+    let json = format!(r#"{{"cart":{{"id":9,{TWO}}}}}"#);
+    let answer = read(&Route::Submit, Coverage::Default, json.as_bytes()).unwrap();
+    let charged = vec![
+        "d86502e8-5252-48e2-bd82-c2fe6de8810b".into(),
+        "4db130f3-2302-43f2-9f7a-eed3835e1a7e".into(),
+    ];
+    assert_eq!(answer, Answer { charged, ..Answer::default() });
+}

@@ -1,0 +1,215 @@
+use super::*;
+use crate::{
+    dialects::checkouts::CHECKOUT,
+    rules::{NewSource, SessionKey, SourceState, Target},
+};
+
+fn key() -> SessionKey {
+    SessionKey::new(CHECKOUT, "177642590336")
+}
+
+fn session(json: &str) -> SessionFacts {
+    let intent = Intent::ReadSession { session: Target::Session(key()) };
+    read(&Route::Read(key()), &intent, Coverage::Default, json.as_bytes()).unwrap().session.unwrap()
+}
+
+fn source(
+    route: Route,
+    filtered: bool,
+    json: &str,
+) -> Result<Option<SourceFacts>, UnreadableAnswer> {
+    let coverage = if filtered { Coverage::Filtered } else { Coverage::Default };
+    read(&route, &Intent::CreateSource(NewSource::default()), coverage, json.as_bytes())
+        .map(|answer| answer.source)
+}
+
+/// About 4.8 KB, as upstream sends them.
+fn full_checkout() -> String {
+    let item = r#"{"id":"108540","skuId":"sku-1","amount":10.0,"quantity":1,"metadata":{"id":"x","sources":[1,[2]],"n":1e99},
+            "tax":{"rate":0.06275,"amount":0.63},"importerTax":{"amount":0.0},"duties":{"amount":0.0},"availableToRefundAmount":0.0,
+            "fees":{"amount":0.0,"taxAmount":0.0},"shipFrom":{"address":{"line1":"10380 Bren Rd W","city":"Minnetonka","postalCode":"55343",
+            "state":"MN","country":"US"}},"productDetails":{"name":"A \"quoted\" name","description":"caf\u00e9"}}"#;
+    let items = [item; 6].join(",");
+    format!(
+        r#"{{"id":"177642590336","createdTime":"2021-04-28T15:19:44Z","customerId":"536319570336","currency":"USD",
+            "email":"a@b.c","shipTo":{{"address":{{"line1":"x"}}}},"totalAmount":1198.28,"subtotal":1128.0,"totalTax":70.28,
+            "items":[{items}],"updatedTime":"2021-04-28T15:19:44Z","locale":"en_US","customerType":"individual",
+            "payment":{{"sources":[
+              {{"id":"ee90c07c-5549-4a6b-aa5f-aabe29b1e97a","type":"creditCard","amount":1188.28,"owner":{{"firstName":"J"}},
+                "creditCard":{{"brand":"Visa","expirationMonth":7,"expirationYear":2027,"lastFourDigits":"1111"}}}},
+              {{"id":"5e2f6a43-3f12-4b1a-b85c-07db3d1f9a8f","type":"customerCredit","amount":"10.00","reusable":false,"state":"chargeable",
+                "customerCredit":{{}}}}],
+              "session":{{"id":"1f5e2c4a","amountContributed":1198.28,"amountRemainingToBeContributed":0.0,"state":"requires_confirmation",
+                "clientSecret":"secret"}}}},
+            "sellingEntity":{{"id":"DR_INC-ENTITY","name":"DR globalTech, Inc."}},"liveMode":false}}"#
+    )
+}
+
+#[test]
+fn a_full_checkout_is_read() {
+    let json = full_checkout();
+    assert!((4_000..6_500).contains(&json.len()), "{}", json.len());
+    let facts = session(&json);
+    assert_eq!(facts.id, Some("177642590336".into()));
+    assert_eq!(facts.total, Told::Told("1198.28".parse().unwrap()));
+    assert_eq!(facts.remaining, Told::Told("0".parse().unwrap()));
+    assert_eq!(facts.currency, Told::Told("USD".parse().unwrap()));
+    assert_eq!(facts.state, Told::Told(SessionState::RequiresConfirmation));
+    assert_eq!(facts.customer, Told::Told(Some("536319570336".into())));
+    assert_eq!(facts.credit_amount, Told::Told(None));
+    assert_eq!(facts.payment_session, Told::Told("1f5e2c4a".into()));
+    let sources = facts.sources.as_ref().unwrap();
+    assert_eq!(sources.len(), 2);
+    let card = SourceFacts::named("ee90c07c-5549-4a6b-aa5f-aabe29b1e97a");
+    let amount = Told::Told("1188.28".parse().unwrap());
+    assert_eq!(sources[0], SourceFacts { kind: Told::Told("creditCard".into()), amount, ..card });
+    assert_eq!(sources[1].amount, Told::Told("10".parse().unwrap()));
+    assert_eq!(sources[1].reusable, Told::Told(false));
+    assert_eq!(sources[1].state, Told::Told(SourceState::Chargeable));
+}
+
+#[test]
+fn the_older_shape_is_read() {
+    let facts = session(
+        r#"{"id":177642590336,"totalAmount":"26.89","creditAmount":11,"currency":"USD","paymentSessionId":"ps_1",
+                "sources":[{"id":"s","type":"creditCard","amount":15.89,"reusable":"true"}]}"#,
+    );
+    assert_eq!(facts.id, Some("177642590336".into()));
+    assert_eq!(facts.credit_amount, Told::Told(Some("11".parse().unwrap())));
+    assert_eq!(facts.total, Told::Told("26.89".parse().unwrap()));
+    assert_eq!(facts.payment_session, Told::Told("ps_1".into()));
+    assert_eq!(facts.sources.as_ref().unwrap()[0].reusable, Told::Told(true));
+    assert_eq!((facts.remaining, facts.state), (Told::NotTold, Told::NotTold));
+}
+
+#[test]
+fn what_a_whole_answer_does_not_show_is_not_there() {
+    for json in [
+        r#"{"id":"177642590336"}"#,
+        r#"{"id":"177642590336","sources":null,"customerId":null,"creditAmount":null,"payment":null}"#,
+        r#"{"id":"177642590336","payment":{"session":{}}}"#,
+        r#"{"id":"177642590336","payment":{"sources":[]}}"#,
+    ] {
+        let facts = session(json);
+        assert_eq!(facts.sources, Told::Told(vec![]), "{json}");
+        assert_eq!(facts.customer, Told::Told(None), "{json}");
+        assert_eq!(facts.credit_amount, Told::Told(None), "{json}");
+        assert_eq!(
+            (facts.total, facts.remaining, facts.billing_optimization),
+            (Told::NotTold, Told::NotTold, Told::NotTold)
+        );
+    }
+    assert_eq!(session("{}"), SessionFacts::default());
+    let filtered = read(
+        &Route::Read(key()),
+        &Intent::ReadSession { session: Target::Session(key()) },
+        Coverage::Filtered,
+        br#"{"id":"177642590336","totalAmount":5}"#,
+    );
+    let facts = filtered.unwrap().session.unwrap();
+    assert_eq!(
+        (facts.sources, facts.customer, facts.total),
+        (Told::NotTold, Told::NotTold, Told::Told("5".parse().unwrap()))
+    );
+}
+
+#[test]
+fn a_source_is_read_as_the_vendor_shows_it() {
+    let json = r#"{
+            "id": "99fe8ad1-999e-4e13-95d5-248e472aa7c8",
+            "createdTime": "2021-02-24T21:59:05Z",
+            "type": "customerCredit",
+            "currency": "USD",
+            "amount": 2.0,
+            "reusable": false,
+            "state": "chargeable",
+            "clientSecret": "99fe8ad1-999e-4e13-95d5-248e472aa7c8_a8c8bbb4-e9da-4cd7-a3c3-3a00272ced18",
+            "customerCredit": {},
+            "paymentSessionId": "ps_8cecaa32-f692-44cc-b103-4cf24dc93913",
+            "upstreamId": "7765374748",
+            "liveMode": false
+        }"#;
+    let expected = SourceFacts {
+        kind: Told::Told("customerCredit".into()),
+        amount: Told::Told("2".parse().unwrap()),
+        currency: Told::Told("USD".parse().unwrap()),
+        reusable: Told::Told(false),
+        state: Told::Told(SourceState::Chargeable),
+        customer: Told::Told(None),
+        payment_session: Told::Told("ps_8cecaa32-f692-44cc-b103-4cf24dc93913".into()),
+        ..SourceFacts::named("99fe8ad1-999e-4e13-95d5-248e472aa7c8")
+    };
+    let id = SourceId::from("99fe8ad1-999e-4e13-95d5-248e472aa7c8");
+    assert_eq!(source(Route::CreateSource, false, json), Ok(Some(expected.clone())));
+    assert_eq!(source(Route::ReadSource(id.clone()), false, json), Ok(Some(expected.clone())));
+    let untold = SourceFacts { customer: Told::NotTold, ..expected };
+    assert_eq!(source(Route::ReadSource(id.clone()), true, json), Ok(Some(untold.clone())));
+    assert_eq!(source(Route::Attach(key(), id.clone()), false, json), Ok(Some(untold)));
+    let saved = r#"{"id":"99fe8ad1-999e-4e13-95d5-248e472aa7c8","reusable":true,"customerId":"544671250336"}"#;
+    let facts = source(Route::Save("544671250336".into(), id), false, saved).unwrap().unwrap();
+    assert_eq!(
+        (facts.reusable, facts.customer),
+        (Told::Told(true), Told::Told(Some("544671250336".into())))
+    );
+}
+
+#[test]
+fn an_attach_may_be_answered_with_the_session() {
+    let intent = Intent::Attach { session: Target::Session(key()), source: "s".into() };
+    let json = br#"{"id":"177642590336","payment":{"sources":[{"id":"s"}]}}"#;
+    let answer = read(&Route::Attach(key(), "s".into()), &intent, Coverage::Default, json).unwrap();
+    assert_eq!(answer.session.unwrap().sources, Told::Told(vec![SourceFacts::named("s")]));
+    assert_eq!(answer.source, None);
+}
+
+#[test]
+fn a_customer_and_an_order_are_read() {
+    let intent = Intent::ReadCustomer { customer: "5".into() };
+    let of = |json: &str| {
+        read(&Route::ReadCustomer("5".into()), &intent, Coverage::Default, json.as_bytes())
+            .map(|a| a.customer.unwrap())
+    };
+    assert_eq!(
+        of(r#"{"id":"5"}"#),
+        Ok(CustomerFacts { id: Some("5".into()), saved: Told::Told(vec![]) })
+    );
+    assert_eq!(
+        of(r#"{"id":5,"sources":[{"id":"s"}]}"#).unwrap().saved,
+        Told::Told(vec![SourceFacts::named("s")])
+    );
+    assert_eq!(of(r#"{}"#).unwrap().saved, Told::NotTold);
+    assert!(of(r#"{"id":"6"}"#).is_err());
+    let order = Intent::Order { session: Target::Session(key()), brings_funding: false };
+    let json = br#"{"id":"o","payment":{"sources":[{"id":"a"},{"id":"b"}],"charges":[{"id":"c","sourceId":"a"}]}}"#;
+    let answer = read(&Route::Order, &order, Coverage::Default, json).unwrap();
+    assert_eq!(answer, Answer { charged: vec!["a".into(), "b".into()], ..Answer::default() });
+}
+
+#[test]
+fn what_cannot_be_understood_teaches_nothing() {
+    let intent = Intent::ReadSession { session: Target::Session(key()) };
+    for json in [
+        r#"{"id":"177642590336","id":"177642590336"}"#,
+        r#"{"id":"177642590336","payment":{"sources":[],"sources":[]}}"#,
+        r#"{"id":"177642590336","totalAmount":"a lot"}"#,
+        r#"{"id":"177642590336","totalAmount":{"value":1}}"#,
+        r#"{"id":"177642590336","sources":[{"type":"creditCard"}]}"#,
+        r#"{"id":"177642590336","sources":7}"#,
+        r#"{"id":"1"}"#,
+        r#"{"id":"177642590336"} trailing"#,
+        r#"{"id":"177642590336""#,
+        "<html>",
+        "[]",
+    ] {
+        assert!(
+            read(&Route::Read(key()), &intent, Coverage::Default, json.as_bytes()).is_err(),
+            "{json}"
+        );
+    }
+    let deep = format!(
+        r#"{{"id":"177642590336","items":{}{}}}"#,
+        "[".repeat(1_000_000),
+        "]".repeat(1_000_000)
+    );
+    assert!(session(&deep).id.is_some());
+}
