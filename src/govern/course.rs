@@ -83,6 +83,10 @@ impl<'a> Course<'a> {
             let hand = take_up(exchange, key).await?;
             let is_named = matches!(exchange.intent.session(), Some(Target::Session(_)));
             room.pending_unseen = is_named && hand.records().record().pending.is_some();
+            let known = exchange.asker.who.is_among(&hand.records().record().shown_to);
+            if exchange.intent.is_read() && known {
+                sessions.release_held(&TurnKey::Session(key.clone()));
+            }
             course.hand = Some(hand);
         }
         course.attempt = Attempt::new(session, room);
@@ -142,7 +146,7 @@ impl<'a> Course<'a> {
     }
 
     async fn look_up(&mut self, lookup: &Lookup) -> Result<Event, StoreError> {
-        if !self.attempt.has_turn() {
+        if !self.attempt.has_turn() && matches!(self.hand, Some(Hand::Turn(_))) {
             // A turn that was taken because it was free is not kept while upstream is asked.
             self.hand = None;
         }
