@@ -11,28 +11,15 @@
 
 use super::{
     change::{Bytes, Change, StoreError},
-    keys::{CustomerKey, Key, KeyBytes, Space},
+    keys::{Key, KeyBytes, Space},
+    scope::{Scope, Stored},
     stored::{self, SourceEntry},
 };
 use crate::rules::{
-    CustomerObservation, CustomerRecord, Policy, SessionKey, SessionObservation, SessionRecord,
-    SourceId, SourceObservation, SourceRecord, Timestamp,
+    CustomerObservation, CustomerRecord, Policy, SessionObservation, SessionRecord, SourceId,
+    SourceObservation, SourceRecord, Timestamp,
 };
 use std::{collections::BTreeMap, sync::Arc};
-
-/// What is read together.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Scope {
-    pub session: Option<SessionKey>,
-    pub sources: Vec<SourceId>,
-    pub customer: Option<CustomerKey>,
-    /// Whether the sources that the session owns are read, too, where it does not hold them.
-    pub whole: bool,
-}
-
-/// What the store holds, or is taken to hold until it says otherwise.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Stored(Vec<(Key, Option<Bytes>)>);
 
 /// An observation in hand. One that is a mere reading comes with the epoch of its record then: it
 /// teaches nothing to a record that has changed otherwise since.
@@ -62,69 +49,17 @@ pub(super) struct Hand {
     others: BTreeMap<KeyBytes, SessionRecord>,
     sources: BTreeMap<SourceId, Home>,
     customer: Option<(Key, CustomerRecord)>,
-}
-
-impl Scope {
-    /// Returns the keys of what is in scope by name.
-    pub fn keys(&self) -> Vec<Key> {
-        let session = self.session.iter().map(Key::session);
-        let sources = self.sources.iter().map(Key::source);
-        let mut keys: Vec<_> =
-            session.chain(sources).chain(self.customer.iter().map(Key::customer)).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
-    }
-
-    /// Returns the keys that must be read as well: of sessions that sources point to, and of
-    /// sources that the session owns and does not hold.
-    pub fn missing(&self, stored: &Stored) -> Result<Vec<Key>, StoreError> {
-        let mut missing = Vec::new();
-        for (key, bytes) in &stored.0 {
-            if let (Space::Sources, Some(bytes)) = (key.space, bytes)
-                && let SourceEntry::In(bytes) = stored::read_source(bytes)?
-            {
-                missing.push(Key { space: Space::Sessions, bytes });
-            }
-        }
-        if let (true, Some(session)) = (self.whole, &self.session)
-            && let Some(Some(bytes)) = stored.get(&Key::session(session))
-        {
-            let record = stored::read_session(bytes)?;
-            let strangers = record.owned().filter(|id| record.member(id).is_none());
-            missing.extend(strangers.map(Key::source));
-        }
-        missing.retain(|key| stored.get(key).is_none());
-        missing.sort_unstable();
-        missing.dedup();
-        Ok(missing)
-    }
-}
-
-impl Stored {
-    pub fn new(keys: Vec<Key>, bytes: Vec<Option<Bytes>>) -> Self {
-        Self(keys.into_iter().zip(bytes).collect())
-    }
-
-    /// `None`: not read.
-    fn get(&self, key: &Key) -> Option<Option<&Bytes>> {
-        self.0.iter().find(|(known, _)| known == key).map(|(_, bytes)| bytes.as_ref())
-    }
-
-    fn set(&mut self, key: Key, bytes: Option<Bytes>) {
-        match self.0.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, known)) => *known = bytes,
-            None => self.0.push((key, bytes)),
-        }
-    }
+    /// What must be read as well: sessions that sources point to, and sources that the session owns
+    /// and does not hold.
+    missing: Vec<Key>,
 }
 
 impl Hand {
-    /// Takes up what is stored. Everything that [`Scope::missing`] names must have been read.
+    /// Takes up what is stored.
     pub fn take_up(scope: &Scope, stored: Stored) -> Result<Self, StoreError> {
         let mut hand =
             Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
-        for (key, bytes) in &hand.stored.0 {
+        for (key, bytes) in hand.stored.iter() {
             let (Space::Sessions, Some(bytes)) = (key.space, bytes) else { continue };
             let record = stored::read_session(bytes)?;
             match hand.key.as_ref() == Some(key) {
@@ -146,41 +81,64 @@ impl Hand {
         ids.sort_unstable();
         ids.dedup();
         for id in ids {
-            hand.find_home(id)?;
+            hand.find_home(id, scope.whole)?;
         }
         Ok(hand)
     }
 
-    fn find_home(&mut self, id: SourceId) -> Result<(), StoreError> {
+    /// Returns what must be read as well, before anything is made of what is in hand.
+    pub fn missing(&self) -> &[Key] {
+        &self.missing
+    }
+
+    fn find_home(&mut self, id: SourceId, whole: bool) -> Result<(), StoreError> {
         let entry = Key::source(&id);
         let held = self.key.as_ref().filter(|_| self.record.member(&id).is_some());
         let home = match (self.stored.get(&entry), held) {
-            // Not asked for, and owned only: it will be, should anything be learned of it.
-            (None, None) => return Ok(()),
+            // Owned only. Should anything be learned of it, the store will say what it holds.
+            (None, None) => {
+                self.missing.extend(Some(entry).filter(|_| whole));
+                return Ok(());
+            }
             (None, Some(session)) => {
-                let (session, pointer) =
-                    (session.bytes.clone(), stored::write_pointer(&session.bytes)?);
-                self.stored.set(entry, Some(pointer));
+                let session = session.bytes.clone();
+                self.stored.set(entry, Some(stored::write_pointer(&session)?));
                 Home::In(session)
             }
-            (Some(bytes), held) => match bytes
-                .map(|bytes| stored::read_source(bytes))
-                .transpose()?
-            {
-                Some(SourceEntry::Own(record)) => Home::Own(Some(record)),
-                Some(SourceEntry::In(other))
-                    if self.others.get(&other).is_some_and(|other| other.member(&id).is_some()) =>
-                {
-                    Home::In(other)
-                }
-                _ => held.map_or(Home::Own(None), |session| Home::In(session.bytes.clone())),
-            },
+            (Some(bytes), held) => {
+                let held = held.map(|key| key.bytes.clone());
+                let bytes = bytes.cloned();
+                self.home(&id, bytes.as_deref(), held)?
+            }
         };
-        if !matches!((&home, &self.key), (Home::In(session), Some(key)) if *session == key.bytes) {
+        if !matches!(&home, Home::In(session) if self.is_main(session)) {
             self.record.members.retain(|(member, _)| *member != id);
         }
         self.sources.insert(id, home);
         Ok(())
+    }
+
+    /// `held`: the session, where it holds the source.
+    fn home(
+        &mut self,
+        id: &SourceId,
+        entry: Option<&[u8]>,
+        held: Option<KeyBytes>,
+    ) -> Result<Home, StoreError> {
+        match entry.map(stored::read_source).transpose()? {
+            Some(SourceEntry::Own(record)) => return Ok(Home::Own(Some(record))),
+            Some(SourceEntry::In(other)) if !self.is_main(&other) => {
+                let key = Key { space: Space::Sessions, bytes: other };
+                if self.others.get(&key.bytes).is_some_and(|other| other.member(id).is_some()) {
+                    return Ok(Home::In(key.bytes));
+                }
+                if self.stored.get(&key).is_none() {
+                    self.missing.push(key);
+                }
+            }
+            Some(SourceEntry::In(_)) | None => {}
+        }
+        Ok(held.map_or(Home::Own(None), Home::In))
     }
 
     /// Returns what is in hand of the session; an empty record where nothing is remembered.

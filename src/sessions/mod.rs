@@ -1,9 +1,11 @@
 //! Remembers what upstream has shown, and hands out turns.
 //!
 //! ```text
-//!   session, sources ─ turn ─▶ Turn: the right to change the session, and its record in hand
-//!   key ─ session, source, customer ─▶ record        key ─ update ─▶ record after the change, at one stroke
-//!   look-up ─ share ─▶ its answer, asked for once
+//!   session, sources ─ turn ──────▶ the right to change the session, and its record in hand
+//!   session, sources ─ records ───▶ the same records without that right
+//!   key ─ session, source, … ─────▶ record
+//!   key ─ update_session, … ──────▶ record after the change, at one stroke
+//!   look-up ─ LookUps::share ─────▶ its answer, asked for once
 //! ```
 //! One [`Sessions`] serves the whole process, from any number of runtimes; cloning it is cheap.
 //! Records change only by what `rules` makes of observations. Where they are kept, the [`Store`],
@@ -20,6 +22,7 @@ mod memory;
 mod probe;
 mod queue;
 mod records;
+mod scope;
 mod settings;
 mod store;
 mod stored;
@@ -47,7 +50,7 @@ use crate::rules::{
     SourceRecord,
 };
 use back_off::BackOffs;
-use hand::Scope;
+use scope::Scope;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use turns::Turns;

@@ -5,7 +5,8 @@
 //!            enter            (nobody before it)
 //!   caller ────────▶ queue ────────────────────────▶ turn ──── leave ───▶ gone
 //!                      ▲                              │
-//!                      │ end_window, release_held,           │ hold
+//!                      │ end_window,                  │ hold
+//!                      │ release_held,                │
 //!                      │ an ordinary call enters      ▼
 //!                      └──────────────────────────── held
 //! ```
@@ -318,7 +319,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn long_sequences_keep_the_line_in_order_and_end_empty(verbs in prop::collection::vec(any_verb(), 0..200)) {
+        fn long_sequences_keep_the_line_in_order_and_end_empty(
+            verbs in prop::collection::vec(any_verb(), 0..200),
+        ) {
             let mut line = run(&verbs);
             line.release_held();
             while let Some((ticket, _)) = line.turn {

@@ -7,8 +7,9 @@
 
 use super::{
     change::{Bytes, Change, StoreError, Swapped},
-    hand::{Hand, Noted, Scope, Stored},
+    hand::{Hand, Noted},
     keys::Key,
+    scope::{Scope, Stored},
     store::Store,
 };
 use crate::rules::{
@@ -141,11 +142,13 @@ pub(super) async fn read(store: &Store, scope: &Scope) -> Result<Hand, StoreErro
     let mut keys = scope.keys();
     for _ in 0..TRIES {
         let stored = Stored::new(keys.clone(), store.get(&keys).await?);
-        let missing = scope.missing(&stored)?;
-        if missing.is_empty() {
-            return Hand::take_up(scope, stored);
+        let hand = Hand::take_up(scope, stored)?;
+        if hand.missing().is_empty() {
+            return Ok(hand);
         }
-        keys.extend(missing);
+        keys.extend_from_slice(hand.missing());
+        keys.sort_unstable();
+        keys.dedup();
     }
     Err(StoreError::Contended)
 }

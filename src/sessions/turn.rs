@@ -2,8 +2,8 @@
 
 use super::{
     change::StoreError,
-    hand::Scope,
     records::Records,
+    scope::Scope,
     store::Store,
     turns::{Busy, HeldGuard, TurnGuard},
 };

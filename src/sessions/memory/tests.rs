@@ -1,7 +1,7 @@
 //! The shelves.
 
 use super::*;
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 use tokio::time::advance;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

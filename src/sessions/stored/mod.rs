@@ -97,6 +97,7 @@ pub(super) fn read_cart(bytes: &[u8]) -> Result<SessionId, StoreError> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "read and written, never kept")]
 enum StoredSource<'a> {
     Own(u64, #[serde(borrow)] Source<'a>),
     In(&'a [u8]),

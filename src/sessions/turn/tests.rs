@@ -425,7 +425,9 @@ async fn run(room: &Watched, step: &Step, counts: &mut [u32; 4]) {
 
 proptest! {
     #[test]
-    fn no_change_of_a_source_is_lost_wherever_it_moves(steps in prop::collection::vec(step(), 1..25)) {
+    fn no_change_of_a_source_is_lost_wherever_it_moves(
+        steps in prop::collection::vec(step(), 1..25),
+    ) {
         let room = watched();
         let mut counts = [0; 4];
         for step in &steps {

@@ -1,0 +1,56 @@
+//! What is read together, and what the store answered.
+
+use super::{
+    change::Bytes,
+    keys::{CustomerKey, Key},
+};
+use crate::rules::{SessionKey, SourceId};
+
+/// What is read together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scope {
+    pub session: Option<SessionKey>,
+    pub sources: Vec<SourceId>,
+    pub customer: Option<CustomerKey>,
+    /// Whether the sources that the session owns are read, too, where it does not hold them.
+    pub whole: bool,
+}
+
+/// What the store holds, or is taken to hold until it says otherwise.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stored(Vec<(Key, Option<Bytes>)>);
+
+impl Scope {
+    /// Returns the keys of what is in scope by name.
+    pub fn keys(&self) -> Vec<Key> {
+        let session = self.session.iter().map(Key::session);
+        let sources = self.sources.iter().map(Key::source);
+        let mut keys: Vec<_> =
+            session.chain(sources).chain(self.customer.iter().map(Key::customer)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
+
+impl Stored {
+    pub fn new(keys: Vec<Key>, bytes: Vec<Option<Bytes>>) -> Self {
+        Self(keys.into_iter().zip(bytes).collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, Option<&Bytes>)> {
+        self.0.iter().map(|(key, bytes)| (key, bytes.as_ref()))
+    }
+
+    /// `None`: not read.
+    pub fn get(&self, key: &Key) -> Option<Option<&Bytes>> {
+        self.0.iter().find(|(known, _)| known == key).map(|(_, bytes)| bytes.as_ref())
+    }
+
+    pub fn set(&mut self, key: Key, bytes: Option<Bytes>) {
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, known)) => *known = bytes,
+            None => self.0.push((key, bytes)),
+        }
+    }
+}
