@@ -1,5 +1,5 @@
 //! End-to-end tests: the program and its library from the outside. One binary, so that it links
-//! once.
+//! once. What they are set up with is in `testbed`.
 
 mod admin;
 mod ambiguity;
@@ -11,16 +11,14 @@ mod concurrency;
 mod deferring;
 mod dev;
 mod differential;
-mod house;
-mod indoors;
 mod layer;
 mod monitoring;
-mod program;
 mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
 mod tenants;
+mod testbed;
 mod traps;
 mod truth;
 mod upstream_misbehaves;

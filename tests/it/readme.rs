@@ -5,7 +5,7 @@
 //! one is its output, where `…` stands for anything. `sh` blocks hold commands that stay running,
 //! or that build. `toml` blocks are configurations.
 
-use crate::program::{DEV, Program, lines_of, weir};
+use crate::testbed::{DEV, Program, lines_of, weir};
 use std::{fs, path::Path};
 
 const README: &str = include_str!("../../README.md");

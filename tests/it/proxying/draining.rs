@@ -1,6 +1,5 @@
 use super::*;
 use std::net::Ipv4Addr;
-use weir::proxy::{Work, Worker, listeners, run_workers};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: w\r\n\r\n";
 
@@ -30,10 +29,10 @@ async fn a_connection_that_waited_to_be_accepted_is_still_served() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut caller = Wire::new(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
     caller.write(GET).await;
-    let settings = Settings::new(format!("http://{}", upstream.address()).parse().unwrap());
+    let settings = UpstreamSettings::new(format!("http://{}", upstream.address()).parse().unwrap());
     let at_once = std::future::ready(());
     let serving =
-        tokio::spawn(serve(listener, service(settings), ServeOptions::default(), at_once));
+        tokio::spawn(serve(listener, proxying(settings), ServeOptions::default(), at_once));
     upstream.answer("HTTP/1.1 204 No Content\r\n\r\n").await;
     assert_eq!(status(&caller.head().await), "HTTP/1.1 204 No Content");
     assert_eq!(serving.await.unwrap(), Drained::default());
@@ -48,8 +47,8 @@ async fn what_outlasts_the_drain_time_out_is_cut_and_counted() {
         work: work.clone(),
         ..ServeOptions::default()
     };
-    let settings = Settings::new(format!("http://{}", upstream.address()).parse().unwrap());
-    let proxy = Proxy::serving(service(settings), options).await;
+    let settings = UpstreamSettings::new(format!("http://{}", upstream.address()).parse().unwrap());
+    let proxy = Proxy::serving(proxying(settings), options).await;
     work.spawn(std::future::pending::<()>());
     let mut caller = proxy.caller().await;
     caller.write(GET).await;
@@ -68,9 +67,11 @@ async fn what_outlasts_the_drain_time_out_is_cut_and_counted() {
 async fn a_shutdown_waits_for_work_whose_caller_has_gone() {
     let work = Work::default();
     let options = ServeOptions { work: work.clone(), ..ServeOptions::default() };
-    let proxy =
-        Proxy::serving(service(Settings::new("http://127.0.0.1:1".parse().unwrap())), options)
-            .await;
+    let proxy = Proxy::serving(
+        proxying(UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap())),
+        options,
+    )
+    .await;
     let (open, gate) = oneshot::channel::<()>();
     work.spawn(async move { drop(gate.await) });
     proxy.stop.send(()).unwrap();
@@ -85,9 +86,10 @@ async fn every_worker_serves_and_all_stop_together() {
     let upstream = Listener::new().await;
     let listeners = listeners((Ipv4Addr::LOCALHOST, 0).into(), 2).unwrap();
     let address = listeners[0].local_addr().unwrap();
-    let first =
-        Upstream::new(Settings::new(format!("http://{}", upstream.address()).parse().unwrap()))
-            .unwrap();
+    let first = Upstream::new(UpstreamSettings::new(
+        format!("http://{}", upstream.address()).parse().unwrap(),
+    ))
+    .unwrap();
     let make = move |_: Worker| Faults::layer(PlainText).layer(first.another());
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(run_workers(listeners, make, ServeOptions::default(), async move {
@@ -111,7 +113,7 @@ async fn a_worker_that_fails_ends_them_all_with_its_error() {
     let listeners = listeners((Ipv4Addr::LOCALHOST, 0).into(), 2).unwrap();
     let make = |worker: Worker| {
         assert_ne!(worker.index, 1, "made to fail");
-        service(Settings::new("http://127.0.0.1:1".parse().unwrap()))
+        proxying(UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap()))
     };
     let error = run_workers(listeners, make, ServeOptions::default(), std::future::pending())
         .await

@@ -49,13 +49,11 @@ async fn a_caller_is_not_kept_waiting_by_an_upstream_that_knows_no_expectation()
 #[tokio::test]
 async fn content_that_announces_itself_too_large_is_refused_before_it_is_sent() {
     let service = tower::service_fn(|request: http::Request<Body>| async move {
-        let read = weir::proxy::collect(request.into_body(), 2).await;
-        let problem = weir::proxy::Problem::TooLarge { limit: 2 };
-        let Err(weir::proxy::NotWhole::TooLarge(_)) = read else {
-            panic!("three bytes are more than two")
-        };
+        let read = collect(request.into_body(), 2).await;
+        let problem = Problem::TooLarge { limit: 2 };
+        let Err(NotWhole::TooLarge(_)) = read else { panic!("three bytes are more than two") };
         Ok::<_, Infallible>(
-            problem.into_response(|problem| weir::proxy::Render::render(&PlainText, (), problem)),
+            problem.into_response(|problem| Render::render(&PlainText, (), problem)),
         )
     });
     let proxy = Proxy::serving(service, ServeOptions::default()).await;

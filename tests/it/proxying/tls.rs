@@ -77,7 +77,7 @@ async fn upstream_that_nobody_vouches_for_is_not_spoken_to() {
 #[test]
 fn a_ca_file_without_certificates_is_an_error_that_names_it() {
     let file = NamedTempFile::new().unwrap();
-    let mut settings = Settings::new("https://localhost".parse().unwrap());
+    let mut settings = UpstreamSettings::new("https://localhost".parse().unwrap());
     settings.ca_file = Some(file.path().to_owned());
     let error = Upstream::new(settings).unwrap_err();
     assert_eq!(
