@@ -66,7 +66,7 @@ fn cases() -> Vec<Case> {
     use By::{ApplyPaymentMethod, ApplyShopper};
     use RuleId as Rule;
     use Scene::*;
-    let rows: [(RuleId, bool, &str, &[Scene]); 9] = [
+    let rows: [(RuleId, bool, &str, &'static [Scene]); 9] = [
         (
             Rule::PrimaryBeforeSecondary,
             false,
@@ -116,12 +116,12 @@ fn cases() -> Vec<Case> {
             &[SubmitOfNothing, SubmitOfTooLittleCredit],
         ),
     ];
-    let case = |(rule, refused, subcode, scenes): (RuleId, bool, _, &[Scene])| {
+    let case = |(rule, refused, subcode, scenes): (RuleId, bool, _, &'static [Scene])| {
         let code = match rule {
             Rule::UnderfundedOrder => "submit-cart-failed",
             _ => "apply-payment-failure",
         };
-        scenes.to_vec().into_iter().map(move |scene| Case { rule, scene, refused, code, subcode })
+        scenes.iter().copied().map(move |scene| Case { rule, scene, refused, code, subcode })
     };
     rows.into_iter().flat_map(case).collect()
 }

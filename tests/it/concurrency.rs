@@ -42,14 +42,16 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let n = || 0usize..8;
     prop_oneof![
-        6 => (n(), n(), any::<bool>()).prop_map(|(checkout, source, in_body)| Op::Attach { checkout, source, in_body }),
+        6 => (n(), n(), any::<bool>())
+            .prop_map(|(checkout, source, in_body)| Op::Attach { checkout, source, in_body }),
         2 => (n(), n()).prop_map(|(checkout, source)| Op::Detach { checkout, source }),
         1 => n().prop_map(|checkout| Op::Update { checkout }),
         1 => n().prop_map(|checkout| Op::Order { checkout }),
         1 => n().prop_map(|checkout| Op::Read { checkout }),
         1 => n().prop_map(|source| Op::Save { source }),
         6 => (n(), n()).prop_map(|(shopper, source)| Op::Apply { shopper, source }),
-        2 => (n(), prop::option::of(n())).prop_map(|(shopper, source)| Op::Unapply { shopper, source }),
+        2 => (n(), prop::option::of(n()))
+            .prop_map(|(shopper, source)| Op::Unapply { shopper, source }),
         1 => n().prop_map(|shopper| Op::ApplyShopper { shopper }),
         1 => n().prop_map(|shopper| Op::Add { shopper }),
         1 => (n(), n()).prop_map(|(shopper, source)| Op::SaveOption { shopper, source }),

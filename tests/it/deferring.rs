@@ -151,7 +151,9 @@ proptest! {
     #![proptest_config(cases(600))]
 
     #[test]
-    fn a_deferred_attach_is_never_lost_and_never_sent_twice(ops in prop::collection::vec(op(), 1..20)) {
+    fn a_deferred_attach_is_never_lost_and_never_sent_twice(
+        ops in prop::collection::vec(op(), 1..20),
+    ) {
         on_a_runtime(run(ops))?;
     }
 }

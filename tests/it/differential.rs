@@ -46,15 +46,19 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let n = || 0usize..6;
     prop_oneof![
-        1 => (any::<bool>(), prop::option::of(n()), prop::option::of(n())).prop_map(|(invoice, source, customer)| Op::Create { invoice, source, customer }),
+        1 => (any::<bool>(), prop::option::of(n()), prop::option::of(n()))
+            .prop_map(|(invoice, source, customer)| Op::Create { invoice, source, customer }),
         3 => n().prop_map(|amount| Op::Credit { amount }),
         1 => n().prop_map(Op::Shapeless),
-        2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()]).prop_map(|(kind, fate)| Op::Primary { kind, fate }),
+        2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()])
+            .prop_map(|(kind, fate)| Op::Primary { kind, fate }),
         8 => (n(), n()).prop_map(|(session, source)| Op::Attach { session, source }),
-        3 => (n(), n(), any::<bool>()).prop_map(|(session, source, legacy)| Op::AttachInBody { session, source, legacy }),
+        3 => (n(), n(), any::<bool>())
+            .prop_map(|(session, source, legacy)| Op::AttachInBody { session, source, legacy }),
         3 => (n(), n()).prop_map(|(session, source)| Op::Detach { session, source }),
         1 => (n(), n()).prop_map(|(session, total)| Op::Items { session, total }),
-        1 => (n(), prop::option::of(n())).prop_map(|(session, customer)| Op::Customer { session, customer }),
+        1 => (n(), prop::option::of(n()))
+            .prop_map(|(session, customer)| Op::Customer { session, customer }),
         1 => (n(), any::<bool>()).prop_map(|(session, on)| Op::Billing { session, on }),
         1 => (n(), n()).prop_map(|(session, amount)| Op::CreditAmount { session, amount }),
         2 => (n(), n()).prop_map(|(customer, source)| Op::Save { customer, source }),
@@ -365,7 +369,10 @@ proptest! {
     #![proptest_config(cases(700))]
 
     #[test]
-    fn on_checkouts_callers_see_what_they_would_see_without_weir(ops in ops(), fresh_for in any_freshness()) {
+    fn on_checkouts_callers_see_what_they_would_see_without_weir(
+        ops in ops(),
+        fresh_for in any_freshness(),
+    ) {
         on_a_runtime(checkouts(ops, Circumstances { fresh_for, cold_at: None, behind: vec![] }))?;
     }
 
@@ -373,7 +380,8 @@ proptest! {
     fn on_checkouts_also_when_weir_is_started_again_with_nothing_remembered(
         ops in ops(), fresh_for in any_freshness(), at in 0usize..24,
     ) {
-        on_a_runtime(checkouts(ops, Circumstances { fresh_for, cold_at: Some(at), behind: vec![] }))?;
+        let circumstances = Circumstances { fresh_for, cold_at: Some(at), behind: vec![] };
+        on_a_runtime(checkouts(ops, circumstances))?;
     }
 
     /// Refusals rest on a look-up each: only so they stay right when others change things.
@@ -381,7 +389,8 @@ proptest! {
     fn on_checkouts_also_when_others_change_things_behind_its_back(
         ops in ops(), behind in prop::collection::vec(0usize..24, 1..10),
     ) {
-        on_a_runtime(checkouts(ops, Circumstances { fresh_for: FreshFor::Millis(0), cold_at: None, behind }))?;
+        let circumstances = Circumstances { fresh_for: FreshFor::Millis(0), cold_at: None, behind };
+        on_a_runtime(checkouts(ops, circumstances))?;
     }
 }
 
@@ -407,7 +416,8 @@ fn cart_op() -> impl Strategy<Value = CartOp> {
     let n = || 0usize..6;
     prop_oneof![
         2 => n().prop_map(|amount| CartOp::Credit { amount }),
-        2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()]).prop_map(|(kind, fate)| CartOp::Primary { kind, fate }),
+        2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()])
+            .prop_map(|(kind, fate)| CartOp::Primary { kind, fate }),
         9 => n().prop_map(CartOp::Apply),
         2 => n().prop_map(CartOp::Detach),
         1 => Just(CartOp::DetachAll),

@@ -3,7 +3,6 @@
 
 mod admin;
 mod ambiguity;
-mod arrows;
 mod carts_rules;
 mod checkouts_rules;
 mod cli;
@@ -12,6 +11,7 @@ mod deferring;
 mod dev;
 mod differential;
 mod layer;
+mod layout;
 mod monitoring;
 mod proxying;
 mod purchase;

@@ -9,7 +9,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 /// An answer, read whole.
 #[derive(Clone, Debug)]
@@ -63,20 +63,21 @@ pub(crate) struct Caller {
 /// The two transports.
 #[derive(Clone)]
 enum Line {
-    Socket { client: Client<HttpConnector, Full<Bytes>>, address: SocketAddr },
+    Socket { client: Arc<Client<HttpConnector, Full<Bytes>>>, address: SocketAddr },
     InProcess(InProcess),
 }
 
 impl Caller {
     /// Returns a caller over HTTP/1.1, without a key.
     pub(crate) fn new(address: SocketAddr) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = Arc::new(Client::builder(TokioExecutor::new()).build_http());
         Self { line: Line::Socket { client, address }, headers: Vec::new() }
     }
 
     /// Returns a caller that speaks HTTP/2 from the first byte.
     pub(crate) fn h2c(address: SocketAddr) -> Self {
         let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        let client = Arc::new(client);
         Self { line: Line::Socket { client, address }, headers: Vec::new() }
     }
 

@@ -88,11 +88,7 @@ impl Plan {
 
     /// Makes a governor, with nothing remembered.
     pub(crate) fn governor(&self) -> Arc<Governor> {
-        Governor::new(
-            self.policy.clone(),
-            Sessions::in_memory(self.sessions.clone()),
-            self.govern.clone(),
-        )
+        Governor::new(self.policy.clone(), Sessions::in_memory(self.sessions), self.govern)
     }
 
     /// Runs the test bed over sockets.
@@ -191,7 +187,7 @@ impl Testbed {
     pub(crate) async fn restart(&mut self) {
         let sessions = self.governor().sessions().clone();
         let plan = &self.plan;
-        self.governor = Some(Governor::new(plan.policy.clone(), sessions, plan.govern.clone()));
+        self.governor = Some(Governor::new(plan.policy.clone(), sessions, plan.govern));
         self.begin().await;
     }
 

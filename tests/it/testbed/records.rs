@@ -77,7 +77,7 @@ impl Testbed {
     /// Returns how many sessions and sources are remembered.
     pub(crate) fn remembered(&self) -> u64 {
         self.memory().run_pending_tasks();
-        self.memory().count() as u64
+        self.memory().count()
     }
 
     /// Returns how many records must not be dropped: a deferred attach or a repair needs them.
@@ -99,12 +99,12 @@ impl Testbed {
 
     /// Returns how many governed calls are under way upstream.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.governor().in_flight() as u64
+        self.governor().in_flight()
     }
 
     /// Returns how many repairs ended halfway.
     pub(crate) fn stranded(&self) -> u64 {
-        self.governor().stranded() as u64
+        self.governor().stranded()
     }
 }
 
