@@ -1,53 +1,48 @@
 //! The admin API over a real socket: what it shows of what happened, and what it says to those who
 //! ask for what is not there.
 
-use crate::house::{CART, Caller, House, method};
+use crate::testbed::{
+    Adjusted, Admin, CART, Caller, Governor, Mode, Server, Testbed, defaults, items, method, rows,
+};
 use http::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tokio::{net::TcpListener, sync::oneshot};
-use weir::{
-    Governor,
-    admin::Admin,
-    rules::{Mode, Policy, table},
-};
 
-async fn admin(governor: Arc<Governor>) -> (Caller, Admin, oneshot::Sender<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (running, ended) = oneshot::channel::<()>();
+async fn admin(governor: Arc<Governor>) -> (Caller, Admin, Server) {
     let admin = Admin::new(governor, r#"{"policy":{"mode":"enforce"}}"#.into());
-    tokio::spawn(admin.clone().run(listener, async move { drop(ended.await) }));
-    (Caller::new(address), admin, running)
+    let running = admin.clone();
+    let server = Server::start(|listener, stopped| async move {
+        let _drained = running.run(listener, stopped).await;
+    })
+    .await;
+    (Caller::new(server.address), admin, server)
 }
 
 /// A checkout with credit and a card beside which more credit was refused, and a cart with a card.
-async fn scene() -> (House, String, [String; 3], String) {
-    let house = House::new(Policy::default()).await;
-    let checkout = house.checkout(100.0).await;
-    let (credit, card, late) =
-        (house.credit(20.5).await, house.card().await, house.credit(5.0).await);
+async fn scene() -> (Testbed, String, [String; 3], String) {
+    let bed = Testbed::new().start().await;
+    let checkout = bed.checkout(100.0).await;
+    let (credit, card, late) = (bed.credit(20.5).await, bed.card().await, bed.credit(5.0).await);
     for source in [&credit, &card, &late] {
-        house
-            .weir
+        bed.weir
             .with("x-request-id", "mine")
             .post(&format!("/checkouts/{checkout}/sources/{source}"), Value::Null)
             .await;
     }
-    let shopper = house.shopper(60.0).await;
+    let shopper = bed.shopper(60.0).await;
     let applied =
-        shopper.post(&format!("{CART}/apply-payment-method"), method(&house.card().await)).await;
+        shopper.post(&format!("{CART}/apply-payment-method"), method(&bed.card().await)).await;
     let id = match &applied.json()["cart"]["id"] {
         Value::String(id) => id.clone(),
         other => other.to_string(),
     };
-    (house, checkout, [credit, card, late], id)
+    (bed, checkout, [credit, card, late], id)
 }
 
 #[tokio::test]
 async fn a_session_is_shown_with_all_that_is_known_and_what_was_decided() {
-    let (house, checkout, [credit, card, late], cart) = scene().await;
-    let (admin, _, _running) = admin(house.governor.clone()).await;
+    let (bed, checkout, [credit, card, late], cart) = scene().await;
+    let (admin, _, _running) = admin(bed.governor().clone()).await;
     let shown = admin.get(&format!("/sessions/checkouts/{checkout}")).await;
     assert_eq!(
         (shown.status.as_u16(), shown.header("content-type")),
@@ -99,13 +94,13 @@ async fn a_session_is_shown_with_all_that_is_known_and_what_was_decided() {
 
 #[tokio::test]
 async fn sessions_are_listed_page_by_page() {
-    let (house, checkout, _, cart) = scene().await;
+    let (bed, checkout, _, cart) = scene().await;
     let mut all = vec![checkout];
     for _ in 0..4 {
-        all.push(house.checkout(5.0).await);
+        all.push(bed.checkout(5.0).await);
     }
     all.sort();
-    let (admin, _, _running) = admin(house.governor.clone()).await;
+    let (admin, _, _running) = admin(bed.governor().clone()).await;
     let (mut found, mut next) = (Vec::new(), String::new());
     loop {
         let page = admin.get(&format!("/sessions?dialect=checkouts&limit=2{next}")).await.json();
@@ -132,9 +127,9 @@ async fn sessions_are_listed_page_by_page() {
 
 #[tokio::test]
 async fn decisions_are_shown_newest_first_under_the_ids_of_their_answers() {
-    let (house, _, _, _) = scene().await;
-    let (admin, _, _running) = admin(house.governor.clone()).await;
-    let last = house.weir.post("/checkouts", crate::house::items(1.0)).await;
+    let (bed, _, _, _) = scene().await;
+    let (admin, _, _running) = admin(bed.governor().clone()).await;
+    let last = bed.weir.post("/checkouts", items(1.0)).await;
     let shown = admin.get("/decisions?limit=2").await.json();
     assert_eq!(shown.as_array().map(Vec::len), Some(2));
     assert_eq!(shown[0]["id"].as_str(), last.header("weir-decision-id"));
@@ -144,14 +139,14 @@ async fn decisions_are_shown_newest_first_under_the_ids_of_their_answers() {
 
 #[tokio::test]
 async fn rules_show_what_the_policy_in_force_makes_of_them() {
-    let house = House::new(Policy::default()).await;
-    let (admin, _, _running) = admin(house.governor.clone()).await;
+    let bed = Testbed::new().start().await;
+    let (admin, _, _running) = admin(bed.governor().clone()).await;
     let shown = admin.get("/rules").await.json();
     assert_eq!(
         (shown["mode"].as_str(), shown["rules"].as_array().map(Vec::len)),
-        (Some("enforce"), Some(table::ROWS.len()))
+        (Some("enforce"), Some(rows()))
     );
-    house.governor.set_policy(Policy { mode: Mode::Monitor, ..Policy::default() });
+    bed.set_policy(defaults().with_mode(Mode::Monitor));
     let shown = admin.get("/rules").await.json();
     assert_eq!(shown["mode"], "monitor");
     assert!(
@@ -163,15 +158,15 @@ async fn rules_show_what_the_policy_in_force_makes_of_them() {
 
 #[tokio::test]
 async fn it_is_live_and_ready_until_it_drains() {
-    let house = House::new(Policy::default()).await;
-    let (caller, admin, _running) = admin(house.governor.clone()).await;
+    let bed = Testbed::new().start().await;
+    let (caller, admin, _running) = admin(bed.governor().clone()).await;
     assert_eq!(caller.get("/live").await.json(), json!({ "live": true }));
     assert_eq!(caller.get("/ready").await.json(), json!({ "ready": true }));
     admin.drain();
     let ready = caller.get("/ready").await;
     assert_eq!((ready.status.as_u16(), ready.json()), (503, json!({ "ready": false })));
     assert_eq!(caller.get("/live").await.status, 200);
-    house.checkout(1.0).await;
+    bed.checkout(1.0).await;
     let stats = caller.get("/stats").await.json();
     assert_eq!(
         (&stats["sessions"], &stats["turns_open"], &stats["calls_in_flight"]),
@@ -182,8 +177,8 @@ async fn it_is_live_and_ready_until_it_drains() {
 
 #[tokio::test]
 async fn what_is_not_there_or_makes_no_sense_is_told() {
-    let house = House::new(Policy::default()).await;
-    let (admin, _, _running) = admin(house.governor.clone()).await;
+    let bed = Testbed::new().start().await;
+    let (admin, _, _running) = admin(bed.governor().clone()).await;
     for (path, status) in [
         ("/", 404),
         ("/nothing", 404),

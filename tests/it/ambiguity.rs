@@ -1,18 +1,17 @@
 //! No way round a rule by spelling: every trick, over a bare socket, is understood as the governed
 //! call or refused, and never reaches upstream.
 
-use crate::house::{CART, House, RawReply, SECRET, method, raw};
+use crate::testbed::{
+    Adjusted, CART, Kind, Mode, Policy, RawReply, RuleId, SECRET, Testbed, Toggle, defaults,
+    method, raw, trusting,
+};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use std::io::Write;
-use weir::{
-    emulator::Kind,
-    rules::{Mode, Policy, RuleId, Toggle},
-};
 
 /// A checkout with a single-use card, and store credit that may not be attached to it any more.
 struct Scene {
-    house: House,
+    bed: Testbed,
     checkout: String,
     card: String,
     credit: String,
@@ -20,13 +19,13 @@ struct Scene {
 
 impl Scene {
     async fn set(policy: Policy) -> Self {
-        let house = House::new(policy).await;
-        let checkout = house.checkout(100.0).await;
-        let (card, credit) = (house.card().await, house.credit(20.0).await);
+        let bed = Testbed::new().policy(policy).start().await;
+        let checkout = bed.checkout(100.0).await;
+        let (card, credit) = (bed.card().await, bed.credit(20.0).await);
         let attached =
-            house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
+            bed.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
         assert_eq!(attached.status, 200);
-        Self { house, checkout, card, credit }
+        Self { bed, checkout, card, credit }
     }
 
     /// `{c}` is the checkout, `{p}` its card, `{s}` the credit.
@@ -47,16 +46,16 @@ impl Scene {
     }
 
     async fn send(&self, line: &str, headers: &str, body: &[u8]) -> RawReply {
-        raw(self.house.weir.address, &self.request(line, headers, body)).await
+        raw(self.bed.weir.address(), &self.request(line, headers, body)).await
     }
 
     fn mutations(&self) -> usize {
-        self.house.emulator.calls().iter().filter(|call| call.mutation).count()
+        self.bed.emulator.calls().iter().filter(|call| call.mutation).count()
     }
 
     fn unchanged(&self, trick: &str) {
         assert_eq!(
-            self.house.attached(Kind::Checkout, &self.checkout),
+            self.bed.attached(Kind::Checkout, &self.checkout),
             std::slice::from_ref(&self.card),
             "{trick}"
         );
@@ -89,7 +88,7 @@ fn expect(reply: &RawReply, expected: Expect, trick: &str) {
 
 #[tokio::test]
 async fn no_spelling_of_a_path_goes_round_a_rule() {
-    let scene = Scene::set(Policy::default()).await;
+    let scene = Scene::set(defaults()).await;
     let before = scene.mutations();
     for (path, expected) in [
         ("/checkouts/{c}/sources/{s}", Understood),
@@ -138,7 +137,7 @@ async fn no_spelling_of_a_path_goes_round_a_rule() {
 
 #[tokio::test]
 async fn no_spelling_of_a_body_goes_round_a_rule() {
-    let scene = Scene::set(Policy::default()).await;
+    let scene = Scene::set(defaults()).await;
     let before = scene.mutations();
     let gzip = |text: &str| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -239,9 +238,9 @@ fn escaped(text: &str) -> String {
 
 #[tokio::test]
 async fn no_framing_goes_round_a_rule() {
-    let scene = Scene::set(Policy::default()).await;
+    let scene = Scene::set(defaults()).await;
     let before = scene.mutations();
-    let address = scene.house.weir.address;
+    let address = scene.bed.weir.address();
     let attach = scene.fill("POST /checkouts/{c}/sources/{s} HTTP/1.1\r\n");
     let common = format!("Authorization: {SECRET}\r\nConnection: close\r\n");
     let smuggled = format!("{attach}Host: weir\r\n{common}\r\n");
@@ -297,13 +296,13 @@ async fn no_framing_goes_round_a_rule() {
 
 #[tokio::test]
 async fn no_spelling_goes_round_a_rule_of_the_carts() {
-    let house = House::new(Policy::default()).await;
-    let shopper = house.shopper(100.0).await;
-    let (card, credit) = (house.card().await, house.credit(40.0).await);
+    let bed = Testbed::new().start().await;
+    let shopper = bed.shopper(100.0).await;
+    let (card, credit) = (bed.card().await, bed.credit(40.0).await);
     let apply = format!("{CART}/apply-payment-method");
     let attached = shopper.post(&apply, method(&card)).await;
     assert_eq!(attached.status, 200);
-    let before = house.emulator.calls().iter().filter(|call| call.mutation).count();
+    let before = bed.emulator.calls().iter().filter(|call| call.mutation).count();
     let json = method(&credit).to_string();
     let understood = Some("primary-before-secondary");
     let ambiguous = Some("ambiguous-request");
@@ -382,7 +381,7 @@ async fn no_spelling_goes_round_a_rule_of_the_carts() {
             "{path} {body}: {}",
             reply.text()
         );
-        let sent = house.emulator.calls().iter().filter(|call| call.mutation).count();
+        let sent = bed.emulator.calls().iter().filter(|call| call.mutation).count();
         assert_eq!(sent, before, "{path} {body} reached upstream");
     }
 }
@@ -392,7 +391,7 @@ async fn no_spelling_goes_round_a_rule_of_the_carts() {
 #[tokio::test]
 async fn nothing_is_refused_on_what_an_ambiguous_call_may_have_changed() {
     for toggle in [Toggle::Monitor, Toggle::Off] {
-        let mut policy = Policy { fresh_for: weir::rules::FreshFor::Forever, ..Policy::default() };
+        let mut policy = trusting();
         policy.set(RuleId::AmbiguousRequest, toggle);
         // The card is detached by a path that only upstream understands, or by a body that names
         // nothing twice.
@@ -412,7 +411,7 @@ async fn nothing_is_refused_on_what_an_ambiguous_call_may_have_changed() {
 
 #[tokio::test]
 async fn monitoring_lets_every_trick_pass_byte_for_byte() {
-    let monitoring = Policy { mode: Mode::Monitor, ..Policy::default() };
+    let monitoring = defaults().with_mode(Mode::Monitor);
     let long = format!(r#"{{"metadata":{}}}"#, "9".repeat(5_000));
     for (line, headers, body) in [
         ("POST //checkouts/{c}/sources/{s}", "", ""),
@@ -430,19 +429,14 @@ async fn monitoring_lets_every_trick_pass_byte_for_byte() {
         let twin = Scene::set(monitoring.clone()).await;
         let through = scene.send(line, headers, body.as_bytes()).await;
         let direct =
-            raw(twin.house.upstream.address, &twin.request(line, headers, body.as_bytes())).await;
+            raw(twin.bed.upstream.address(), &twin.request(line, headers, body.as_bytes())).await;
         assert_eq!(
             (through.status, through.text()),
             (direct.status, direct.text()),
             "{line} {headers}"
         );
         let sent = |scene: &Scene| {
-            scene
-                .house
-                .emulator
-                .calls()
-                .last()
-                .map(|call| (call.method.clone(), call.target.clone()))
+            scene.bed.emulator.calls().last().map(|call| (call.method.clone(), call.target.clone()))
         };
         assert_eq!(sent(&scene), sent(&twin), "{line}");
     }
@@ -450,11 +444,11 @@ async fn monitoring_lets_every_trick_pass_byte_for_byte() {
 
 #[tokio::test]
 async fn nothing_is_refused_on_what_passed_while_no_rule_was_looked_at() {
-    let trusting = Policy { fresh_for: weir::rules::FreshFor::Forever, ..Policy::default() };
+    let trusting = trusting();
     let scene = Scene::set(trusting.clone()).await;
-    scene.house.governor.set_policy(Policy { mode: Mode::Off, ..trusting.clone() });
+    scene.bed.set_policy(trusting.clone().with_mode(Mode::Off));
     assert_eq!(scene.send("DELETE /checkouts/{c}/sources/{p}", "", b"").await.status, 204);
-    scene.house.governor.set_policy(trusting);
+    scene.bed.set_policy(trusting);
     let reply = scene.send("POST /checkouts/{c}/sources/{s}", "", b"").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
 }

@@ -1,297 +1,282 @@
 //! Every rule of the carts table, in every form of its call, in JSON and in XML, under every
 //! toggle, warm and cold, beside the vendor's own answer.
 
-use crate::house::{CART, Caller, House, Reply, method};
+use crate::testbed::{
+    APPLY, APPLY_SHOPPER, Adjusted, Ask, CART, Caller, FreshFor, Kind, Mode, OPTIONS, Policy,
+    Reply, RuleId, SUBMIT, Testbed, Toggle, defaults, doubting, method, only, text_of, trusting,
+};
 use http::Method;
 use serde_json::{Value, json};
-use weir::{
-    emulator::Kind,
-    rules::{FreshFor, Mode, Policy, RuleId, Toggle},
-};
+
+/// A call that breaks a rule, and all that comes before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scene {
+    CreditAfterCard(Form),
+    CreditAfterACardOfApplyShopper,
+    SecondCard(By),
+    CardAfterTwoCredits(By),
+    AlipayAfterCredit,
+    CreditAfterAlipay,
+    ConsumedCard,
+    FailedCard,
+    RemovedCard,
+    Save(Sort),
+    TooLargeACredit,
+    TooLargeWithTheCreditBefore,
+    SubmitOfNothing,
+    SubmitOfTooLittleCredit,
+}
+
+/// How the body is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    Json,
+    Xml,
+}
+
+/// How a source is attached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum By {
+    ApplyPaymentMethod,
+    ApplyShopper,
+}
+
+/// What is saved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sort {
+    Credit,
+    PayPal,
+    /// A card that waits for its shopper.
+    Pending,
+    /// A card that was removed from its shopper.
+    Removed,
+}
 
 struct Case {
     rule: RuleId,
-    /// How the scene is set: a word of `Stage::set`.
-    scene: &'static str,
+    scene: Scene,
     /// Whether the vendor refuses by itself.
     refused: bool,
     code: &'static str,
     subcode: &'static str,
 }
 
-const fn case(
-    rule: RuleId,
-    scene: &'static str,
-    refused: bool,
-    code: &'static str,
-    subcode: &'static str,
-) -> Case {
-    Case { rule, scene, refused, code, subcode }
-}
-
-const FAILURE: &str = "apply-payment-failure";
-
-const CASES: &[Case] = &[
-    case(
-        RuleId::PrimaryBeforeSecondary,
-        "credit after card",
-        false,
-        FAILURE,
-        "primary-before-secondary",
-    ),
-    case(
-        RuleId::PrimaryBeforeSecondary,
-        "credit after a card of apply-shopper",
-        false,
-        FAILURE,
-        "primary-before-secondary",
-    ),
-    case(
-        RuleId::PrimaryBeforeSecondary,
-        "credit after card, in a body of XML",
-        false,
-        FAILURE,
-        "primary-before-secondary",
-    ),
-    case(RuleId::SecondPrimary, "second card", true, FAILURE, "second-primary"),
-    case(RuleId::SecondPrimary, "second card by apply-shopper", true, FAILURE, "second-primary"),
-    case(RuleId::OneSecondary, "card after two credits", true, FAILURE, "one-secondary"),
-    case(RuleId::OneSecondary, "apply-shopper after two credits", true, FAILURE, "one-secondary"),
-    case(RuleId::PrimaryPairing, "alipay after credit", true, FAILURE, "primary-pairing"),
-    case(RuleId::PrimaryPairing, "credit after alipay", true, FAILURE, "primary-pairing"),
-    case(RuleId::SpentSource, "consumed card", true, FAILURE, "spent-source"),
-    case(RuleId::SpentSource, "failed card", true, FAILURE, "spent-source"),
-    case(RuleId::SpentSource, "card removed from its shopper", true, FAILURE, "spent-source"),
-    case(RuleId::SaveNonreusable, "save credit", true, FAILURE, "nonreusable_source"),
-    case(RuleId::SaveNonreusable, "save payPal", true, FAILURE, "nonreusable_source"),
-    case(RuleId::SaveNotChargeable, "save a pending card", true, FAILURE, "source_not_chargeable"),
-    case(RuleId::SaveNotChargeable, "save a removed card", true, FAILURE, "source_not_chargeable"),
-    case(
-        RuleId::AmountExceedsTotal,
-        "too large a credit",
-        true,
-        FAILURE,
-        "session_source_amount_too_large",
-    ),
-    case(
-        RuleId::AmountExceedsTotal,
-        "too large with the credit before",
-        true,
-        FAILURE,
-        "session_source_amount_too_large",
-    ),
-    case(
-        RuleId::UnderfundedOrder,
-        "submit nothing",
-        true,
-        "submit-cart-failed",
-        "underfunded-order",
-    ),
-    case(
-        RuleId::UnderfundedOrder,
-        "submit too little credit",
-        true,
-        "submit-cart-failed",
-        "underfunded-order",
-    ),
-];
-
-/// The call that is judged.
-struct Ask {
-    shopper: Caller,
-    path: String,
-    body: String,
-}
-
-impl Ask {
-    /// In XML or JSON, to Weir or past it.
-    async fn send(&self, to: &Caller, xml: bool) -> Reply {
-        let caller = self.shopper.to(to);
-        let caller = if xml {
-            caller.with("accept", "application/xml")
-        } else {
-            caller.with("accept", "application/json")
+/// The scenes of each rule, with the vendor's part and the subcode of the refusal.
+fn cases() -> Vec<Case> {
+    use By::{ApplyPaymentMethod, ApplyShopper};
+    use RuleId as Rule;
+    use Scene::*;
+    let rows: [(RuleId, bool, &str, &'static [Scene]); 9] = [
+        (
+            Rule::PrimaryBeforeSecondary,
+            false,
+            "primary-before-secondary",
+            &[
+                CreditAfterCard(Form::Json),
+                CreditAfterACardOfApplyShopper,
+                CreditAfterCard(Form::Xml),
+            ],
+        ),
+        (
+            Rule::SecondPrimary,
+            true,
+            "second-primary",
+            &[SecondCard(ApplyPaymentMethod), SecondCard(ApplyShopper)],
+        ),
+        (
+            Rule::OneSecondary,
+            true,
+            "one-secondary",
+            &[CardAfterTwoCredits(ApplyPaymentMethod), CardAfterTwoCredits(ApplyShopper)],
+        ),
+        (Rule::PrimaryPairing, true, "primary-pairing", &[AlipayAfterCredit, CreditAfterAlipay]),
+        (Rule::SpentSource, true, "spent-source", &[ConsumedCard, FailedCard, RemovedCard]),
+        (
+            Rule::SaveNonreusable,
+            true,
+            "nonreusable_source",
+            &[Save(Sort::Credit), Save(Sort::PayPal)],
+        ),
+        (
+            Rule::SaveNotChargeable,
+            true,
+            "source_not_chargeable",
+            &[Save(Sort::Pending), Save(Sort::Removed)],
+        ),
+        (
+            Rule::AmountExceedsTotal,
+            true,
+            "session_source_amount_too_large",
+            &[TooLargeACredit, TooLargeWithTheCreditBefore],
+        ),
+        (
+            Rule::UnderfundedOrder,
+            true,
+            "underfunded-order",
+            &[SubmitOfNothing, SubmitOfTooLittleCredit],
+        ),
+    ];
+    let case = |(rule, refused, subcode, scenes): (RuleId, bool, _, &'static [Scene])| {
+        let code = match rule {
+            Rule::UnderfundedOrder => "submit-cart-failed",
+            _ => "apply-payment-failure",
         };
-        caller.send(Method::POST, &self.path, self.body.clone()).await
+        scenes.iter().copied().map(move |scene| Case { rule, scene, refused, code, subcode })
+    };
+    rows.into_iter().flat_map(case).collect()
+}
+
+/// A shopper's call.
+struct Asked {
+    shopper: Caller,
+    ask: Ask,
+}
+
+impl Asked {
+    /// Sends it where `to` calls, and asks for XML or JSON.
+    async fn send(&self, to: &Caller, form: Form) -> Reply {
+        let accepted = match form {
+            Form::Json => "application/json",
+            Form::Xml => "application/xml",
+        };
+        self.shopper.to(to).with("accept", accepted).ask(&self.ask).await
     }
 }
 
+/// Sets scenes: everything goes through Weir, or all of it past Weir.
 struct Stage<'a> {
-    house: &'a House,
-    /// Where its calls go: Weir, or the emulator itself.
+    bed: &'a Testbed,
     to: &'a Caller,
 }
 
-impl Stage<'_> {
+impl<'a> Stage<'a> {
+    fn through_weir(bed: &'a Testbed) -> Self {
+        Self { bed, to: &bed.weir }
+    }
+
+    fn past_weir(bed: &'a Testbed) -> Self {
+        Self { bed, to: &bed.upstream }
+    }
+
     async fn shopper(&self) -> Caller {
-        let grant = self
-            .house
-            .upstream
-            .send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme")
-            .await;
-        let token = grant.json()["access_token"].as_str().unwrap().to_owned();
-        let shopper = self.to.key(&format!("bearer {token}")).with("accept", "application/json");
-        ok(&shopper, &format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
-        shopper
+        self.bed.shopper_of(self.to, 100.0).await
     }
 
-    async fn credit(&self, amount: &str) -> String {
-        let amount: Value = serde_json::from_str(amount).unwrap();
-        let body = json!({ "type": "customerCredit", "amount": amount, "customerCredit": {} });
-        ok(self.to, "/sources", body).await.id()
+    async fn credit(&self, amount: f64) -> String {
+        self.to.credit(amount).await
     }
 
-    async fn magic(&self, word: &str) -> String {
-        let body = json!({ "type": "creditCard", "creditCard": {}, "upstreamId": word });
-        self.house.upstream.key(crate::house::PUBLIC).post("/sources", body).await.id()
+    async fn card(&self) -> String {
+        self.bed.card().await
     }
 
-    async fn set(&self, scene: &str) -> Ask {
+    /// Does all that comes before; returns the call that breaks the rule.
+    async fn set(&self, scene: Scene) -> Asked {
         let shopper = self.shopper().await;
-        let primary = |kind: &'static str| self.house.primary(kind);
-        let to_cart = |shopper: &Caller, source: &str| Ask {
-            shopper: shopper.clone(),
-            path: apply(),
-            body: method(source).to_string(),
-        };
-        let at = |path: &str| Ask {
-            shopper: shopper.clone(),
-            path: path.to_owned(),
-            body: String::new(),
-        };
+        let ask = self.ask(scene, &shopper).await;
+        Asked { shopper, ask }
+    }
+
+    async fn ask(&self, scene: Scene, shopper: &Caller) -> Ask {
         match scene {
-            "credit after card" | "credit after card, in a body of XML" => {
-                let (card, credit) = (primary("creditCard").await, self.credit("40").await);
-                attach(&shopper, &card).await;
-                match scene.ends_with("XML") {
-                    true => Ask {
+            Scene::CreditAfterCard(form) => {
+                let (card, credit) = (self.card().await, self.credit(40.0).await);
+                attach(shopper, &card).await;
+                match form {
+                    Form::Json => Ask::post(APPLY, method(&credit)),
+                    Form::Xml => Ask {
                         body: format!(
                             "<paymentMethod><sourceId>{credit}</sourceId></paymentMethod>"
-                        ),
-                        ..to_cart(&shopper, &credit)
+                        )
+                        .into(),
+                        ..Ask::post(APPLY, Value::Null)
                     },
-                    false => to_cart(&shopper, &credit),
                 }
             }
-            "credit after a card of apply-shopper" => {
-                save(&shopper, &primary("creditCard").await).await;
-                ok(&shopper, &format!("{CART}/apply-shopper"), Value::Null).await;
-                to_cart(&shopper, &self.credit("40").await)
+            Scene::CreditAfterACardOfApplyShopper => {
+                save(shopper, &self.card().await).await;
+                shopper.ok(APPLY_SHOPPER, Value::Null).await;
+                Ask::post(APPLY, method(&self.credit(40.0).await))
             }
-            "second card" => {
-                attach(&shopper, &primary("creditCard").await).await;
-                to_cart(&shopper, &primary("creditCard").await)
+            Scene::SecondCard(By::ApplyPaymentMethod) => {
+                attach(shopper, &self.card().await).await;
+                Ask::post(APPLY, method(&self.card().await))
             }
-            "second card by apply-shopper" => {
-                save(&shopper, &primary("creditCard").await).await;
-                attach(&shopper, &primary("creditCard").await).await;
-                at(&format!("{CART}/apply-shopper"))
+            Scene::SecondCard(By::ApplyShopper) => {
+                save(shopper, &self.card().await).await;
+                attach(shopper, &self.card().await).await;
+                Ask::post(APPLY_SHOPPER, Value::Null)
             }
-            "card after two credits" | "apply-shopper after two credits" => {
-                attach(&shopper, &self.credit("10").await).await;
-                attach(&shopper, &self.credit("10").await).await;
-                let card = primary("creditCard").await;
-                match scene.starts_with("card") {
-                    true => to_cart(&shopper, &card),
-                    false => {
-                        save(&shopper, &card).await;
-                        at(&format!("{CART}/apply-shopper"))
+            Scene::CardAfterTwoCredits(by) => {
+                attach(shopper, &self.credit(10.0).await).await;
+                attach(shopper, &self.credit(10.0).await).await;
+                let card = self.card().await;
+                match by {
+                    By::ApplyPaymentMethod => Ask::post(APPLY, method(&card)),
+                    By::ApplyShopper => {
+                        save(shopper, &card).await;
+                        Ask::post(APPLY_SHOPPER, Value::Null)
                     }
                 }
             }
-            "alipay after credit" => {
-                attach(&shopper, &self.credit("10").await).await;
-                to_cart(&shopper, &primary("alipay").await)
+            Scene::AlipayAfterCredit => {
+                attach(shopper, &self.credit(10.0).await).await;
+                Ask::post(APPLY, method(&self.bed.primary("alipay").await))
             }
-            "credit after alipay" => {
-                attach(&shopper, &primary("alipay").await).await;
-                to_cart(&shopper, &self.credit("10").await)
+            Scene::CreditAfterAlipay => {
+                attach(shopper, &self.bed.primary("alipay").await).await;
+                Ask::post(APPLY, method(&self.credit(10.0).await))
             }
-            "consumed card" => {
-                let card = primary("creditCard").await;
-                attach(&shopper, &card).await;
-                ok(&shopper, &format!("{CART}/submit-cart"), Value::Null).await;
-                ok(&shopper, &format!("{CART}?productId=p&quantity=1&price=100"), Value::Null)
-                    .await;
-                to_cart(&shopper, &card)
+            Scene::ConsumedCard => {
+                let card = self.card().await;
+                attach(shopper, &card).await;
+                shopper.ok(SUBMIT, Value::Null).await;
+                shopper.ok(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
+                Ask::post(APPLY, method(&card))
             }
-            "failed card" => to_cart(&shopper, &self.magic("failed").await),
-            "card removed from its shopper" | "save a removed card" => {
-                let card = primary("creditCard").await;
-                let option = save(&shopper, &card).await;
-                let gone =
-                    shopper.delete(&format!("/v1/shoppers/me/payment-options/{option}")).await;
-                assert_eq!(gone.status, 204, "{}", gone.text());
-                if scene.starts_with("save") {
-                    saving(&shopper, &card)
-                } else {
-                    to_cart(&shopper, &card)
-                }
+            Scene::FailedCard => Ask::post(APPLY, method(&self.bed.upstream.magic("failed").await)),
+            Scene::RemovedCard => Ask::post(APPLY, method(&self.removed(shopper).await)),
+            Scene::Save(sort) => saving(&match sort {
+                Sort::Credit => self.credit(10.0).await,
+                Sort::PayPal => self.bed.primary("payPal").await,
+                Sort::Pending => self.bed.upstream.magic("redirect").await,
+                Sort::Removed => self.removed(shopper).await,
+            }),
+            Scene::TooLargeACredit => Ask::post(APPLY, method(&self.credit(100.01).await)),
+            Scene::TooLargeWithTheCreditBefore => {
+                attach(shopper, &self.credit(60.0).await).await;
+                Ask::post(APPLY, method(&self.credit(40.01).await))
             }
-            "save credit" => saving(&shopper, &self.credit("10").await),
-            "save payPal" => saving(&shopper, &primary("payPal").await),
-            "save a pending card" => saving(&shopper, &self.magic("redirect").await),
-            "too large a credit" => to_cart(&shopper, &self.credit("100.01").await),
-            "too large with the credit before" => {
-                attach(&shopper, &self.credit("60").await).await;
-                to_cart(&shopper, &self.credit("40.01").await)
+            Scene::SubmitOfNothing => Ask::post(SUBMIT, Value::Null),
+            Scene::SubmitOfTooLittleCredit => {
+                attach(shopper, &self.credit(99.99).await).await;
+                Ask::post(SUBMIT, Value::Null)
             }
-            "submit nothing" => at(&format!("{CART}/submit-cart")),
-            "submit too little credit" => {
-                attach(&shopper, &self.credit("99.99").await).await;
-                at(&format!("{CART}/submit-cart"))
-            }
-            other => panic!("no such scene: {other}"),
         }
     }
-}
 
-fn apply() -> String {
-    format!("{CART}/apply-payment-method")
-}
-
-fn saving(shopper: &Caller, source: &str) -> Ask {
-    let body =
-        json!({ "paymentOption": { "nickName": "n", "isDefault": "true", "sourceId": source } });
-    Ask {
-        shopper: shopper.clone(),
-        path: "/v1/shoppers/me/payment-options".into(),
-        body: body.to_string(),
+    /// Creates a card that is saved to the shopper and removed again.
+    async fn removed(&self, shopper: &Caller) -> String {
+        let card = self.card().await;
+        let option = save(shopper, &card).await;
+        shopper.gone(&format!("{OPTIONS}/{option}")).await;
+        card
     }
 }
 
-async fn ok(caller: &Caller, path: &str, body: Value) -> Reply {
-    let reply = caller.post(path, body).await;
-    assert!(reply.status.is_success(), "{path}: {}", reply.text());
-    reply
+fn saving(source: &str) -> Ask {
+    let body =
+        json!({ "paymentOption": { "nickName": "n", "isDefault": "true", "sourceId": source } });
+    Ask::post(OPTIONS, body)
 }
 
 async fn attach(shopper: &Caller, source: &str) {
-    ok(shopper, &apply(), method(source)).await;
+    shopper.ok(APPLY, method(source)).await;
 }
 
 /// Saves a source; its option's id.
 async fn save(shopper: &Caller, source: &str) -> String {
-    let ask = saving(shopper, source);
-    let saved = ok(shopper, &ask.path, serde_json::from_str(&ask.body).unwrap()).await;
-    saved.json()["paymentOption"]["id"].to_string().trim_matches('"').to_owned()
-}
-
-fn only(rule: RuleId, toggle: Toggle) -> Policy {
-    let mut policy = Policy::default();
-    for other in RuleId::ALL {
-        policy.set(*other, Toggle::Off);
-    }
-    policy.set(rule, toggle);
-    policy
-}
-
-fn mutations(house: &House) -> usize {
-    house.emulator.calls().iter().filter(|call| call.mutation).count()
-}
-
-fn media(reply: &Reply) -> Option<&str> {
-    reply.header("content-type").and_then(|value| value.split(';').next())
+    text_of(&shopper.done(&saving(source)).await.json()["paymentOption"]["id"])
 }
 
 /// The text of the first element of this name.
@@ -300,123 +285,112 @@ fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     start.split("</").next().unwrap_or_default()
 }
 
-async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
-    for xml in [false, true] {
-        let at = format!("{} {how} {}", case.scene, if xml { "in XML" } else { "in JSON" });
-        let before = mutations(house);
-        let reply = ask.send(&house.weir, xml).await;
-        assert_eq!(mutations(house), before, "{at}: it was sent");
+/// What an error says under this name.
+fn said(reply: &Reply, form: Form, name: &str) -> String {
+    match form {
+        Form::Xml => element(&reply.text(), name).to_owned(),
+        Form::Json => {
+            let error = &reply.json()["errors"]["error"][0][name];
+            error.as_str().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+async fn refused(case: &Case, bed: &Testbed, ask: &Asked, how: &str) {
+    for (form, media) in [(Form::Json, "application/json"), (Form::Xml, "application/xml")] {
+        let at = format!("{:?} {how} {form:?}", case.scene);
+        let before = bed.mutations();
+        let reply = ask.send(&bed.weir, form).await;
+        assert_eq!(bed.mutations(), before, "{at}: it was sent");
         assert_eq!(
-            (reply.status.as_u16(), reply.verdict()),
+            reply.found(),
             (409, ("rejected", Some(case.rule.as_str()))),
             "{at}: {}",
             reply.text()
         );
-        let text = reply.text();
-        let error = reply.json()["errors"]["error"][0].clone();
-        let told = |name: &str| {
-            if xml {
-                element(&text, name).to_owned()
-            } else {
-                error[name].as_str().unwrap_or_default().to_owned()
-            }
-        };
-        assert_eq!(
-            (told("code"), told("subcode")),
-            (case.code.to_owned(), case.subcode.to_owned()),
-            "{at}: {text}"
-        );
-        assert!(told("description").len() > 20, "{at}: {text}");
-        let form = if xml { "application/xml" } else { "application/json" };
-        assert_eq!(media(&reply), Some(form), "{at}");
+        let told = |name| said(&reply, form, name);
+        let codes = (case.code.to_owned(), case.subcode.to_owned());
+        assert_eq!((told("code"), told("subcode")), codes, "{at}: {}", reply.text());
+        assert!(told("description").len() > 20, "{at}: {}", reply.text());
+        assert_eq!(reply.media(), Some(media), "{at}");
         if case.refused {
-            let vendor = ask.send(&house.upstream, xml).await;
-            let text = vendor.text();
-            let error = vendor.json()["errors"]["error"][0].clone();
-            let said = |name: &str| {
-                if xml {
-                    element(&text, name).to_owned()
-                } else {
-                    error[name].as_str().unwrap_or_default().to_owned()
-                }
-            };
-            assert_eq!((vendor.status, media(&vendor)), (reply.status, Some(form)), "{at}: {text}");
-            assert_eq!(
-                (told("relation"), told("code"), told("subcode")),
-                (said("relation"), said("code"), said("subcode")),
-                "{at}"
-            );
+            let vendor = ask.send(&bed.upstream, form).await;
+            let shown = (vendor.status, vendor.media());
+            assert_eq!(shown, (reply.status, Some(media)), "{at}: {}", vendor.text());
+            for name in ["relation", "code", "subcode"] {
+                assert_eq!(told(name), said(&vendor, form, name), "{at}: {name}");
+            }
         }
     }
 }
 
 fn rejecting(rule: RuleId, fresh_for: FreshFor) -> Policy {
-    // `credit after alipay` breaks two rules; the one before it in the table is preferred, unless
+    // Credit after alipay breaks two rules; the one before it in the table is preferred, unless
     // it is off.
-    let mut policy = Policy { fresh_for, ..Policy::default() };
-    if rule == RuleId::PrimaryPairing {
-        policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Off);
+    let policy = defaults().with_fresh_for(fresh_for);
+    match rule {
+        RuleId::PrimaryPairing => policy.with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Off),
+        _ => policy,
     }
-    policy
 }
 
 #[tokio::test]
 async fn each_broken_rule_is_refused_in_the_form_the_caller_asked_for_and_never_sent() {
-    for case in CASES {
+    for case in &cases() {
         for fresh_for in [FreshFor::Millis(2_000), FreshFor::Millis(0), FreshFor::Forever] {
-            let house = House::new(rejecting(case.rule, fresh_for)).await;
-            let ask = Stage { house: &house, to: &house.weir }.set(case.scene).await;
-            refused(case, &house, &ask, &format!("{fresh_for:?}")).await;
+            let bed = Testbed::new().policy(rejecting(case.rule, fresh_for)).start().await;
+            let ask = Stage::through_weir(&bed).set(case.scene).await;
+            refused(case, &bed, &ask, &format!("{fresh_for:?}")).await;
         }
     }
 }
 
 #[tokio::test]
 async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() {
-    for case in CASES {
-        let mut house = House::new(Policy::default()).await;
-        let ask = Stage { house: &house, to: &house.weir }.set(case.scene).await;
-        house.cold(rejecting(case.rule, FreshFor::Millis(2_000))).await;
-        refused(case, &house, &ask, "cold").await;
+    for case in &cases() {
+        let mut bed = Testbed::new().start().await;
+        let ask = Stage::through_weir(&bed).set(case.scene).await;
+        bed.cold(rejecting(case.rule, FreshFor::Millis(2_000))).await;
+        refused(case, &bed, &ask, "cold").await;
     }
 }
 
 /// The scene set past Weir in a world of its own, with a like seed: what the vendor says when
 /// nobody stands between.
-async fn beside(scene: &str, xml: bool) -> Reply {
-    let house = House::new(Policy::default()).await;
-    let ask = Stage { house: &house, to: &house.upstream }.set(scene).await;
-    ask.send(&house.upstream, xml).await
+async fn beside(scene: Scene, form: Form) -> Reply {
+    let bed = Testbed::new().start().await;
+    let ask = Stage::past_weir(&bed).set(scene).await;
+    ask.send(&bed.upstream, form).await
 }
 
 #[tokio::test]
 async fn a_monitored_rule_forwards_says_so_and_changes_no_byte() {
-    for case in CASES {
-        for xml in [false, true] {
-            let direct = beside(case.scene, xml).await;
-            let by_mode = Policy { mode: Mode::Monitor, ..only(case.rule, Toggle::Reject) };
+    for case in &cases() {
+        for form in [Form::Json, Form::Xml] {
+            let direct = beside(case.scene, form).await;
+            let by_mode = only(case.rule, Toggle::Reject).with_mode(Mode::Monitor);
             for policy in [only(case.rule, Toggle::Monitor), by_mode] {
-                let house = House::new(policy).await;
-                let ask = Stage { house: &house, to: &house.weir }.set(case.scene).await;
-                let before = mutations(&house);
-                let reply = ask.send(&house.weir, xml).await;
-                assert_eq!(mutations(&house), before + 1, "{}", case.scene);
+                let bed = Testbed::new().policy(policy).start().await;
+                let ask = Stage::through_weir(&bed).set(case.scene).await;
+                let before = bed.mutations();
+                let reply = ask.send(&bed.weir, form).await;
+                assert_eq!(bed.mutations(), before + 1, "{:?}", case.scene);
                 assert_eq!(
                     reply.verdict(),
                     ("monitored", Some(case.rule.as_str())),
-                    "{}",
+                    "{:?}",
                     case.scene
                 );
                 assert_eq!(
                     (reply.status, &reply.body),
                     (direct.status, &direct.body),
-                    "{}",
+                    "{:?}",
                     case.scene
                 );
                 assert_eq!(
                     reply.header("content-type"),
                     direct.header("content-type"),
-                    "{}",
+                    "{:?}",
                     case.scene
                 );
             }
@@ -426,101 +400,90 @@ async fn a_monitored_rule_forwards_says_so_and_changes_no_byte() {
 
 #[tokio::test]
 async fn a_rule_that_is_off_forwards_without_a_word() {
-    for case in CASES {
-        let direct = beside(case.scene, true).await;
-        let house = House::new(only(case.rule, Toggle::Off)).await;
-        let ask = Stage { house: &house, to: &house.weir }.set(case.scene).await;
-        let reply = ask.send(&house.weir, true).await;
-        assert_eq!(reply.verdict(), ("forwarded", None), "{}", case.scene);
-        assert_eq!((reply.status, &reply.body), (direct.status, &direct.body), "{}", case.scene);
+    for case in &cases() {
+        let direct = beside(case.scene, Form::Xml).await;
+        let bed = Testbed::new().policy(only(case.rule, Toggle::Off)).start().await;
+        let ask = Stage::through_weir(&bed).set(case.scene).await;
+        let reply = ask.send(&bed.weir, Form::Xml).await;
+        assert_eq!(reply.verdict(), ("forwarded", None), "{:?}", case.scene);
+        assert_eq!((reply.status, &reply.body), (direct.status, &direct.body), "{:?}", case.scene);
     }
 }
 
 /// What the rules must let pass.
 #[tokio::test]
 async fn what_the_vendor_takes_passes() {
-    let house = House::new(Policy { fresh_for: FreshFor::Millis(0), ..Policy::default() }).await;
-    let stage = Stage { house: &house, to: &house.weir };
+    let bed = Testbed::new().policy(doubting()).start().await;
+    let stage = Stage::through_weir(&bed);
     // Credit, then the shopper's saved card; both ways of asking for the form.
     let shopper = stage.shopper().await;
-    save(&shopper, &house.card().await).await;
-    attach(&shopper, &stage.credit("40").await).await;
-    ok(&shopper, &format!("{CART}/apply-shopper?format=json"), Value::Null).await;
-    ok(&shopper, &format!("{CART}/submit-cart"), Value::Null).await;
+    save(&shopper, &bed.card().await).await;
+    attach(&shopper, &stage.credit(40.0).await).await;
+    shopper.ok(&format!("{APPLY_SHOPPER}?format=json"), Value::Null).await;
+    shopper.ok(SUBMIT, Value::Null).await;
     // A named option that is not the default one.
     let shopper = stage.shopper().await;
-    save(&shopper, &house.card().await).await;
-    let other = save(&shopper, &house.primary("alipay").await).await;
-    let first = shopper.get("/v1/shoppers/me/payment-options").await.json();
-    let first = first["paymentOptions"]["paymentOption"][0]["id"].to_string();
-    attach(&shopper, &stage.credit("40").await).await;
+    save(&shopper, &bed.card().await).await;
+    let other = save(&shopper, &bed.primary("alipay").await).await;
+    let first = shopper.get(OPTIONS).await.json();
+    let first = first["paymentOptions"]["paymentOption"][0]["id"].clone();
+    attach(&shopper, &stage.credit(40.0).await).await;
     let refused =
-        shopper.post(&format!("{CART}/apply-shopper?paymentOptionId={other}"), Value::Null).await;
+        shopper.post(&format!("{APPLY_SHOPPER}?paymentOptionId={other}"), Value::Null).await;
     assert_eq!(refused.verdict(), ("rejected", Some("primary-pairing")));
-    ok(
-        &shopper,
-        &format!("{CART}/apply-shopper?paymentOptionId={}", first.trim_matches('"')),
-        Value::Null,
-    )
-    .await;
+    shopper.ok(&format!("{APPLY_SHOPPER}?paymentOptionId={}", text_of(&first)), Value::Null).await;
     // Detached sources are not spent: the vendor's own steps attach them again.
     let shopper = stage.shopper().await;
-    let (card, credit) = (house.card().await, stage.credit("40").await);
+    let (card, credit) = (bed.card().await, stage.credit(40.0).await);
     attach(&shopper, &card).await;
-    let detached = shopper.send(Method::DELETE, &apply(), method(&card).to_string()).await;
+    let detached = shopper.send(Method::DELETE, APPLY, method(&card).to_string()).await;
     assert_eq!(detached.status, 204);
     attach(&shopper, &credit).await;
     attach(&shopper, &card).await;
     assert_eq!(shopper.delete(&format!("{CART}/payment")).await.status, 204);
     attach(&shopper, &credit).await;
     attach(&shopper, &card).await;
-    ok(&shopper, &format!("{CART}/submit-cart"), Value::Null).await;
+    shopper.ok(SUBMIT, Value::Null).await;
     // Three credits alone.
     let shopper = stage.shopper().await;
-    for amount in ["50", "49.99", "0.01"] {
+    for amount in [50.0, 49.99, 0.01] {
         attach(&shopper, &stage.credit(amount).await).await;
     }
-    ok(&shopper, &format!("{CART}/submit-cart"), Value::Null).await;
+    shopper.ok(SUBMIT, Value::Null).await;
     // A pending primary.
     let shopper = stage.shopper().await;
-    attach(&shopper, &stage.magic("redirect").await).await;
-    ok(&shopper, &format!("{CART}/submit-cart"), Value::Null).await;
+    attach(&shopper, &bed.upstream.magic("redirect").await).await;
+    shopper.ok(SUBMIT, Value::Null).await;
     // A shopper without options: apply-shopper attaches nothing.
     let shopper = stage.shopper().await;
-    attach(&shopper, &house.card().await).await;
-    ok(&shopper, &format!("{CART}/apply-shopper"), Value::Null).await;
-    assert_eq!(house.refused_upstream(), []);
-    assert_eq!(house.emulator.snapshot()["lostCredits"], json!([]));
+    attach(&shopper, &bed.card().await).await;
+    shopper.ok(APPLY_SHOPPER, Value::Null).await;
+    assert_eq!(bed.refused_upstream(), []);
+    assert_eq!(bed.emulator.snapshot()["lostCredits"], json!([]));
 }
 
 #[tokio::test]
 async fn apply_shopper_is_judged_by_what_it_would_attach_now_not_by_what_it_would_have_attached() {
-    let house = House::new(Policy { fresh_for: FreshFor::Forever, ..Policy::default() }).await;
-    let stage = Stage { house: &house, to: &house.weir };
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let stage = Stage::through_weir(&bed);
     let shopper = stage.shopper().await;
-    let alipay = save(&shopper, &house.primary("alipay").await).await;
-    let card = save(&shopper, &house.card().await).await;
+    let alipay = save(&shopper, &bed.primary("alipay").await).await;
+    let card = save(&shopper, &bed.card().await).await;
     let default = |option: &str| {
-        (
-            format!("/v1/shoppers/me/payment-options/{option}"),
-            json!({ "paymentOption": { "isDefault": "true" } }),
-        )
+        (format!("{OPTIONS}/{option}"), json!({ "paymentOption": { "isDefault": "true" } }))
     };
-    attach(&shopper, &stage.credit("40").await).await;
-    let applied = format!("{CART}/apply-shopper");
+    attach(&shopper, &stage.credit(40.0).await).await;
     let (path, body) = default(&alipay);
-    ok(&shopper, &path, body).await;
+    shopper.ok(&path, body).await;
     assert_eq!(
-        shopper.post(&applied, Value::Null).await.verdict(),
+        shopper.post(APPLY_SHOPPER, Value::Null).await.verdict(),
         ("rejected", Some("primary-pairing"))
     );
     // Behind Weir's back.
-    let direct = shopper.to(&house.upstream);
+    let direct = shopper.to(&bed.upstream);
     let (path, body) = default(&card);
-    ok(&direct, &path, body).await;
-    ok(&shopper, &applied, Value::Null).await;
-    let cart = shopper.get(CART).await.json();
-    let id =
-        cart["cart"]["id"].as_str().map_or_else(|| cart["cart"]["id"].to_string(), str::to_owned);
-    assert_eq!(house.attached(Kind::Cart, &id).len(), 2);
+    direct.ok(&path, body).await;
+    shopper.ok(APPLY_SHOPPER, Value::Null).await;
+    let id = text_of(&shopper.get(CART).await.json()["cart"]["id"]);
+    assert_eq!(bed.attached(Kind::Cart, &id).len(), 2);
 }

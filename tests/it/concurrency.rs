@@ -4,29 +4,21 @@
 //! The storms run on a clock that is wound forward by itself and on one thread, so that a case that
 //! fails, fails again.
 
-use crate::{
-    house::{CART, Caller, House, items, method, start_emulator, start_weir},
-    indoors::{Ask, Side, cases, credit, primary},
+use crate::testbed::{
+    APPLY, Adjusted, Ask, CART, Caller, EmulatorOptions, Fault, FaultKind, FreshFor, Gate, Kind,
+    OPTIONS, OnLookupFailure, Plan, Policy, Reply, RuleId, SECRET, SessionSettings, Testbed,
+    Toggle, Waiting, attached_in, cases, credit, defaults, items, method, on_a_paused_runtime,
+    text_of, until,
 };
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
-    task::yield_now,
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
-use tokio_util::task::TaskTracker;
-use weir::dialects::{carts, checkouts};
-use weir::{
-    GovernSettings, Governor,
-    emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options},
-    rules::{FreshFor, OnLookupFailure, Policy, RuleId, SessionKey, Toggle},
-    sessions::{Sessions, Settings},
-};
 
-const APPLY: &str = "/v1/shoppers/me/carts/active/apply-payment-method";
-const OPTIONS: &str = "/v1/shoppers/me/payment-options";
 /// How long a call may wait for its turn.
 const WAIT: Duration = Duration::from_millis(400);
 
@@ -50,14 +42,16 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let n = || 0usize..8;
     prop_oneof![
-        6 => (n(), n(), any::<bool>()).prop_map(|(checkout, source, in_body)| Op::Attach { checkout, source, in_body }),
+        6 => (n(), n(), any::<bool>())
+            .prop_map(|(checkout, source, in_body)| Op::Attach { checkout, source, in_body }),
         2 => (n(), n()).prop_map(|(checkout, source)| Op::Detach { checkout, source }),
         1 => n().prop_map(|checkout| Op::Update { checkout }),
         1 => n().prop_map(|checkout| Op::Order { checkout }),
         1 => n().prop_map(|checkout| Op::Read { checkout }),
         1 => n().prop_map(|source| Op::Save { source }),
         6 => (n(), n()).prop_map(|(shopper, source)| Op::Apply { shopper, source }),
-        2 => (n(), prop::option::of(n())).prop_map(|(shopper, source)| Op::Unapply { shopper, source }),
+        2 => (n(), prop::option::of(n()))
+            .prop_map(|(shopper, source)| Op::Unapply { shopper, source }),
         1 => n().prop_map(|shopper| Op::ApplyShopper { shopper }),
         1 => n().prop_map(|shopper| Op::Add { shopper }),
         1 => (n(), n()).prop_map(|(shopper, source)| Op::SaveOption { shopper, source }),
@@ -114,7 +108,7 @@ fn weather() -> impl Strategy<Value = Weather> {
 impl Weather {
     /// Refuses to guess: what a rule needs and cannot be had is answered with 503.
     fn policy(&self) -> Policy {
-        let mut policy = Policy { on_lookup_failure: OnLookupFailure::Reject, ..Policy::default() };
+        let mut policy = defaults().with_on_lookup_failure(OnLookupFailure::Reject);
         if self.forever {
             policy.fresh_for = FreshFor::Forever;
         }
@@ -147,35 +141,27 @@ fn pick(of: &[String], n: usize) -> &str {
 }
 
 impl Things {
-    async fn on(side: &Side) -> Self {
+    async fn on(bed: &Testbed) -> Self {
         let mut checkouts = Vec::new();
         for _ in 0..2 {
-            checkouts.push(side.send(&Ask::post("/checkouts", items(100.0))).await.id());
+            checkouts.push(bed.weir.ask(&Ask::post("/checkouts", items(100.0))).await.id());
         }
-        let customer = side.send(&Ask::post("/customers", json!({}))).await.id();
+        let customer = bed.weir.ask(&Ask::post("/customers", json!({}))).await.id();
         let mut sources = Vec::new();
         for amount in [40.0, 10.0, 5.0] {
-            sources.push(side.send(&Ask::post("/sources", credit(amount))).await.id());
+            sources.push(bed.weir.ask(&Ask::post("/sources", credit(amount))).await.id());
         }
         for kind in ["creditCard", "creditCard", "payPal"] {
-            sources.push(side.primary(&primary(kind)).await);
+            sources.push(bed.primary(kind).await);
         }
-        let grant = |name: &str| Ask {
-            body: format!("grant_type=password&username={name}&client_id=pk_acme"),
-            ..Ask::post("/oauth20/token", Value::Null)
-        };
         let mut tokens = Vec::new();
         for name in ["ann", "ann", "bob"] {
-            tokens.push(
-                side.behind(&grant(name)).await.json()["access_token"]
-                    .as_str()
-                    .expect("a token")
-                    .to_owned(),
-            );
+            let grant = format!("grant_type=password&username={name}&client_id=pk_acme");
+            tokens.push(bed.upstream.token(&grant).await);
         }
         let things = Self { checkouts, customer, sources, tokens };
         for n in 0..3 {
-            side.send(&things.ask(&Op::Add { shopper: n })).await;
+            bed.weir.ask(&things.ask(&Op::Add { shopper: n })).await;
         }
         things
     }
@@ -233,15 +219,14 @@ impl Things {
     }
 }
 
-fn side(policy: Policy, settings: Settings) -> Side {
-    let options =
-        Options { seed: Some(7), latency: Duration::from_millis(5), ..Options::default() };
-    let governor = Governor::new(policy, Sessions::in_memory(settings), GovernSettings::default());
-    Side { emulator: Emulator::new(options), governor: Some(governor), work: TaskTracker::new() }
+fn plan(policy: Policy, sessions: SessionSettings) -> Plan {
+    let emulator =
+        EmulatorOptions { latency: Duration::from_millis(5), ..EmulatorOptions::default() };
+    Testbed::new().emulator(emulator).seed(7).policy(policy).sessions(sessions)
 }
 
-fn small() -> Settings {
-    Settings { capacity: 1_000, queue: 16, wait: WAIT, ..Settings::default() }
+fn small() -> SessionSettings {
+    SessionSettings { capacity: 1_000, queue: 16, wait: WAIT, ..SessionSettings::default() }
 }
 
 async fn storm(
@@ -249,27 +234,23 @@ async fn storm(
     faults: Vec<(u64, FaultKind)>,
     weather: Weather,
 ) -> Result<(), TestCaseError> {
-    let mut side = side(weather.policy(), small());
-    let things = Things::on(&side).await;
+    let mut bed = plan(weather.policy(), small()).in_process();
+    let things = Things::on(&bed).await;
     if weather.cold {
-        side.governor = Some(Governor::new(
-            weather.policy(),
-            Sessions::in_memory(small()),
-            GovernSettings::default(),
-        ));
+        bed.forget().await;
     }
-    side.emulator.clear_calls();
+    bed.emulator.clear_calls();
     for (nth, kind) in faults {
-        side.emulator.faults().add(Fault::once("*", "*", kind).from_nth(nth));
+        bed.emulator.faults().add(Fault::once("*", "*", kind).from_nth(nth));
     }
-    let (side_, things_) = (&side, &things);
+    let (weir, things) = (&bed.weir, &things);
     let callers = calls.iter().map(|calls| async move {
         let mut longest = Duration::ZERO;
         for (op, pause, patience) in calls {
             sleep(Duration::from_millis(*pause)).await;
             let begun = Instant::now();
-            let ask = things_.ask(op);
-            let call = side_.send(&ask);
+            let ask = things.ask(op);
+            let call = weir.ask(&ask);
             match patience {
                 Some(ms) => drop(timeout(Duration::from_millis(*ms), call).await),
                 None => drop(call.await),
@@ -279,13 +260,13 @@ async fn storm(
         longest
     });
     let longest = join_all(callers).await.into_iter().max().unwrap_or_default();
-    side.work.close();
-    side.work.wait().await;
+    bed.work.close();
+    bed.work.wait().await;
     // Look-ups of callers who hung up.
     sleep(Duration::from_millis(200)).await;
-    side.emulator.faults().clear();
+    bed.emulator.faults().clear();
 
-    let emulator = &side.emulator;
+    let emulator = &bed.emulator;
     let log = || {
         emulator
             .calls()
@@ -302,25 +283,18 @@ async fn storm(
     prop_assert_eq!(&emulator.snapshot()["lostCredits"], &json!([]), "{:#?}", log());
     // Twice the wait for those who are held or move to another cart, and the call's own steps.
     prop_assert!(longest < WAIT * 4 + Duration::from_millis(800), "somebody waited {longest:?}");
-    sent_once(&side, &things, &calls)?;
-    let governor = side.governor();
-    let sessions = governor.sessions();
+    sent_once(&bed, things, &calls)?;
     prop_assert_eq!(
-        (
-            governor.in_flight(),
-            sessions.turns_open(),
-            sessions.turns_waiting(),
-            governor.look_ups_open()
-        ),
+        (bed.in_flight(), bed.turns_open(), bed.turns_waiting(), bed.look_ups_open()),
         (0, 0, 0, 0)
     );
     // Upstream may have asked for a pause.
     sleep(Duration::from_secs(2)).await;
-    truth(&side, &things).await
+    truth(&bed, things).await
 }
 
 /// No attach to a checkout goes up more often than callers asked for it.
-fn sent_once(side: &Side, things: &Things, calls: &[Vec<Call>]) -> Result<(), TestCaseError> {
+fn sent_once(bed: &Testbed, things: &Things, calls: &[Vec<Call>]) -> Result<(), TestCaseError> {
     let mut asked: HashMap<String, usize> = HashMap::new();
     for (op, ..) in calls.iter().flatten() {
         if let Op::Attach { in_body: false, .. } = op {
@@ -328,7 +302,7 @@ fn sent_once(side: &Side, things: &Things, calls: &[Vec<Call>]) -> Result<(), Te
         }
     }
     let mut sent: HashMap<String, usize> = HashMap::new();
-    for call in side
+    for call in bed
         .emulator
         .calls()
         .into_iter()
@@ -348,63 +322,42 @@ fn sent_once(side: &Side, things: &Things, calls: &[Vec<Call>]) -> Result<(), Te
 }
 
 /// After a read by a caller, the record is what upstream holds.
-async fn truth(side: &Side, things: &Things) -> Result<(), TestCaseError> {
-    let mut keys = Vec::new();
+async fn truth(bed: &Testbed, things: &Things) -> Result<(), TestCaseError> {
+    let mut sessions = Vec::new();
     for (n, id) in things.checkouts.iter().enumerate() {
-        let read = side.send(&things.ask(&Op::Read { checkout: n })).await;
+        let read = bed.weir.ask(&things.ask(&Op::Read { checkout: n })).await;
         prop_assert!(read.status == 200 || read.status == 409, "{}", read.text());
-        side.send(&things.ask(&Op::Read { checkout: n })).await;
-        keys.push((SessionKey::new(checkouts::CHECKOUT, id.as_str()), Kind::Checkout));
+        bed.weir.ask(&things.ask(&Op::Read { checkout: n })).await;
+        sessions.push((Kind::Checkout, id.clone()));
     }
     for shopper in 0..things.tokens.len() {
         // The first may show another cart than was thought, of which it teaches nothing: what was
         // under way then is not known.
-        side.send(&things.ask(&Op::ReadCart { shopper })).await;
-        let read = side.send(&things.ask(&Op::ReadCart { shopper })).await;
+        bed.weir.ask(&things.ask(&Op::ReadCart { shopper })).await;
+        let read = bed.weir.ask(&things.ask(&Op::ReadCart { shopper })).await;
         prop_assert_eq!(read.status.as_u16(), 200, "{}", read.text());
-        keys.push((
-            SessionKey::new(carts::CART, read.json()["cart"]["id"].to_string().as_str()),
-            Kind::Cart,
-        ));
+        sessions.push((Kind::Cart, text_of(&read.json()["cart"]["id"])));
     }
-    for (key, kind) in keys {
-        let record =
-            side.governor().sessions().session(&key).await.expect("a store").unwrap_or_default();
+    for (kind, id) in sessions {
+        let remembered = bed.remembers(kind, &id).await;
         prop_assert!(
-            !record.unsure && !record.in_flight && record.pending.is_none(),
-            "{key}: {record:?}"
+            remembered.sure && remembered.waiting == Waiting::Nothing,
+            "{kind:?} {id}: {remembered:?}"
         );
-        let known = record
-            .sources
-            .get()
-            .map(|sources| sources.iter().map(|s| s.id.as_str().to_owned()).collect::<Vec<_>>());
-        let session = side.emulator.session(kind, key.id.as_str()).unwrap_or_default();
-        let held = session["sources"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|s| s["id"].as_str().unwrap_or_default().to_owned());
-        let (mut known, mut held) = (known.unwrap_or_default(), held.collect::<Vec<_>>());
+        let session = bed.emulator.session(kind, &id).unwrap_or_default();
+        let (mut known, mut held) = (remembered.sources.unwrap_or_default(), attached_in(&session));
         known.sort();
         held.sort();
-        prop_assert_eq!(known, held, "{}", key);
+        prop_assert_eq!(known, held, "{:?} {}", kind, id);
         prop_assert_eq!(
-            record.state.get().map(|state| state.as_str()),
+            remembered.state.as_deref(),
             session["state"].as_str(),
-            "{}",
-            key
+            "{:?} {}",
+            kind,
+            id
         );
     }
     Ok(())
-}
-
-fn wound_by_itself<T>(case: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    runtime.block_on(case)
 }
 
 proptest! {
@@ -412,63 +365,51 @@ proptest! {
 
     #[test]
     fn a_storm_of_callers_without_faults(calls in calls(), weather in weather()) {
-        wound_by_itself(storm(calls, vec![], weather))?;
+        on_a_paused_runtime(storm(calls, vec![], weather))?;
     }
 
     #[test]
     fn a_storm_of_callers_with_faults(calls in calls(), faults in faults(), weather in weather()) {
-        wound_by_itself(storm(calls, faults, weather))?;
+        on_a_paused_runtime(storm(calls, faults, weather))?;
     }
 }
 
-/// A house where at most `queue` calls wait, each for at most `wait`; its checkout, and sources to
+/// A bed where at most `queue` calls wait, each for at most `wait`; its checkout, and sources to
 /// attach.
-async fn crowded(queue: usize, wait: Duration) -> (House, String, Vec<String>) {
-    let mut house = House::new(Policy::default()).await;
-    let sessions = Sessions::in_memory(Settings { queue, wait, ..Settings::default() });
-    house.restart(Governor::new(Policy::default(), sessions, GovernSettings::default())).await;
-    let checkout = house.checkout(100.0).await;
+async fn crowded(queue: usize, wait: Duration) -> (Testbed, String, Vec<String>) {
+    let sessions = SessionSettings { queue, wait, ..SessionSettings::default() };
+    let bed = Testbed::new().sessions(sessions).start().await;
+    let checkout = bed.checkout(100.0).await;
     let mut sources = Vec::new();
     for _ in 0..3 {
-        sources.push(house.credit(5.0).await);
+        sources.push(bed.credit(5.0).await);
     }
-    (house, checkout, sources)
-}
-
-async fn until(mut reached: impl FnMut() -> bool) {
-    while !reached() {
-        yield_now().await;
-    }
+    (bed, checkout, sources)
 }
 
 /// Holds the next call of this method and path until the gate opens.
-fn hold(house: &House, method: &str, path: &str) -> Gate {
+fn hold(bed: &Testbed, method: &str, path: &str) -> Gate {
     let gate = Gate::new();
-    house.emulator.faults().add(Fault::once(method, path, FaultKind::HoldBefore(gate.clone())));
+    bed.emulator.faults().add(Fault::once(method, path, FaultKind::HoldBefore(gate.clone())));
     gate
 }
 
-fn attach(
-    caller: &Caller,
-    checkout: &str,
-    source: &str,
-) -> tokio::task::JoinHandle<crate::house::Reply> {
+/// Attaches a source to a checkout, as a caller of its own.
+fn attach(caller: &Caller, checkout: &str, source: &str) -> JoinHandle<Reply> {
     let (caller, path) = (caller.clone(), format!("/checkouts/{checkout}/sources/{source}"));
     tokio::spawn(async move { caller.post(&path, Value::Null).await })
 }
 
 #[tokio::test]
 async fn a_full_queue_is_answered_with_try_again() {
-    let (house, checkout, sources) = crowded(1, Duration::from_secs(60)).await;
-    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
-    let first = attach(&house.weir, &checkout, &sources[0]);
+    let (bed, checkout, sources) = crowded(1, Duration::from_secs(60)).await;
+    let gate = hold(&bed, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&bed.weir, &checkout, &sources[0]);
     gate.arrived().await;
-    let second = attach(&house.weir, &checkout, &sources[1]);
-    until(|| house.governor.sessions().turns_waiting() == 1).await;
-    let third = house
-        .weir
-        .post(&format!("/checkouts/{checkout}/sources/{}", sources[2]), Value::Null)
-        .await;
+    let second = attach(&bed.weir, &checkout, &sources[1]);
+    until(|| bed.turns_waiting() == 1).await;
+    let third =
+        bed.weir.post(&format!("/checkouts/{checkout}/sources/{}", sources[2]), Value::Null).await;
     assert_eq!(
         (third.status.as_u16(), third.header("retry-after"), third.verdict().0),
         (409, Some("1"), "rejected")
@@ -483,18 +424,18 @@ async fn a_full_queue_is_answered_with_try_again() {
         (200, 200)
     );
     assert_eq!(
-        house.attached(Kind::Checkout, &checkout),
+        bed.attached(Kind::Checkout, &checkout),
         [sources[0].clone(), sources[1].clone()],
         "in the order they came"
     );
-    assert_eq!(house.governor.sessions().turns_open(), 0);
+    assert_eq!(bed.turns_open(), 0);
 }
 
 #[tokio::test]
 async fn on_carts_try_again_is_the_vendors_concurrent_modification() {
-    let (house, _, sources) = crowded(0, Duration::from_secs(60)).await;
-    let shopper = house.shopper(100.0).await;
-    let gate = hold(&house, "POST", APPLY);
+    let (bed, _, sources) = crowded(0, Duration::from_secs(60)).await;
+    let shopper = bed.shopper(100.0).await;
+    let gate = hold(&bed, "POST", APPLY);
     let held = tokio::spawn({
         let (shopper, body) = (shopper.clone(), method(&sources[0]));
         async move { shopper.post(APPLY, body).await }
@@ -509,16 +450,16 @@ async fn on_carts_try_again_is_the_vendors_concurrent_modification() {
 
 #[tokio::test]
 async fn nobody_waits_longer_than_is_configured() {
-    let (house, checkout, sources) = crowded(8, Duration::from_millis(20)).await;
-    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
-    let first = attach(&house.weir, &checkout, &sources[0]);
+    let (bed, checkout, sources) = crowded(8, Duration::from_millis(20)).await;
+    let gate = hold(&bed, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&bed.weir, &checkout, &sources[0]);
     gate.arrived().await;
-    let late = attach(&house.weir, &checkout, &sources[1]).await.unwrap();
+    let late = attach(&bed.weir, &checkout, &sources[1]).await.unwrap();
     assert_eq!((late.status.as_u16(), late.header("retry-after")), (409, Some("1")));
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
     assert_eq!(
-        house.attached(Kind::Checkout, &checkout),
+        bed.attached(Kind::Checkout, &checkout),
         [sources[0].clone()],
         "what was told to try again was not sent"
     );
@@ -526,55 +467,48 @@ async fn nobody_waits_longer_than_is_configured() {
 
 #[tokio::test]
 async fn who_hangs_up_while_waiting_gives_up_the_place_and_nothing_is_sent() {
-    let (house, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
-    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
-    let first = attach(&house.weir, &checkout, &sources[0]);
+    let (bed, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
+    let gate = hold(&bed, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&bed.weir, &checkout, &sources[0]);
     gate.arrived().await;
-    let second = attach(&house.weir, &checkout, &sources[1]);
-    until(|| house.governor.sessions().turns_waiting() == 1).await;
+    let second = attach(&bed.weir, &checkout, &sources[1]);
+    until(|| bed.turns_waiting() == 1).await;
     second.abort();
-    until(|| house.governor.sessions().turns_waiting() == 0).await;
+    until(|| bed.turns_waiting() == 0).await;
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
-    assert_eq!(attach(&house.weir, &checkout, &sources[2]).await.unwrap().status, 200);
-    assert_eq!(house.attached(Kind::Checkout, &checkout), [sources[0].clone(), sources[2].clone()]);
+    assert_eq!(attach(&bed.weir, &checkout, &sources[2]).await.unwrap().status, 200);
+    assert_eq!(bed.attached(Kind::Checkout, &checkout), [sources[0].clone(), sources[2].clone()]);
 }
 
 #[tokio::test]
 async fn who_hangs_up_after_sending_stops_neither_the_call_nor_its_being_learned() {
-    let (house, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
-    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
-    let first = attach(&house.weir, &checkout, &sources[0]);
+    let (bed, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
+    let gate = hold(&bed, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&bed.weir, &checkout, &sources[0]);
     gate.arrived().await;
     first.abort();
-    let second = attach(&house.weir, &checkout, &sources[1]);
-    until(|| house.governor.sessions().turns_waiting() == 1).await;
-    assert_eq!(house.governor.in_flight(), 1, "the turn is still the first one's");
+    let second = attach(&bed.weir, &checkout, &sources[1]);
+    until(|| bed.turns_waiting() == 1).await;
+    assert_eq!(bed.in_flight(), 1, "the turn is still the first one's");
     gate.open();
     assert_eq!(second.await.unwrap().status, 200);
-    let key = SessionKey::new(checkouts::CHECKOUT, checkout.as_str());
-    let record = house.governor.sessions().session(&key).await.unwrap().unwrap();
-    let known: Vec<&str> =
-        record.sources.get().unwrap().iter().map(|attached| attached.id.as_str()).collect();
-    assert_eq!(known, [&sources[0], &sources[1]]);
-    assert_eq!((house.governor.in_flight(), house.emulator.overlaps()), (0, 0));
+    let known = bed.remembers(Kind::Checkout, &checkout).await.sources.expect("its sources");
+    assert_eq!(known, sources[..2]);
+    assert_eq!((bed.in_flight(), bed.emulator.overlaps()), (0, 0));
 }
 
 #[tokio::test]
 async fn different_sessions_never_wait_for_each_other() {
-    let (house, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
-    let other = house.checkout(100.0).await;
-    let shopper = house.shopper(100.0).await;
-    let gate = hold(&house, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
-    let first = attach(&house.weir, &checkout, &sources[0]);
+    let (bed, checkout, sources) = crowded(8, Duration::from_secs(60)).await;
+    let other = bed.checkout(100.0).await;
+    let shopper = bed.shopper(100.0).await;
+    let gate = hold(&bed, "POST", &format!("/checkouts/{checkout}/sources/{}", sources[0]));
+    let first = attach(&bed.weir, &checkout, &sources[0]);
     gate.arrived().await;
-    assert_eq!(attach(&house.weir, &other, &sources[1]).await.unwrap().status, 200);
+    assert_eq!(attach(&bed.weir, &other, &sources[1]).await.unwrap().status, 200);
     assert_eq!(shopper.post(APPLY, method(&sources[2])).await.status, 200);
-    assert_eq!(
-        house.weir.get(&format!("/checkouts/{checkout}")).await.status,
-        200,
-        "reads overlap"
-    );
+    assert_eq!(bed.weir.get(&format!("/checkouts/{checkout}")).await.status, 200, "reads overlap");
     assert!(!first.is_finished());
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
@@ -583,15 +517,15 @@ async fn different_sessions_never_wait_for_each_other() {
 /// Callers over HTTP/1.1 and over HTTP/2, on real sockets and threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_over_both_versions_of_http() {
-    let mut side = side(Policy::default(), Settings { queue: 64, ..Settings::default() });
-    let things = std::sync::Arc::new(Things::on(&side).await);
-    let (upstream, _running) = start_emulator(side.emulator.clone()).await;
-    let governor = side.governor().clone();
-    let (address, _serving) = start_weir(governor.clone(), upstream).await;
-    side.emulator.clear_calls();
+    let sessions = SessionSettings { queue: 64, ..SessionSettings::default() };
+    let bed = plan(defaults(), sessions).start().await;
+    let things = Arc::new(Things::on(&bed).await);
+    let address = bed.weir.address();
+    bed.emulator.clear_calls();
     let callers = (0..8usize).map(|n| {
         let things = things.clone();
         let caller = if n % 2 == 0 { Caller::new(address) } else { Caller::h2c(address) };
+        let caller = caller.key(SECRET);
         tokio::spawn(async move {
             for step in 0..30usize {
                 let (a, b) = (n * 7 + step * 3, n + step * 5);
@@ -605,11 +539,7 @@ async fn a_storm_over_both_versions_of_http() {
                     _ => Op::Submit { shopper: a },
                 };
                 let ask = things.ask(&op);
-                let caller = ask
-                    .headers
-                    .iter()
-                    .fold(caller.clone(), |caller, (name, value)| caller.with(name, value));
-                let reply = caller.send(ask.method.clone(), &ask.path, ask.body.clone()).await;
+                let reply = caller.ask(&ask).await;
                 assert!(reply.status.as_u16() < 500, "{ask:?}: {}", reply.text());
             }
         })
@@ -617,12 +547,8 @@ async fn a_storm_over_both_versions_of_http() {
     for caller in join_all(callers).await {
         caller.unwrap();
     }
-    assert_eq!(
-        (side.emulator.overlaps(), &side.emulator.snapshot()["lostCredits"]),
-        (0, &json!([]))
-    );
-    until(|| governor.in_flight() == 0 && governor.look_ups_open() == 0).await;
-    assert_eq!(governor.sessions().turns_open(), 0);
-    side.governor = Some(governor);
-    truth(&side, &things).await.unwrap();
+    assert_eq!((bed.emulator.overlaps(), &bed.emulator.snapshot()["lostCredits"]), (0, &json!([])));
+    until(|| bed.in_flight() == 0 && bed.look_ups_open() == 0).await;
+    assert_eq!(bed.turns_open(), 0);
+    truth(&bed, &things).await.unwrap();
 }

@@ -1,17 +1,9 @@
 //! A deferred attach under random calls, faults and restarts: it is never lost and never sent
 //! twice.
 
-use crate::{
-    house::items,
-    indoors::{Ask, Side, cases, credit, on_a_runtime, primary},
-};
+use crate::testbed::{Ask, Fault, FaultKind, Kind, Testbed, Waiting, cases, defers, on_a_runtime};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir::dialects::checkouts;
-use weir::{
-    emulator::{Fault, FaultKind},
-    rules::{Pending, Policy, RuleId, SessionKey, SourceId, Toggle},
-};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -55,63 +47,50 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 struct Scene {
-    side: Side,
-    key: SessionKey,
+    bed: Testbed,
+    checkout: String,
     sources: Vec<String>,
 }
 
 impl Scene {
     async fn new() -> Self {
-        let mut policy = Policy::default();
-        policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
-        policy.sequencing.defer = true;
-        let side = Side::governed(1, policy);
-        let checkout = side.send(&Ask::post("/checkouts", items(100.0))).await.id();
-        let mut sources = vec![
-            side.primary(&primary("creditCard")).await,
-            side.primary(&primary("payPal")).await,
-        ];
+        let bed = Testbed::new().policy(defers()).in_process();
+        let checkout = bed.checkout(100.0).await;
+        let mut sources = vec![bed.primary("creditCard").await, bed.primary("payPal").await];
         for amount in [40.0, 10.0] {
-            sources.push(side.send(&Ask::post("/sources", credit(amount))).await.id());
+            sources.push(bed.credit(amount).await);
         }
-        side.emulator.clear_calls();
-        Self { side, key: SessionKey::new(checkouts::CHECKOUT, checkout.as_str()), sources }
+        bed.emulator.clear_calls();
+        Self { bed, checkout, sources }
     }
 
     fn ask(&self, op: &Op) -> Option<Ask> {
-        let (path, source) = (format!("/checkouts/{}", self.key.id), |n: &usize| {
+        let (path, source) = (format!("/checkouts/{}", self.checkout), |n: &usize| {
             &self.sources[n % self.sources.len()]
         });
         Some(match op {
-            Op::Attach(n) => Ask::post(format!("{path}/sources/{}", source(n)), Value::Null),
-            Op::AttachInBody(n) => Ask::post(path, json!({ "sourceId": source(n) })),
-            Op::Detach(n) => Ask::delete(format!("{path}/sources/{}", source(n)), Value::Null),
+            Op::Attach(n) => Ask::attach(&path, source(n)),
+            Op::AttachInBody(n) => Ask::attach_in_body(&path, source(n)),
+            Op::Detach(n) => Ask::detach(&path, source(n)),
             Op::Update => Ask::post(path, json!({ "email": "a@example.com" })),
-            Op::Order => Ask::post("/orders", json!({ "checkoutId": self.key.id.as_str() })),
+            Op::Order => Ask::order(&self.checkout),
             Op::Read => Ask::get(path),
             Op::Delete => Ask::delete(path, Value::Null),
             Op::Restart | Op::Fault(_) => return None,
         })
     }
 
-    async fn deferred(&self) -> Option<SourceId> {
-        let record = self.side.governor().sessions().session(&self.key).await.ok().flatten()?;
-        match record.pending.as_deref() {
-            Some(Pending::Deferred { primary, .. }) => Some(primary.clone()),
-            _ => None,
+    /// The source whose attach waits, whether it has been sent or not.
+    async fn deferred(&self) -> Option<String> {
+        match self.bed.remembers(Kind::Checkout, &self.checkout).await.waiting {
+            Waiting::Deferred(source) | Waiting::Sending(source) => Some(source),
+            Waiting::Nothing | Waiting::Repair => None,
         }
     }
 
     /// How often upstream attached this because it was told to by path.
     fn attached(&self, source: &str) -> usize {
-        let target = format!("/checkouts/{}/sources/{source}", self.key.id);
-        let calls = self
-            .side
-            .emulator
-            .calls()
-            .into_iter()
-            .filter(|call| call.method == "POST" && call.target == target);
-        calls.filter(|call| call.applied && call.refused_code.is_none()).count()
+        self.bed.times_done("POST", &format!("/checkouts/{}/sources/{source}", self.checkout))
     }
 }
 
@@ -120,17 +99,17 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
     let mut asked = vec![0usize; scene.sources.len()];
     for (n, op) in ops.iter().enumerate() {
         match op {
-            Op::Restart => scene.side.restart(),
+            Op::Restart => scene.bed.restart().await,
             Op::Fault(kind) => {
                 let at = if matches!(kind, FaultKind::FailBefore(_)) { "POST" } else { "*" };
-                scene.side.emulator.faults().add(Fault::once(at, "*", kind.clone()));
+                scene.bed.emulator.faults().add(Fault::once(at, "*", kind.clone()));
             }
             _ => {}
         }
         let Some(ask) = scene.ask(op) else { continue };
         let before = scene.deferred().await;
-        let times = before.as_ref().map_or(0, |id| scene.attached(id.as_str()));
-        let reply = scene.side.send(&ask).await;
+        let times = before.as_ref().map_or(0, |id| scene.attached(id));
+        let reply = scene.bed.weir.ask(&ask).await;
         if let Op::Attach(n) = op {
             asked[n % scene.sources.len()] += 1;
         }
@@ -140,7 +119,7 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
         {
             // A call that saw it attached already ends the deferral too: then it was sent by the
             // one before, whose caller was told that it failed.
-            let sent = scene.attached(id.as_str()) > 0 && scene.attached(id.as_str()) >= times;
+            let sent = scene.attached(id) > 0 && scene.attached(id) >= times;
             let ended = match op {
                 // Gone already, or gone now.
                 Op::Delete => reply.status.is_success() || reply.status == 404,
@@ -158,13 +137,13 @@ async fn run(ops: Vec<Op>) -> Result<(), TestCaseError> {
             );
         }
     }
-    scene.side.emulator.faults().clear();
+    scene.bed.emulator.faults().clear();
     // Whatever still waits goes up when it is needed.
     for _ in 0..2 {
-        scene.side.send(&scene.ask(&Op::Read).expect("a call")).await;
+        scene.bed.weir.ask(&scene.ask(&Op::Read).expect("a call")).await;
     }
     prop_assert_eq!(scene.deferred().await, None);
-    prop_assert_eq!(scene.side.emulator.overlaps(), 0);
+    prop_assert_eq!(scene.bed.emulator.overlaps(), 0);
     Ok(())
 }
 
@@ -172,7 +151,9 @@ proptest! {
     #![proptest_config(cases(600))]
 
     #[test]
-    fn a_deferred_attach_is_never_lost_and_never_sent_twice(ops in prop::collection::vec(op(), 1..20)) {
+    fn a_deferred_attach_is_never_lost_and_never_sent_twice(
+        ops in prop::collection::vec(op(), 1..20),
+    ) {
         on_a_runtime(run(ops))?;
     }
 }

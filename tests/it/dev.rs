@@ -1,9 +1,6 @@
 //! `weir dev` as somebody meets it who pastes what it prints, and who stops it in the middle.
 
-use crate::{
-    house::Caller,
-    program::{DEV, Ended, Program, lines_of, weir},
-};
+use crate::testbed::{Caller, DEV, Ended, Program, lines_of, weir};
 use serde_json::{Value, json};
 use std::{net::TcpListener, process::Stdio, thread};
 
@@ -290,7 +287,7 @@ async fn with_a_slow_call() -> (Program, Caller, tokio::task::JoinHandle<Option<
     let fault =
         json!({ "kind": "hold-before", "gate": "slow", "method": "POST", "path": "/checkouts" });
     assert_eq!(emulator.post("/_emulator/faults", fault).await.status, 200);
-    let address = weir.address;
+    let address = weir.address();
     let slow = tokio::task::spawn_blocking(move || answer_to_a_creation(address));
     while admin.get("/stats").await.json()["calls_in_flight"] != 1 {
         thread::yield_now();

@@ -5,16 +5,12 @@
 //! what a rule refuses. On carts no submitted order loses store credit. Also when Weir is started
 //! again in between, and when others change things behind its back.
 
-use crate::{
-    house::{CART, Reply, items, method},
-    indoors::{Ask, Side, cases, credit, on_a_runtime, primary},
+use crate::testbed::{
+    APPLY, Adjusted, Ask, CART, FreshFor, Kind, OPTIONS, Policy, Reply, RuleId, Testbed, Toggle,
+    cases, credit, defaults, items, method, on_a_runtime, primary,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use weir::{
-    emulator::Kind,
-    rules::{FreshFor, Policy, RuleId, Toggle},
-};
 
 const PRIMARIES: [&str; 6] =
     ["creditCard", "payPal", "ideal", "wireTransfer", "amazonPay", "alipay"];
@@ -50,15 +46,19 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let n = || 0usize..6;
     prop_oneof![
-        1 => (any::<bool>(), prop::option::of(n()), prop::option::of(n())).prop_map(|(invoice, source, customer)| Op::Create { invoice, source, customer }),
+        1 => (any::<bool>(), prop::option::of(n()), prop::option::of(n()))
+            .prop_map(|(invoice, source, customer)| Op::Create { invoice, source, customer }),
         3 => n().prop_map(|amount| Op::Credit { amount }),
         1 => n().prop_map(Op::Shapeless),
-        2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()]).prop_map(|(kind, fate)| Op::Primary { kind, fate }),
+        2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()])
+            .prop_map(|(kind, fate)| Op::Primary { kind, fate }),
         8 => (n(), n()).prop_map(|(session, source)| Op::Attach { session, source }),
-        3 => (n(), n(), any::<bool>()).prop_map(|(session, source, legacy)| Op::AttachInBody { session, source, legacy }),
+        3 => (n(), n(), any::<bool>())
+            .prop_map(|(session, source, legacy)| Op::AttachInBody { session, source, legacy }),
         3 => (n(), n()).prop_map(|(session, source)| Op::Detach { session, source }),
         1 => (n(), n()).prop_map(|(session, total)| Op::Items { session, total }),
-        1 => (n(), prop::option::of(n())).prop_map(|(session, customer)| Op::Customer { session, customer }),
+        1 => (n(), prop::option::of(n()))
+            .prop_map(|(session, customer)| Op::Customer { session, customer }),
         1 => (n(), any::<bool>()).prop_map(|(session, on)| Op::Billing { session, on }),
         1 => (n(), n()).prop_map(|(session, amount)| Op::CreditAmount { session, amount }),
         2 => (n(), n()).prop_map(|(customer, source)| Op::Save { customer, source }),
@@ -86,7 +86,7 @@ fn pick(of: &[String], n: usize) -> &str {
 }
 
 impl Things {
-    async fn begin(sides: [&Side; 2]) -> Self {
+    async fn begin(sides: [&Testbed; 2]) -> Self {
         let mut things = Self::default();
         for ask in [
             Ask::post("/checkouts", items(30.0)),
@@ -96,7 +96,7 @@ impl Things {
             Ask::post("/sources", credit(10.0)),
             Ask::post("/sources", credit(25.0)),
         ] {
-            let replies = [sides[0].send(&ask).await, sides[1].send(&ask).await];
+            let replies = [sides[0].weir.ask(&ask).await, sides[1].weir.ask(&ask).await];
             assert_eq!(replies[0].body, replies[1].body);
             things.note(&ask, &replies[0]);
         }
@@ -106,8 +106,8 @@ impl Things {
         things
     }
 
-    async fn primary(&mut self, sides: [&Side; 2], body: &Value) {
-        let ids = [sides[0].primary(body).await, sides[1].primary(body).await];
+    async fn primary(&mut self, sides: [&Testbed; 2], body: &Value) {
+        let ids = [sides[0].upstream.source(body).await, sides[1].upstream.source(body).await];
         assert_eq!(ids[0], ids[1], "ids are reproducible");
         self.sources.push(ids[0].clone());
     }
@@ -200,7 +200,7 @@ impl Things {
     }
 
     /// What happens in the shopper's browser, or at a bank.
-    async fn elsewhere(&mut self, op: &Op, sides: [&Side; 2]) {
+    async fn elsewhere(&mut self, op: &Op, sides: [&Testbed; 2]) {
         match op {
             Op::Primary { kind, fate } => {
                 let kind = PRIMARIES[kind % PRIMARIES.len()];
@@ -264,8 +264,8 @@ const GOVERNED: [&str; 10] = [
 
 /// What of upstream's refusals no rule is about: a session that is an order already, a total that
 /// the call itself changes, the size of a legacy credit, a charge.
-fn is_upstreams_own(op: &Op, ask: &Ask, side: &Side) -> bool {
-    let body: Value = serde_json::from_str(&ask.body).unwrap_or_default();
+fn is_upstreams_own(op: &Op, ask: &Ask, bed: &Testbed) -> bool {
+    let body: Value = serde_json::from_slice(&ask.body).unwrap_or_default();
     let (kind, id) = match op {
         Op::Create { .. } | Op::Items { .. } | Op::CreditAmount { .. } => return true,
         Op::Order { .. } => (Kind::Checkout, body["checkoutId"].as_str().unwrap_or_default()),
@@ -274,7 +274,7 @@ fn is_upstreams_own(op: &Op, ask: &Ask, side: &Side) -> bool {
         }
         _ => (Kind::Checkout, ask.path.split('/').nth(2).unwrap_or_default()),
     };
-    let session = side.emulator.session(kind, id).unwrap_or_default();
+    let session = bed.emulator.session(kind, id).unwrap_or_default();
     let funded = session["state"] == "requires_confirmation";
     session["state"] == "complete" || (matches!(op, Op::Order { .. }) && funded)
 }
@@ -288,13 +288,19 @@ struct Circumstances {
     behind: Vec<usize>,
 }
 
+/// A vendor, and another that was started with the same seed behind Weir.
+fn pair(policy: Policy) -> (Testbed, Testbed) {
+    let plan = Testbed::new().seed(7).policy(policy);
+    (plan.clone().without_weir().in_process(), plan.in_process())
+}
+
 async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), TestCaseError> {
-    let policy = Policy { fresh_for: circumstances.fresh_for, ..Policy::default() };
-    let (plain, mut governed) = (Side::plain(7), Side::governed(7, policy));
+    let policy = defaults().with_fresh_for(circumstances.fresh_for);
+    let (plain, mut governed) = pair(policy);
     let mut things = Things::begin([&plain, &governed]).await;
     for (n, op) in ops.iter().enumerate() {
         if circumstances.cold_at == Some(n) {
-            governed.forget();
+            governed.forget().await;
         }
         let Some(ask) = things.ask(op) else {
             things.elsewhere(op, [&plain, &governed]).await;
@@ -303,11 +309,12 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
         governed.emulator.clear_calls();
         let excused = is_upstreams_own(op, &ask, &governed);
         let behind = circumstances.behind.contains(&n);
-        let expected = plain.send(&ask).await;
-        let found = if behind { governed.behind(&ask).await } else { governed.send(&ask).await };
+        let expected = plain.weir.ask(&ask).await;
+        let found =
+            if behind { governed.upstream.ask(&ask).await } else { governed.weir.ask(&ask).await };
         let rule = found.verdict().1.map(str::to_owned);
         let rule = rule.as_deref();
-        // Of several things that are wrong either side may name any: upstream that the session is
+        // Of several things that are wrong either bed may name any: upstream that the session is
         // an order already, Weir what it has confirmed.
         let both_refuse = (excused || !circumstances.behind.is_empty())
             && found.status == 409
@@ -343,9 +350,8 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
         }
     }
     prop_assert_eq!(plain.emulator.snapshot(), governed.emulator.snapshot());
-    let governor = governed.governor();
     prop_assert_eq!(
-        (governor.in_flight(), governor.sessions().turns_open(), governor.look_ups_open()),
+        (governed.in_flight(), governed.turns_open(), governed.look_ups_open()),
         (0, 0, 0)
     );
     Ok(())
@@ -363,7 +369,10 @@ proptest! {
     #![proptest_config(cases(700))]
 
     #[test]
-    fn on_checkouts_callers_see_what_they_would_see_without_weir(ops in ops(), fresh_for in any_freshness()) {
+    fn on_checkouts_callers_see_what_they_would_see_without_weir(
+        ops in ops(),
+        fresh_for in any_freshness(),
+    ) {
         on_a_runtime(checkouts(ops, Circumstances { fresh_for, cold_at: None, behind: vec![] }))?;
     }
 
@@ -371,7 +380,8 @@ proptest! {
     fn on_checkouts_also_when_weir_is_started_again_with_nothing_remembered(
         ops in ops(), fresh_for in any_freshness(), at in 0usize..24,
     ) {
-        on_a_runtime(checkouts(ops, Circumstances { fresh_for, cold_at: Some(at), behind: vec![] }))?;
+        let circumstances = Circumstances { fresh_for, cold_at: Some(at), behind: vec![] };
+        on_a_runtime(checkouts(ops, circumstances))?;
     }
 
     /// Refusals rest on a look-up each: only so they stay right when others change things.
@@ -379,7 +389,8 @@ proptest! {
     fn on_checkouts_also_when_others_change_things_behind_its_back(
         ops in ops(), behind in prop::collection::vec(0usize..24, 1..10),
     ) {
-        on_a_runtime(checkouts(ops, Circumstances { fresh_for: FreshFor::Millis(0), cold_at: None, behind }))?;
+        let circumstances = Circumstances { fresh_for: FreshFor::Millis(0), cold_at: None, behind };
+        on_a_runtime(checkouts(ops, circumstances))?;
     }
 }
 
@@ -405,7 +416,8 @@ fn cart_op() -> impl Strategy<Value = CartOp> {
     let n = || 0usize..6;
     prop_oneof![
         2 => n().prop_map(|amount| CartOp::Credit { amount }),
-        2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()]).prop_map(|(kind, fate)| CartOp::Primary { kind, fate }),
+        2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()])
+            .prop_map(|(kind, fate)| CartOp::Primary { kind, fate }),
         9 => n().prop_map(CartOp::Apply),
         2 => n().prop_map(CartOp::Detach),
         1 => Just(CartOp::DetachAll),
@@ -420,13 +432,12 @@ fn cart_op() -> impl Strategy<Value = CartOp> {
     ]
 }
 
-const APPLY: &str = "/v1/shoppers/me/carts/active/apply-payment-method";
-const OPTIONS: &str = "/v1/shoppers/me/payment-options";
+const GRANT: &str = "grant_type=anonymous&client_id=pk_acme";
 
 /// A shopper on both sides.
 struct Shopping {
-    plain: Side,
-    governed: Side,
+    plain: Testbed,
+    governed: Testbed,
     token: String,
     sources: Vec<String>,
     options: Vec<String>,
@@ -434,9 +445,9 @@ struct Shopping {
 
 impl Shopping {
     async fn begin(policy: Policy) -> Self {
-        let (plain, governed) = (Side::plain(7), Side::governed(7, policy));
-        let token = plain.token().await;
-        assert_eq!(token, governed.token().await);
+        let (plain, governed) = pair(policy);
+        let token = plain.upstream.token(GRANT).await;
+        assert_eq!(token, governed.upstream.token(GRANT).await);
         let mut shopping = Self { plain, governed, token, sources: vec![], options: vec![] };
         shopping.fill().await;
         for amount in [10.0, 5.0] {
@@ -449,7 +460,7 @@ impl Shopping {
     }
 
     async fn both(&self, ask: &Ask) -> Reply {
-        let replies = [self.plain.behind(ask).await, self.governed.send(ask).await];
+        let replies = [self.plain.upstream.ask(ask).await, self.governed.weir.ask(ask).await];
         assert_eq!(
             (replies[0].status, &replies[0].body),
             (replies[1].status, &replies[1].body),
@@ -470,16 +481,16 @@ impl Shopping {
     }
 
     async fn primary(&mut self, body: &Value) {
-        let id = self.plain.primary(body).await;
-        assert_eq!(id, self.governed.primary(body).await);
+        let id = self.plain.upstream.source(body).await;
+        assert_eq!(id, self.governed.upstream.source(body).await);
         self.sources.push(id);
     }
 
     /// The active cart behind Weir, as the emulator knows it.
-    async fn cart(&self, side: &Side) -> Value {
-        let id = side.behind(&Ask::get(CART).shopper(&self.token)).await.json()["cart"]["id"]
+    async fn cart(&self, bed: &Testbed) -> Value {
+        let id = bed.upstream.ask(&Ask::get(CART).shopper(&self.token)).await.json()["cart"]["id"]
             .to_string();
-        side.emulator.session(Kind::Cart, &id).unwrap_or_default()
+        bed.emulator.session(Kind::Cart, &id).unwrap_or_default()
     }
 
     fn ask(&self, op: &CartOp) -> Option<Ask> {
@@ -550,7 +561,7 @@ impl Shopping {
             // Upstream would have taken it, and lost it.
             ("rejected", Some("primary-before-secondary")) => {}
             ("rejected", rule) => {
-                let expected = self.plain.behind(ask).await;
+                let expected = self.plain.upstream.ask(ask).await;
                 prop_assert!(
                     expected.status.is_client_error(),
                     "wrongly refused by {:?}: {:?}",
@@ -566,19 +577,20 @@ impl Shopping {
                     .map(|(id, _)| id.clone())
                     .unwrap_or_default();
                 let detach = Ask::delete(APPLY, method(&primary)).shopper(&self.token);
-                prop_assert_eq!(self.plain.behind(&detach).await.status.as_u16(), 204);
-                let mut expected = self.plain.behind(ask).await;
+                prop_assert_eq!(self.plain.upstream.ask(&detach).await.status.as_u16(), 204);
+                let mut expected = self.plain.upstream.ask(ask).await;
                 if found.verdict().1 == Some("primary-before-secondary") {
                     expected = self
                         .plain
-                        .behind(&Ask::post(APPLY, method(&primary)).shopper(&self.token))
+                        .upstream
+                        .ask(&Ask::post(APPLY, method(&primary)).shopper(&self.token))
                         .await;
                 }
                 prop_assert_eq!((expected.status, expected.text()), (found.status, found.text()));
                 prop_assert_eq!(found.status.as_u16(), 200, "{}", found.text());
             }
             _ => {
-                let expected = self.plain.behind(ask).await;
+                let expected = self.plain.upstream.ask(ask).await;
                 prop_assert_eq!(
                     (expected.status, expected.text()),
                     (found.status, found.text()),
@@ -608,21 +620,22 @@ async fn carts(
     toggle: Toggle,
     circumstances: Circumstances,
 ) -> Result<(), TestCaseError> {
-    let mut policy = Policy { fresh_for: circumstances.fresh_for, ..Policy::default() };
-    policy.set(RuleId::PrimaryBeforeSecondary, toggle);
-    policy.set(RuleId::SecondPrimary, toggle);
+    let policy = defaults()
+        .with_fresh_for(circumstances.fresh_for)
+        .with_rule(RuleId::PrimaryBeforeSecondary, toggle)
+        .with_rule(RuleId::SecondPrimary, toggle);
     let mut shopping = Shopping::begin(policy).await;
     let mut unsaved = false;
     for (n, op) in ops.iter().enumerate() {
         if circumstances.cold_at == Some(n) {
-            shopping.governed.forget();
+            shopping.governed.forget().await;
         }
         let Some(ask) = shopping.ask(op) else {
             shopping.elsewhere(op).await;
             continue;
         };
         shopping.governed.emulator.clear_calls();
-        let found = shopping.governed.send(&ask).await;
+        let found = shopping.governed.weir.ask(&ask).await;
         shopping.follow(&ask, &found).await.map_err(|e| {
             TestCaseError::fail(format!("call {n}: {op:?} {:?}: {e}", found.verdict()))
         })?;
@@ -661,12 +674,12 @@ async fn carts(
     }
     prop_assert_eq!(&shopping.governed.emulator.snapshot()["lostCredits"], &json!([]));
     prop_assert_eq!(shopping.plain.emulator.snapshot(), shopping.governed.emulator.snapshot());
-    let governor = shopping.governed.governor();
+    let governed = &shopping.governed;
     prop_assert_eq!(
-        (governor.in_flight(), governor.sessions().turns_open(), governor.look_ups_open()),
+        (governed.in_flight(), governed.turns_open(), governed.look_ups_open()),
         (0, 0, 0)
     );
-    prop_assert_eq!((governor.stranded(), governor.sessions().pinned()), (0, 0));
+    prop_assert_eq!((governed.stranded(), governed.pinned()), (0, 0));
     Ok(())
 }
 

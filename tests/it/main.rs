@@ -1,9 +1,8 @@
 //! End-to-end tests: the program and its library from the outside. One binary, so that it links
-//! once.
+//! once. What they are set up with is in `testbed`.
 
 mod admin;
 mod ambiguity;
-mod arrows;
 mod carts_rules;
 mod checkouts_rules;
 mod cli;
@@ -11,16 +10,15 @@ mod concurrency;
 mod deferring;
 mod dev;
 mod differential;
-mod house;
-mod indoors;
 mod layer;
+mod layout;
 mod monitoring;
-mod program;
 mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
 mod tenants;
+mod testbed;
 mod traps;
 mod truth;
 mod upstream_misbehaves;

@@ -1,7 +1,7 @@
 //! The first roll-out: with everything on monitor, not a byte of a request or of an answer differs
 //! from what it would be without Weir.
 
-use crate::house::{House, RawReply, SECRET, raw, start_emulator, start_weir};
+use crate::testbed::{Adjusted, Mode, RawReply, SECRET, Server, Testbed, defaults, raw};
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -9,12 +9,6 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-};
-use weir::{
-    GovernSettings, Governor,
-    emulator::{Emulator, Options},
-    rules::{Mode, Policy},
-    sessions::{Sessions, Settings},
 };
 
 /// What one caller's requests look like to upstream, in order.
@@ -249,28 +243,18 @@ fn told(answer: &RawReply) -> RawReply {
     answer
 }
 
-fn emulator() -> Emulator {
-    Emulator::new(Options { seed: Some(7), ..Options::default() })
-}
-
 #[tokio::test]
 async fn monitoring_changes_no_byte_of_what_upstream_hears_and_callers_are_told() {
-    let (upstream, _running) = start_emulator(emulator()).await;
-    let (direct, heard_directly) = listening(upstream).await;
+    let plain = Testbed::new().seed(7).without_weir().start().await;
+    let (direct, heard_directly) = listening(plain.upstream.address()).await;
     let answers = play(direct).await;
 
     for mode in [Mode::Off, Mode::Monitor] {
-        let world = emulator();
-        let (upstream, _running) = start_emulator(world.clone()).await;
-        let (between, heard) = listening(upstream).await;
-        let policy = Policy { mode, ..Policy::default() };
-        let governor = Governor::new(
-            policy,
-            Sessions::in_memory(Settings::default()),
-            GovernSettings::default(),
-        );
-        let (weir, _serving) = start_weir(governor, between).await;
-        let through = play(weir).await;
+        let plan = Testbed::new().seed(7).policy(defaults().with_mode(mode));
+        let bed = plan.clone().without_weir().start().await;
+        let (between, heard) = listening(bed.upstream.address()).await;
+        let weir = Server::of_weir(plan.governor(), between).await;
+        let through = play(weir.address).await;
         for ((nth, answer), expected) in through.iter().enumerate().zip(&answers) {
             assert_eq!(told(answer), told(expected), "{mode:?}: the answer to {:?}", SEQUENCE[nth]);
         }
@@ -291,21 +275,16 @@ async fn monitoring_changes_no_byte_of_what_upstream_hears_and_callers_are_told(
 /// Enforcing, what passes passes untouched too.
 #[tokio::test]
 async fn enforcing_changes_no_byte_of_what_it_forwards() {
-    let mut house = House::new(Policy::default()).await;
-    let (between, heard) = listening(house.upstream.address).await;
-    let governor = Governor::new(
-        Policy::default(),
-        Sessions::in_memory(Settings::default()),
-        GovernSettings::default(),
-    );
-    let (weir, _serving) = start_weir(governor, between).await;
-    house.weir.address = weir;
+    let plan = Testbed::new();
+    let bed = plan.clone().without_weir().start().await;
+    let (between, heard) = listening(bed.upstream.address()).await;
+    let weir = Server::of_weir(plan.governor(), between).await;
     let body = "{\r\n\t\"currency\": \"USD\", \"items\": [ {\"skuId\":\"s\",\"quantity\":1,\"aggregatePrice\":1e2} ],\"metadata\":{\"a\":1.10}}";
     let request = format!(
         "POST /checkouts?x=%41&y HTTP/1.1\r\nHost: there\r\nX-Nth: 1\r\nAuthorization: {SECRET}\r\nX-Twice: a\r\nX-Twice: b\r\nForwarded: for=192.0.2.1\r\nX-Forwarded-For: 192.0.2.1\r\nUser-Agent: t\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
-    let answer = raw(weir, request.as_bytes()).await;
+    let answer = raw(weir.address, request.as_bytes()).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     let heard = requests(&heard);
     assert_eq!((heard.len(), heard[0].line.as_str()), (1, "POST /checkouts?x=%41&y HTTP/1.1"));

@@ -1,21 +1,17 @@
 //! A purchase in each dialect, in the right order and in the wrong one, and what monitoring makes
 //! of it.
 
-use crate::house::{CART, House, items, method};
+use crate::testbed::{Adjusted, CART, Kind, Mode, Testbed, defaults, items, method};
 use serde_json::{Value, json};
-use weir::{
-    emulator::Kind,
-    rules::{Mode, Policy},
-};
 
 #[tokio::test]
 async fn credit_then_card_then_order_passes_untouched() {
-    let house = House::new(Policy::default()).await;
-    let checkout = house.checkout(26.89).await;
-    let (credit, card) = (house.credit(11.0).await, house.card().await);
+    let bed = Testbed::new().start().await;
+    let checkout = bed.checkout(26.89).await;
+    let (credit, card) = (bed.credit(11.0).await, bed.card().await);
     for source in [&credit, &card] {
         let reply =
-            house.weir.post(&format!("/checkouts/{checkout}/sources/{source}"), Value::Null).await;
+            bed.weir.post(&format!("/checkouts/{checkout}/sources/{source}"), Value::Null).await;
         assert_eq!(
             (reply.status.as_u16(), reply.verdict()),
             (200, ("forwarded", None)),
@@ -24,37 +20,37 @@ async fn credit_then_card_then_order_passes_untouched() {
         );
         assert_eq!(reply.json()["id"], json!(source));
     }
-    let order = house.weir.post("/orders", json!({ "checkoutId": checkout })).await;
+    let order = bed.weir.post("/orders", json!({ "checkoutId": checkout })).await;
     assert_eq!(
         (order.status.as_u16(), order.verdict()),
         (201, ("forwarded", None)),
         "{}",
         order.text()
     );
-    assert_eq!(house.refused_upstream(), []);
+    assert_eq!(bed.refused_upstream(), []);
 }
 
 #[tokio::test]
 async fn credit_after_a_card_is_refused_with_the_vendors_body_and_never_sent() {
-    let house = House::new(Policy::default()).await;
-    let checkout = house.checkout(26.89).await;
-    let (credit, card) = (house.credit(11.0).await, house.card().await);
-    house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
+    let bed = Testbed::new().start().await;
+    let checkout = bed.checkout(26.89).await;
+    let (credit, card) = (bed.credit(11.0).await, bed.card().await);
+    bed.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
     let attach = format!("/checkouts/{checkout}/sources/{credit}");
-    let refused = house.weir.post(&attach, Value::Null).await;
+    let refused = bed.weir.post(&attach, Value::Null).await;
     assert_eq!(refused.status, 409);
     assert_eq!(refused.verdict(), ("rejected", Some("secondary-after-single-use-primary")));
-    let vendor = house.upstream.post(&attach, Value::Null).await;
+    let vendor = bed.upstream.post(&attach, Value::Null).await;
     assert_eq!((refused.status, refused.json()), (vendor.status, vendor.json()));
-    let sent = house.emulator.calls().into_iter().filter(|call| call.target == attach).count();
+    let sent = bed.emulator.calls().into_iter().filter(|call| call.target == attach).count();
     assert_eq!(sent, 1, "only the test's own call to the vendor");
 }
 
 #[tokio::test]
 async fn a_carts_credit_after_a_card_is_refused_and_the_right_order_keeps_it() {
-    let house = House::new(Policy::default()).await;
-    let shopper = house.shopper(100.0).await;
-    let (credit, card) = (house.credit(40.0).await, house.card().await);
+    let bed = Testbed::new().start().await;
+    let shopper = bed.shopper(100.0).await;
+    let (credit, card) = (bed.credit(40.0).await, bed.card().await);
     let apply = format!("{CART}/apply-payment-method");
     assert_eq!(shopper.post(&apply, method(&card)).await.status, 200);
     let refused = shopper.post(&apply, method(&credit)).await;
@@ -73,14 +69,14 @@ async fn a_carts_credit_after_a_card_is_refused_and_the_right_order_keeps_it() {
     }
     let submitted = shopper.post(&format!("{CART}/submit-cart"), Value::Null).await;
     assert_eq!(submitted.status, 200, "{}", submitted.text());
-    assert_eq!(house.emulator.snapshot()["lostCredits"], json!([]));
+    assert_eq!(bed.emulator.snapshot()["lostCredits"], json!([]));
 }
 
 #[tokio::test]
 async fn monitoring_forwards_and_says_what_it_saw() {
-    let house = House::new(Policy { mode: Mode::Monitor, ..Policy::default() }).await;
-    let shopper = house.shopper(100.0).await;
-    let (credit, card) = (house.credit(40.0).await, house.card().await);
+    let bed = Testbed::new().policy(defaults().with_mode(Mode::Monitor)).start().await;
+    let shopper = bed.shopper(100.0).await;
+    let (credit, card) = (bed.credit(40.0).await, bed.card().await);
     let apply = format!("{CART}/apply-payment-method");
     shopper.post(&apply, method(&card)).await;
     let passed = shopper.post(&apply, method(&credit)).await;
@@ -88,7 +84,7 @@ async fn monitoring_forwards_and_says_what_it_saw() {
         (passed.status.as_u16(), passed.verdict()),
         (200, ("monitored", Some("primary-before-secondary")))
     );
-    let created = house.weir.post("/checkouts", items(5.0)).await;
+    let created = bed.weir.post("/checkouts", items(5.0)).await;
     assert_eq!(created.verdict(), ("forwarded", None));
-    assert_eq!(house.attached(Kind::Checkout, &created.id()), Vec::<String>::new());
+    assert_eq!(bed.attached(Kind::Checkout, &created.id()), Vec::<String>::new());
 }

@@ -9,7 +9,7 @@
 mod names;
 mod page;
 
-use crate::program::{DEV, Program, lines_of, weir};
+use crate::testbed::{DEV, Program, lines_of, weir};
 use page::{Check, Page};
 use std::{fs, path::Path};
 

@@ -5,25 +5,11 @@
 //! record can be relied on, the note of the remedy if it is still there: the faults at that step
 //! that end so.
 
-use crate::house::{CART, Caller, House, Reply, method, start_weir};
-use serde_json::{Value, json};
-use weir::dialects::{carts, checkouts};
-use weir::{
-    GovernSettings, Governor,
-    emulator::{Fault, FaultKind, Gate, Kind},
-    rules::{Pending, Policy, RuleId, SessionKey, SessionRecord, Toggle},
-    sessions::{Sessions, Settings},
+use crate::testbed::{
+    APPLY, APPLY_SHOPPER, Ask, CART, Caller, Fault, FaultKind, Gate, Kind, OPTIONS, Reply, SUBMIT,
+    Server, Testbed, Waiting, defers, items, method, option_of, reorders, text_of,
 };
-
-const APPLY: &str = "/v1/shoppers/me/carts/active/apply-payment-method";
-const APPLY_SHOPPER: &str = "/v1/shoppers/me/carts/active/apply-shopper";
-
-fn reorder() -> Policy {
-    let mut policy = Policy::default();
-    policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
-    policy.set(RuleId::SecondPrimary, Toggle::Reorder);
-    policy
-}
+use serde_json::{Value, json};
 
 /// Everything that can go wrong with one call.
 fn every_fault() -> Vec<(&'static str, FaultKind)> {
@@ -41,12 +27,13 @@ fn every_fault() -> Vec<(&'static str, FaultKind)> {
     ]
 }
 
-/// A session that holds something, and a house around it.
+/// A session that holds something, on a test bed.
 struct Scene {
-    house: House,
+    bed: Testbed,
     /// Who calls: a shopper for a cart, the merchant for a checkout.
     caller: Caller,
-    key: SessionKey,
+    kind: Kind,
+    session: String,
     /// Names for ids.
     named: Vec<(String, &'static str)>,
 }
@@ -54,17 +41,17 @@ struct Scene {
 impl Scene {
     /// A cart that holds a card; beside it another card, which is saved, and a credit.
     async fn cart() -> Self {
-        let house = House::new(reorder()).await;
-        let caller = house.shopper(100.0).await;
+        let bed = Testbed::new().policy(reorders()).start().await;
+        let caller = bed.shopper(100.0).await;
         let named = vec![
-            (house.card().await, "card"),
-            (house.card().await, "other"),
-            (house.credit(40.0).await, "credit"),
+            (bed.card().await, "card"),
+            (bed.card().await, "other"),
+            (bed.credit(40.0).await, "credit"),
         ];
-        let cart = caller.get(CART).await.json()["cart"]["id"].to_string();
-        let scene = Self { house, caller, key: SessionKey::new(carts::CART, cart.as_str()), named };
-        let save = json!({ "paymentOption": { "sourceId": scene.id("other") } });
-        assert_eq!(scene.caller.post("/v1/shoppers/me/payment-options", save).await.status, 201);
+        let session = text_of(&caller.get(CART).await.json()["cart"]["id"]);
+        let scene = Self { bed, caller, kind: Kind::Cart, session, named };
+        let saved = scene.caller.post(OPTIONS, option_of(scene.id("other"))).await;
+        assert_eq!(saved.status, 201);
         assert_eq!(scene.apply("card").await.status, 200);
         scene
     }
@@ -81,20 +68,9 @@ impl Scene {
         self.caller.post(APPLY, method(self.id(name))).await
     }
 
-    async fn record(&self) -> SessionRecord {
-        self.house
-            .governor
-            .sessions()
-            .session(&self.key)
-            .await
-            .expect("a store")
-            .unwrap_or_default()
-    }
-
     /// What upstream has attached, in order.
     fn attached(&self) -> Vec<&'static str> {
-        let kind = if self.key.kind == carts::CART { Kind::Cart } else { Kind::Checkout };
-        let ids = self.house.attached(kind, self.key.id.as_str());
+        let ids = self.bed.attached(self.kind, &self.session);
         ids.iter()
             .map(|id| {
                 self.named.iter().find(|(known, _)| known == id).map_or("?", |(_, name)| *name)
@@ -104,13 +80,13 @@ impl Scene {
 
     /// Status, attached, and what Weir remembers of the session.
     async fn line(&self, reply: &Reply) -> String {
-        let record = self.record().await;
-        let unsure = if record.unsure || record.in_flight { "unsure" } else { "sure" };
-        let note = match record.pending.as_deref() {
-            None => "",
-            Some(Pending::Repair { .. }) => ", note",
-            Some(Pending::Deferred { sending: false, .. }) => ", deferred",
-            Some(Pending::Deferred { sending: true, .. }) => ", sending",
+        let remembered = self.bed.remembers(self.kind, &self.session).await;
+        let unsure = if remembered.sure { "sure" } else { "unsure" };
+        let note = match remembered.waiting {
+            Waiting::Nothing => "",
+            Waiting::Repair => ", note",
+            Waiting::Deferred(_) => ", deferred",
+            Waiting::Sending(_) => ", sending",
         };
         let attached = self.attached();
         let attached = if attached.is_empty() { "nothing".to_owned() } else { attached.join("+") };
@@ -121,7 +97,7 @@ impl Scene {
     /// now.
     fn is_no_worse(&self, reply: &Reply, found: &[&'static str], wanted: &[&'static str]) {
         let now = self.attached();
-        let stranded = self.house.governor.stranded();
+        let stranded = self.bed.stranded();
         if now == found || now == wanted {
             assert_eq!(stranded, 0);
             return;
@@ -143,35 +119,74 @@ impl Scene {
     }
 }
 
-/// The `nth` call of this method and path from now on, and so many after it.
-fn strike(scene: &Scene, (method, path, nth, times): (&str, &str, u64, u64), kind: FaultKind) {
-    scene.house.emulator.faults().add(Fault::once(method, path, kind).from_nth(nth).times(times));
+/// The `nth` call of this method and path from now on, and so many from it on.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    method: &'a str,
+    path: &'a str,
+    nth: u64,
+    times: u64,
 }
 
-type Place = (&'static str, &'static str, u64, u64);
+const fn place<'a>(method: &'a str, path: &'a str, nth: u64, times: u64) -> Place<'a> {
+    Place { method, path, nth, times }
+}
+
+impl Place<'_> {
+    /// Something goes wrong there.
+    fn strike(self, scene: &Scene, kind: FaultKind) {
+        let fault = Fault::once(self.method, self.path, kind).from_nth(self.nth);
+        scene.bed.emulator.faults().add(fault.times(self.times));
+    }
+}
+
+/// What the caller wants of a cart that holds a card.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// The credit, which must come before the card.
+    Credit,
+    /// The other card in place of the first.
+    Other,
+    /// The same by the shopper's payment option.
+    Option,
+}
+
+impl Wanted {
+    async fn ask(self, scene: &Scene) -> Reply {
+        match self {
+            Self::Credit => scene.apply("credit").await,
+            Self::Other => scene.apply("other").await,
+            Self::Option => scene.caller.post(APPLY_SHOPPER, Value::Null).await,
+        }
+    }
+
+    /// What is attached where all goes well.
+    fn goal(self) -> &'static [&'static str] {
+        match self {
+            Self::Credit => &["credit", "card"],
+            Self::Other | Self::Option => &["other"],
+        }
+    }
+}
 
 /// A table of one call under every fault at each of these places; `also` goes wrong besides.
 async fn table(
-    wanted: &'static str,
-    also: &[(Place, FaultKind)],
-    places: &[(&str, Place)],
+    wanted: Wanted,
+    also: Option<(Place<'_>, FaultKind)>,
+    places: &[(&str, Place<'_>)],
 ) -> String {
     let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
     for (step, place) in places {
         for (name, kind) in every_fault() {
             let scene = Scene::cart().await;
-            strike(&scene, *place, kind);
-            for (place, kind) in also {
-                strike(&scene, *place, kind.clone());
+            place.strike(&scene, kind);
+            if let Some((place, kind)) = &also {
+                place.strike(&scene, kind.clone());
             }
-            let (reply, goal) = match wanted {
-                "credit" => (scene.apply("credit").await, vec!["credit", "card"]),
-                "other" => (scene.apply("other").await, vec!["other"]),
-                _ => (scene.caller.post(APPLY_SHOPPER, Value::Null).await, vec!["other"]),
-            };
+            let (reply, goal) = (wanted.ask(&scene).await, wanted.goal());
             let line = scene.line(&reply).await;
-            scene.is_no_worse(&reply, &["card"], &goal);
-            assert_eq!(scene.house.emulator.overlaps(), 0);
+            scene.is_no_worse(&reply, &["card"], goal);
+            assert_eq!(scene.bed.emulator.overlaps(), 0);
             let (success, reached, unsure) =
                 (reply.status == 200, scene.attached() == goal, line.contains("unsure"));
             assert!(
@@ -202,11 +217,11 @@ fn same(found: &str, expected: &str) {
 #[tokio::test]
 async fn repair_with_one_fault_at_each_step() {
     let places = [
-        ("detach", ("DELETE", APPLY, 1, 1)),
-        ("attach credit", ("POST", APPLY, 1, 1)),
-        ("attach again", ("POST", APPLY, 2, 1)),
+        ("detach", place("DELETE", APPLY, 1, 1)),
+        ("attach credit", place("POST", APPLY, 1, 1)),
+        ("attach again", place("POST", APPLY, 2, 1)),
     ];
-    same(&table("credit", &[], &places).await, "
+    same(&table(Wanted::Credit, None, &places).await, "
         detach: 500 card, sure: fails before
         detach: 200 credit+card, sure: fails after, reset after, cut, wrong length
         detach: 502 card, sure: reset before
@@ -229,11 +244,11 @@ async fn repair_with_one_fault_at_each_step() {
 #[tokio::test]
 async fn repair_where_a_step_fails_and_the_cart_cannot_be_seen() {
     let places = [
-        ("detach", ("DELETE", APPLY, 1, 1)),
-        ("attach credit", ("POST", APPLY, 1, 1)),
-        ("attach again", ("POST", APPLY, 2, 1)),
+        ("detach", place("DELETE", APPLY, 1, 1)),
+        ("attach credit", place("POST", APPLY, 1, 1)),
+        ("attach again", place("POST", APPLY, 2, 1)),
     ];
-    same(&table("credit", &[(("GET", CART, 1, 99), FaultKind::FailBefore(503))], &places).await, "
+    same(&table(Wanted::Credit, Some((place("GET", CART, 1, 99), FaultKind::FailBefore(503))), &places).await, "
         detach: 500 card, unsure: fails before, fails after
         detach: 502 card, unsure: reset before, reset after
         detach: 429 card, sure: slow down
@@ -256,9 +271,11 @@ async fn repair_where_a_step_fails_and_the_cart_cannot_be_seen() {
 
 #[tokio::test]
 async fn repair_where_the_credit_is_refused_and_putting_back_fails_too() {
-    let places =
-        [("put back once", ("POST", APPLY, 2, 1)), ("put back twice", ("POST", APPLY, 2, 2))];
-    same(&table("credit", &[(("POST", APPLY, 1, 1), FaultKind::FailBefore(409))], &places).await, "
+    let places = [
+        ("put back once", place("POST", APPLY, 2, 1)),
+        ("put back twice", place("POST", APPLY, 2, 2)),
+    ];
+    same(&table(Wanted::Credit, Some((place("POST", APPLY, 1, 1), FaultKind::FailBefore(409))), &places).await, "
         put back once: 409 card, sure: fails before, fails after, reset before, reset after, slow down, cut, wrong length, redirect, refused
         put back once: 409 card, unsure: garbage
         put back twice: 502 nothing, unsure, note: fails before, reset before, slow down, redirect, refused
@@ -270,12 +287,12 @@ async fn repair_where_the_credit_is_refused_and_putting_back_fails_too() {
 #[tokio::test]
 async fn repair_where_attaching_again_fails_twice_and_putting_back_too() {
     let places = [
-        ("again twice", ("POST", APPLY, 2, 2)),
-        ("again 3 times", ("POST", APPLY, 2, 3)),
-        ("again 4 times", ("POST", APPLY, 2, 4)),
+        ("again twice", place("POST", APPLY, 2, 2)),
+        ("again 3 times", place("POST", APPLY, 2, 3)),
+        ("again 4 times", place("POST", APPLY, 2, 4)),
     ];
     same(
-        &table("credit", &[], &places).await,
+        &table(Wanted::Credit, None, &places).await,
         "
         again twice: 500 card, sure: fails before
         again twice: 200 credit+card, sure: fails after, reset after, cut, wrong length
@@ -300,8 +317,11 @@ async fn repair_where_attaching_again_fails_twice_and_putting_back_too() {
 
 #[tokio::test]
 async fn repair_where_attaching_again_fails_and_the_credit_cannot_be_taken_off() {
-    let places = [("again twice", ("POST", APPLY, 2, 2)), ("again 4 times", ("POST", APPLY, 2, 4))];
-    same(&table("credit", &[(("DELETE", APPLY, 2, 1), FaultKind::FailBefore(500))], &places).await, "
+    let places = [
+        ("again twice", place("POST", APPLY, 2, 2)),
+        ("again 4 times", place("POST", APPLY, 2, 4)),
+    ];
+    same(&table(Wanted::Credit, Some((place("DELETE", APPLY, 2, 1), FaultKind::FailBefore(500))), &places).await, "
         again twice: 200 credit+card, sure: fails before, fails after, reset before, reset after, slow down, cut, wrong length, redirect, refused
         again twice: 200 credit+card, unsure: garbage
         again 4 times: 502 credit, unsure, note: fails before, reset before, slow down, redirect, refused
@@ -312,9 +332,12 @@ async fn repair_where_attaching_again_fails_and_the_credit_cannot_be_taken_off()
 
 #[tokio::test]
 async fn repair_where_attaching_again_fails_and_taking_the_credit_off_ends_in_no_known_way() {
-    let places = [("again twice", ("POST", APPLY, 2, 2)), ("again 4 times", ("POST", APPLY, 2, 4))];
+    let places = [
+        ("again twice", place("POST", APPLY, 2, 2)),
+        ("again 4 times", place("POST", APPLY, 2, 4)),
+    ];
     same(
-        &table("credit", &[(("DELETE", APPLY, 2, 1), FaultKind::ResetAfter)], &places).await,
+        &table(Wanted::Credit, Some((place("DELETE", APPLY, 2, 1), FaultKind::ResetAfter)), &places).await,
         "
         again twice: 500 card, sure: fails before
         again twice: 200 credit+card, sure: fails after, reset after, cut, wrong length
@@ -332,9 +355,10 @@ async fn repair_where_attaching_again_fails_and_taking_the_credit_off_ends_in_no
 
 #[tokio::test]
 async fn replace_with_one_fault_at_each_step() {
-    let places = [("detach", ("DELETE", APPLY, 1, 1)), ("attach other", ("POST", APPLY, 1, 1))];
+    let places =
+        [("detach", place("DELETE", APPLY, 1, 1)), ("attach other", place("POST", APPLY, 1, 1))];
     same(
-        &table("other", &[], &places).await,
+        &table(Wanted::Other, None, &places).await,
         "
         detach: 500 card, sure: fails before
         detach: 200 other, sure: fails after, reset after, cut, wrong length
@@ -356,10 +380,12 @@ async fn replace_with_one_fault_at_each_step() {
 
 #[tokio::test]
 async fn replace_by_a_payment_option_with_one_fault_at_each_step() {
-    let places =
-        [("detach", ("DELETE", APPLY, 1, 1)), ("apply shopper", ("POST", APPLY_SHOPPER, 1, 1))];
+    let places = [
+        ("detach", place("DELETE", APPLY, 1, 1)),
+        ("apply shopper", place("POST", APPLY_SHOPPER, 1, 1)),
+    ];
     same(
-        &table("option", &[], &places).await,
+        &table(Wanted::Option, None, &places).await,
         "
         detach: 500 card, sure: fails before
         detach: 200 other, sure: fails after, reset after, cut, garbage, wrong length
@@ -379,9 +405,11 @@ async fn replace_by_a_payment_option_with_one_fault_at_each_step() {
 
 #[tokio::test]
 async fn replace_where_the_other_is_refused_and_putting_back_fails_too() {
-    let places =
-        [("put back once", ("POST", APPLY, 2, 1)), ("put back twice", ("POST", APPLY, 2, 2))];
-    same(&table("other", &[(("POST", APPLY, 1, 1), FaultKind::FailBefore(409))], &places).await, "
+    let places = [
+        ("put back once", place("POST", APPLY, 2, 1)),
+        ("put back twice", place("POST", APPLY, 2, 2)),
+    ];
+    same(&table(Wanted::Other, Some((place("POST", APPLY, 1, 1), FaultKind::FailBefore(409))), &places).await, "
         put back once: 409 card, sure: fails before, fails after, reset before, reset after, slow down, cut, wrong length, redirect, refused
         put back once: 409 card, unsure: garbage
         put back twice: 502 nothing, unsure, note: fails before, reset before, slow down, redirect, refused
@@ -403,8 +431,9 @@ impl Doomed {
             .enable_all()
             .build()
             .expect("a runtime");
-        let start = start_weir(scene.house.governor.clone(), scene.house.upstream.address);
-        let (address, running) = runtime.spawn(start).await.expect("an address");
+        let start = Server::of_weir(scene.bed.governor().clone(), scene.bed.upstream.address());
+        let running = runtime.spawn(start).await.expect("an address");
+        let address = running.address;
         // It is killed, not shut down.
         std::mem::forget(running);
         Self { runtime, weir: scene.caller.at(address) }
@@ -427,152 +456,137 @@ impl Doomed {
         .await
         .expect("killed");
         gate.open();
-        while scene.house.emulator.calls().iter().any(|call| call.ended.is_none()) {
+        while scene.bed.emulator.calls().iter().any(|call| call.ended.is_none()) {
             tokio::task::yield_now().await;
         }
-        scene.house.emulator.faults().clear();
+        scene.bed.emulator.faults().clear();
     }
+}
+
+/// The first call to the Weir that comes after the one that was killed.
+#[derive(Clone, Copy)]
+enum Next {
+    /// The call that was interrupted, made again.
+    Again,
+    Read,
+    Order,
 }
 
 /// Kills Weir at each step of a repair, before or after upstream has done it, and makes `next` the
 /// first call to the Weir that comes after.
-async fn interrupted(keeps_its_store: bool, next: &str) -> String {
+async fn interrupted(keeps_its_store: bool, next: Next) -> String {
     let mut lines = Vec::new();
     for (step, place) in [
-        ("detach", ("DELETE", APPLY, 1, 1)),
-        ("attach credit", ("POST", APPLY, 1, 1)),
-        ("attach again", ("POST", APPLY, 2, 1)),
+        ("detach", place("DELETE", APPLY, 1, 1)),
+        ("attach credit", place("POST", APPLY, 1, 1)),
+        ("attach again", place("POST", APPLY, 2, 1)),
     ] {
         for done in [false, true] {
             let mut scene = Scene::cart().await;
             let gate = Gate::new();
             if done {
-                strike(&scene, place, FaultKind::HoldAfter(gate.clone()));
+                place.strike(&scene, FaultKind::HoldAfter(gate.clone()));
             } else {
-                strike(&scene, place, FaultKind::HoldBefore(gate.clone()));
-                strike(&scene, place, FaultKind::FailBefore(500));
+                place.strike(&scene, FaultKind::HoldBefore(gate.clone()));
+                place.strike(&scene, FaultKind::FailBefore(500));
             }
             let doomed = Doomed::of(&scene).await;
             let (caller, body) = (doomed.weir.clone(), method(scene.id("credit")));
             doomed.dies_at(&gate, &scene, async move { caller.post(APPLY, body).await }).await;
             let left = scene.attached().join("+");
-            let sessions = if keeps_its_store {
-                scene.house.governor.sessions().clone()
-            } else {
-                Sessions::in_memory(Settings::default())
-            };
-            scene
-                .house
-                .restart(Governor::new(reorder(), sessions, GovernSettings::default()))
-                .await;
-            scene.caller = scene.caller.to(&scene.house.weir);
+            match keeps_its_store {
+                true => scene.bed.restart().await,
+                false => scene.bed.forget().await,
+            }
+            scene.caller = scene.caller.to(&scene.bed.weir);
             let reply = match next {
-                "credit" => scene.apply("credit").await,
-                "read" => scene.caller.get(CART).await,
-                _ => scene.caller.post(&format!("{CART}/submit-cart"), Value::Null).await,
+                Next::Again => scene.apply("credit").await,
+                Next::Read => scene.caller.get(CART).await,
+                Next::Order => scene.caller.post(SUBMIT, Value::Null).await,
             };
             let line = scene.line(&reply).await;
-            assert_eq!(scene.house.emulator.snapshot()["lostCredits"], json!([]));
-            assert_eq!(scene.house.emulator.overlaps(), 0);
-            assert_eq!(scene.house.governor.sessions().turns_open(), 0);
+            assert_eq!(scene.bed.emulator.snapshot()["lostCredits"], json!([]));
+            assert_eq!(scene.bed.emulator.overlaps(), 0);
+            assert_eq!(scene.bed.turns_open(), 0);
             lines.push(format!("{step} {}, {left}: {line}", if done { "done" } else { "lost" }));
         }
     }
     lines.join("\n")
 }
 
+/// With its store, Weir finishes what was asked for again, and undoes it before anything else;
+/// without, it tells the truth and judges by it.
 #[tokio::test]
-async fn an_interrupted_repair_is_finished_by_the_same_call_where_the_store_outlives_weir() {
-    same(
-        &interrupted(true, "credit").await,
-        "
-        detach lost, card: 200 credit+card, sure
-        detach done, : 200 credit+card, sure
-        attach credit lost, : 200 credit+card, sure
-        attach credit done, credit: 200 credit+card, sure
-        attach again lost, credit: 200 credit+card, sure
-        attach again done, credit+card: 200 credit+card, sure
-    ",
-    );
-}
-
-#[tokio::test]
-async fn an_interrupted_repair_is_undone_before_an_order_where_the_store_outlives_weir() {
-    same(
-        &interrupted(true, "order").await,
-        "
+async fn an_interrupted_repair_is_finished_or_undone_or_else_the_truth_is_told() {
+    let undone = "
         detach lost, card: 200 card, sure
         detach done, : 200 card, sure
         attach credit lost, : 200 card, sure
         attach credit done, credit: 200 credit+card, sure
         attach again lost, credit: 200 credit+card, sure
         attach again done, credit+card: 200 credit+card, sure
-    ",
-    );
-}
-
-#[tokio::test]
-async fn an_interrupted_repair_is_undone_before_a_read_where_the_store_outlives_weir() {
-    same(
-        &interrupted(true, "read").await,
-        "
-        detach lost, card: 200 card, sure
-        detach done, : 200 card, sure
-        attach credit lost, : 200 card, sure
-        attach credit done, credit: 200 credit+card, sure
-        attach again lost, credit: 200 credit+card, sure
-        attach again done, credit+card: 200 credit+card, sure
-    ",
-    );
-}
-
-#[tokio::test]
-async fn after_an_interrupted_repair_weir_tells_the_truth_where_nothing_is_remembered() {
-    same(
-        &interrupted(false, "credit").await,
-        "
-        detach lost, card: 200 credit+card, sure
-        detach done, : 200 credit, sure
-        attach credit lost, : 200 credit, sure
-        attach credit done, credit: 200 credit, sure
-        attach again lost, credit: 200 credit, sure
-        attach again done, credit+card: 200 credit+card, sure
-    ",
-    );
-}
-
-#[tokio::test]
-async fn after_an_interrupted_repair_an_order_is_judged_by_the_truth_where_nothing_is_remembered() {
-    same(
-        &interrupted(false, "order").await,
-        "
-        detach lost, card: 200 card, sure
-        detach done, : 409 nothing, sure
-        attach credit lost, : 409 nothing, sure
-        attach credit done, credit: 409 credit, sure
-        attach again lost, credit: 409 credit, sure
-        attach again done, credit+card: 200 credit+card, sure
-    ",
-    );
+    ";
+    for (keeps_its_store, next, expected) in [
+        (
+            true,
+            Next::Again,
+            "
+            detach lost, card: 200 credit+card, sure
+            detach done, : 200 credit+card, sure
+            attach credit lost, : 200 credit+card, sure
+            attach credit done, credit: 200 credit+card, sure
+            attach again lost, credit: 200 credit+card, sure
+            attach again done, credit+card: 200 credit+card, sure
+            ",
+        ),
+        (true, Next::Order, undone),
+        (true, Next::Read, undone),
+        (
+            false,
+            Next::Again,
+            "
+            detach lost, card: 200 credit+card, sure
+            detach done, : 200 credit, sure
+            attach credit lost, : 200 credit, sure
+            attach credit done, credit: 200 credit, sure
+            attach again lost, credit: 200 credit, sure
+            attach again done, credit+card: 200 credit+card, sure
+            ",
+        ),
+        (
+            false,
+            Next::Order,
+            "
+            detach lost, card: 200 card, sure
+            detach done, : 409 nothing, sure
+            attach credit lost, : 409 nothing, sure
+            attach credit done, credit: 409 credit, sure
+            attach again lost, credit: 409 credit, sure
+            attach again done, credit+card: 200 credit+card, sure
+            ",
+        ),
+    ] {
+        same(&interrupted(keeps_its_store, next).await, expected);
+    }
 }
 
 /// A checkout on a Weir that defers.
 impl Scene {
     async fn checkout() -> Self {
-        let house = House::new(defers()).await;
+        let bed = Testbed::new().policy(defers()).start().await;
         let named = vec![
-            (house.card().await, "card"),
-            (house.card().await, "other"),
-            (house.credit(40.0).await, "credit"),
-            (house.credit(10.0).await, "more"),
+            (bed.card().await, "card"),
+            (bed.card().await, "other"),
+            (bed.credit(40.0).await, "credit"),
+            (bed.credit(10.0).await, "more"),
         ];
-        let checkout = house.checkout(100.0).await;
-        let caller = house.weir.clone();
-        Self { key: SessionKey::new(checkouts::CHECKOUT, checkout.as_str()), caller, house, named }
+        let session = bed.checkout(100.0).await;
+        let caller = bed.weir.clone();
+        Self { bed, caller, kind: Kind::Checkout, session, named }
     }
 
     fn path(&self) -> String {
-        format!("/checkouts/{}", self.key.id)
+        format!("/checkouts/{}", self.session)
     }
 
     fn attach_path(&self, name: &str) -> String {
@@ -580,33 +594,23 @@ impl Scene {
     }
 
     async fn attach(&self, name: &str) -> Reply {
-        self.caller.post(&self.attach_path(name), Value::Null).await
+        self.caller.attach(&self.path(), self.id(name)).await
     }
 
     async fn order(&self) -> Reply {
-        self.caller.post("/orders", json!({ "checkoutId": self.key.id.as_str() })).await
+        self.caller.order(&self.session).await
     }
 
     /// How often upstream was told to attach this, and did.
     fn times_attached(&self, name: &str) -> usize {
-        let path = self.attach_path(name);
-        let calls = self.house.emulator.calls();
-        let attached = calls.iter().filter(|call| call.method == "POST" && call.target == path);
-        attached.filter(|call| call.applied && call.refused_code.is_none()).count()
+        self.bed.times_done("POST", &self.attach_path(name))
     }
-}
-
-fn defers() -> Policy {
-    let mut policy = Policy::default();
-    policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
-    policy.sequencing.defer = true;
-    policy
 }
 
 #[tokio::test]
 async fn a_deferred_attach_is_answered_with_the_source_and_store_credit_goes_first() {
     let scene = Scene::checkout().await;
-    let source = scene.house.upstream.get(&format!("/sources/{}", scene.id("card"))).await;
+    let source = scene.bed.upstream.get(&format!("/sources/{}", scene.id("card"))).await;
     let deferred = scene.attach("card").await;
     assert_eq!((deferred.status.as_u16(), deferred.verdict().0), (200, "deferred"));
     assert_eq!(deferred.json(), source.json());
@@ -625,41 +629,71 @@ async fn a_deferred_attach_is_answered_with_the_source_and_store_credit_goes_fir
     assert_eq!(order.status, 201, "{}", order.text());
     assert_eq!(scene.attached(), ["credit", "more", "card"]);
     assert_eq!(scene.times_attached("card"), 1);
-    assert_eq!(scene.house.refused_upstream(), []);
-    assert_eq!(scene.house.governor.sessions().pinned(), 0);
+    assert_eq!(scene.bed.refused_upstream(), []);
+    assert_eq!(scene.bed.pinned(), 0);
 }
+
+/// A call after which a deferred attach may not wait any longer, and what then is so.
+struct Dependent {
+    ask: fn(&Scene) -> Ask,
+    status: u16,
+    decision: &'static str,
+    attached: &'static [&'static str],
+    /// How often the deferred attach was sent.
+    sent: usize,
+}
+
+const DEPENDENTS: [Dependent; 5] = [
+    Dependent {
+        ask: |scene| Ask::get(scene.path()),
+        status: 200,
+        decision: "forwarded",
+        attached: &["card"],
+        sent: 1,
+    },
+    Dependent {
+        ask: |scene| Ask::post(scene.path(), json!({ "email": "a@example.com" })),
+        status: 200,
+        decision: "forwarded",
+        attached: &["card"],
+        sent: 1,
+    },
+    Dependent {
+        ask: |scene| Ask::detach(&scene.path(), scene.id("card")),
+        status: 204,
+        decision: "forwarded",
+        attached: &[],
+        sent: 1,
+    },
+    Dependent {
+        ask: |scene| Ask::attach(&scene.path(), scene.id("other")),
+        status: 200,
+        decision: "monitored",
+        attached: &["other"],
+        sent: 1,
+    },
+    // The same attach again depends on nothing.
+    Dependent {
+        ask: |scene| Ask::attach(&scene.path(), scene.id("card")),
+        status: 200,
+        decision: "deferred",
+        attached: &[],
+        sent: 0,
+    },
+];
 
 #[tokio::test]
 async fn a_deferred_attach_is_sent_before_what_depends_on_it() {
-    for what in ["read", "items", "detach", "other", "same"] {
+    for dependent in DEPENDENTS {
         let scene = Scene::checkout().await;
         scene.attach("card").await;
-        let reply = match what {
-            "read" => scene.caller.get(&scene.path()).await,
-            "items" => scene.caller.post(&scene.path(), json!({ "email": "a@example.com" })).await,
-            "detach" => scene.caller.delete(&scene.attach_path("card")).await,
-            "other" => scene.attach("other").await,
-            _ => scene.attach("card").await,
-        };
-        let expected: (u16, &str, &[&str], usize) = match what {
-            "read" | "items" => (200, "forwarded", &["card"], 1),
-            "detach" => (204, "forwarded", &[], 1),
-            "other" => (200, "monitored", &["other"], 1),
-            _ => (200, "deferred", &[], 0),
-        };
-        let found = (
-            reply.status.as_u16(),
-            reply.verdict().0,
-            scene.attached(),
-            scene.times_attached("card"),
-        );
-        assert_eq!(
-            (found.0, found.1, found.2.as_slice(), found.3),
-            expected,
-            "{what}: {}",
-            reply.text()
-        );
-        if what == "read" {
+        let ask = (dependent.ask)(&scene);
+        let reply = scene.caller.ask(&ask).await;
+        let found = (reply.status.as_u16(), reply.verdict().0, scene.times_attached("card"));
+        let expected = (dependent.status, dependent.decision, dependent.sent);
+        assert_eq!(found, expected, "{ask:?}: {}", reply.text());
+        assert_eq!(scene.attached(), dependent.attached, "{ask:?}");
+        if ask.method == http::Method::GET {
             assert_eq!(
                 reply.json()["payment"]["sources"][0]["id"],
                 json!(scene.id("card")),
@@ -674,7 +708,7 @@ async fn a_deleted_checkout_takes_its_deferred_attach_along() {
     let scene = Scene::checkout().await;
     scene.attach("card").await;
     assert_eq!(scene.caller.delete(&scene.path()).await.status, 204);
-    assert_eq!((scene.times_attached("card"), scene.house.governor.sessions().pinned()), (0, 0));
+    assert_eq!((scene.times_attached("card"), scene.bed.pinned()), (0, 0));
 }
 
 #[tokio::test]
@@ -726,7 +760,7 @@ async fn a_deferred_attach_with_a_fault_when_it_is_sent() {
     for (name, kind) in every_fault() {
         let scene = Scene::checkout().await;
         scene.attach("card").await;
-        strike(&scene, ("POST", &scene.attach_path("card"), 1, 1), kind);
+        place("POST", &scene.attach_path("card"), 1, 1).strike(&scene, kind);
         let first = scene.order().await;
         let line = scene.line(&first).await;
         let second = scene.order().await;
@@ -755,10 +789,10 @@ async fn a_deferred_attach_that_upstream_refuses_is_the_answer_of_the_order() {
     let scene = Scene::checkout().await;
     scene.attach("card").await;
     // Spent behind Weir's back.
-    let elsewhere = scene.house.upstream.post("/checkouts", crate::house::items(5.0)).await.id();
+    let elsewhere = scene.bed.upstream.post("/checkouts", items(5.0)).await.id();
     let path = format!("/checkouts/{elsewhere}/sources/{}", scene.id("card"));
-    scene.house.upstream.post(&path, Value::Null).await;
-    scene.house.upstream.delete(&path).await;
+    scene.bed.upstream.post(&path, Value::Null).await;
+    scene.bed.upstream.delete(&path).await;
     let order = scene.order().await;
     assert_eq!(
         (order.status.as_u16(), order.json()["errors"][0]["code"].clone()),
@@ -767,69 +801,79 @@ async fn a_deferred_attach_that_upstream_refuses_is_the_answer_of_the_order() {
     assert_eq!(scene.line(&order).await, "409 nothing, sure");
 }
 
+/// The first call to the Weir that comes after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Order,
+    Read,
+    Credit,
+    /// The deferred attach, made again.
+    Same,
+}
+
 /// Weir is killed while it sends a deferred attach. `next` is the first call to the Weir that comes
 /// after, with the same store.
 #[tokio::test]
 async fn a_deferred_attach_is_neither_lost_nor_sent_twice_when_weir_is_killed() {
     let mut lines = Vec::new();
-    for next in ["order", "read", "credit", "same"] {
+    for next in [After::Order, After::Read, After::Credit, After::Same] {
         for done in [None, Some(false), Some(true)] {
             let mut scene = Scene::checkout().await;
             scene.attach("card").await;
             if let Some(done) = done {
                 let gate = Gate::new();
-                let place = ("POST", &*scene.attach_path("card"), 1, 1);
+                let path = scene.attach_path("card");
+                let place = place("POST", &path, 1, 1);
                 if done {
-                    strike(&scene, place, FaultKind::HoldAfter(gate.clone()));
+                    place.strike(&scene, FaultKind::HoldAfter(gate.clone()));
                 } else {
-                    strike(&scene, place, FaultKind::HoldBefore(gate.clone()));
-                    strike(&scene, place, FaultKind::FailBefore(500));
+                    place.strike(&scene, FaultKind::HoldBefore(gate.clone()));
+                    place.strike(&scene, FaultKind::FailBefore(500));
                 }
                 let doomed = Doomed::of(&scene).await;
                 let (caller, path) = (doomed.weir.clone(), scene.path());
                 doomed.dies_at(&gate, &scene, async move { caller.get(&path).await }).await;
             }
-            let sessions = scene.house.governor.sessions().clone();
-            scene.house.restart(Governor::new(defers(), sessions, GovernSettings::default())).await;
-            scene.caller = scene.caller.to(&scene.house.weir);
+            scene.bed.restart().await;
+            scene.caller = scene.caller.to(&scene.bed.weir);
             let reply = match next {
-                "order" => scene.order().await,
-                "read" => scene.caller.get(&scene.path()).await,
-                "credit" => scene.attach("credit").await,
-                _ => scene.attach("card").await,
+                After::Order => scene.order().await,
+                After::Read => scene.caller.get(&scene.path()).await,
+                After::Credit => scene.attach("credit").await,
+                After::Same => scene.attach("card").await,
             };
             let line = scene.line(&reply).await;
             assert_eq!(
                 scene.order().await.status,
-                if next == "order" { 400 } else { 201 },
-                "{next} {done:?}"
+                if next == After::Order { 400 } else { 201 },
+                "{next:?} {done:?}"
             );
             // The caller who tries again makes a call of its own.
-            let times = if next == "same" && done == Some(true) { 2 } else { 1 };
-            assert_eq!(scene.times_attached("card"), times, "{next} {done:?}");
+            let times = if next == After::Same && done == Some(true) { 2 } else { 1 };
+            assert_eq!(scene.times_attached("card"), times, "{next:?} {done:?}");
             let when = match done {
                 None => "not begun",
                 Some(false) => "lost",
                 Some(true) => "done",
             };
-            lines.push(format!("{next} after {when}: {line}"));
+            lines.push(format!("{next:?} after {when}: {line}"));
         }
     }
     same(
         &lines.join("\n"),
         "
-        order after not begun: 201 card, sure
-        order after lost: 201 card, sure
-        order after done: 201 card, sure
-        read after not begun: 200 card, sure
-        read after lost: 200 card, sure
-        read after done: 200 card, sure
-        credit after not begun: 200 credit, sure, deferred
-        credit after lost: 409 card, sure
-        credit after done: 409 card, sure
-        same after not begun: 200 nothing, sure, deferred
-        same after lost: 200 nothing, sure, deferred
-        same after done: 200 card, sure
+        Order after not begun: 201 card, sure
+        Order after lost: 201 card, sure
+        Order after done: 201 card, sure
+        Read after not begun: 200 card, sure
+        Read after lost: 200 card, sure
+        Read after done: 200 card, sure
+        Credit after not begun: 200 credit, sure, deferred
+        Credit after lost: 409 card, sure
+        Credit after done: 409 card, sure
+        Same after not begun: 200 nothing, sure, deferred
+        Same after lost: 200 nothing, sure, deferred
+        Same after done: 200 card, sure
     ",
     );
 }

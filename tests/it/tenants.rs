@@ -1,59 +1,46 @@
 //! Who may learn what: upstream's own answer to those whom it does not know, one record and one
 //! turn for those it does, and no secret anywhere.
 
-use crate::house::{CART, Caller, House, PUBLIC, Reply, SECRET, items, method};
+use crate::testbed::{
+    Adjusted, Admin, CART, Caller, Fault, FaultKind, Gate, OnLookupFailure, PUBLIC, SECRET,
+    Testbed, credential_hash, items, method, trusting,
+};
 use http::Method;
 use serde_json::{Value, json};
-use weir::{
-    admin::Admin,
-    emulator::{Fault, FaultKind, Gate},
-    rules::{FreshFor, OnLookupFailure, Policy},
-};
 
 const GLOBEX: &str = "Bearer sk_test_globex";
 
-fn trusting() -> Policy {
-    Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
-}
-
-async fn attach(caller: &Caller, session: &str, source: &str) -> Reply {
-    caller.post(&format!("{session}/sources/{source}"), Value::Null).await
-}
-
-async fn ok(caller: &Caller, path: &str, body: Value) -> Reply {
-    let reply = caller.post(path, body).await;
-    assert!(reply.status.is_success(), "{path}: {}", reply.text());
-    reply
-}
-
 /// A checkout with a single-use card, and credit that breaks a rule there.
-async fn scene(house: &House) -> (String, String, String) {
-    let session = format!("/checkouts/{}", house.checkout(100.0).await);
-    let (card, credit) = (house.card().await, house.credit(20.0).await);
-    assert_eq!(attach(&house.weir, &session, &card).await.status, 200);
+async fn scene(bed: &Testbed) -> (String, String, String) {
+    let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+    let (card, credit) = (bed.card().await, bed.credit(20.0).await);
+    assert_eq!(bed.weir.attach(&session, &card).await.status, 200);
     (session, card, credit)
 }
 
 /// Callers to whom upstream does not show what acme does.
-fn strangers(house: &House) -> [(&'static str, Caller, u16); 5] {
-    let nobody = Caller::new(house.weir.address);
+fn strangers(bed: &Testbed) -> [(&'static str, Caller, u16); 5] {
+    let nobody = Caller::new(bed.weir.address());
     [
-        ("another merchant", house.weir.key(GLOBEX), 404),
-        ("a wrong key", house.weir.key("Bearer nonsense"), 401),
+        ("another merchant", bed.weir.key(GLOBEX), 404),
+        ("a wrong key", bed.weir.key("Bearer nonsense"), 401),
         ("no key", nobody.clone(), 401),
-        ("a public key", house.weir.key(PUBLIC), 403),
-        ("two keys", house.weir.with("x-api-key", "sk_test_globex"), 404),
+        ("a public key", bed.weir.key(PUBLIC), 403),
+        ("two keys", bed.weir.with("x-api-key", "sk_test_globex"), 404),
     ]
 }
 
 #[tokio::test]
 async fn a_stranger_gets_what_upstream_says_and_never_a_rules_answer() {
     for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
-        let house = House::new(Policy { on_lookup_failure, ..trusting() }).await;
-        let (session, card, credit) = scene(&house).await;
+        let bed = Testbed::new()
+            .policy(trusting().with_on_lookup_failure(on_lookup_failure))
+            .start()
+            .await;
+        let (session, card, credit) = scene(&bed).await;
         let id = session.trim_start_matches("/checkouts/");
-        for (who, caller, status) in strangers(&house) {
-            let direct = caller.to(&house.upstream);
+        for (who, caller, status) in strangers(&bed) {
+            let direct = caller.to(&bed.upstream);
             for (method, path, body) in [
                 (Method::POST, format!("{session}/sources/{credit}"), String::new()),
                 (Method::POST, session.clone(), json!({ "sourceId": credit }).to_string()),
@@ -83,7 +70,7 @@ async fn a_stranger_gets_what_upstream_says_and_never_a_rules_answer() {
         }
         // And the merchant still gets the rule's.
         assert_eq!(
-            attach(&house.weir, &session, &credit).await.verdict(),
+            bed.weir.attach(&session, &credit).await.verdict(),
             ("rejected", Some("secondary-after-single-use-primary"))
         );
     }
@@ -91,41 +78,41 @@ async fn a_stranger_gets_what_upstream_says_and_never_a_rules_answer() {
 
 #[tokio::test]
 async fn a_stranger_neither_waits_in_the_turn_nor_holds_it() {
-    let house = House::new(trusting()).await;
-    let (session, card, credit) = scene(&house).await;
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let (session, card, credit) = scene(&bed).await;
     // The merchant's own call is under way, and holds the turn.
     let gate = Gate::new();
-    house.emulator.faults().add(Fault::once(
+    bed.emulator.faults().add(Fault::once(
         "DELETE",
         &format!("{session}/sources/{card}"),
         FaultKind::HoldBefore(gate.clone()),
     ));
-    let (weir, path) = (house.weir.clone(), format!("{session}/sources/{card}"));
+    let (weir, path) = (bed.weir.clone(), format!("{session}/sources/{card}"));
     let own = tokio::spawn(async move { weir.delete(&path).await });
     gate.arrived().await;
-    for (who, caller, status) in strangers(&house) {
-        assert_eq!(attach(&caller, &session, &credit).await.status, status, "{who} did not wait");
-        assert_eq!(house.governor.sessions().turns_waiting(), 0, "{who}");
+    for (who, caller, status) in strangers(&bed) {
+        assert_eq!(caller.attach(&session, &credit).await.status, status, "{who} did not wait");
+        assert_eq!(bed.turns_waiting(), 0, "{who}");
     }
     gate.open();
     assert_eq!(own.await.unwrap().status, 204);
     // A stranger's look-up is under way: the merchant does not wait for it.
     let gate = Gate::new();
-    house.emulator.faults().add(Fault::once("GET", &session, FaultKind::HoldBefore(gate.clone())));
-    let (stranger, path, source) = (house.weir.key(GLOBEX), session.clone(), credit.clone());
-    let strange = tokio::spawn(async move { attach(&stranger, &path, &source).await });
+    bed.emulator.faults().add(Fault::once("GET", &session, FaultKind::HoldBefore(gate.clone())));
+    let (stranger, path, source) = (bed.weir.key(GLOBEX), session.clone(), credit.clone());
+    let strange = tokio::spawn(async move { stranger.attach(&path, &source).await });
     gate.arrived().await;
-    assert_eq!(attach(&house.weir, &session, &credit).await.status, 200);
+    assert_eq!(bed.weir.attach(&session, &credit).await.status, 200);
     gate.open();
     assert_eq!(strange.await.unwrap().status, 404);
 }
 
 #[tokio::test]
 async fn one_key_is_one_caller_in_whichever_way_it_comes() {
-    let house = House::new(trusting()).await;
-    let (session, _, credit) = scene(&house).await;
-    let nobody = Caller::new(house.weir.address);
-    house.emulator.clear_calls();
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let (session, _, credit) = scene(&bed).await;
+    let nobody = Caller::new(bed.weir.address());
+    bed.emulator.clear_calls();
     for caller in [
         nobody.key("Bearer sk_test_acme"),
         nobody.key("bearer sk_test_acme"),
@@ -135,16 +122,16 @@ async fn one_key_is_one_caller_in_whichever_way_it_comes() {
         nobody.with("x-api-key", "sk_test_acme"),
         nobody.key("Bearer sk_test_acme").with("x-api-key", "sk_test_acme"),
     ] {
-        let refused = attach(&caller, &session, &credit).await;
+        let refused = caller.attach(&session, &credit).await;
         assert_eq!(refused.verdict(), ("rejected", Some("secondary-after-single-use-primary")));
     }
-    assert_eq!(house.emulator.calls().len(), 0, "nobody had to be introduced");
+    assert_eq!(bed.emulator.calls().len(), 0, "nobody had to be introduced");
     // Another key of the merchant is introduced by upstream, once; then it shares record and turn.
-    let other = house.weir.key("Bearer sk_test_acme_2");
+    let other = bed.weir.key("Bearer sk_test_acme_2");
     for _ in 0..3 {
-        assert_eq!(attach(&other, &session, &credit).await.verdict().0, "rejected");
+        assert_eq!(other.attach(&session, &credit).await.verdict().0, "rejected");
     }
-    let asked: Vec<_> = house
+    let asked: Vec<_> = bed
         .emulator
         .calls()
         .into_iter()
@@ -156,14 +143,10 @@ async fn one_key_is_one_caller_in_whichever_way_it_comes() {
 
 #[tokio::test]
 async fn two_merchants_whose_keys_come_in_the_query_are_two_callers() {
-    let house = House::new(trusting()).await;
+    let bed = Testbed::new().policy(trusting()).start().await;
     // What upstream has shown to a caller with this parameter, it has not shown to one with
     // another.
-    let hash = |path: &str| {
-        let uri: http::Uri = path.parse().unwrap();
-        weir::dialects::credential(&http::HeaderMap::new(), &uri)
-            .map(|bytes| house.governor.sessions().hash(&bytes))
-    };
+    let hash = |path: &str| credential_hash(bed.governor(), path);
     assert_ne!(hash("/checkouts/1?apiKey=a"), hash("/checkouts/1?apiKey=b"));
     assert_ne!(hash("/checkouts/1?apiKey=a"), hash("/checkouts/1"));
     assert_ne!(
@@ -174,38 +157,36 @@ async fn two_merchants_whose_keys_come_in_the_query_are_two_callers() {
 
 #[tokio::test]
 async fn a_refreshed_token_is_the_same_cart_and_the_same_turn() {
-    let house = House::new(trusting()).await;
-    let grant = house
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let grant = bed
         .upstream
         .send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme")
         .await
         .json();
     let shopper = |token: &Value| {
-        house
-            .weir
+        bed.weir
             .key(&format!("bearer {}", token.as_str().unwrap()))
             .with("accept", "application/json")
     };
     let first = shopper(&grant["access_token"]);
-    ok(&first, &format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
-    let (card, credit) = (house.card().await, house.credit(40.0).await);
+    first.ok(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
+    let (card, credit) = (bed.card().await, bed.credit(40.0).await);
     let apply = format!("{CART}/apply-payment-method");
-    ok(&first, &apply, method(&card)).await;
+    first.ok(&apply, method(&card)).await;
     let body = format!(
         "grant_type=refresh_token&refresh_token={}",
         grant["refresh_token"].as_str().unwrap()
     );
-    let again = house.upstream.send(Method::POST, "/oauth20/token", body).await.json();
+    let again = bed.upstream.send(Method::POST, "/oauth20/token", body).await.json();
     let second = shopper(&again["access_token"]);
     assert_eq!(
         second.post(&apply, method(&credit)).await.verdict(),
         ("rejected", Some("primary-before-secondary"))
     );
-    house.governor.sessions().run_pending_tasks();
-    assert_eq!(house.governor.sessions().count(), 1, "one record");
+    assert_eq!(bed.remembered(), 1, "one record");
     // In the query instead of the header.
     let token = again["access_token"].as_str().unwrap();
-    let queried = Caller::new(house.weir.address).with("accept", "application/json");
+    let queried = Caller::new(bed.weir.address()).with("accept", "application/json");
     let refused = queried.post(&format!("{apply}?token={token}"), method(&credit)).await;
     assert_eq!(
         refused.verdict(),
@@ -215,7 +196,7 @@ async fn a_refreshed_token_is_the_same_cart_and_the_same_turn() {
     );
     // One turn: what comes under the second token waits for what came under the first.
     let gate = Gate::new();
-    house.emulator.faults().add(Fault::once(
+    bed.emulator.faults().add(Fault::once(
         "DELETE",
         "*apply-payment-method",
         FaultKind::HoldBefore(gate.clone()),
@@ -225,7 +206,7 @@ async fn a_refreshed_token_is_the_same_cart_and_the_same_turn() {
     gate.arrived().await;
     let (caller, path, body) = (second.clone(), apply.clone(), method(&credit));
     let attached = tokio::spawn(async move { caller.post(&path, body).await });
-    while house.governor.sessions().turns_waiting() == 0 {
+    while bed.turns_waiting() == 0 {
         tokio::task::yield_now().await;
     }
     gate.open();
@@ -233,69 +214,64 @@ async fn a_refreshed_token_is_the_same_cart_and_the_same_turn() {
         (detach.await.unwrap().status.as_u16(), attached.await.unwrap().status.as_u16()),
         (204, 200)
     );
-    assert_eq!(house.emulator.overlaps(), 0);
+    assert_eq!(bed.emulator.overlaps(), 0);
     // A token that is no more is upstream's to refuse.
-    assert!(house.emulator.expire_token(token));
-    let (through, direct) = (second.get(CART).await, second.to(&house.upstream).get(CART).await);
+    assert!(bed.emulator.expire_token(token));
+    let (through, direct) = (second.get(CART).await, second.to(&bed.upstream).get(CART).await);
     assert_eq!((through.status.as_u16(), through.text()), (401, direct.text()));
     let (through, direct) = (
         second.post(&apply, method(&card)).await,
-        second.to(&house.upstream).post(&apply, method(&card)).await,
+        second.to(&bed.upstream).post(&apply, method(&card)).await,
     );
     assert_eq!((through.status.as_u16(), through.text()), (401, direct.text()));
 }
 
 #[tokio::test]
 async fn a_source_of_another_merchant_teaches_nothing() {
-    let house = House::new(trusting()).await;
-    let globex = house.weir.key(GLOBEX);
-    let credit = ok(
-        &globex,
-        "/sources",
-        json!({ "type": "customerCredit", "amount": 500, "customerCredit": {} }),
-    )
-    .await
-    .id();
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let globex = bed.weir.key(GLOBEX);
+    let credit = globex
+        .ok("/sources", json!({ "type": "customerCredit", "amount": 500, "customerCredit": {} }))
+        .await
+        .id();
     assert_eq!(globex.get(&format!("/sources/{credit}")).await.status, 200);
-    let session = format!("/checkouts/{}", house.checkout(100.0).await);
-    attach(&house.weir, &session, &house.card().await).await;
+    let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+    bed.weir.attach(&session, &bed.card().await).await;
     // Weir knows that it is store credit and too large; acme may not.
     for path in [format!("{session}/sources/{credit}"), format!("/customers/c/sources/{credit}")] {
-        let (through, direct) = (
-            house.weir.post(&path, Value::Null).await,
-            house.upstream.post(&path, Value::Null).await,
-        );
+        let (through, direct) =
+            (bed.weir.post(&path, Value::Null).await, bed.upstream.post(&path, Value::Null).await);
         assert_eq!((through.status.as_u16(), through.text()), (404, direct.text()), "{path}");
         assert_eq!(through.header("weir-rule"), None);
     }
     let mut create = items(100.0);
     create["sourceId"] = json!(credit);
-    let created = house.weir.post("/checkouts", create).await;
+    let created = bed.weir.post("/checkouts", create).await;
     assert_eq!((created.status.as_u16(), created.header("weir-rule")), (404, None));
 }
 
 /// Merchants choose their customers' ids, so two of them may well choose the same.
 #[tokio::test]
 async fn two_merchants_customers_of_one_id_are_two_customers() {
-    let house = House::new(trusting()).await;
-    let (acme, globex) = (house.weir.clone(), house.weir.key(GLOBEX));
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let (acme, globex) = (bed.weir.clone(), bed.weir.key(GLOBEX));
     let card_of = |key: &'static str| {
-        let browser = house.upstream.key(key);
+        let browser = bed.upstream.key(key);
         async move {
             browser.post("/sources", json!({ "type": "creditCard", "creditCard": {} })).await.id()
         }
     };
     for merchant in [&acme, &globex] {
-        ok(merchant, "/customers", json!({ "id": "alice", "email": "alice@example.com" })).await;
+        merchant.ok("/customers", json!({ "id": "alice", "email": "alice@example.com" })).await;
     }
     let (ours, theirs) = (card_of("pk_test_acme").await, card_of("pk_test_globex").await);
-    assert_eq!(attach(&globex, "/customers/alice", &theirs).await.status, 200);
-    assert_eq!(attach(&acme, "/customers/alice", &ours).await.status, 200);
+    assert_eq!(globex.attach("/customers/alice", &theirs).await.status, 200);
+    assert_eq!(acme.attach("/customers/alice", &ours).await.status, 200);
     assert_eq!(globex.get("/customers/alice").await.status, 200);
     assert_eq!(acme.get("/customers/alice").await.status, 200);
     // Each may choose its own source, whatever Weir last heard of the other's alice.
-    ok(&globex, "/customers/alice", json!({ "defaultSourceId": theirs })).await;
-    ok(&acme, "/customers/alice", json!({ "defaultSourceId": ours })).await;
+    globex.ok("/customers/alice", json!({ "defaultSourceId": theirs })).await;
+    acme.ok("/customers/alice", json!({ "defaultSourceId": ours })).await;
     let foreign = acme.post("/customers/alice", json!({ "defaultSourceId": theirs })).await;
     assert_eq!(
         foreign.verdict(),
@@ -305,7 +281,7 @@ async fn two_merchants_customers_of_one_id_are_two_customers() {
     );
     // And neither waits for the other.
     let gate = Gate::new();
-    house.emulator.faults().add(Fault::once(
+    bed.emulator.faults().add(Fault::once(
         "DELETE",
         &format!("/customers/alice/sources/{theirs}"),
         FaultKind::HoldBefore(gate.clone()),
@@ -313,30 +289,30 @@ async fn two_merchants_customers_of_one_id_are_two_customers() {
     let (caller, path) = (globex.clone(), format!("/customers/alice/sources/{theirs}"));
     let slow = tokio::spawn(async move { caller.delete(&path).await });
     gate.arrived().await;
-    assert_eq!(attach(&acme, "/customers/alice", &card_of("pk_test_acme").await).await.status, 200);
+    assert_eq!(acme.attach("/customers/alice", &card_of("pk_test_acme").await).await.status, 200);
     gate.open();
     assert_eq!(slow.await.unwrap().status, 204);
     // Another key of the merchant has changed what this one last saw.
-    let other = house.weir.key("Bearer sk_test_acme_2");
+    let other = bed.weir.key("Bearer sk_test_acme_2");
     let third = card_of("pk_test_acme").await;
-    assert_eq!(attach(&other, "/customers/alice", &third).await.status, 200);
-    ok(&acme, "/customers/alice", json!({ "defaultSourceId": third })).await;
+    assert_eq!(other.attach("/customers/alice", &third).await.status, 200);
+    acme.ok("/customers/alice", json!({ "defaultSourceId": third })).await;
 }
 
 #[tokio::test]
 async fn no_secret_is_ever_shown() {
-    let house = House::new(Policy::default()).await;
-    let (session, card, credit) = scene(&house).await;
-    attach(&house.weir, &session, &credit).await;
-    let shopper = house.shopper(100.0).await;
-    let token = house
+    let bed = Testbed::new().start().await;
+    let (session, card, credit) = scene(&bed).await;
+    bed.weir.attach(&session, &credit).await;
+    let shopper = bed.shopper(100.0).await;
+    let token = bed
         .upstream
         .send(Method::POST, "/oauth20/token", "grant_type=anonymous&client_id=pk_acme")
         .await
         .json();
     let token = token["access_token"].as_str().unwrap().to_owned();
-    ok(&shopper, &format!("{CART}/apply-payment-method"), method(&house.card().await)).await;
-    let queried = Caller::new(house.weir.address);
+    shopper.ok(&format!("{CART}/apply-payment-method"), method(&bed.card().await)).await;
+    let queried = Caller::new(bed.weir.address());
     assert_eq!(
         queried
             .post(&format!("{CART}?token={token}&productId=p&price=5"), Value::Null)
@@ -344,18 +320,15 @@ async fn no_secret_is_ever_shown() {
             .status,
         200
     );
-    let secret = house.upstream.get(&format!("/sources/{card}")).await.json()["clientSecret"]
+    let secret = bed.upstream.get(&format!("/sources/{card}")).await.json()["clientSecret"]
         .as_str()
         .unwrap()
         .to_owned();
     // What is refused for its spelling is told without what was spelled.
     let twice = format!(r#"{{"sourceId":"{secret}","sourceId":"{token}"}}"#);
-    assert_eq!(house.weir.post_text(&session, &twice).await.status, 400);
-    assert_eq!(
-        house.weir.post(&format!("/{session}?token={token}"), Value::Null).await.status,
-        400
-    );
-    let admin = Admin::new(house.governor.clone(), "{}".into());
+    assert_eq!(bed.weir.post_text(&session, &twice).await.status, 400);
+    assert_eq!(bed.weir.post(&format!("/{session}?token={token}"), Value::Null).await.status, 400);
+    let admin = Admin::new(bed.governor().clone(), "{}".into());
     for path in ["/sessions", &format!("/sessions{session}"), "/decisions?limit=1000", "/stats"] {
         use http_body_util::BodyExt;
         let page = admin.answer(&http::Request::get(path).body(()).unwrap()).await;

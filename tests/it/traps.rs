@@ -1,114 +1,86 @@
 //! Traps: orders of events in which a note, a turn or somebody else's knowledge could be lost, kept
 //! too long or told to the wrong caller.
 
-use crate::{
-    house::{CART, Caller, House, Reply, SECRET, method},
-    indoors::sessions,
+use crate::testbed::{
+    APPLY, APPLY_SHOPPER, Adjusted, Body, CART, Caller, Fault, FaultKind, Gate, GovernLayer,
+    GovernSettings, Governor, Kind, Mode, Reply, RuleId, SECRET, Testbed, Toggle, collect, defers,
+    method, nobody_was_shown, reorders, trusting,
 };
 use http::{Request, Response};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use tower::{Layer, ServiceExt, service_fn};
-use weir::{
-    Body, GovernLayer, GovernSettings, Governor,
-    emulator::{Fault, FaultKind, Kind},
-    http::collect,
-    rules::{FreshFor, Mode, Policy, RuleId, Toggle},
-};
-
-const APPLY: &str = "/v1/shoppers/me/carts/active/apply-payment-method";
-const APPLY_SHOPPER: &str = "/v1/shoppers/me/carts/active/apply-shopper";
-
-fn defers() -> Policy {
-    let mut policy = Policy::default();
-    policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
-    policy.sequencing.defer = true;
-    policy
-}
-
-fn repairs() -> Policy {
-    let mut policy = Policy::default();
-    policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
-    policy.set(RuleId::SecondPrimary, Toggle::Reorder);
-    policy
-}
-
-fn trusting() -> Policy {
-    Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
-}
 
 /// A checkout whose card is deferred.
-async fn deferred() -> (House, String, String) {
-    let house = House::new(defers()).await;
-    let (card, checkout) = (house.card().await, house.checkout(100.0).await);
-    let reply =
-        house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
+async fn deferred() -> (Testbed, String, String) {
+    let bed = Testbed::new().policy(defers()).start().await;
+    let (card, checkout) = (bed.card().await, bed.checkout(100.0).await);
+    let reply = bed.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
     assert_eq!(reply.verdict().0, "deferred");
-    (house, checkout, card)
+    (bed, checkout, card)
 }
 
 async fn order(caller: &Caller, checkout: &str) -> Reply {
     caller.post("/orders", json!({ "checkoutId": checkout })).await
 }
 
-fn upstream_holds(house: &House, checkout: &str) -> Vec<String> {
-    house.attached(Kind::Checkout, checkout)
+fn upstream_holds(bed: &Testbed, checkout: &str) -> Vec<String> {
+    bed.attached(Kind::Checkout, checkout)
 }
 
 #[tokio::test]
 async fn a_deletion_that_upstream_refuses_leaves_the_deferred_attach_to_be_sent() {
-    let (house, checkout, card) = deferred().await;
-    house.emulator.faults().add(Fault::once("DELETE", "/checkouts/*", FaultKind::FailBefore(409)));
-    assert_eq!(house.weir.delete(&format!("/checkouts/{checkout}")).await.status, 409);
-    assert_eq!(order(&house.weir, &checkout).await.status, 201);
-    assert_eq!(upstream_holds(&house, &checkout), [card]);
+    let (bed, checkout, card) = deferred().await;
+    bed.emulator.faults().add(Fault::once("DELETE", "/checkouts/*", FaultKind::FailBefore(409)));
+    assert_eq!(bed.weir.delete(&format!("/checkouts/{checkout}")).await.status, 409);
+    assert_eq!(order(&bed.weir, &checkout).await.status, 201);
+    assert_eq!(upstream_holds(&bed, &checkout), [card]);
 }
 
 #[tokio::test]
 async fn a_deferred_attach_survives_that_the_rules_are_switched_off() {
-    let (house, checkout, card) = deferred().await;
-    house.governor.set_policy(Policy { mode: Mode::Off, ..defers() });
-    assert_eq!(order(&house.weir, &checkout).await.status, 201);
-    assert_eq!(upstream_holds(&house, &checkout), [card]);
-    assert_eq!(house.governor.sessions().pinned(), 0);
+    let (bed, checkout, card) = deferred().await;
+    bed.set_policy(defers().with_mode(Mode::Off));
+    assert_eq!(order(&bed.weir, &checkout).await.status, 201);
+    assert_eq!(upstream_holds(&bed, &checkout), [card]);
+    assert_eq!(bed.pinned(), 0);
 }
 
 #[tokio::test]
 async fn whoever_has_not_been_shown_a_checkout_neither_sends_nor_loses_its_deferred_attach() {
-    let (house, checkout, card) = deferred().await;
+    let (bed, checkout, card) = deferred().await;
     let path = format!("/checkouts/{checkout}");
     // Another merchant, whose key has been told to slow down, so that nothing is looked up with it.
-    let stranger = house.weir.key("Bearer sk_test_other");
-    house.emulator.faults().add(Fault::once("GET", "/checkouts/*", FaultKind::TooManyRequests(30)));
+    let stranger = bed.weir.key("Bearer sk_test_other");
+    bed.emulator.faults().add(Fault::once("GET", "/checkouts/*", FaultKind::TooManyRequests(30)));
     assert_eq!(stranger.get("/checkouts/none").await.status, 429);
     let reply = stranger.post(&path, json!({ "email": "a@example.com" })).await;
     assert!(reply.status.is_client_error(), "{}", reply.text());
-    assert_eq!(order(&house.weir, &checkout).await.status, 201);
-    assert_eq!(upstream_holds(&house, &checkout), [card]);
+    assert_eq!(order(&bed.weir, &checkout).await.status, 201);
+    assert_eq!(upstream_holds(&bed, &checkout), [card]);
 }
 
 #[tokio::test]
 async fn what_is_denied_takes_no_room_among_what_is_remembered() {
-    let house = House::new(Policy::default()).await;
-    let before = house.governor.sessions().count();
+    let bed = Testbed::new().start().await;
+    let before = bed.remembered();
     for n in 0..20 {
-        let reply = house
+        let reply = bed
             .weir
             .post(&format!("/checkouts/nobody-{n}"), json!({ "email": "a@example.com" }))
             .await;
         assert_eq!(reply.status, 404);
-        assert_eq!(house.weir.get(&format!("/checkouts/nothing-{n}")).await.status, 404);
+        assert_eq!(bed.weir.get(&format!("/checkouts/nothing-{n}")).await.status, 404);
     }
-    house.governor.sessions().run_pending_tasks();
-    assert_eq!(house.governor.sessions().count(), before);
+    assert_eq!(bed.remembered(), before);
 }
 
 /// Another access token of the same shopper, Ann.
-async fn device(house: &House) -> Caller {
+async fn device(bed: &Testbed) -> Caller {
     let grant = "grant_type=password&username=ann&password=x&client_id=pk_acme";
-    let grant = house.upstream.send(http::Method::POST, "/oauth20/token", grant).await;
+    let grant = bed.upstream.send(http::Method::POST, "/oauth20/token", grant).await;
     let token = grant.json()["access_token"].as_str().expect("a token").to_owned();
-    house.weir.key(&format!("bearer {token}")).with("accept", "application/json")
+    bed.weir.key(&format!("bearer {token}")).with("accept", "application/json")
 }
 
 async fn fill(shopper: &Caller) {
@@ -120,15 +92,15 @@ async fn fill(shopper: &Caller) {
 
 #[tokio::test]
 async fn a_cart_that_another_token_has_submitted_is_not_taken_for_the_active_one() {
-    let house = House::new(trusting()).await;
-    let (phone, desk) = (device(&house).await, device(&house).await);
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let (phone, desk) = (device(&bed).await, device(&bed).await);
     fill(&phone).await;
     desk.get(CART).await;
-    assert_eq!(phone.post(APPLY, method(&house.card().await)).await.status, 200);
+    assert_eq!(phone.post(APPLY, method(&bed.card().await)).await.status, 200);
     assert_eq!(phone.post(&format!("{CART}/submit-cart"), Value::Null).await.status, 200);
     // The next cart, which the other device knows only by what it does to it.
     fill(&phone).await;
-    let (card, credit) = (house.card().await, house.credit(20.0).await);
+    let (card, credit) = (bed.card().await, bed.credit(20.0).await);
     assert_eq!(phone.post(APPLY, method(&card)).await.status, 200);
     assert_eq!(desk.send(http::Method::DELETE, APPLY, method(&card).to_string()).await.status, 204);
     let attached = phone.post(APPLY, method(&credit)).await;
@@ -169,7 +141,7 @@ async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>
 
 #[tokio::test]
 async fn a_coding_that_weir_cannot_read_is_no_way_round_a_rule() {
-    let governor = Governor::new(Policy::default(), sessions(), GovernSettings::default());
+    let governor = Testbed::new().governor();
     let weir = GovernLayer::new(governor).layer(service_fn(in_a_coding_of_its_own));
     let request = Request::post("/checkouts/1/sources/c")
         .header("authorization", SECRET)
@@ -188,54 +160,54 @@ async fn a_coding_that_weir_cannot_read_is_no_way_round_a_rule() {
 }
 
 /// A cart that holds a card, of a shopper on a Weir that repairs, and a credit.
-async fn repaired() -> (House, Caller, String, String) {
-    let house = House::new(repairs()).await;
-    let shopper = house.shopper(100.0).await;
-    let (card, credit) = (house.card().await, house.credit(40.0).await);
+async fn repaired() -> (Testbed, Caller, String, String) {
+    let bed = Testbed::new().policy(reorders()).start().await;
+    let shopper = bed.shopper(100.0).await;
+    let (card, credit) = (bed.card().await, bed.credit(40.0).await);
     assert_eq!(shopper.post(APPLY, method(&card)).await.status, 200);
-    (house, shopper, card, credit)
+    (bed, shopper, card, credit)
 }
 
-async fn cart_holds(house: &House, shopper: &Caller) -> Vec<String> {
-    let cart = shopper.to(&house.upstream).get(CART).await.json()["cart"]["id"].to_string();
-    house.attached(Kind::Cart, &cart)
+async fn cart_holds(bed: &Testbed, shopper: &Caller) -> Vec<String> {
+    let cart = shopper.to(&bed.upstream).get(CART).await.json()["cart"]["id"].to_string();
+    bed.attached(Kind::Cart, &cart)
 }
 
 #[tokio::test]
 async fn a_primary_is_put_back_when_the_pause_that_upstream_asked_for_is_over() {
-    let (house, shopper, card, credit) = repaired().await;
-    house.emulator.faults().add(Fault::once("POST", APPLY, FaultKind::FailBefore(409)));
-    let attaching = house
+    let (bed, shopper, card, credit) = repaired().await;
+    bed.emulator.faults().add(Fault::once("POST", APPLY, FaultKind::FailBefore(409)));
+    let attaching = bed
         .emulator
         .faults()
         .add(Fault::always("POST", APPLY, FaultKind::TooManyRequests(1)).from_nth(2));
     // As upstream does: it refuses for as long as it said.
     let calm = async {
-        while !house.emulator.calls().iter().any(|call| call.status == Some(429)) {
+        while !bed.emulator.calls().iter().any(|call| call.status == Some(429)) {
             tokio::task::yield_now().await;
         }
         tokio::time::sleep(std::time::Duration::from_millis(900)).await;
-        house.emulator.faults().remove(attaching);
+        bed.emulator.faults().remove(attaching);
     };
     let (reply, ()) = tokio::join!(shopper.post(APPLY, method(&credit)), calm);
     assert_eq!(
-        (reply.status.as_u16(), cart_holds(&house, &shopper).await, house.governor.stranded()),
+        (reply.status.as_u16(), cart_holds(&bed, &shopper).await, bed.stranded()),
         (409, vec![card], 0)
     );
 }
 
 #[tokio::test]
 async fn an_option_that_attaches_nothing_costs_the_cart_no_primary() {
-    let (house, shopper, card, _) = repaired().await;
-    let other = house.card().await;
+    let (bed, shopper, card, _) = repaired().await;
+    let other = bed.card().await;
     let save = json!({ "paymentOption": { "sourceId": other } });
     assert_eq!(shopper.post("/v1/shoppers/me/payment-options", save).await.status, 201);
     // The shopper removes it while the first card is being taken off.
-    let gate = weir::emulator::Gate::new();
-    house.emulator.faults().add(Fault::once("DELETE", APPLY, FaultKind::HoldAfter(gate.clone())));
+    let gate = Gate::new();
+    bed.emulator.faults().add(Fault::once("DELETE", APPLY, FaultKind::HoldAfter(gate.clone())));
     let removal = async {
         gate.arrived().await;
-        let own = shopper.to(&house.upstream);
+        let own = shopper.to(&bed.upstream);
         let options = own.get("/v1/shoppers/me/payment-options").await.json();
         let id = &options["paymentOptions"]["paymentOption"][0]["id"];
         let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
@@ -243,20 +215,20 @@ async fn an_option_that_attaches_nothing_costs_the_cart_no_primary() {
         gate.open();
     };
     let (_, ()) = tokio::join!(shopper.post(APPLY_SHOPPER, Value::Null), removal);
-    assert_eq!(cart_holds(&house, &shopper).await, [card]);
+    assert_eq!(cart_holds(&bed, &shopper).await, [card]);
 }
 
 #[tokio::test]
 async fn a_key_that_expires_while_a_repair_is_undone_loses_no_primary() {
-    let (house, shopper, card, credit) = repaired().await;
-    let faults = house.emulator.faults();
+    let (bed, shopper, card, credit) = repaired().await;
+    let faults = bed.emulator.faults();
     faults.add(Fault::once("POST", APPLY, FaultKind::FailBefore(409)));
     faults.add(Fault::once("POST", APPLY, FaultKind::FailBefore(500)).from_nth(2).times(2));
     faults.add(Fault::once("POST", APPLY, FaultKind::FailBefore(401)).from_nth(4).times(2));
     assert_eq!(shopper.post(APPLY, method(&credit)).await.status, 502);
     shopper.get(CART).await;
     shopper.get(CART).await;
-    assert_eq!(cart_holds(&house, &shopper).await, [card]);
+    assert_eq!(cart_holds(&bed, &shopper).await, [card]);
 }
 
 /// A checkout of upstream's that holds nothing, whose answers to attaching the card `p` are 503 and
@@ -276,7 +248,7 @@ async fn verbose(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 
 fn before_verbose() -> (std::sync::Arc<Governor>, impl AsyncFn(http::Method, &'static str) -> u16) {
     let settings = GovernSettings { answer: 5_000, ..GovernSettings::default() };
-    let governor = Governor::new(defers(), sessions(), settings);
+    let governor = Testbed::new().policy(defers()).govern(settings).governor();
     let weir = GovernLayer::new(governor.clone()).layer(service_fn(verbose));
     let call = async move |method: http::Method, path: &'static str| {
         let request = Request::builder().method(method).uri(path).header("authorization", SECRET);
@@ -300,51 +272,49 @@ async fn a_failure_too_long_to_be_read_is_not_taken_for_success() {
 async fn a_source_is_not_shown_by_detaching_it_from_where_it_is_not() {
     let (governor, call) = before_verbose();
     assert_eq!(call(http::Method::DELETE, "/checkouts/1/sources/somebodys").await, 204);
-    let record =
-        governor.sessions().source(&"somebodys".into()).await.expect("a store").unwrap_or_default();
-    assert!(record.shown_to.is_empty());
+    assert!(nobody_was_shown(&governor, "somebodys").await);
 }
 
 #[tokio::test]
 async fn a_caller_who_repeats_a_deferred_attach_and_hangs_up_does_not_lose_it() {
-    let (house, checkout, card) = deferred().await;
+    let (bed, checkout, card) = deferred().await;
     let path = format!("/checkouts/{checkout}/sources/{card}");
-    house.emulator.faults().add(Fault::once("POST", &path, FaultKind::ResetBefore));
-    assert_eq!(order(&house.weir, &checkout).await.status, 502);
-    let gate = weir::emulator::Gate::new();
-    house.emulator.faults().add(Fault::once(
+    bed.emulator.faults().add(Fault::once("POST", &path, FaultKind::ResetBefore));
+    assert_eq!(order(&bed.weir, &checkout).await.status, 502);
+    let gate = Gate::new();
+    bed.emulator.faults().add(Fault::once(
         "GET",
         "/sources/*",
         FaultKind::HoldBefore(gate.clone()),
     ));
-    let weir = house.weir.clone();
+    let weir = bed.weir.clone();
     let repeated = tokio::spawn(async move { weir.post(&path, Value::Null).await });
     // It may also need no look-up: then it is answered, and was not lost either.
     gate.arrived().await;
     repeated.abort();
     gate.open();
-    while house.governor.sessions().turns_open() > 0 {
+    while bed.turns_open() > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(order(&house.weir, &checkout).await.status, 201);
-    assert_eq!(upstream_holds(&house, &checkout), [card]);
+    assert_eq!(order(&bed.weir, &checkout).await.status, 201);
+    assert_eq!(upstream_holds(&bed, &checkout), [card]);
 }
 
 #[tokio::test]
 async fn a_read_that_overlapped_with_a_call_that_was_not_understood_proves_nothing() {
     let mut policy = trusting();
     policy.set(RuleId::AmbiguousRequest, Toggle::Monitor);
-    let house = House::new(policy).await;
+    let bed = Testbed::new().policy(policy).start().await;
     let (card, credit, checkout) =
-        (house.card().await, house.credit(20.0).await, house.checkout(100.0).await);
+        (bed.card().await, bed.credit(20.0).await, bed.checkout(100.0).await);
     let path = format!("/checkouts/{checkout}");
-    assert_eq!(house.weir.post(&format!("{path}/sources/{card}"), Value::Null).await.status, 200);
-    let gate = weir::emulator::Gate::new();
-    house.emulator.faults().add(Fault::once("GET", &path, FaultKind::HoldAfter(gate.clone())));
-    let (weir, reading) = (house.weir.clone(), path.clone());
+    assert_eq!(bed.weir.post(&format!("{path}/sources/{card}"), Value::Null).await.status, 200);
+    let gate = Gate::new();
+    bed.emulator.faults().add(Fault::once("GET", &path, FaultKind::HoldAfter(gate.clone())));
+    let (weir, reading) = (bed.weir.clone(), path.clone());
     let read = tokio::spawn(async move { weir.get(&reading).await });
     gate.arrived().await;
-    let detached = house.weir.delete(&format!("{path}/sources/{card}?sourceId=another")).await;
+    let detached = bed.weir.delete(&format!("{path}/sources/{card}?sourceId=another")).await;
     assert_eq!(
         (detached.status.as_u16(), detached.verdict()),
         (204, ("monitored", Some("ambiguous-request")))
@@ -352,7 +322,7 @@ async fn a_read_that_overlapped_with_a_call_that_was_not_understood_proves_nothi
     tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     gate.open();
     assert_eq!(read.await.expect("an answer").status, 200);
-    let attached = house.weir.post(&format!("{path}/sources/{credit}"), Value::Null).await;
+    let attached = bed.weir.post(&format!("{path}/sources/{credit}"), Value::Null).await;
     assert_eq!(
         (attached.status.as_u16(), attached.verdict()),
         (200, ("forwarded", None)),

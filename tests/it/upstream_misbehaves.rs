@@ -1,37 +1,17 @@
 //! Upstream fails in every way it can: a clean answer in the dialect's form, nothing sent twice, a
 //! record that is looked up before it is believed.
 
-use crate::house::{CART, Caller, House, Reply, SECRET, method, raw, start_weir_before};
+use crate::testbed::{
+    Adjusted, CART, Caller, Fault, FaultKind, Gate, GovernSettings, Kind, OnLookupFailure, Policy,
+    SECRET, Server, Testbed, UpstreamSettings, defaults, items, method, raw, trusting,
+};
 use http::Method;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::net::TcpListener;
-use weir::{
-    GovernSettings, Governor, Upstream, UpstreamSettings,
-    emulator::{Fault, FaultKind, Kind},
-    rules::{FreshFor, OnLookupFailure, Policy},
-    sessions::{Sessions, Settings},
-};
 
-fn trusting() -> Policy {
-    Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
-}
-
-fn governor(policy: Policy) -> Arc<Governor> {
-    Governor::new(policy, Sessions::in_memory(Settings::default()), GovernSettings::default())
-}
-
-async fn attach(caller: &Caller, session: &str, source: &str) -> Reply {
-    caller.post(&format!("{session}/sources/{source}"), Value::Null).await
-}
-
-fn sent(house: &House, method: &str, path: &str) -> usize {
-    house
-        .emulator
-        .calls()
-        .iter()
-        .filter(|call| call.method == method && call.target == path)
-        .count()
+fn sent(bed: &Testbed, method: &str, path: &str) -> usize {
+    bed.emulator.calls().iter().filter(|call| call.method == method && call.target == path).count()
 }
 
 /// A call that changed something, or did not, and whose answer does not tell.
@@ -52,14 +32,14 @@ fn mishaps() -> [(FaultKind, u16, bool); 9] {
 #[tokio::test]
 async fn what_nobody_knows_the_end_of_is_sent_once_and_looked_up_before_the_next_decision() {
     for (fault, status, applied) in mishaps() {
-        let house = House::new(trusting()).await;
-        let session = format!("/checkouts/{}", house.checkout(100.0).await);
+        let bed = Testbed::new().policy(trusting()).start().await;
+        let session = format!("/checkouts/{}", bed.checkout(100.0).await);
         let id = session.trim_start_matches("/checkouts/");
-        let (card, credit) = (house.card().await, house.credit(20.0).await);
-        assert_eq!(attach(&house.weir, &session, &credit).await.status, 200);
+        let (card, credit) = (bed.card().await, bed.credit(20.0).await);
+        assert_eq!(bed.weir.attach(&session, &credit).await.status, 200);
         let path = format!("{session}/sources/{card}");
-        house.emulator.faults().add(Fault::once("POST", &path, fault.clone()));
-        let reply = attach(&house.weir, &session, &card).await;
+        bed.emulator.faults().add(Fault::once("POST", &path, fault.clone()));
+        let reply = bed.weir.attach(&session, &card).await;
         assert_eq!(reply.status.as_u16(), status, "{fault:?}: {}", reply.text());
         if status == 502 {
             assert_eq!(
@@ -68,13 +48,13 @@ async fn what_nobody_knows_the_end_of_is_sent_once_and_looked_up_before_the_next
                 "{fault:?}"
             );
         }
-        assert_eq!(sent(&house, "POST", &path), 1, "{fault:?}: sent twice");
-        assert_eq!(house.attached(Kind::Checkout, id).contains(&card), applied, "{fault:?}");
+        assert_eq!(sent(&bed, "POST", &path), 1, "{fault:?}: sent twice");
+        assert_eq!(bed.attached(Kind::Checkout, id).contains(&card), applied, "{fault:?}");
         // Whether credit may still come depends on what only upstream can tell.
-        let more = house.credit(5.0).await;
-        let before = sent(&house, "GET", &session);
-        let next = attach(&house.weir, &session, &more).await;
-        assert_eq!(sent(&house, "GET", &session), before + 1, "{fault:?}: not looked up");
+        let more = bed.credit(5.0).await;
+        let before = sent(&bed, "GET", &session);
+        let next = bed.weir.attach(&session, &more).await;
+        assert_eq!(sent(&bed, "GET", &session), before + 1, "{fault:?}: not looked up");
         let expected = if applied { (409, "rejected") } else { (200, "forwarded") };
         assert_eq!(
             (next.status.as_u16(), next.verdict().0),
@@ -82,7 +62,7 @@ async fn what_nobody_knows_the_end_of_is_sent_once_and_looked_up_before_the_next
             "{fault:?}: {}",
             next.text()
         );
-        assert_eq!(house.refused_upstream(), [], "{fault:?}");
+        assert_eq!(bed.refused_upstream(), [], "{fault:?}");
     }
 }
 
@@ -91,32 +71,31 @@ async fn what_nobody_knows_the_end_of_is_sent_once_and_looked_up_before_the_next
 #[tokio::test]
 async fn no_lost_answer_leads_to_a_wrong_refusal() {
     for (fault, _, applied) in mishaps().into_iter().filter(|(_, _, applied)| *applied) {
-        let house = House::new(trusting()).await;
-        let session = format!("/checkouts/{}", house.checkout(100.0).await);
-        let (card, credit) = (house.card().await, house.credit(20.0).await);
-        assert_eq!(attach(&house.weir, &session, &card).await.status, 200);
-        house.emulator.faults().add(Fault::once("DELETE", "*", fault.clone()));
-        house.weir.delete(&format!("{session}/sources/{card}")).await;
-        assert_eq!(attach(&house.weir, &session, &credit).await.status, 200, "{fault:?} {applied}");
+        let bed = Testbed::new().policy(trusting()).start().await;
+        let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+        let (card, credit) = (bed.card().await, bed.credit(20.0).await);
+        assert_eq!(bed.weir.attach(&session, &card).await.status, 200);
+        bed.emulator.faults().add(Fault::once("DELETE", "*", fault.clone()));
+        bed.weir.delete(&format!("{session}/sources/{card}")).await;
+        assert_eq!(bed.weir.attach(&session, &credit).await.status, 200, "{fault:?} {applied}");
         // A save, and a default that rests on it.
-        let customer =
-            house.weir.post("/customers", json!({ "email": "a@example.com" })).await.id();
-        let saved = house.card().await;
-        house.emulator.faults().add(Fault::once("POST", "/customers/*/sources/*", fault.clone()));
-        house.weir.get(&format!("/customers/{customer}")).await;
-        attach(&house.weir, &format!("/customers/{customer}"), &saved).await;
-        let default = house
+        let customer = bed.weir.post("/customers", json!({ "email": "a@example.com" })).await.id();
+        let saved = bed.card().await;
+        bed.emulator.faults().add(Fault::once("POST", "/customers/*/sources/*", fault.clone()));
+        bed.weir.get(&format!("/customers/{customer}")).await;
+        bed.weir.attach(&format!("/customers/{customer}"), &saved).await;
+        let default = bed
             .weir
             .post(&format!("/customers/{customer}"), json!({ "defaultSourceId": saved }))
             .await;
         assert_eq!(default.status, 200, "{fault:?}: {}", default.text());
         // Beside a card whose save went unheard, credit may come.
-        let session = format!("/checkouts/{}", house.checkout(100.0).await);
-        let card = house.card().await;
-        assert_eq!(attach(&house.weir, &session, &card).await.status, 200);
-        house.emulator.faults().add(Fault::once("POST", "/customers/*/sources/*", fault.clone()));
-        attach(&house.weir, &format!("/customers/{customer}"), &card).await;
-        let beside = attach(&house.weir, &session, &house.credit(5.0).await).await;
+        let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+        let card = bed.card().await;
+        assert_eq!(bed.weir.attach(&session, &card).await.status, 200);
+        bed.emulator.faults().add(Fault::once("POST", "/customers/*/sources/*", fault.clone()));
+        bed.weir.attach(&format!("/customers/{customer}"), &card).await;
+        let beside = bed.weir.attach(&session, &bed.credit(5.0).await).await;
         assert_eq!(beside.status, 200, "{fault:?}: {}", beside.text());
     }
 }
@@ -124,12 +103,12 @@ async fn no_lost_answer_leads_to_a_wrong_refusal() {
 #[tokio::test]
 async fn no_lost_answer_leads_to_a_wrong_refusal_of_a_cart() {
     for (fault, _, applied) in mishaps() {
-        let house = House::new(trusting()).await;
-        let shopper = house.shopper(100.0).await;
+        let bed = Testbed::new().policy(trusting()).start().await;
+        let shopper = bed.shopper(100.0).await;
         let apply = format!("{CART}/apply-payment-method");
-        let (card, credit) = (house.card().await, house.credit(40.0).await);
+        let (card, credit) = (bed.card().await, bed.credit(40.0).await);
         assert_eq!(shopper.post(&apply, method(&card)).await.status, 200);
-        house.emulator.faults().add(Fault::once("DELETE", "*", fault.clone()));
+        bed.emulator.faults().add(Fault::once("DELETE", "*", fault.clone()));
         shopper.delete(&apply).await;
         let next = shopper.post(&apply, method(&credit)).await;
         let expected = if applied { (200, "forwarded") } else { (409, "rejected") };
@@ -140,12 +119,12 @@ async fn no_lost_answer_leads_to_a_wrong_refusal_of_a_cart() {
             next.text()
         );
         // An order that nobody heard of leaves a new cart behind.
-        let shopper = house.shopper(100.0).await;
-        assert_eq!(shopper.post(&apply, method(&house.card().await)).await.status, 200);
-        house.emulator.faults().add(Fault::once("POST", "*submit-cart", fault.clone()));
+        let shopper = bed.shopper(100.0).await;
+        assert_eq!(shopper.post(&apply, method(&bed.card().await)).await.status, 200);
+        bed.emulator.faults().add(Fault::once("POST", "*submit-cart", fault.clone()));
         shopper.post(&format!("{CART}/submit-cart"), Value::Null).await;
         shopper.post(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
-        let next = shopper.post(&apply, method(&house.credit(40.0).await)).await;
+        let next = shopper.post(&apply, method(&bed.credit(40.0).await)).await;
         assert_eq!(
             (next.status.as_u16(), next.verdict().0),
             expected,
@@ -157,20 +136,20 @@ async fn no_lost_answer_leads_to_a_wrong_refusal_of_a_cart() {
 
 #[tokio::test]
 async fn a_caller_who_hangs_up_stops_nothing_and_what_was_done_is_learned() {
-    let house = House::new(trusting()).await;
-    let session = format!("/checkouts/{}", house.checkout(100.0).await);
-    let (card, credit) = (house.card().await, house.credit(20.0).await);
-    let gate = weir::emulator::Gate::new();
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+    let (card, credit) = (bed.card().await, bed.credit(20.0).await);
+    let gate = Gate::new();
     let path = format!("{session}/sources/{card}");
-    house.emulator.faults().add(Fault::once("POST", &path, FaultKind::HoldBefore(gate.clone())));
-    let (weir, call) = (house.weir.clone(), path.clone());
+    bed.emulator.faults().add(Fault::once("POST", &path, FaultKind::HoldBefore(gate.clone())));
+    let (weir, call) = (bed.weir.clone(), path.clone());
     let caller = tokio::spawn(async move { weir.post(&call, Value::Null).await });
     gate.arrived().await;
     caller.abort();
     assert!(caller.await.is_err());
-    let (weir, path, source) = (house.weir.clone(), session.clone(), credit.clone());
-    let next = tokio::spawn(async move { attach(&weir, &path, &source).await });
-    while house.governor.sessions().turns_waiting() == 0 {
+    let (weir, path, source) = (bed.weir.clone(), session.clone(), credit.clone());
+    let next = tokio::spawn(async move { weir.attach(&path, &source).await });
+    while bed.turns_waiting() == 0 {
         tokio::task::yield_now().await;
     }
     gate.open();
@@ -180,30 +159,34 @@ async fn a_caller_who_hangs_up_stops_nothing_and_what_was_done_is_learned() {
     );
 }
 
-/// Weir before an upstream that is as `settings` say.
-async fn impatient(house: &House, policy: Policy) -> (Caller, tokio::sync::oneshot::Sender<()>) {
-    let target = format!("http://{}", house.upstream.address).parse().unwrap();
+/// Another Weir before the same upstream, which it does not wait for long, and its caller.
+async fn impatient(bed: &Testbed, policy: Policy) -> (Caller, Server) {
     let soon = Duration::from_millis(100);
-    let settings =
-        UpstreamSettings { timeout: soon, read_timeout: soon, ..UpstreamSettings::new(target) };
-    let (address, running) =
-        start_weir_before(governor(policy), Upstream::new(settings).unwrap()).await;
-    (Caller::new(address).key(SECRET), running)
+    let settings = UpstreamSettings {
+        timeout: soon,
+        read_timeout: soon,
+        ..Server::upstream_at(bed.upstream.address())
+    };
+    before(policy, settings).await
+}
+
+/// Weir before an upstream that is called as the settings say, and its caller.
+async fn before(policy: Policy, settings: UpstreamSettings) -> (Caller, Server) {
+    let governor = Testbed::new().policy(policy).governor();
+    let server = Server::of_weir_before(governor, settings).await;
+    (Caller::new(server.address).key(SECRET), server)
 }
 
 #[tokio::test]
 async fn upstream_that_is_late_or_away_is_told_in_each_dialects_form() {
     // Away: a port that nobody listens on any more.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let settings = UpstreamSettings::new(format!("http://{closed}").parse().unwrap());
-    let (address, _running) =
-        start_weir_before(governor(Policy::default()), Upstream::new(settings).unwrap()).await;
-    let away = Caller::new(address).key(SECRET);
+    let (away, _running) = before(defaults(), Server::upstream_at(closed)).await;
     // Late: it holds everything.
-    let house = House::new(Policy::default()).await;
-    let (late, _also_running) = impatient(&house, Policy::default()).await;
-    let gate = weir::emulator::Gate::new();
-    house.emulator.faults().add(Fault::always("*", "*", FaultKind::HoldBefore(gate.clone())));
+    let bed = Testbed::new().start().await;
+    let (late, _also_running) = impatient(&bed, defaults()).await;
+    let gate = Gate::new();
+    bed.emulator.faults().add(Fault::always("*", "*", FaultKind::HoldBefore(gate.clone())));
     for (caller, status, kind) in [(&away, 502, "bad_gateway"), (&late, 504, "gateway_timeout")] {
         for path in [
             "/checkouts",
@@ -254,24 +237,23 @@ async fn upstream_that_is_late_or_away_is_told_in_each_dialects_form() {
 
 #[tokio::test]
 async fn a_change_that_came_too_late_is_learned_by_looking() {
-    let house = House::new(Policy::default()).await;
-    let (weir, _running) = impatient(&house, trusting()).await;
-    let session =
-        format!("/checkouts/{}", weir.post("/checkouts", crate::house::items(100.0)).await.id());
-    let (card, credit) = (house.card().await, house.credit(20.0).await);
-    for fault in [FaultKind::StallBody, FaultKind::HoldAfter(weir::emulator::Gate::new())] {
-        house.emulator.faults().add(Fault::once(
+    let bed = Testbed::new().start().await;
+    let (weir, _running) = impatient(&bed, trusting()).await;
+    let session = format!("/checkouts/{}", weir.post("/checkouts", items(100.0)).await.id());
+    let (card, credit) = (bed.card().await, bed.credit(20.0).await);
+    for fault in [FaultKind::StallBody, FaultKind::HoldAfter(Gate::new())] {
+        bed.emulator.faults().add(Fault::once(
             "POST",
             &format!("{session}/sources/{card}"),
             fault.clone(),
         ));
-        let reply = attach(&weir, &session, &card).await;
+        let reply = weir.attach(&session, &card).await;
         assert_eq!(
             (reply.status.as_u16(), reply.json()["type"].as_str()),
             (504, Some("gateway_timeout")),
             "{fault:?}"
         );
-        let refused = attach(&weir, &session, &credit).await;
+        let refused = weir.attach(&session, &credit).await;
         assert_eq!(
             refused.verdict(),
             ("rejected", Some("secondary-after-single-use-primary")),
@@ -286,14 +268,17 @@ async fn a_change_that_came_too_late_is_learned_by_looking() {
 #[tokio::test]
 async fn an_unsure_session_that_cannot_be_looked_up_is_never_refused_by_a_rule() {
     for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
-        let house = House::new(Policy { on_lookup_failure, ..trusting() }).await;
-        let session = format!("/checkouts/{}", house.checkout(100.0).await);
-        let (card, credit) = (house.card().await, house.credit(20.0).await);
-        assert_eq!(attach(&house.weir, &session, &card).await.status, 200);
-        house.emulator.faults().add(Fault::once("DELETE", "*", FaultKind::ResetAfter));
-        assert_eq!(house.weir.delete(&format!("{session}/sources/{card}")).await.status, 502);
-        house.emulator.faults().add(Fault::always("GET", &session, FaultKind::FailBefore(500)));
-        let reply = attach(&house.weir, &session, &credit).await;
+        let bed = Testbed::new()
+            .policy(trusting().with_on_lookup_failure(on_lookup_failure))
+            .start()
+            .await;
+        let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+        let (card, credit) = (bed.card().await, bed.credit(20.0).await);
+        assert_eq!(bed.weir.attach(&session, &card).await.status, 200);
+        bed.emulator.faults().add(Fault::once("DELETE", "*", FaultKind::ResetAfter));
+        assert_eq!(bed.weir.delete(&format!("{session}/sources/{card}")).await.status, 502);
+        bed.emulator.faults().add(Fault::always("GET", &session, FaultKind::FailBefore(500)));
+        let reply = bed.weir.attach(&session, &credit).await;
         let expected = match on_lookup_failure {
             OnLookupFailure::Forward => (200, None),
             OnLookupFailure::Reject => (503, None),
@@ -309,23 +294,16 @@ async fn an_unsure_session_that_cannot_be_looked_up_is_never_refused_by_a_rule()
 
 #[tokio::test]
 async fn a_governed_body_over_the_limit_is_refused_before_it_is_read_or_sent() {
-    let mut house = House::new(Policy::default()).await;
-    let session = house.checkout(100.0).await;
     let settings = GovernSettings { governed_body: 1024, ..GovernSettings::default() };
-    house
-        .restart(Governor::new(
-            Policy::default(),
-            Sessions::in_memory(Settings::default()),
-            settings,
-        ))
-        .await;
-    house.emulator.clear_calls();
+    let bed = Testbed::new().govern(settings).start().await;
+    let session = bed.checkout(100.0).await;
+    bed.emulator.clear_calls();
     let long = format!("{{\"metadata\":\"{}\"}}", "x".repeat(2_000));
     for (path, form) in [
         (format!("/checkouts/{session}"), "application/json"),
         (CART.to_owned(), "application/xml"),
     ] {
-        let reply = house.weir.post_text(&path, &long).await;
+        let reply = bed.weir.post_text(&path, &long).await;
         assert_eq!(
             (reply.status.as_u16(), reply.header("content-type")),
             (413, Some(form)),
@@ -338,16 +316,16 @@ async fn a_governed_body_over_the_limit_is_refused_before_it_is_read_or_sent() {
             "POST {path} HTTP/1.1\r\nHost: weir\r\nAuthorization: {SECRET}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n",
             long.len()
         );
-        assert_eq!(raw(house.weir.address, chunked.as_bytes()).await.status, 413, "{path}");
+        assert_eq!(raw(bed.weir.address(), chunked.as_bytes()).await.status, 413, "{path}");
         // Announced, and never sent: no 100 Continue.
         let announced = format!(
             "POST {path} HTTP/1.1\r\nHost: weir\r\nAuthorization: {SECRET}\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 5000\r\n\r\n"
         );
-        assert_eq!(raw(house.weir.address, announced.as_bytes()).await.status, 413, "{path}");
+        assert_eq!(raw(bed.weir.address(), announced.as_bytes()).await.status, 413, "{path}");
     }
-    assert_eq!(house.emulator.calls().len(), 0, "nothing reached upstream");
+    assert_eq!(bed.emulator.calls().len(), 0, "nothing reached upstream");
     // What is not governed may be as long as it likes.
-    let other = house.weir.post_text("/fulfillments", &long).await;
+    let other = bed.weir.post_text("/fulfillments", &long).await;
     assert_eq!(
         (other.status.as_u16(), other.header("weir-decision")),
         (400, None),
@@ -358,22 +336,22 @@ async fn a_governed_body_over_the_limit_is_refused_before_it_is_read_or_sent() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut encoder, &vec![b' '; 3 << 20]).unwrap();
     let bomb = encoder.finish().unwrap();
-    let mut house = House::new(Policy::default()).await;
-    house.cold(Policy::default()).await;
+    let mut bed = Testbed::new().start().await;
+    bed.cold(defaults()).await;
     let reply =
-        house.weir.with("content-encoding", "gzip").send(Method::POST, "/checkouts/1", bomb).await;
+        bed.weir.with("content-encoding", "gzip").send(Method::POST, "/checkouts/1", bomb).await;
     assert_eq!(reply.status, 413, "{}", reply.text());
-    assert_eq!(house.emulator.calls().len(), 0);
+    assert_eq!(bed.emulator.calls().len(), 0);
 }
 
 #[tokio::test]
 async fn a_governed_call_that_expects_to_be_told_to_go_on_is_told_so_once() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let house = House::new(Policy::default()).await;
-    let session = house.checkout(100.0).await;
-    let card = house.card().await;
+    let bed = Testbed::new().start().await;
+    let session = bed.checkout(100.0).await;
+    let card = bed.card().await;
     let body = json!({ "sourceId": card }).to_string();
-    let mut stream = tokio::net::TcpStream::connect(house.weir.address).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(bed.weir.address()).await.unwrap();
     let head = format!(
         "POST /checkouts/{session} HTTP/1.1\r\nHost: weir\r\nAuthorization: {SECRET}\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -386,13 +364,13 @@ async fn a_governed_call_that_expects_to_be_told_to_go_on_is_told_so_once() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert_eq!(house.attached(Kind::Checkout, &session), [card]);
+    assert_eq!(bed.attached(Kind::Checkout, &session), [card]);
 }
 
 #[tokio::test]
 async fn head_is_a_get_without_its_content() {
-    let house = House::new(Policy::default()).await;
-    let session = format!("/checkouts/{}", house.checkout(100.0).await);
+    let bed = Testbed::new().start().await;
+    let session = format!("/checkouts/{}", bed.checkout(100.0).await);
     let request = |address| {
         let head = format!(
             "HEAD {session} HTTP/1.1\r\nHost: weir\r\nAuthorization: {SECRET}\r\nConnection: close\r\n\r\n"
@@ -400,7 +378,7 @@ async fn head_is_a_get_without_its_content() {
         async move { raw(address, head.as_bytes()).await }
     };
     let (through, direct) =
-        (request(house.weir.address).await, request(house.upstream.address).await);
+        (request(bed.weir.address()).await, request(bed.upstream.address()).await);
     assert_eq!((through.status, through.body.len()), (200, 0));
     assert_eq!(through.header("content-length"), direct.header("content-length"));
     assert_eq!(through.header("content-type"), direct.header("content-type"));

@@ -1,31 +1,30 @@
 //! The window: a first single-use primary waits a little for store credit, on a clock that is wound
 //! forward by itself.
 
-use crate::{
-    house::{CART, Reply, items, method},
-    indoors::{Ask, Side, credit, primary},
+use crate::testbed::{
+    APPLY, Adjusted, Ask, CART, Kind, Policy, Reply, RuleId, SUBMIT, Testbed, Toggle, defaults,
+    method,
 };
 use futures_util::future::join;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-use weir::{
-    emulator::Kind,
-    rules::{Policy, RuleId, Toggle},
-};
 
 const WINDOW: Duration = Duration::from_millis(300);
 
+/// With only this much changed of what is built in, no rule asks for the window.
+fn window() -> Policy {
+    defaults().with_sequencing(300, false)
+}
+
 fn waits() -> Policy {
-    let mut policy = Policy::default();
-    policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
-    policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
-    policy.sequencing.window = 300;
-    policy
+    window()
+        .with_rule(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder)
+        .with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Reorder)
 }
 
 struct Scene {
-    side: Side,
+    bed: Testbed,
     checkout: String,
     card: String,
     other: String,
@@ -36,25 +35,27 @@ struct Scene {
 
 impl Scene {
     async fn new(policy: Policy) -> Self {
-        let side = Side::governed(1, policy);
-        let checkout = side.send(&Ask::post("/checkouts", items(100.0))).await.id();
+        let bed = Testbed::new().seed(1).policy(policy).in_process();
+        let checkout = bed.checkout(100.0).await;
         let (card, other, saved) = (
-            side.primary(&primary("creditCard")).await,
-            side.primary(&primary("payPal")).await,
-            side.primary(&primary("creditCard")).await,
+            bed.primary("creditCard").await,
+            bed.primary("payPal").await,
+            bed.primary("creditCard").await,
         );
-        let credit = side.send(&Ask::post("/sources", credit(40.0))).await.id();
-        let customer = side.send(&Ask::post("/customers", json!({}))).await.id();
-        side.send(&Ask::post(format!("/customers/{customer}/sources/{saved}"), Value::Null)).await;
-        Self { side, checkout, card, other, saved, credit, customer }
+        let credit = bed.credit(40.0).await;
+        let customer = bed.weir.ok("/customers", json!({})).await.id();
+        bed.weir
+            .ask(&Ask::post(format!("/customers/{customer}/sources/{saved}"), Value::Null))
+            .await;
+        Self { bed, checkout, card, other, saved, credit, customer }
     }
 
     fn attach(&self, source: &str) -> Ask {
-        Ask::post(format!("/checkouts/{}/sources/{source}", self.checkout), Value::Null)
+        Ask::attach(&format!("/checkouts/{}", self.checkout), source)
     }
 
     fn order(&self) -> Ask {
-        Ask::post("/orders", json!({ "checkoutId": self.checkout }))
+        Ask::order(&self.checkout)
     }
 
     fn read(&self) -> Ask {
@@ -64,7 +65,7 @@ impl Scene {
     /// What it was answered, and how long that took.
     async fn timed(&self, ask: &Ask) -> (Reply, Duration) {
         let begun = Instant::now();
-        let reply = self.side.send(ask).await;
+        let reply = self.bed.weir.ask(ask).await;
         (reply, begun.elapsed())
     }
 
@@ -75,26 +76,12 @@ impl Scene {
     }
 
     fn attached(&self) -> Vec<String> {
-        let session =
-            self.side.emulator.session(Kind::Checkout, &self.checkout).unwrap_or_default();
-        session["sources"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|s| s["id"].as_str().unwrap_or_default().to_owned())
-            .collect()
+        self.bed.attached(Kind::Checkout, &self.checkout)
     }
 
     fn is_over(&self) {
-        let sessions = self.side.governor().sessions();
-        assert_eq!(
-            (
-                sessions.turns_open(),
-                self.side.emulator.overlaps(),
-                self.side.governor().in_flight()
-            ),
-            (0, 0, 0)
-        );
+        let bed = &self.bed;
+        assert_eq!((bed.turns_open(), bed.emulator.overlaps(), bed.in_flight()), (0, 0, 0));
     }
 }
 
@@ -117,7 +104,7 @@ async fn store_credit_overtakes_the_primary_that_waits() {
     assert_eq!((secondary.status.as_u16(), secondary.verdict().0), (200, "forwarded"));
     assert!(took < Duration::from_millis(5), "the turn was free: {took:?}");
     assert_eq!(scene.attached(), [scene.credit.clone(), scene.card.clone()]);
-    assert_eq!(scene.side.send(&scene.order()).await.status, 201);
+    assert_eq!(scene.bed.weir.ask(&scene.order()).await.status, 201);
     scene.is_over();
 }
 
@@ -170,7 +157,7 @@ async fn only_first_attaches_of_single_use_primaries_wait() {
         assert!(reply.status.is_success(), "{what}: {}", reply.text());
         assert_eq!(took < at_once, !waits, "{what}: {took:?}");
     }
-    let scene = Scene::new(Policy { sequencing: waits().sequencing, ..Policy::default() }).await;
+    let scene = Scene::new(window()).await;
     let (_, took) = scene.timed(&scene.attach(&scene.card)).await;
     assert!(took < at_once, "where the policy does not ask for it: {took:?}");
 }
@@ -179,7 +166,7 @@ async fn only_first_attaches_of_single_use_primaries_wait() {
 async fn who_hangs_up_in_the_window_sends_nothing() {
     let scene = Scene::new(waits()).await;
     assert!(
-        timeout(Duration::from_millis(100), scene.side.send(&scene.attach(&scene.card)))
+        timeout(Duration::from_millis(100), scene.bed.weir.ask(&scene.attach(&scene.card)))
             .await
             .is_err()
     );
@@ -191,13 +178,12 @@ async fn who_hangs_up_in_the_window_sends_nothing() {
 #[tokio::test(start_paused = true)]
 async fn the_window_is_for_carts_too() {
     let scene = Scene::new(waits()).await;
-    let token = scene.side.token().await;
-    let apply = |source: &str| {
-        Ask::post(format!("{CART}/apply-payment-method"), method(source)).shopper(&token)
-    };
+    let token = scene.bed.upstream.token("grant_type=anonymous&client_id=pk_acme").await;
+    let apply = |source: &str| Ask::post(APPLY, method(source)).shopper(&token);
     scene
-        .side
-        .send(
+        .bed
+        .weir
+        .ask(
             &Ask::post(format!("{CART}?productId=p&quantity=1&price=100"), Value::Null)
                 .shopper(&token),
         )
@@ -207,15 +193,12 @@ async fn the_window_is_for_carts_too() {
         join(scene.timed(&card), scene.later(100, &credit)).await;
     assert_eq!((primary.status.as_u16(), secondary.status.as_u16()), (200, 200));
     assert!(took >= WINDOW && took < WINDOW + Duration::from_millis(5), "{took:?}");
-    let submitted = scene
-        .side
-        .send(&Ask::post(format!("{CART}/submit-cart"), Value::Null).shopper(&token))
-        .await;
+    let submitted = scene.bed.weir.ask(&Ask::post(SUBMIT, Value::Null).shopper(&token)).await;
     assert_eq!(
-        (submitted.status.as_u16(), &scene.side.emulator.snapshot()["lostCredits"]),
+        (submitted.status.as_u16(), &scene.bed.emulator.snapshot()["lostCredits"]),
         (200, &json!([]))
     );
     // Detach, attach, attach would have been the repair: nothing had to be repaired.
-    assert!(scene.side.emulator.calls().iter().all(|call| call.method != "DELETE"));
+    assert!(scene.bed.emulator.calls().iter().all(|call| call.method != "DELETE"));
     scene.is_over();
 }

@@ -1,7 +1,5 @@
 use super::*;
 use std::net::Ipv4Addr;
-use tokio_util::task::TaskTracker;
-use weir::{Worker, listeners, run_workers};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: w\r\n\r\n";
 
@@ -34,7 +32,7 @@ async fn a_connection_that_waited_to_be_accepted_is_still_served() {
     let settings = UpstreamSettings::new(format!("http://{}", upstream.address()).parse().unwrap());
     let at_once = std::future::ready(());
     let serving =
-        tokio::spawn(serve(listener, service(settings), ServeOptions::default(), at_once));
+        tokio::spawn(serve(listener, proxying(settings), ServeOptions::default(), at_once));
     upstream.answer("HTTP/1.1 204 No Content\r\n\r\n").await;
     assert_eq!(status(&caller.head().await), "HTTP/1.1 204 No Content");
     assert_eq!(serving.await.unwrap(), Drained::default());
@@ -50,7 +48,7 @@ async fn what_outlasts_the_drain_time_out_is_cut_and_counted() {
         ..ServeOptions::default()
     };
     let settings = UpstreamSettings::new(format!("http://{}", upstream.address()).parse().unwrap());
-    let proxy = Proxy::serving(service(settings), options).await;
+    let proxy = Proxy::serving(proxying(settings), options).await;
     work.spawn(std::future::pending::<()>());
     let mut caller = proxy.caller().await;
     caller.write(GET).await;
@@ -70,7 +68,7 @@ async fn a_shutdown_waits_for_work_whose_caller_has_gone() {
     let work = TaskTracker::new();
     let options = ServeOptions { work: work.clone(), ..ServeOptions::default() };
     let proxy = Proxy::serving(
-        service(UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap())),
+        proxying(UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap())),
         options,
     )
     .await;
@@ -115,7 +113,7 @@ async fn a_worker_that_fails_ends_them_all_with_its_error() {
     let listeners = listeners((Ipv4Addr::LOCALHOST, 0).into(), 2).unwrap();
     let make = |worker: Worker| {
         assert_ne!(worker.index, 1, "made to fail");
-        service(UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap()))
+        proxying(UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap()))
     };
     let error = run_workers(listeners, make, ServeOptions::default(), std::future::pending())
         .await

@@ -1,5 +1,4 @@
 use super::*;
-use http::HeaderMap;
 
 const CALL: &str =
     "POST / HTTP/1.1\r\nHost: w\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
@@ -50,12 +49,10 @@ async fn a_caller_is_not_kept_waiting_by_an_upstream_that_knows_no_expectation()
 #[tokio::test]
 async fn content_that_announces_itself_too_large_is_refused_before_it_is_sent() {
     let service = tower::service_fn(|request: http::Request<Body>| async move {
-        let read = weir::http::collect(request.into_body(), 2).await;
-        let problem = weir::Problem::TooLarge { limit: 2 };
-        let Err(weir::http::CollectError::TooLarge(_)) = read else {
-            panic!("three bytes are more than two")
-        };
-        Ok::<_, Infallible>(in_plain_text(&"/".parse().unwrap(), &HeaderMap::new(), problem))
+        let read = collect(request.into_body(), 2).await;
+        let problem = Problem::TooLarge { limit: 2 };
+        let Err(CollectError::TooLarge(_)) = read else { panic!("three bytes are more than two") };
+        Ok::<_, Infallible>(in_plain_text(&"/".parse().unwrap(), &http::HeaderMap::new(), problem))
     });
     let proxy = Proxy::serving(service, ServeOptions::default()).await;
     let mut caller = proxy.caller().await;

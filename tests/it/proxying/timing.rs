@@ -97,7 +97,7 @@ async fn callers_that_do_not_finish_a_head_are_let_go() {
     let settings = UpstreamSettings::new("http://127.0.0.1:1".parse().unwrap());
     let options =
         ServeOptions { header_timeout: Duration::from_secs(60), ..ServeOptions::default() };
-    let proxy = Proxy::serving(service(settings), options).await;
+    let proxy = Proxy::serving(proxying(settings), options).await;
     for said in ["", "P", "PR", "GET / HTTP/1.1\r\nHost:"] {
         let mut caller = proxy.caller().await;
         let before = Instant::now();

@@ -1,7 +1,7 @@
 //! What the prose of the pages names is there: commands and their flags, files, links, rooms.
 
 use super::{page::Page, root};
-use crate::program::weir;
+use crate::testbed::weir;
 use std::fs;
 
 #[test]

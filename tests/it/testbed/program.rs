@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Flags with which `weir dev` takes free ports and mints the same ids in every run. No fact grows
 /// too old on a slow machine.
-pub const DEV: [&str; 11] = [
+pub(crate) const DEV: [&str; 11] = [
     "dev",
     "--listen",
     "127.0.0.1:0",
@@ -29,28 +29,28 @@ pub const DEV: [&str; 11] = [
 ];
 
 /// A running `weir`; killed when dropped.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     lines: Receiver<String>,
     errors: Receiver<String>,
     readers: Vec<JoinHandle<()>>,
     /// What it has printed on standard output so far.
-    pub printed: Vec<String>,
+    pub(crate) printed: Vec<String>,
 }
 
 /// How a program ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// `None`: by a signal.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// Everything on standard output.
-    pub printed: Vec<String>,
+    pub(crate) printed: Vec<String>,
     /// What was on standard error and not read before.
-    pub errors: Vec<String>,
+    pub(crate) errors: Vec<String>,
 }
 
 /// `weir` with these arguments, without the settings of whoever runs the test.
-pub fn weir(arguments: &[&str]) -> Command {
+pub(crate) fn weir(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     for (name, _) in std::env::vars_os() {
         if name == "RUST_LOG" || name.as_encoded_bytes().starts_with(b"WEIR_") {
@@ -62,7 +62,7 @@ pub fn weir(arguments: &[&str]) -> Command {
 }
 
 impl Program {
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = weir(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -74,14 +74,14 @@ impl Program {
     }
 
     /// `weir dev` on free ports, up to the line before the calls.
-    pub fn dev(flags: &[&str]) -> Self {
+    pub(crate) fn dev(flags: &[&str]) -> Self {
         let mut program = Program::start(&[&DEV, flags].concat());
         program.until(|line| line.starts_with("Governed calls"));
         program
     }
 
     /// The lines that the walk-through asks to paste.
-    pub fn walk(&self) -> String {
+    pub(crate) fn walk(&self) -> String {
         let begin =
             self.printed.iter().position(|line| line.starts_with("Paste this")).expect("a walk");
         let end = self
@@ -95,7 +95,7 @@ impl Program {
     }
 
     /// The address behind this name in the first lines of `weir dev`, without its scheme.
-    pub fn address(&self, name: &str) -> String {
+    pub(crate) fn address(&self, name: &str) -> String {
         let line = self.printed.iter().find(|line| line.starts_with(name)).expect("an address");
         line.split_whitespace()
             .nth(1)
@@ -105,7 +105,7 @@ impl Program {
     }
 
     /// Reads standard output until a line is as wanted, and returns that line.
-    pub fn until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
@@ -127,7 +127,7 @@ impl Program {
     }
 
     /// Reads standard error until a line contains this, and returns that line.
-    pub fn until_error(&mut self, part: &str) -> String {
+    pub(crate) fn until_error(&mut self, part: &str) -> String {
         loop {
             match self.errors.recv_timeout(PATIENCE) {
                 Ok(line) if line.contains(part) => return line,
@@ -141,7 +141,7 @@ impl Program {
     }
 
     /// Sends a signal: `INT`, `TERM`, `HUP`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         // The shell's own: not every machine has a program of that name.
         let sent = Command::new("bash")
             .args(["-c", &format!("kill -{name} {}", self.child.id())])
@@ -150,7 +150,7 @@ impl Program {
     }
 
     /// Waits for its end.
-    pub fn ended(mut self) -> Ended {
+    pub(crate) fn ended(mut self) -> Ended {
         for reader in self.readers.drain(..) {
             reader.join().expect("a reader");
         }
@@ -187,7 +187,7 @@ fn lines(from: impl Read + Send + 'static) -> (Receiver<String>, JoinHandle<()>)
 
 /// Runs a script in `bash`, with `curl` as it is when nobody has configured it, but for a bound on
 /// its time.
-pub fn bash(script: &str) -> Output {
+pub(crate) fn bash(script: &str) -> Output {
     for tool in ["bash", "curl"] {
         let found = Command::new(tool).arg("--version").output();
         assert!(
@@ -204,7 +204,7 @@ pub fn bash(script: &str) -> Output {
 }
 
 /// Standard output of a script that must not fail, as lines without carriage returns.
-pub fn lines_of(script: &str) -> Vec<String> {
+pub(crate) fn lines_of(script: &str) -> Vec<String> {
     let output = bash(script);
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(

@@ -1,0 +1,18 @@
+//! What the tests use of the library: the one place that names its paths.
+
+pub(crate) use tokio_util::task::TaskTracker;
+pub(crate) use tower::BoxError;
+pub(crate) use weir::{
+    Body, Drained, GovernLayer, GovernSettings, Governor, Problem, ServeOptions, Target, Upstream,
+    UpstreamSettings, Worker,
+    admin::Admin,
+    dialects::{carts, checkouts},
+    edge::FaultsLayer,
+    emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options as EmulatorOptions},
+    http::{CollectError, collect},
+    listeners,
+    rules::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle},
+    run_workers, serve,
+    sessions::{Sessions, Settings as SessionSettings},
+    stack,
+};
