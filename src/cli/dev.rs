@@ -47,7 +47,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         let emulator = listener.local_addr()?;
         let mut sources = args.sources(format!("http://{emulator}"), environment());
         // The lines below are the log here; what goes wrong is still said.
-        if args.settings.log_level.is_none()
+        if !args.settings.sets("log.level")
             && !sources.environment.iter().any(|(name, _)| name == "WEIR_LOG_LEVEL")
         {
             sources.flags.push(("log.level", "warn".to_owned()));

@@ -19,7 +19,7 @@ pub struct ExplainArgs {
 /// Possible values, so that shells complete them and clap itself says which one was meant.
 fn rule() -> impl TypedValueParser<Value = RuleId> {
     PossibleValuesParser::new(RuleId::ALL.iter().map(|rule| rule.as_str()))
-        .try_map(|name| name.parse::<RuleId>().map_err(|()| "no such rule"))
+        .try_map(|name| name.parse::<RuleId>())
 }
 
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<ExitCode> {

@@ -21,9 +21,8 @@ pub struct RulesArgs {
 }
 
 fn dialect() -> impl TypedValueParser<Value = Dialect> {
-    PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str)).try_map(|name| {
-        Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name).ok_or("no such dialect")
-    })
+    PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str))
+        .try_map(|name| name.parse::<Dialect>())
 }
 
 pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
@@ -56,7 +55,7 @@ fn as_json(row: &Row) -> Value {
     })
 }
 
-/// The toggles that a rule takes.
+/// Names the toggles that a rule takes.
 pub(super) fn toggles(row: &Row) -> impl Iterator<Item = &'static str> {
     Toggle::ALL.into_iter().filter(|toggle| row.allows(*toggle)).map(Toggle::as_str)
 }

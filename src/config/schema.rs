@@ -1,9 +1,9 @@
 //! JSON Schema of the file, for editors: one more walk over the keys.
 
 use super::{
-    Config,
     form::Form,
     keys::{Section, Visitor},
+    values::Config,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::{Map, Value};
@@ -73,7 +73,7 @@ impl Visitor for Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::Paths;
+    use crate::config::paths::Paths;
 
     fn paths(schema: &Value, above: &str, found: &mut Vec<String>) {
         for (name, inner) in schema["properties"].as_object().unwrap() {

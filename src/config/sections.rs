@@ -1,14 +1,14 @@
 //! The tables of the file, each key with its meaning, its built-in value and its form, stated once.
 //!
 //! `section!` turns such a statement into a struct of validated values, its `Default` and its walk.
-//! `[policy]` is not here: its values are the rules' own types (`policy.rs`).
+//! `[policy]` is in `policy.rs`: its values are the rules' own types.
 
 use super::{
-    UpstreamUrl,
     form::{
-        Address, AddressOrOff, Choice, Duration as Span, File, Size, Switch, Url, Whole, Workers,
+        Address, Choice, Duration as Span, File, Size, Switch, Url, Whole, address_or_off, workers,
     },
     keys::{Section, Visitor},
+    upstream_url::UpstreamUrl,
 };
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -24,7 +24,7 @@ macro_rules! section {
 
         impl Default for $section {
             fn default() -> Self {
-                $section { $($field: $default,)* }
+                Self { $($field: $default,)* }
             }
         }
 
@@ -61,7 +61,7 @@ section! {
         /// Address and port to listen on.
         "address" address: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), Address;
         /// Worker threads, each with its own listener and its own connections to upstream: `"auto"` (one per core), or 1 to 1024.
-        "workers" workers: Option<usize> = None, Workers { most: 1024 };
+        "workers" workers: Option<usize> = None, workers(1024);
     }
 }
 
@@ -69,7 +69,7 @@ section! {
     /// Where operators reach Weir: health, readiness, sessions, rules, configuration. Not for callers: it has no authentication of its own.
     pub struct Admin {
         /// Address and port of the admin API, or `"off"`.
-        "address" address: Option<SocketAddr> = Some(SocketAddr::from(([127, 0, 0, 1], 9090))), AddressOrOff;
+        "address" address: Option<SocketAddr> = Some(SocketAddr::from(([127, 0, 0, 1], 9090))), address_or_off();
     }
 }
 
@@ -98,11 +98,20 @@ pub enum Store {
     Memory,
 }
 
+impl Store {
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+        }
+    }
+}
+
 section! {
     /// What Weir remembers of checkouts, invoices and carts.
     pub struct Sessions {
         /// Where records are kept: `"memory"`.
-        "store" store: Store = Store::Memory, Choice(&[("memory", Store::Memory)]);
+        "store" store: Store = Store::Memory, Choice { all: &[Store::Memory], name_of: Store::as_str };
         /// How many sessions are remembered; past it, the least recently used is forgotten and learned again when it is needed. From 1 to 1000000000.
         "capacity" capacity: usize = 1_000_000, Whole { least: 1, most: 1_000_000_000 };
         /// How long an untouched session is remembered. From `1s` to `365d`.
@@ -162,20 +171,22 @@ pub enum Level {
 }
 
 impl Level {
-    /// The name used in configuration and by `RUST_LOG`.
+    /// All, the quietest first.
+    pub const ALL: [Self; 6] =
+        [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// Returns the name used in configuration and by `RUST_LOG`.
     pub fn as_str(self) -> &'static str {
-        LEVELS.iter().find(|(_, level)| *level == self).map_or("info", |(name, _)| *name)
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
     }
 }
-
-const LEVELS: &[(&str, Level)] = &[
-    ("off", Level::Off),
-    ("error", Level::Error),
-    ("warn", Level::Warn),
-    ("info", Level::Info),
-    ("debug", Level::Debug),
-    ("trace", Level::Trace),
-];
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,13 +199,27 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Human, Self::Json];
+
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Human => "human",
+            Self::Json => "json",
+        }
+    }
+}
+
 section! {
     /// Logs, on standard error. `RUST_LOG` overrides `level`.
     pub struct Log {
         /// `"off"`, `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`.
-        "level" level: Level = Level::Info, Choice(LEVELS);
+        "level" level: Level = Level::Info, Choice { all: &Level::ALL, name_of: Level::as_str };
         /// `"auto"` (human on a terminal, JSON otherwise), `"human"` or `"json"`.
         "format" format: Format = Format::Auto,
-            Choice(&[("auto", Format::Auto), ("human", Format::Human), ("json", Format::Json)]);
+            Choice { all: &Format::ALL, name_of: Format::as_str };
     }
 }

@@ -2,9 +2,11 @@
 //! configuration holds no secrets.
 
 use super::{
-    Config, Loaded, Origin, Origins,
     form::Form,
     keys::{Path, Section, Visitor},
+    load::Loaded,
+    origin::{Origin, Origins},
+    values::Config,
 };
 use serde_json::{Map, Value};
 use std::fmt::Write;

@@ -1,6 +1,6 @@
 //! A configuration file's text, and where in it a span of bytes is.
 
-use super::{Place, Problem};
+use super::problem::{Place, Problem};
 use std::{
     fs,
     io::{self, Read},
@@ -45,7 +45,7 @@ impl SourceText {
     /// A text that stands in for a file.
     pub(super) fn new(file: &Path, text: String) -> Self {
         let text = text.strip_prefix(BOM).map(str::to_owned).unwrap_or(text);
-        SourceText { file: file.to_owned(), text }
+        Self { file: file.to_owned(), text }
     }
 
     pub(super) fn text(&self) -> &str {

@@ -55,7 +55,7 @@ fn default_toml_names_every_key() {
             .find_map(|d| key.strip_prefix(&format!("policy.rules.{d}.")))
             .map(str::to_owned)
     };
-    for key in keys::Paths::all().keys {
+    for key in paths::Paths::all().keys {
         // A rule may be named once for both dialects, or once for each.
         let covered = match (both(&key), key.strip_prefix("policy.rules.")) {
             (Some(rule), _) => {
@@ -237,7 +237,10 @@ fn the_whole_policy_is_built() {
         [((Dialect::Carts, RuleId::PrimaryBeforeSecondary), Toggle::Reorder)].into()
     );
     assert_eq!(config.policy.types.secondary, ["storeCredit".into()]);
-    assert_eq!((config.policy.sequencing.window, config.policy.sequencing.defer), (1000, false));
+    assert_eq!(
+        (config.policy.sequencing.window, config.policy.sequencing.defer),
+        (Duration::from_secs(1), false)
+    );
     assert_eq!((config.sequencing.queue, config.sequencing.wait), (7, Duration::from_secs(3)));
 }
 

@@ -1,7 +1,7 @@
 //! Names of things, each its own type so that one cannot be taken for another.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -60,6 +60,23 @@ id! {
     OptionId
 }
 
+/// The error of a text that names none of a closed set of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such {0}")]
+pub struct UnknownName(&'static str);
+
+impl UnknownName {
+    /// Finds the value of that name among `all`; `what` says in the error what they are.
+    pub(super) fn find<T: Copy>(
+        all: impl IntoIterator<Item = T>,
+        name_of: fn(T) -> &'static str,
+        name: &str,
+        what: &'static str,
+    ) -> Result<T, Self> {
+        all.into_iter().find(|value| name_of(*value) == name).ok_or(Self(what))
+    }
+}
+
 /// One upstream API's wire form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -89,6 +106,14 @@ impl fmt::Display for Dialect {
     }
 }
 
+impl FromStr for Dialect {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        UnknownName::find(Self::ALL, Self::as_str, name, "dialect")
+    }
+}
+
 /// What a payment session funds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -102,6 +127,9 @@ pub enum SessionKind {
 }
 
 impl SessionKind {
+    /// All, those of one dialect together.
+    pub const ALL: [Self; 3] = [Self::Checkout, Self::Invoice, Self::Cart];
+
     /// The wire form that speaks of this kind.
     pub fn dialect(self) -> Dialect {
         match self {
@@ -117,6 +145,14 @@ impl SessionKind {
             SessionKind::Invoice => "invoice",
             SessionKind::Cart => "cart",
         }
+    }
+}
+
+impl FromStr for SessionKind {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        UnknownName::find(Self::ALL, Self::as_str, name, "kind of session")
     }
 }
 

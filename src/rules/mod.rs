@@ -46,7 +46,7 @@ pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFac
 pub use decide::{decide, overtakes};
 pub use ids::{
     CredentialHash, CustomerId, Dialect, OptionId, SessionId, SessionKey, SessionKind, SourceId,
-    Timestamp,
+    Timestamp, UnknownName,
 };
 pub use intent::{Funding, Intent, NewSource, Target, Version};
 pub use known::{Known, LookedUp};

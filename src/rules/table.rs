@@ -2,7 +2,7 @@
 //! which they are preferred.
 
 use super::{
-    Dialect, Intent, Toggle, Violation,
+    Dialect, Intent, Toggle, UnknownName, Violation,
     known::{Fact, View},
     rule,
 };
@@ -79,9 +79,10 @@ impl fmt::Display for RuleId {
 }
 
 impl FromStr for RuleId {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        RuleId::ALL.iter().copied().find(|id| id.as_str() == text).ok_or(())
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        UnknownName::find(Self::ALL.iter().copied(), Self::as_str, name, "rule")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sizes in bytes.
 
-use super::{Complaint, Form, integer, quoted};
+use super::base::{Complaint, Form, integer, quoted};
 use schemars::{Schema, json_schema};
 use toml::de::DeValue;
 
@@ -100,7 +100,7 @@ fn written(bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::says, *};
+    use super::{super::base::tests::says, *};
 
     #[test]
     fn a_size_needs_a_unit_and_stays_in_range() {

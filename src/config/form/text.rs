@@ -1,7 +1,10 @@
 //! Values that are text of their own: URLs, files, lists of names.
 
-use super::{Complaint, Form, quoted};
-use crate::{config::UpstreamUrl, rules::SourceType};
+use super::base::{Complaint, Form, quoted};
+use crate::{
+    config::upstream_url::{ParseUpstreamUrlError, UpstreamUrl},
+    rules::SourceType,
+};
 use schemars::{Schema, json_schema};
 use std::{collections::BTreeSet, path::PathBuf};
 use toml::de::DeValue;
@@ -16,9 +19,9 @@ impl Form for Url {
         let text = value.as_str().ok_or_else(|| {
             Complaint::wrong_type("a URL such as \"https://api.example.com\"", value)
         })?;
-        text.parse().map(Some).map_err(|error: crate::config::NotAnUpstreamUrl| {
-            Complaint { message: error.to_string(), suggestion: error.instead(text), span: None }
-                .into()
+        text.parse().map(Some).map_err(|error: ParseUpstreamUrlError| {
+            let suggestion = error.suggestion(text);
+            Complaint { suggestion, ..Complaint::new(error.to_string()) }.into()
         })
     }
 

@@ -143,13 +143,13 @@ impl Governor {
     /// was not understood.
     fn trusting<'a>(&self, policy: &'a Policy, now: Timestamp) -> Cow<'a, Policy> {
         let unread_at = Timestamp(self.unread_at.load(Ordering::Relaxed));
-        let limit = now.since(unread_at);
+        let limit = Duration::from_millis(now.since(unread_at));
         if unread_at == Timestamp(0)
-            || matches!(policy.fresh_for, FreshFor::Millis(fresh) if fresh <= limit)
+            || matches!(policy.fresh_for, FreshFor::Within(fresh) if fresh <= limit)
         {
             return Cow::Borrowed(policy);
         }
-        Cow::Owned(Policy { fresh_for: FreshFor::Millis(limit), ..policy.clone() })
+        Cow::Owned(Policy { fresh_for: FreshFor::Within(limit), ..policy.clone() })
     }
 
     /// What is remembered.

@@ -31,7 +31,10 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header, request};
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tower::ServiceExt;
 
 /// A governed call.
@@ -351,7 +354,7 @@ async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>)
 /// Where a call stands towards primaries that wait: store credit goes before them.
 async fn entry<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Entry {
     let sequencing = exchange.policy.sequencing;
-    if sequencing.window == 0 && !sequencing.defer {
+    if sequencing.window.is_zero() && !sequencing.defer {
         return Entry::Ordinary;
     }
     let mut known = Known::default();
@@ -566,9 +569,9 @@ async fn is_pending_for<S: Client>(exchange: &Exchange<S>, key: &SessionKey) -> 
 }
 
 /// Waits for secondaries. `Err(None)`: there is no turn to put aside.
-async fn hold(turn: Option<Turn>, window: u64) -> Result<Turn, Option<crate::sessions::Busy>> {
+async fn hold(turn: Option<Turn>, window: Duration) -> Result<Turn, Option<crate::sessions::Busy>> {
     let Some(turn) = turn else { return Err(None) };
-    turn.hold(std::time::Duration::from_millis(window)).wait().await.map_err(Some)
+    turn.hold(window).wait().await.map_err(Some)
 }
 
 /// The call as it came.
