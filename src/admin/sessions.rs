@@ -1,18 +1,17 @@
-//! What is remembered of sessions.
+//! The pages of sessions: what is remembered of each.
 
 use super::page::{Page, limit, parameter};
 use crate::{
     proxy::{Decision, Governor},
     rules::{
-        Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord, SourceRecord,
+        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord, SourceRecord,
         Timestamp, Told,
         settlement::{Operation, Part, split},
     },
-    sessions::TurnKey,
+    sessions::{TurnKey, now},
 };
 use http::StatusCode;
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A fact and its age.
 #[derive(Serialize)]
@@ -70,11 +69,12 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
         Ok(limit) => limit,
         Err(page) => return page,
     };
-    let dialect = match parameter(query, "dialect").map(|name| dialect(&name)) {
-        Some(None) => {
+    let dialect = match parameter(query, "dialect").map(|name| name.parse::<Dialect>()) {
+        None => None,
+        Some(Ok(dialect)) => Some(dialect),
+        Some(Err(_)) => {
             return Page::error(StatusCode::BAD_REQUEST, "dialect must be checkouts or carts");
         }
-        found => found.flatten(),
     };
     let after = match parameter(query, "after").map(|text| key(&text)) {
         Some(None) => {
@@ -97,18 +97,12 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
 }
 
 pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
-    let kinds: &[SessionKind] = match dialect(name) {
-        Some(Dialect::Checkouts) => &[SessionKind::Checkout, SessionKind::Invoice],
-        Some(Dialect::Carts) => &[SessionKind::Cart],
-        None => {
-            return Page::error(
-                StatusCode::NOT_FOUND,
-                "no such dialect: there are checkouts and carts",
-            );
-        }
+    let Ok(dialect) = name.parse::<Dialect>() else {
+        let message = "no such dialect: there are checkouts and carts";
+        return Page::error(StatusCode::NOT_FOUND, message);
     };
-    for kind in kinds {
-        let key = SessionKey::new(*kind, id);
+    for kind in SessionKind::ALL.into_iter().filter(|kind| kind.dialect() == dialect) {
+        let key = SessionKey::new(kind, id);
         if let Ok(Some(record)) = governor.sessions().session(&key).await {
             let name = key.to_string();
             let decisions = governor
@@ -131,15 +125,9 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
     )
 }
 
-fn dialect(name: &str) -> Option<Dialect> {
-    Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name)
-}
-
 fn key(text: &str) -> Option<SessionKey> {
     let (kind, id) = text.split_once(':')?;
-    let kinds = [SessionKind::Checkout, SessionKind::Invoice, SessionKind::Cart];
-    let kind = kinds.into_iter().find(|known| known.as_str() == kind)?;
-    Some(SessionKey::new(kind, id))
+    Some(SessionKey::new(kind.parse().ok()?, id))
 }
 
 async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Session {
@@ -175,7 +163,7 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
 }
 
 fn source(
-    attached: &crate::rules::Attached,
+    attached: &Attached,
     known: &SourceRecord,
     policy: &Policy,
     now: Timestamp,
@@ -192,7 +180,7 @@ fn source(
     }
 }
 
-/// How an order made now would be captured.
+/// Tells how an order made now would be captured.
 fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>> {
     let attached = record.sources.get()?;
     let mut parts = Vec::with_capacity(attached.len());
@@ -228,9 +216,4 @@ fn fact<T, U>(
         Remembered::At(value, at) => Some(Fact { value: show(value), age_ms: now.since(*at) }),
         Remembered::NotTold => None,
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

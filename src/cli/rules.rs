@@ -1,6 +1,9 @@
 //! `weir rules`: the table of rules.
 
-use super::{OutputFormat, page, write_json};
+use super::{
+    output::{OutputFormat, write_json},
+    page,
+};
 use crate::rules::{Dialect, Row, Toggle, table::ROWS};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};

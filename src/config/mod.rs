@@ -40,5 +40,5 @@ pub use sections::{
     Admin, Format, Headers, Level, Limits, Listen, Log, Sequencing, Sessions, Store, Upstream,
 };
 pub use sources::{Purpose, Sources};
-pub use upstream_url::{ParseUpstreamUrlError, Scheme, UpstreamUrl};
+pub use upstream_url::{ParseUpstreamUrlError, UpstreamUrl};
 pub use values::Config;

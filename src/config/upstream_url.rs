@@ -1,34 +1,7 @@
 //! Where upstream is.
 
-use http::uri::{Authority, Uri};
+use http::uri::{Authority, Scheme, Uri};
 use std::{fmt, str::FromStr};
-
-/// The scheme of upstream's URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// Plain HTTP.
-    Http,
-    /// HTTP over TLS.
-    Https,
-}
-
-impl Scheme {
-    /// Returns `http` or `https`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
-    }
-
-    /// Returns the port of a URL that names none.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
-        }
-    }
-}
 
 /// `http` or `https`, a host, perhaps a port and a base path; no user, no query, no fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +13,8 @@ pub struct UpstreamUrl {
 
 impl UpstreamUrl {
     /// Returns the scheme.
-    pub fn scheme(&self) -> Scheme {
-        self.scheme
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
     }
 
     /// Returns the host and, if it was written, the port: the value of `Host`.
@@ -56,7 +29,8 @@ impl UpstreamUrl {
 
     /// Returns the port to connect to.
     pub fn port(&self) -> u16 {
-        self.authority.port_u16().unwrap_or(self.scheme.default_port())
+        let default = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
+        self.authority.port_u16().unwrap_or(default)
     }
 
     /// Returns what is put before every path: nothing, or a path that begins with `/` and does not
@@ -68,7 +42,7 @@ impl UpstreamUrl {
 
 impl fmt::Display for UpstreamUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme.as_str(), self.authority, self.base_path)
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.base_path)
     }
 }
 
@@ -133,8 +107,8 @@ impl FromStr for UpstreamUrl {
             return Err(ParseUpstreamUrlError::NoScheme);
         };
         let scheme = match scheme {
-            name if name.eq_ignore_ascii_case("http") => Scheme::Http,
-            name if name.eq_ignore_ascii_case("https") => Scheme::Https,
+            name if name.eq_ignore_ascii_case("http") => Scheme::HTTP,
+            name if name.eq_ignore_ascii_case("https") => Scheme::HTTPS,
             _ => return Err(ParseUpstreamUrlError::OtherScheme),
         };
         // `Uri` drops a fragment without a word, so these are looked for first.

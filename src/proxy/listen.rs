@@ -19,7 +19,7 @@ pub fn listeners(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> 
         io::ErrorKind::AddrInUse => {
             io::Error::new(error.kind(), format!("{address} is in use by another process"))
         }
-        kind => io::Error::new(kind, format!("cannot listen on {address}: {error}")),
+        _ => error,
     })
 }
 

@@ -10,6 +10,7 @@
 //! hashes come in and stay).
 
 mod back_off;
+mod clock;
 mod credential;
 mod line;
 mod look_ups;
@@ -19,6 +20,7 @@ mod store;
 mod turns;
 
 pub use back_off::BACK_OFF_AT_MOST;
+pub use clock::now;
 pub use credential::CredentialKey;
 pub use look_ups::LookupKey;
 pub use store::StoreError;

@@ -9,7 +9,7 @@ use crate::{
     proxy::{
         Body, BoxError, NotWhole, Problem, UpstreamError, Whole, Work, collect, decision::Step,
     },
-    rules::{CredentialHash, CustomerId, Intent, Policy, SessionKey, Timestamp},
+    rules::{CredentialHash, CustomerId, Intent, Policy, SessionKey},
 };
 use bytes::Bytes;
 use http::{
@@ -21,9 +21,11 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tower::ServiceExt;
+
+pub(super) use crate::sessions::now;
 
 /// Everything about one governed call. Cheap to clone: detached work takes a clone along.
 pub(super) struct Exchange<S> {
@@ -248,9 +250,3 @@ const NOT_OURS: [header::HeaderName; 16] = [
     header::RANGE,
     header::HeaderName::from_static("idempotency-key"),
 ];
-
-/// The time, for dating facts.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
