@@ -45,12 +45,59 @@
 //! [`rules::decide`] needs neither network nor clock, and [`emulator::Emulator`] is a payments API
 //! for tests.
 
+//!
+//! # Features
+//! - `emulator`: the payments API for tests.
+//! - `cli`: the program `weir`, its configuration and its log.
+//!
+//! Both are on by default; a service that only mounts the layer needs neither.
+
 pub mod admin;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 pub mod config;
 pub mod dialects;
+#[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod proxy;
 pub mod rules;
 pub mod sessions;
+#[cfg(feature = "cli")]
 pub mod telemetry;
+
+/// All rooms, for the project's own tests and benches: no part of the library's interface.
+#[doc(hidden)]
+pub mod internals {
+    pub mod admin {
+        pub use crate::admin::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod cli {
+        pub use crate::cli::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod config {
+        pub use crate::config::*;
+    }
+    pub mod dialects {
+        pub use crate::dialects::*;
+    }
+    #[cfg(feature = "emulator")]
+    pub mod emulator {
+        pub use crate::emulator::*;
+    }
+    pub mod proxy {
+        pub use crate::proxy::*;
+    }
+    pub mod rules {
+        pub use crate::rules::*;
+    }
+    pub mod sessions {
+        pub use crate::sessions::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod telemetry {
+        pub use crate::telemetry::*;
+    }
+}

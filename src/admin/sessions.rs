@@ -4,8 +4,8 @@ use super::page::{Page, limit, parameter};
 use crate::{
     proxy::{Decision, Governor},
     rules::{
-        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord, SourceRecord,
-        Timestamp, Told,
+        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord,
+        SourceRecord, Timestamp, Told,
         settlement::{Operation, Part, split},
     },
     sessions::{TurnKey, now},
@@ -162,12 +162,7 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
     }
 }
 
-fn source(
-    attached: &Attached,
-    known: &SourceRecord,
-    policy: &Policy,
-    now: Timestamp,
-) -> Source {
+fn source(attached: &Attached, known: &SourceRecord, policy: &Policy, now: Timestamp) -> Source {
     let kind = attached.kind.as_ref().or(known.kind.as_ref());
     Source {
         id: attached.id.to_string(),

@@ -38,8 +38,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         let listener = match TcpListener::bind(args.emulator).await {
             Ok(listener) => listener,
             Err(error) => {
-                let listening =
-                    StartError::listening("the emulator", "--emulator", args.emulator);
+                let listening = StartError::listening("the emulator", "--emulator", args.emulator);
                 return report(&listening(error));
             }
         };

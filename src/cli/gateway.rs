@@ -8,8 +8,8 @@ use crate::{
     admin::Admin,
     config::{Config, Loaded},
     proxy::{
-        self, Drained, GovernSettings, Governor, ServeOptions, Upstream, listeners,
-        run_workers, stack,
+        self, Drained, GovernSettings, Governor, ServeOptions, Upstream, listeners, run_workers,
+        stack,
     },
     sessions::{self, Sessions},
 };

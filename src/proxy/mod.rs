@@ -17,6 +17,7 @@ mod error;
 mod faults;
 mod govern;
 pub mod headers;
+#[cfg(feature = "cli")]
 mod listen;
 mod pool;
 mod serve;
@@ -35,6 +36,7 @@ pub use decision::{Decided, Decision, Decisions, Step};
 pub use error::{Blame, PlainText, Problem, Render, Rendered, UpstreamError};
 pub use faults::{Answering, Faults, FaultsLayer};
 pub use govern::{Client, Govern, GovernLayer, GovernSettings, Governor};
+#[cfg(feature = "cli")]
 pub use listen::listeners;
 pub use serve::{Drained, ServeOptions, serve};
 pub use stack::{VendorForm, stack};
