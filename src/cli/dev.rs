@@ -207,7 +207,8 @@ fn step(step: &Step) -> String {
     }
 }
 
-/// Keeps only the first eight digits of every UUID in a text, which is enough to tell the sources of
+/// Keeps only the first eight digits of every UUID in a text, which is enough to tell the sources
+/// of
 /// one walk apart.
 fn shorten_uuids(text: &str) -> String {
     let mut short = String::with_capacity(text.len());
@@ -254,7 +255,8 @@ mod tests {
         assert_eq!(
             line(&decision),
             "cart 388401425688      attach de70d101   rejected   409  primary-before-secondary: \
-             secondary de70d101 after the primary e4d93032  [look up source e4d93032 200, look up the session: no answer]"
+             secondary de70d101 after the primary e4d93032  \
+             [look up source e4d93032 200, look up the session: no answer]"
         );
     }
 

@@ -23,7 +23,7 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Everything bound and nothing served yet.
+/// A proxy and its admin API, with all ports bound and nothing served yet.
 pub(super) struct Gateway {
     pub governor: Arc<Governor>,
     config: Config,

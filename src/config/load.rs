@@ -19,14 +19,14 @@ use std::path::{Path, PathBuf};
 pub struct Loaded {
     /// The validated values.
     pub config: Config,
-    /// Where each came from.
+    /// The source of each value that is not built in.
     pub origins: Origins,
-    /// What an operator should know; no errors.
+    /// Problems that do not forbid using it.
     pub warnings: Problems,
 }
 
 impl Config {
-    /// Reads all sources. Opens files, changes nothing.
+    /// Reads all sources. Opens files and changes nothing.
     ///
     /// # Errors
     /// Everything that is wrong, warnings included, if anything forbids using the configuration.

@@ -1,7 +1,8 @@
 //! Reads what an operator writes.
 //!
 //! ```text
-//!   flags > environment > file > built-in values ── load ──▶ Config (validated values, rules::Policy)  or  every Problem at once
+//!   flags > environment > file > built-in values ── load ─┬▶ Config (with a rules::Policy)
+//!                                                         └▶ or every Problem at once
 //! ```
 //! One walk over the keys (`keys.rs`) serves reading, overriding, the schema and showing. Loading
 //! opens the named files and changes nothing, so that a reload is a second load. Deliberately

@@ -19,13 +19,15 @@ impl Section for Policy {
     fn visit<V: Visitor>(&mut self, v: &mut V) {
         v.key(
             "mode",
-            "Over everything: `\"enforce\"` (each rule does what its toggle says), `\"monitor\"` (rules only report) or `\"off\"` (a plain proxy).",
+            "Over everything: `\"enforce\"` (each rule does what its toggle says), `\"monitor\"` \
+             (rules only report) or `\"off\"` (a plain proxy).",
             &Choice { all: &Mode::ALL, name_of: Mode::as_str },
             &mut self.mode,
         );
         v.key(
             "on-lookup-failure",
-            "When a refusal would rest on a fact that upstream will not give: `\"forward\"` (let upstream judge) or `\"reject\"` (503).",
+            "When a refusal would rest on a fact that upstream will not give: `\"forward\"` (let \
+             upstream judge) or `\"reject\"` (503).",
             &Choice { all: &OnLookupFailure::ALL, name_of: OnLookupFailure::as_str },
             &mut self.on_lookup_failure,
         );
@@ -35,14 +37,16 @@ impl Section for Policy {
         };
         v.key(
             "fresh-for",
-            "How old a remembered fact may be for a refusal to rest on it; an older one is confirmed first. `0s` to `24h`, or `\"forever\"` if Weir is the only way to upstream.",
+            "How old a remembered fact may be for a refusal to rest on it; an older one is \
+             confirmed first. `0s` to `24h`, or `\"forever\"` if Weir is the only way to upstream.",
             &duration_or_forever(FRESH_FOR_AT_MOST),
             &mut fresh_for,
         );
         self.fresh_for = fresh_for.map_or(FreshFor::Forever, FreshFor::Within);
         v.table(
             "rules",
-            "One toggle per rule, for every dialect that has it: `reject`, `monitor`, `off`, for some `reorder` or `strip`.",
+            "One toggle per rule, for every dialect that has it: `reject`, `monitor`, `off`, for \
+             some `reorder` or `strip`.",
             |v| rules(self, v),
         );
         v.table("types", "Which types of sources the rules speak of.", |v| self.types.visit(v));
@@ -137,13 +141,15 @@ impl Section for Types {
 pub(super) fn remedies<V: Visitor>(policy: &mut Policy, v: &mut V) {
     v.key(
         "window",
-        "How long a single-use primary's attach waits for store credit to overtake it, where its rule is set to `reorder`. `0s` (not at all) to `60s`.",
+        "How long a single-use primary's attach waits for store credit to overtake it, where its \
+         rule is set to `reorder`. `0s` (not at all) to `60s`.",
         &Span { least: Duration::ZERO, most: WINDOW_AT_MOST },
         &mut policy.sequencing.window,
     );
     v.key(
         "defer",
-        "Whether such an attach may be answered at once and sent only when something depends on it (checkouts).",
+        "Whether such an attach may be answered at once and sent only when something depends on \
+         it (checkouts).",
         &Switch,
         &mut policy.sequencing.defer,
     );

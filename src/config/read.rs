@@ -52,7 +52,7 @@ struct Reader<'a> {
     reading: Reading,
 }
 
-/// A table of the file, and the names that the walk has met in it.
+/// A table of the file, and the names that the walk has visited in it.
 struct Frame<'a> {
     table: &'a DeTable<'a>,
     known: Vec<&'static str>,
@@ -64,7 +64,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Returns the value of a name and its span, if the file has it.
-    fn meet(&mut self, name: &'static str) -> Option<(&'a DeValue<'a>, Range<usize>)> {
+    fn look_up(&mut self, name: &'static str) -> Option<(&'a DeValue<'a>, Range<usize>)> {
         self.known.push(name);
         self.table
             .iter()
@@ -75,7 +75,8 @@ impl<'a> Frame<'a> {
 
 impl Visitor for Reader<'_> {
     fn table(&mut self, name: &'static str, _: &'static str, inside: impl FnOnce(&mut Self)) {
-        let Some((value, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name)) else {
+        let Some((value, span)) = self.frames.last_mut().and_then(|frame| frame.look_up(name))
+        else {
             return;
         };
         self.at.enter(name);
@@ -104,7 +105,7 @@ impl Visitor for Reader<'_> {
         form: &F,
         value: &mut F::Value,
     ) {
-        let Some((written, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name))
+        let Some((written, span)) = self.frames.last_mut().and_then(|frame| frame.look_up(name))
         else {
             return;
         };
@@ -136,7 +137,7 @@ impl Visitor for Reader<'_> {
 }
 
 impl Reader<'_> {
-    /// Reports what the file has in the innermost table and the walk has not met.
+    /// Reports what the file has in the innermost table and the walk has not visited.
     fn report_unknown(&mut self) {
         let Some(Frame { table, known }) = self.frames.last() else { return };
         let here = self.at.table();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use std::fmt::Write;
 
 impl Loaded {
-    /// A file that says the same, with the origin of each value that is not built in as a comment.
+    /// Writes a file with these values, each origin as a comment.
     pub fn to_toml(&self) -> String {
         let mut walk = AsToml {
             at: Path::default(),
@@ -24,7 +24,8 @@ impl Loaded {
         walk.text
     }
 
-    /// `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address": "weir.toml:3",
+    /// Returns `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address":
+    /// "weir.toml:3",
     /// …}}`; a key without an origin has its built-in value.
     pub fn to_json(&self) -> Value {
         let origins: Map<String, Value> = self
@@ -37,7 +38,7 @@ impl Loaded {
 }
 
 impl Config {
-    /// The values in effect, table by table, written as in the file.
+    /// Returns the values in effect, table by table, written as in the file.
     pub fn to_json(&self) -> Value {
         let mut walk = AsJson { tables: vec![Map::new()] };
         self.clone().visit(&mut walk);
@@ -82,7 +83,7 @@ impl Visitor for AsToml<'_> {
     }
 }
 
-/// An origin fit for a comment, whatever a file is called.
+/// Writes an origin for a comment, whatever characters the name of its file has.
 fn one_line(origin: &Origin) -> String {
     origin.to_string().replace(|c: char| c.is_control(), "?")
 }
@@ -128,8 +129,10 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back_as_itself() {
-        let text = "[listen]\naddress = \"[::1]:1\"\nworkers = 2\n[upstream]\nurl = \"https://a/b\"\n\
-                    [policy.rules]\nspent-source = \"off\"\n[policy.rules.carts]\nprimary-before-secondary = \"reorder\"\n\
+        let text = "[listen]\naddress = \"[::1]:1\"\nworkers = 2\n\
+                    [upstream]\nurl = \"https://a/b\"\n\
+                    [policy.rules]\nspent-source = \"off\"\n\
+                    [policy.rules.carts]\nprimary-before-secondary = \"reorder\"\n\
                     [sequencing]\nwindow = \"250ms\"\n";
         let loaded = Config::parse("weir.toml", text).unwrap();
         let shown = loaded.to_toml();

@@ -8,7 +8,7 @@ use std::{
 /// What the configuration is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Purpose {
-    /// To be looked at: an upstream may be named later, and the files it names may be on another
+    /// To be checked: an upstream may be named later, and the files it names may be on another
     /// machine.
     #[default]
     Check,
@@ -25,7 +25,8 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// The environment. Only `WEIR_…` is looked at; an empty variable counts as unset.
     pub environment: Vec<(OsString, OsString)>,
-    /// Flags that were given, by the key they set (see [`OVERRIDES`](super::OVERRIDES)), and their text.
+    /// Flags that were given, by the key they set (see [`OVERRIDES`](super::OVERRIDES)), and their
+    /// text.
     pub flags: Vec<(&'static str, String)>,
     /// What the configuration is for.
     pub purpose: Purpose,

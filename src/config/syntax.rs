@@ -1,4 +1,4 @@
-//! Text that is not TOML: what to write instead, and what not to believe of the lines around it.
+//! Reports text that is not TOML, with what to write instead.
 
 use super::{
     problem::{Place, Problem, Problems},
@@ -6,9 +6,9 @@ use super::{
 };
 use std::collections::BTreeMap;
 
-/// Adds the parser's errors, one a line: the first explains the others. Whatever else seems wrong
-/// with such a line, or with the lines under a header that is not one, comes of guessing how the
-/// text goes on, and is dropped.
+/// Adds the parser's errors, one a line: the first explains the others. Drops all other problems of
+/// such a line, and of the lines under a header that cannot be read: they rest on a guess of how
+/// the text goes on.
 pub(super) fn report(source: &SourceText, errors: &[toml::de::Error], problems: &mut Problems) {
     let mut by_line = BTreeMap::new();
     for error in errors {

@@ -35,7 +35,11 @@ impl Form for Address {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "pattern": PATTERN, "examples": ["127.0.0.1:8080", "[::1]:8080"] })
+        json_schema!({
+            "type": "string",
+            "pattern": PATTERN,
+            "examples": ["127.0.0.1:8080", "[::1]:8080"],
+        })
     }
 }
 
@@ -55,7 +59,7 @@ fn suggestion(text: &str) -> Option<SocketAddr> {
     }
 }
 
-/// The form of an address, or `"off"` (`None`).
+/// Returns the form of an address, or `"off"` (`None`).
 pub(in crate::config) fn address_or_off() -> OneOf<Address> {
     OneOf { word: "off", form: Address, slip: meant_off }
 }
@@ -91,7 +95,8 @@ mod tests {
             ("10.0.0.1", "\"10.0.0.1\" is not an address and port (write \"10.0.0.1:8080\")"),
             (
                 "127.0.0.1:99999",
-                "\"127.0.0.1:99999\" is not an address and port (write an IP address and a port, as in \"127.0.0.1:8080\" or \"[::1]:8080\")",
+                "\"127.0.0.1:99999\" is not an address and port (write an IP address and a port, \
+                 as in \"127.0.0.1:8080\" or \"[::1]:8080\")",
             ),
         ];
         for (text, expected) in cases {

@@ -166,7 +166,8 @@ mod tests {
         assert_eq!(form.read_text("monitor"), Ok(Mode::Monitor));
         assert_eq!(
             says(&form, "monitr"),
-            "expected \"enforce\", \"monitor\" or \"off\", found \"monitr\" (did you mean \"monitor\"?)"
+            "expected \"enforce\", \"monitor\" or \"off\", found \"monitr\" (did you mean \
+             \"monitor\"?)"
         );
         assert_eq!(
             says(&form, "Off"),
@@ -190,22 +191,26 @@ mod tests {
             (
                 both(RuleId::SpentSource),
                 "reorder",
-                "`spent-source` does not take \"reorder\" (it takes \"reject\", \"monitor\" or \"off\")",
+                "`spent-source` does not take \"reorder\" (it takes \"reject\", \"monitor\" or \
+                 \"off\")",
             ),
             (
                 both(RuleId::SecondPrimary),
                 "reorder",
-                "`second-primary` takes \"reorder\" on carts only (write it under [policy.rules.carts])",
+                "`second-primary` takes \"reorder\" on carts only (write it under \
+                 [policy.rules.carts])",
             ),
             (
                 checkouts(RuleId::SecondPrimary),
                 "reorder",
-                "`second-primary` takes \"reorder\" on carts only (it takes \"reject\", \"monitor\" or \"off\" here)",
+                "`second-primary` takes \"reorder\" on carts only (it takes \"reject\", \
+                 \"monitor\" or \"off\" here)",
             ),
             (
                 both(RuleId::SpentSource),
                 "rejcet",
-                "expected \"reject\", \"monitor\" or \"off\", found \"rejcet\" (did you mean \"reject\"?)",
+                "expected \"reject\", \"monitor\" or \"off\", found \"rejcet\" (did you mean \
+                 \"reject\"?)",
             ),
         ];
         for (form, text, expected) in cases {

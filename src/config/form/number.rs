@@ -67,7 +67,7 @@ impl Form for Whole {
     }
 }
 
-/// The form of a number of workers, from 1 to `most`, or `"auto"` (`None`).
+/// Returns the form of a number of workers, from 1 to `most`, or `"auto"` (`None`).
 pub(in crate::config) fn workers(most: usize) -> OneOf<Whole> {
     OneOf { word: "auto", form: Whole { least: 1, most }, slip: no_worker }
 }
@@ -93,7 +93,8 @@ mod tests {
             ("11", "11 is out of range: expected a whole number from 1 to 10 (write 10)"),
             (
                 "99999999999999999999",
-                "99999999999999999999 is out of range: expected a whole number from 1 to 10 (write 10)",
+                "99999999999999999999 is out of range: expected a whole number from 1 to 10 \
+                 (write 10)",
             ),
             ("many", "expected a whole number from 1 to 10, found \"many\""),
         ];

@@ -30,7 +30,11 @@ impl Form for Url {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$" })
+        json_schema!({
+            "type": "string",
+            "format": "uri",
+            "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$",
+        })
     }
 }
 
@@ -59,7 +63,7 @@ impl Form for File {
     }
 }
 
-/// Types of sources, each once, at least so many.
+/// Types of sources, each at most once, at least `least` of them.
 pub(in crate::config) struct Names {
     pub(in crate::config) least: usize,
 }

@@ -51,11 +51,15 @@ impl Form for Duration {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "pattern": PATTERN, "examples": ["250ms", "30s", "1h30m"] })
+        json_schema!({
+            "type": "string",
+            "pattern": PATTERN,
+            "examples": ["250ms", "30s", "1h30m"],
+        })
     }
 }
 
-/// The form of a duration of up to `most`, or `"forever"` (`None`).
+/// Returns the form of a duration of up to `most`, or `"forever"` (`None`).
 pub(in crate::config) fn duration_or_forever(most: time::Duration) -> OneOf<Duration> {
     let form = Duration { least: time::Duration::ZERO, most };
     OneOf { word: "forever", form, slip: meant_forever }
@@ -68,7 +72,7 @@ fn meant_forever(value: &DeValue<'_>) -> Option<Complaint> {
     Some(complaint.suggest("did you mean \"forever\"?"))
 }
 
-/// Milliseconds; more than 64 bits can say is as much as they can, which is out of every range.
+/// Reads milliseconds. A number beyond 64 bits becomes their largest, which is out of every range.
 fn parse(text: &str) -> Result<u64, Vec<Complaint>> {
     let complaint = || Complaint::new(format!("{} is not a duration", quoted(text)));
     let mut rest = text;
@@ -110,7 +114,7 @@ fn suggest(complaint: Complaint, text: &str, number: &str, after: &str) -> Compl
     }
 }
 
-/// The largest unit that says it in a whole number.
+/// Writes a duration in the largest unit of which it is a whole number.
 fn written(duration: time::Duration) -> String {
     let millis = duration.as_millis();
     let whole = |scale: u64| millis != 0 && millis.is_multiple_of(u128::from(scale));
