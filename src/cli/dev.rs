@@ -82,6 +82,8 @@ async fn serve(
 ) -> io::Result<()> {
     let decisions = gateway.governor.decisions().listen();
     let stop = CancellationToken::new();
+    // Also when this future is dropped.
+    let _stop = stop.clone().drop_guard();
     let pretending = tokio::spawn(emulator.run(listener, stop.clone().cancelled_owned()));
     let serving = gateway.run(announced_stop());
     tokio::pin!(serving);

@@ -80,6 +80,8 @@ impl Gateway {
     /// Serves until `shutdown`, then finishes what was begun, for at most the drain time-out.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
         let ended = CancellationToken::new();
+        // Also when this future is dropped.
+        let _ended = ended.clone().drop_guard();
         let draining = self.admin();
         let admin = match self.admin {
             Some((admin, listener)) => {
