@@ -6,12 +6,13 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use std::hint::black_box;
+use weir::dialects::checkouts;
 use weir::{
     dialects::{self, Call, Classified},
     rules::{
-        Effect, Intent, Known, Policy, SessionFacts, SessionKey, SessionKind, SessionObservation,
-        SessionRecord, SourceFacts, SourceObservation, SourceRecord, SourceState, Timestamp, Told,
-        Verdict, decide,
+        Effect, Intent, Known, Policy, SessionFacts, SessionKey, SessionObservation, SessionRecord,
+        SourceFacts, SourceObservation, SourceRecord, SourceState, Timestamp, Told, Verdict,
+        decide,
     },
 };
 
@@ -152,10 +153,7 @@ fn deciding(c: &mut Criterion) {
     );
     let with_card = Known { session: Some(session), ..empty.clone() };
     let intent = Intent::Attach {
-        session: weir::rules::Target::Session(SessionKey::new(
-            SessionKind::Checkout,
-            "177642590336",
-        )),
+        session: weir::rules::Target::Session(SessionKey::new(checkouts::CHECKOUT, "177642590336")),
         source: CREDIT.into(),
     };
     let mut group = c.benchmark_group("decide");

@@ -8,10 +8,11 @@
 #![allow(missing_docs, reason = "a program")]
 
 use std::{fs, process::ExitCode, time::Instant};
+use weir::dialects::checkouts;
 use weir::{
     rules::{
-        CredentialHash, Policy, SessionFacts, SessionKey, SessionKind, SessionObservation,
-        SessionState, SourceFacts, Timestamp, Told,
+        CredentialHash, Policy, SessionFacts, SessionKey, SessionObservation, SessionState,
+        SourceFacts, Timestamp, Told,
     },
     sessions::{Sessions, Settings},
 };
@@ -57,7 +58,7 @@ fn resident() -> Option<u64> {
 }
 
 fn key(number: u64) -> SessionKey {
-    SessionKey::new(SessionKind::Checkout, uuid(number, 0))
+    SessionKey::new(checkouts::CHECKOUT, uuid(number, 0))
 }
 
 /// As random to a cache as a real one.

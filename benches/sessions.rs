@@ -4,10 +4,11 @@
 #![allow(missing_docs, reason = "a program")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use weir::dialects::checkouts;
 use weir::{
     rules::{
-        Policy, SessionFacts, SessionKey, SessionKind, SessionObservation, SessionState,
-        SourceFacts, Timestamp, Told,
+        Policy, SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp,
+        Told,
     },
     sessions::{Entry, Sessions, Settings, TurnKey},
 };
@@ -34,7 +35,7 @@ fn facts() -> SessionFacts {
 
 fn remember(criterion: &mut Criterion) {
     let sessions = Sessions::in_memory(Settings::default());
-    let key = SessionKey::new(SessionKind::Checkout, "550e8400-e29b-41d4-a716-446655440000");
+    let key = SessionKey::new(checkouts::CHECKOUT, "550e8400-e29b-41d4-a716-446655440000");
     let turn = TurnKey::Session(key.clone());
     let (policy, shown) = (Policy::default(), SessionObservation::LookedUp(Box::new(facts())));
     let runtime =

@@ -2,10 +2,11 @@
 
 use super::page::{Page, limit, parameter};
 use crate::{
+    dialects,
     proxy::{Decision, Governor},
     rules::{
-        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord,
-        SourceRecord, Timestamp, Told,
+        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionRecord, SourceRecord,
+        Timestamp, Told,
         settlement::{Operation, Part, split},
     },
     sessions::{TurnKey, now},
@@ -69,12 +70,11 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
         Ok(limit) => limit,
         Err(page) => return page,
     };
-    let dialect = match parameter(query, "dialect").map(|name| name.parse::<Dialect>()) {
-        None => None,
-        Some(Ok(dialect)) => Some(dialect),
-        Some(Err(_)) => {
+    let dialect = match parameter(query, "dialect").map(|name| dialect(&name)) {
+        Some(None) => {
             return Page::error(StatusCode::BAD_REQUEST, "dialect must be checkouts or carts");
         }
+        found => found.flatten(),
     };
     let after = match parameter(query, "after").map(|text| key(&text)) {
         Some(None) => {
@@ -85,7 +85,11 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
         }
         found => found.flatten(),
     };
-    let found = governor.sessions().list(dialect, after.as_ref(), limit).await;
+    let kinds = match dialect {
+        Some(dialect) => dialect.kinds().to_vec(),
+        None => dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
+    };
+    let found = governor.sessions().list(kinds, after.as_ref(), limit).await;
     let next = (found.len() == limit)
         .then(|| found.last().map(|(key, _)| format!("{}:{}", key.kind.as_str(), key.id)))
         .flatten();
@@ -97,12 +101,14 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
 }
 
 pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
-    let Ok(dialect) = name.parse::<Dialect>() else {
-        let message = "no such dialect: there are checkouts and carts";
-        return Page::error(StatusCode::NOT_FOUND, message);
+    let Some(dialect) = dialect(name) else {
+        return Page::error(
+            StatusCode::NOT_FOUND,
+            "no such dialect: there are checkouts and carts",
+        );
     };
-    for kind in SessionKind::ALL.into_iter().filter(|kind| kind.dialect() == dialect) {
-        let key = SessionKey::new(kind, id);
+    for kind in dialect.kinds() {
+        let key = SessionKey::new(*kind, id);
         if let Ok(Some(record)) = governor.sessions().session(&key).await {
             let name = key.to_string();
             let decisions = governor
@@ -125,9 +131,14 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
     )
 }
 
+fn dialect(name: &str) -> Option<Dialect> {
+    dialects::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+}
+
 fn key(text: &str) -> Option<SessionKey> {
     let (kind, id) = text.split_once(':')?;
-    Some(SessionKey::new(kind.parse().ok()?, id))
+    let mut kinds = dialects::ALL.iter().flat_map(|dialect| dialect.kinds());
+    Some(SessionKey::new(*kinds.find(|known| known.as_str() == kind)?, id))
 }
 
 async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Session {

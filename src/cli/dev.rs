@@ -12,11 +12,12 @@ use super::{
     start_error::{StartError, report},
     walk,
 };
+use crate::dialects::{carts, checkouts};
 use crate::{
     config::Sources,
     emulator::{Emulator, Options},
     proxy::{Decision, Step},
-    rules::{Dialect, Mode, Policy, RuleId, Toggle},
+    rules::{Mode, Policy, RuleId, Toggle},
 };
 use std::{
     env,
@@ -114,9 +115,9 @@ async fn announced_stop() {
 /// Sets the remedy of each dialect that needs no waiting: repair on carts, defer on checkouts.
 fn reorder(policy: &mut Policy) {
     for (dialect, rule) in [
-        (Dialect::Carts, RuleId::PrimaryBeforeSecondary),
-        (Dialect::Carts, RuleId::SecondPrimary),
-        (Dialect::Checkouts, RuleId::SecondaryAfterSingleUsePrimary),
+        (carts::DIALECT, RuleId::PrimaryBeforeSecondary),
+        (carts::DIALECT, RuleId::SecondPrimary),
+        (checkouts::DIALECT, RuleId::SecondaryAfterSingleUsePrimary),
     ] {
         policy.toggles.insert((dialect, rule), Toggle::Reorder);
     }
@@ -141,7 +142,7 @@ fn introduce(
     }
     let program = env::args().next().unwrap_or_else(|| "weir".to_owned());
     writeln!(out, "\nTo see the same walk end otherwise, end this with Ctrl-C and start:")?;
-    let repairs = policy.toggle(Dialect::Carts, RuleId::PrimaryBeforeSecondary) == Toggle::Reorder;
+    let repairs = policy.toggle(carts::DIALECT, RuleId::PrimaryBeforeSecondary) == Toggle::Reorder;
     for (flags, what, shown) in [
         ("", "calls out of order are refused", policy.mode == Mode::Enforce && !repairs),
         (" --reorder", "calls out of order are put in order", repairs),
@@ -235,7 +236,7 @@ mod tests {
         let decision = Decision {
             id: "1".to_owned(),
             at: 0,
-            dialect: Dialect::Carts,
+            dialect: carts::DIALECT,
             session: Some("cart 388401425688".to_owned()),
             call: "attach",
             source: Some("de70d101-9fc6-4081-96de-6acd12c87e38".to_owned()),

@@ -4,7 +4,10 @@ use super::{
     output::{OutputFormat, write_json},
     page,
 };
-use crate::rules::{Dialect, Row, Toggle, table::ROWS};
+use crate::{
+    dialects,
+    rules::{Dialect, Row, Toggle, table::ROWS},
+};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 use std::{
@@ -24,8 +27,9 @@ pub struct RulesArgs {
 }
 
 fn dialect() -> impl TypedValueParser<Value = Dialect> {
-    PossibleValuesParser::new(Dialect::ALL.map(Dialect::as_str))
-        .try_map(|name| name.parse::<Dialect>())
+    PossibleValuesParser::new(dialects::ALL.map(Dialect::as_str)).try_map(|name| {
+        dialects::ALL.into_iter().find(|dialect| dialect.as_str() == name).ok_or("no such dialect")
+    })
 }
 
 pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> io::Result<ExitCode> {

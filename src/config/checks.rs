@@ -9,7 +9,10 @@ use super::{
     sources::Purpose,
     values::Config,
 };
-use crate::rules::{Dialect, RuleId, Sequencing, SourceType, Toggle, table};
+use crate::{
+    dialects::{carts, checkouts},
+    rules::{RuleId, Sequencing, SourceType, Toggle, table},
+};
 use std::net::{IpAddr, SocketAddr};
 
 pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
@@ -176,8 +179,8 @@ fn sequencing(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
         return;
     }
     let (checkouts, carts) = (
-        reorders(Dialect::Checkouts, LATE),
-        reorders(Dialect::Carts, RuleId::PrimaryBeforeSecondary),
+        reorders(checkouts::DIALECT, LATE),
+        reorders(carts::DIALECT, RuleId::PrimaryBeforeSecondary),
     );
     let Sequencing { window, defer } = config.policy.sequencing;
     let window = !window.is_zero();

@@ -5,8 +5,9 @@ use super::{
     form::{Choice, Duration as Span, Names, Switch, ToggleForm, duration_or_forever},
     keys::{Section, Visitor},
 };
-use crate::rules::{
-    Dialect, FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle, Types, table,
+use crate::{
+    dialects::{self, carts, checkouts},
+    rules::{Dialect, FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle, Types, table},
 };
 use std::time::Duration;
 
@@ -56,8 +57,9 @@ impl Section for Policy {
 /// Visits `[policy.rules]`, then the dialects' own tables, which win because they come later.
 fn rules<V: Visitor>(policy: &mut Policy, v: &mut V) {
     for rule in RuleId::ALL.iter().copied() {
-        let dialects =
-            || Dialect::ALL.into_iter().filter(move |dialect| table::row(*dialect, rule).is_some());
+        let dialects = || {
+            dialects::ALL.into_iter().filter(move |dialect| table::row(*dialect, rule).is_some())
+        };
         let Some(row) = dialects().find_map(|dialect| table::row(dialect, rule)) else { continue };
         let mut toggle = None;
         v.key(
@@ -71,9 +73,9 @@ fn rules<V: Visitor>(policy: &mut Policy, v: &mut V) {
         }
     }
     v.table("checkouts", "Toggles for checkouts and invoices only.", |v| {
-        rules_of(policy, Dialect::Checkouts, v)
+        rules_of(policy, checkouts::DIALECT, v)
     });
-    v.table("carts", "Toggles for carts only.", |v| rules_of(policy, Dialect::Carts, v));
+    v.table("carts", "Toggles for carts only.", |v| rules_of(policy, carts::DIALECT, v));
 }
 
 fn rules_of<V: Visitor>(policy: &mut Policy, dialect: Dialect, v: &mut V) {

@@ -1,7 +1,8 @@
 //! The configuration as a whole: files, flags and environment together.
 
 use super::*;
-use crate::rules::{Dialect, FreshFor, Mode, OnLookupFailure, RuleId, Toggle};
+use crate::dialects::{self, carts, checkouts};
+use crate::rules::{FreshFor, Mode, OnLookupFailure, RuleId, Toggle};
 use std::{collections::BTreeSet, ffi::OsString, path::Path, time::Duration};
 
 /// `line:column message (suggestion)` of every problem.
@@ -50,7 +51,7 @@ fn default_toml_names_every_key() {
         }
     }
     let both = |key: &str| {
-        Dialect::ALL
+        dialects::ALL
             .iter()
             .find_map(|d| key.strip_prefix(&format!("policy.rules.{d}.")))
             .map(str::to_owned)
@@ -63,7 +64,7 @@ fn default_toml_names_every_key() {
             }
             (None, Some(rule)) => {
                 named.contains(&key)
-                    || Dialect::ALL
+                    || dialects::ALL
                         .iter()
                         .all(|d| named.contains(&format!("policy.rules.{d}.{rule}")))
             }
@@ -221,12 +222,12 @@ fn a_toggle_of_a_dialect_wins_over_the_common_one() {
     let text = "[policy.rules.carts]\nspent-source = \"monitor\"\n\
                 [policy.rules]\nspent-source = \"off\"\n";
     let policy = Config::parse("w", text).unwrap().config.policy;
-    assert_eq!(policy.toggle(Dialect::Checkouts, RuleId::SpentSource), Toggle::Off);
-    assert_eq!(policy.toggle(Dialect::Carts, RuleId::SpentSource), Toggle::Monitor);
+    assert_eq!(policy.toggle(checkouts::DIALECT, RuleId::SpentSource), Toggle::Off);
+    assert_eq!(policy.toggle(carts::DIALECT, RuleId::SpentSource), Toggle::Monitor);
     let back =
         "[policy.rules]\nspent-source = \"off\"\n[policy.rules.carts]\nspent-source = \"reject\"\n";
     let policy = Config::parse("w", back).unwrap().config.policy;
-    assert_eq!(policy.toggle(Dialect::Carts, RuleId::SpentSource), Toggle::Reject);
+    assert_eq!(policy.toggle(carts::DIALECT, RuleId::SpentSource), Toggle::Reject);
 }
 
 #[test]
@@ -242,7 +243,7 @@ fn the_whole_policy_is_built() {
     assert_eq!(config.policy.fresh_for, FreshFor::Forever);
     assert_eq!(
         config.policy.toggles,
-        [((Dialect::Carts, RuleId::PrimaryBeforeSecondary), Toggle::Reorder)].into()
+        [((carts::DIALECT, RuleId::PrimaryBeforeSecondary), Toggle::Reorder)].into()
     );
     assert_eq!(config.policy.types.secondary, ["storeCredit".into()]);
     assert_eq!(

@@ -57,7 +57,7 @@ pub fn classify(method: &Method, uri: &Uri, headers: &HeaderMap) -> Classified {
             let carts = parts.iter().any(|part| matches!(*part, "v1" | "shoppers" | "carts"));
             match lost || governed {
                 true => ambiguous(
-                    if carts { Dialect::Carts } else { Dialect::Checkouts },
+                    if carts { carts::DIALECT } else { checkouts::DIALECT },
                     uri,
                     headers,
                     why,
@@ -127,8 +127,8 @@ fn place<'a>(segments: &[&'a str]) -> Option<Place<'a>> {
 impl Place<'_> {
     fn dialect(&self) -> Dialect {
         match self {
-            Place::Checkouts(_) => Dialect::Checkouts,
-            Place::Carts(_) => Dialect::Carts,
+            Place::Checkouts(_) => checkouts::DIALECT,
+            Place::Carts(_) => carts::DIALECT,
         }
     }
 
@@ -185,7 +185,7 @@ fn ambiguous(dialect: Dialect, uri: &Uri, headers: &HeaderMap, why: &str) -> Cla
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{Funding, Intent, Owner, SessionKey, SessionKind, Target};
+    use crate::rules::{Funding, Intent, Owner, SessionKey, Target};
     use proptest::prelude::*;
 
     fn head(call: &str) -> (Method, Uri) {
@@ -208,11 +208,11 @@ mod tests {
     }
 
     fn checkout() -> Target {
-        Target::Session(SessionKey::new(SessionKind::Checkout, "1"))
+        Target::Session(SessionKey::new(checkouts::CHECKOUT, "1"))
     }
 
     fn invoice() -> Target {
-        Target::Session(SessionKey::new(SessionKind::Invoice, "1"))
+        Target::Session(SessionKey::new(checkouts::INVOICE, "1"))
     }
 
     #[test]
@@ -235,12 +235,12 @@ mod tests {
             (
                 "POST /checkouts",
                 "",
-                Intent::CreateSession { kind: SessionKind::Checkout, funding: Funding::default() },
+                Intent::CreateSession { kind: checkouts::CHECKOUT, funding: Funding::default() },
             ),
             (
                 "POST /invoices",
                 "{}",
-                Intent::CreateSession { kind: SessionKind::Invoice, funding: Funding::default() },
+                Intent::CreateSession { kind: checkouts::INVOICE, funding: Funding::default() },
             ),
             (
                 "POST /checkouts/1",
@@ -284,21 +284,33 @@ mod tests {
             ("PATCH /checkouts/1/sources/s", "", Intent::Touch { session: checkout() }),
             ("POST /invoices/1/open", "", Intent::Touch { session: invoice() }),
             ("POST /invoices/1/void", "not read", Intent::Touch { session: invoice() }),
-            ("POST /customers/c/sources/s", "", Intent::Save { owner: customer(), source: s() }),
+            (
+                "POST /customers/c/sources/s",
+                "",
+                Intent::Save { dialect: checkouts::DIALECT, owner: customer(), source: s() },
+            ),
             (
                 "DELETE /customers/c/sources/s",
                 "",
-                Intent::Remove { customer: "c".into(), source: s() },
+                Intent::Remove { dialect: checkouts::DIALECT, customer: "c".into(), source: s() },
             ),
             (
                 "POST /customers/c",
                 r#"{"defaultSourceId":"s"}"#,
-                Intent::UpdateCustomer { customer: "c".into(), default: Some(s()) },
+                Intent::UpdateCustomer {
+                    dialect: checkouts::DIALECT,
+                    customer: "c".into(),
+                    default: Some(s()),
+                },
             ),
             (
                 "POST /customers/c",
                 r#"{"email":"e"}"#,
-                Intent::UpdateCustomer { customer: "c".into(), default: None },
+                Intent::UpdateCustomer {
+                    dialect: checkouts::DIALECT,
+                    customer: "c".into(),
+                    default: None,
+                },
             ),
             ("GET /customers/c", "", Intent::ReadCustomer { customer: "c".into() }),
             ("GET /customers/a%40b", "", Intent::ReadCustomer { customer: "a@b".into() }),
@@ -334,7 +346,7 @@ mod tests {
 
     #[test]
     fn every_call_of_the_carts_table_is_understood() {
-        let session = || Target::ActiveCart;
+        let session = || carts::ACTIVE;
         let s = || "s".into();
         let source = r#"{"paymentMethod":{"sourceId":"s"}}"#;
         for (call, body, expected) in [
@@ -374,11 +386,15 @@ mod tests {
                 "",
                 Intent::Detach { session: session(), source: None },
             ),
-            ("POST carts/active/apply-shopper", "", Intent::ApplyShopper { option: None }),
+            (
+                "POST carts/active/apply-shopper",
+                "",
+                Intent::AttachSaved { session: session(), option: None },
+            ),
             (
                 "POST carts/active/apply-shopper?paymentOptionId=7",
                 "",
-                Intent::ApplyShopper { option: Some("7".into()) },
+                Intent::AttachSaved { session: session(), option: Some("7".into()) },
             ),
             (
                 "POST carts/active/submit-cart",
@@ -398,17 +414,21 @@ mod tests {
             (
                 "POST payment-options",
                 r#"{"paymentOption":{"sourceId":"s"}}"#,
-                Intent::Save { owner: Owner::Shopper, source: s() },
+                Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: s() },
             ),
             (
                 "POST payment-options/7",
                 "",
-                Intent::ChangeOption { option: "7".into(), removes: false },
+                Intent::ChangeOption {
+                    dialect: carts::DIALECT,
+                    option: "7".into(),
+                    removes: false,
+                },
             ),
             (
                 "DELETE payment-options/7",
                 "",
-                Intent::ChangeOption { option: "7".into(), removes: true },
+                Intent::ChangeOption { dialect: carts::DIALECT, option: "7".into(), removes: true },
             ),
         ] {
             assert_eq!(
@@ -507,7 +527,7 @@ mod tests {
             let carts = call.to_ascii_lowercase().contains("/v1");
             assert_eq!(
                 found.dialect(),
-                if carts { Dialect::Carts } else { Dialect::Checkouts },
+                if carts { carts::DIALECT } else { checkouts::DIALECT },
                 "{call}"
             );
             assert_eq!(

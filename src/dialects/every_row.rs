@@ -2,9 +2,10 @@
 //! breaks the rule, and the body it is refused with.
 
 use super::{Classified, Rendered, Unreadable, classify, refusal};
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
-    self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionKind,
-    SessionRecord, SourceRecord, Target, Timestamp, Toggle, Verdict, table,
+    self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionRecord,
+    SourceRecord, Target, Timestamp, Toggle, Verdict, table,
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use std::collections::BTreeSet;
@@ -57,7 +58,7 @@ fn known(shown: &[(String, String)], policy: &Policy) -> Known {
             call.read_answer(&intent, StatusCode::OK, &HeaderMap::new(), body.as_bytes()).unwrap();
         let session = intent.session().map(|target| match target {
             Target::Session(key) => key.clone(),
-            Target::ActiveCart => SessionKey::new(SessionKind::Cart, "7"),
+            Target::Active(kind) => SessionKey::new(*kind, "7"),
         });
         let learned = rules::learn(&intent, &answer, session.as_ref(), &known, policy);
         if let Some((_, observation)) = learned.session {
@@ -127,7 +128,7 @@ fn carts_body(code: &str, subcode: &str, description: &str) -> String {
 type Case = (Dialect, RuleId, &'static str, &'static str, Vec<(String, String)>, u16, String);
 
 fn checkouts_cases() -> Vec<Case> {
-    use Dialect::Checkouts as D;
+    use checkouts::DIALECT as D;
     let card = r#"{"id":"p","type":"creditCard","amount":20}"#;
     let read = |body: String| ("GET /checkouts/1".to_owned(), body);
     let funded = |sources: &str, more: &str| {
@@ -362,7 +363,7 @@ fn checkouts_cases() -> Vec<Case> {
 }
 
 fn carts_cases() -> Vec<Case> {
-    use Dialect::Carts as D;
+    use carts::DIALECT as D;
     let card = r#""sourceId":"p","type":"creditCard","amountContributed":{"value":20}"#;
     let read = |body: String| (CART.to_owned(), body);
     let paid = || read(cart("0", "requires_confirmation", card));

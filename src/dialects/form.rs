@@ -1,6 +1,7 @@
 //! The form in which errors about a call are answered.
 
 use super::{path, query};
+use crate::dialects::{carts, checkouts};
 use crate::rules::Dialect;
 use http::{HeaderMap, Uri, header};
 
@@ -25,10 +26,7 @@ pub struct Form {
 impl Form {
     /// The form of a dialect for this caller.
     pub(super) fn of(dialect: Dialect, uri: &Uri, headers: &HeaderMap) -> Form {
-        let media = match dialect {
-            Dialect::Checkouts => Media::Json,
-            Dialect::Carts => negotiate(uri, headers),
-        };
+        let media = if dialect == carts::DIALECT { negotiate(uri, headers) } else { Media::Json };
         Form { dialect, media }
     }
 }
@@ -43,7 +41,7 @@ pub fn form_for(uri: &Uri, headers: &HeaderMap) -> Form {
         }
         _ => path.split('/').nth(1).is_some_and(|first| first.eq_ignore_ascii_case("v1")),
     };
-    Form::of(if carts { Dialect::Carts } else { Dialect::Checkouts }, uri, headers)
+    Form::of(if carts { carts::DIALECT } else { checkouts::DIALECT }, uri, headers)
 }
 
 /// `Accept` decides where it names one of the two, by weight, then by order; else `?format=`; else
@@ -131,13 +129,13 @@ mod tests {
     #[test]
     fn every_path_has_a_dialect() {
         for (path, dialect) in [
-            ("/checkouts/1", Dialect::Checkouts),
-            ("/fulfillments", Dialect::Checkouts),
-            ("/v1/shoppers/me/carts/active", Dialect::Carts),
-            ("/v1/shoppers/me/orders", Dialect::Carts),
-            ("/V1/shoppers", Dialect::Carts),
-            ("//v1/shoppers/me/carts", Dialect::Carts),
-            ("/%76%31/shoppers/me/carts", Dialect::Carts),
+            ("/checkouts/1", checkouts::DIALECT),
+            ("/fulfillments", checkouts::DIALECT),
+            ("/v1/shoppers/me/carts/active", carts::DIALECT),
+            ("/v1/shoppers/me/orders", carts::DIALECT),
+            ("/V1/shoppers", carts::DIALECT),
+            ("//v1/shoppers/me/carts", carts::DIALECT),
+            ("/%76%31/shoppers/me/carts", carts::DIALECT),
         ] {
             assert_eq!(
                 form_for(&path.parse().unwrap(), &HeaderMap::new()).dialect,

@@ -13,8 +13,8 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 mod call;
-mod carts;
-mod checkouts;
+pub mod carts;
+pub mod checkouts;
 mod classify;
 mod coding;
 mod credential;
@@ -35,5 +35,10 @@ pub use classify::{Classified, classify};
 pub use credential::credential;
 pub use form::{Form, Media, form_for};
 pub use own::{Step, attach, detach, lookup};
-pub use render::{Rendered, error, refusal};
+pub use render::{Rendered, busy_code, error, refusal};
 pub use strip::{plain, strip_owner};
+
+use crate::rules::Dialect;
+
+/// Every dialect, in the order of the tables.
+pub static ALL: [Dialect; 2] = [checkouts::DIALECT, carts::DIALECT];

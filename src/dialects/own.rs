@@ -60,7 +60,7 @@ pub fn lookup(
     match lookup {
         Lookup::Session => {
             match session.cloned().map(Target::Session).as_ref().or(intent.session())? {
-                Target::Session(key) if key.kind != SessionKind::Cart => {
+                Target::Session(key) if key.kind != carts::CART => {
                     let read = Intent::ReadSession { session: Target::Session(key.clone()) };
                     Some((
                         checkouts_path(&[collection(key.kind), key.id.as_str()], caller)?,
@@ -100,7 +100,7 @@ pub fn lookup(
         }
     }
     .map(|(path, route, read)| {
-        (path, own(Route::Checkouts(route), Dialect::Checkouts, Query::default()), read)
+        (path, own(Route::Checkouts(route), checkouts::DIALECT, Query::default()), read)
     })
 }
 
@@ -118,8 +118,8 @@ pub fn detach(session: &SessionKey, source: &SourceId, caller: &Uri) -> Option<S
 
 fn step(method: Method, session: &SessionKey, source: &SourceId, caller: &Uri) -> Option<Step> {
     let attaches = method == Method::POST;
-    let carts = session.kind == SessionKind::Cart;
-    let target = if carts { Target::ActiveCart } else { Target::Session(session.clone()) };
+    let carts = session.kind == carts::CART;
+    let target = if carts { carts::ACTIVE } else { Target::Session(session.clone()) };
     let intent = match attaches {
         true => Intent::Attach { session: target, source: source.clone() },
         false => Intent::Detach { session: target, source: Some(source.clone()) },
@@ -128,7 +128,7 @@ fn step(method: Method, session: &SessionKey, source: &SourceId, caller: &Uri) -
         let path = carts_path("carts/active/apply-payment-method", caller, query::is_harmless, "")?;
         let query = Query::read(&Uri::from(path.clone())).unwrap_or_default();
         let route = if attaches { carts::Route::Attach } else { carts::Route::Detach };
-        let call = own(Route::Carts(route), Dialect::Carts, query);
+        let call = own(Route::Carts(route), carts::DIALECT, query);
         let body = carts::source_body(source);
         // Its answer is the caller's kind of answer, not the whole cart of a look-up.
         return Some(Step {
@@ -149,7 +149,7 @@ fn step(method: Method, session: &SessionKey, source: &SourceId, caller: &Uri) -
         false => checkouts::Route::Detach(session.clone(), source.clone()),
     };
     let call =
-        Call { own: false, ..own(Route::Checkouts(route), Dialect::Checkouts, Query::default()) };
+        Call { own: false, ..own(Route::Checkouts(route), checkouts::DIALECT, Query::default()) };
     Some(Step { method, path, body: Bytes::new(), content_type: None, call, intent })
 }
 
@@ -158,7 +158,7 @@ fn own(route: Route, dialect: Dialect, query: Query) -> Call {
 }
 
 fn active_cart() -> Intent {
-    Intent::ReadSession { session: Target::ActiveCart }
+    Intent::ReadSession { session: carts::ACTIVE }
 }
 
 fn carts_lookup(
@@ -174,14 +174,11 @@ fn carts_lookup(
         |name| query::is_credential(name) || name == "format",
         "expand=all",
     )?;
-    Some((path, own(Route::Carts(route), Dialect::Carts, Query::default()), read))
+    Some((path, own(Route::Carts(route), carts::DIALECT, Query::default()), read))
 }
 
 fn collection(kind: SessionKind) -> &'static str {
-    match kind {
-        SessionKind::Invoice => "invoices",
-        SessionKind::Checkout | SessionKind::Cart => "checkouts",
-    }
+    if kind == checkouts::INVOICE { "invoices" } else { "checkouts" }
 }
 
 /// An id that upstream gave may hold anything; in a path it stands for itself only.
@@ -233,7 +230,7 @@ mod tests {
     }
 
     fn checkout() -> SessionKey {
-        SessionKey::new(SessionKind::Checkout, "1")
+        SessionKey::new(checkouts::CHECKOUT, "1")
     }
 
     #[test]
@@ -242,10 +239,14 @@ mod tests {
             "/v1/shoppers/me/carts/active/submit-cart?token=t%201&fields=id&format=xml&apiKey=k",
         );
         let attach = Intent::Attach { session: Target::Session(checkout()), source: "s".into() };
-        let touch = Intent::Touch { session: Target::ActiveCart };
-        let save = Intent::UpdateCustomer { customer: "c".into(), default: None };
-        let active = SessionKey::new(SessionKind::Cart, "9");
-        let invoice = SessionKey::new(SessionKind::Invoice, "7");
+        let touch = Intent::Touch { session: carts::ACTIVE };
+        let save = Intent::UpdateCustomer {
+            dialect: checkouts::DIALECT,
+            customer: "c".into(),
+            default: None,
+        };
+        let active = SessionKey::new(carts::CART, "9");
+        let invoice = SessionKey::new(checkouts::INVOICE, "7");
         for (what, intent, caller, session, expected) in [
             (Lookup::Session, &attach, uri("/checkouts/1"), None, "/checkouts/1"),
             (Lookup::Session, &touch, uri("/invoices/7/open"), Some(&invoice), "/invoices/7"),
@@ -290,7 +291,7 @@ mod tests {
 
     #[test]
     fn steps_attach_and_detach_one_source() {
-        let cart = SessionKey::new(SessionKind::Cart, "9");
+        let cart = SessionKey::new(carts::CART, "9");
         let caller = uri(
             "/v1/shoppers/me/carts/active/apply-shopper?token=t&paymentOptionId=3&fields=id&format=json",
         );
@@ -304,10 +305,7 @@ mod tests {
         );
         assert_eq!(&step.body[..], br#"{"paymentMethod":{"sourceId":"s\"1"}}"#);
         assert!(step.call.is_filtered());
-        assert_eq!(
-            step.intent,
-            Intent::Attach { session: Target::ActiveCart, source: "s\"1".into() }
-        );
+        assert_eq!(step.intent, Intent::Attach { session: carts::ACTIVE, source: "s\"1".into() });
         let step = detach(&cart, &"s".into(), &caller).unwrap();
         assert_eq!((step.method, step.content_type), (Method::DELETE, Some("application/json")));
         let step = attach(&checkout(), &"s".into(), &uri("/checkouts/1?x=y")).unwrap();
@@ -315,8 +313,7 @@ mod tests {
             (step.path.as_str(), step.body.len(), step.content_type),
             ("/checkouts/1/sources/s", 0, None)
         );
-        let step =
-            detach(&SessionKey::new(SessionKind::Invoice, "2"), &"s".into(), &caller).unwrap();
+        let step = detach(&SessionKey::new(checkouts::INVOICE, "2"), &"s".into(), &caller).unwrap();
         assert_eq!(step.path.as_str(), "/invoices/2/sources/s?token=t");
     }
 }

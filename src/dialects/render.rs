@@ -50,11 +50,20 @@ pub fn error(form: Form, status: StatusCode, code: &str, message: &str) -> Rende
     render(form, status, Fault { code, subcode: Some(code), parameter: None, message })
 }
 
+/// Returns the dialect's code for "somebody else is changing this".
+pub fn busy_code(dialect: Dialect) -> &'static str {
+    if dialect == carts::DIALECT {
+        "concurrent-cart-modification-failure"
+    } else {
+        "concurrent_update"
+    }
+}
+
 fn render(form: Form, status: StatusCode, fault: Fault<'_>) -> Rendered {
-    let (content_type, body) = match (form.dialect, form.media) {
-        (Dialect::Checkouts, _) => ("application/json", checkouts::error_json(status, &fault)),
-        (Dialect::Carts, Media::Json) => ("application/json", carts::error_json(&fault)),
-        (Dialect::Carts, Media::Xml) => ("application/xml", carts::error_xml(&fault)),
+    let (content_type, body) = match (form.dialect == carts::DIALECT, form.media) {
+        (false, _) => ("application/json", checkouts::error_json(status, &fault)),
+        (true, Media::Json) => ("application/json", carts::error_json(&fault)),
+        (true, Media::Xml) => ("application/xml", carts::error_xml(&fault)),
     };
     Rendered { status, content_type, body: Bytes::from(body) }
 }
@@ -64,9 +73,9 @@ mod tests {
     use super::*;
     use crate::rules::Violation;
 
-    const CHECKOUTS: Form = Form { dialect: Dialect::Checkouts, media: Media::Json };
-    const JSON: Form = Form { dialect: Dialect::Carts, media: Media::Json };
-    const XML: Form = Form { dialect: Dialect::Carts, media: Media::Xml };
+    const CHECKOUTS: Form = Form { dialect: checkouts::DIALECT, media: Media::Json };
+    const JSON: Form = Form { dialect: carts::DIALECT, media: Media::Json };
+    const XML: Form = Form { dialect: carts::DIALECT, media: Media::Xml };
 
     fn shown(rendered: &Rendered) -> (u16, &'static str, &str) {
         (
@@ -107,7 +116,7 @@ mod tests {
                 r#"{"type":"bad_request","errors":[{"code":"order_submit_failed","message":"Payment session status is invalid."}]}"#,
             ),
             (
-                Violation::ambiguous(Dialect::Checkouts, "The path has \"dots\".").refusal,
+                Violation::ambiguous(checkouts::DIALECT, "The path has \"dots\".").refusal,
                 400,
                 r#"{"type":"bad_request","errors":[{"code":"ambiguous_request","message":"The path has \"dots\"."}]}"#,
             ),

@@ -6,8 +6,8 @@
 //! is asked for; the caller looks it up and asks again. A look-up is asked for once, so this ends.
 
 use super::{
-    Dialect, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RuleId,
-    SessionState, Timestamp, Toggle, Verdict, Violation,
+    Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RuleId, SessionState,
+    Timestamp, Toggle, Verdict, Violation,
     known::{Fact, Gap, View},
     table::{self, Row},
 };
@@ -88,15 +88,10 @@ fn remedy(rule: RuleId, view: &View<'_>) -> Fact<Option<Remedy>> {
 
 /// Whether the first attach of a single-use primary should wait for secondaries.
 fn wait(view: &View<'_>) -> Option<Verdict> {
-    let Some(dialect @ (Dialect::Checkouts | Dialect::Carts)) = view.intent.dialect() else {
-        return None;
-    };
-    let rule = match dialect {
-        Dialect::Checkouts => RuleId::SecondaryAfterSingleUsePrimary,
-        Dialect::Carts => RuleId::PrimaryBeforeSecondary,
-    };
+    let dialect = view.intent.dialect()?;
+    let semantics = dialect.semantics();
     let sequencing = view.policy.sequencing;
-    if view.policy.toggle(dialect, rule) != Toggle::Reorder
+    if view.policy.toggle(dialect, semantics.waits_under) != Toggle::Reorder
         || (sequencing.window.is_zero() && !sequencing.defer)
     {
         return None;
@@ -107,7 +102,7 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
         _ => return None,
     };
     match first_single_use_primary(view, incoming) {
-        Ok(true) if sequencing.defer && view.known.deferrable && dialect == Dialect::Checkouts => {
+        Ok(true) if sequencing.defer && view.known.deferrable && semantics.may_defer => {
             Some(Verdict::Defer)
         }
         Ok(true) if !sequencing.window.is_zero() && !view.known.held => {
@@ -149,9 +144,9 @@ pub fn overtakes(known: &Known, intent: &Intent, policy: &Policy) -> Result<bool
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::{carts, checkouts};
     use crate::rules::{
-        FreshFor, Funding, Mode, NewSource, Owner, Sequencing, SessionFacts, SessionKind,
-        SourceFacts, Told,
+        FreshFor, Funding, Mode, NewSource, Owner, Sequencing, SessionFacts, SourceFacts, Told,
         fixtures::{
             Given, amount, apply_shopper, attach, card, cart, checkout, credit, detach, invoice,
             nothing_attached, order, save, source, update,
@@ -176,9 +171,9 @@ mod tests {
                 every_four().map(|(w, d, h, r)| (if w { WINDOW } else { Duration::ZERO }, d, h, r))
             {
                 for (session, dialect) in [
-                    (checkout(), Dialect::Checkouts),
-                    (invoice(), Dialect::Checkouts),
-                    (cart(), Dialect::Carts),
+                    (checkout(), checkouts::DIALECT),
+                    (invoice(), checkouts::DIALECT),
+                    (cart(), carts::DIALECT),
                 ] {
                     let mut given = Given::session().source(card("p"));
                     given.known.held = held;
@@ -188,7 +183,9 @@ mod tests {
                         .toggle(RuleId::SecondaryAfterSingleUsePrimary, toggle)
                         .toggle(RuleId::PrimaryBeforeSecondary, toggle);
                     let expected = match (toggle, dialect) {
-                        (Reorder, Dialect::Checkouts) if defer && deferrable => Verdict::Defer,
+                        (Reorder, by) if by == checkouts::DIALECT && defer && deferrable => {
+                            Verdict::Defer
+                        }
                         (Reorder, _) if !window.is_zero() && !held => {
                             Verdict::Hold { window: WINDOW }
                         }
@@ -236,7 +233,7 @@ mod tests {
             (empty(), detach(checkout(), "p"), &forward),
             (
                 empty(),
-                Intent::CreateSession { kind: SessionKind::Checkout, funding: in_body("p") },
+                Intent::CreateSession { kind: checkouts::CHECKOUT, funding: in_body("p") },
                 &forward,
             ),
             (empty().options(&[card("p")]), apply_shopper(), &forward),
@@ -434,12 +431,20 @@ mod tests {
             Intent::Detach { session: cart(), source: None },
             Intent::DeleteSession { session: checkout() },
             Intent::Touch { session: cart() },
-            Intent::Remove { customer: "c".into(), source: "s".into() },
-            Intent::ChangeOption { option: "o".into(), removes: true },
-            Intent::UpdateCustomer { customer: "c".into(), default: None },
+            Intent::Remove {
+                dialect: checkouts::DIALECT,
+                customer: "c".into(),
+                source: "s".into(),
+            },
+            Intent::ChangeOption { dialect: carts::DIALECT, option: "o".into(), removes: true },
+            Intent::UpdateCustomer {
+                dialect: checkouts::DIALECT,
+                customer: "c".into(),
+                default: None,
+            },
             Intent::EditSource { source: "s".into(), amount: false },
             update(checkout(), Funding { changes_total: true, ..Funding::default() }),
-            Intent::CreateSession { kind: SessionKind::Checkout, funding: Funding::default() },
+            Intent::CreateSession { kind: checkouts::CHECKOUT, funding: Funding::default() },
         ] {
             Given::nothing().forwards(&intent);
         }
@@ -455,8 +460,12 @@ mod tests {
             order(checkout()),
             order(cart()),
             save("c", "s"),
-            Intent::Save { owner: Owner::Shopper, source: "s".into() },
-            Intent::UpdateCustomer { customer: "c".into(), default: Some("s".into()) },
+            Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: "s".into() },
+            Intent::UpdateCustomer {
+                dialect: checkouts::DIALECT,
+                customer: "c".into(),
+                default: Some("s".into()),
+            },
             apply_shopper(),
             Intent::EditSource { source: "s".into(), amount: true },
             Intent::CreateSource(NewSource::default()),

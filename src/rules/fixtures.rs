@@ -5,6 +5,7 @@
 //! [`owes`] checks what every rule owes its caller.
 
 use super::*;
+use crate::dialects::{carts, checkouts};
 
 pub(super) const NOW: Timestamp = Timestamp(1_000_000_000);
 const HOUR: u64 = 3_600_000;
@@ -72,7 +73,7 @@ pub(super) fn nothing_attached() -> SessionFacts {
 }
 
 pub(super) fn checkout_key() -> SessionKey {
-    SessionKey::new(SessionKind::Checkout, "c1")
+    SessionKey::new(checkouts::CHECKOUT, "c1")
 }
 
 pub(super) fn checkout() -> Target {
@@ -80,11 +81,11 @@ pub(super) fn checkout() -> Target {
 }
 
 pub(super) fn invoice() -> Target {
-    Target::Session(SessionKey::new(SessionKind::Invoice, "i1"))
+    Target::Session(SessionKey::new(checkouts::INVOICE, "i1"))
 }
 
 pub(super) fn cart() -> Target {
-    Target::ActiveCart
+    Target::Active(carts::CART)
 }
 
 pub(super) fn attach(session: Target, source: &str) -> Intent {
@@ -104,15 +105,19 @@ pub(super) fn order(session: Target) -> Intent {
 }
 
 pub(super) fn save(customer: &str, source: &str) -> Intent {
-    Intent::Save { owner: Owner::Customer(customer.into()), source: source.into() }
+    Intent::Save {
+        dialect: checkouts::DIALECT,
+        owner: Owner::Customer(customer.into()),
+        source: source.into(),
+    }
 }
 
 pub(super) fn save_option(source: &str) -> Intent {
-    Intent::Save { owner: Owner::Shopper, source: source.into() }
+    Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: source.into() }
 }
 
 pub(super) fn apply_shopper() -> Intent {
-    Intent::ApplyShopper { option: None }
+    Intent::AttachSaved { session: Target::Active(carts::CART), option: None }
 }
 
 /// An answer that shows no more than the session.
@@ -280,7 +285,7 @@ impl Given {
     fn begin(&mut self, intent: &Intent) -> Option<SessionKey> {
         let session = intent.session().map(|target| match target {
             Target::Session(key) => key.clone(),
-            Target::ActiveCart => SessionKey::new(SessionKind::Cart, "cart"),
+            Target::Active(kind) => SessionKey::new(*kind, "cart"),
         });
         if let Some(session) = session.as_ref().filter(|_| !intent.is_read()) {
             self.apply(&Learned {

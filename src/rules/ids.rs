@@ -1,7 +1,8 @@
 //! Names of things, each its own type so that one cannot be taken for another.
 
+use super::SessionKind;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -77,89 +78,10 @@ impl UnknownName {
     }
 }
 
-/// One upstream API's wire form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dialect {
-    /// Digital River API: checkouts, invoices, customers, orders.
-    Checkouts,
-    /// Commerce API: shoppers/me, carts.
-    Carts,
-}
-
-impl Dialect {
-    /// Both, in the order of the tables.
-    pub const ALL: [Dialect; 2] = [Dialect::Checkouts, Dialect::Carts];
-
-    /// The name used in configuration, paths of the admin API and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Dialect::Checkouts => "checkouts",
-            Dialect::Carts => "carts",
-        }
-    }
-}
-
-impl fmt::Display for Dialect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Dialect {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        UnknownName::find(Self::ALL, Self::as_str, name, "dialect")
-    }
-}
-
-/// What a payment session funds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SessionKind {
-    /// A checkout (checkouts dialect).
-    Checkout,
-    /// An invoice (checkouts dialect); it follows the rules of a checkout.
-    Invoice,
-    /// A shopper's cart (carts dialect).
-    Cart,
-}
-
-impl SessionKind {
-    /// All, those of one dialect together.
-    pub const ALL: [Self; 3] = [Self::Checkout, Self::Invoice, Self::Cart];
-
-    /// The wire form that speaks of this kind.
-    pub fn dialect(self) -> Dialect {
-        match self {
-            SessionKind::Checkout | SessionKind::Invoice => Dialect::Checkouts,
-            SessionKind::Cart => Dialect::Carts,
-        }
-    }
-
-    /// The name used in logs and by the admin API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SessionKind::Checkout => "checkout",
-            SessionKind::Invoice => "invoice",
-            SessionKind::Cart => "cart",
-        }
-    }
-}
-
-impl FromStr for SessionKind {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        UnknownName::find(Self::ALL, Self::as_str, name, "kind of session")
-    }
-}
-
 /// The name of one session: what it funds, and that thing's id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey {
-    /// Checkout, invoice or cart.
+    /// What is funded.
     pub kind: SessionKind,
     /// Its id upstream.
     pub id: SessionId,

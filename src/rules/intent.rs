@@ -13,8 +13,8 @@ use super::{
 pub enum Target {
     /// By its id.
     Session(SessionKey),
-    /// The active cart of the shopper behind the caller's token.
-    ActiveCart,
+    /// The active session of this kind that the caller's credential stands for.
+    Active(SessionKind),
 }
 
 impl Target {
@@ -22,7 +22,7 @@ impl Target {
     pub fn kind(&self) -> SessionKind {
         match self {
             Target::Session(key) => key.kind,
-            Target::ActiveCart => SessionKind::Cart,
+            Target::Active(kind) => *kind,
         }
     }
 }
@@ -112,8 +112,10 @@ pub enum Intent {
         /// What; `None`: all.
         source: Option<SourceId>,
     },
-    /// `POST …/apply-shopper`.
-    ApplyShopper {
+    /// Attaches what a saved payment option of the caller stands for (`POST …/apply-shopper`).
+    AttachSaved {
+        /// To what.
+        session: Target,
         /// `paymentOptionId`; `None`: the default one.
         option: Option<OptionId>,
     },
@@ -137,6 +139,8 @@ pub enum Intent {
     },
     /// `POST /customers/{id}/sources/{sourceId}`, `POST …/payment-options`.
     Save {
+        /// Under whose rules.
+        dialect: Dialect,
         /// To whom.
         owner: Owner,
         /// What.
@@ -144,6 +148,8 @@ pub enum Intent {
     },
     /// `DELETE /customers/{id}/sources/{sourceId}`.
     Remove {
+        /// Under whose rules.
+        dialect: Dialect,
         /// From whom.
         customer: CustomerId,
         /// What.
@@ -151,6 +157,8 @@ pub enum Intent {
     },
     /// `POST /customers/{id}`.
     UpdateCustomer {
+        /// Under whose rules.
+        dialect: Dialect,
         /// Whom.
         customer: CustomerId,
         /// `defaultSourceId`, where it is set to something.
@@ -163,6 +171,8 @@ pub enum Intent {
     },
     /// `POST` or `DELETE …/payment-options/{id}`.
     ChangeOption {
+        /// Under whose rules.
+        dialect: Dialect,
         /// Which.
         option: OptionId,
         /// It is a `DELETE`: the source behind it is thereby spent.
@@ -187,14 +197,14 @@ impl Intent {
             | Intent::ReadSession { session }
             | Intent::DeleteSession { session }
             | Intent::Order { session, .. }
+            | Intent::AttachSaved { session, .. }
             | Intent::Touch { session } => Some(session),
-            Intent::ApplyShopper { .. } => Some(&Target::ActiveCart),
             _ => None,
         }
     }
 
-    /// The source that would be attached, in whichever form. `apply-shopper` names none: its
-    /// payment option tells.
+    /// The source that would be attached, in whichever form. A saved payment option
+    /// names none: it must be looked up.
     pub fn attaches(&self) -> Option<&SourceId> {
         match self {
             Intent::Attach { source, .. } => Some(source),
@@ -240,18 +250,15 @@ impl Intent {
         )
     }
 
-    /// The dialect whose rules hold; `None` for `/sources`, which both share.
+    /// Returns the dialect whose rules hold. `None` for `/sources`, which all dialects share, and
+    /// for reads outside a session, which no rule judges.
     pub fn dialect(&self) -> Option<Dialect> {
         match self {
-            Intent::CreateSource(_) | Intent::EditSource { .. } | Intent::ReadSource { .. } => None,
             Intent::CreateSession { kind, .. } => Some(kind.dialect()),
-            Intent::Save { owner: Owner::Shopper, .. }
-            | Intent::ChangeOption { .. }
-            | Intent::ReadOptions => Some(Dialect::Carts),
-            Intent::Save { .. }
-            | Intent::Remove { .. }
-            | Intent::UpdateCustomer { .. }
-            | Intent::ReadCustomer { .. } => Some(Dialect::Checkouts),
+            Intent::Save { dialect, .. }
+            | Intent::Remove { dialect, .. }
+            | Intent::UpdateCustomer { dialect, .. }
+            | Intent::ChangeOption { dialect, .. } => Some(*dialect),
             _ => self.session().map(|target| target.kind().dialect()),
         }
     }
@@ -266,7 +273,7 @@ impl Intent {
             Intent::UpdateSession { .. } => "update",
             Intent::Attach { .. } => "attach",
             Intent::Detach { .. } => "detach",
-            Intent::ApplyShopper { .. } => "apply shopper",
+            Intent::AttachSaved { .. } => "apply shopper",
             Intent::ReadSession { .. } => "read",
             Intent::DeleteSession { .. } => "delete",
             Intent::Order { .. } => "order",

@@ -231,7 +231,7 @@ impl<'a> View<'a> {
     /// The source that this call attaches; `None` where it attaches nothing.
     pub fn incoming(&self) -> Fact<Option<&'a SourceId>> {
         match self.intent {
-            Intent::ApplyShopper { .. } => Ok(self
+            Intent::AttachSaved { .. } => Ok(self
                 .applied_option()?
                 .and_then(|option| option.source.as_ref())
                 .map(|source| &source.id)),
@@ -239,9 +239,9 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The payment option that `apply-shopper` would attach.
+    /// The payment option that a saved payment would attach.
     pub fn applied_option(&self) -> Fact<Option<&'a OptionFacts>> {
-        let Intent::ApplyShopper { option } = self.intent else { return Ok(None) };
+        let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
         let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
         Ok(options.iter().find(|known| match option {
             Some(id) => known.id == *id,

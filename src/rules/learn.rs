@@ -5,8 +5,9 @@
 //! record it may have changed unsure.
 
 use super::{
-    Answer, CustomerId, CustomerObservation, Dialect, Effect, Intent, Known, Owner, Policy,
-    SessionFacts, SessionKey, SessionObservation, SourceFacts, SourceId, SourceObservation, Told,
+    Answer, Charges, CustomerId, CustomerObservation, Effect, Intent, Known, Owner, Policy,
+    Semantics, SessionFacts, SessionKey, SessionObservation, SourceFacts, SourceId,
+    SourceObservation, Told,
 };
 
 /// The observations one finished call gives rise to. Those about the session come first: they end
@@ -33,7 +34,7 @@ pub fn learn(
     let mut learned = Learned::default();
     let facts = answer.session.clone().unwrap_or_default();
     if let Some(key) = session {
-        let dialect = key.kind.dialect();
+        let semantics = key.kind.dialect().semantics();
         let observation = match intent {
             Intent::ReadSession { .. } => SessionObservation::LookedUp(Box::new(facts.clone())),
             intent => SessionObservation::Succeeded(
@@ -41,7 +42,7 @@ pub fn learn(
                 Box::new(facts.clone()),
             ),
         };
-        learned.sources.extend(left(&observation, dialect, known, policy));
+        learned.sources.extend(left(&observation, semantics, known, policy));
         learned.session = Some((key.clone(), observation));
     }
     if let Told::Told(sources) = facts.sources {
@@ -88,7 +89,7 @@ pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Kn
 
 /// The source behind a payment option that the call removes, where it was looked up.
 fn removed_option(intent: &Intent, known: &Known) -> Option<SourceId> {
-    let Intent::ChangeOption { option, removes: true } = intent else { return None };
+    let Intent::ChangeOption { option, removes: true, .. } = intent else { return None };
     let option = known.options.iter().flatten().find(|known| known.id == *option)?;
     option.source.as_ref().map(|source| source.id.clone())
 }
@@ -133,29 +134,29 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
 /// certain, it is forgotten.
 fn left(
     observation: &SessionObservation,
-    dialect: Dialect,
+    semantics: &Semantics,
     known: &Known,
     policy: &Policy,
 ) -> Vec<(SourceId, SourceObservation)> {
     let SessionObservation::Succeeded(effect, facts) = observation else { return Vec::new() };
     let before = known.attached().iter().map(|attached| &attached.id);
     let becomes = |what: SourceObservation| move |id: &SourceId| (id.clone(), what.clone());
-    let detached = becomes(SourceObservation::Detached(dialect));
+    let detached = becomes(SourceObservation::Detached { spends: semantics.detaching_spends });
     let unsure = becomes(SourceObservation::OutcomeUnknown);
     match effect {
         // Upstream may have said yes to detaching what was not attached, which spends nothing.
         Effect::Detached(source)
-            if dialect == Dialect::Checkouts && !before.clone().any(|id| id == source) =>
+            if semantics.detaching_spends && !before.clone().any(|id| id == source) =>
         {
             vec![unsure(source)]
         }
         Effect::Detached(source) => vec![detached(source)],
         Effect::DetachedAll => before.map(detached).collect(),
-        Effect::Ordered => match dialect {
-            Dialect::Checkouts => before.map(becomes(SourceObservation::Charged)).collect(),
+        Effect::Ordered => match semantics.order_charges {
+            Charges::All => before.map(becomes(SourceObservation::Charged)).collect(),
             // Upstream ignores store credit that came after the primary; whoever is charged is
             // named by the answer, if it names any.
-            Dialect::Carts => before.map(unsure).collect(),
+            Charges::Named => before.map(unsure).collect(),
         },
         Effect::Attached(incoming) if !facts.sources.is_told() => {
             let secondary =
@@ -201,7 +202,7 @@ fn owned(intent: &Intent, answer: &Answer, learned: &mut Learned) {
             .extend(options.iter().filter_map(|option| option.source.clone()).map(shown));
     }
     match intent {
-        Intent::Save { owner, source } => {
+        Intent::Save { owner, source, .. } => {
             let customer = match owner {
                 Owner::Customer(customer) => Some(customer.clone()),
                 Owner::Shopper => None,
@@ -211,7 +212,7 @@ fn owned(intent: &Intent, answer: &Answer, learned: &mut Learned) {
                 .customers
                 .extend(customer.map(|id| (id, CustomerObservation::Saved(source.clone()))));
         }
-        Intent::Remove { customer, source } => {
+        Intent::Remove { customer, source, .. } => {
             learned.sources.push((source.clone(), SourceObservation::Removed));
             learned
                 .customers
@@ -224,6 +225,7 @@ fn owned(intent: &Intent, answer: &Answer, learned: &mut Learned) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::{carts, checkouts};
     use crate::rules::{
         Attached, Remembered, SessionState, SourceState, Target, Timestamp,
         fixtures::{
@@ -242,7 +244,11 @@ mod tests {
     }
 
     fn remove(customer: &str, source: &str) -> Intent {
-        Intent::Remove { customer: customer.into(), source: source.into() }
+        Intent::Remove {
+            dialect: checkouts::DIALECT,
+            customer: customer.into(),
+            source: source.into(),
+        }
     }
 
     fn holding(sources: &[SourceFacts]) -> SessionFacts {
@@ -493,8 +499,11 @@ mod tests {
 
     #[test]
     fn a_removed_payment_option_spends_the_source_behind_it_and_no_other() {
-        let remove =
-            |option: &str, removes| Intent::ChangeOption { option: option.into(), removes };
+        let remove = |option: &str, removes| Intent::ChangeOption {
+            dialect: carts::DIALECT,
+            option: option.into(),
+            removes,
+        };
         let given =
             || Given::nothing().options(&[card("p").saved_to("s"), card("q").saved_to("s")]);
         for (intent, expected) in [

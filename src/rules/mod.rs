@@ -20,6 +20,7 @@ mod answer;
 mod compact;
 mod customer;
 mod decide;
+mod dialect;
 #[cfg(test)]
 mod fixtures;
 mod ids;
@@ -32,6 +33,8 @@ mod oracle;
 mod policy;
 mod remembered;
 mod rule;
+mod rule_id;
+mod semantics;
 mod session;
 pub mod settlement;
 mod source;
@@ -44,9 +47,9 @@ pub use answer::Answer;
 pub use compact::{uuid_bytes, uuid_text};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
+pub use dialect::{Dialect, KindSpec, Ruleset, SessionKind};
 pub use ids::{
-    CredentialHash, CustomerId, Dialect, OptionId, SessionId, SessionKey, SessionKind, SourceId,
-    Timestamp, UnknownName,
+    CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp, UnknownName,
 };
 pub use intent::{Funding, Intent, NewSource, Target, Version};
 pub use known::{Known, LookedUp};
@@ -54,11 +57,13 @@ pub use learn::{Learned, learn, outcome_unknown, refused};
 pub use money::{Amount, Currency, NotACurrency, NotAnAmount};
 pub use policy::{FreshFor, Mode, OnLookupFailure, Policy, Sequencing, Toggle, Types};
 pub use remembered::{Remembered, SHOWN_TO_AT_MOST, ShownTo};
+pub use rule_id::RuleId;
+pub use semantics::{Charges, Semantics};
 pub use session::{
     Attached, Effect, Pending, SessionFacts, SessionObservation, SessionRecord, SessionState,
 };
 pub use source::{SourceFacts, SourceObservation, SourceRecord, SourceState, SourceType};
-pub use table::{Row, RuleId};
+pub use table::Row;
 pub use told::Told;
 pub use verdict::{Incoming, Lookup, Remedy, Verdict};
 pub use violation::{Refusal, Violation};

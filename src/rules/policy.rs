@@ -1,6 +1,7 @@
 //! What the operator wants: per rule, per dialect, and over everything.
 
 use super::{Dialect, RuleId, SourceType, UnknownName, table};
+use crate::dialects::{self, carts};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
@@ -210,9 +211,10 @@ impl Types {
 
     /// Whether this primary can be combined with a secondary.
     pub fn pairs(&self, dialect: Dialect, primary: &SourceType) -> bool {
-        match dialect {
-            Dialect::Checkouts => self.pairing_checkouts.contains(primary),
-            Dialect::Carts => self.pairing_carts.contains(primary),
+        if dialect == carts::DIALECT {
+            self.pairing_carts.contains(primary)
+        } else {
+            self.pairing_checkouts.contains(primary)
         }
     }
 
@@ -282,7 +284,7 @@ impl Policy {
 
     /// Sets a rule in every dialect that has it.
     pub fn set(&mut self, rule: RuleId, toggle: Toggle) {
-        for dialect in Dialect::ALL {
+        for dialect in dialects::ALL {
             if table::row(dialect, rule).is_some() {
                 self.toggles.insert((dialect, rule), toggle);
             }
@@ -292,10 +294,8 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Dialect::{Carts, Checkouts},
-        *,
-    };
+    use super::*;
+    use crate::dialects::{carts::DIALECT as CARTS, checkouts::DIALECT as CHECKOUTS};
     use RuleId::{PrimaryBeforeSecondary, SecondPrimary, SecondarySourceOwner, SpentSource};
 
     #[test]
@@ -313,7 +313,7 @@ mod tests {
             let mut policy = Policy::default();
             policy.set(rule, wanted);
             assert_eq!(
-                (policy.toggle(Checkouts, rule), policy.toggle(Carts, rule)),
+                (policy.toggle(CHECKOUTS, rule), policy.toggle(CARTS, rule)),
                 (checkouts, carts),
                 "{rule} = {wanted}"
             );
@@ -324,7 +324,7 @@ mod tests {
     fn every_rule_is_refused_by_default_but_two() {
         let policy = Policy::default();
         for row in table::ROWS {
-            let only_reports = [(Checkouts, SecondPrimary), (Carts, SecondarySourceOwner)]
+            let only_reports = [(CHECKOUTS, SecondPrimary), (CARTS, SecondarySourceOwner)]
                 .contains(&(row.dialect, row.id));
             let expected = if only_reports { Toggle::Monitor } else { Toggle::Reject };
             assert_eq!(policy.toggle(row.dialect, row.id), expected, "{} {}", row.dialect, row.id);
@@ -339,9 +339,9 @@ mod tests {
             (Mode::Off, Toggle::Off, Toggle::Off),
         ] {
             let mut policy = Policy { mode, ..Policy::default() };
-            assert_eq!(policy.toggle(Carts, SpentSource), reject, "{mode:?}");
+            assert_eq!(policy.toggle(CARTS, SpentSource), reject, "{mode:?}");
             policy.set(SpentSource, Toggle::Off);
-            assert_eq!(policy.toggle(Carts, SpentSource), off, "{mode:?}");
+            assert_eq!(policy.toggle(CARTS, SpentSource), off, "{mode:?}");
         }
     }
 
@@ -363,8 +363,8 @@ mod tests {
         ] {
             let kind = SourceType::from(kind);
             let found = (
-                types.pairs(Checkouts, &kind),
-                types.pairs(Carts, &kind),
+                types.pairs(CHECKOUTS, &kind),
+                types.pairs(CARTS, &kind),
                 types.cannot_be_saved(&kind),
             );
             assert_eq!(found, (checkouts, carts, unsavable), "{kind}");

@@ -3,9 +3,7 @@
 //! In: [`SourceObservation`]s. Out: a [`SourceRecord`], the copy Weir decides on. A type never
 //! changes; everything else ages.
 
-use super::{
-    Amount, Currency, CustomerId, Dialect, Remembered, ShownTo, SourceId, Timestamp, Told,
-};
+use super::{Amount, Currency, CustomerId, Remembered, ShownTo, SourceId, Timestamp, Told};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -158,9 +156,12 @@ pub enum SourceObservation {
     Shown(Box<SourceFacts>),
     /// An answer showed it to this caller.
     ShownTo(super::CredentialHash),
-    /// It was attached, and was detached or replaced by another primary. On checkouts a single-use
-    /// source is thereby spent; on carts it is not.
-    Detached(Dialect),
+    /// It was attached, and was detached or replaced by another primary.
+    Detached {
+        /// Whether that spends a single-use source
+        /// ([`Semantics::detaching_spends`](super::Semantics::detaching_spends)).
+        spends: bool,
+    },
     /// It was saved: reusable from now on. The customer is known on checkouts.
     Saved(Option<CustomerId>),
     /// It was removed from its customer or shopper, and is thereby spent.
@@ -218,8 +219,8 @@ impl SourceRecord {
             SourceObservation::Begun => {}
             SourceObservation::Shown(facts) => self.learn(facts, now),
             SourceObservation::ShownTo(caller) => self.shown_to.add(*caller),
-            SourceObservation::Detached(Dialect::Carts) => {}
-            SourceObservation::Detached(Dialect::Checkouts) => match self.reusable {
+            SourceObservation::Detached { spends: false } => {}
+            SourceObservation::Detached { spends: true } => match self.reusable {
                 Remembered::At(true, _) => {}
                 // A conclusion is as old as what it rests on: saved meanwhile by a call that Weir
                 // did not see, the source is not spent.
@@ -294,10 +295,10 @@ mod tests {
         let saved = || record(card("p").saved_to("c"));
         let who_knows = || record(untold(|p| p.reusable = Told::NotTold));
         let cases = [
-            (Detached(Dialect::Checkouts), single_use(), Remembered::at(Cancelled, NOW)),
-            (Detached(Dialect::Checkouts), saved(), Remembered::at(Chargeable, NOW)),
-            (Detached(Dialect::Checkouts), who_knows(), Remembered::NotTold),
-            (Detached(Dialect::Carts), single_use(), Remembered::at(Chargeable, NOW)),
+            (Detached { spends: true }, single_use(), Remembered::at(Cancelled, NOW)),
+            (Detached { spends: true }, saved(), Remembered::at(Chargeable, NOW)),
+            (Detached { spends: true }, who_knows(), Remembered::NotTold),
+            (Detached { spends: false }, single_use(), Remembered::at(Chargeable, NOW)),
             (Charged, single_use(), Remembered::at(Consumed, NOW)),
             (Charged, saved(), Remembered::at(Chargeable, NOW)),
             (Charged, who_knows(), Remembered::NotTold),
@@ -355,7 +356,7 @@ mod tests {
             (SourceObservation::Shown(Box::new(card("p"))), false),
             (SourceObservation::ShownTo(crate::rules::CredentialHash([1; 16])), false),
             (SourceObservation::Begun, true),
-            (SourceObservation::Detached(Dialect::Carts), true),
+            (SourceObservation::Detached { spends: false }, true),
             (SourceObservation::Saved(None), true),
             (SourceObservation::Removed, true),
             (SourceObservation::Charged, true),

@@ -8,7 +8,6 @@
 use super::{
     StoreError,
     packed::{Bytes, Packed},
-    store::session_key,
 };
 use dashmap::DashMap;
 use moka::{policy::EvictionPolicy, sync::Cache};
@@ -74,8 +73,8 @@ pub(super) struct Shelf {
 /// What a change makes of a record.
 pub(super) struct Changed<T> {
     pub bytes: Bytes,
-    /// Whether it must stay.
-    pub pin: bool,
+    /// Where it must stay: what it is called if it is given up.
+    pub pin: Option<Box<str>>,
     /// What the caller wants back.
     pub result: T,
 }
@@ -83,6 +82,7 @@ pub(super) struct Changed<T> {
 struct Pinned {
     bytes: Bytes,
     touched: Instant,
+    name: Box<str>,
 }
 
 impl Shelf {
@@ -120,9 +120,9 @@ impl Shelf {
         let _lock = self.lock(&key);
         let before = self.find(&key);
         let Changed { bytes: after, pin, result } = change(before.as_ref())?;
-        if pin {
+        if let Some(name) = pin {
             self.cache.invalidate(&key);
-            self.pin(key, after);
+            self.pin(key, after, name);
         } else {
             self.unpin(&key, |_| true);
             if before.as_ref() != Some(&after) || !self.cache.contains_key(&key) {
@@ -208,21 +208,21 @@ impl Shelf {
         self.cache.get(key)
     }
 
-    fn pin(&self, key: Packed, bytes: Bytes) {
+    fn pin(&self, key: Packed, bytes: Bytes, name: Box<str>) {
         self.pins.fetch_add(1, Ordering::Relaxed);
-        if self.pinned.insert(key, Pinned { bytes, touched: Instant::now() }).is_some() {
+        if self.pinned.insert(key, Pinned { bytes, touched: Instant::now(), name }).is_some() {
             self.pins.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Whether it was pinned, and wanted to go.
-    fn unpin(&self, key: &Packed, goes: impl FnOnce(&Pinned) -> bool) -> bool {
-        let gone =
-            self.pinned() > 0 && self.pinned.remove_if(key, |_, pinned| goes(pinned)).is_some();
-        if gone {
-            self.pins.fetch_sub(1, Ordering::Relaxed);
+    /// What was pinned, and wanted to go.
+    fn unpin(&self, key: &Packed, goes: impl FnOnce(&Pinned) -> bool) -> Option<Pinned> {
+        if self.pinned() == 0 {
+            return None;
         }
-        gone
+        let (_, gone) = self.pinned.remove_if(key, |_, pinned| goes(pinned))?;
+        self.pins.fetch_sub(1, Ordering::Relaxed);
+        Some(gone)
     }
 
     fn sweep_now_and_then(&self) {
@@ -251,9 +251,10 @@ impl Shelf {
     }
 
     fn give_up(&self, key: &Packed) {
-        if self.unpin(key, |pinned| pinned.touched.elapsed() >= self.idle_ttl) {
+        let idle = |pinned: &Pinned| pinned.touched.elapsed() >= self.idle_ttl;
+        if let Some(gone) = self.unpin(key, idle) {
             self.expired.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(session = %session_key(key), idle_ttl = ?self.idle_ttl, "nobody asked for this session: what was pending for it is given up");
+            tracing::warn!(session = %gone.name, idle_ttl = ?self.idle_ttl, "nobody asked for this session: what was pending for it is given up");
         }
     }
 }
@@ -296,7 +297,9 @@ mod tests {
     /// Stores one byte, to stay or not.
     fn put(shelf: &Shelf, id: u32, byte: u8, pin: bool) {
         shelf
-            .update(key(id), |_| Ok(Changed { bytes: Bytes::from([byte]), pin, result: () }))
+            .update(key(id), |_| {
+                Ok(Changed { bytes: Bytes::from([byte]), pin: pin.then(Box::default), result: () })
+            })
             .unwrap();
     }
 
@@ -384,7 +387,9 @@ mod tests {
                             let bytes = Bytes::from((before + 1).to_be_bytes());
                             Ok(Changed {
                                 bytes,
-                                pin: (round + u16::from(thread)).is_multiple_of(3),
+                                pin: (round + u16::from(thread))
+                                    .is_multiple_of(3)
+                                    .then(Box::default),
                                 result: (),
                             })
                         };

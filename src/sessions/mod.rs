@@ -27,7 +27,7 @@ pub use store::StoreError;
 pub use turns::{Busy, BusyReason, Entry, Held, Turn, TurnKey};
 
 use crate::rules::{
-    CredentialHash, CustomerId, CustomerRecord, Dialect, SessionId, SessionKey, SessionRecord,
+    CredentialHash, CustomerId, CustomerRecord, SessionId, SessionKey, SessionKind, SessionRecord,
     SourceId, SourceRecord,
 };
 use back_off::BackOffs;
@@ -193,12 +193,12 @@ impl Sessions {
 
 /// What the admin API and the metrics show.
 impl Sessions {
-    /// At most `limit` sessions of a dialect (or of both) whose keys come after `after`, by kind
+    /// At most `limit` sessions of these kinds whose keys come after `after`, by kind
     /// and then by id, ids that are UUIDs before all others. Reads through everything, on a
     /// thread of its own; does not count as use.
     pub async fn list(
         &self,
-        dialect: Option<Dialect>,
+        kinds: Vec<SessionKind>,
         after: Option<&SessionKey>,
         limit: usize,
     ) -> Vec<(SessionKey, SessionRecord)> {
@@ -206,9 +206,9 @@ impl Sessions {
         let sessions = self.clone();
         let list = move || {
             let listed =
-                sessions.memory().sessions.list(store::kinds(dialect), after.as_ref(), limit);
+                sessions.memory().sessions.list(store::numbers(&kinds), after.as_ref(), limit);
             let read = |(key, bytes): (_, packed::Bytes)| {
-                Some((store::session_key(&key), packed::read(&bytes).ok()?))
+                Some((store::session_key(&key, &kinds)?, packed::read(&bytes).ok()?))
             };
             listed.into_iter().filter_map(read).collect()
         };
@@ -322,6 +322,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::{carts, checkouts};
     use crate::rules::{Pending, SessionKind, Timestamp};
 
     fn sessions(capacity: u64) -> Sessions {
@@ -342,7 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_is_created_by_its_first_change_and_gone_when_removed() {
-        let (sessions, checkout) = (sessions(10), key(SessionKind::Checkout, 1));
+        let (sessions, checkout) = (sessions(10), key(checkouts::CHECKOUT, 1));
         assert_eq!(sessions.session(&checkout).await, Ok(None));
         for epoch in 1..=3 {
             let after =
@@ -350,7 +351,7 @@ mod tests {
             assert_eq!(after.epoch, epoch);
             assert_eq!(sessions.session(&checkout).await, Ok(Some(after)));
         }
-        assert_eq!(sessions.session(&key(SessionKind::Invoice, 1)).await, Ok(None));
+        assert_eq!(sessions.session(&key(checkouts::INVOICE, 1)).await, Ok(None));
         sessions.remove_session(&checkout).await.unwrap();
         assert_eq!(sessions.session(&checkout).await, Ok(None));
     }
@@ -388,14 +389,14 @@ mod tests {
     #[tokio::test]
     async fn what_is_pending_outlives_any_number_of_other_sessions() {
         let sessions = sessions(10);
-        let cart = key(SessionKind::Cart, 1);
+        let cart = key(carts::CART, 1);
         assert!(sessions.can_pin());
         sessions.update_session(&cart, pend).await.unwrap();
-        sessions.update_session(&key(SessionKind::Cart, 2), pend).await.unwrap();
+        sessions.update_session(&key(carts::CART, 2), pend).await.unwrap();
         assert_eq!((sessions.can_pin(), sessions.pinned()), (false, 2));
         for id in 10..1_000 {
             sessions
-                .update_session(&key(SessionKind::Cart, id), |record| record.epoch = 1)
+                .update_session(&key(carts::CART, id), |record| record.epoch = 1)
                 .await
                 .unwrap();
         }
@@ -414,30 +415,30 @@ mod tests {
     #[tokio::test]
     async fn the_list_tells_the_dialects_apart_and_goes_on_where_it_stopped() {
         let sessions = sessions(100);
-        for kind in [SessionKind::Cart, SessionKind::Invoice, SessionKind::Checkout] {
+        for kind in [carts::CART, checkouts::INVOICE, checkouts::CHECKOUT] {
             for id in 0..3 {
                 sessions.update_session(&key(kind, id), |record| record.epoch = id).await.unwrap();
             }
         }
-        let keys = async |dialect, after: Option<&SessionKey>, limit| -> Vec<String> {
+        let keys = async |kinds, after: Option<&SessionKey>, limit| -> Vec<String> {
             sessions
-                .list(dialect, after, limit)
+                .list(kinds, after, limit)
                 .await
                 .iter()
                 .map(|(key, _)| key.to_string())
                 .collect()
         };
+        assert_eq!(keys(vec![carts::CART], None, 9).await, ["cart 0000", "cart 0001", "cart 0002"]);
         assert_eq!(
-            keys(Some(Dialect::Carts), None, 9).await,
-            ["cart 0000", "cart 0001", "cart 0002"]
-        );
-        assert_eq!(
-            keys(Some(Dialect::Checkouts), None, 4).await[2..],
+            keys(checkouts::DIALECT.kinds().to_vec(), None, 4).await[2..],
             ["checkout 0002", "invoice 0000"]
         );
-        let after = key(SessionKind::Invoice, 1);
-        assert_eq!(keys(None, Some(&after), 2).await, ["invoice 0002", "cart 0000"]);
-        let (_, record) = sessions.list(Some(Dialect::Carts), None, 3).await.remove(2);
+        let after = key(checkouts::INVOICE, 1);
+        assert_eq!(
+            keys(vec![checkouts::CHECKOUT, checkouts::INVOICE, carts::CART], Some(&after), 2).await,
+            ["invoice 0002", "cart 0000"]
+        );
+        let (_, record) = sessions.list(vec![carts::CART], None, 3).await.remove(2);
         assert_eq!(record.epoch, 2);
     }
 }

@@ -8,8 +8,8 @@ use super::{
     packed::{self, Bytes, Packed},
 };
 use crate::rules::{
-    CredentialHash, CustomerId, CustomerRecord, Dialect, SessionId, SessionKey, SessionKind,
-    SessionRecord, SourceId, SourceRecord, Timestamp,
+    CredentialHash, CustomerId, CustomerRecord, SessionId, SessionKey, SessionKind, SessionRecord,
+    SourceId, SourceRecord, Timestamp,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fmt, ops::RangeInclusive};
@@ -45,9 +45,9 @@ pub(super) trait Record: Default + Serialize + DeserializeOwned {
 
     fn dates_mut(&mut self) -> impl Iterator<Item = &mut Timestamp>;
 
-    /// Never to be lost to make room for others.
-    fn is_pinned(&self) -> bool {
-        false
+    /// Where it is never to be lost to make room for others: what it is called if it is given up.
+    fn pin(&self, _: &Self::Key) -> Option<Box<str>> {
+        None
     }
 }
 
@@ -79,11 +79,7 @@ impl Store {
             let mut record: R =
                 before.and_then(|bytes| packed::read(bytes).ok()).unwrap_or_default();
             change(&mut record);
-            Ok(Changed {
-                bytes: packed::write(&mut record)?,
-                pin: record.is_pinned(),
-                result: record,
-            })
+            Ok(Changed { bytes: packed::write(&mut record)?, pin: record.pin(key), result: record })
         };
         match self {
             Store::Memory(memory) => R::shelf(memory).update(R::key(key), changed),
@@ -102,7 +98,7 @@ impl Record for SessionRecord {
     type Key = SessionKey;
 
     fn key(key: &SessionKey) -> Packed {
-        Packed::text(kind_number(key.kind), key.id.as_str())
+        Packed::text(key.kind.number(), key.id.as_str())
     }
 
     fn shelf(memory: &Memory) -> &Shelf {
@@ -114,36 +110,21 @@ impl Record for SessionRecord {
     }
 
     /// A remedy under way is known nowhere else.
-    fn is_pinned(&self) -> bool {
-        self.pending.is_some()
+    fn pin(&self, key: &SessionKey) -> Option<Box<str>> {
+        self.pending.is_some().then(|| key.to_string().into())
     }
 }
 
-/// In the order of [`SessionKey`].
-fn kind_number(kind: SessionKind) -> u8 {
-    match kind {
-        SessionKind::Checkout => 0,
-        SessionKind::Invoice => 1,
-        SessionKind::Cart => 2,
-    }
+/// The numbers of these kinds, which stand together.
+pub(super) fn numbers(kinds: &[SessionKind]) -> RangeInclusive<u8> {
+    let numbers = || kinds.iter().map(|kind| kind.number());
+    numbers().min().unwrap_or(1)..=numbers().max().unwrap_or(0)
 }
 
-/// The numbers of a dialect's kinds, which stand together.
-pub(super) fn kinds(dialect: Option<Dialect>) -> RangeInclusive<u8> {
-    match dialect {
-        None => 0..=2,
-        Some(Dialect::Checkouts) => 0..=1,
-        Some(Dialect::Carts) => 2..=2,
-    }
-}
-
-pub(super) fn session_key(packed: &Packed) -> SessionKey {
-    let kind = match packed.kind() {
-        0 => SessionKind::Checkout,
-        1 => SessionKind::Invoice,
-        _ => SessionKind::Cart,
-    };
-    SessionKey::new(kind, packed.id())
+/// `None` where the key's kind is none of these.
+pub(super) fn session_key(packed: &Packed, kinds: &[SessionKind]) -> Option<SessionKey> {
+    let kind = kinds.iter().find(|kind| kind.number() == packed.kind())?;
+    Some(SessionKey::new(*kind, packed.id()))
 }
 
 impl Record for SourceRecord {
@@ -201,6 +182,7 @@ impl Record for ActiveCart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::{carts, checkouts};
     use crate::rules::{Amount, Attached, Pending, Remembered, SessionState, SourceState, Told};
     use proptest::{option, prelude::*};
 
@@ -347,9 +329,9 @@ mod tests {
         #[test]
         fn any_session_comes_back_as_it_was(record in session(), key in id::<SessionId>()) {
             prop_assert_eq!(&written_and_read(&record), &record);
-            for kind in [SessionKind::Checkout, SessionKind::Invoice, SessionKind::Cart] {
+            for kind in [checkouts::CHECKOUT, checkouts::INVOICE, carts::CART] {
                 let key = SessionKey { kind, id: key.clone() };
-                prop_assert_eq!(session_key(&SessionRecord::key(&key)), key);
+                prop_assert_eq!(session_key(&SessionRecord::key(&key), &[kind]), Some(key));
             }
         }
 

@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn cart(id: &str) -> TurnKey {
-        TurnKey::Session(SessionKey::new(crate::rules::SessionKind::Cart, id))
+        TurnKey::Session(SessionKey::new(crate::dialects::carts::CART, id))
     }
 
     /// Takes a turn that must be free.

@@ -16,10 +16,11 @@ use tokio::{
     task::yield_now,
     time::{Instant, sleep, timeout},
 };
+use weir::dialects::{carts, checkouts};
 use weir::{
     emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options},
     proxy::{GovernSettings, Governor, Work},
-    rules::{FreshFor, OnLookupFailure, Policy, RuleId, SessionKey, SessionKind, Toggle},
+    rules::{FreshFor, OnLookupFailure, Policy, RuleId, SessionKey, Toggle},
     sessions::{Sessions, Settings},
 };
 
@@ -351,7 +352,7 @@ async fn truth(side: &Side, things: &Things) -> Result<(), TestCaseError> {
         let read = side.send(&things.ask(&Op::Read { checkout: n })).await;
         prop_assert!(read.status == 200 || read.status == 409, "{}", read.text());
         side.send(&things.ask(&Op::Read { checkout: n })).await;
-        keys.push((SessionKey::new(SessionKind::Checkout, id.as_str()), Kind::Checkout));
+        keys.push((SessionKey::new(checkouts::CHECKOUT, id.as_str()), Kind::Checkout));
     }
     for shopper in 0..things.tokens.len() {
         // The first may show another cart than was thought, of which it teaches nothing: what was
@@ -360,7 +361,7 @@ async fn truth(side: &Side, things: &Things) -> Result<(), TestCaseError> {
         let read = side.send(&things.ask(&Op::ReadCart { shopper })).await;
         prop_assert_eq!(read.status.as_u16(), 200, "{}", read.text());
         keys.push((
-            SessionKey::new(SessionKind::Cart, read.json()["cart"]["id"].to_string().as_str()),
+            SessionKey::new(carts::CART, read.json()["cart"]["id"].to_string().as_str()),
             Kind::Cart,
         ));
     }
@@ -549,7 +550,7 @@ async fn who_hangs_up_after_sending_stops_neither_the_call_nor_its_being_learned
     assert_eq!(house.governor.in_flight(), 1, "the turn is still the first one's");
     gate.open();
     assert_eq!(second.await.unwrap().status, 200);
-    let key = SessionKey::new(SessionKind::Checkout, checkout.as_str());
+    let key = SessionKey::new(checkouts::CHECKOUT, checkout.as_str());
     let record = house.governor.sessions().session(&key).await.unwrap().unwrap();
     let known: Vec<&str> =
         record.sources.get().unwrap().iter().map(|attached| attached.id.as_str()).collect();

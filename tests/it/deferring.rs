@@ -7,9 +7,10 @@ use crate::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use weir::dialects::checkouts;
 use weir::{
     emulator::{Fault, FaultKind},
-    rules::{Pending, Policy, RuleId, SessionKey, SessionKind, SourceId, Toggle},
+    rules::{Pending, Policy, RuleId, SessionKey, SourceId, Toggle},
 };
 
 #[derive(Clone, Debug)]
@@ -74,7 +75,7 @@ impl Scene {
             sources.push(side.send(&Ask::post("/sources", credit(amount))).await.id());
         }
         side.emulator.clear_calls();
-        Self { side, key: SessionKey::new(SessionKind::Checkout, checkout.as_str()), sources }
+        Self { side, key: SessionKey::new(checkouts::CHECKOUT, checkout.as_str()), sources }
     }
 
     fn ask(&self, op: &Op) -> Option<Ask> {

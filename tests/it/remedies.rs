@@ -7,10 +7,11 @@
 
 use crate::house::{CART, Caller, House, Reply, method, start_weir};
 use serde_json::{Value, json};
+use weir::dialects::{carts, checkouts};
 use weir::{
     emulator::{Fault, FaultKind, Gate, Kind},
     proxy::{GovernSettings, Governor},
-    rules::{Pending, Policy, RuleId, SessionKey, SessionKind, SessionRecord, Toggle},
+    rules::{Pending, Policy, RuleId, SessionKey, SessionRecord, Toggle},
     sessions::{Sessions, Settings},
 };
 
@@ -61,8 +62,7 @@ impl Scene {
             (house.credit(40.0).await, "credit"),
         ];
         let cart = caller.get(CART).await.json()["cart"]["id"].to_string();
-        let scene =
-            Self { house, caller, key: SessionKey::new(SessionKind::Cart, cart.as_str()), named };
+        let scene = Self { house, caller, key: SessionKey::new(carts::CART, cart.as_str()), named };
         let save = json!({ "paymentOption": { "sourceId": scene.id("other") } });
         assert_eq!(scene.caller.post("/v1/shoppers/me/payment-options", save).await.status, 201);
         assert_eq!(scene.apply("card").await.status, 200);
@@ -93,7 +93,7 @@ impl Scene {
 
     /// What upstream has attached, in order.
     fn attached(&self) -> Vec<&'static str> {
-        let kind = if self.key.kind == SessionKind::Cart { Kind::Cart } else { Kind::Checkout };
+        let kind = if self.key.kind == carts::CART { Kind::Cart } else { Kind::Checkout };
         let ids = self.house.attached(kind, self.key.id.as_str());
         ids.iter()
             .map(|id| {
@@ -568,12 +568,7 @@ impl Scene {
         ];
         let checkout = house.checkout(100.0).await;
         let caller = house.weir.clone();
-        Self {
-            key: SessionKey::new(SessionKind::Checkout, checkout.as_str()),
-            caller,
-            house,
-            named,
-        }
+        Self { key: SessionKey::new(checkouts::CHECKOUT, checkout.as_str()), caller, house, named }
     }
 
     fn path(&self) -> String {

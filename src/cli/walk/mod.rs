@@ -5,7 +5,8 @@
 //! toggles and `>` is for those toggles of its template's rule. Headings are `echo`s, not comments,
 //! which an interactive zsh does not take.
 
-use crate::rules::{Dialect, Policy, RuleId, Toggle};
+use crate::dialects::{carts, checkouts};
+use crate::rules::{Policy, RuleId, Toggle};
 use std::net::SocketAddr;
 
 const CHECKOUTS: &str = include_str!("checkouts.sh");
@@ -13,13 +14,13 @@ const CARTS: &str = include_str!("carts.sh");
 
 /// Writes the lines, in order.
 pub(super) fn lines(policy: &Policy, weir: SocketAddr, emulator: SocketAddr) -> Vec<String> {
-    let checkouts = match policy.toggle(Dialect::Checkouts, RuleId::SecondaryAfterSingleUsePrimary)
+    let checkouts = match policy.toggle(checkouts::DIALECT, RuleId::SecondaryAfterSingleUsePrimary)
     {
         // Without `defer`, the card is sent at once and credit that comes after it is refused.
         Toggle::Reorder if !policy.sequencing.defer => Toggle::Reject,
         toggle => toggle,
     };
-    let carts = policy.toggle(Dialect::Carts, RuleId::PrimaryBeforeSecondary);
+    let carts = policy.toggle(carts::DIALECT, RuleId::PrimaryBeforeSecondary);
     let written = |line: &str| {
         line.replace("{weir}", &weir.to_string()).replace("{emulator}", &emulator.to_string())
     };

@@ -3,6 +3,7 @@
 use super::base::{Complaint, Form, quoted};
 use crate::{
     config::did_you_mean::nearest,
+    dialects,
     rules::{Dialect, RuleId, Toggle, table},
 };
 use schemars::{Schema, json_schema};
@@ -111,7 +112,7 @@ impl Form for ToggleForm {
             return Ok(Some(toggle));
         }
         let somewhere =
-            Dialect::ALL.into_iter().find(|dialect| allowed_by(*dialect, self.rule, toggle));
+            dialects::ALL.into_iter().find(|dialect| allowed_by(*dialect, self.rule, toggle));
         Err(match (somewhere, self.dialects.len()) {
             (Some(dialect), 2) => {
                 Complaint::new(format!("`{}` takes {} on {dialect} only", self.rule, quoted(text)))
@@ -158,7 +159,10 @@ fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::{super::base::tests::says, *};
-    use crate::rules::Mode;
+    use crate::{
+        dialects::{carts, checkouts},
+        rules::Mode,
+    };
 
     #[test]
     fn a_word_that_is_nearly_right_is_put_right() {
@@ -181,9 +185,9 @@ mod tests {
 
     #[test]
     fn a_toggle_is_one_that_the_rule_takes() {
-        let both = |rule| ToggleForm { rule, dialects: Dialect::ALL.to_vec() };
-        let carts = |rule| ToggleForm { rule, dialects: vec![Dialect::Carts] };
-        let checkouts = |rule| ToggleForm { rule, dialects: vec![Dialect::Checkouts] };
+        let both = |rule| ToggleForm { rule, dialects: dialects::ALL.to_vec() };
+        let carts = |rule| ToggleForm { rule, dialects: vec![carts::DIALECT] };
+        let checkouts = |rule| ToggleForm { rule, dialects: vec![checkouts::DIALECT] };
         let cases = [
             (carts(RuleId::PrimaryBeforeSecondary), "reorder", "\"reorder\""),
             (carts(RuleId::SecondarySourceOwner), "strip", "\"strip\""),

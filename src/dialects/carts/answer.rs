@@ -324,9 +324,10 @@ fn of_options(json: &[u8], shows: Shows) -> Result<Told<Vec<OptionFacts>>, Garbl
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::carts;
     use crate::{
         dialects::{Call, Classified, classify, coding, xml},
-        rules::{Intent, Target},
+        rules::Intent,
     };
     use http::{HeaderMap, Method, StatusCode};
 
@@ -560,7 +561,7 @@ mod tests {
     #[test]
     fn answers_are_read_in_any_coding_and_passed_over_without_a_body() {
         use coding::tests::{br, coded, gzip};
-        let intent = Intent::Attach { session: Target::ActiveCart, source: "s".into() };
+        let intent = Intent::Attach { session: carts::ACTIVE, source: "s".into() };
         let read = |status, headers: &HeaderMap, body: &[u8]| {
             attach().read_answer(&intent, status, headers, body)
         };

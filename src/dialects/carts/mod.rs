@@ -10,8 +10,29 @@ pub(super) use error::{error_json, error_xml};
 pub(super) use request::{intent, reads_body, source_body};
 
 use super::path;
-use crate::rules::OptionId;
+use crate::rules::{
+    Charges, Dialect, KindSpec, OptionId, RuleId, Ruleset, Semantics, SessionKind, Target,
+};
 use http::Method;
+
+/// Commerce API: shoppers/me, carts.
+pub const DIALECT: Dialect = Dialect::new(&RULESET);
+/// A shopper's cart.
+pub const CART: SessionKind =
+    SessionKind::new(&KindSpec { name: "cart", number: 2, dialect: DIALECT, active: true });
+pub(super) const ACTIVE: Target = Target::Active(CART);
+
+static RULESET: Ruleset = Ruleset {
+    name: "carts",
+    kinds: || &[CART],
+    semantics: Semantics {
+        detaching_spends: false,
+        order_charges: Charges::Named,
+        waits_under: RuleId::PrimaryBeforeSecondary,
+        may_defer: false,
+        credential_opens_sources: false,
+    },
+};
 
 /// A governed path.
 pub(super) enum Resource<'a> {

@@ -1,12 +1,12 @@
 //! Requests of the carts dialect: what their bodies say, in JSON or XML, wrapped in `cart` or bare.
 
-use super::Route;
+use super::{ACTIVE, DIALECT, Route};
 use crate::{
     dialects::{
         query::Query,
         request::{self, Fields, Member, Trouble, value},
     },
-    rules::{Funding, Intent, Owner, SourceId, Target},
+    rules::{Funding, Intent, Owner, SourceId},
 };
 use bytes::Bytes;
 use http::HeaderMap;
@@ -53,19 +53,29 @@ pub(in crate::dialects) fn intent(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Option<Intent>, Trouble> {
-    let session = Target::ActiveCart;
+    let session = ACTIVE;
     let (intent, source) = match route {
         Route::Read => return Ok(Some(Intent::ReadSession { session })),
         Route::Touch => return Ok(Some(Intent::Touch { session })),
         Route::ReadOption | Route::ReadOptions => return Ok(Some(Intent::ReadOptions)),
         Route::ChangeOption(option) => {
-            return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: false }));
+            return Ok(Some(Intent::ChangeOption {
+                dialect: DIALECT,
+                option: option.clone(),
+                removes: false,
+            }));
         }
         Route::RemoveOption(option) => {
-            return Ok(Some(Intent::ChangeOption { option: option.clone(), removes: true }));
+            return Ok(Some(Intent::ChangeOption {
+                dialect: DIALECT,
+                option: option.clone(),
+                removes: true,
+            }));
         }
         Route::DetachAll => (Intent::Detach { session, source: None }, None),
-        Route::ApplyShopper(option) => (Intent::ApplyShopper { option: option.clone() }, None),
+        Route::ApplyShopper(option) => {
+            (Intent::AttachSaved { session, option: option.clone() }, None)
+        }
         Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption => {
             let text = request::text_or_xml(headers, body)?;
             let fields = Fields::read(&text, CALL)?;
@@ -82,14 +92,16 @@ pub(in crate::dialects) fn intent(
 }
 
 fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Option<Intent> {
-    let session = Target::ActiveCart;
+    let session = ACTIVE;
     Some(match (route, source) {
         (Route::Attach, Some(source)) => Intent::Attach { session, source },
         // A payment method of another kind than a source.
         (Route::Attach, None) => Intent::Touch { session },
         (Route::Detach, source) => Intent::Detach { session, source },
         (Route::Submit, source) => Intent::Order { session, brings_funding: source.is_some() },
-        (Route::SaveOption, source) => Intent::Save { owner: Owner::Shopper, source: source? },
+        (Route::SaveOption, source) => {
+            Intent::Save { dialect: DIALECT, owner: Owner::Shopper, source: source? }
+        }
         (_, source) => Intent::UpdateSession {
             session,
             funding: Funding { source, changes_total, ..Funding::default() },
@@ -123,11 +135,11 @@ mod tests {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<cart xmlns=\"x\"><paymentMethod>\n<sourceId>s</sourceId></paymentMethod></cart>",
             "<paymentMethod><sourceId><![CDATA[s]]></sourceId></paymentMethod>",
         ] {
-            let expected = Intent::Attach { session: Target::ActiveCart, source: "s".into() };
+            let expected = Intent::Attach { session: ACTIVE, source: "s".into() };
             assert_eq!(read(ATTACH, body), Ok(Some(expected)), "{body}");
         }
         let save = "<paymentOption><nickName>n</nickName><isDefault>true</isDefault><sourceId>s</sourceId></paymentOption>";
-        let expected = Intent::Save { owner: Owner::Shopper, source: "s".into() };
+        let expected = Intent::Save { dialect: DIALECT, owner: Owner::Shopper, source: "s".into() };
         assert_eq!(read("POST payment-options", save), Ok(Some(expected)));
     }
 

@@ -252,10 +252,11 @@ fn of_order(json: &[u8]) -> Result<Answer, Garbled> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{NewSource, SessionKey, SessionKind, SourceState, Target};
+    use crate::dialects::checkouts;
+    use crate::rules::{NewSource, SessionKey, SourceState, Target};
 
     fn key() -> SessionKey {
-        SessionKey::new(SessionKind::Checkout, "177642590336")
+        SessionKey::new(checkouts::CHECKOUT, "177642590336")
     }
 
     fn session(json: &str) -> SessionFacts {

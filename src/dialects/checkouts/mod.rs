@@ -10,8 +10,32 @@ pub(super) use error::error_json;
 pub(super) use request::{intent, reads_body};
 
 use super::path;
-use crate::rules::{CustomerId, SessionKey, SessionKind, SourceId};
+use crate::rules::{
+    Charges, CustomerId, Dialect, KindSpec, RuleId, Ruleset, Semantics, SessionKey, SessionKind,
+    SourceId,
+};
 use http::Method;
+
+/// Digital River API: checkouts, invoices, customers, orders.
+pub const DIALECT: Dialect = Dialect::new(&RULESET);
+/// A checkout.
+pub const CHECKOUT: SessionKind =
+    SessionKind::new(&KindSpec { name: "checkout", number: 0, dialect: DIALECT, active: false });
+/// An invoice; it follows the rules of a checkout.
+pub const INVOICE: SessionKind =
+    SessionKind::new(&KindSpec { name: "invoice", number: 1, dialect: DIALECT, active: false });
+
+static RULESET: Ruleset = Ruleset {
+    name: "checkouts",
+    kinds: || &[CHECKOUT, INVOICE],
+    semantics: Semantics {
+        detaching_spends: true,
+        order_charges: Charges::All,
+        waits_under: RuleId::SecondaryAfterSingleUsePrimary,
+        may_defer: true,
+        credential_opens_sources: true,
+    },
+};
 
 /// A governed path.
 pub(super) enum Resource<'a> {
@@ -58,8 +82,7 @@ pub(super) fn resource<'a>(segments: &[&'a str]) -> Option<Resource<'a>> {
         ["customers", id, "sources", source] => Resource::CustomerSource(id, source),
         ["checkouts", "store-credits", ..] => return None,
         [root @ ("checkouts" | "invoices"), rest @ ..] => {
-            let kind =
-                if *root == "checkouts" { SessionKind::Checkout } else { SessionKind::Invoice };
+            let kind = if *root == "checkouts" { CHECKOUT } else { INVOICE };
             match rest {
                 [] => Resource::Sessions(kind),
                 [id] => Resource::Session(kind, id),

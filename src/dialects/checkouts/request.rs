@@ -1,6 +1,6 @@
 //! Requests of the checkouts dialect: what their bodies say.
 
-use super::Route;
+use super::{CHECKOUT, DIALECT, INVOICE, Route};
 use crate::{
     dialects::{
         query::Query,
@@ -82,18 +82,26 @@ pub(in crate::dialects) fn intent(
         }
         Route::Save(customer, source) => {
             confirms(source, headers, body)?;
-            Some(Intent::Save { owner: Owner::Customer(customer.clone()), source: source.clone() })
+            Some(Intent::Save {
+                dialect: DIALECT,
+                owner: Owner::Customer(customer.clone()),
+                source: source.clone(),
+            })
         }
         Route::Remove(customer, source) => {
             confirms(source, headers, body)?;
-            Some(Intent::Remove { customer: customer.clone(), source: source.clone() })
+            Some(Intent::Remove {
+                dialect: DIALECT,
+                customer: customer.clone(),
+                source: source.clone(),
+            })
         }
         Route::UpdateCustomer(customer) => {
             let text = request::text(headers, body)?;
             let default = Fields::read(&text, CUSTOMER)?
                 .id("defaultSourceId")?
                 .map(|id| SourceId::from(&*id));
-            Some(Intent::UpdateCustomer { customer: customer.clone(), default })
+            Some(Intent::UpdateCustomer { dialect: DIALECT, customer: customer.clone(), default })
         }
         Route::Order => order(headers, body)?,
     };
@@ -110,7 +118,7 @@ fn target(key: &SessionKey) -> Target {
 fn funding(kind: SessionKind, headers: &HeaderMap, body: &[u8]) -> Result<Funding, Trouble> {
     let text = request::text(headers, body)?;
     let fields = Fields::read(&text, FUNDING)?;
-    let optimization = fields.get("billingOptimization").filter(|_| kind == SessionKind::Invoice);
+    let optimization = fields.get("billingOptimization").filter(|_| kind == INVOICE);
     let customer = fields.id("customerId")?.map(|id| (&*id).into());
     Ok(Funding {
         source: fields.id("sourceId")?.map(|id| (&*id).into()),
@@ -166,7 +174,7 @@ fn order(headers: &HeaderMap, body: &[u8]) -> Result<Option<Intent>, Trouble> {
     let fields = Fields::read(&text, ORDER)?;
     let brings_funding = fields.id("sourceId")?.is_some() || fields.id("customerId")?.is_some();
     Ok(fields.id("checkoutId")?.map(|id| Intent::Order {
-        session: Target::Session(SessionKey::new(SessionKind::Checkout, &*id)),
+        session: Target::Session(SessionKey::new(CHECKOUT, &*id)),
         brings_funding,
     }))
 }

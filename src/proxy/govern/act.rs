@@ -18,8 +18,8 @@ use crate::{
     proxy::{Body, Problem},
     rules::{
         Answer, CustomerId, CustomerObservation, Intent, Known, Learned, Lookup, SessionKey,
-        SessionKind, SessionObservation, SourceId, SourceObservation, Target, Timestamp, learn,
-        outcome_unknown, refused,
+        SessionObservation, SourceId, SourceObservation, Target, Timestamp, learn, outcome_unknown,
+        refused,
     },
     sessions::Turn,
 };
@@ -167,11 +167,8 @@ pub(super) async fn step<S: Client>(
         );
     }
     let end = End::of(&conclusion);
-    let alias = learned
-        .session
-        .as_ref()
-        .map(|(key, _)| key.clone())
-        .filter(|key| key.kind == SessionKind::Cart);
+    let alias =
+        learned.session.as_ref().map(|(key, _)| key.clone()).filter(|key| key.kind.is_active());
     if let (Some(told), Some(turn_of)) = (&alias, session)
         && told != turn_of
     {
@@ -223,7 +220,7 @@ async fn follow_cart<S: Client>(
 ) {
     let sessions = &exchange.governor.sessions;
     match (intent, end) {
-        (Intent::Order { session: Target::ActiveCart, .. }, End::Done | End::Unclear) => {
+        (Intent::Order { session: Target::Active(_), .. }, End::Done | End::Unclear) => {
             complain(sessions.forget_cart(exchange.caller).await.err());
         }
         (_, End::Done) => {
@@ -281,10 +278,12 @@ fn about(intent: &Intent, answer: &Answer, session: Option<&SessionKey>) -> Opti
     match intent {
         Intent::CreateSession { kind, .. } => shown().map(|id| SessionKey::new(*kind, id)),
         Intent::Order { .. } => session.cloned(),
-        intent if intent.session() == Some(&Target::ActiveCart) => {
-            shown().map(|id| SessionKey::new(SessionKind::Cart, id)).or_else(|| session.cloned())
-        }
-        _ => session.cloned(),
+        intent => match intent.session() {
+            Some(Target::Active(kind)) => {
+                shown().map(|id| SessionKey::new(*kind, id)).or_else(|| session.cloned())
+            }
+            _ => session.cloned(),
+        },
     }
 }
 

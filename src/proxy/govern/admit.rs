@@ -9,7 +9,7 @@ use super::{
     exchange::{Answered, Exchange},
     lookup::{Looked, look_up},
 };
-use crate::rules::{Lookup, SessionKey, SessionKind, Target};
+use crate::rules::{Lookup, SessionKey, Target};
 
 /// Whether a caller may go on.
 pub(super) enum Admitted {
@@ -27,8 +27,8 @@ pub(super) async fn admit<S: Client>(exchange: &Exchange<S>) -> Admitted {
     let sessions = &exchange.governor.sessions;
     let key = match target {
         Target::Session(key) => Some(key.clone()),
-        Target::ActiveCart => {
-            sessions.cart_of(exchange.caller).await.map(|id| SessionKey::new(SessionKind::Cart, id))
+        Target::Active(kind) => {
+            sessions.cart_of(exchange.caller).await.map(|id| SessionKey::new(*kind, id))
         }
     };
     if let Some(key) = &key {
@@ -50,9 +50,7 @@ pub(super) async fn known<S: Client>(exchange: &Exchange<S>) -> Option<SessionKe
     let sessions = &exchange.governor.sessions;
     let key = match exchange.intent.session()? {
         Target::Session(key) => key.clone(),
-        Target::ActiveCart => {
-            SessionKey::new(SessionKind::Cart, sessions.cart_of(exchange.caller).await?)
-        }
+        Target::Active(kind) => SessionKey::new(*kind, sessions.cart_of(exchange.caller).await?),
     };
     let record = sessions.session(&key).await.ok().flatten()?;
     record.shown_to.contains(exchange.caller).then_some(key)

@@ -78,7 +78,7 @@ pub(super) fn trouble(form: Form, trouble: &Trouble<'_>) -> Response<Body> {
         ),
         Trouble::Busy(busy) => (
             StatusCode::CONFLICT,
-            busy_code(form.dialect),
+            dialects::busy_code(form.dialect),
             format!("Not now: {busy}. Nothing was sent; try again.").into(),
         ),
         Trouble::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),
@@ -93,14 +93,6 @@ pub(super) fn trouble(form: Form, trouble: &Trouble<'_>) -> Response<Body> {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
-}
-
-/// Each dialect's own "somebody else is changing this".
-fn busy_code(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Checkouts => "concurrent_update",
-        Dialect::Carts => "concurrent-cart-modification-failure",
-    }
 }
 
 fn rendered(rendered: Rendered) -> Response<Body> {

@@ -14,8 +14,8 @@ use crate::{
     dialects,
     proxy::{Body, Whole},
     rules::{
-        CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionId, SessionKey,
-        SessionKind, SessionObservation, SourceObservation, Target, Timestamp, Told, learn,
+        CustomerObservation, Intent, Known, Lookup, OptionFacts, Pending, SessionKey,
+        SessionObservation, SourceObservation, Target, Timestamp, Told, learn,
     },
     sessions::LookupKey,
 };
@@ -177,8 +177,9 @@ async fn take_in<S: Client>(
     let Ok(answer) = read else { return Looked::Failed };
     let shown = match &*exchange.intent {
         Intent::ReadSession { session: Target::Session(key) } => Some(key.clone()),
-        Intent::ReadSession { .. } => {
-            answer.session.as_ref().and_then(|facts| facts.id.clone()).map(cart).or(session.clone())
+        Intent::ReadSession { session: Target::Active(kind) } => {
+            let id = answer.session.as_ref().and_then(|facts| facts.id.clone());
+            id.map(|id| SessionKey::new(*kind, id)).or(session.clone())
         }
         _ => None,
     };
@@ -189,9 +190,7 @@ async fn take_in<S: Client>(
         learn(&exchange.intent, &answer, shown.as_ref(), &Known::default(), &exchange.policy);
     show_to(exchange, lookup, &mut learned);
     act::commit(exchange, learned, &epochs, asked).await;
-    if let (Some(key), SessionKind::Cart) =
-        (&shown, shown.as_ref().map_or(SessionKind::Checkout, |key| key.kind))
-    {
+    if let Some(key) = shown.as_ref().filter(|key| key.kind.is_active()) {
         exchange.governor.sessions.set_cart(exchange.caller, &key.id).await.ok();
     }
     let options = match answer.options {
@@ -227,8 +226,4 @@ fn show_to<S>(exchange: &Exchange<S>, lookup: &Lookup, learned: &mut crate::rule
     if let (Lookup::Customer, Some(id)) = (lookup, exchange.intent.customer()) {
         learned.customers.push((id.clone(), CustomerObservation::ShownTo(exchange.caller)));
     }
-}
-
-fn cart(id: SessionId) -> SessionKey {
-    SessionKey::new(SessionKind::Cart, id)
 }

@@ -362,7 +362,9 @@ impl<S: Client> Cart<S> {
     /// Looks at the cart.
     async fn look(&self) -> Seen {
         let exchange = Exchange {
-            intent: Arc::new(Intent::ReadSession { session: crate::rules::Target::ActiveCart }),
+            intent: Arc::new(Intent::ReadSession {
+                session: crate::rules::Target::Active(self.key.kind),
+            }),
             ..self.exchange.clone()
         };
         let Looked::Shown(shown) = look_up(&exchange, &Lookup::Session, Some(&self.key)).await

@@ -23,9 +23,9 @@ use crate::{
     dialects::{self, Call, Unreadable},
     proxy::{Body, NotWhole, Problem, Whole, Work, collect, decision::Decided},
     rules::{
-        Dialect, Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending,
-        Policy, Remedy, RuleId, SessionKey, SessionObservation, SessionState, Target, Toggle,
-        Verdict, Violation, decide, overtakes,
+        Incoming, Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Owner, Pending, Policy,
+        Remedy, RuleId, SessionKey, SessionObservation, SessionState, Target, Toggle, Verdict,
+        Violation, decide, overtakes,
     },
     sessions::{Entry, Turn, TurnKey},
 };
@@ -326,7 +326,7 @@ async fn in_turn<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>
 /// while the call waited, or may have. Only upstream knows. `Some`: the call moves to the right
 /// turn, or ends.
 async fn astray<S: Client>(exchange: &Exchange<S>, session: Option<&SessionKey>) -> Option<Turned> {
-    let (Some(Target::ActiveCart), Some(key)) = (exchange.intent.session(), session) else {
+    let (Some(Target::Active(_)), Some(key)) = (exchange.intent.session(), session) else {
         return None;
     };
     let record = exchange.governor.sessions.session(key).await.ok().flatten()?;
@@ -550,7 +550,7 @@ async fn needed<S: Client>(
         Looked::Denied(answer) => {
             // A shopper's token may be no key to `/sources`, and still be good for the cart.
             let nobody = answer.status() == StatusCode::UNAUTHORIZED
-                && exchange.call.dialect() == Dialect::Checkouts;
+                && exchange.call.dialect().semantics().credential_opens_sources;
             let absent = nobody || answer.status() == StatusCode::NOT_FOUND;
             known
                 .looked_up

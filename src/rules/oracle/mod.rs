@@ -9,8 +9,9 @@
 mod vendor;
 mod weir;
 
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
-    Dialect, FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation,
+    FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation,
 };
 use std::collections::HashSet;
 use vendor::{Broken, CREDITS, Call, PRIMARIES, SOURCES, Source, State, Vendor};
@@ -224,7 +225,7 @@ impl Explorer {
     }
 
     fn toggle(&self, vendor: &Vendor, broken: &Broken) -> Toggle {
-        let dialect = if vendor.carts { Dialect::Carts } else { Dialect::Checkouts };
+        let dialect = if vendor.carts { carts::DIALECT } else { checkouts::DIALECT };
         broken.rule.parse().map_or(Toggle::Reject, |rule| self.walk.policy.toggle(dialect, rule))
     }
 

@@ -2,11 +2,12 @@
 //! them, and the decisions made on them.
 
 use super::vendor::{self, Call, Id, PRIMARIES, Place, SOURCES, TOTAL, Vendor, Who};
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
     Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Funding, Intent, Known,
     Learned, LookedUp, Lookup, OptionFacts, Owner, Policy, Remembered, SessionFacts, SessionKey,
-    SessionKind, SessionObservation, SessionRecord, SessionState, SourceFacts, SourceId,
-    SourceRecord, SourceState, Target, Timestamp, Told, Verdict, decide,
+    SessionObservation, SessionRecord, SessionState, SourceFacts, SourceId, SourceRecord,
+    SourceState, Target, Timestamp, Told, Verdict, decide,
     fixtures::{NOW, amount, redate, redate_session, redate_source},
     learn, outcome_unknown, refused,
 };
@@ -68,11 +69,11 @@ pub(super) struct Walk {
 
 impl Walk {
     fn target(&self, vendor: &Vendor) -> Target {
-        if vendor.carts { Target::ActiveCart } else { Target::Session(self.key(vendor)) }
+        if vendor.carts { Target::Active(carts::CART) } else { Target::Session(self.key(vendor)) }
     }
 
     fn key(&self, vendor: &Vendor) -> SessionKey {
-        SessionKey::new(if vendor.carts { SessionKind::Cart } else { SessionKind::Checkout }, "1")
+        SessionKey::new(if vendor.carts { carts::CART } else { checkouts::CHECKOUT }, "1")
     }
 
     pub fn intent(&self, vendor: &Vendor, call: Call) -> Intent {
@@ -94,27 +95,38 @@ impl Walk {
             Call::SetCredit(of) => {
                 update(Funding { credit_amount: Some(units(of)), ..Funding::default() })
             }
-            Call::ApplyShopper(option) => {
-                Intent::ApplyShopper { option: option.map(|id| NAMES[id].into()) }
-            }
+            Call::ApplyShopper(option) => Intent::AttachSaved {
+                session: Target::Active(carts::CART),
+                option: option.map(|id| NAMES[id].into()),
+            },
             Call::Order => Intent::Order { session, brings_funding: false },
             Call::Save(id, who) => {
-                let owner =
-                    if vendor.carts { Owner::Shopper } else { Owner::Customer(customer_id(who)) };
-                Intent::Save { owner, source: source_id(id) }
+                let (dialect, owner) = match vendor.carts {
+                    true => (carts::DIALECT, Owner::Shopper),
+                    false => (checkouts::DIALECT, Owner::Customer(customer_id(who))),
+                };
+                Intent::Save { dialect, owner, source: source_id(id) }
             }
-            Call::Remove(id, _) if vendor.carts => {
-                Intent::ChangeOption { option: NAMES[id].into(), removes: true }
-            }
-            Call::Remove(id, who) => {
-                Intent::Remove { customer: customer_id(who), source: source_id(id) }
-            }
-            Call::SetDefault(id, _) if vendor.carts => {
-                Intent::ChangeOption { option: NAMES[id].into(), removes: false }
-            }
-            Call::SetDefault(id, who) => {
-                Intent::UpdateCustomer { customer: customer_id(who), default: Some(source_id(id)) }
-            }
+            Call::Remove(id, _) if vendor.carts => Intent::ChangeOption {
+                dialect: carts::DIALECT,
+                option: NAMES[id].into(),
+                removes: true,
+            },
+            Call::Remove(id, who) => Intent::Remove {
+                dialect: checkouts::DIALECT,
+                customer: customer_id(who),
+                source: source_id(id),
+            },
+            Call::SetDefault(id, _) if vendor.carts => Intent::ChangeOption {
+                dialect: carts::DIALECT,
+                option: NAMES[id].into(),
+                removes: false,
+            },
+            Call::SetDefault(id, who) => Intent::UpdateCustomer {
+                dialect: checkouts::DIALECT,
+                customer: customer_id(who),
+                default: Some(source_id(id)),
+            },
         }
     }
 

@@ -1,6 +1,7 @@
 //! More store credit than there is to pay.
 
 use super::page;
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
     Amount, Dialect, Intent, Refusal, RuleId, SourceId, Toggle, Violation,
     known::{Fact, Gap, View},
@@ -9,7 +10,7 @@ use crate::rules::{
 
 pub(in crate::rules) const CHECKOUTS: Row = Row {
     id: RuleId::AmountExceedsTotal,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "store credit that would exceed the total",
@@ -18,15 +19,15 @@ pub(in crate::rules) const CHECKOUTS: Row = Row {
     answer: "409 conflict, code `session_source_amount_too_large`: Source amount(s) exceed session amount",
     instead: "Create store credit of at most `amountRemainingToBeContributed`.",
     page: page::ATTACHING,
-    check: |view| check(view, Dialect::Checkouts),
+    check: |view| check(view, checkouts::DIALECT),
 };
 
 pub(in crate::rules) const CARTS: Row = Row {
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     fires: "A secondary is attached to a cart whose secondaries together would exceed its total.",
     answer: "409, code `apply-payment-failure`, subcode `session_source_amount_too_large`.",
     page: page::CARTS_AMOUNTS,
-    check: |view| check(view, Dialect::Carts),
+    check: |view| check(view, carts::DIALECT),
     ..CHECKOUTS
 };
 
@@ -55,12 +56,12 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         dialect,
         found: format!("secondary {incoming} of {amount} where {room} is left"),
         accepted: "secondaries that together do not exceed the total",
-        refusal: match dialect {
-            Dialect::Checkouts => Refusal::conflict(
+        refusal: match dialect.as_str() {
+            "checkouts" => Refusal::conflict(
                 "session_source_amount_too_large",
                 "Source amount(s) exceed session amount",
             ),
-            Dialect::Carts => Refusal::cart(
+            _ => Refusal::cart(
                 "apply-payment-failure",
                 "session_source_amount_too_large",
                 "The store credit exceeds what remains to be paid. Create one of at most amountRemainingToBeContributed.",
@@ -111,15 +112,15 @@ mod tests {
     const RULE: RuleId = RuleId::AmountExceedsTotal;
 
     fn refusal(dialect: Dialect) -> Refusal {
-        match dialect {
-            Dialect::Checkouts => Refusal {
+        match dialect.as_str() {
+            "checkouts" => Refusal {
                 status: 409,
                 code: "session_source_amount_too_large",
                 subcode: None,
                 parameter: None,
                 message: "Source amount(s) exceed session amount".into(),
             },
-            Dialect::Carts => Refusal {
+            _ => Refusal {
                 status: 409,
                 code: "apply-payment-failure",
                 subcode: Some("session_source_amount_too_large"),
@@ -135,9 +136,9 @@ mod tests {
     fn more_credit_than_there_is_to_pay_is_refused() {
         let rests_on = [Lookup::Session, Lookup::Source("c".into())];
         for (session, dialect) in [
-            (checkout(), Dialect::Checkouts),
-            (invoice(), Dialect::Checkouts),
-            (cart(), Dialect::Carts),
+            (checkout(), checkouts::DIALECT),
+            (invoice(), checkouts::DIALECT),
+            (cart(), carts::DIALECT),
         ] {
             // Which would want the cart confirmed on its own account.
             let given = Given::session()
@@ -188,7 +189,7 @@ mod tests {
         let in_body =
             Funding { source: Some("c".into()), changes_total: true, ..Funding::default() };
         let new = Intent::CreateSession {
-            kind: crate::rules::SessionKind::Checkout,
+            kind: crate::dialects::checkouts::CHECKOUT,
             funding: in_body.clone(),
         };
         for (given, intent) in [
@@ -226,6 +227,6 @@ mod tests {
     fn a_body_that_only_attaches_is_judged() {
         let funding = Funding { source: Some("c".into()), ..Funding::default() };
         let given = Given::session().source(credit("c", "100.01"));
-        given.refuses(&update(checkout(), funding), RULE, &refusal(Dialect::Checkouts));
+        given.refuses(&update(checkout(), funding), RULE, &refusal(checkouts::DIALECT));
     }
 }

@@ -2,15 +2,16 @@
 //! valid: the credit comes first.
 
 use super::{credit_amount_repeated::sent, page};
+use crate::dialects::checkouts;
 use crate::rules::{
-    Dialect, Refusal, RuleId, Toggle, Violation,
+    Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::CreditAmountAfterSingleUsePrimary,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "a credit amount after a single-use primary (versions before 2021-03-23)",

@@ -1,15 +1,16 @@
 //! Checkouts before 2021-03-23: a credit amount where there is one already.
 
 use super::page;
+use crate::dialects::checkouts;
 use crate::rules::{
-    Amount, Dialect, Intent, Refusal, RuleId, Toggle, Told, Version, Violation,
+    Amount, Intent, Refusal, RuleId, Toggle, Told, Version, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::CreditAmountRepeated,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "a second credit amount (versions before 2021-03-23)",
@@ -98,7 +99,7 @@ mod tests {
         having(Some("5")).forwards(&send(Told::Told(Version::Nested)));
         let funding = Funding { credit_amount: Some(amount("5")), ..Funding::default() };
         having(Some("5")).forwards(&Intent::CreateSession {
-            kind: crate::rules::SessionKind::Checkout,
+            kind: crate::dialects::checkouts::CHECKOUT,
             funding,
         });
     }

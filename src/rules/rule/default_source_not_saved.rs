@@ -1,15 +1,16 @@
 //! Checkouts: a default source that the customer has not saved.
 
 use super::page;
+use crate::dialects::checkouts;
 use crate::rules::{
-    Dialect, Intent, Refusal, RuleId, Toggle, Violation,
+    Intent, Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::DefaultSourceNotSaved,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "a default source that is not saved to the customer",
@@ -21,7 +22,7 @@ pub(in crate::rules) const ROW: Row = Row {
 };
 
 fn check(view: &View<'_>) -> Fact<Option<Violation>> {
-    let Intent::UpdateCustomer { customer, default: Some(source) } = view.intent else {
+    let Intent::UpdateCustomer { customer, default: Some(source), .. } = view.intent else {
         return Ok(None);
     };
     if view.saved()?.contains(source) {
@@ -49,7 +50,11 @@ mod tests {
     };
 
     fn set_default(source: Option<&str>) -> Intent {
-        Intent::UpdateCustomer { customer: "customer".into(), default: source.map(Into::into) }
+        Intent::UpdateCustomer {
+            dialect: checkouts::DIALECT,
+            customer: "customer".into(),
+            default: source.map(Into::into),
+        }
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! Checkouts: an order with a source that is saved to somebody else than the buyer.
 
 use super::page;
+use crate::dialects::checkouts;
 use crate::rules::{
-    Dialect, Intent, Refusal, RuleId, Toggle, Violation,
+    Intent, Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::ForeignSavedSource,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "an order with a saved source of another customer, or of a checkout without one",

@@ -1,15 +1,16 @@
 //! Invoices with billing optimization take no store credit.
 
 use super::page;
+use crate::dialects::checkouts;
 use crate::rules::{
-    Dialect, Intent, Refusal, RuleId, SessionKind, Target, Toggle, Violation,
+    Intent, Refusal, RuleId, Target, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::InvoiceBillingOptimization,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "store credit on an invoice with billing optimization",
@@ -31,7 +32,7 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     };
     let Some(incoming) = view.intent.attaches() else { return Ok(None) };
     // The source first: of a primary, nobody needs to know how the invoice bills.
-    if kind != SessionKind::Invoice || !view.is_secondary(incoming)? {
+    if kind != checkouts::INVOICE || !view.is_secondary(incoming)? {
         return Ok(None);
     }
     let optimized = match sent.as_ref() {
@@ -109,7 +110,7 @@ mod tests {
         given(off).refuses(&update(invoice(), in_body("c", on)), ROW.id, &refusal());
         given(on).forwards(&update(invoice(), in_body("c", off)));
         let create = |optimized| Intent::CreateSession {
-            kind: SessionKind::Invoice,
+            kind: checkouts::INVOICE,
             funding: in_body("c", optimized),
         };
         Given::nothing().source(credit("c", "5")).refuses(&create(on), ROW.id, &refusal());

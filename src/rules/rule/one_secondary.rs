@@ -1,15 +1,16 @@
 //! Carts: one primary goes with one secondary. Several secondaries alone are fine.
 
 use super::page;
+use crate::dialects::carts;
 use crate::rules::{
-    Dialect, Refusal, RuleId, Toggle, Violation,
+    Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::OneSecondary,
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "a primary beside two or more secondaries",

@@ -2,15 +2,16 @@
 //! submit: the shopper is charged in full.
 
 use super::page;
+use crate::dialects::carts;
 use crate::rules::{
-    Dialect, Refusal, RuleId, Toggle, Violation,
+    Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::PrimaryBeforeSecondary,
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     default: Toggle::Reject,
     remedy: Some(Toggle::Reorder),
     meaning: "store credit attached after a primary, which upstream would silently ignore",

@@ -1,6 +1,7 @@
 //! Store credit combined with a primary that does not go with it, in either order.
 
 use super::page;
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
     Dialect, Refusal, RuleId, SourceType, Toggle, Violation,
     known::{Fact, View},
@@ -9,7 +10,7 @@ use crate::rules::{
 
 pub(in crate::rules) const CHECKOUTS: Row = Row {
     id: RuleId::PrimaryPairing,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "store credit combined with a primary of a type that does not go with it",
@@ -17,14 +18,14 @@ pub(in crate::rules) const CHECKOUTS: Row = Row {
     answer: "409 conflict, code `source_not_supported`, parameter `sourceId`.",
     instead: "Pay with a primary of a type that can be combined, or without store credit.",
     page: page::COMBINING,
-    check: |view| check(view, Dialect::Checkouts),
+    check: |view| check(view, checkouts::DIALECT),
 };
 
 pub(in crate::rules) const CARTS: Row = Row {
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     answer: "409, code `apply-payment-failure`.",
     page: page::CARTS_COMBINING,
-    check: |view| check(view, Dialect::Carts),
+    check: |view| check(view, carts::DIALECT),
     ..CHECKOUTS
 };
 
@@ -41,11 +42,9 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         dialect,
         found: format!("{secondary} combined with {primary}"),
         accepted: "a primary of a type in the pairing list",
-        refusal: match dialect {
-            Dialect::Checkouts => {
-                Refusal::conflict("source_not_supported", message).parameter("sourceId")
-            }
-            Dialect::Carts => {
+        refusal: match dialect.as_str() {
+            "checkouts" => Refusal::conflict("source_not_supported", message).parameter("sourceId"),
+            _ => {
                 let description = format!(
                     "{message} Use another primary payment method, or pay without store credit."
                 );
@@ -95,15 +94,15 @@ mod tests {
         let message = format!(
             "A source of type 'customerCredit' cannot be combined with a primary source of type '{primary}'."
         );
-        match dialect {
-            Dialect::Checkouts => Refusal {
+        match dialect.as_str() {
+            "checkouts" => Refusal {
                 status: 409,
                 code: "source_not_supported",
                 subcode: None,
                 parameter: Some("sourceId".into()),
                 message: message.into(),
             },
-            Dialect::Carts => Refusal {
+            _ => Refusal {
                 status: 409,
                 code: "apply-payment-failure",
                 subcode: Some("primary-pairing"),
@@ -119,10 +118,10 @@ mod tests {
     #[test]
     fn a_primary_that_does_not_go_with_store_credit_is_refused_beside_it() {
         for (session, dialect, kind) in [
-            (checkout(), Dialect::Checkouts, "trustly"),
-            (invoice(), Dialect::Checkouts, "ideal"),
-            (cart(), Dialect::Carts, "trustly"),
-            (cart(), Dialect::Carts, "applePay"),
+            (checkout(), checkouts::DIALECT, "trustly"),
+            (invoice(), checkouts::DIALECT, "ideal"),
+            (cart(), carts::DIALECT, "trustly"),
+            (cart(), carts::DIALECT, "applePay"),
         ] {
             let given = Given::session().holds(credit("c", "5")).source(source("p", kind));
             owes(RULE, &given, &attach(session, "p"), &refusal(dialect, kind), &[Lookup::Session]);
@@ -138,7 +137,7 @@ mod tests {
             RULE,
             &given,
             &attach(checkout(), "c"),
-            &refusal(Dialect::Checkouts, "trustly"),
+            &refusal(checkouts::DIALECT, "trustly"),
             &[Lookup::Session],
         );
         let given = given.toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
@@ -146,7 +145,7 @@ mod tests {
             RULE,
             &given,
             &attach(cart(), "c"),
-            &refusal(Dialect::Carts, "trustly"),
+            &refusal(carts::DIALECT, "trustly"),
             &[Lookup::Session],
         );
     }
@@ -154,7 +153,7 @@ mod tests {
     #[test]
     fn a_shopper_whose_option_does_not_go_with_it_is_refused() {
         let given = Given::session().holds(credit("c", "5")).options(&[source("p", "trustly")]);
-        given.refuses(&apply_shopper(), RULE, &refusal(Dialect::Carts, "trustly"));
+        given.refuses(&apply_shopper(), RULE, &refusal(carts::DIALECT, "trustly"));
     }
 
     #[test]
@@ -163,7 +162,7 @@ mod tests {
             .holds(credit("c", "5"))
             .holds(card("old"))
             .source(source("p", "trustly"));
-        given.refuses(&attach(checkout(), "p"), RULE, &refusal(Dialect::Checkouts, "trustly"));
+        given.refuses(&attach(checkout(), "p"), RULE, &refusal(checkouts::DIALECT, "trustly"));
     }
 
     #[test]
@@ -171,7 +170,7 @@ mod tests {
         let pending = Pending::Deferred { primary: "p".into(), since: NOW, sending: false };
         let given = Given::session().source(source("p", "trustly")).source(credit("c", "5"));
         let given = given.alter(|session| session.pending = Some(Box::new(pending)));
-        given.refuses(&attach(checkout(), "c"), RULE, &refusal(Dialect::Checkouts, "trustly"));
+        given.refuses(&attach(checkout(), "c"), RULE, &refusal(checkouts::DIALECT, "trustly"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Saving a source that cannot be used again.
 
 use super::page;
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
     Dialect, Intent, Owner, Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
@@ -9,7 +10,7 @@ use crate::rules::{
 
 pub(in crate::rules) const CHECKOUTS: Row = Row {
     id: RuleId::SaveNonreusable,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "saving store credit, or a type that cannot be reused",
@@ -17,16 +18,16 @@ pub(in crate::rules) const CHECKOUTS: Row = Row {
     answer: "409 conflict, code `nonreusable_source`: Only a reusable source may be attached to a customer.",
     instead: "Attach the source to the checkout only.",
     page: page::SAVING,
-    check: |view| check(view, Dialect::Checkouts),
+    check: |view| check(view, checkouts::DIALECT),
 };
 
 pub(in crate::rules) const CARTS: Row = Row {
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     fires: "A secondary, or a source of a type that cannot be reused (`policy.types`), is saved as a payment option.",
     answer: "409, code `apply-payment-failure`, subcode `nonreusable_source`.",
     instead: "Attach the source to the cart only.",
     page: page::CARTS_SECONDARY,
-    check: |view| check(view, Dialect::Carts),
+    check: |view| check(view, carts::DIALECT),
     ..CHECKOUTS
 };
 

@@ -1,6 +1,7 @@
 //! Saving a source that is not chargeable.
 
 use super::page;
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
     Dialect, Intent, Refusal, RuleId, SourceState, Toggle, Violation,
     known::{Fact, View},
@@ -9,7 +10,7 @@ use crate::rules::{
 
 pub(in crate::rules) const CHECKOUTS: Row = Row {
     id: RuleId::SaveNotChargeable,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "saving a source that is not chargeable",
@@ -17,14 +18,14 @@ pub(in crate::rules) const CHECKOUTS: Row = Row {
     answer: "409 conflict, code `source_not_chargeable`, parameter `sourceId`: Source '<id>' is not chargeable.",
     instead: "Wait until the source is `chargeable`; one removed from its customer never is again.",
     page: page::SAVING,
-    check: |view| check(view, Dialect::Checkouts),
+    check: |view| check(view, checkouts::DIALECT),
 };
 
 pub(in crate::rules) const CARTS: Row = Row {
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     answer: "409, code `apply-payment-failure`, subcode `source_not_chargeable`.",
     page: page::CARTS_SECONDARY,
-    check: |view| check(view, Dialect::Carts),
+    check: |view| check(view, carts::DIALECT),
     ..CHECKOUTS
 };
 
@@ -39,13 +40,13 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         dialect,
         found: format!("source {source} is {}", state.as_str()),
         accepted: "a chargeable source",
-        refusal: match dialect {
-            Dialect::Checkouts => Refusal::conflict(
+        refusal: match dialect.as_str() {
+            "checkouts" => Refusal::conflict(
                 "source_not_chargeable",
                 format!("Source '{source}' is not chargeable."),
             )
             .parameter("sourceId"),
-            Dialect::Carts => Refusal::cart(
+            _ => Refusal::cart(
                 "apply-payment-failure",
                 "source_not_chargeable",
                 format!("Source '{source}' is not chargeable. Save it once it is."),

@@ -1,6 +1,7 @@
 //! A different primary while one is attached. Checkouts replace the first; carts want it detached.
 
 use super::{page, secondary_after_single_use_primary::NOT_ALLOWED};
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
     Dialect, Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
@@ -9,7 +10,7 @@ use crate::rules::{
 
 pub(in crate::rules) const CHECKOUTS: Row = Row {
     id: RuleId::SecondPrimary,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Monitor,
     remedy: None,
     meaning: "a different primary, which replaces the first and spends it if it is single-use",
@@ -17,11 +18,11 @@ pub(in crate::rules) const CHECKOUTS: Row = Row {
     answer: "Forwarded and reported by default; with `reject`: 409 conflict, code `session_update_not_allowed`.",
     instead: "Detach the first primary yourself, so that losing it is a decision.",
     page: page::ATTACHING,
-    check: |view| check(view, Dialect::Checkouts),
+    check: |view| check(view, checkouts::DIALECT),
 };
 
 pub(in crate::rules) const CARTS: Row = Row {
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     default: Toggle::Reject,
     remedy: Some(Toggle::Reorder),
     meaning: "a different primary while one is attached",
@@ -29,7 +30,7 @@ pub(in crate::rules) const CARTS: Row = Row {
     answer: "409, code `apply-payment-failure`; with `reorder`, Weir detaches the first and attaches the new one.",
     instead: "Detach the first primary, then attach the new one.",
     page: page::CARTS_ATTACHING,
-    check: |view| check(view, Dialect::Carts),
+    check: |view| check(view, carts::DIALECT),
     ..CHECKOUTS
 };
 
@@ -44,9 +45,9 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         dialect,
         found: format!("primary {incoming} while the primary {} is attached", primary.id),
         accepted: "one primary at a time: detach the first",
-        refusal: match dialect {
-            Dialect::Checkouts => Refusal::conflict("session_update_not_allowed", NOT_ALLOWED),
-            Dialect::Carts => Refusal::cart(
+        refusal: match dialect.as_str() {
+            "checkouts" => Refusal::conflict("session_update_not_allowed", NOT_ALLOWED),
+            _ => Refusal::cart(
                 "apply-payment-failure",
                 RuleId::SecondPrimary.as_str(),
                 "The cart already has a primary payment method. Detach it, then attach the new one.",
@@ -108,7 +109,7 @@ mod tests {
         for given in [two(), two().toggle(RULE, Toggle::Reorder)] {
             match given.decide(&attach(checkout(), "second")) {
                 Verdict::Forward { monitored: Some(violation) } => {
-                    assert_eq!((violation.rule, violation.dialect), (RULE, Dialect::Checkouts));
+                    assert_eq!((violation.rule, violation.dialect), (RULE, checkouts::DIALECT));
                 }
                 verdict => panic!("should be forwarded and reported, not {verdict:?}"),
             }
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_shopper_without_the_option_attaches_nothing() {
-        let named = Intent::ApplyShopper { option: Some("option-none".into()) };
+        let named = Intent::AttachSaved { session: cart(), option: Some("option-none".into()) };
         Given::session().holds(card("card")).options(&[card("other")]).forwards(&named);
         Given::session().holds(card("card")).options(&[]).forwards(&apply_shopper());
     }

@@ -1,15 +1,16 @@
 //! Checkouts and invoices: store credit attached while the primary is single-use.
 
 use super::page;
+use crate::dialects::checkouts;
 use crate::rules::{
-    Dialect, Refusal, RuleId, Toggle, Violation,
+    Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::SecondaryAfterSingleUsePrimary,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: Some(Toggle::Reorder),
     meaning: "store credit attached after a single-use primary",
@@ -47,7 +48,7 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
 mod tests {
     use super::*;
     use crate::rules::{
-        Funding, Intent, Lookup, SessionKind, SourceFacts, Told, Verdict,
+        Funding, Intent, Lookup, SourceFacts, Told, Verdict,
         fixtures::{Given, attach, card, cart, checkout, credit, invoice, owes, update},
     };
 
@@ -98,7 +99,7 @@ mod tests {
                 attach(checkout(), "credit"),
             ),
             (Given::session().holds(card("card")), attach(checkout(), "card")),
-            (too_late(), Intent::CreateSession { kind: SessionKind::Checkout, funding }),
+            (too_late(), Intent::CreateSession { kind: checkouts::CHECKOUT, funding }),
         ] {
             given.forwards(&intent);
         }

@@ -1,15 +1,16 @@
 //! The amount of store credit cannot be edited.
 
 use super::page;
+use crate::dialects::carts;
 use crate::rules::{
-    Dialect, Intent, Refusal, RuleId, Toggle, Violation,
+    Intent, Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::SecondaryAmountEdit,
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "changing the amount of existing store credit",

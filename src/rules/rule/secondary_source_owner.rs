@@ -2,15 +2,16 @@
 //! authorisation fail.
 
 use super::page;
+use crate::dialects::carts;
 use crate::rules::{
-    Dialect, Intent, Refusal, RuleId, Toggle, Violation,
+    Intent, Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::SecondarySourceOwner,
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     default: Toggle::Monitor,
     remedy: Some(Toggle::Strip),
     meaning: "store credit created with an owner, whose address may end up on the cart",

@@ -1,15 +1,16 @@
 //! Creating store credit without what it needs.
 
 use super::page;
+use crate::dialects::checkouts;
 use crate::rules::{
-    Dialect, Intent, NewSource, Policy, Refusal, RuleId, Toggle, Violation,
+    Intent, NewSource, Policy, Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
     table::Row,
 };
 
 pub(in crate::rules) const ROW: Row = Row {
     id: RuleId::SecondarySourceShape,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "creating store credit without amount, type, or the object named after the type",

@@ -1,6 +1,7 @@
 //! A source that can never be charged again.
 
 use super::page;
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
     Dialect, Refusal, RuleId, Toggle, Violation,
     known::{Fact, View},
@@ -9,7 +10,7 @@ use crate::rules::{
 
 pub(in crate::rules) const CHECKOUTS: Row = Row {
     id: RuleId::SpentSource,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "attaching a cancelled, consumed or failed source",
@@ -18,15 +19,15 @@ pub(in crate::rules) const CHECKOUTS: Row = Row {
     answer: "409 conflict, code `source_status_invalid_for_session`: The source status is invalid for this session.",
     instead: "Create a new source and attach that.",
     page: page::DETACHING,
-    check: |view| check(view, Dialect::Checkouts),
+    check: |view| check(view, checkouts::DIALECT),
 };
 
 pub(in crate::rules) const CARTS: Row = Row {
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     fires: "A consumed, cancelled or failed source is attached, or applied with the shopper.",
     answer: "409, code `apply-payment-failure`.",
     page: page::CARTS_ATTACHING,
-    check: |view| check(view, Dialect::Carts),
+    check: |view| check(view, carts::DIALECT),
     ..CHECKOUTS
 };
 
@@ -41,12 +42,12 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         dialect,
         found: format!("source {incoming} is {}", state.as_str()),
         accepted: "a source that has not been consumed, cancelled or failed",
-        refusal: match dialect {
-            Dialect::Checkouts => Refusal::conflict(
+        refusal: match dialect.as_str() {
+            "checkouts" => Refusal::conflict(
                 "source_status_invalid_for_session",
                 "The source status is invalid for this session.",
             ),
-            Dialect::Carts => Refusal::cart(
+            _ => Refusal::cart(
                 "apply-payment-failure",
                 RuleId::SpentSource.as_str(),
                 "The source has been consumed, cancelled or has failed. Create a new source and attach that.",
@@ -59,7 +60,7 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
 mod tests {
     use super::*;
     use crate::rules::{
-        FreshFor, Funding, Intent, Lookup, SessionKind, SourceFacts, Told,
+        FreshFor, Funding, Intent, Lookup, SourceFacts, Told,
         fixtures::{
             Given, apply_shopper, attach, card, cart, checkout, credit, invoice, owes, update,
         },
@@ -68,15 +69,15 @@ mod tests {
     const RULE: RuleId = RuleId::SpentSource;
 
     fn refusal(dialect: Dialect) -> Refusal {
-        match dialect {
-            Dialect::Checkouts => Refusal {
+        match dialect.as_str() {
+            "checkouts" => Refusal {
                 status: 409,
                 code: "source_status_invalid_for_session",
                 subcode: None,
                 parameter: None,
                 message: "The source status is invalid for this session.".into(),
             },
-            Dialect::Carts => Refusal {
+            _ => Refusal {
                 status: 409,
                 code: "apply-payment-failure",
                 subcode: Some("spent-source"),
@@ -94,9 +95,9 @@ mod tests {
     fn a_spent_source_is_refused() {
         for state in ["cancelled", "consumed", "failed"] {
             for (session, dialect) in [
-                (checkout(), Dialect::Checkouts),
-                (invoice(), Dialect::Checkouts),
-                (cart(), Dialect::Carts),
+                (checkout(), checkouts::DIALECT),
+                (invoice(), checkouts::DIALECT),
+                (cart(), carts::DIALECT),
             ] {
                 for spent in [card("s"), card("s").saved_to("customer"), credit("s", "5")] {
                     // The other rule would want the cart confirmed on its own account.
@@ -115,13 +116,13 @@ mod tests {
         let given = Given::session().source(card("s").in_state("cancelled"));
         for intent in [
             update(checkout(), in_body("s")),
-            Intent::CreateSession { kind: SessionKind::Checkout, funding: in_body("s") },
-            Intent::CreateSession { kind: SessionKind::Invoice, funding: in_body("s") },
+            Intent::CreateSession { kind: checkouts::CHECKOUT, funding: in_body("s") },
+            Intent::CreateSession { kind: checkouts::INVOICE, funding: in_body("s") },
         ] {
-            given.refuses(&intent, RULE, &refusal(Dialect::Checkouts));
+            given.refuses(&intent, RULE, &refusal(checkouts::DIALECT));
         }
         let given = Given::session().options(&[card("s").in_state("failed")]);
-        given.refuses(&apply_shopper(), RULE, &refusal(Dialect::Carts));
+        given.refuses(&apply_shopper(), RULE, &refusal(carts::DIALECT));
     }
 
     #[test]
@@ -137,7 +138,7 @@ mod tests {
         for state in
             ["pending_redirect", "pending_funds", "requires_action", "pending", "under_review"]
         {
-            for (session, dialect) in [(checkout(), Dialect::Checkouts), (cart(), Dialect::Carts)] {
+            for (session, dialect) in [(checkout(), checkouts::DIALECT), (cart(), carts::DIALECT)] {
                 let given = Given::session()
                     .source(card("s").in_state(state))
                     .policy(|policy| policy.fresh_for = FreshFor::Forever);
@@ -159,7 +160,7 @@ mod tests {
     fn spent_does_not_wear_off_where_weir_is_the_only_way_in() {
         let given = Given::session().source(card("s").in_state("cancelled")).an_hour_later();
         let given = given.policy(|policy| policy.fresh_for = FreshFor::Forever);
-        given.refuses(&attach(checkout(), "s"), RULE, &refusal(Dialect::Checkouts));
+        given.refuses(&attach(checkout(), "s"), RULE, &refusal(checkouts::DIALECT));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! An order before the money is there.
 
 use super::page;
+use crate::dialects::{carts, checkouts};
 use crate::rules::{
     Amount, Dialect, Intent, Refusal, RuleId, SessionState, Toggle, Violation,
     known::{Fact, Gap, View},
@@ -9,7 +10,7 @@ use crate::rules::{
 
 pub(in crate::rules) const CHECKOUTS: Row = Row {
     id: RuleId::UnderfundedOrder,
-    dialect: Dialect::Checkouts,
+    dialect: checkouts::DIALECT,
     default: Toggle::Reject,
     remedy: None,
     meaning: "an order while money is missing",
@@ -17,15 +18,15 @@ pub(in crate::rules) const CHECKOUTS: Row = Row {
     answer: "400 bad_request, code `order_submit_failed`: Payment session status is invalid.",
     instead: "Attach sources until `amountRemainingToBeContributed` is 0.",
     page: page::SECONDARY,
-    check: |view| check(view, Dialect::Checkouts),
+    check: |view| check(view, checkouts::DIALECT),
 };
 
 pub(in crate::rules) const CARTS: Row = Row {
-    dialect: Dialect::Carts,
+    dialect: carts::DIALECT,
     fires: "`submit-cart` while `paymentSession` is not `requires_confirmation`, or money remains to be contributed.",
     answer: "409, code `submit-cart-failed`.",
     page: page::CARTS_AMOUNTS,
-    check: |view| check(view, Dialect::Carts),
+    check: |view| check(view, carts::DIALECT),
     ..CHECKOUTS
 };
 
@@ -45,9 +46,9 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
         dialect,
         found,
         accepted: "a payment session that is requires_confirmation, with nothing left to contribute",
-        refusal: match dialect {
-            Dialect::Checkouts => Refusal::bad_request("order_submit_failed", "Payment session status is invalid."),
-            Dialect::Carts => Refusal::cart(
+        refusal: match dialect.as_str() {
+            "checkouts" => Refusal::bad_request("order_submit_failed", "Payment session status is invalid."),
+            _ => Refusal::cart(
                 "submit-cart-failed",
                 RuleId::UnderfundedOrder.as_str(),
                 "The cart is not fully paid for. Attach sources until amountRemainingToBeContributed is 0.",
@@ -99,15 +100,15 @@ mod tests {
     const RULE: RuleId = RuleId::UnderfundedOrder;
 
     fn refusal(dialect: Dialect) -> Refusal {
-        match dialect {
-            Dialect::Checkouts => Refusal {
+        match dialect.as_str() {
+            "checkouts" => Refusal {
                 status: 400,
                 code: "order_submit_failed",
                 subcode: None,
                 parameter: None,
                 message: "Payment session status is invalid.".into(),
             },
-            Dialect::Carts => Refusal {
+            _ => Refusal {
                 status: 409,
                 code: "submit-cart-failed",
                 subcode: Some("underfunded-order"),
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn an_order_before_the_money_is_there_is_refused() {
-        for (session, dialect) in [(checkout(), Dialect::Checkouts), (cart(), Dialect::Carts)] {
+        for (session, dialect) in [(checkout(), checkouts::DIALECT), (cart(), carts::DIALECT)] {
             for facts in [nothing_attached(), in_state("requires_confirmation", "0.01")] {
                 owes(
                     RULE,
@@ -160,12 +161,12 @@ mod tests {
             given.clone().confirmed(Lookup::Session).refuses(
                 &order(checkout()),
                 RULE,
-                &refusal(Dialect::Checkouts),
+                &refusal(checkouts::DIALECT),
             );
             given.confirmed(Lookup::Session).refuses(
                 &order(cart()),
                 RULE,
-                &refusal(Dialect::Carts),
+                &refusal(carts::DIALECT),
             );
         }
     }

@@ -1,0 +1,137 @@
+//! A vendor API as the rules see it, and the kinds of sessions it has: values that `dialects`
+//! makes. Nothing here knows which there are.
+
+use super::Semantics;
+use serde::{Serialize, Serializer};
+use std::{cmp::Ordering, fmt, hash};
+
+/// One vendor API. Compared, ordered and shown by its name.
+#[derive(Clone, Copy)]
+pub struct Dialect(&'static Ruleset);
+
+/// What the rules know of one vendor API.
+pub struct Ruleset {
+    /// The name used in configuration, paths of the admin API and logs.
+    pub name: &'static str,
+    /// Its kinds of sessions, in the order of their numbers. A function, because kinds name their
+    /// dialect.
+    pub kinds: fn() -> &'static [SessionKind],
+    /// How it treats sources.
+    pub semantics: Semantics,
+}
+
+impl Dialect {
+    /// Names a vendor API.
+    pub const fn new(ruleset: &'static Ruleset) -> Self {
+        Self(ruleset)
+    }
+
+    /// Returns the name used in configuration, paths of the admin API and logs.
+    pub fn as_str(self) -> &'static str {
+        self.0.name
+    }
+
+    /// Returns its kinds of sessions, in the order of their numbers.
+    pub fn kinds(self) -> &'static [SessionKind] {
+        (self.0.kinds)()
+    }
+
+    /// Returns how it treats sources.
+    pub fn semantics(self) -> &'static Semantics {
+        &self.0.semantics
+    }
+}
+
+/// What a payment session funds: one kind of one dialect. Compared and ordered by its number.
+#[derive(Clone, Copy)]
+pub struct SessionKind(&'static KindSpec);
+
+/// What there is to know of a kind of session.
+pub struct KindSpec {
+    /// The name used in logs and by the admin API.
+    pub name: &'static str,
+    /// The number that stored keys hold. No two kinds share one.
+    pub number: u8,
+    /// The dialect that speaks of this kind.
+    pub dialect: Dialect,
+    /// Whether calls name it as the active one of the caller's credential, not by its id.
+    pub active: bool,
+}
+
+impl SessionKind {
+    /// Names a kind of session.
+    pub const fn new(spec: &'static KindSpec) -> Self {
+        Self(spec)
+    }
+
+    /// Returns the name used in logs and by the admin API.
+    pub fn as_str(self) -> &'static str {
+        self.0.name
+    }
+
+    /// Returns the number that stored keys hold.
+    pub fn number(self) -> u8 {
+        self.0.number
+    }
+
+    /// Returns the dialect that speaks of this kind.
+    pub fn dialect(self) -> Dialect {
+        self.0.dialect
+    }
+
+    /// Returns whether calls name it as the active one of the caller's credential, not by its id.
+    pub fn is_active(self) -> bool {
+        self.0.active
+    }
+}
+
+macro_rules! by {
+    ($type:ident, $key:ident) => {
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                self.$key() == other.$key()
+            }
+        }
+
+        impl Eq for $type {}
+
+        impl PartialOrd for $type {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $type {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.$key().cmp(&other.$key())
+            }
+        }
+
+        impl hash::Hash for $type {
+            fn hash<H: hash::Hasher>(&self, state: &mut H) {
+                self.$key().hash(state);
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+by!(Dialect, as_str);
+by!(SessionKind, number);
