@@ -1,4 +1,4 @@
-//! What is remembered of sessions.
+//! The pages of sessions: what is remembered of each.
 
 use super::page::{Page, limit, parameter};
 use crate::{
@@ -6,15 +6,14 @@ use crate::{
     govern::Governor,
     observe::Decision,
     rules::{
-        Dialect, Pending, Policy, Remembered, SessionKey, SessionRecord, SourceRecord, Timestamp,
-        Told,
+        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionRecord, SourceRecord,
+        Timestamp, Told,
         settlement::{Operation, Part, split},
     },
-    sessions::TurnKey,
+    sessions::{TurnKey, now},
 };
 use http::StatusCode;
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A fact and its age.
 #[derive(Serialize)]
@@ -180,12 +179,7 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
     }
 }
 
-fn source(
-    attached: &crate::rules::Attached,
-    known: &SourceRecord,
-    policy: &Policy,
-    now: Timestamp,
-) -> Source {
+fn source(attached: &Attached, known: &SourceRecord, policy: &Policy, now: Timestamp) -> Source {
     let kind = attached.kind.as_ref().or(known.kind.as_ref());
     Source {
         id: attached.id.to_string(),
@@ -198,7 +192,7 @@ fn source(
     }
 }
 
-/// How an order made now would be captured.
+/// Tells how an order made now would be captured.
 fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>> {
     let attached = record.sources.get()?;
     let mut parts = Vec::with_capacity(attached.len());
@@ -234,9 +228,4 @@ fn fact<T, U>(
         Remembered::At(value, at) => Some(Fact { value: show(value), age_ms: now.since(*at) }),
         Remembered::NotTold => None,
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -43,9 +43,7 @@ pub(super) fn rules(governor: &Governor) -> Page {
 
 pub(super) fn stats(governor: &Governor) -> Page {
     let sessions = governor.sessions();
-    // What was just remembered or forgotten counts too.
-    sessions.run_pending_tasks();
-    // Counts are brought up to date by and by; whoever asks wants them now.
+    // Counts are brought up to date from time to time; these are to be exact.
     sessions.run_pending_tasks();
     Page::ok(&serde_json::json!({
         "sessions": sessions.count(),

@@ -1,6 +1,6 @@
 //! `weir check`: every problem of every file.
 
-use super::{OutputFormat, write_json};
+use super::output::{OutputFormat, write_json};
 use crate::config::{Config, Problems, Sources};
 use std::{
     io::{self, Write},
@@ -19,8 +19,8 @@ pub struct CheckArgs {
     format: OutputFormat,
 }
 
-/// Each file is judged by itself, without environment and flags. Exit code 1 if there is an error
-/// in any; warnings alone are fine.
+/// Judges each file by itself, without environment and flags. The exit code is 1 if any has an
+/// error; warnings alone are fine.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     let mut problems = Problems::default();
     let mut clean = Vec::new();

@@ -16,10 +16,10 @@ pub struct ExplainArgs {
     rule: RuleId,
 }
 
-/// Possible values, so that shells complete them and clap itself says which one was meant.
+/// Lists the possible values, so that shells complete them and clap suggests the one meant.
 fn rule() -> impl TypedValueParser<Value = RuleId> {
     PossibleValuesParser::new(RuleId::ALL.iter().map(|rule| rule.as_str()))
-        .try_map(|name| name.parse::<RuleId>().map_err(|()| "no such rule"))
+        .try_map(|name| name.parse::<RuleId>())
 }
 
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
@@ -60,7 +60,7 @@ fn explain(row: &Row, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// How to switch the rule to what it is not by default: to its remedy, where it has one.
+/// Writes how to switch the rule to its remedy, if it has one, or else to another toggle.
 fn snippet(row: &Row) -> String {
     let toggle = row.remedy.unwrap_or(if row.default == Toggle::Reject {
         Toggle::Monitor

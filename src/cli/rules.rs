@@ -1,6 +1,9 @@
 //! `weir rules`: the table of rules.
 
-use super::{OutputFormat, page, write_json};
+use super::{
+    output::{OutputFormat, write_json},
+    page,
+};
 use crate::{
     dialects,
     rules::{Dialect, Row, Toggle, table::ROWS},
@@ -59,7 +62,7 @@ fn as_json(row: &Row) -> Value {
     })
 }
 
-/// The toggles that a rule takes.
+/// Names the toggles that a rule takes.
 pub(super) fn toggles(row: &Row) -> impl Iterator<Item = &'static str> {
     Toggle::ALL.into_iter().filter(|toggle| row.allows(*toggle)).map(Toggle::as_str)
 }

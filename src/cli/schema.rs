@@ -1,6 +1,6 @@
 //! `weir schema`: JSON Schema of the configuration.
 
-use super::write_json;
+use super::output::write_json;
 use std::{
     io::{self, Write},
     process::ExitCode,

@@ -2,53 +2,59 @@
 //! [`rules::Policy`](crate::rules::Policy).
 
 use super::{
-    form::{Choice, FreshForm, Millis, Names, ToggleForm},
+    form::{Choice, Duration as Span, Names, Switch, ToggleForm, duration_or_forever},
     keys::{Section, Visitor},
 };
-use crate::dialects::{self, carts, checkouts};
-use crate::rules::{Dialect, Mode, OnLookupFailure, Policy, RuleId, Toggle, Types, table};
+use crate::{
+    dialects::{self, carts, checkouts},
+    rules::{Dialect, FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle, Types, table},
+};
 use std::time::Duration;
 
 pub(super) const DOC: &str = "What Weir does when a rule is broken.";
 
-const MODES: &[(&str, Mode)] =
-    &[("enforce", Mode::Enforce), ("monitor", Mode::Monitor), ("off", Mode::Off)];
-const ON_FAILURE: &[(&str, OnLookupFailure)] =
-    &[("forward", OnLookupFailure::Forward), ("reject", OnLookupFailure::Reject)];
-
-/// `window`, at most this.
 const WINDOW_AT_MOST: Duration = Duration::from_secs(60);
+const FRESH_FOR_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 
 impl Section for Policy {
     fn visit<V: Visitor>(&mut self, v: &mut V) {
         v.key(
             "mode",
-            "Over everything: `\"enforce\"` (each rule does what its toggle says), `\"monitor\"` (rules only report) or `\"off\"` (a plain proxy).",
-            &Choice(MODES),
+            "Over everything: `\"enforce\"` (each rule does what its toggle says), `\"monitor\"` \
+             (rules only report) or `\"off\"` (a plain proxy).",
+            &Choice { all: &Mode::ALL, name_of: Mode::as_str },
             &mut self.mode,
         );
         v.key(
             "on-lookup-failure",
-            "When a refusal would rest on a fact that upstream will not give: `\"forward\"` (let upstream judge) or `\"reject\"` (503).",
-            &Choice(ON_FAILURE),
+            "When a refusal would rest on a fact that upstream will not give: `\"forward\"` (let \
+             upstream judge) or `\"reject\"` (503).",
+            &Choice { all: &OnLookupFailure::ALL, name_of: OnLookupFailure::as_str },
             &mut self.on_lookup_failure,
         );
+        let mut fresh_for = match self.fresh_for {
+            FreshFor::Within(limit) => Some(limit),
+            FreshFor::Forever => None,
+        };
         v.key(
             "fresh-for",
-            "How old a remembered fact may be for a refusal to rest on it; an older one is confirmed first. `0s` to `24h`, or `\"forever\"` if Weir is the only way to upstream.",
-            &FreshForm,
-            &mut self.fresh_for,
+            "How old a remembered fact may be for a refusal to rest on it; an older one is \
+             confirmed first. `0s` to `24h`, or `\"forever\"` if Weir is the only way to upstream.",
+            &duration_or_forever(FRESH_FOR_AT_MOST),
+            &mut fresh_for,
         );
+        self.fresh_for = fresh_for.map_or(FreshFor::Forever, FreshFor::Within);
         v.table(
             "rules",
-            "One toggle per rule, for every dialect that has it: `reject`, `monitor`, `off`, for some `reorder` or `strip`.",
+            "One toggle per rule, for every dialect that has it: `reject`, `monitor`, `off`, for \
+             some `reorder` or `strip`.",
             |v| rules(self, v),
         );
         v.table("types", "Which types of sources the rules speak of.", |v| self.types.visit(v));
     }
 }
 
-/// `[policy.rules]`, then the dialects' own tables, which win: they are met later.
+/// Visits `[policy.rules]`, then the dialects' own tables, which win because they come later.
 fn rules<V: Visitor>(policy: &mut Policy, v: &mut V) {
     for rule in RuleId::ALL.iter().copied() {
         let dialects = || {
@@ -86,8 +92,7 @@ fn rules_of<V: Visitor>(policy: &mut Policy, dialect: Dialect, v: &mut V) {
     }
 }
 
-/// Keeps only what differs from the table's default, so that a toggle spelt out equals one left
-/// out.
+/// Keeps only a toggle that differs from the default, so that one spelt out equals one left out.
 fn set(policy: &mut Policy, dialect: Dialect, rule: RuleId, toggle: Option<Toggle>) {
     match toggle {
         Some(toggle) if table::row(dialect, rule).is_some_and(|row| row.default != toggle) => {
@@ -134,18 +139,20 @@ impl Section for Types {
     }
 }
 
-/// The keys of `[sequencing]` that rules look at.
+/// Visits the keys of `[sequencing]` that rules look at.
 pub(super) fn remedies<V: Visitor>(policy: &mut Policy, v: &mut V) {
     v.key(
         "window",
-        "How long a single-use primary's attach waits for store credit to overtake it, where its rule is set to `reorder`. `0s` (not at all) to `60s`.",
-        &Millis { most: WINDOW_AT_MOST },
+        "How long a single-use primary's attach waits for store credit to overtake it, where its \
+         rule is set to `reorder`. `0s` (not at all) to `60s`.",
+        &Span { least: Duration::ZERO, most: WINDOW_AT_MOST },
         &mut policy.sequencing.window,
     );
     v.key(
         "defer",
-        "Whether such an attach may be answered at once and sent only when something depends on it (checkouts).",
-        &super::form::Switch,
+        "Whether such an attach may be answered at once and sent only when something depends on \
+         it (checkouts).",
+        &Switch,
         &mut policy.sequencing.defer,
     );
 }

@@ -1,12 +1,14 @@
 //! Reads a file: walks its TOML tree and the keys side by side, and goes on after every problem.
 
 use super::{
-    Config, Place, Problem, Problems,
+    did_you_mean::nearest,
     form::{Complaint, Form, kind},
-    keys::{Path, Paths, Section, Visitor},
-    near::nearest,
+    keys::{Path, Section, Visitor},
+    paths::Paths,
+    problem::{Place, Problem, Problems},
     source_text::SourceText,
     syntax,
+    values::Config,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,16 +16,16 @@ use std::{
 };
 use toml::de::{DeTable, DeValue};
 
-/// What a file said.
+/// What was read of a file.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// Where each key that was read stands.
+    /// The place of each key that was read.
     pub(super) places: BTreeMap<String, Place>,
-    /// Where each name in a list stands, by the key's path and the name.
+    /// The place of each name in a list, by the key's path and the name.
     pub(super) items: BTreeMap<(String, String), Place>,
     /// Keys whose values could not be read.
     pub(super) broken: BTreeSet<String>,
-    /// What is wrong.
+    /// Everything that is wrong.
     pub(super) problems: Problems,
 }
 
@@ -34,23 +36,23 @@ pub(super) fn read(source: &SourceText, config: &mut Config) -> Reading {
         source,
         at: Path::default(),
         frames: vec![Frame::of(root.get_ref())],
-        said: Reading::default(),
+        reading: Reading::default(),
     };
     config.visit(&mut reader);
     reader.report_unknown();
-    let mut said = reader.said;
-    syntax::report(source, &errors, &mut said.problems);
-    said
+    let mut reading = reader.reading;
+    syntax::report(source, &errors, &mut reading.problems);
+    reading
 }
 
 struct Reader<'a> {
     source: &'a SourceText,
     at: Path,
     frames: Vec<Frame<'a>>,
-    said: Reading,
+    reading: Reading,
 }
 
-/// A table of the file, and the names that the walk has met in it.
+/// A table of the file, and the names that the walk has visited in it.
 struct Frame<'a> {
     table: &'a DeTable<'a>,
     known: Vec<&'static str>,
@@ -58,11 +60,11 @@ struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     fn of(table: &'a DeTable<'a>) -> Self {
-        Frame { table, known: Vec::new() }
+        Self { table, known: Vec::new() }
     }
 
-    /// The value and its span, where the file has that name.
-    fn meet(&mut self, name: &'static str) -> Option<(&'a DeValue<'a>, Range<usize>)> {
+    /// Returns the value of a name and its span, if the file has it.
+    fn look_up(&mut self, name: &'static str) -> Option<(&'a DeValue<'a>, Range<usize>)> {
         self.known.push(name);
         self.table
             .iter()
@@ -73,7 +75,8 @@ impl<'a> Frame<'a> {
 
 impl Visitor for Reader<'_> {
     fn table(&mut self, name: &'static str, _: &'static str, inside: impl FnOnce(&mut Self)) {
-        let Some((value, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name)) else {
+        let Some((value, span)) = self.frames.last_mut().and_then(|frame| frame.look_up(name))
+        else {
             return;
         };
         self.at.enter(name);
@@ -89,7 +92,7 @@ impl Visitor for Reader<'_> {
                 let message = format!("`{path}` is a table, found {}", kind(value));
                 let problem = Problem::error(self.source.place(span), message)
                     .suggest(format!("write [{path}] on a line of its own"));
-                self.said.problems.push(problem.about(path));
+                self.reading.problems.push(problem.about(path));
             }
         }
         self.at.leave();
@@ -102,14 +105,14 @@ impl Visitor for Reader<'_> {
         form: &F,
         value: &mut F::Value,
     ) {
-        let Some((written, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name))
+        let Some((written, span)) = self.frames.last_mut().and_then(|frame| frame.look_up(name))
         else {
             return;
         };
         let path = self.at.key(name);
         for item in written.as_array().into_iter().flat_map(|array| array.iter()) {
             if let Some(name) = item.get_ref().as_str() {
-                self.said
+                self.reading
                     .items
                     .insert((path.clone(), name.to_owned()), self.source.place(item.span()));
             }
@@ -117,24 +120,24 @@ impl Visitor for Reader<'_> {
         match form.read(written) {
             Ok(read) => {
                 *value = read;
-                self.said.places.insert(path, self.source.place(span));
+                self.reading.places.insert(path, self.source.place(span));
             }
             Err(complaints) => {
                 for Complaint { message, suggestion, span: part } in complaints {
                     let place = self.source.place(part.unwrap_or(span.clone()));
-                    self.said.problems.push(Problem {
+                    self.reading.problems.push(Problem {
                         suggestion,
                         ..Problem::error(place, message).about(path.clone())
                     });
                 }
-                self.said.broken.insert(path);
+                self.reading.broken.insert(path);
             }
         }
     }
 }
 
 impl Reader<'_> {
-    /// Reports what the file has in the innermost table and the walk has not met.
+    /// Reports what the file has in the innermost table and the walk has not visited.
     fn report_unknown(&mut self) {
         let Some(Frame { table, known }) = self.frames.last() else { return };
         let here = self.at.table();
@@ -152,13 +155,13 @@ impl Reader<'_> {
             };
             let problem =
                 Problem::error(self.source.place(key.span()), message).about(self.at.key(name));
-            self.said.problems.push(problem.suggest(instead(name, &here, known)));
+            self.reading.problems.push(problem.suggest(suggestion(name, &here, known)));
         }
     }
 }
 
-/// Where an unknown name belongs, what it was meant to be, or what is known here.
-fn instead(name: &str, here: &str, known: &[&str]) -> String {
+/// Says where an unknown name belongs, what was probably meant, or what is known here.
+fn suggestion(name: &str, here: &str, known: &[&str]) -> String {
     let Paths { keys, tables, .. } = Paths::all();
     let mut homes: Vec<String> = Vec::new();
     for path in keys.iter().chain(&tables) {

@@ -1,16 +1,16 @@
 //! JSON Schema of the file, for editors: one more walk over the keys.
 
 use super::{
-    Config,
     form::Form,
     keys::{Section, Visitor},
+    values::Config,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// JSON Schema, draft 2020-12. It accepts no key that the reader does not know; ranges of durations
-/// and sizes are the reader's alone.
+/// Returns the JSON Schema, draft 2020-12. It accepts no key that the reader does not know. It does
+/// not check the ranges of durations and sizes.
 pub fn schema() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>()
 }
@@ -73,7 +73,7 @@ impl Visitor for Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::Paths;
+    use crate::config::paths::Paths;
 
     fn paths(schema: &Value, above: &str, found: &mut Vec<String>) {
         for (name, inner) in schema["properties"].as_object().unwrap() {
@@ -121,9 +121,8 @@ mod tests {
         assert_eq!(at("/properties/policy/properties/fresh-for/default"), "2s");
         assert_eq!(at("/properties/upstream/properties/url/default"), Value::Null);
         assert_eq!(
-            at(
-                "/properties/policy/properties/rules/properties/carts/properties/primary-before-secondary/enum"
-            ),
+            at("/properties/policy/properties/rules/properties/carts/properties\
+                 /primary-before-secondary/enum"),
             serde_json::json!(["reject", "reorder", "monitor", "off"])
         );
     }

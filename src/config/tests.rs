@@ -56,7 +56,7 @@ fn default_toml_names_every_key() {
             .find_map(|d| key.strip_prefix(&format!("policy.rules.{d}.")))
             .map(str::to_owned)
     };
-    for key in keys::Paths::all().keys {
+    for key in paths::Paths::all().keys {
         // A rule may be named once for both dialects, or once for each.
         let covered = match (both(&key), key.strip_prefix("policy.rules.")) {
             (Some(rule), _) => {
@@ -125,15 +125,20 @@ decision = "yes"
         "5:2 unknown table `upstrem` (did you mean `upstream`?)",
         "8:7 the URL has no scheme (write \"https://api.digitalriver.com\")",
         "9:11 expected a duration such as \"30s\", found an integer (write \"30s\" or \"30ms\")",
-        "11:8 expected \"enforce\", \"monitor\" or \"off\", found \"enforced\" (did you mean \"enforce\"?)",
+        "11:8 expected \"enforce\", \"monitor\" or \"off\", found \"enforced\" (did you mean \
+         \"enforce\"?)",
         "13:1 unknown rule `spend-source` in [policy.rules] (did you mean `spent-source`?)",
-        "14:18 `second-primary` takes \"reorder\" on carts only (write it under [policy.rules.carts])",
-        "16:1 unknown rule `foreign-saved-source` in [policy.rules.carts] (it belongs in [policy.rules] or [policy.rules.checkouts])",
-        "17:21 `underfunded-order` does not take \"strip\" (it takes \"reject\", \"monitor\" or \"off\")",
+        "14:18 `second-primary` takes \"reorder\" on carts only (write it under \
+         [policy.rules.carts])",
+        "16:1 unknown rule `foreign-saved-source` in [policy.rules.carts] (it belongs in \
+         [policy.rules] or [policy.rules.checkouts])",
+        "17:21 `underfunded-order` does not take \"strip\" (it takes \"reject\", \"monitor\" or \
+         \"off\")",
         "19:23 \"konbini\" stands in the list twice (remove one of them)",
         "21:17 \"1GiB\" is out of range: expected 1KiB to 64MiB (write \"64MiB\")",
         "22:9 expected a duration such as \"30s\", found a date-time",
-        "24:9 expected \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\", found \"loud\"",
+        "24:9 expected \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\", found \
+         \"loud\"",
         "26:12 expected `true` or `false`, found a string (write true, without quotes)",
     ];
     assert_eq!(said(text), expected);
@@ -144,10 +149,9 @@ fn values_that_contradict_each_other_are_told() {
     let cases: &[(&str, &[&str])] = &[
         (
             "[listen]\naddress = \"0.0.0.0:9090\"",
-            &[
-                "2:11 the admin API and the proxy cannot both listen on 0.0.0.0:9090 (which includes 127.0.0.1:9090, or is included in it) \
-               (give the admin API another port, or write \"off\")",
-            ],
+            &["2:11 the admin API and the proxy cannot both listen on 0.0.0.0:9090 (which \
+                 includes 127.0.0.1:9090, or is included in it) \
+               (give the admin API another port, or write \"off\")"],
         ),
         ("[listen]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"", &[]),
         (
@@ -156,38 +160,37 @@ fn values_that_contradict_each_other_are_told() {
         ),
         (
             "[policy.types]\nsavable = [\"storeCredit\"]\nsecondary = [\"storeCredit\"]",
-            &[
-                "2:12 \"storeCredit\" is a secondary type: store credit is never savable (remove it here)",
-            ],
+            &["2:12 \"storeCredit\" is a secondary type: store credit is never savable (remove \
+                 it here)"],
         ),
         (
             "[upstream]\nurl = \"http://localhost:8080\"",
-            &[
-                "2:7 upstream is Weir itself: it would call itself without end (name the payments API)",
-            ],
+            &["2:7 upstream is Weir itself: it would call itself without end (name the payments \
+                 API)"],
         ),
         (
             "[upstream]\ntimeout = \"1s\"",
-            &[
-                "2:11 `connect-timeout` is longer than `timeout` (a call is given up after `timeout` in all; make `connect-timeout` the shorter)",
-            ],
+            &["2:11 `connect-timeout` is longer than `timeout` (a call is given up after \
+                 `timeout` in all; make `connect-timeout` the shorter)"],
         ),
         (
             "[policy.rules]\nsecondary-after-single-use-primary = \"reorder\"",
-            &[
-                "2:38 `secondary-after-single-use-primary = \"reorder\"` acts as \"reject\": nothing may wait while `window` is \"0s\" and `defer` is false \
-               (set `window` (such as \"300ms\") or `defer = true` in [sequencing], or write \"reject\")",
-            ],
+            &["2:38 `secondary-after-single-use-primary = \"reorder\"` acts as \"reject\": \
+                 nothing may wait while `window` is \"0s\" and `defer` is false \
+               (set `window` (such as \"300ms\") or `defer = true` in [sequencing], \
+               or write \"reject\")"],
         ),
         (
-            "[policy.rules]\nsecondary-after-single-use-primary = \"reorder\"\n[sequencing]\ndefer = true",
+            "[policy.rules]\nsecondary-after-single-use-primary = \
+             \"reorder\"\n[sequencing]\ndefer = true",
             &[],
         ),
         ("[policy.rules]\nprimary-before-secondary = \"reorder\"", &[]),
         (
             "[sequencing]\nwindow = \"300ms\"",
             &["2:10 `window` has no effect: no rule that it serves is set to \"reorder\" \
-               (set `secondary-after-single-use-primary` or `primary-before-secondary` to \"reorder\" in [policy.rules])"],
+               (set `secondary-after-single-use-primary` or `primary-before-secondary` \
+               to \"reorder\" in [policy.rules])"],
         ),
         // What could not be read is not judged a second time.
         (
@@ -202,9 +205,11 @@ fn values_that_contradict_each_other_are_told() {
 
 #[test]
 fn text_that_is_not_toml_is_told_with_everything_else() {
-    let text = "[listen]\naddress = 127.0.0.1:8080\nworkers = 3\nworkers = 4\n[polcy]\n[limits]\ndrain = \"30\n";
+    let text = "[listen]\naddress = 127.0.0.1:8080\nworkers = 3\nworkers = 4\n[polcy]\n\
+                [limits]\ndrain = \"30\n";
     let expected = [
-        "2:16 this is not TOML: invalid float, expected nothing (write `address = \"127.0.0.1:8080\"`)",
+        "2:16 this is not TOML: invalid float, expected nothing (write `address = \
+         \"127.0.0.1:8080\"`)",
         "4:1 this stands in the file a second time (keep one of the two)",
         "5:2 unknown table `polcy` (did you mean `policy`?)",
         "7:12 this is not TOML: invalid basic string, expected `\"` (close the quotes)",
@@ -214,7 +219,8 @@ fn text_that_is_not_toml_is_told_with_everything_else() {
 
 #[test]
 fn a_toggle_of_a_dialect_wins_over_the_common_one() {
-    let text = "[policy.rules.carts]\nspent-source = \"monitor\"\n[policy.rules]\nspent-source = \"off\"\n";
+    let text = "[policy.rules.carts]\nspent-source = \"monitor\"\n\
+                [policy.rules]\nspent-source = \"off\"\n";
     let policy = Config::parse("w", text).unwrap().config.policy;
     assert_eq!(policy.toggle(checkouts::DIALECT, RuleId::SpentSource), Toggle::Off);
     assert_eq!(policy.toggle(carts::DIALECT, RuleId::SpentSource), Toggle::Monitor);
@@ -226,8 +232,10 @@ fn a_toggle_of_a_dialect_wins_over_the_common_one() {
 
 #[test]
 fn the_whole_policy_is_built() {
-    let text = "[policy]\nmode = \"monitor\"\non-lookup-failure = \"reject\"\nfresh-for = \"forever\"\n\
-                [policy.rules]\nprimary-before-secondary = \"reorder\"\n[sequencing]\nwindow = \"1s\"\ndefer = false\nqueue = 7\nwait = \"3s\"\n\
+    let text = "[policy]\nmode = \"monitor\"\non-lookup-failure = \"reject\"\n\
+                fresh-for = \"forever\"\n\
+                [policy.rules]\nprimary-before-secondary = \"reorder\"\n\
+                [sequencing]\nwindow = \"1s\"\ndefer = false\nqueue = 7\nwait = \"3s\"\n\
                 [policy.types]\nsecondary = [\"storeCredit\"]\n";
     let config = Config::parse("w", text).unwrap().config;
     assert_eq!(config.policy.mode, Mode::Monitor);
@@ -238,7 +246,10 @@ fn the_whole_policy_is_built() {
         [((carts::DIALECT, RuleId::PrimaryBeforeSecondary), Toggle::Reorder)].into()
     );
     assert_eq!(config.policy.types.secondary, ["storeCredit".into()]);
-    assert_eq!((config.policy.sequencing.window, config.policy.sequencing.defer), (1000, false));
+    assert_eq!(
+        (config.policy.sequencing.window, config.policy.sequencing.defer),
+        (Duration::from_secs(1), false)
+    );
     assert_eq!((config.sequencing.queue, config.sequencing.wait), (7, Duration::from_secs(3)));
 }
 
@@ -282,9 +293,8 @@ fn to_run_there_must_be_an_upstream_and_its_certificates() {
     let problems = run(vec![]).unwrap_err();
     assert_eq!(
         problems.iter().map(one_line).collect::<Vec<_>>(),
-        [
-            "nowhere no upstream is named: there is nothing to stand in front of (give --upstream URL, set WEIR_UPSTREAM, or write `url` in [upstream])"
-        ]
+        ["nowhere no upstream is named: there is nothing to stand in front of (give --upstream \
+             URL, set WEIR_UPSTREAM, or write `url` in [upstream])"]
     );
     assert!(run(vec![("upstream.url", "http://a".into())]).is_ok());
     let problems =
@@ -365,7 +375,9 @@ proptest::proptest! {
     #[test]
     fn no_text_makes_reading_panic(text in "\\PC{0,80}", at in 0usize..6000, cut in 0usize..40) {
         let mut spoilt = std::fs::read_to_string("config/default.toml").unwrap();
-        let floor = |text: &str, at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let floor = |text: &str, at: usize| {
+            (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+        };
         let (start, end) = (floor(&spoilt, at), floor(&spoilt, at + cut));
         spoilt.replace_range(start..end, &text);
         for text in [text, spoilt] {

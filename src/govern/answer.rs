@@ -2,14 +2,14 @@
 
 use super::{
     exchange::Trace,
-    governor::{Governor, now},
+    governor::Governor,
 };
 use crate::{
     dialects::{self, Form, Rendered},
     http::{Body, Problem},
     observe::{Decided, Decision},
     rules::{Dialect, Intent, RuleId, SessionKey, Violation},
-    sessions::Busy,
+    sessions::{Busy, now},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use std::time::Instant;

@@ -16,7 +16,6 @@ use super::{
     answer::Outcome,
     asker::Failure,
     exchange::Exchange,
-    governor::now,
     recall::recall,
     send::{CallOutcome, detached, send},
 };
@@ -27,7 +26,7 @@ use crate::{
         CallEnd, Dialect, Known, Pending, Refused, SessionObservation, SourceId, Timestamp,
         Violation,
     },
-    sessions::{StoreError, Turn},
+    sessions::{StoreError, Turn, now},
 };
 use http::Response;
 

@@ -92,7 +92,7 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
     let semantics = dialect.semantics();
     let sequencing = view.policy.sequencing;
     if view.policy.toggle(dialect, semantics.waits_under) != Toggle::Reorder
-        || (sequencing.window == 0 && !sequencing.defer)
+        || (sequencing.window.is_zero() && !sequencing.defer)
     {
         return None;
     }
@@ -105,7 +105,7 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
         Ok(true) if sequencing.defer && view.known.deferrable && semantics.may_defer => {
             Some(Verdict::Defer)
         }
-        Ok(true) if sequencing.window > 0 && !view.known.held => {
+        Ok(true) if !sequencing.window.is_zero() && !view.known.held => {
             Some(Verdict::Hold { window: sequencing.window })
         }
         Err(Gap::Need(lookup)) => Some(Verdict::Need(lookup)),
@@ -153,6 +153,9 @@ mod tests {
         },
     };
     use Toggle::{Monitor, Off, Reject, Reorder};
+    use std::time::Duration;
+
+    const WINDOW: Duration = Duration::from_millis(250);
 
     fn in_body(source: &str) -> Funding {
         Funding { source: Some(source.into()), ..Funding::default() }
@@ -165,7 +168,7 @@ mod tests {
     fn a_single_use_primary_waits_only_where_the_policy_asks_for_it() {
         for toggle in [Reject, Reorder, Monitor, Off] {
             for (window, defer, held, deferrable) in
-                every_four().map(|(w, d, h, r)| (if w { 250 } else { 0 }, d, h, r))
+                every_four().map(|(w, d, h, r)| (if w { WINDOW } else { Duration::ZERO }, d, h, r))
             {
                 for (session, dialect) in [
                     (checkout(), checkouts::DIALECT),
@@ -183,13 +186,15 @@ mod tests {
                         (Reorder, by) if by == checkouts::DIALECT && defer && deferrable => {
                             Verdict::Defer
                         }
-                        (Reorder, _) if window > 0 && !held => Verdict::Hold { window: 250 },
+                        (Reorder, _) if !window.is_zero() && !held => {
+                            Verdict::Hold { window: WINDOW }
+                        }
                         _ => Verdict::Forward { monitored: None },
                     };
                     let found = given.decide(&attach(session.clone(), "p"));
                     assert_eq!(
                         found, expected,
-                        "{toggle} {window} {defer} {held} {deferrable} {session:?}"
+                        "{toggle} {window:?} {defer} {held} {deferrable} {session:?}"
                     );
                 }
             }
@@ -204,12 +209,12 @@ mod tests {
         let given = given
             .toggle(RuleId::SecondaryAfterSingleUsePrimary, Reorder)
             .toggle(RuleId::PrimaryBeforeSecondary, Reorder);
-        given.policy(|policy| policy.sequencing.window = 250)
+        given.policy(|policy| policy.sequencing.window = WINDOW)
     }
 
     #[test]
     fn only_the_first_attach_of_a_single_use_primary_waits() {
-        let hold = Verdict::Hold { window: 250 };
+        let hold = Verdict::Hold { window: WINDOW };
         let forward = Verdict::Forward { monitored: None };
         let empty = || {
             Given::session()
@@ -352,10 +357,10 @@ mod tests {
     fn a_remembered_fact_is_good_until_it_is_as_old_as_the_policy_allows() {
         let intent = attach(checkout(), "s");
         for (fresh_for, age, refused) in [
-            (FreshFor::Millis(2_000), 0, true),
-            (FreshFor::Millis(2_000), 1_999, true),
-            (FreshFor::Millis(2_000), 2_000, false),
-            (FreshFor::Millis(0), 0, false),
+            (FreshFor::Within(Duration::from_secs(2)), 0, true),
+            (FreshFor::Within(Duration::from_secs(2)), 1_999, true),
+            (FreshFor::Within(Duration::from_secs(2)), 2_000, false),
+            (FreshFor::Within(Duration::ZERO), 0, false),
             (FreshFor::Forever, u64::MAX / 2, true),
         ] {
             let mut given = Given::session()

@@ -10,7 +10,7 @@ use super::{
     Pending, Policy, Remembered, SessionRecord, SourceId, SourceRecord, SourceState, SourceType,
     Timestamp,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// How a look-up of this decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl<'a> View<'a> {
     fn is_fresh(&self, at: Timestamp) -> bool {
         match self.policy.fresh_for {
             FreshFor::Forever => true,
-            FreshFor::Millis(limit) => self.now.since(at) < limit,
+            FreshFor::Within(limit) => Duration::from_millis(self.now.since(at)) < limit,
         }
     }
 

@@ -49,7 +49,9 @@ pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Room, Sending, Uns
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
 pub use dialect::{Dialect, KindSpec, Ruleset, SessionKind};
-pub use ids::{CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp};
+pub use ids::{
+    CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp, UnknownName,
+};
 pub use intent::{Funding, Intent, NewSource, Target, Version};
 pub use known::{Known, LookedUp};
 pub use learn::{Learned, learn, outcome_unknown, refused};

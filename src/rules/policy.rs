@@ -1,9 +1,9 @@
 //! What the operator wants: per rule, per dialect, and over everything.
 
-use super::{Dialect, RuleId, SourceType, table};
+use super::{Dialect, RuleId, SourceType, UnknownName, table};
 use crate::dialects::{self, carts};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 /// What happens when a rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,9 +45,10 @@ impl fmt::Display for Toggle {
 }
 
 impl FromStr for Toggle {
-    type Err = ();
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Toggle::ALL.into_iter().find(|t| t.as_str() == name).ok_or(())
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        UnknownName::find(Self::ALL, Self::as_str, name, "toggle")
     }
 }
 
@@ -64,6 +65,28 @@ pub enum Mode {
     Off,
 }
 
+impl Mode {
+    /// All, the strictest first.
+    pub const ALL: [Self; 3] = [Self::Enforce, Self::Monitor, Self::Off];
+
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Monitor => "monitor",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        UnknownName::find(Self::ALL, Self::as_str, name, "mode")
+    }
+}
+
 /// What to do when a refusal would need a fact that upstream does not give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,11 +98,24 @@ pub enum OnLookupFailure {
     Reject,
 }
 
+impl OnLookupFailure {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Forward, Self::Reject];
+
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 /// How old a remembered fact may be for a refusal to rest on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreshFor {
-    /// So many milliseconds.
-    Millis(u64),
+    /// Younger than this.
+    Within(Duration),
     /// Any age: Weir is the only way to upstream.
     Forever,
 }
@@ -192,9 +228,8 @@ impl Types {
 /// How "too late" is put right before it happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequencing {
-    /// How long a single-use primary's attach waits for secondaries, in milliseconds; 0: not at
-    /// all.
-    pub window: u64,
+    /// How long a single-use primary's attach waits for secondaries; zero: not at all.
+    pub window: Duration,
     /// Whether such an attach may be answered at once and sent only when something depends on it
     /// (checkouts).
     pub defer: bool,
@@ -203,7 +238,7 @@ pub struct Sequencing {
 impl Sequencing {
     /// Whether any attach may wait for secondaries.
     pub fn is_on(&self) -> bool {
-        self.window > 0 || self.defer
+        !self.window.is_zero() || self.defer
     }
 }
 
@@ -229,7 +264,7 @@ impl Default for Policy {
         Policy {
             mode: Mode::Enforce,
             on_lookup_failure: OnLookupFailure::Forward,
-            fresh_for: FreshFor::Millis(2_000),
+            fresh_for: FreshFor::Within(Duration::from_secs(2)),
             toggles: BTreeMap::new(),
             types: Types::default(),
             sequencing: Sequencing::default(),

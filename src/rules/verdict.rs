@@ -1,6 +1,7 @@
 //! What `decide` says.
 
 use super::{OptionId, SourceId, Violation};
+use std::time::Duration;
 
 /// A thing that upstream can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,8 +64,8 @@ pub enum Verdict {
     Remedy(Remedy, Violation),
     /// Let it wait for secondaries, then ask again with `Known::held`.
     Hold {
-        /// Milliseconds.
-        window: u64,
+        /// How long, at most.
+        window: Duration,
     },
     /// Answer it with the source as upstream shows it, and send it when something depends on it.
     Defer,

@@ -4,6 +4,7 @@
 use crate::house::{CART, Caller, House, Reply, method};
 use http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 use weir::{
     emulator::Kind,
     rules::{FreshFor, Mode, Policy, RuleId, Toggle},
@@ -363,7 +364,11 @@ fn rejecting(rule: RuleId, fresh_for: FreshFor) -> Policy {
 #[tokio::test]
 async fn each_broken_rule_is_refused_in_the_form_the_caller_asked_for_and_never_sent() {
     for case in CASES {
-        for fresh_for in [FreshFor::Millis(2_000), FreshFor::Millis(0), FreshFor::Forever] {
+        for fresh_for in [
+            FreshFor::Within(Duration::from_secs(2)),
+            FreshFor::Within(Duration::ZERO),
+            FreshFor::Forever,
+        ] {
             let house = House::new(rejecting(case.rule, fresh_for)).await;
             let ask = Stage { house: &house, to: &house.weir }.set(case.scene).await;
             refused(case, &house, &ask, &format!("{fresh_for:?}")).await;
@@ -376,7 +381,7 @@ async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() 
     for case in CASES {
         let mut house = House::new(Policy::default()).await;
         let ask = Stage { house: &house, to: &house.weir }.set(case.scene).await;
-        house.cold(rejecting(case.rule, FreshFor::Millis(2_000))).await;
+        house.cold(rejecting(case.rule, FreshFor::Within(Duration::from_secs(2)))).await;
         refused(case, &house, &ask, "cold").await;
     }
 }
@@ -439,7 +444,9 @@ async fn a_rule_that_is_off_forwards_without_a_word() {
 /// What the rules must let pass.
 #[tokio::test]
 async fn what_the_vendor_takes_passes() {
-    let house = House::new(Policy { fresh_for: FreshFor::Millis(0), ..Policy::default() }).await;
+    let house =
+        House::new(Policy { fresh_for: FreshFor::Within(Duration::ZERO), ..Policy::default() })
+            .await;
     let stage = Stage { house: &house, to: &house.weir };
     // Credit, then the shopper's saved card; both ways of asking for the form.
     let shopper = stage.shopper().await;

@@ -4,6 +4,7 @@
 use crate::house::{Caller, House, Reply, items};
 use http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 use weir::rules::{FreshFor, Mode, Policy, RuleId, Toggle};
 
 /// What the vendor itself says to the call.
@@ -602,7 +603,7 @@ async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() 
 #[tokio::test]
 async fn each_broken_rule_is_refused_just_so_where_no_fact_stays_fresh_or_all_do() {
     for case in CASES {
-        for fresh_for in [FreshFor::Millis(0), FreshFor::Forever] {
+        for fresh_for in [FreshFor::Within(Duration::ZERO), FreshFor::Forever] {
             let mut policy = Policy { fresh_for, ..Policy::default() };
             policy.set(case.rule, Toggle::Reject);
             let house = House::new(policy).await;
@@ -704,7 +705,9 @@ async fn strip_takes_the_owner_out_and_nothing_else() {
 /// What the rules must let pass: calls that stand next to a broken rule.
 #[tokio::test]
 async fn what_the_vendor_takes_passes_in_every_attach_form() {
-    let house = House::new(Policy { fresh_for: FreshFor::Millis(0), ..Policy::default() }).await;
+    let house =
+        House::new(Policy { fresh_for: FreshFor::Within(Duration::ZERO), ..Policy::default() })
+            .await;
     let stage = Stage { house: &house, caller: &house.weir };
     // Store credit beside a saved card, in any order and up to the last cent.
     let customer = stage.customer().await;

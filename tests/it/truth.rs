@@ -4,6 +4,7 @@
 use crate::house::{CART, Caller, House, PUBLIC, Reply, items, method};
 use http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 use weir::{
     emulator::{Fault, FaultKind, Gate, Options},
     rules::{FreshFor, OnLookupFailure, Policy, RuleId, Toggle},
@@ -14,7 +15,7 @@ fn trusting() -> Policy {
 }
 
 fn doubting() -> Policy {
-    Policy { fresh_for: FreshFor::Millis(0), ..Policy::default() }
+    Policy { fresh_for: FreshFor::Within(Duration::ZERO), ..Policy::default() }
 }
 
 async fn attach(caller: &Caller, session: &str, source: &str) -> Reply {

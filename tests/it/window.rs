@@ -20,7 +20,7 @@ fn waits() -> Policy {
     let mut policy = Policy::default();
     policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
     policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
-    policy.sequencing.window = 300;
+    policy.sequencing.window = Duration::from_millis(300);
     policy
 }
 

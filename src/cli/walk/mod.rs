@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 const CHECKOUTS: &str = include_str!("checkouts.sh");
 const CARTS: &str = include_str!("carts.sh");
 
-/// The lines, in order.
+/// Writes the lines, in order.
 pub(super) fn lines(policy: &Policy, weir: SocketAddr, emulator: SocketAddr) -> Vec<String> {
     let checkouts = match policy.toggle(checkouts::DIALECT, RuleId::SecondaryAfterSingleUsePrimary)
     {
-        // Credit that comes after a card which nobody kept back is refused.
+        // Without `defer`, the card is sent at once and credit that comes after it is refused.
         Toggle::Reorder if !policy.sequencing.defer => Toggle::Reject,
         toggle => toggle,
     };
@@ -33,7 +33,7 @@ pub(super) fn lines(policy: &Policy, weir: SocketAddr, emulator: SocketAddr) -> 
         .collect()
 }
 
-/// The line, if it is for this toggle.
+/// Returns the line, if it is for this toggle.
 fn line_for(line: &str, toggle: Toggle) -> Option<&str> {
     match line.split_once("> ") {
         Some((toggles, rest)) if toggles.split(',').all(is_toggle) => {
@@ -44,7 +44,7 @@ fn line_for(line: &str, toggle: Toggle) -> Option<&str> {
 }
 
 fn is_toggle(name: &str) -> bool {
-    Toggle::ALL.iter().any(|toggle| toggle.as_str() == name)
+    name.parse::<Toggle>().is_ok()
 }
 
 #[cfg(test)]

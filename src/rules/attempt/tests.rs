@@ -4,6 +4,8 @@ use super::*;
 use crate::rules::{Funding, NewSource, RuleId, SessionObservation, Toggle, fixtures::*};
 use std::collections::{HashMap, HashSet};
 
+const WINDOW: Duration = Duration::from_millis(250);
+
 /// What the records hold, and whether the caller has been shown the session.
 #[derive(Clone, Debug)]
 struct World {
@@ -137,12 +139,12 @@ fn policies() -> Vec<Policy> {
     let mut policies = Vec::new();
     for mode in [Mode::Enforce, Mode::Monitor, Mode::Off] {
         for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
-            let sequencing = [(250, true), (0, false), (250, false)];
+            let sequencing = [(WINDOW, true), (Duration::ZERO, false), (WINDOW, false)];
             let of_interest = if mode == Mode::Enforce { 3 } else { 1 };
             for (window, defer) in sequencing.into_iter().take(of_interest) {
                 let mut policy = Policy { mode, on_lookup_failure, ..Policy::default() };
                 policy.sequencing = crate::rules::Sequencing { window, defer };
-                if defer || window > 0 {
+                if defer || !window.is_zero() {
                     policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
                     policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
                     policy.set(RuleId::SecondPrimary, Toggle::Reorder);

@@ -356,7 +356,7 @@ fn events(vendor: &Vendor) -> Vec<Event> {
     calls(vendor).into_iter().map(Event::Call).collect()
 }
 
-const TWO_SECONDS: FreshFor = FreshFor::Millis(2_000);
+const TWO_SECONDS: FreshFor = FreshFor::Within(std::time::Duration::from_secs(2));
 const POOR: [Shows; 2] = [Shows::Little, Shows::Least];
 const ALL: [Shows; 3] = [Shows::Everything, Shows::Little, Shows::Least];
 

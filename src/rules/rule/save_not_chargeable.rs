@@ -108,7 +108,9 @@ mod tests {
             "pending",
             "under_review",
         ] {
-            for fresh_for in [FreshFor::Millis(2_000), FreshFor::Forever] {
+            for fresh_for in
+                [FreshFor::Within(std::time::Duration::from_secs(2)), FreshFor::Forever]
+            {
                 let given = Given::nothing()
                     .source(card("s").in_state(state))
                     .policy(|policy| policy.fresh_for = fresh_for);
