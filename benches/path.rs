@@ -27,7 +27,6 @@ use tokio::{
 };
 use weir::{
     proxy::{GovernSettings, Governor, ServeOptions, Settings, Upstream, Work, serve, stack},
-    rules::Policy,
     sessions::{self, Sessions},
 };
 
@@ -375,7 +374,7 @@ async fn pooled(listener: TcpListener, upstream: SocketAddr) {
 async fn weir(listener: TcpListener, upstream: SocketAddr) {
     let target = format!("http://{upstream}").parse().expect("a URL");
     let sessions = Sessions::in_memory(sessions::Settings::default());
-    let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
+    let governor = Governor::new(weir::dialects::policy(), sessions, GovernSettings::default());
     let service =
         stack(governor, Upstream::new(Settings::new(target)).expect("no TLS"), Work::default());
     let _ = serve(listener, service, ServeOptions::default(), std::future::pending()).await;

@@ -7,8 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use weir::dialects::checkouts;
 use weir::{
     rules::{
-        Policy, SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp,
-        Told,
+        SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp, Told,
     },
     sessions::{Entry, Sessions, Settings, TurnKey},
 };
@@ -37,7 +36,8 @@ fn remember(criterion: &mut Criterion) {
     let sessions = Sessions::in_memory(Settings::default());
     let key = SessionKey::new(checkouts::CHECKOUT, "550e8400-e29b-41d4-a716-446655440000");
     let turn = TurnKey::Session(key.clone());
-    let (policy, shown) = (Policy::default(), SessionObservation::LookedUp(Box::new(facts())));
+    let (policy, shown) =
+        (weir::dialects::policy(), SessionObservation::LookedUp(Box::new(facts())));
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let mut now = 1_760_000_000_000;

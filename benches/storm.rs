@@ -34,7 +34,6 @@ use weir::{
         GovernSettings, Governor, ServeOptions, Settings as UpstreamSettings, Upstream, Work,
         serve, stack,
     },
-    rules::Policy,
     sessions::{Sessions, Settings},
 };
 
@@ -77,7 +76,7 @@ fn main() -> ExitCode {
     vendor.spawn(emulator.clone().run(listener, std::future::pending()));
 
     let sessions = Sessions::in_memory(Settings::default());
-    let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
+    let governor = Governor::new(weir::dialects::policy(), sessions, GovernSettings::default());
     let work = Work::default();
     let (address, _running) = weir.block_on(start(governor.clone(), work.clone(), upstream));
 

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     admin::Admin,
     config::{Config, Loaded, Sources},
+    dialects,
     proxy::Governor,
     telemetry,
 };
@@ -45,7 +46,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
 
 /// Reads the configuration and starts the log. `Err`: it cannot be used, and why has been said.
 pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
-    match Config::load(sources) {
+    match Config::load(sources, dialects::policy()) {
         Ok(loaded) => {
             telemetry::start(&loaded.config.log);
             for warning in loaded.warnings.iter() {
@@ -77,7 +78,7 @@ async fn reload_on_hangup(
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
-        match Config::load(&sources) {
+        match Config::load(&sources, dialects::policy()) {
             Ok(loaded) => {
                 take_over(&mut running, loaded);
                 governor.set_policy(running.config.policy.clone());

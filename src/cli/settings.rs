@@ -140,6 +140,7 @@ fn given<const N: usize>(
 mod tests {
     use super::*;
     use crate::config::OVERRIDES;
+    use crate::dialects;
     use clap::{Args, FromArgMatches};
 
     fn command() -> clap::Command {
@@ -164,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_default_in_the_help_is_the_built_in_value() {
-        let built_in = crate::config::Config::default().to_json();
+        let built_in = crate::config::Config::built_in(dialects::policy()).to_json();
         for entry in OVERRIDES {
             let command = command();
             let argument = command
@@ -189,9 +190,11 @@ mod tests {
             settings: SettingArgs::default(),
         };
         let environment = vec![("WEIR_UPSTREAM".into(), "https://api.digitalriver.com".into())];
-        let loaded =
-            crate::config::Config::load(&args.sources("http://127.0.0.1:4711".into(), environment))
-                .unwrap();
+        let loaded = crate::config::Config::load(
+            &args.sources("http://127.0.0.1:4711".into(), environment),
+            dialects::policy(),
+        )
+        .unwrap();
         assert_eq!(loaded.config.upstream.url.unwrap().to_string(), "http://127.0.0.1:4711");
     }
 }

@@ -66,10 +66,10 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// All there are.
-    pub(super) fn all() -> Self {
+    /// All that a configuration has.
+    pub(super) fn of(config: &super::Config) -> Self {
         let mut paths = Paths::default();
-        super::Config::default().visit(&mut paths);
+        config.clone().visit(&mut paths);
         paths
     }
 }

@@ -8,7 +8,7 @@ use super::{
     read::{self, Reading},
     source_text::SourceText,
 };
-use crate::rules::{Row, table::ROWS};
+use crate::rules::Policy;
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -85,7 +85,7 @@ impl fmt::Display for Origin {
 pub type Origins = BTreeMap<String, Origin>;
 
 /// A configuration that can be used.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
     /// The validated values.
     pub config: Config,
@@ -96,19 +96,20 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads all sources. Opens files, changes nothing.
+    /// Reads all sources over the built-in values, of which the policy is given. Opens files,
+    /// changes nothing.
     ///
     /// # Errors
     /// Everything that is wrong, warnings included, if anything forbids using the configuration.
-    pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    pub fn load(sources: &Sources, policy: Policy) -> Result<Loaded, Problems> {
         let file =
             sources.file.clone().or_else(|| sources.variable(CONFIG_VARIABLE).map(PathBuf::from));
         match file.as_deref().map(SourceText::open).transpose() {
-            Ok(source) => load(sources, source.as_ref()),
+            Ok(source) => load(sources, source.as_ref(), policy),
             Err(problem) => {
                 // The file is lost, the rest is still looked at.
                 let mut problems =
-                    load(&Sources { purpose: Purpose::Check, ..sources.clone() }, None)
+                    load(&Sources { purpose: Purpose::Check, ..sources.clone() }, None, policy)
                         .err()
                         .unwrap_or_default();
                 problems.push(*problem);
@@ -122,13 +123,18 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn parse(name: impl AsRef<Path>, text: &str) -> Result<Loaded, Problems> {
-        load(&Sources::default(), Some(&SourceText::new(name.as_ref(), text.to_owned())))
+    pub fn parse(name: impl AsRef<Path>, text: &str, policy: Policy) -> Result<Loaded, Problems> {
+        let source = SourceText::new(name.as_ref(), text.to_owned());
+        load(&Sources::default(), Some(&source), policy)
     }
 }
 
-fn load(sources: &Sources, source: Option<&SourceText>) -> Result<Loaded, Problems> {
-    let mut config = Config::default();
+fn load(
+    sources: &Sources,
+    source: Option<&SourceText>,
+    policy: Policy,
+) -> Result<Loaded, Problems> {
+    let mut config = Config::built_in(policy);
     let mut said = source.map(|source| read::read(source, &mut config)).unwrap_or_default();
     if let (Some(source), Some(Place::Spot { .. }), Some(file)) =
         (source, said.places.get("upstream.ca-file"), &config.upstream.ca_file)
@@ -155,7 +161,10 @@ fn load(sources: &Sources, source: Option<&SourceText>) -> Result<Loaded, Proble
     checks::check(&config, sources.purpose, &mut said);
     said.problems.sort();
     match said.problems.errors() {
-        0 => Ok(Loaded { config, origins: origins(said.places), warnings: said.problems }),
+        0 => {
+            let origins = origins(said.places, &config.policy);
+            Ok(Loaded { config, origins, warnings: said.problems })
+        }
         _ => Err(said.problems),
     }
 }
@@ -192,7 +201,7 @@ fn misspelt_variables(sources: &Sources, problems: &mut Problems) {
     }
 }
 
-fn origins(places: BTreeMap<String, Place>) -> Origins {
+fn origins(places: BTreeMap<String, Place>, policy: &Policy) -> Origins {
     let origin = |place| match place {
         Place::Spot { file, line, .. } => Some(Origin::File { file, line }),
         Place::Variable(name) => Some(Origin::Variable(name)),
@@ -202,7 +211,8 @@ fn origins(places: BTreeMap<String, Place>) -> Origins {
     let mut origins: Origins =
         places.into_iter().filter_map(|(key, place)| Some((key, origin(place)?))).collect();
     // A toggle for both dialects is in effect in each that has no toggle of its own.
-    for Row { dialect, id, .. } in ROWS {
+    for (dialect, row, _) in policy.toggles.rows() {
+        let id = row.id;
         if let Some(common) = origins.get(&format!("policy.rules.{id}")).cloned() {
             origins.entry(format!("policy.rules.{dialect}.{id}")).or_insert(common);
         }

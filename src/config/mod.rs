@@ -40,8 +40,8 @@ pub use upstream_url::{NotAnUpstreamUrl, Scheme, UpstreamUrl};
 use crate::rules::Policy;
 use keys::{Section, Visitor};
 
-/// The validated configuration. `Config::default()` is what holds where nothing is said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The validated configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `[listen]`.
     pub listen: Listen,
@@ -61,6 +61,23 @@ pub struct Config {
     pub headers: Headers,
     /// `[log]`.
     pub log: Log,
+}
+
+impl Config {
+    /// Returns what holds where nothing is said. The built-in policy comes with its dialects.
+    pub fn built_in(policy: Policy) -> Self {
+        Self {
+            listen: Listen::default(),
+            admin: Admin::default(),
+            upstream: Upstream::default(),
+            policy,
+            sessions: Sessions::default(),
+            sequencing: Sequencing::default(),
+            limits: Limits::default(),
+            headers: Headers::default(),
+            log: Log::default(),
+        }
+    }
 }
 
 impl Section for Config {

@@ -123,15 +123,19 @@ impl Visitor for AsJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects;
 
     #[test]
     fn what_is_shown_reads_back_as_itself() {
         let text = "[listen]\naddress = \"[::1]:1\"\nworkers = 2\n[upstream]\nurl = \"https://a/b\"\n\
                     [policy.rules]\nspent-source = \"off\"\n[policy.rules.carts]\nprimary-before-secondary = \"reorder\"\n\
                     [sequencing]\nwindow = \"250ms\"\n";
-        let loaded = Config::parse("weir.toml", text).unwrap();
+        let loaded = Config::parse("weir.toml", text, dialects::policy()).unwrap();
         let shown = loaded.to_toml();
-        assert_eq!(Config::parse("shown", &shown).unwrap().config, loaded.config);
+        assert_eq!(
+            Config::parse("shown", &shown, dialects::policy()).unwrap().config,
+            loaded.config
+        );
         assert!(
             shown.contains(
                 "[listen]\naddress = \"[::1]:1\" # weir.toml:2\nworkers = 2 # weir.toml:3\n"
@@ -144,7 +148,8 @@ mod tests {
 
     #[test]
     fn json_has_values_and_origins() {
-        let loaded = Config::parse("weir.toml", "[admin]\naddress = \"off\"\n").unwrap();
+        let loaded =
+            Config::parse("weir.toml", "[admin]\naddress = \"off\"\n", dialects::policy()).unwrap();
         let json = loaded.to_json();
         assert_eq!(json["values"]["admin"]["address"], "off");
         assert_eq!(json["values"]["policy"]["rules"]["checkouts"]["second-primary"], "monitor");

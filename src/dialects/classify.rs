@@ -523,7 +523,7 @@ mod tests {
             let Classified::Ambiguous(found, violation) = classified(call) else {
                 panic!("{call}: {:?}", classified(call))
             };
-            assert_eq!(violation.found, why, "{call}");
+            assert_eq!(violation.finding.to_string(), why, "{call}");
             let carts = call.to_ascii_lowercase().contains("/v1");
             assert_eq!(
                 found.dialect(),

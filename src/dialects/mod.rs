@@ -24,9 +24,11 @@ mod form;
 mod own;
 mod path;
 mod query;
+mod refusal;
 mod render;
 mod request;
 mod strip;
+mod types;
 mod value;
 mod xml;
 
@@ -35,10 +37,36 @@ pub use classify::{Classified, classify};
 pub use credential::credential;
 pub use form::{Form, Media, form_for};
 pub use own::{Step, attach, detach, lookup};
-pub use render::{Rendered, busy_code, error, refusal};
+pub use refusal::Refusal;
+pub use render::{Rendered, error, refusal};
 pub use strip::{plain, strip_owner};
 
-use crate::rules::Dialect;
+use crate::rules::{Dialect, Policy, Violation};
+use refusal::Words;
 
 /// Every dialect, in the order of the tables.
 pub static ALL: [Dialect; 2] = [checkouts::DIALECT, carts::DIALECT];
+
+static WORDS: [(Dialect, Words); 2] =
+    [(checkouts::DIALECT, checkouts::WORDS), (carts::DIALECT, carts::WORDS)];
+
+/// Returns the policy that holds where nothing is said.
+pub fn policy() -> Policy {
+    Policy::new(&ALL, types::types(&ALL))
+}
+
+/// Puts a broken rule into the words of the dialect whose rule it is.
+pub fn words(violation: &Violation) -> Refusal {
+    (words_of(violation.dialect).refusal)(violation)
+}
+
+/// Returns the dialect's code for "somebody else is changing this".
+pub fn busy_code(dialect: Dialect) -> &'static str {
+    words_of(dialect).busy
+}
+
+fn words_of(dialect: Dialect) -> &'static Words {
+    let found = WORDS.iter().find(|(of, _)| *of == dialect);
+    // Every dialect there is stands in the list.
+    found.map_or(&WORDS[0].1, |(_, words)| words)
+}

@@ -1,10 +1,10 @@
 //! Puts refusals and Weir's own errors into the vendor's words.
 //!
-//! In: a form, and a [`Refusal`] or an error of Weir's own. Out: a status, a content type and a
+//! In: a form, and a [`Violation`] or an error of Weir's own. Out: a status, a content type and a
 //! body, as domain.md quotes them.
 
-use super::{Form, Media, carts, checkouts};
-use crate::rules::{Dialect, Refusal};
+use super::{Form, Media, Refusal, carts, checkouts, words};
+use crate::rules::Violation;
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -29,7 +29,11 @@ pub(super) struct Fault<'a> {
 
 /// The vendor's answer to a broken rule. `/sources` is refused in the checkouts form also where a
 /// rule of the carts table is broken.
-pub fn refusal(form: Form, refusal: &Refusal) -> Rendered {
+pub fn refusal(form: Form, violation: &Violation) -> Rendered {
+    of_refusal(form, &words(violation))
+}
+
+fn of_refusal(form: Form, refusal: &Refusal) -> Rendered {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::CONFLICT);
     let parameter = refusal.parameter.as_deref();
     render(
@@ -48,15 +52,6 @@ pub fn refusal(form: Form, refusal: &Refusal) -> Rendered {
 /// code is the subcode, too.
 pub fn error(form: Form, status: StatusCode, code: &str, message: &str) -> Rendered {
     render(form, status, Fault { code, subcode: Some(code), parameter: None, message })
-}
-
-/// Returns the dialect's code for "somebody else is changing this".
-pub fn busy_code(dialect: Dialect) -> &'static str {
-    if dialect == carts::DIALECT {
-        "concurrent-cart-modification-failure"
-    } else {
-        "concurrent_update"
-    }
 }
 
 fn render(form: Form, status: StatusCode, fault: Fault<'_>) -> Rendered {
@@ -116,24 +111,21 @@ mod tests {
                 r#"{"type":"bad_request","errors":[{"code":"order_submit_failed","message":"Payment session status is invalid."}]}"#,
             ),
             (
-                Violation::ambiguous(checkouts::DIALECT, "The path has \"dots\".").refusal,
+                words(&Violation::ambiguous(checkouts::DIALECT, "The path has \"dots\".")),
                 400,
                 r#"{"type":"bad_request","errors":[{"code":"ambiguous_request","message":"The path has \"dots\"."}]}"#,
             ),
         ] {
-            assert_eq!(shown(&refusal(CHECKOUTS, &refused)), (status, "application/json", body));
+            assert_eq!(shown(&of_refusal(CHECKOUTS, &refused)), (status, "application/json", body));
         }
     }
 
     #[test]
     fn carts_refusals_come_in_both_media() {
-        let refused = Refusal::cart(
-            "apply-payment-failure",
-            "primary-before-secondary",
-            "Detach <it> & \"retry\".",
-        );
+        let refused = Refusal::conflict("apply-payment-failure", "Detach <it> & \"retry\".")
+            .subcode("primary-before-secondary");
         assert_eq!(
-            shown(&refusal(JSON, &refused)),
+            shown(&of_refusal(JSON, &refused)),
             (
                 409,
                 "application/json",
@@ -141,7 +133,7 @@ mod tests {
             )
         );
         assert_eq!(
-            shown(&refusal(XML, &refused)),
+            shown(&of_refusal(XML, &refused)),
             (
                 409,
                 "application/xml",

@@ -161,7 +161,7 @@ pub fn uuid_text(bytes: &[u8; 16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::{SourceId, SourceType, Types};
+    use crate::rules::{SourceId, SourceType};
     use proptest::prelude::*;
 
     const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
@@ -198,15 +198,9 @@ mod tests {
 
     #[test]
     fn every_type_of_the_lists_is_a_word() {
-        let types = Types::default();
-        let all = [
-            types.secondary,
-            types.pairing_checkouts,
-            types.pairing_carts,
-            types.savable,
-            types.not_savable,
-        ]
-        .concat();
+        let types = crate::dialects::policy().types;
+        let mut all = [types.secondary, types.savable, types.not_savable].concat();
+        all.extend(types.pairing.into_iter().flat_map(|(_, list)| list));
         let missing: Vec<_> = all.iter().filter(|kind| !WORDS.contains(&kind.as_str())).collect();
         assert_eq!(missing, Vec::<&SourceType>::new());
     }

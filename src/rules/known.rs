@@ -6,11 +6,11 @@
 //! other only fresh ones (needed to refuse on).
 
 use super::{
-    Amount, Attached, CustomerId, CustomerRecord, FreshFor, Incoming, Intent, Lookup, OptionFacts,
-    Pending, Policy, Remembered, SessionRecord, SourceId, SourceRecord, SourceState, SourceType,
-    Timestamp,
+    Amount, Attached, CustomerId, CustomerRecord, Dialect, Field, FreshFor, Incoming, Intent,
+    Lookup, OptionFacts, Pending, Policy, Remembered, SessionRecord, SourceId, SourceRecord,
+    SourceState, SourceType, Subject, Timestamp, UsedFact,
 };
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 
 /// How a look-up of this decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Known {
 
 /// Why a rule cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Gap {
+pub(crate) enum Gap {
     /// A look-up may tell.
     Need(Lookup),
     /// The look-up was made, and failed.
@@ -78,17 +78,21 @@ pub(super) enum Gap {
     Untold,
 }
 
-pub(super) type Fact<T> = Result<T, Gap>;
+pub(crate) type Fact<T> = Result<T, Gap>;
 
 /// One pass over what is known.
 #[derive(Clone, Copy)]
-pub(super) struct View<'a> {
+pub(crate) struct View<'a> {
     pub known: &'a Known,
     pub intent: &'a Intent,
     pub policy: &'a Policy,
+    /// Whose table is judged by.
+    pub dialect: Dialect,
     pub now: Timestamp,
     /// Only facts that a refusal may rest on.
     pub strict: bool,
+    /// The facts that were looked at, in order.
+    pub used: &'a RefCell<Vec<UsedFact>>,
 }
 
 impl<'a> View<'a> {
@@ -109,11 +113,22 @@ impl<'a> View<'a> {
         matches!(self.known.looked_up(lookup), Some(LookedUp::At(asked)) if at >= asked)
     }
 
-    fn fact<T>(&self, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
+    fn uses(&self, of: Subject, field: Field, at: Option<Timestamp>) {
+        let fact = UsedFact { of, field, at };
+        let mut used = self.used.borrow_mut();
+        if !used.contains(&fact) {
+            used.push(fact);
+        }
+    }
+
+    fn fact<T>(&self, field: Field, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
         match fact {
             Remembered::At(value, at)
                 if !self.strict || self.is_fresh(*at) || self.confirmed(*at, &lookup) =>
             {
+                if self.strict {
+                    self.uses(Subject::of(lookup), field, Some(*at));
+                }
                 Ok(value)
             }
             _ => self.gap(lookup),
@@ -139,13 +154,17 @@ impl<'a> View<'a> {
     }
 
     /// A fact of the session.
-    pub fn of_session<T>(&self, pick: fn(&SessionRecord) -> &Remembered<T>) -> Fact<&'a T> {
-        self.fact(pick(self.session()?), Lookup::Session)
+    pub fn of_session<T>(
+        &self,
+        field: Field,
+        pick: fn(&SessionRecord) -> &Remembered<T>,
+    ) -> Fact<&'a T> {
+        self.fact(field, pick(self.session()?), Lookup::Session)
     }
 
     /// The session's state. One that changes on its own is confirmed before a refusal.
     pub fn session_state(&self) -> Fact<&'a super::SessionState> {
-        let state = self.of_session(|s| &s.state)?;
+        let state = self.of_session(Field::State, |s| &s.state)?;
         let told_at = self.session()?.state.told_at().unwrap_or_default();
         match state {
             super::SessionState::Other(_)
@@ -161,10 +180,11 @@ impl<'a> View<'a> {
     pub fn of_source<T>(
         &self,
         id: &SourceId,
+        field: Field,
         pick: fn(&SourceRecord) -> &Remembered<T>,
     ) -> Fact<&'a T> {
         match self.known.sources.get(id) {
-            Some(source) => self.fact(pick(source), Lookup::Source(id.clone())),
+            Some(source) => self.fact(field, pick(source), Lookup::Source(id.clone())),
             None => self.gap(Lookup::Source(id.clone())),
         }
     }
@@ -172,7 +192,7 @@ impl<'a> View<'a> {
     /// A source's state. One that changes on its own is as good as unknown until it is confirmed:
     /// what was pending may have failed.
     pub fn source_state(&self, id: &SourceId) -> Fact<&'a SourceState> {
-        let state = self.of_source(id, |s| &s.state)?;
+        let state = self.of_source(id, Field::State, |s| &s.state)?;
         let told_at =
             self.known.sources.get(id).and_then(|s| s.state.told_at()).unwrap_or_default();
         let lookup = Lookup::Source(id.clone());
@@ -185,7 +205,12 @@ impl<'a> View<'a> {
     /// A source's type.
     pub fn kind(&self, id: &SourceId) -> Fact<&'a SourceType> {
         match self.known.kind_of(id) {
-            Some(kind) => Ok(kind),
+            Some(kind) => {
+                if self.strict {
+                    self.uses(Subject::Source(id.clone()), Field::Type, None);
+                }
+                Ok(kind)
+            }
             None => self.gap(Lookup::Source(id.clone())),
         }
     }
@@ -196,7 +221,7 @@ impl<'a> View<'a> {
 
     /// The sources attached.
     pub fn attached(&self) -> Fact<&'a [Attached]> {
-        Ok(self.of_session(|s| &s.sources)?.as_slice())
+        Ok(self.of_session(Field::Sources, |s| &s.sources)?.as_slice())
     }
 
     /// The attached primary, if there is one.
@@ -224,7 +249,7 @@ impl<'a> View<'a> {
     pub fn contribution(&self, source: &'a Attached) -> Fact<Amount> {
         match source.amount.as_ref() {
             Some(amount) => Ok(*amount),
-            None => self.of_source(&source.id, |s| &s.amount).copied(),
+            None => self.of_source(&source.id, Field::Amount, |s| &s.amount).copied(),
         }
     }
 
@@ -243,6 +268,13 @@ impl<'a> View<'a> {
     pub fn applied_option(&self) -> Fact<Option<&'a OptionFacts>> {
         let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
         let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
+        if self.strict {
+            let at = match self.known.looked_up(&Lookup::PaymentOptions) {
+                Some(LookedUp::At(asked)) => Some(asked),
+                _ => None,
+            };
+            self.uses(Subject::PaymentOptions, Field::Options, at);
+        }
         Ok(options.iter().find(|known| match option {
             Some(id) => known.id == *id,
             None => known.default.as_ref() == Some(&true),
@@ -261,7 +293,7 @@ impl<'a> View<'a> {
     /// saved one: always confirmed before a refusal.
     pub fn saved(&self) -> Fact<&'a [SourceId]> {
         let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
-        let saved = self.fact(&customer.saved, Lookup::Customer)?;
+        let saved = self.fact(Field::Saved, &customer.saved, Lookup::Customer)?;
         if self.strict
             && !self.confirmed(customer.saved.told_at().unwrap_or_default(), &Lookup::Customer)
         {
@@ -272,7 +304,7 @@ impl<'a> View<'a> {
 
     /// The customer the session is for, or that it is for nobody.
     pub fn buyer(&self) -> Fact<Option<&'a CustomerId>> {
-        Ok(self.of_session(|s| &s.customer)?.as_ref())
+        Ok(self.of_session(Field::Customer, |s| &s.customer)?.as_ref())
     }
 
     /// The primary whose attach was answered but not yet sent.

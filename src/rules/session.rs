@@ -376,7 +376,7 @@ mod tests {
     fn record(observations: &[SessionObservation]) -> SessionRecord {
         let mut record = SessionRecord::default();
         for observation in observations {
-            record.apply(observation, &Policy::default(), NOW);
+            record.apply(observation, &crate::dialects::policy(), NOW);
         }
         record
     }

@@ -4,27 +4,50 @@
 mod answer;
 mod error;
 mod request;
+mod rows;
+mod words;
 
 pub(super) use answer::{Shows, read_answer};
 pub(super) use error::{error_json, error_xml};
 pub(super) use request::{intent, reads_body, source_body};
+pub(super) use words::WORDS;
 
 use super::path;
 use crate::rules::{
-    Charges, Dialect, KindSpec, OptionId, RuleId, Ruleset, Semantics, SessionKind, Target,
+    Charges, Dialect, Keys, KindSpec, OptionId, RuleId, Ruleset, Semantics, SessionKind, Target,
 };
 use http::Method;
 
 /// Commerce API: shoppers/me, carts.
 pub const DIALECT: Dialect = Dialect::new(&RULESET);
 /// A shopper's cart.
-pub const CART: SessionKind =
-    SessionKind::new(&KindSpec { name: "cart", number: 2, dialect: DIALECT, active: true });
+pub const CART: SessionKind = SessionKind::new(&KindSpec {
+    name: "cart",
+    number: 2,
+    dialect: DIALECT,
+    active: true,
+    billing: false,
+});
 pub(super) const ACTIVE: Target = Target::Active(CART);
 
 static RULESET: Ruleset = Ruleset {
     name: "carts",
     kinds: || &[CART],
+    keys: Keys {
+        toggles: "Toggles for carts only.",
+        pairing: ("pairing-carts", "The primaries that a secondary can be combined with on carts."),
+    },
+    pairing: &[
+        "creditCard",
+        "googlePay",
+        "klarnaCredit",
+        "klarnaCreditRecurring",
+        "payPal",
+        "payPalCredit",
+        "payPalBilling",
+        "wireTransfer",
+    ],
+    rows: rows::ROWS,
     semantics: Semantics {
         detaching_spends: false,
         order_charges: Charges::Named,

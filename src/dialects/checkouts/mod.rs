@@ -4,30 +4,67 @@
 mod answer;
 mod error;
 mod request;
+mod rows;
+mod words;
 
 pub(super) use answer::read_answer;
 pub(super) use error::error_json;
 pub(super) use request::{intent, reads_body};
+pub(super) use words::WORDS;
 
 use super::path;
 use crate::rules::{
-    Charges, CustomerId, Dialect, KindSpec, RuleId, Ruleset, Semantics, SessionKey, SessionKind,
-    SourceId,
+    Charges, CustomerId, Dialect, Keys, KindSpec, RuleId, Ruleset, Semantics, SessionKey,
+    SessionKind, SourceId,
 };
 use http::Method;
 
 /// Digital River API: checkouts, invoices, customers, orders.
 pub const DIALECT: Dialect = Dialect::new(&RULESET);
 /// A checkout.
-pub const CHECKOUT: SessionKind =
-    SessionKind::new(&KindSpec { name: "checkout", number: 0, dialect: DIALECT, active: false });
+pub const CHECKOUT: SessionKind = SessionKind::new(&KindSpec {
+    name: "checkout",
+    number: 0,
+    dialect: DIALECT,
+    active: false,
+    billing: false,
+});
 /// An invoice; it follows the rules of a checkout.
-pub const INVOICE: SessionKind =
-    SessionKind::new(&KindSpec { name: "invoice", number: 1, dialect: DIALECT, active: false });
+pub const INVOICE: SessionKind = SessionKind::new(&KindSpec {
+    name: "invoice",
+    number: 1,
+    dialect: DIALECT,
+    active: false,
+    billing: true,
+});
 
 static RULESET: Ruleset = Ruleset {
     name: "checkouts",
     kinds: || &[CHECKOUT, INVOICE],
+    keys: Keys {
+        toggles: "Toggles for checkouts and invoices only.",
+        pairing: (
+            "pairing-checkouts",
+            "The primaries that a secondary can be combined with on checkouts and invoices.",
+        ),
+    },
+    pairing: &[
+        "alipayCn",
+        "creditCard",
+        "googlePay",
+        "applePay",
+        "payPal",
+        "payPalCredit",
+        "payPalBilling",
+        "wireTransfer",
+        "klarnaCredit",
+        "klarnaCreditRecurring",
+        "alipay",
+        "konbini",
+        "directDebit",
+        "onlineBanking",
+    ],
+    rows: rows::ROWS,
     semantics: Semantics {
         detaching_spends: true,
         order_charges: Charges::All,

@@ -41,7 +41,7 @@ impl Outcome {
     }
 
     pub fn refused(form: Form, violation: Violation) -> Self {
-        let response = rendered(dialects::refusal(form, &violation.refusal));
+        let response = rendered(dialects::refusal(form, &violation));
         Self { violation: Some(violation), ..Self::new(response, Decided::Rejected) }
     }
 
@@ -133,8 +133,8 @@ pub(super) fn finish(governor: &Governor, about: About<'_>, outcome: Outcome) ->
         source: about.source,
         decision: outcome.decided,
         rule,
-        found: outcome.violation.as_ref().map(|violation| violation.found.clone()),
-        accepted: outcome.violation.as_ref().map(|violation| violation.accepted),
+        found: outcome.violation.as_ref().map(|violation| violation.finding.to_string()),
+        accepted: outcome.violation.as_ref().map(|violation| violation.finding.accepted()),
         status: response.status().as_u16(),
         steps: about.trace.steps(),
         upstream_us,

@@ -25,8 +25,8 @@ use crate::{
     dialects,
     proxy::{Body, Problem, decision::Decided},
     rules::{
-        Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation, SourceId, Target,
-        Timestamp, Violation, overtakes,
+        Finding, Intent, Known, LookedUp, Lookup, Pending, SessionKey, SessionObservation,
+        SourceId, Target, Timestamp, Violation, overtakes,
     },
     sessions::Turn,
 };
@@ -80,11 +80,10 @@ pub(super) async fn defer<S: Client>(
 /// What deferring prevents, for the decision's record.
 fn why(key: &SessionKey, source: &SourceId) -> Violation {
     Violation {
-        rule: crate::rules::RuleId::SecondaryAfterSingleUsePrimary,
+        rule: key.kind.dialect().semantics().waits_under,
         dialect: key.kind.dialect(),
-        found: format!("the single-use primary {source}, which store credit could not follow"),
-        accepted: "the secondary before the primary, or a primary saved to the customer",
-        refusal: crate::rules::Refusal::conflict("session_update_not_allowed", ""),
+        finding: Finding::KeptBack { primary: source.clone() },
+        facts: Vec::new(),
     }
 }
 
