@@ -10,15 +10,14 @@ use super::{
     SessionState, Timestamp, Toggle, Verdict, Violation,
     known::{Fact, Gap, View},
 };
-use std::cell::RefCell;
 
 /// Decides. Pure: the same arguments always give the same verdict.
 pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -> Verdict {
     if intent.is_read() {
         return Verdict::Forward { monitored: None };
     }
-    let used = RefCell::default();
-    let view = |dialect, strict| View { known, intent, policy, dialect, now, strict, used: &used };
+    let view =
+        |dialect, strict| View { known, intent, policy, dialect, now, strict, used: Vec::new() };
     let mut monitored = None;
     let mut mend: Option<(&Row, Toggle, Violation)> = None;
     for (dialect, row, toggle) in policy.rows(intent.dialect()) {
@@ -46,7 +45,7 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     }
     match mend {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
-        Some((row, _, violation)) => match remedy(row.mend, &view(violation.dialect, true)) {
+        Some((row, _, violation)) => match remedy(row.mend, &mut view(violation.dialect, true)) {
             Ok(Some(remedy)) => Verdict::Remedy(remedy, violation),
             Err(Gap::Need(lookup)) => Verdict::Need(lookup),
             // Without the facts a remedy needs, the refusal stands: the violation itself is known.
@@ -54,29 +53,29 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
         },
         None => intent
             .dialect()
-            .and_then(|dialect| wait(&view(dialect, false)))
+            .and_then(|dialect| wait(&mut view(dialect, false)))
             .unwrap_or(Verdict::Forward { monitored }),
     }
 }
 
 /// Judges twice: on everything remembered, and, where that finds the rule broken, on facts that a
 /// refusal may rest on.
-fn judge(row: &Row, view: View<'_>) -> Fact<Option<Violation>> {
-    if (row.check)(&view)?.is_none() {
+fn judge(row: &Row, mut view: View<'_>) -> Fact<Option<Violation>> {
+    if (row.check)(&mut view)?.is_none() {
         return Ok(None);
     }
-    view.used.borrow_mut().clear();
-    let finding = (row.check)(&view.strictly())?;
+    let mut strict = view.strictly();
+    let finding = (row.check)(&mut strict)?;
     Ok(finding.map(|finding| Violation {
         rule: row.id,
         dialect: view.dialect,
         finding,
-        facts: view.used.take(),
+        facts: strict.used,
     }))
 }
 
 /// The steps that put a broken order right, where there are such steps.
-fn remedy(mend: Option<Mend>, view: &View<'_>) -> Fact<Option<Remedy>> {
+fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Fact<Option<Remedy>> {
     let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
         return Ok(None);
     };
@@ -98,7 +97,7 @@ fn remedy(mend: Option<Mend>, view: &View<'_>) -> Fact<Option<Remedy>> {
 }
 
 /// Whether the first attach of a single-use primary should wait for secondaries.
-fn wait(view: &View<'_>) -> Option<Verdict> {
+fn wait(view: &mut View<'_>) -> Option<Verdict> {
     let sequencing = view.policy.sequencing;
     if sequencing.window == 0 && !sequencing.defer {
         return None;
@@ -124,7 +123,7 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
     }
 }
 
-fn first_single_use_primary(view: &View<'_>, incoming: &super::SourceId) -> Fact<bool> {
+fn first_single_use_primary(view: &mut View<'_>, incoming: &super::SourceId) -> Fact<bool> {
     if view.session_state() == Ok(&SessionState::Complete) {
         // An order takes no more sources: what upstream says to that must not come later.
         return Ok(false);
@@ -164,6 +163,7 @@ mod tests {
             nothing_attached, order, save, source, update,
         },
     };
+    use crate::rules::{Subject, UsedFact, fixtures::NOW};
     use Toggle::{Monitor, Off, Reject, Reorder};
 
     fn in_body(source: &str) -> Funding {
@@ -499,5 +499,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_violation_names_the_facts_it_rests_on_and_their_dates() {
+        let given = Given::session().holds(card("p")).source(credit("c", "5"));
+        let Verdict::Reject(violation) = given.decide(&attach(checkout(), "c")) else {
+            panic!("should be refused")
+        };
+        let of = |id: &str| Subject::Source(id.into());
+        let facts = [
+            (Subject::Session, Field::Sources, Some(NOW)),
+            (of("p"), Field::Type, None),
+            (of("c"), Field::Type, None),
+            (of("p"), Field::Reusable, Some(NOW)),
+        ];
+        assert_eq!(violation.facts, facts.map(|(of, field, at)| UsedFact { of, field, at }));
     }
 }

@@ -10,7 +10,7 @@ use super::{
     Lookup, OptionFacts, Pending, Policy, Remembered, SessionRecord, SourceId, SourceRecord,
     SourceState, SourceType, Subject, Timestamp, UsedFact,
 };
-use std::{cell::RefCell, collections::HashMap};
+use std::collections::HashMap;
 
 /// How a look-up of this decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(crate) enum Gap {
 pub(crate) type Fact<T> = Result<T, Gap>;
 
 /// One pass over what is known.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct View<'a> {
     pub known: &'a Known,
     pub intent: &'a Intent,
@@ -92,13 +92,13 @@ pub(crate) struct View<'a> {
     /// Only facts that a refusal may rest on.
     pub strict: bool,
     /// The facts that were looked at, in order.
-    pub used: &'a RefCell<Vec<UsedFact>>,
+    pub used: Vec<UsedFact>,
 }
 
 impl<'a> View<'a> {
     /// The same, believing only what a refusal may rest on.
-    pub fn strictly(self) -> Self {
-        Self { strict: true, ..self }
+    pub fn strictly(&self) -> Self {
+        Self { strict: true, ..self.clone() }
     }
 
     fn gap<T>(&self, lookup: Lookup) -> Fact<T> {
@@ -113,15 +113,14 @@ impl<'a> View<'a> {
         matches!(self.known.looked_up(lookup), Some(LookedUp::At(asked)) if at >= asked)
     }
 
-    fn uses(&self, of: Subject, field: Field, at: Option<Timestamp>) {
+    fn uses(&mut self, of: Subject, field: Field, at: Option<Timestamp>) {
         let fact = UsedFact { of, field, at };
-        let mut used = self.used.borrow_mut();
-        if !used.contains(&fact) {
-            used.push(fact);
+        if !self.used.contains(&fact) {
+            self.used.push(fact);
         }
     }
 
-    fn fact<T>(&self, field: Field, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
+    fn fact<T>(&mut self, field: Field, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
         match fact {
             Remembered::At(value, at)
                 if !self.strict || self.is_fresh(*at) || self.confirmed(*at, &lookup) =>
@@ -155,7 +154,7 @@ impl<'a> View<'a> {
 
     /// A fact of the session.
     pub fn of_session<T>(
-        &self,
+        &mut self,
         field: Field,
         pick: fn(&SessionRecord) -> &Remembered<T>,
     ) -> Fact<&'a T> {
@@ -163,7 +162,7 @@ impl<'a> View<'a> {
     }
 
     /// The session's state. One that changes on its own is confirmed before a refusal.
-    pub fn session_state(&self) -> Fact<&'a super::SessionState> {
+    pub fn session_state(&mut self) -> Fact<&'a super::SessionState> {
         let state = self.of_session(Field::State, |s| &s.state)?;
         let told_at = self.session()?.state.told_at().unwrap_or_default();
         match state {
@@ -178,7 +177,7 @@ impl<'a> View<'a> {
 
     /// A fact of a source.
     pub fn of_source<T>(
-        &self,
+        &mut self,
         id: &SourceId,
         field: Field,
         pick: fn(&SourceRecord) -> &Remembered<T>,
@@ -191,7 +190,7 @@ impl<'a> View<'a> {
 
     /// A source's state. One that changes on its own is as good as unknown until it is confirmed:
     /// what was pending may have failed.
-    pub fn source_state(&self, id: &SourceId) -> Fact<&'a SourceState> {
+    pub fn source_state(&mut self, id: &SourceId) -> Fact<&'a SourceState> {
         let state = self.of_source(id, Field::State, |s| &s.state)?;
         let told_at =
             self.known.sources.get(id).and_then(|s| s.state.told_at()).unwrap_or_default();
@@ -203,7 +202,7 @@ impl<'a> View<'a> {
     }
 
     /// A source's type.
-    pub fn kind(&self, id: &SourceId) -> Fact<&'a SourceType> {
+    pub fn kind(&mut self, id: &SourceId) -> Fact<&'a SourceType> {
         match self.known.kind_of(id) {
             Some(kind) => {
                 if self.strict {
@@ -215,17 +214,17 @@ impl<'a> View<'a> {
         }
     }
 
-    pub fn is_secondary(&self, id: &SourceId) -> Fact<bool> {
+    pub fn is_secondary(&mut self, id: &SourceId) -> Fact<bool> {
         Ok(self.policy.types.is_secondary(self.kind(id)?))
     }
 
     /// The sources attached.
-    pub fn attached(&self) -> Fact<&'a [Attached]> {
+    pub fn attached(&mut self) -> Fact<&'a [Attached]> {
         Ok(self.of_session(Field::Sources, |s| &s.sources)?.as_slice())
     }
 
     /// The attached primary, if there is one.
-    pub fn primary(&self) -> Fact<Option<&'a Attached>> {
+    pub fn primary(&mut self) -> Fact<Option<&'a Attached>> {
         for source in self.attached()? {
             if !self.is_secondary(&source.id)? {
                 return Ok(Some(source));
@@ -235,7 +234,7 @@ impl<'a> View<'a> {
     }
 
     /// The attached secondaries but the one that is coming: attaching it again adds nothing.
-    pub fn other_secondaries(&self, incoming: &SourceId) -> Fact<Vec<&'a Attached>> {
+    pub fn other_secondaries(&mut self, incoming: &SourceId) -> Fact<Vec<&'a Attached>> {
         let mut found = Vec::new();
         for source in self.attached()? {
             if source.id != *incoming && self.is_secondary(&source.id)? {
@@ -246,7 +245,7 @@ impl<'a> View<'a> {
     }
 
     /// What an attached secondary contributes.
-    pub fn contribution(&self, source: &'a Attached) -> Fact<Amount> {
+    pub fn contribution(&mut self, source: &'a Attached) -> Fact<Amount> {
         match source.amount.as_ref() {
             Some(amount) => Ok(*amount),
             None => self.of_source(&source.id, Field::Amount, |s| &s.amount).copied(),
@@ -254,7 +253,7 @@ impl<'a> View<'a> {
     }
 
     /// The source that this call attaches; `None` where it attaches nothing.
-    pub fn incoming(&self) -> Fact<Option<&'a SourceId>> {
+    pub fn incoming(&mut self) -> Fact<Option<&'a SourceId>> {
         match self.intent {
             Intent::AttachSaved { .. } => Ok(self
                 .applied_option()?
@@ -265,7 +264,7 @@ impl<'a> View<'a> {
     }
 
     /// The payment option that a saved payment would attach.
-    pub fn applied_option(&self) -> Fact<Option<&'a OptionFacts>> {
+    pub fn applied_option(&mut self) -> Fact<Option<&'a OptionFacts>> {
         let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
         let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
         if self.strict {
@@ -282,7 +281,7 @@ impl<'a> View<'a> {
     }
 
     /// What the call attaches, in the words of a remedy.
-    pub fn incoming_for_remedy(&self) -> Fact<Option<Incoming>> {
+    pub fn incoming_for_remedy(&mut self) -> Fact<Option<Incoming>> {
         if let Some(option) = self.applied_option()? {
             return Ok(Some(Incoming::Option(option.id.clone())));
         }
@@ -291,7 +290,7 @@ impl<'a> View<'a> {
 
     /// The sources saved to the customer the call is about. Another key of the merchant may have
     /// saved one: always confirmed before a refusal.
-    pub fn saved(&self) -> Fact<&'a [SourceId]> {
+    pub fn saved(&mut self) -> Fact<&'a [SourceId]> {
         let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
         let saved = self.fact(Field::Saved, &customer.saved, Lookup::Customer)?;
         if self.strict
@@ -303,7 +302,7 @@ impl<'a> View<'a> {
     }
 
     /// The customer the session is for, or that it is for nobody.
-    pub fn buyer(&self) -> Fact<Option<&'a CustomerId>> {
+    pub fn buyer(&mut self) -> Fact<Option<&'a CustomerId>> {
         Ok(self.of_session(Field::Customer, |s| &s.customer)?.as_ref())
     }
 

@@ -25,7 +25,7 @@ pub struct Row {
     /// Where the vendor says so.
     pub page: &'static str,
     /// Finds it broken.
-    pub(crate) check: fn(&View<'_>) -> Fact<Option<Finding>>,
+    pub(crate) check: fn(&mut View<'_>) -> Fact<Option<Finding>>,
 }
 
 /// How a broken rule is put right instead of refused.

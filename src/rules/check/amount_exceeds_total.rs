@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, Gap, View},
 };
 
-pub(crate) fn amount_exceeds_total(view: &View<'_>) -> Fact<Option<Finding>> {
+pub(crate) fn amount_exceeds_total(view: &mut View<'_>) -> Fact<Option<Finding>> {
     if matches!(view.intent, Intent::UpdateSession { funding, .. } if funding.changes_total) {
         // The same call may change the total: upstream judges by the new one.
         return Ok(None);
@@ -30,7 +30,7 @@ pub(crate) fn amount_exceeds_total(view: &View<'_>) -> Fact<Option<Finding>> {
 
 /// What one more secondary may amount to. A primary shrinks to make room, so only the secondaries
 /// count.
-fn room(view: &View<'_>, incoming: &SourceId) -> Fact<Amount> {
+fn room(view: &mut View<'_>, incoming: &SourceId) -> Fact<Amount> {
     if view.primary()?.is_none()
         && let Ok(remaining) = view.of_session(Field::Remaining, |s| &s.remaining)
     {

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn primary_pairing(view: &View<'_>) -> Fact<Option<Finding>> {
+pub(crate) fn primary_pairing(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some((primary, secondary)) = pair(view)? else { return Ok(None) };
     if view.policy.types.pairs(view.dialect, primary) {
         return Ok(None);
@@ -14,7 +14,7 @@ pub(crate) fn primary_pairing(view: &View<'_>) -> Fact<Option<Finding>> {
 }
 
 /// The types of the primary and the secondary that this call would bring together.
-fn pair<'a>(view: &View<'a>) -> Fact<Option<(&'a SourceType, &'a SourceType)>> {
+fn pair<'a>(view: &mut View<'a>) -> Fact<Option<(&'a SourceType, &'a SourceType)>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     if view.intent.session().is_none() {
         return Ok(None);

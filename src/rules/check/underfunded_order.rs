@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, Gap, View},
 };
 
-pub(crate) fn underfunded_order(view: &View<'_>) -> Fact<Option<Finding>> {
+pub(crate) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Order { brings_funding: false, .. } = view.intent else { return Ok(None) };
     match view.session_state() {
         // A second order from one checkout is upstream's to refuse.
@@ -20,7 +20,7 @@ pub(crate) fn underfunded_order(view: &View<'_>) -> Fact<Option<Finding>> {
 
 /// What is still to be contributed, where that is more than nothing. A primary contributes all that
 /// the secondaries leave.
-fn missing(view: &View<'_>) -> Fact<Option<Amount>> {
+fn missing(view: &mut View<'_>) -> Fact<Option<Amount>> {
     let remaining = match view.of_session(Field::Remaining, |s| &s.remaining) {
         Ok(remaining) => *remaining,
         Err(_) => {
