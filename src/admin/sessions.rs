@@ -2,12 +2,11 @@
 
 use super::page::{Page, limit, parameter};
 use crate::{
-    dialects,
     govern::Governor,
     observe::Decision,
     rules::{
-        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionRecord, SourceRecord,
-        Timestamp, Told,
+        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord,
+        SourceRecord, Timestamp, Told,
         settlement::{Operation, Part, split},
     },
     sessions::{TurnKey, now},
@@ -67,17 +66,19 @@ struct Detail {
 }
 
 pub(super) async fn list(governor: &Governor, query: &str) -> Page {
+    let policy = governor.policy();
     let limit = match limit(query) {
         Ok(limit) => limit,
         Err(page) => return page,
     };
-    let dialect = match parameter(query, "dialect").map(|name| dialect(&name)) {
+    let dialect = match parameter(query, "dialect").map(|name| dialect(&policy, &name)) {
         Some(None) => {
-            return Page::error(StatusCode::BAD_REQUEST, "dialect must be checkouts or carts");
+            let names = names(&policy).join(" or ");
+            return Page::error(StatusCode::BAD_REQUEST, &format!("dialect must be {names}"));
         }
         found => found.flatten(),
     };
-    let after = match parameter(query, "after").map(|text| key(&text)) {
+    let after = match parameter(query, "after").map(|text| key(&policy, &text)) {
         Some(None) => {
             return Page::error(
                 StatusCode::BAD_REQUEST,
@@ -88,7 +89,7 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
     };
     let kinds: Vec<_> = match dialect {
         Some(dialect) => dialect.kinds().to_vec(),
-        None => dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
+        None => kinds(&policy).collect(),
     };
     let found = match governor.sessions().list(&kinds, after.as_ref(), limit).await {
         Ok(found) => found,
@@ -107,11 +108,10 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
 }
 
 pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
-    let Some(dialect) = dialect(name) else {
-        return Page::error(
-            StatusCode::NOT_FOUND,
-            "no such dialect: there are checkouts and carts",
-        );
+    let policy = governor.policy();
+    let Some(dialect) = dialect(&policy, name) else {
+        let names = names(&policy).join(" and ");
+        return Page::error(StatusCode::NOT_FOUND, &format!("no such dialect: there are {names}"));
     };
     for kind in dialect.kinds() {
         let key = SessionKey::new(*kind, id);
@@ -137,14 +137,22 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
     )
 }
 
-fn dialect(name: &str) -> Option<Dialect> {
-    dialects::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+fn dialect(policy: &Policy, name: &str) -> Option<Dialect> {
+    policy.toggles.dialects().find(|dialect| dialect.as_str() == name)
 }
 
-fn key(text: &str) -> Option<SessionKey> {
+fn names(policy: &Policy) -> Vec<&'static str> {
+    policy.toggles.dialects().map(Dialect::as_str).collect()
+}
+
+fn kinds(policy: &Policy) -> impl Iterator<Item = SessionKind> {
+    policy.toggles.dialects().flat_map(|dialect| dialect.kinds()).copied()
+}
+
+fn key(policy: &Policy, text: &str) -> Option<SessionKey> {
     let (kind, id) = text.split_once(':')?;
-    let mut kinds = dialects::ALL.iter().flat_map(|dialect| dialect.kinds());
-    Some(SessionKey::new(*kinds.find(|known| known.as_str() == kind)?, id))
+    let kind = kinds(policy).find(|known| known.as_str() == kind)?;
+    Some(SessionKey::new(kind, id))
 }
 
 async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Session {

@@ -3,7 +3,7 @@
 use super::page::{Page, limit};
 use crate::{
     govern::Governor,
-    rules::{Dialect, RuleId, Toggle, table},
+    rules::{Dialect, RuleId, Toggle},
 };
 use serde::Serialize;
 
@@ -28,13 +28,13 @@ struct Rule {
 
 pub(super) fn rules(governor: &Governor) -> Page {
     let policy = governor.policy();
-    let rules: Vec<_> = table::ROWS
-        .iter()
-        .map(|row| Rule {
+    let rules: Vec<_> = policy
+        .rows(None)
+        .map(|(dialect, row, in_force)| Rule {
             rule: row.id,
-            dialect: row.dialect,
+            dialect,
             default: row.default,
-            in_force: policy.toggle(row.dialect, row.id),
+            in_force,
             meaning: row.meaning,
         })
         .collect();

@@ -1,7 +1,10 @@
 //! `weir check`: every problem of every file.
 
 use super::output::{OutputFormat, write_json};
-use crate::config::{Config, Problems, Sources};
+use crate::{
+    config::{Config, Problems, Sources},
+    dialects,
+};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -25,7 +28,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode>
     let mut problems = Problems::default();
     let mut clean = Vec::new();
     for file in &args.files {
-        let found = Config::load(&Sources::file(file))
+        let found = Config::load(&Sources::file(file), dialects::policy())
             .map_or_else(|problems| problems, |loaded| loaded.warnings);
         match found.is_empty() {
             true => clean.push(file),

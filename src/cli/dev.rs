@@ -12,12 +12,12 @@ use super::{
     start_error::{StartError, report},
     walk,
 };
-use crate::dialects::{carts, checkouts};
 use crate::{
     config::Sources,
+    dialects,
     emulator::{Emulator, Options},
     observe::{Decision, Step},
-    rules::{Mode, Policy, RuleId, Toggle},
+    rules::{Mend, Mode, Policy, Toggle},
 };
 use std::{
     env,
@@ -112,16 +112,23 @@ async fn announced_stop() {
     });
 }
 
-/// Sets the remedy of each dialect that needs no waiting: repair on carts, defer on checkouts.
+/// Puts in order all that can be, without waiting: every rule that has an order, and deferring.
 fn reorder(policy: &mut Policy) {
-    for (dialect, rule) in [
-        (carts::DIALECT, RuleId::PrimaryBeforeSecondary),
-        (carts::DIALECT, RuleId::SecondPrimary),
-        (checkouts::DIALECT, RuleId::SecondaryAfterSingleUsePrimary),
-    ] {
-        policy.toggles.insert((dialect, rule), Toggle::Reorder);
+    for dialect in dialects::ALL {
+        for row in dialect.rows().iter().filter(|row| row.remedy() == Some(Toggle::Reorder)) {
+            policy.toggles.set(dialect, row.id, Toggle::Reorder);
+        }
     }
     policy.sequencing.defer = true;
+}
+
+/// Returns whether calls that come too late are put in order.
+fn repairs(policy: &Policy) -> bool {
+    dialects::ALL.into_iter().any(|dialect| {
+        policy
+            .rows(Some(dialect))
+            .any(|(_, row, toggle)| row.mend == Some(Mend::Repair) && toggle == Toggle::Reorder)
+    })
 }
 
 fn introduce(
@@ -142,7 +149,7 @@ fn introduce(
     }
     let program = env::args().next().unwrap_or_else(|| "weir".to_owned());
     writeln!(out, "\nTo see the same walk end otherwise, end this with Ctrl-C and start:")?;
-    let repairs = policy.toggle(carts::DIALECT, RuleId::PrimaryBeforeSecondary) == Toggle::Reorder;
+    let repairs = repairs(policy);
     for (flags, what, shown) in [
         ("", "calls out of order are refused", policy.mode == Mode::Enforce && !repairs),
         (" --reorder", "calls out of order are put in order", repairs),
@@ -227,7 +234,7 @@ fn shorten_uuids(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::Decided;
+    use crate::{dialects::carts, observe::Decided, rules::RuleId};
 
     #[test]
     fn a_line_tells_who_what_how_it_ended_and_what_was_seen() {

@@ -169,7 +169,7 @@ mod tests {
     /// A service that mounts the layer, and every test, gets what the program has.
     #[test]
     fn the_rooms_defaults_are_the_configurations() {
-        let config = Config::default();
+        let config = Config::built_in(dialects::policy());
         let url: UpstreamUrl = "https://api.example.com/base".parse().unwrap();
         let target: Target = url.to_string().parse().unwrap();
         assert_eq!(upstream_settings(&config, &url), UpstreamSettings::new(target));

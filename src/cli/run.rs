@@ -9,6 +9,7 @@ use super::{
 use crate::{
     admin::Admin,
     config::{Config, Format, Loaded, Log, Sources},
+    dialects,
     govern::Governor,
     observe::telemetry,
 };
@@ -51,7 +52,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
 
 /// Reads the configuration and starts the log. `Err`: it cannot be used, which has been reported.
 pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
-    match Config::load(sources) {
+    match Config::load(sources, dialects::policy()) {
         Ok(loaded) => {
             let Log { level, format } = loaded.config.log;
             let human = match format {
@@ -84,7 +85,7 @@ async fn reload_on_hangup(
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
-        match Config::load(&sources) {
+        match Config::load(&sources, dialects::policy()) {
             Ok(loaded) => {
                 take_over(&mut running, loaded);
                 governor.set_policy(running.config.policy.clone());

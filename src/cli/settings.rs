@@ -4,7 +4,10 @@
 //! configuration reads them, so that a bad flag is reported together with everything else that is
 //! wrong.
 
-use crate::config::{Config, OVERRIDES, Override, Purpose, Sources};
+use crate::{
+    config::{Config, OVERRIDES, Override, Purpose, Sources},
+    dialects,
+};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -21,7 +24,7 @@ impl<const UPSTREAM: bool> Flags<UPSTREAM> {
 
 impl<const UPSTREAM: bool> Args for Flags<UPSTREAM> {
     fn augment_args(command: Command) -> Command {
-        let built_in = Config::default().to_json();
+        let built_in = Config::built_in(dialects::policy()).to_json();
         command.args(Self::all().map(|(name, entry)| {
             let value = built_in.pointer(&format!("/{}", entry.key.replace('.', "/")));
             let default = match value.and_then(|value| value.as_str()) {
@@ -163,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_default_in_the_help_is_the_built_in_value() {
-        let built_in = crate::config::Config::default().to_json();
+        let built_in = crate::config::Config::built_in(dialects::policy()).to_json();
         for entry in OVERRIDES {
             let command = command();
             let argument = command
@@ -188,9 +191,11 @@ mod tests {
             settings: SettingArgs::default(),
         };
         let environment = vec![("WEIR_UPSTREAM".into(), "https://api.digitalriver.com".into())];
-        let loaded =
-            crate::config::Config::load(&args.sources("http://127.0.0.1:4711".into(), environment))
-                .unwrap();
+        let loaded = crate::config::Config::load(
+            &args.sources("http://127.0.0.1:4711".into(), environment),
+            dialects::policy(),
+        )
+        .unwrap();
         assert_eq!(loaded.config.upstream.url.unwrap().to_string(), "http://127.0.0.1:4711");
     }
 }

@@ -9,10 +9,7 @@ use super::{
     sources::Purpose,
     values::Config,
 };
-use crate::{
-    dialects::{carts, checkouts},
-    rules::{RuleId, Sequencing, SourceType, Toggle, table},
-};
+use crate::rules::{Dialect, Mend, RuleId, Sequencing, SourceType, Toggle};
 use std::net::{IpAddr, SocketAddr};
 
 pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
@@ -133,12 +130,12 @@ fn lists(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
             .about("policy.types.not-savable");
         found.push(problem.suggest("keep it in one of the two lists"));
     }
-    let pointless = [
-        (savable, "store credit is never savable"),
-        (("policy.types.pairing-checkouts", &types.pairing_checkouts), "the list is of primaries"),
-        (("policy.types.pairing-carts", &types.pairing_carts), "the list is of primaries"),
-    ];
-    for (list, why) in pointless {
+    let never = (savable.0.to_owned(), savable.1, "store credit is never savable");
+    let pairing = types.pairing.iter().map(|(dialect, list)| {
+        (format!("policy.types.{}", dialect.keys().pairing.0), list, "the list is of primaries")
+    });
+    for (key, names, why) in std::iter::once(never).chain(pairing) {
+        let list = (key.as_str(), names);
         for name in both(list, secondary, reading) {
             let place = item(reading, &[list.0, secondary.0], name);
             found.push(
@@ -170,46 +167,55 @@ fn item(reading: &Reading, keys: &[&str], name: &SourceType) -> Place {
 }
 
 fn sequencing(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
-    const LATE: RuleId = RuleId::SecondaryAfterSingleUsePrimary;
-    let reorders = |dialect, rule| {
-        let default = table::row(dialect, rule).map(|row| row.default);
-        config.policy.toggles.get(&(dialect, rule)).copied().or(default) == Some(Toggle::Reorder)
-    };
     if !readable(reading, &["sequencing.window", "sequencing.defer"]) {
         return;
     }
-    let (checkouts, carts) = (
-        reorders(checkouts::DIALECT, LATE),
-        reorders(carts::DIALECT, RuleId::PrimaryBeforeSecondary),
-    );
-    let Sequencing { window, defer } = config.policy.sequencing;
+    let policy = &config.policy;
+    let Sequencing { window, defer } = policy.sequencing;
     let window = !window.is_zero();
-    if checkouts && !window && !defer {
-        let key = format!("policy.rules.checkouts.{LATE}");
-        let common = format!("policy.rules.{LATE}");
-        let message = format!(
-            "`{LATE} = \"reorder\"` acts as \"reject\": nothing may wait while `window` is \"0s\" \
-             and `defer` is false"
-        );
-        let problem = Problem::warning(place(reading, &[&key, &common]), message).about(key);
-        found.push(problem.suggest(
-            "set `window` (such as \"300ms\") or `defer = true` in [sequencing], \
-             or write \"reject\"",
-        ));
+    // Each dialect, the rule under which its calls wait, and whether they do.
+    let waits: Vec<_> = policy
+        .toggles
+        .dialects()
+        .map(|dialect| (dialect, dialect.semantics().waits_under))
+        .map(|(dialect, rule)| {
+            (dialect, rule, policy.toggles.get(dialect, rule) == Some(Toggle::Reorder))
+        })
+        .collect();
+    for (dialect, rule, reorders) in &waits {
+        let only_waits = dialect.row(*rule).is_some_and(|row| row.mend == Some(Mend::Wait));
+        if *reorders && only_waits && !window && !defer {
+            found.push(acts_as_reject(reading, *dialect, *rule));
+        }
     }
-    if window && !checkouts && !carts {
+    if window && !waits.iter().any(|(_, _, reorders)| *reorders) {
+        let rules: Vec<_> = waits.iter().map(|(_, rule, _)| format!("`{rule}`")).collect();
         let message = "`window` has no effect: no rule that it serves is set to \"reorder\"";
         let problem = Problem::warning(place(reading, &["sequencing.window"]), message)
             .about("sequencing.window");
-        found.push(problem.suggest(format!(
-            "set `{LATE}` or `{}` to \"reorder\" in [policy.rules]",
-            RuleId::PrimaryBeforeSecondary
-        )));
+        let rules = rules.join(" or ");
+        found.push(problem.suggest(format!("set {rules} to \"reorder\" in [policy.rules]")));
     }
-    if defer && !checkouts {
-        let message = format!("`defer` has no effect: `{LATE}` is not set to \"reorder\"");
+    let deferring = || waits.iter().filter(|(dialect, _, _)| dialect.semantics().may_defer);
+    if defer
+        && !deferring().any(|(_, _, reorders)| *reorders)
+        && let Some((_, rule, _)) = deferring().next()
+    {
+        let message = format!("`defer` has no effect: `{rule}` is not set to \"reorder\"");
         let problem = Problem::warning(place(reading, &["sequencing.defer"]), message)
             .about("sequencing.defer");
-        found.push(problem.suggest(format!("set `{LATE} = \"reorder\"` in [policy.rules]")));
+        found.push(problem.suggest(format!("set `{rule} = \"reorder\"` in [policy.rules]")));
     }
+}
+
+fn acts_as_reject(reading: &Reading, dialect: Dialect, rule: RuleId) -> Problem {
+    let key = format!("policy.rules.{dialect}.{rule}");
+    let common = format!("policy.rules.{rule}");
+    let message = format!(
+        "`{rule} = \"reorder\"` acts as \"reject\": nothing may wait while `window` is \"0s\" \
+         and `defer` is false"
+    );
+    Problem::warning(place(reading, &[&key, &common]), message).about(key).suggest(
+        "set `window` (such as \"300ms\") or `defer = true` in [sequencing], or write \"reject\"",
+    )
 }

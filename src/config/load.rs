@@ -12,10 +12,11 @@ use super::{
     sources::{Purpose, Sources},
     values::Config,
 };
+use crate::rules::Policy;
 use std::path::{Path, PathBuf};
 
 /// A configuration that can be used.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loaded {
     /// The validated values.
     pub config: Config,
@@ -26,19 +27,20 @@ pub struct Loaded {
 }
 
 impl Config {
-    /// Reads all sources. Opens files and changes nothing.
+    /// Reads all sources over the built-in values, of which the policy is given. Opens files and
+    /// changes nothing.
     ///
     /// # Errors
     /// Everything that is wrong, warnings included, if anything forbids using the configuration.
-    pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
+    pub fn load(sources: &Sources, policy: Policy) -> Result<Loaded, Problems> {
         let file =
             sources.file.clone().or_else(|| sources.variable(CONFIG_VARIABLE).map(PathBuf::from));
         match file.as_deref().map(SourceText::open).transpose() {
-            Ok(source) => load(sources, source.as_ref()),
+            Ok(source) => load(sources, source.as_ref(), policy),
             Err(problem) => {
                 // The other sources are still checked.
                 let mut problems =
-                    load(&Sources { purpose: Purpose::Check, ..sources.clone() }, None)
+                    load(&Sources { purpose: Purpose::Check, ..sources.clone() }, None, policy)
                         .err()
                         .unwrap_or_default();
                 problems.push(*problem);
@@ -52,13 +54,18 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn parse(name: impl AsRef<Path>, text: &str) -> Result<Loaded, Problems> {
-        load(&Sources::default(), Some(&SourceText::new(name.as_ref(), text.to_owned())))
+    pub fn parse(name: impl AsRef<Path>, text: &str, policy: Policy) -> Result<Loaded, Problems> {
+        let source = SourceText::new(name.as_ref(), text.to_owned());
+        load(&Sources::default(), Some(&source), policy)
     }
 }
 
-fn load(sources: &Sources, source: Option<&SourceText>) -> Result<Loaded, Problems> {
-    let mut config = Config::default();
+fn load(
+    sources: &Sources,
+    source: Option<&SourceText>,
+    policy: Policy,
+) -> Result<Loaded, Problems> {
+    let mut config = Config::built_in(policy);
     let mut reading = source.map(|source| read::read(source, &mut config)).unwrap_or_default();
     if let (Some(source), Some(Place::Spot { .. }), Some(file)) =
         (source, reading.places.get("upstream.ca-file"), &config.upstream.ca_file)
@@ -86,7 +93,10 @@ fn load(sources: &Sources, source: Option<&SourceText>) -> Result<Loaded, Proble
     checks::check(&config, sources.purpose, &mut reading);
     reading.problems.sort();
     match reading.problems.errors() {
-        0 => Ok(Loaded { config, origins: origins(reading.places), warnings: reading.problems }),
+        0 => {
+            let origins = origins(reading.places, &config.policy);
+            Ok(Loaded { config, origins, warnings: reading.problems })
+        }
         _ => Err(reading.problems),
     }
 }

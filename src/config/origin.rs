@@ -1,7 +1,7 @@
 //! Which source a value came from.
 
 use super::problem::Place;
-use crate::rules::{Row, table::ROWS};
+use crate::rules::Policy;
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// Which source a value came from.
@@ -33,7 +33,7 @@ impl fmt::Display for Origin {
 pub type Origins = BTreeMap<String, Origin>;
 
 /// Turns the places of the keys that were read into origins.
-pub(super) fn origins(places: BTreeMap<String, Place>) -> Origins {
+pub(super) fn origins(places: BTreeMap<String, Place>, policy: &Policy) -> Origins {
     let origin = |place| match place {
         Place::Spot { file, line, .. } => Some(Origin::File { file, line }),
         Place::Variable(name) => Some(Origin::Variable(name)),
@@ -43,7 +43,8 @@ pub(super) fn origins(places: BTreeMap<String, Place>) -> Origins {
     let mut origins: Origins =
         places.into_iter().filter_map(|(key, place)| Some((key, origin(place)?))).collect();
     // A toggle for both dialects is in effect in each that has no toggle of its own.
-    for Row { dialect, id, .. } in ROWS {
+    for (dialect, row, _) in policy.toggles.rows() {
+        let id = row.id;
         if let Some(common) = origins.get(&format!("policy.rules.{id}")).cloned() {
             origins.entry(format!("policy.rules.{dialect}.{id}")).or_insert(common);
         }

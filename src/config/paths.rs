@@ -17,10 +17,10 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Walks the whole configuration.
-    pub(super) fn all() -> Self {
+    /// Walks a whole configuration.
+    pub(super) fn of(config: &Config) -> Self {
         let mut paths = Self::default();
-        Config::default().visit(&mut paths);
+        config.clone().visit(&mut paths);
         paths
     }
 }

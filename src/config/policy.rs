@@ -5,10 +5,7 @@ use super::{
     form::{Choice, Duration as Span, Names, Switch, ToggleForm, duration_or_forever},
     keys::{Section, Visitor},
 };
-use crate::{
-    dialects::{self, carts, checkouts},
-    rules::{Dialect, FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle, Types, table},
-};
+use crate::rules::{Dialect, FreshFor, Mode, OnLookupFailure, Policy, RuleId, Types};
 use std::time::Duration;
 
 pub(super) const DOC: &str = "What Weir does when a rule is broken.";
@@ -56,51 +53,29 @@ impl Section for Policy {
 
 /// Visits `[policy.rules]`, then the dialects' own tables, which win because they come later.
 fn rules<V: Visitor>(policy: &mut Policy, v: &mut V) {
+    let all: Vec<Dialect> = policy.toggles.dialects().collect();
     for rule in RuleId::ALL.iter().copied() {
-        let dialects = || {
-            dialects::ALL.into_iter().filter(move |dialect| table::row(*dialect, rule).is_some())
-        };
-        let Some(row) = dialects().find_map(|dialect| table::row(dialect, rule)) else { continue };
+        let dialects = || all.iter().copied().filter(|dialect| dialect.row(rule).is_some());
+        let Some(row) = dialects().find_map(|dialect| dialect.row(rule)) else { continue };
         let mut toggle = None;
-        v.key(
-            rule.as_str(),
-            row.meaning,
-            &ToggleForm { rule, dialects: dialects().collect() },
-            &mut toggle,
-        );
-        for dialect in dialects().filter(|_| toggle.is_some()) {
-            set(policy, dialect, rule, toggle);
+        let form = ToggleForm { rule, dialects: dialects().collect(), all: all.clone() };
+        v.key(rule.as_str(), row.meaning, &form, &mut toggle);
+        if let Some(toggle) = toggle {
+            policy.set(rule, toggle);
         }
     }
-    v.table("checkouts", "Toggles for checkouts and invoices only.", |v| {
-        rules_of(policy, checkouts::DIALECT, v)
-    });
-    v.table("carts", "Toggles for carts only.", |v| rules_of(policy, carts::DIALECT, v));
+    for dialect in &all {
+        v.table(dialect.as_str(), dialect.keys().toggles, |v| rules_of(policy, *dialect, v));
+    }
 }
 
 fn rules_of<V: Visitor>(policy: &mut Policy, dialect: Dialect, v: &mut V) {
-    for row in table::ROWS.iter().filter(|row| row.dialect == dialect) {
-        let mut toggle =
-            Some(policy.toggles.get(&(dialect, row.id)).copied().unwrap_or(row.default));
-        v.key(
-            row.id.as_str(),
-            row.meaning,
-            &ToggleForm { rule: row.id, dialects: vec![dialect] },
-            &mut toggle,
-        );
-        set(policy, dialect, row.id, toggle);
-    }
-}
-
-/// Keeps only a toggle that differs from the default, so that one spelt out equals one left out.
-fn set(policy: &mut Policy, dialect: Dialect, rule: RuleId, toggle: Option<Toggle>) {
-    match toggle {
-        Some(toggle) if table::row(dialect, rule).is_some_and(|row| row.default != toggle) => {
-            policy.toggles.insert((dialect, rule), toggle);
-        }
-        _ => {
-            policy.toggles.remove(&(dialect, rule));
-        }
+    let all: Vec<Dialect> = policy.toggles.dialects().collect();
+    for row in dialect.rows() {
+        let mut toggle = policy.toggles.get(dialect, row.id);
+        let form = ToggleForm { rule: row.id, dialects: vec![dialect], all: all.clone() };
+        v.key(row.id.as_str(), row.meaning, &form, &mut toggle);
+        policy.toggles.set(dialect, row.id, toggle.unwrap_or(row.default));
     }
 }
 
@@ -112,18 +87,10 @@ impl Section for Types {
             &Names { least: 1 },
             &mut self.secondary,
         );
-        v.key(
-            "pairing-checkouts",
-            "The primaries that a secondary can be combined with on checkouts and invoices.",
-            &Names { least: 0 },
-            &mut self.pairing_checkouts,
-        );
-        v.key(
-            "pairing-carts",
-            "The primaries that a secondary can be combined with on carts.",
-            &Names { least: 0 },
-            &mut self.pairing_carts,
-        );
+        for (dialect, list) in &mut self.pairing {
+            let (name, doc) = dialect.keys().pairing;
+            v.key(name, doc, &Names { least: 0 }, list);
+        }
         v.key(
             "savable",
             "The types that can be saved to a customer or shopper.",

@@ -34,6 +34,7 @@ pub(super) fn read(source: &SourceText, config: &mut Config) -> Reading {
     let (root, errors) = DeTable::parse_recoverable(source.text());
     let mut reader = Reader {
         source,
+        paths: Paths::of(config),
         at: Path::default(),
         frames: vec![Frame::of(root.get_ref())],
         reading: Reading::default(),
@@ -47,6 +48,8 @@ pub(super) fn read(source: &SourceText, config: &mut Config) -> Reading {
 
 struct Reader<'a> {
     source: &'a SourceText,
+    /// All that a configuration has.
+    paths: Paths,
     at: Path,
     frames: Vec<Frame<'a>>,
     reading: Reading,
@@ -155,30 +158,30 @@ impl Reader<'_> {
             };
             let problem =
                 Problem::error(self.source.place(key.span()), message).about(self.at.key(name));
-            self.reading.problems.push(problem.suggest(suggestion(name, &here, known)));
+            self.reading.problems.push(problem.suggest(self.suggestion(name, &here, known)));
         }
     }
-}
 
-/// Says where an unknown name belongs, what was probably meant, or what is known here.
-fn suggestion(name: &str, here: &str, known: &[&str]) -> String {
-    let Paths { keys, tables, .. } = Paths::all();
-    let mut homes: Vec<String> = Vec::new();
-    for path in keys.iter().chain(&tables) {
-        if let Some((table, last)) = path.rsplit_once('.')
-            && last == name
-        {
-            homes.push(format!("[{table}]"));
+    /// Says where an unknown name belongs, what was probably meant, or what is known here.
+    fn suggestion(&self, name: &str, here: &str, known: &[&str]) -> String {
+        let Paths { keys, tables, .. } = &self.paths;
+        let mut homes: Vec<String> = Vec::new();
+        for path in keys.iter().chain(tables) {
+            if let Some((table, last)) = path.rsplit_once('.')
+                && last == name
+            {
+                homes.push(format!("[{table}]"));
+            }
         }
-    }
-    if !homes.is_empty() {
-        return format!("it belongs in {}", homes.join(" or "));
-    }
-    if let Some(near) = nearest(name, known.iter().copied()) {
-        return format!("did you mean `{near}`?");
-    }
-    match here.starts_with("policy.rules") {
-        true => "`weir rules` lists the rules".into(),
-        false => format!("known here: {}", known.join(", ")),
+        if !homes.is_empty() {
+            return format!("it belongs in {}", homes.join(" or "));
+        }
+        if let Some(near) = nearest(name, known.iter().copied()) {
+            return format!("did you mean `{near}`?");
+        }
+        match here.starts_with("policy.rules") {
+            true => "`weir rules` lists the rules".into(),
+            false => format!("known here: {}", known.join(", ")),
+        }
     }
 }

@@ -69,6 +69,7 @@ impl Visitor for AsJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects;
 
     #[test]
     fn what_is_shown_reads_back_as_itself() {
@@ -77,9 +78,12 @@ mod tests {
                     [policy.rules]\nspent-source = \"off\"\n\
                     [policy.rules.carts]\nprimary-before-secondary = \"reorder\"\n\
                     [sequencing]\nwindow = \"250ms\"\n";
-        let loaded = Config::parse("weir.toml", text).unwrap();
+        let loaded = Config::parse("weir.toml", text, dialects::policy()).unwrap();
         let shown = toml::to_string(&loaded.config.to_json()).unwrap();
-        assert_eq!(Config::parse("shown", &shown).unwrap().config, loaded.config);
+        assert_eq!(
+            Config::parse("shown", &shown, dialects::policy()).unwrap().config,
+            loaded.config
+        );
         let origins = &loaded.to_json()["origins"];
         assert_eq!(origins["listen.address"], "weir.toml:2");
         assert_eq!(origins["listen.workers"], "weir.toml:3");
@@ -90,7 +94,8 @@ mod tests {
 
     #[test]
     fn json_has_values_and_origins() {
-        let loaded = Config::parse("weir.toml", "[admin]\naddress = \"off\"\n").unwrap();
+        let loaded =
+            Config::parse("weir.toml", "[admin]\naddress = \"off\"\n", dialects::policy()).unwrap();
         let json = loaded.to_json();
         assert_eq!(json["values"]["admin"]["address"], "off");
         assert_eq!(json["values"]["policy"]["rules"]["checkouts"]["second-primary"], "monitor");

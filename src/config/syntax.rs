@@ -85,6 +85,7 @@ fn suggestion(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crate::config::Config;
+    use crate::dialects;
 
     #[test]
     fn a_line_that_is_not_toml_is_told_how_to_become_it() {
@@ -107,7 +108,7 @@ mod tests {
             ("[listen\nadress = 1\n[log]\nlevle = \"info\"", &["1 ", "4 did you mean `level`?"]),
         ];
         for (text, expected) in cases {
-            let problems = Config::parse("w", text).unwrap_err().to_json();
+            let problems = Config::parse("w", text, dialects::policy()).unwrap_err().to_json();
             let said: Vec<_> = problems
                 .as_array()
                 .unwrap()

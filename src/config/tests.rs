@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, ffi::OsString, path::Path, time::Duration};
 
 /// `line:column message (suggestion)` of every problem.
 fn said(text: &str) -> Vec<String> {
-    let problems = match Config::parse("w", text) {
+    let problems = match Config::parse("w", text, dialects::policy()) {
         Ok(loaded) => loaded.warnings,
         Err(problems) => problems,
     };
@@ -33,8 +33,8 @@ fn environment(variables: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
 
 #[test]
 fn default_toml_is_the_built_in_configuration() {
-    let loaded = Config::load(&Sources::file("config/default.toml")).unwrap();
-    assert_eq!(loaded.config, Config::default());
+    let loaded = Config::load(&Sources::file("config/default.toml"), dialects::policy()).unwrap();
+    assert_eq!(loaded.config, Config::built_in(dialects::policy()));
     assert!(loaded.warnings.is_empty());
 }
 
@@ -56,7 +56,7 @@ fn default_toml_names_every_key() {
             .find_map(|d| key.strip_prefix(&format!("policy.rules.{d}.")))
             .map(str::to_owned)
     };
-    for key in paths::Paths::all().keys {
+    for key in paths::Paths::of(&Config::built_in(dialects::policy())).keys {
         // A rule may be named once for both dialects, or once for each.
         let covered = match (both(&key), key.strip_prefix("policy.rules.")) {
             (Some(rule), _) => {
@@ -78,13 +78,18 @@ fn default_toml_names_every_key() {
 fn every_ready_file_is_without_a_problem() {
     let mut files = 0;
     for entry in std::fs::read_dir("config").unwrap() {
-        let loaded = Config::load(&Sources::file(entry.unwrap().path())).unwrap();
+        let loaded =
+            Config::load(&Sources::file(entry.unwrap().path()), dialects::policy()).unwrap();
         assert_eq!(loaded.warnings.to_string(), "");
         files += 1;
     }
     assert_eq!(files, 4);
     let mode = |file: &str| {
-        Config::load(&Sources::file(Path::new("config").join(file))).unwrap().config.policy.mode
+        Config::load(&Sources::file(Path::new("config").join(file)), dialects::policy())
+            .unwrap()
+            .config
+            .policy
+            .mode
     };
     assert_eq!((mode("rollout.toml"), mode("sidecar.toml")), (Mode::Monitor, Mode::Enforce));
 }
@@ -221,12 +226,12 @@ fn text_that_is_not_toml_is_told_with_everything_else() {
 fn a_toggle_of_a_dialect_wins_over_the_common_one() {
     let text = "[policy.rules.carts]\nspent-source = \"monitor\"\n\
                 [policy.rules]\nspent-source = \"off\"\n";
-    let policy = Config::parse("w", text).unwrap().config.policy;
+    let policy = Config::parse("w", text, dialects::policy()).unwrap().config.policy;
     assert_eq!(policy.toggle(checkouts::DIALECT, RuleId::SpentSource), Toggle::Off);
     assert_eq!(policy.toggle(carts::DIALECT, RuleId::SpentSource), Toggle::Monitor);
     let back =
         "[policy.rules]\nspent-source = \"off\"\n[policy.rules.carts]\nspent-source = \"reject\"\n";
-    let policy = Config::parse("w", back).unwrap().config.policy;
+    let policy = Config::parse("w", back, dialects::policy()).unwrap().config.policy;
     assert_eq!(policy.toggle(carts::DIALECT, RuleId::SpentSource), Toggle::Reject);
 }
 
@@ -237,13 +242,13 @@ fn the_whole_policy_is_built() {
                 [policy.rules]\nprimary-before-secondary = \"reorder\"\n\
                 [sequencing]\nwindow = \"1s\"\ndefer = false\nqueue = 7\nwait = \"3s\"\n\
                 [policy.types]\nsecondary = [\"storeCredit\"]\n";
-    let config = Config::parse("w", text).unwrap().config;
+    let config = Config::parse("w", text, dialects::policy()).unwrap().config;
     assert_eq!(config.policy.mode, Mode::Monitor);
     assert_eq!(config.policy.on_lookup_failure, OnLookupFailure::Reject);
     assert_eq!(config.policy.fresh_for, FreshFor::Forever);
     assert_eq!(
-        config.policy.toggles,
-        [((carts::DIALECT, RuleId::PrimaryBeforeSecondary), Toggle::Reorder)].into()
+        config.policy.toggles.changed().collect::<Vec<_>>(),
+        [((carts::DIALECT, RuleId::PrimaryBeforeSecondary), Toggle::Reorder)]
     );
     assert_eq!(config.policy.types.secondary, ["storeCredit".into()]);
     assert_eq!(
@@ -274,7 +279,7 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
         purpose: Purpose::Run,
         ..Sources::default()
     };
-    let loaded = Config::load(&sources).unwrap();
+    let loaded = Config::load(&sources, dialects::policy()).unwrap();
     assert_eq!(loaded.config.listen.address, "127.0.0.1:1".parse().unwrap());
     assert_eq!(loaded.config.listen.workers, Some(2));
     assert_eq!(loaded.config.policy.mode, Mode::Enforce);
@@ -289,7 +294,12 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
 
 #[test]
 fn to_run_there_must_be_an_upstream_and_its_certificates() {
-    let run = |flags| Config::load(&Sources { purpose: Purpose::Run, flags, ..Sources::default() });
+    let run = |flags| {
+        Config::load(
+            &Sources { purpose: Purpose::Run, flags, ..Sources::default() },
+            dialects::policy(),
+        )
+    };
     let problems = run(vec![]).unwrap_err();
     assert_eq!(
         problems.iter().map(one_line).collect::<Vec<_>>(),
@@ -308,7 +318,8 @@ fn a_ca_file_is_looked_for_beside_the_file_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("ca.pem"), "").unwrap();
     std::fs::write(folder.path().join("weir.toml"), "[upstream]\nca-file = \"ca.pem\"\n").unwrap();
-    let loaded = Config::load(&Sources::file(folder.path().join("weir.toml"))).unwrap();
+    let loaded =
+        Config::load(&Sources::file(folder.path().join("weir.toml")), dialects::policy()).unwrap();
     assert_eq!(loaded.config.upstream.ca_file, Some(folder.path().join("ca.pem")));
     assert!(loaded.warnings.is_empty());
 }
@@ -324,7 +335,7 @@ fn a_slip_in_a_variable_or_a_flag_is_told_with_its_name() {
         flags: vec![("listen.address", "localhost:1".into())],
         ..Sources::default()
     };
-    let problems = Config::load(&sources).unwrap_err();
+    let problems = Config::load(&sources, dialects::policy()).unwrap_err();
     assert_eq!(
         problems.iter().map(one_line).collect::<Vec<_>>(),
         [
@@ -341,7 +352,13 @@ fn a_file_that_cannot_be_read_says_why() {
     let latin = folder.path().join("latin.toml");
     std::fs::write(&latin, b"[log]\n# caf\xe9\n").unwrap();
     let told = |path: &Path| {
-        one_line(Config::load(&Sources::file(path)).unwrap_err().iter().next().unwrap())
+        one_line(
+            Config::load(&Sources::file(path), dialects::policy())
+                .unwrap_err()
+                .iter()
+                .next()
+                .unwrap(),
+        )
     };
     assert!(told(&folder.path().join("none.toml")).ends_with("none.toml there is no such file"));
     assert!(told(folder.path()).ends_with("this is a directory (name a file in it)"));
@@ -354,7 +371,8 @@ fn a_file_that_cannot_be_read_says_why() {
 #[test]
 fn a_password_in_a_url_is_never_shown() {
     let problems =
-        Config::parse("w", "[upstream]\nurl = \"https://me:hunter2@host\"\n").unwrap_err();
+        Config::parse("w", "[upstream]\nurl = \"https://me:hunter2@host\"\n", dialects::policy())
+            .unwrap_err();
     let shown = format!("{problems} {problems:?} {}", problems.to_json());
     assert!(shown.contains("the URL holds a user or a password"), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
@@ -368,7 +386,7 @@ fn a_byte_order_mark_does_not_shift_places() {
 #[test]
 fn a_deep_tree_is_an_error_and_not_an_overflow() {
     let text = format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(Config::parse("w", &text).is_err());
+    assert!(Config::parse("w", &text, dialects::policy()).is_err());
 }
 
 proptest::proptest! {
@@ -381,7 +399,7 @@ proptest::proptest! {
         let (start, end) = (floor(&spoilt, at), floor(&spoilt, at + cut));
         spoilt.replace_range(start..end, &text);
         for text in [text, spoilt] {
-            if let Err(problems) = Config::parse("w", &text) {
+            if let Err(problems) = Config::parse("w", &text, dialects::policy()) {
                 proptest::prop_assert!(problems.errors() > 0 && !problems.to_string().is_empty());
             }
         }

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::rules::Policy;
 
-/// The validated configuration. `Config::default()` holds the built-in values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The validated configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `[listen]`.
     pub listen: Listen,
@@ -28,6 +28,23 @@ pub struct Config {
     pub headers: Headers,
     /// `[log]`.
     pub log: Log,
+}
+
+impl Config {
+    /// Returns what holds where nothing is said. The built-in policy comes with its dialects.
+    pub fn built_in(policy: Policy) -> Self {
+        Self {
+            listen: Listen::default(),
+            admin: Admin::default(),
+            upstream: Upstream::default(),
+            policy,
+            sessions: Sessions::default(),
+            sequencing: Sequencing::default(),
+            limits: Limits::default(),
+            headers: Headers::default(),
+            log: Log::default(),
+        }
+    }
 }
 
 impl Section for Config {

@@ -359,7 +359,10 @@ impl<'a> Course<'a> {
     fn answer(&mut self, answer: OwnAnswer) -> Outcome {
         let form = self.exchange.call.form();
         match answer {
-            OwnAnswer::Refusal(violation) => Outcome::refused(form, violation),
+            OwnAnswer::Refusal(violation) => {
+                let dialects = self.exchange.asker.governor.settings.dialects;
+                Outcome::refused(dialects, form, violation)
+            }
             OwnAnswer::OfLastStep => match self.last.take() {
                 Some(response) => Outcome::forwarded(response),
                 None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),

@@ -6,10 +6,9 @@
 //! is asked for; the caller looks it up and asks again. A look-up is asked for once, so this ends.
 
 use super::{
-    Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RuleId, SessionState,
-    Timestamp, Toggle, Verdict, Violation,
+    Field, Incoming, Intent, Known, Lookup, Mend, OnLookupFailure, Policy, Remedy, Row,
+    SessionState, Timestamp, Toggle, Verdict, Violation,
     known::{Fact, Gap, View},
-    table::{self, Row},
 };
 
 /// Decides. Pure: the same arguments always give the same verdict.
@@ -17,19 +16,15 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     if intent.is_read() {
         return Verdict::Forward { monitored: None };
     }
-    let view = |strict| View { known, intent, policy, now, strict };
+    let view =
+        |dialect, strict| View { known, intent, policy, dialect, now, strict, used: Vec::new() };
     let mut monitored = None;
     let mut mend: Option<(&Row, Toggle, Violation)> = None;
-    for row in table::rows_for(intent) {
-        let toggle = policy.toggle(row.dialect, row.id);
+    for (dialect, row, toggle) in policy.rows(intent.dialect()) {
         if toggle == Toggle::Off {
             continue;
         }
-        let judged = judge(row, &view(false)).and_then(|found| match found {
-            Some(_) => judge(row, &view(true)),
-            None => Ok(None),
-        });
-        match (judged, toggle) {
+        match (judge(row, view(dialect, false)), toggle) {
             (Ok(None) | Err(Gap::Untold), _) => {}
             (Err(Gap::Need(lookup)), _) => return Verdict::Need(lookup),
             (Err(Gap::Unavailable(_)), Toggle::Monitor) => {}
@@ -50,27 +45,42 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     }
     match mend {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
-        Some((row, _, violation)) => match remedy(row.id, &view(true)) {
+        Some((row, _, violation)) => match remedy(row.mend, &mut view(violation.dialect, true)) {
             Ok(Some(remedy)) => Verdict::Remedy(remedy, violation),
             Err(Gap::Need(lookup)) => Verdict::Need(lookup),
             // Without the facts a remedy needs, the refusal stands: the violation itself is known.
             Ok(None) | Err(_) => Verdict::Reject(violation),
         },
-        None => wait(&view(false)).unwrap_or(Verdict::Forward { monitored }),
+        None => intent
+            .dialect()
+            .and_then(|dialect| wait(&mut view(dialect, false)))
+            .unwrap_or(Verdict::Forward { monitored }),
     }
 }
 
-fn judge(row: &Row, view: &View<'_>) -> Fact<Option<Violation>> {
-    (row.check)(view)
+/// Judges twice: on everything remembered, and, where that finds the rule broken, on facts that a
+/// refusal may rest on.
+fn judge(row: &Row, mut view: View<'_>) -> Fact<Option<Violation>> {
+    if (row.check)(&mut view)?.is_none() {
+        return Ok(None);
+    }
+    let mut strict = view.strictly();
+    let finding = (row.check)(&mut strict)?;
+    Ok(finding.map(|finding| Violation {
+        rule: row.id,
+        dialect: view.dialect,
+        finding,
+        facts: strict.used,
+    }))
 }
 
 /// The steps that put a broken order right, where there are such steps.
-fn remedy(rule: RuleId, view: &View<'_>) -> Fact<Option<Remedy>> {
+fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Fact<Option<Remedy>> {
     let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
         return Ok(None);
     };
-    match rule {
-        RuleId::PrimaryBeforeSecondary => {
+    match mend {
+        Some(Mend::Repair) => {
             // A primary that upstream would not take back must not be taken away.
             if view.source_state(&primary)?.is_spent() {
                 return Ok(None);
@@ -79,21 +89,21 @@ fn remedy(rule: RuleId, view: &View<'_>) -> Fact<Option<Remedy>> {
                 .incoming()?
                 .map(|incoming| Remedy::Repair { primary, incoming: incoming.clone() }))
         }
-        RuleId::SecondPrimary => Ok(view
+        Some(Mend::Replace) => Ok(view
             .incoming_for_remedy()?
             .map(|incoming: Incoming| Remedy::Replace { primary, incoming })),
-        _ => Ok(None),
+        Some(Mend::Wait | Mend::Strip) | None => Ok(None),
     }
 }
 
 /// Whether the first attach of a single-use primary should wait for secondaries.
-fn wait(view: &View<'_>) -> Option<Verdict> {
-    let dialect = view.intent.dialect()?;
-    let semantics = dialect.semantics();
+fn wait(view: &mut View<'_>) -> Option<Verdict> {
     let sequencing = view.policy.sequencing;
-    if view.policy.toggle(dialect, semantics.waits_under) != Toggle::Reorder
-        || (sequencing.window.is_zero() && !sequencing.defer)
-    {
+    if sequencing.window.is_zero() && !sequencing.defer {
+        return None;
+    }
+    let semantics = view.dialect.semantics();
+    if view.policy.toggle(view.dialect, semantics.waits_under) != Toggle::Reorder {
         return None;
     }
     let incoming = match view.intent {
@@ -113,14 +123,14 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
     }
 }
 
-fn first_single_use_primary(view: &View<'_>, incoming: &super::SourceId) -> Fact<bool> {
+fn first_single_use_primary(view: &mut View<'_>, incoming: &super::SourceId) -> Fact<bool> {
     if view.session_state() == Ok(&SessionState::Complete) {
         // An order takes no more sources: what upstream says to that must not come later.
         return Ok(false);
     }
     Ok(!view.is_secondary(incoming)?
         && view.primary()?.is_none()
-        && !*view.of_source(incoming, |s| &s.reusable)?)
+        && !*view.of_source(incoming, Field::Reusable, |s| &s.reusable)?)
 }
 
 /// Whether a call may go before a primary whose attach is waiting: it attaches store credit. `Err`:
@@ -145,6 +155,7 @@ pub fn overtakes(known: &Known, intent: &Intent, policy: &Policy) -> Result<bool
 mod tests {
     use super::*;
     use crate::dialects::{carts, checkouts};
+    use crate::rules::RuleId;
     use crate::rules::{
         FreshFor, Funding, Mode, NewSource, Owner, Sequencing, SessionFacts, SourceFacts, Told,
         fixtures::{
@@ -152,6 +163,7 @@ mod tests {
             nothing_attached, order, save, source, update,
         },
     };
+    use crate::rules::{Subject, UsedFact, fixtures::NOW};
     use Toggle::{Monitor, Off, Reject, Reorder};
     use std::time::Duration;
 
@@ -492,5 +504,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_violation_names_the_facts_it_rests_on_and_their_dates() {
+        let given = Given::session().holds(card("p")).source(credit("c", "5"));
+        let Verdict::Reject(violation) = given.decide(&attach(checkout(), "c")) else {
+            panic!("should be refused")
+        };
+        let of = |id: &str| Subject::Source(id.into());
+        let facts = [
+            (Subject::Session, Field::Sources, Some(NOW)),
+            (of("p"), Field::Type, None),
+            (of("c"), Field::Type, None),
+            (of("p"), Field::Reusable, Some(NOW)),
+        ];
+        assert_eq!(violation.facts, facts.map(|(of, field, at)| UsedFact { of, field, at }));
     }
 }

@@ -1,20 +1,7 @@
 //! What `decide` says.
 
-use super::{OptionId, SourceId, Violation};
+use super::{Lookup, OptionId, SourceId, Violation};
 use std::time::Duration;
-
-/// A thing that upstream can be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Lookup {
-    /// The session the call is about.
-    Session,
-    /// A source.
-    Source(SourceId),
-    /// The customer the call is about.
-    Customer,
-    /// The payment options of the shopper behind the caller's token.
-    PaymentOptions,
-}
 
 /// Why a call goes up, or how it differs from what the caller sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use weir::{
     Governor,
     admin::Admin,
-    rules::{Mode, Policy, table},
+    rules::{Mode, Policy},
 };
 
 async fn admin(governor: Arc<Governor>) -> (Caller, Admin, oneshot::Sender<()>) {
@@ -23,7 +23,7 @@ async fn admin(governor: Arc<Governor>) -> (Caller, Admin, oneshot::Sender<()>) 
 
 /// A checkout with credit and a card beside which more credit was refused, and a cart with a card.
 async fn scene() -> (House, String, [String; 3], String) {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let checkout = house.checkout(100.0).await;
     let (credit, card, late) =
         (house.credit(20.5).await, house.card().await, house.credit(5.0).await);
@@ -144,14 +144,14 @@ async fn decisions_are_shown_newest_first_under_the_ids_of_their_answers() {
 
 #[tokio::test]
 async fn rules_show_what_the_policy_in_force_makes_of_them() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let (admin, _, _running) = admin(house.governor.clone()).await;
     let shown = admin.get("/rules").await.json();
     assert_eq!(
         (shown["mode"].as_str(), shown["rules"].as_array().map(Vec::len)),
-        (Some("enforce"), Some(table::ROWS.len()))
+        (Some("enforce"), Some(weir::dialects::policy().rows(None).count()))
     );
-    house.governor.set_policy(Policy { mode: Mode::Monitor, ..Policy::default() });
+    house.governor.set_policy(Policy { mode: Mode::Monitor, ..weir::dialects::policy() });
     let shown = admin.get("/rules").await.json();
     assert_eq!(shown["mode"], "monitor");
     assert!(
@@ -163,7 +163,7 @@ async fn rules_show_what_the_policy_in_force_makes_of_them() {
 
 #[tokio::test]
 async fn it_is_live_and_ready_until_it_drains() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let (caller, admin, _running) = admin(house.governor.clone()).await;
     assert_eq!(caller.get("/live").await.json(), json!({ "live": true }));
     assert_eq!(caller.get("/ready").await.json(), json!({ "ready": true }));
@@ -182,7 +182,7 @@ async fn it_is_live_and_ready_until_it_drains() {
 
 #[tokio::test]
 async fn what_is_not_there_or_makes_no_sense_is_told() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let (admin, _, _running) = admin(house.governor.clone()).await;
     for (path, status) in [
         ("/", 404),

@@ -89,7 +89,7 @@ fn expect(reply: &RawReply, expected: Expect, trick: &str) {
 
 #[tokio::test]
 async fn no_spelling_of_a_path_goes_round_a_rule() {
-    let scene = Scene::set(Policy::default()).await;
+    let scene = Scene::set(weir::dialects::policy()).await;
     let before = scene.mutations();
     for (path, expected) in [
         ("/checkouts/{c}/sources/{s}", Understood),
@@ -138,7 +138,7 @@ async fn no_spelling_of_a_path_goes_round_a_rule() {
 
 #[tokio::test]
 async fn no_spelling_of_a_body_goes_round_a_rule() {
-    let scene = Scene::set(Policy::default()).await;
+    let scene = Scene::set(weir::dialects::policy()).await;
     let before = scene.mutations();
     let gzip = |text: &str| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -239,7 +239,7 @@ fn escaped(text: &str) -> String {
 
 #[tokio::test]
 async fn no_framing_goes_round_a_rule() {
-    let scene = Scene::set(Policy::default()).await;
+    let scene = Scene::set(weir::dialects::policy()).await;
     let before = scene.mutations();
     let address = scene.house.weir.address;
     let attach = scene.fill("POST /checkouts/{c}/sources/{s} HTTP/1.1\r\n");
@@ -297,7 +297,7 @@ async fn no_framing_goes_round_a_rule() {
 
 #[tokio::test]
 async fn no_spelling_goes_round_a_rule_of_the_carts() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let shopper = house.shopper(100.0).await;
     let (card, credit) = (house.card().await, house.credit(40.0).await);
     let apply = format!("{CART}/apply-payment-method");
@@ -392,7 +392,8 @@ async fn no_spelling_goes_round_a_rule_of_the_carts() {
 #[tokio::test]
 async fn nothing_is_refused_on_what_an_ambiguous_call_may_have_changed() {
     for toggle in [Toggle::Monitor, Toggle::Off] {
-        let mut policy = Policy { fresh_for: weir::rules::FreshFor::Forever, ..Policy::default() };
+        let mut policy =
+            Policy { fresh_for: weir::rules::FreshFor::Forever, ..weir::dialects::policy() };
         policy.set(RuleId::AmbiguousRequest, toggle);
         // The card is detached by a path that only upstream understands, or by a body that names
         // nothing twice.
@@ -412,7 +413,7 @@ async fn nothing_is_refused_on_what_an_ambiguous_call_may_have_changed() {
 
 #[tokio::test]
 async fn monitoring_lets_every_trick_pass_byte_for_byte() {
-    let monitoring = Policy { mode: Mode::Monitor, ..Policy::default() };
+    let monitoring = Policy { mode: Mode::Monitor, ..weir::dialects::policy() };
     let long = format!(r#"{{"metadata":{}}}"#, "9".repeat(5_000));
     for (line, headers, body) in [
         ("POST //checkouts/{c}/sources/{s}", "", ""),
@@ -450,7 +451,7 @@ async fn monitoring_lets_every_trick_pass_byte_for_byte() {
 
 #[tokio::test]
 async fn nothing_is_refused_on_what_passed_while_no_rule_was_looked_at() {
-    let trusting = Policy { fresh_for: weir::rules::FreshFor::Forever, ..Policy::default() };
+    let trusting = Policy { fresh_for: weir::rules::FreshFor::Forever, ..weir::dialects::policy() };
     let scene = Scene::set(trusting.clone()).await;
     scene.house.governor.set_policy(Policy { mode: Mode::Off, ..trusting.clone() });
     assert_eq!(scene.send("DELETE /checkouts/{c}/sources/{p}", "", b"").await.status, 204);

@@ -279,7 +279,7 @@ async fn save(shopper: &Caller, source: &str) -> String {
 }
 
 fn only(rule: RuleId, toggle: Toggle) -> Policy {
-    let mut policy = Policy::default();
+    let mut policy = weir::dialects::policy();
     for other in RuleId::ALL {
         policy.set(*other, Toggle::Off);
     }
@@ -354,7 +354,7 @@ async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
 fn rejecting(rule: RuleId, fresh_for: FreshFor) -> Policy {
     // `credit after alipay` breaks two rules; the one before it in the table is preferred, unless
     // it is off.
-    let mut policy = Policy { fresh_for, ..Policy::default() };
+    let mut policy = Policy { fresh_for, ..weir::dialects::policy() };
     if rule == RuleId::PrimaryPairing {
         policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Off);
     }
@@ -379,7 +379,7 @@ async fn each_broken_rule_is_refused_in_the_form_the_caller_asked_for_and_never_
 #[tokio::test]
 async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() {
     for case in CASES {
-        let mut house = House::new(Policy::default()).await;
+        let mut house = House::new(weir::dialects::policy()).await;
         let ask = Stage { house: &house, to: &house.weir }.set(case.scene).await;
         house.cold(rejecting(case.rule, FreshFor::Within(Duration::from_secs(2)))).await;
         refused(case, &house, &ask, "cold").await;
@@ -389,7 +389,7 @@ async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() 
 /// The scene set past Weir in a world of its own, with a like seed: what the vendor says when
 /// nobody stands between.
 async fn beside(scene: &str, xml: bool) -> Reply {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let ask = Stage { house: &house, to: &house.upstream }.set(scene).await;
     ask.send(&house.upstream, xml).await
 }
@@ -444,9 +444,11 @@ async fn a_rule_that_is_off_forwards_without_a_word() {
 /// What the rules must let pass.
 #[tokio::test]
 async fn what_the_vendor_takes_passes() {
-    let house =
-        House::new(Policy { fresh_for: FreshFor::Within(Duration::ZERO), ..Policy::default() })
-            .await;
+    let house = House::new(Policy {
+        fresh_for: FreshFor::Within(Duration::ZERO),
+        ..weir::dialects::policy()
+    })
+    .await;
     let stage = Stage { house: &house, to: &house.weir };
     // Credit, then the shopper's saved card; both ways of asking for the form.
     let shopper = stage.shopper().await;
@@ -502,7 +504,8 @@ async fn what_the_vendor_takes_passes() {
 
 #[tokio::test]
 async fn apply_shopper_is_judged_by_what_it_would_attach_now_not_by_what_it_would_have_attached() {
-    let house = House::new(Policy { fresh_for: FreshFor::Forever, ..Policy::default() }).await;
+    let house =
+        House::new(Policy { fresh_for: FreshFor::Forever, ..weir::dialects::policy() }).await;
     let stage = Stage { house: &house, to: &house.weir };
     let shopper = stage.shopper().await;
     let alipay = save(&shopper, &house.primary("alipay").await).await;

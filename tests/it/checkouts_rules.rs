@@ -528,7 +528,7 @@ impl Stage<'_> {
 
 /// A policy whose only rule that does anything is this one.
 fn only(rule: RuleId, toggle: Toggle) -> Policy {
-    let mut policy = Policy::default();
+    let mut policy = weir::dialects::policy();
     for other in RuleId::ALL {
         policy.set(*other, Toggle::Off);
     }
@@ -580,7 +580,7 @@ async fn refused(case: &Case, house: &House, ask: &Ask, how: &str) {
 #[tokio::test]
 async fn each_broken_rule_is_refused_with_the_vendors_answer_and_never_sent() {
     for case in CASES {
-        let mut policy = Policy::default();
+        let mut policy = weir::dialects::policy();
         policy.set(case.rule, Toggle::Reject);
         let house = House::new(policy).await;
         let ask = Stage { house: &house, caller: &house.weir }.set(case.scene).await;
@@ -591,7 +591,7 @@ async fn each_broken_rule_is_refused_with_the_vendors_answer_and_never_sent() {
 #[tokio::test]
 async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() {
     for case in CASES {
-        let mut policy = Policy::default();
+        let mut policy = weir::dialects::policy();
         policy.set(case.rule, Toggle::Reject);
         let mut house = House::new(policy.clone()).await;
         let ask = Stage { house: &house, caller: &house.weir }.set(case.scene).await;
@@ -604,7 +604,7 @@ async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() 
 async fn each_broken_rule_is_refused_just_so_where_no_fact_stays_fresh_or_all_do() {
     for case in CASES {
         for fresh_for in [FreshFor::Within(Duration::ZERO), FreshFor::Forever] {
-            let mut policy = Policy { fresh_for, ..Policy::default() };
+            let mut policy = Policy { fresh_for, ..weir::dialects::policy() };
             policy.set(case.rule, Toggle::Reject);
             let house = House::new(policy).await;
             let ask = Stage { house: &house, caller: &house.weir }.set(case.scene).await;
@@ -615,7 +615,7 @@ async fn each_broken_rule_is_refused_just_so_where_no_fact_stays_fresh_or_all_do
 
 /// The scene set past Weir, in a world of its own: what the vendor says when nobody stands between.
 async fn beside(scene: &str) -> Reply {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let ask = Stage { house: &house, caller: &house.upstream }.set(scene).await;
     ask.send(&house.upstream).await
 }
@@ -664,7 +664,7 @@ async fn a_rule_that_is_off_forwards_without_a_word() {
 async fn with_the_mode_off_an_answer_bears_no_mark_of_weir() {
     for case in CASES.iter().step_by(5) {
         let direct = beside(case.scene).await;
-        let house = House::new(Policy { mode: Mode::Off, ..Policy::default() }).await;
+        let house = House::new(Policy { mode: Mode::Off, ..weir::dialects::policy() }).await;
         let ask = Stage { house: &house, caller: &house.weir }.set(case.scene).await;
         let reply = ask.send(&house.weir).await;
         assert_eq!(
@@ -705,9 +705,11 @@ async fn strip_takes_the_owner_out_and_nothing_else() {
 /// What the rules must let pass: calls that stand next to a broken rule.
 #[tokio::test]
 async fn what_the_vendor_takes_passes_in_every_attach_form() {
-    let house =
-        House::new(Policy { fresh_for: FreshFor::Within(Duration::ZERO), ..Policy::default() })
-            .await;
+    let house = House::new(Policy {
+        fresh_for: FreshFor::Within(Duration::ZERO),
+        ..weir::dialects::policy()
+    })
+    .await;
     let stage = Stage { house: &house, caller: &house.weir };
     // Store credit beside a saved card, in any order and up to the last cent.
     let customer = stage.customer().await;

@@ -121,7 +121,7 @@ fn rules_are_an_aligned_table() {
     assert_eq!(output.status.code(), Some(0));
     let text = stdout(&output);
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines.len(), 1 + weir::rules::table::ROWS.len());
+    assert_eq!(lines.len(), 1 + weir::dialects::policy().rows(None).count());
     assert_eq!(lines[0], "RULE                                    DIALECT    DEFAULT  MEANING");
     assert_eq!(
         lines[2],

@@ -114,7 +114,8 @@ fn weather() -> impl Strategy<Value = Weather> {
 impl Weather {
     /// Refuses to guess: what a rule needs and cannot be had is answered with 503.
     fn policy(&self) -> Policy {
-        let mut policy = Policy { on_lookup_failure: OnLookupFailure::Reject, ..Policy::default() };
+        let mut policy =
+            Policy { on_lookup_failure: OnLookupFailure::Reject, ..weir::dialects::policy() };
         if self.forever {
             policy.fresh_for = FreshFor::Forever;
         }
@@ -424,9 +425,11 @@ proptest! {
 /// A house where at most `queue` calls wait, each for at most `wait`; its checkout, and sources to
 /// attach.
 async fn crowded(queue: usize, wait: Duration) -> (House, String, Vec<String>) {
-    let mut house = House::new(Policy::default()).await;
+    let mut house = House::new(weir::dialects::policy()).await;
     let sessions = Sessions::in_memory(Settings { queue, wait, ..Settings::default() });
-    house.restart(Governor::new(Policy::default(), sessions, GovernSettings::default())).await;
+    house
+        .restart(Governor::new(weir::dialects::policy(), sessions, GovernSettings::default()))
+        .await;
     let checkout = house.checkout(100.0).await;
     let mut sources = Vec::new();
     for _ in 0..3 {
@@ -583,7 +586,7 @@ async fn different_sessions_never_wait_for_each_other() {
 /// Callers over HTTP/1.1 and over HTTP/2, on real sockets and threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_over_both_versions_of_http() {
-    let mut side = side(Policy::default(), Settings { queue: 64, ..Settings::default() });
+    let mut side = side(weir::dialects::policy(), Settings { queue: 64, ..Settings::default() });
     let things = std::sync::Arc::new(Things::on(&side).await);
     let (upstream, _running) = start_emulator(side.emulator.clone()).await;
     let governor = side.governor().clone();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use weir::dialects::checkouts;
 use weir::{
     emulator::{Fault, FaultKind},
-    rules::{Pending, Policy, RuleId, SessionKey, SourceId, Toggle},
+    rules::{Pending, RuleId, SessionKey, SourceId, Toggle},
 };
 
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let mut policy = Policy::default();
+        let mut policy = weir::dialects::policy();
         policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
         policy.sequencing.defer = true;
         let side = Side::governed(1, policy);

@@ -290,7 +290,7 @@ struct Circumstances {
 }
 
 async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), TestCaseError> {
-    let policy = Policy { fresh_for: circumstances.fresh_for, ..Policy::default() };
+    let policy = Policy { fresh_for: circumstances.fresh_for, ..weir::dialects::policy() };
     let (plain, mut governed) = (Side::plain(7), Side::governed(7, policy));
     let mut things = Things::begin([&plain, &governed]).await;
     for (n, op) in ops.iter().enumerate() {
@@ -613,7 +613,7 @@ async fn carts(
     toggle: Toggle,
     circumstances: Circumstances,
 ) -> Result<(), TestCaseError> {
-    let mut policy = Policy { fresh_for: circumstances.fresh_for, ..Policy::default() };
+    let mut policy = Policy { fresh_for: circumstances.fresh_for, ..weir::dialects::policy() };
     policy.set(RuleId::PrimaryBeforeSecondary, toggle);
     policy.set(RuleId::SecondPrimary, toggle);
     let mut shopping = Shopping::begin(policy).await;

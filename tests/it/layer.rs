@@ -50,7 +50,7 @@ impl Shop {
 
 #[tokio::test]
 async fn the_examples_own_routes_and_ungoverned_calls_pass() {
-    let shop = Shop::open(Policy::default()).await;
+    let shop = Shop::open(weir::dialects::policy()).await;
     let health = shop.app.get("/health").await;
     assert_eq!(
         (health.status.as_u16(), health.text(), health.verdict()),
@@ -67,7 +67,7 @@ async fn the_examples_own_routes_and_ungoverned_calls_pass() {
 #[tokio::test]
 async fn a_purchase_through_the_example_passes_in_the_right_order_and_is_refused_in_the_wrong_one()
 {
-    let shop = Shop::open(Policy::default()).await;
+    let shop = Shop::open(weir::dialects::policy()).await;
     for (card_first, statuses) in [(false, [200, 200, 201]), (true, [200, 409, 201])] {
         let checkout = shop.app.post("/checkouts", items(26.89)).await.id();
         let (credit, card) = (shop.credit().await, shop.card().await);
@@ -95,7 +95,7 @@ async fn a_purchase_through_the_example_passes_in_the_right_order_and_is_refused
 
 #[tokio::test]
 async fn a_policy_given_to_the_example_repairs_a_cart() {
-    let mut policy = Policy::default();
+    let mut policy = weir::dialects::policy();
     policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
     let shop = Shop::open(policy).await;
     let grant = shop

@@ -263,7 +263,7 @@ async fn monitoring_changes_no_byte_of_what_upstream_hears_and_callers_are_told(
         let world = emulator();
         let (upstream, _running) = start_emulator(world.clone()).await;
         let (between, heard) = listening(upstream).await;
-        let policy = Policy { mode, ..Policy::default() };
+        let policy = Policy { mode, ..weir::dialects::policy() };
         let governor = Governor::new(
             policy,
             Sessions::in_memory(Settings::default()),
@@ -291,10 +291,10 @@ async fn monitoring_changes_no_byte_of_what_upstream_hears_and_callers_are_told(
 /// Enforcing, what passes passes untouched too.
 #[tokio::test]
 async fn enforcing_changes_no_byte_of_what_it_forwards() {
-    let mut house = House::new(Policy::default()).await;
+    let mut house = House::new(weir::dialects::policy()).await;
     let (between, heard) = listening(house.upstream.address).await;
     let governor = Governor::new(
-        Policy::default(),
+        weir::dialects::policy(),
         Sessions::in_memory(Settings::default()),
         GovernSettings::default(),
     );

@@ -10,7 +10,7 @@ use weir::{
 
 #[tokio::test]
 async fn credit_then_card_then_order_passes_untouched() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let checkout = house.checkout(26.89).await;
     let (credit, card) = (house.credit(11.0).await, house.card().await);
     for source in [&credit, &card] {
@@ -36,7 +36,7 @@ async fn credit_then_card_then_order_passes_untouched() {
 
 #[tokio::test]
 async fn credit_after_a_card_is_refused_with_the_vendors_body_and_never_sent() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let checkout = house.checkout(26.89).await;
     let (credit, card) = (house.credit(11.0).await, house.card().await);
     house.weir.post(&format!("/checkouts/{checkout}/sources/{card}"), Value::Null).await;
@@ -52,7 +52,7 @@ async fn credit_after_a_card_is_refused_with_the_vendors_body_and_never_sent() {
 
 #[tokio::test]
 async fn a_carts_credit_after_a_card_is_refused_and_the_right_order_keeps_it() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let shopper = house.shopper(100.0).await;
     let (credit, card) = (house.credit(40.0).await, house.card().await);
     let apply = format!("{CART}/apply-payment-method");
@@ -78,7 +78,7 @@ async fn a_carts_credit_after_a_card_is_refused_and_the_right_order_keeps_it() {
 
 #[tokio::test]
 async fn monitoring_forwards_and_says_what_it_saw() {
-    let house = House::new(Policy { mode: Mode::Monitor, ..Policy::default() }).await;
+    let house = House::new(Policy { mode: Mode::Monitor, ..weir::dialects::policy() }).await;
     let shopper = house.shopper(100.0).await;
     let (credit, card) = (house.credit(40.0).await, house.card().await);
     let apply = format!("{CART}/apply-payment-method");

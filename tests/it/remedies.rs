@@ -19,7 +19,7 @@ const APPLY: &str = "/v1/shoppers/me/carts/active/apply-payment-method";
 const APPLY_SHOPPER: &str = "/v1/shoppers/me/carts/active/apply-shopper";
 
 fn reorder() -> Policy {
-    let mut policy = Policy::default();
+    let mut policy = weir::dialects::policy();
     policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
     policy.set(RuleId::SecondPrimary, Toggle::Reorder);
     policy
@@ -597,7 +597,7 @@ impl Scene {
 }
 
 fn defers() -> Policy {
-    let mut policy = Policy::default();
+    let mut policy = weir::dialects::policy();
     policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
     policy.sequencing.defer = true;
     policy

@@ -13,7 +13,7 @@ use weir::{
 const GLOBEX: &str = "Bearer sk_test_globex";
 
 fn trusting() -> Policy {
-    Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
+    Policy { fresh_for: FreshFor::Forever, ..weir::dialects::policy() }
 }
 
 async fn attach(caller: &Caller, session: &str, source: &str) -> Reply {
@@ -325,7 +325,7 @@ async fn two_merchants_customers_of_one_id_are_two_customers() {
 
 #[tokio::test]
 async fn no_secret_is_ever_shown() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let (session, card, credit) = scene(&house).await;
     attach(&house.weir, &session, &credit).await;
     let shopper = house.shopper(100.0).await;

@@ -20,21 +20,21 @@ const APPLY: &str = "/v1/shoppers/me/carts/active/apply-payment-method";
 const APPLY_SHOPPER: &str = "/v1/shoppers/me/carts/active/apply-shopper";
 
 fn defers() -> Policy {
-    let mut policy = Policy::default();
+    let mut policy = weir::dialects::policy();
     policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
     policy.sequencing.defer = true;
     policy
 }
 
 fn repairs() -> Policy {
-    let mut policy = Policy::default();
+    let mut policy = weir::dialects::policy();
     policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
     policy.set(RuleId::SecondPrimary, Toggle::Reorder);
     policy
 }
 
 fn trusting() -> Policy {
-    Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
+    Policy { fresh_for: FreshFor::Forever, ..weir::dialects::policy() }
 }
 
 /// A checkout whose card is deferred.
@@ -89,7 +89,7 @@ async fn whoever_has_not_been_shown_a_checkout_neither_sends_nor_loses_its_defer
 
 #[tokio::test]
 async fn what_is_denied_takes_no_room_among_what_is_remembered() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let before = house.governor.sessions().count();
     for n in 0..20 {
         let reply = house
@@ -169,7 +169,7 @@ async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>
 
 #[tokio::test]
 async fn a_coding_that_weir_cannot_read_is_no_way_round_a_rule() {
-    let governor = Governor::new(Policy::default(), sessions(), GovernSettings::default());
+    let governor = Governor::new(weir::dialects::policy(), sessions(), GovernSettings::default());
     let weir = GovernLayer::new(governor).layer(service_fn(in_a_coding_of_its_own));
     let request = Request::post("/checkouts/1/sources/c")
         .header("authorization", SECRET)

@@ -11,11 +11,11 @@ use weir::{
 };
 
 fn trusting() -> Policy {
-    Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
+    Policy { fresh_for: FreshFor::Forever, ..weir::dialects::policy() }
 }
 
 fn doubting() -> Policy {
-    Policy { fresh_for: FreshFor::Within(Duration::ZERO), ..Policy::default() }
+    Policy { fresh_for: FreshFor::Within(Duration::ZERO), ..weir::dialects::policy() }
 }
 
 async fn attach(caller: &Caller, session: &str, source: &str) -> Reply {
@@ -111,7 +111,7 @@ async fn a_filtered_answer_teaches_only_what_it_shows() {
 
 #[tokio::test]
 async fn what_callers_miss_at_once_is_looked_up_once() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let mut sessions = Vec::new();
     for _ in 0..8 {
         sessions.push(format!("/checkouts/{}", house.checkout(100.0).await));
@@ -436,7 +436,7 @@ async fn a_source_that_became_chargeable_by_itself_is_never_refused_on_what_it_w
 #[tokio::test]
 async fn a_pending_primary_makes_an_order_valid() {
     for (word, policy) in
-        [("redirect", trusting()), ("funds", doubting()), ("action", Policy::default())]
+        [("redirect", trusting()), ("funds", doubting()), ("action", weir::dialects::policy())]
     {
         let house = House::new(policy).await;
         let session = house.checkout(100.0).await;
@@ -467,7 +467,7 @@ fn silences() -> [FaultKind; 7] {
 async fn where_a_fact_cannot_be_had_the_policy_decides() {
     for fault in silences() {
         for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
-            let policy = Policy { on_lookup_failure, ..Policy::default() };
+            let policy = Policy { on_lookup_failure, ..weir::dialects::policy() };
             let mut house = House::new(policy.clone()).await;
             let session = format!("/checkouts/{}", house.checkout(100.0).await);
             let (card, credit) = (house.card().await, house.credit(20.0).await);
@@ -512,9 +512,9 @@ async fn where_a_fact_cannot_be_had_the_policy_decides() {
 
 #[tokio::test]
 async fn upstream_that_asks_for_a_pause_is_not_hammered_with_look_ups() {
-    let mut house = House::new(Policy::default()).await;
+    let mut house = House::new(weir::dialects::policy()).await;
     let session = format!("/checkouts/{}", house.checkout(100.0).await);
-    house.cold(Policy::default()).await;
+    house.cold(weir::dialects::policy()).await;
     house.emulator.faults().add(Fault::always("GET", "*", FaultKind::TooManyRequests(30)));
     house.emulator.clear_calls();
     for _ in 0..5 {
@@ -529,9 +529,9 @@ async fn upstream_that_asks_for_a_pause_is_not_hammered_with_look_ups() {
     }
     assert_eq!(gets(&house).len(), 1, "{:?}", gets(&house));
     // A 429 to the caller's own call says the same.
-    let mut house = House::new(Policy::default()).await;
+    let mut house = House::new(weir::dialects::policy()).await;
     let session = format!("/checkouts/{}", house.checkout(100.0).await);
-    house.cold(Policy::default()).await;
+    house.cold(weir::dialects::policy()).await;
     house.emulator.faults().add(Fault::once(
         "POST",
         "/customers/*",
@@ -552,7 +552,7 @@ async fn upstream_that_asks_for_a_pause_is_not_hammered_with_look_ups() {
 #[tokio::test]
 async fn what_does_not_exist_is_upstreams_to_say_whatever_the_policy() {
     for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
-        let house = House::new(Policy { on_lookup_failure, ..Policy::default() }).await;
+        let house = House::new(Policy { on_lookup_failure, ..weir::dialects::policy() }).await;
         let session = format!("/checkouts/{}", house.checkout(100.0).await);
         attach(&house.weir, &session, &house.card().await).await;
         let mut create = items(10.0);

@@ -14,7 +14,7 @@ use weir::{
 };
 
 fn trusting() -> Policy {
-    Policy { fresh_for: FreshFor::Forever, ..Policy::default() }
+    Policy { fresh_for: FreshFor::Forever, ..weir::dialects::policy() }
 }
 
 fn governor(policy: Policy) -> Arc<Governor> {
@@ -197,11 +197,12 @@ async fn upstream_that_is_late_or_away_is_told_in_each_dialects_form() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let settings = UpstreamSettings::new(format!("http://{closed}").parse().unwrap());
     let (address, _running) =
-        start_weir_before(governor(Policy::default()), Upstream::new(settings).unwrap()).await;
+        start_weir_before(governor(weir::dialects::policy()), Upstream::new(settings).unwrap())
+            .await;
     let away = Caller::new(address).key(SECRET);
     // Late: it holds everything.
-    let house = House::new(Policy::default()).await;
-    let (late, _also_running) = impatient(&house, Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
+    let (late, _also_running) = impatient(&house, weir::dialects::policy()).await;
     let gate = weir::emulator::Gate::new();
     house.emulator.faults().add(Fault::always("*", "*", FaultKind::HoldBefore(gate.clone())));
     for (caller, status, kind) in [(&away, 502, "bad_gateway"), (&late, 504, "gateway_timeout")] {
@@ -254,7 +255,7 @@ async fn upstream_that_is_late_or_away_is_told_in_each_dialects_form() {
 
 #[tokio::test]
 async fn a_change_that_came_too_late_is_learned_by_looking() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let (weir, _running) = impatient(&house, trusting()).await;
     let session =
         format!("/checkouts/{}", weir.post("/checkouts", crate::house::items(100.0)).await.id());
@@ -309,12 +310,12 @@ async fn an_unsure_session_that_cannot_be_looked_up_is_never_refused_by_a_rule()
 
 #[tokio::test]
 async fn a_governed_body_over_the_limit_is_refused_before_it_is_read_or_sent() {
-    let mut house = House::new(Policy::default()).await;
+    let mut house = House::new(weir::dialects::policy()).await;
     let session = house.checkout(100.0).await;
     let settings = GovernSettings { governed_body: 1024, ..GovernSettings::default() };
     house
         .restart(Governor::new(
-            Policy::default(),
+            weir::dialects::policy(),
             Sessions::in_memory(Settings::default()),
             settings,
         ))
@@ -358,8 +359,8 @@ async fn a_governed_body_over_the_limit_is_refused_before_it_is_read_or_sent() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut encoder, &vec![b' '; 3 << 20]).unwrap();
     let bomb = encoder.finish().unwrap();
-    let mut house = House::new(Policy::default()).await;
-    house.cold(Policy::default()).await;
+    let mut house = House::new(weir::dialects::policy()).await;
+    house.cold(weir::dialects::policy()).await;
     let reply =
         house.weir.with("content-encoding", "gzip").send(Method::POST, "/checkouts/1", bomb).await;
     assert_eq!(reply.status, 413, "{}", reply.text());
@@ -369,7 +370,7 @@ async fn a_governed_body_over_the_limit_is_refused_before_it_is_read_or_sent() {
 #[tokio::test]
 async fn a_governed_call_that_expects_to_be_told_to_go_on_is_told_so_once() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let session = house.checkout(100.0).await;
     let card = house.card().await;
     let body = json!({ "sourceId": card }).to_string();
@@ -391,7 +392,7 @@ async fn a_governed_call_that_expects_to_be_told_to_go_on_is_told_so_once() {
 
 #[tokio::test]
 async fn head_is_a_get_without_its_content() {
-    let house = House::new(Policy::default()).await;
+    let house = House::new(weir::dialects::policy()).await;
     let session = format!("/checkouts/{}", house.checkout(100.0).await);
     let request = |address| {
         let head = format!(

@@ -17,7 +17,7 @@ use weir::{
 const WINDOW: Duration = Duration::from_millis(300);
 
 fn waits() -> Policy {
-    let mut policy = Policy::default();
+    let mut policy = weir::dialects::policy();
     policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
     policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
     policy.sequencing.window = Duration::from_millis(300);
@@ -170,7 +170,8 @@ async fn only_first_attaches_of_single_use_primaries_wait() {
         assert!(reply.status.is_success(), "{what}: {}", reply.text());
         assert_eq!(took < at_once, !waits, "{what}: {took:?}");
     }
-    let scene = Scene::new(Policy { sequencing: waits().sequencing, ..Policy::default() }).await;
+    let scene =
+        Scene::new(Policy { sequencing: waits().sequencing, ..weir::dialects::policy() }).await;
     let (_, took) = scene.timed(&scene.attach(&scene.card)).await;
     assert!(took < at_once, "where the policy does not ask for it: {took:?}");
 }

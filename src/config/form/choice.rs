@@ -3,8 +3,7 @@
 use super::base::{Complaint, Form, quoted};
 use crate::{
     config::did_you_mean::nearest,
-    dialects,
-    rules::{Dialect, RuleId, Toggle, table},
+    rules::{Dialect, RuleId, Toggle},
 };
 use schemars::{Schema, json_schema};
 use toml::de::DeValue;
@@ -83,6 +82,8 @@ impl Form for Switch {
 pub(in crate::config) struct ToggleForm {
     pub(in crate::config) rule: RuleId,
     pub(in crate::config) dialects: Vec<Dialect>,
+    /// Every dialect there is, to say where a toggle would be taken.
+    pub(in crate::config) all: Vec<Dialect>,
 }
 
 impl ToggleForm {
@@ -96,7 +97,7 @@ impl ToggleForm {
 }
 
 fn allowed_by(dialect: Dialect, rule: RuleId, toggle: Toggle) -> bool {
-    table::row(dialect, rule).is_some_and(|row| row.allows(toggle))
+    dialect.row(rule).is_some_and(|row| row.allows(toggle))
 }
 
 impl Form for ToggleForm {
@@ -111,10 +112,9 @@ impl Form for ToggleForm {
         if self.allows(toggle) {
             return Ok(Some(toggle));
         }
-        let somewhere =
-            dialects::ALL.into_iter().find(|dialect| allowed_by(*dialect, self.rule, toggle));
+        let somewhere = self.all.iter().find(|dialect| allowed_by(**dialect, self.rule, toggle));
         Err(match (somewhere, self.dialects.len()) {
-            (Some(dialect), 2) => {
+            (Some(dialect), several) if several > 1 => {
                 Complaint::new(format!("`{}` takes {} on {dialect} only", self.rule, quoted(text)))
                     .suggest(format!("write it under [policy.rules.{dialect}]"))
             }
@@ -160,7 +160,7 @@ fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
 mod tests {
     use super::{super::base::tests::says, *};
     use crate::{
-        dialects::{carts, checkouts},
+        dialects::{self, carts, checkouts},
         rules::Mode,
     };
 
@@ -185,9 +185,14 @@ mod tests {
 
     #[test]
     fn a_toggle_is_one_that_the_rule_takes() {
-        let both = |rule| ToggleForm { rule, dialects: dialects::ALL.to_vec() };
-        let carts = |rule| ToggleForm { rule, dialects: vec![carts::DIALECT] };
-        let checkouts = |rule| ToggleForm { rule, dialects: vec![checkouts::DIALECT] };
+        let form = |rule, dialects: &[Dialect]| ToggleForm {
+            rule,
+            dialects: dialects.to_vec(),
+            all: dialects::ALL.to_vec(),
+        };
+        let both = |rule| form(rule, &dialects::ALL);
+        let carts = |rule| form(rule, &[carts::DIALECT]);
+        let checkouts = |rule| form(rule, &[checkouts::DIALECT]);
         let cases = [
             (carts(RuleId::PrimaryBeforeSecondary), "reorder", "\"reorder\""),
             (carts(RuleId::SecondarySourceOwner), "strip", "\"strip\""),

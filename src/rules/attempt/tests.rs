@@ -142,7 +142,7 @@ fn policies() -> Vec<Policy> {
             let sequencing = [(WINDOW, true), (Duration::ZERO, false), (WINDOW, false)];
             let of_interest = if mode == Mode::Enforce { 3 } else { 1 };
             for (window, defer) in sequencing.into_iter().take(of_interest) {
-                let mut policy = Policy { mode, on_lookup_failure, ..Policy::default() };
+                let mut policy = Policy { mode, on_lookup_failure, ..crate::dialects::policy() };
                 policy.sequencing = crate::rules::Sequencing { window, defer };
                 if defer || !window.is_zero() {
                     policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
@@ -368,7 +368,7 @@ fn reads_are_neither_judged_nor_held_up_but_by_what_is_pending() {
 
 #[test]
 fn the_shortest_course_of_each_call_has_no_step_to_spare() {
-    let policy = Policy::default();
+    let policy = crate::dialects::policy();
     let world = |given: Given| World { given, shown: true };
     let sent = |sending| Next::Send(Sending { judged: sending, ..Sending::default() });
     let holding = || Given::session().source(card("card")).source(credit("credit", "5"));

@@ -302,7 +302,7 @@ impl Explorer {
 }
 
 fn same(violation: &Violation, broken: &Broken) -> bool {
-    let refusal = &violation.refusal;
+    let refusal = crate::dialects::Dialects::built_in().words(violation);
     let detail = refusal.subcode.or(refusal.parameter.as_deref());
     (violation.rule.as_str(), refusal.status, refusal.code, detail)
         == (broken.rule, broken.status, broken.code, broken.detail)
@@ -310,7 +310,7 @@ fn same(violation: &Violation, broken: &Broken) -> bool {
 
 fn walk(shows: Shows, fresh_for: FreshFor) -> Walk {
     Walk {
-        policy: Policy { fresh_for, ..Policy::default() },
+        policy: Policy { fresh_for, ..crate::dialects::policy() },
         shows,
         by_path: shows != Shows::Everything,
         legacy: false,

@@ -1,64 +1,24 @@
 //! Saving a source that cannot be used again.
 
-use super::page;
-use crate::dialects::{carts, checkouts};
 use crate::rules::{
-    Dialect, Intent, Owner, Refusal, RuleId, Toggle, Violation,
+    Finding, Intent,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const CHECKOUTS: Row = Row {
-    id: RuleId::SaveNonreusable,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "saving store credit, or a type that cannot be reused",
-    fires: "A secondary, or a source of a type that cannot be reused (`policy.types`), is saved to a customer.",
-    answer: "409 conflict, code `nonreusable_source`: Only a reusable source may be attached to a customer.",
-    instead: "Attach the source to the checkout only.",
-    page: page::SAVING,
-    check: |view| check(view, checkouts::DIALECT),
-};
-
-pub(in crate::rules) const CARTS: Row = Row {
-    dialect: carts::DIALECT,
-    fires: "A secondary, or a source of a type that cannot be reused (`policy.types`), is saved as a payment option.",
-    answer: "409, code `apply-payment-failure`, subcode `nonreusable_source`.",
-    instead: "Attach the source to the cart only.",
-    page: page::CARTS_SECONDARY,
-    check: |view| check(view, carts::DIALECT),
-    ..CHECKOUTS
-};
-
-fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
+pub(crate) fn save_nonreusable(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Save { source, .. } = view.intent else { return Ok(None) };
     let kind = view.kind(source)?;
     if !view.policy.types.cannot_be_saved(kind) {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: RuleId::SaveNonreusable,
-        dialect,
-        found: format!("source {source} of type {kind}"),
-        accepted: "a source of a type that can be reused",
-        refusal: match view.intent {
-            Intent::Save { owner: Owner::Shopper, .. } => Refusal::cart(
-                "apply-payment-failure",
-                "nonreusable_source",
-                "Only a reusable source may be saved as a payment option. Attach this one to the cart only.",
-            ),
-            _ => Refusal::conflict(
-                "nonreusable_source",
-                "Only a reusable source may be attached to a customer.",
-            ),
-        },
-    }))
+    Ok(Some(Finding::NotReusable { source: source.clone(), kind: kind.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    use crate::dialects::Refusal;
+    use crate::rules::RuleId;
     use crate::rules::{
         Lookup,
         fixtures::{Given, card, credit, owes, save, save_option, source},

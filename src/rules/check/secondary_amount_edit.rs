@@ -1,46 +1,23 @@
 //! The amount of store credit cannot be edited.
 
-use super::page;
-use crate::dialects::carts;
 use crate::rules::{
-    Intent, Refusal, RuleId, Toggle, Violation,
+    Finding, Intent,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::SecondaryAmountEdit,
-    dialect: carts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "changing the amount of existing store credit",
-    fires: "`POST`, `PUT` or `PATCH /sources/{id}` of a secondary source carries `amount`.",
-    answer: "409 conflict, code `session_update_not_allowed`.",
-    instead: "Detach it, create store credit with the right amount, attach that.",
-    page: page::CARTS_SECONDARY,
-    check,
-};
-
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn secondary_amount_edit(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::EditSource { source, amount: true } = view.intent else { return Ok(None) };
     if !view.is_secondary(source)? {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("a new amount for the secondary {source}"),
-        accepted: "a new secondary source with the right amount",
-        refusal: Refusal::conflict(
-            "session_update_not_allowed",
-            "The amount of a secondary source cannot be changed. Detach it, create a new one, and attach that.",
-        ),
-    }))
+    Ok(Some(Finding::AmountEdited { secondary: source.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::Refusal;
+    use crate::rules::RuleId;
     use crate::rules::{
         Lookup,
         fixtures::{Given, card, credit, owes},
@@ -59,7 +36,13 @@ mod tests {
             parameter: None,
             message: "The amount of a secondary source cannot be changed. Detach it, create a new one, and attach that.".into(),
         };
-        owes(ROW.id, &Given::nothing().source(credit("s", "5")), &edit(true), &refusal, &[]);
+        owes(
+            RuleId::SecondaryAmountEdit,
+            &Given::nothing().source(credit("s", "5")),
+            &edit(true),
+            &refusal,
+            &[],
+        );
     }
 
     #[test]

@@ -1,61 +1,20 @@
 //! Store credit combined with a primary that does not go with it, in either order.
 
-use super::page;
-use crate::dialects::{carts, checkouts};
 use crate::rules::{
-    Dialect, Refusal, RuleId, SourceType, Toggle, Violation,
+    Finding, SourceType,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const CHECKOUTS: Row = Row {
-    id: RuleId::PrimaryPairing,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "store credit combined with a primary of a type that does not go with it",
-    fires: "A secondary is combined with a primary whose type is not in the pairing list (`policy.types`), in either order.",
-    answer: "409 conflict, code `source_not_supported`, parameter `sourceId`.",
-    instead: "Pay with a primary of a type that can be combined, or without store credit.",
-    page: page::COMBINING,
-    check: |view| check(view, checkouts::DIALECT),
-};
-
-pub(in crate::rules) const CARTS: Row = Row {
-    dialect: carts::DIALECT,
-    answer: "409, code `apply-payment-failure`.",
-    page: page::CARTS_COMBINING,
-    check: |view| check(view, carts::DIALECT),
-    ..CHECKOUTS
-};
-
-fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
+pub(crate) fn primary_pairing(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some((primary, secondary)) = pair(view)? else { return Ok(None) };
-    if view.policy.types.pairs(dialect, primary) {
+    if view.policy.types.pairs(view.dialect, primary) {
         return Ok(None);
     }
-    let message = format!(
-        "A source of type '{secondary}' cannot be combined with a primary source of type '{primary}'."
-    );
-    Ok(Some(Violation {
-        rule: RuleId::PrimaryPairing,
-        dialect,
-        found: format!("{secondary} combined with {primary}"),
-        accepted: "a primary of a type in the pairing list",
-        refusal: match dialect.as_str() {
-            "checkouts" => Refusal::conflict("source_not_supported", message).parameter("sourceId"),
-            _ => {
-                let description = format!(
-                    "{message} Use another primary payment method, or pay without store credit."
-                );
-                Refusal::cart("apply-payment-failure", RuleId::PrimaryPairing.as_str(), description)
-            }
-        },
-    }))
+    Ok(Some(Finding::NoPair { primary: primary.clone(), secondary: secondary.clone() }))
 }
 
 /// The types of the primary and the secondary that this call would bring together.
-fn pair<'a>(view: &View<'a>) -> Fact<Option<(&'a SourceType, &'a SourceType)>> {
+fn pair<'a>(view: &mut View<'a>) -> Fact<Option<(&'a SourceType, &'a SourceType)>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     if view.intent.session().is_none() {
         return Ok(None);
@@ -80,7 +39,9 @@ fn pair<'a>(view: &View<'a>) -> Fact<Option<(&'a SourceType, &'a SourceType)>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    use crate::dialects::{Refusal, carts, checkouts};
+    use crate::rules::{Dialect, RuleId, Toggle};
     use crate::rules::{
         Lookup, Pending,
         fixtures::{
@@ -191,7 +152,7 @@ mod tests {
     fn the_lists_are_the_operators() {
         let given = Given::session().holds(credit("c", "5")).source(source("p", "trustly"));
         given
-            .policy(|policy| policy.types.pairing_checkouts.push("trustly".into()))
+            .policy(|policy| policy.types.pairing[0].1.push("trustly".into()))
             .forwards(&attach(checkout(), "p"));
     }
 }

@@ -1,28 +1,12 @@
 //! Carts: store credit attached while a primary is attached. Upstream accepts it and ignores it at
 //! submit: the shopper is charged in full.
 
-use super::page;
-use crate::dialects::carts;
 use crate::rules::{
-    Refusal, RuleId, Toggle, Violation,
+    Finding,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::PrimaryBeforeSecondary,
-    dialect: carts::DIALECT,
-    default: Toggle::Reject,
-    remedy: Some(Toggle::Reorder),
-    meaning: "store credit attached after a primary, which upstream would silently ignore",
-    fires: "A secondary source is attached to a cart that holds a primary. Upstream answers 200 and ignores the credit when the cart is submitted.",
-    answer: "409, code `apply-payment-failure`; with `reorder`, Weir detaches the primary, attaches the credit and attaches the primary again.",
-    instead: "Detach the primary, attach the store credit, attach the primary again: on carts a detached source is not spent.",
-    page: page::CARTS_ATTACHING,
-    check,
-};
-
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn primary_before_secondary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let believed = view.primary()?;
     if believed.is_some_and(|primary| primary.id == *incoming) || !view.is_secondary(incoming)? {
@@ -35,34 +19,25 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     else {
         return Ok(None);
     };
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("secondary {incoming} after the primary {}", primary.id),
-        accepted: "the secondary before the primary",
-        refusal: Refusal::cart(
-            "apply-payment-failure",
-            ROW.id.as_str(),
-            "Store credit applied after the primary payment method would be ignored when the cart is submitted. \
-             Detach the primary, attach the store credit, then attach the primary again.",
-        ),
-    }))
+    Ok(Some(Finding::AfterPrimary { secondary: incoming.clone(), primary: primary.id.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    use crate::dialects::Refusal;
     use crate::rules::{
         FreshFor, Lookup, Remedy, SourceFacts, Told, Verdict,
         fixtures::{Given, apply_shopper, attach, card, cart, credit, owes},
     };
+    use crate::rules::{RuleId, Toggle};
 
     fn too_late() -> Given {
         Given::session().holds(card("card")).source(credit("credit", "5"))
     }
 
     fn reorder() -> Given {
-        too_late().toggle(ROW.id, Toggle::Reorder)
+        too_late().toggle(RuleId::PrimaryBeforeSecondary, Toggle::Reorder)
     }
 
     fn refusal() -> Refusal {
@@ -79,14 +54,20 @@ mod tests {
 
     #[test]
     fn store_credit_after_a_primary_is_refused() {
-        owes(ROW.id, &too_late(), &attach(cart(), "credit"), &refusal(), &[Lookup::Session]);
+        owes(
+            RuleId::PrimaryBeforeSecondary,
+            &too_late(),
+            &attach(cart(), "credit"),
+            &refusal(),
+            &[Lookup::Session],
+        );
     }
 
     #[test]
     fn it_does_not_matter_whether_the_primary_is_saved() {
         let given =
             Given::session().holds(card("card").saved_to("shopper")).source(credit("credit", "5"));
-        given.refuses(&attach(cart(), "credit"), ROW.id, &refusal());
+        given.refuses(&attach(cart(), "credit"), RuleId::PrimaryBeforeSecondary, &refusal());
     }
 
     #[test]
@@ -129,7 +110,10 @@ mod tests {
                     remedy,
                     Remedy::Repair { primary: "card".into(), incoming: "credit".into() }
                 );
-                assert_eq!((violation.rule, violation.refusal), (ROW.id, refusal()));
+                assert_eq!(
+                    (violation.rule, crate::dialects::Dialects::built_in().words(&violation)),
+                    (RuleId::PrimaryBeforeSecondary, refusal())
+                );
             }
             verdict => panic!("should be repaired, not {verdict:?}"),
         }
@@ -140,9 +124,9 @@ mod tests {
         for state in ["consumed", "cancelled", "failed"] {
             let given =
                 Given::session().holds(card("card").in_state(state)).source(credit("credit", "5"));
-            given.toggle(ROW.id, Toggle::Reorder).refuses(
+            given.toggle(RuleId::PrimaryBeforeSecondary, Toggle::Reorder).refuses(
                 &attach(cart(), "credit"),
-                ROW.id,
+                RuleId::PrimaryBeforeSecondary,
                 &refusal(),
             );
         }
@@ -154,12 +138,16 @@ mod tests {
         let given = Given::session()
             .holds(of_unknown_state)
             .source(credit("credit", "5"))
-            .toggle(ROW.id, Toggle::Reorder);
+            .toggle(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
         let (intent, lookup) = (attach(cart(), "credit"), Lookup::Source("card".into()));
         given.needs(&intent, lookup.clone());
         // The violation itself is known: without the facts a repair needs, it is refused.
-        given.clone().failed(lookup.clone()).refuses(&intent, ROW.id, &refusal());
-        given.looked_up(lookup).refuses(&intent, ROW.id, &refusal());
+        given.clone().failed(lookup.clone()).refuses(
+            &intent,
+            RuleId::PrimaryBeforeSecondary,
+            &refusal(),
+        );
+        given.looked_up(lookup).refuses(&intent, RuleId::PrimaryBeforeSecondary, &refusal());
     }
 
     #[test]
@@ -190,7 +178,9 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                given.toggle(ROW.id, Toggle::Reorder).refused_by(&attach(cart(), "credit")),
+                given
+                    .toggle(RuleId::PrimaryBeforeSecondary, Toggle::Reorder)
+                    .refused_by(&attach(cart(), "credit")),
                 rule
             );
         }

@@ -1,27 +1,11 @@
 //! Carts: one primary goes with one secondary. Several secondaries alone are fine.
 
-use super::page;
-use crate::dialects::carts;
 use crate::rules::{
-    Refusal, RuleId, Toggle, Violation,
+    Finding,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::OneSecondary,
-    dialect: carts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "a primary beside two or more secondaries",
-    fires: "A primary is attached to a cart that holds two or more secondaries, or a second secondary is attached beside a primary.",
-    answer: "409, code `apply-payment-failure`.",
-    instead: "Combine the credits into one secondary source, or pay with secondaries alone.",
-    page: page::CARTS_COMBINING,
-    check,
-};
-
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn one_secondary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let secondaries = view.other_secondaries(incoming)?.len();
     let limit = match view.is_secondary(incoming)? {
@@ -32,27 +16,18 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     if secondaries < limit {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("{incoming} would put a primary beside more than one secondary"),
-        accepted: "one primary with one secondary, or secondaries alone",
-        refusal: Refusal::cart(
-            "apply-payment-failure",
-            ROW.id.as_str(),
-            "A primary payment method can be combined with only one store credit. \
-             Detach the other store credits, or create one with the whole amount.",
-        ),
-    }))
+    Ok(Some(Finding::MoreThanOneSecondary { incoming: incoming.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    use crate::dialects::Refusal;
     use crate::rules::{
         Lookup,
         fixtures::{Given, apply_shopper, attach, card, cart, checkout, credit, owes},
     };
+    use crate::rules::{RuleId, Toggle};
 
     fn refusal() -> Refusal {
         Refusal {
@@ -73,13 +48,17 @@ mod tests {
     #[test]
     fn a_primary_beside_two_credits_is_refused() {
         owes(
-            ROW.id,
+            RuleId::OneSecondary,
             &two_credits().source(card("card")),
             &attach(cart(), "card"),
             &refusal(),
             &[Lookup::Session],
         );
-        two_credits().options(&[card("card")]).refuses(&apply_shopper(), ROW.id, &refusal());
+        two_credits().options(&[card("card")]).refuses(
+            &apply_shopper(),
+            RuleId::OneSecondary,
+            &refusal(),
+        );
     }
 
     #[test]
@@ -87,7 +66,7 @@ mod tests {
         let given =
             Given::session().holds(credit("a", "5")).holds(card("card")).source(credit("b", "5"));
         let given = given.toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
-        owes(ROW.id, &given, &attach(cart(), "b"), &refusal(), &[Lookup::Session]);
+        owes(RuleId::OneSecondary, &given, &attach(cart(), "b"), &refusal(), &[Lookup::Session]);
     }
 
     #[test]

@@ -1,49 +1,25 @@
 //! Checkouts: a default source that the customer has not saved.
 
-use super::page;
-use crate::dialects::checkouts;
 use crate::rules::{
-    Intent, Refusal, RuleId, Toggle, Violation,
+    Finding, Intent,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::DefaultSourceNotSaved,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "a default source that is not saved to the customer",
-    fires: "`POST /customers/{id}` sets `defaultSourceId` to a source that is not saved to that customer.",
-    answer: "409 conflict, code `invalid_parameter`, parameter `defaultSourceId`.",
-    instead: "Save the source with `POST /customers/{id}/sources/{sourceId}` first.",
-    page: page::DEFAULT,
-    check,
-};
-
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn default_source_not_saved(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::UpdateCustomer { customer, default: Some(source), .. } = view.intent else {
         return Ok(None);
     };
     if view.saved()?.contains(source) {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("source {source} is not saved to customer {customer}"),
-        accepted: "a source saved to that customer",
-        refusal: Refusal::conflict(
-            "invalid_parameter",
-            format!("Source '{source}' is not attached to this customer."),
-        )
-        .parameter("defaultSourceId"),
-    }))
+    Ok(Some(Finding::NotSaved { source: source.clone(), customer: customer.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::{Refusal, checkouts};
+    use crate::rules::RuleId;
     use crate::rules::{
         FreshFor, Lookup,
         fixtures::{Given, owes},
@@ -69,7 +45,7 @@ mod tests {
         for saved in [vec![], vec!["other"]] {
             let given = Given::nothing().saved(&saved);
             owes(
-                ROW.id,
+                RuleId::DefaultSourceNotSaved,
                 &given.clone().confirmed(Lookup::Customer),
                 &set_default(Some("s")),
                 &refusal,

@@ -1,63 +1,24 @@
 //! Saving a source that is not chargeable.
 
-use super::page;
-use crate::dialects::{carts, checkouts};
 use crate::rules::{
-    Dialect, Intent, Refusal, RuleId, SourceState, Toggle, Violation,
+    Finding, Intent, SourceState,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const CHECKOUTS: Row = Row {
-    id: RuleId::SaveNotChargeable,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "saving a source that is not chargeable",
-    fires: "A source whose state is not `chargeable` is saved: a redirect the shopper has not finished, or one removed from its customer.",
-    answer: "409 conflict, code `source_not_chargeable`, parameter `sourceId`: Source '<id>' is not chargeable.",
-    instead: "Wait until the source is `chargeable`; one removed from its customer never is again.",
-    page: page::SAVING,
-    check: |view| check(view, checkouts::DIALECT),
-};
-
-pub(in crate::rules) const CARTS: Row = Row {
-    dialect: carts::DIALECT,
-    answer: "409, code `apply-payment-failure`, subcode `source_not_chargeable`.",
-    page: page::CARTS_SECONDARY,
-    check: |view| check(view, carts::DIALECT),
-    ..CHECKOUTS
-};
-
-fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
+pub(crate) fn save_not_chargeable(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Save { source, .. } = view.intent else { return Ok(None) };
     let state = view.source_state(source)?;
     if *state == SourceState::Chargeable {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: RuleId::SaveNotChargeable,
-        dialect,
-        found: format!("source {source} is {}", state.as_str()),
-        accepted: "a chargeable source",
-        refusal: match dialect.as_str() {
-            "checkouts" => Refusal::conflict(
-                "source_not_chargeable",
-                format!("Source '{source}' is not chargeable."),
-            )
-            .parameter("sourceId"),
-            _ => Refusal::cart(
-                "apply-payment-failure",
-                "source_not_chargeable",
-                format!("Source '{source}' is not chargeable. Save it once it is."),
-            ),
-        },
-    }))
+    Ok(Some(Finding::NotChargeable { source: source.clone(), state: state.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    use crate::dialects::Refusal;
+    use crate::rules::RuleId;
     use crate::rules::{
         FreshFor, Lookup, SourceFacts, Told, Verdict,
         fixtures::{Given, card, owes, save, save_option},

@@ -1,72 +1,33 @@
 //! An order before the money is there.
 
-use super::page;
-use crate::dialects::{carts, checkouts};
 use crate::rules::{
-    Amount, Dialect, Intent, Refusal, RuleId, SessionState, Toggle, Violation,
+    Amount, Field, Finding, Intent, SessionState,
     known::{Fact, Gap, View},
-    table::Row,
 };
 
-pub(in crate::rules) const CHECKOUTS: Row = Row {
-    id: RuleId::UnderfundedOrder,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "an order while money is missing",
-    fires: "`POST /orders` while the payment session is not `requires_confirmation`, or money remains to be contributed.",
-    answer: "400 bad_request, code `order_submit_failed`: Payment session status is invalid.",
-    instead: "Attach sources until `amountRemainingToBeContributed` is 0.",
-    page: page::SECONDARY,
-    check: |view| check(view, checkouts::DIALECT),
-};
-
-pub(in crate::rules) const CARTS: Row = Row {
-    dialect: carts::DIALECT,
-    fires: "`submit-cart` while `paymentSession` is not `requires_confirmation`, or money remains to be contributed.",
-    answer: "409, code `submit-cart-failed`.",
-    page: page::CARTS_AMOUNTS,
-    check: |view| check(view, carts::DIALECT),
-    ..CHECKOUTS
-};
-
-fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
+pub(crate) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Order { brings_funding: false, .. } = view.intent else { return Ok(None) };
-    let found = match view.session_state() {
+    match view.session_state() {
         // A second order from one checkout is upstream's to refuse.
-        Ok(SessionState::Complete) => None,
+        Ok(SessionState::Complete) => Ok(None),
         Ok(SessionState::RequiresConfirmation) | Err(Gap::Untold) => {
-            missing(view)?.map(|amount| format!("{amount} remains to be contributed"))
+            Ok(missing(view)?.map(|remaining| Finding::Underfunded { remaining }))
         }
-        Ok(state) => Some(format!("the payment session is {}", state.as_str())),
-        Err(gap) => return Err(gap),
-    };
-    Ok(found.map(|found| Violation {
-        rule: RuleId::UnderfundedOrder,
-        dialect,
-        found,
-        accepted: "a payment session that is requires_confirmation, with nothing left to contribute",
-        refusal: match dialect.as_str() {
-            "checkouts" => Refusal::bad_request("order_submit_failed", "Payment session status is invalid."),
-            _ => Refusal::cart(
-                "submit-cart-failed",
-                RuleId::UnderfundedOrder.as_str(),
-                "The cart is not fully paid for. Attach sources until amountRemainingToBeContributed is 0.",
-            ),
-        },
-    }))
+        Ok(state) => Ok(Some(Finding::NotConfirmed { state: state.clone() })),
+        Err(gap) => Err(gap),
+    }
 }
 
 /// What is still to be contributed, where that is more than nothing. A primary contributes all that
 /// the secondaries leave.
-fn missing(view: &View<'_>) -> Fact<Option<Amount>> {
-    let remaining = match view.of_session(|s| &s.remaining) {
+fn missing(view: &mut View<'_>) -> Fact<Option<Amount>> {
+    let remaining = match view.of_session(Field::Remaining, |s| &s.remaining) {
         Ok(remaining) => *remaining,
         Err(_) => {
             if view.primary()?.is_some() {
                 return Ok(None);
             }
-            let total = *view.of_session(|s| &s.total)?;
+            let total = *view.of_session(Field::Total, |s| &s.total)?;
             let mut contributed = Amount::ZERO;
             for secondary in view.attached()? {
                 contributed =
@@ -75,7 +36,7 @@ fn missing(view: &View<'_>) -> Fact<Option<Amount>> {
             if contributed < total {
                 // Later versions never tell a credit amount; where it may be told, nothing is
                 // refused before it is.
-                match view.of_session(|s| &s.credit_amount) {
+                match view.of_session(Field::CreditAmount, |s| &s.credit_amount) {
                     Ok(credit) => contributed = contributed.max(credit.unwrap_or_default()),
                     Err(Gap::Untold) => {}
                     Err(gap) => return Err(gap),
@@ -90,6 +51,8 @@ fn missing(view: &View<'_>) -> Fact<Option<Amount>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::{Refusal, carts, checkouts};
+    use crate::rules::{Dialect, RuleId};
     use crate::rules::{
         FreshFor, Lookup, Remembered, SessionFacts, Told,
         fixtures::{

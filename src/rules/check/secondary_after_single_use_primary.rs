@@ -1,56 +1,35 @@
 //! Checkouts and invoices: store credit attached while the primary is single-use.
 
-use super::page;
-use crate::dialects::checkouts;
 use crate::rules::{
-    Refusal, RuleId, Toggle, Violation,
+    Field, Finding,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::SecondaryAfterSingleUsePrimary,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: Some(Toggle::Reorder),
-    meaning: "store credit attached after a single-use primary",
-    fires: "A secondary source is attached while the session's primary has `reusable: false`.",
-    answer: "409 conflict, code `session_update_not_allowed`: Updating source is not allowed for the current session state.",
-    instead: "Attach store credit first and the primary last; or detach the primary, attach the credit, and attach a new primary \
-              (a detached single-use source is spent). A primary saved to the customer may come first.",
-    page: page::SINGLE_USE,
-    check,
-};
-
-pub(super) const NOT_ALLOWED: &str =
-    "Updating source is not allowed for the current session state.";
-
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn secondary_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     // The session first: where nothing is attached, nobody needs to know what is coming.
     let Some(primary) = view.primary()? else { return Ok(None) };
     if primary.id == *incoming
         || !view.is_secondary(incoming)?
-        || *view.of_source(&primary.id, |s| &s.reusable)?
+        || *view.of_source(&primary.id, Field::Reusable, |s| &s.reusable)?
     {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("secondary {incoming} after the single-use primary {}", primary.id),
-        accepted: "the secondary before the primary, or a primary saved to the customer",
-        refusal: Refusal::conflict("session_update_not_allowed", NOT_ALLOWED),
+    Ok(Some(Finding::AfterSingleUsePrimary {
+        secondary: incoming.clone(),
+        primary: primary.id.clone(),
     }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    use crate::dialects::{Refusal, checkouts};
     use crate::rules::{
         Funding, Intent, Lookup, SourceFacts, Told, Verdict,
         fixtures::{Given, attach, card, cart, checkout, credit, invoice, owes, update},
     };
+    use crate::rules::{RuleId, Toggle};
 
     fn too_late() -> Given {
         Given::session().holds(card("card")).source(credit("credit", "5"))
@@ -69,7 +48,13 @@ mod tests {
     #[test]
     fn store_credit_after_a_single_use_primary_is_refused() {
         let rests_on = [Lookup::Session, Lookup::Source("card".into())];
-        owes(ROW.id, &too_late(), &attach(checkout(), "credit"), &refusal(), &rests_on);
+        owes(
+            RuleId::SecondaryAfterSingleUsePrimary,
+            &too_late(),
+            &attach(checkout(), "credit"),
+            &refusal(),
+            &rests_on,
+        );
     }
 
     #[test]
@@ -83,7 +68,7 @@ mod tests {
             update(invoice(), funding),
             update(checkout(), more),
         ] {
-            too_late().refuses(&intent, ROW.id, &refusal());
+            too_late().refuses(&intent, RuleId::SecondaryAfterSingleUsePrimary, &refusal());
         }
     }
 
@@ -117,9 +102,9 @@ mod tests {
 
     #[test]
     fn reorder_cannot_put_right_what_has_already_come_too_late() {
-        too_late().toggle(ROW.id, Toggle::Reorder).refuses(
+        too_late().toggle(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder).refuses(
             &attach(checkout(), "credit"),
-            ROW.id,
+            RuleId::SecondaryAfterSingleUsePrimary,
             &refusal(),
         );
     }

@@ -1,54 +1,30 @@
 //! Advice: store credit with an owner, whose address can be copied to the cart and make
 //! authorisation fail.
 
-use super::page;
-use crate::dialects::carts;
 use crate::rules::{
-    Intent, Refusal, RuleId, Toggle, Violation,
+    Finding, Intent,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::SecondarySourceOwner,
-    dialect: carts::DIALECT,
-    default: Toggle::Monitor,
-    remedy: Some(Toggle::Strip),
-    meaning: "store credit created with an owner, whose address may end up on the cart",
-    fires: "`POST /sources` of a secondary type carries `owner`.",
-    answer: "Forwarded and reported by default; `strip` forwards it without `owner`; `reject`: 400 bad_request, code `invalid_parameter`, parameter `owner`.",
-    instead: "Create store credit without `owner`.",
-    page: page::CARTS_CREATING,
-    check,
-};
-
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn secondary_source_owner(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::CreateSource(new) = view.intent else { return Ok(None) };
     let Some(kind) =
         new.kind.as_ref().filter(|kind| new.has_owner && view.policy.types.is_secondary(kind))
     else {
         return Ok(None);
     };
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("a {kind} with an owner"),
-        accepted: "a secondary source without an owner",
-        refusal: Refusal::bad_request(
-            "invalid_parameter",
-            "Create a secondary source without an owner: its address could be copied to the cart and make the authorisation fail.",
-        )
-        .parameter("owner"),
-    }))
+    Ok(Some(Finding::HasOwner { kind: kind.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::Refusal;
     use crate::rules::{
         NewSource, Verdict,
         fixtures::{Given, owes},
     };
+    use crate::rules::{RuleId, Toggle};
 
     fn create(kind: &str, has_owner: bool) -> Intent {
         Intent::CreateSource(NewSource {
@@ -62,7 +38,9 @@ mod tests {
     #[test]
     fn store_credit_with_an_owner_is_reported_by_default() {
         match Given::nothing().decide(&create("customerCredit", true)) {
-            Verdict::Forward { monitored: Some(violation) } => assert_eq!(violation.rule, ROW.id),
+            Verdict::Forward { monitored: Some(violation) } => {
+                assert_eq!(violation.rule, RuleId::SecondarySourceOwner)
+            }
             verdict => panic!("should be reported, not {verdict:?}"),
         }
     }
@@ -77,14 +55,22 @@ mod tests {
             message: "Create a secondary source without an owner: its address could be copied to the cart and make the authorisation fail."
                 .into(),
         };
-        owes(ROW.id, &Given::nothing(), &create("customerCredit", true), &refusal, &[]);
+        owes(
+            RuleId::SecondarySourceOwner,
+            &Given::nothing(),
+            &create("customerCredit", true),
+            &refusal,
+            &[],
+        );
     }
 
     #[test]
     fn strip_takes_the_owner_out() {
-        match Given::nothing().toggle(ROW.id, Toggle::Strip).decide(&create("customerCredit", true))
+        match Given::nothing()
+            .toggle(RuleId::SecondarySourceOwner, Toggle::Strip)
+            .decide(&create("customerCredit", true))
         {
-            Verdict::Strip(violation) => assert_eq!(violation.rule, ROW.id),
+            Verdict::Strip(violation) => assert_eq!(violation.rule, RuleId::SecondarySourceOwner),
             verdict => panic!("should be stripped, not {verdict:?}"),
         }
     }
@@ -96,7 +82,7 @@ mod tests {
             has_owner: true,
             ..NewSource::default()
         };
-        let given = Given::nothing().toggle(ROW.id, Toggle::Strip);
+        let given = Given::nothing().toggle(RuleId::SecondarySourceOwner, Toggle::Strip);
         assert_eq!(
             given.refused_by(&Intent::CreateSource(shapeless)),
             RuleId::SecondarySourceShape

@@ -1,24 +1,8 @@
 //! Checkouts before 2021-03-23: a credit amount where there is one already.
 
-use super::page;
-use crate::dialects::checkouts;
 use crate::rules::{
-    Amount, Intent, Refusal, RuleId, Toggle, Told, Version, Violation,
+    Amount, Field, Finding, Intent, Told, Version,
     known::{Fact, View},
-    table::Row,
-};
-
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::CreditAmountRepeated,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "a second credit amount (versions before 2021-03-23)",
-    fires: "`creditAmount` is sent when the checkout has one.",
-    answer: "409 conflict, code `creditAmount_already_updated`: Credit amount has already been updated.",
-    instead: "Set the credit once; to change it, start a new checkout.",
-    page: page::LEGACY,
-    check,
 };
 
 /// The credit that this call sets on a session that exists. Later versions know no `creditAmount`:
@@ -32,29 +16,24 @@ pub(super) fn sent(view: &View<'_>) -> Option<Amount> {
     }
 }
 
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn credit_amount_repeated(view: &mut View<'_>) -> Fact<Option<Finding>> {
     if sent(view).is_none() {
         return Ok(None);
     }
-    let Some(credit) = view.of_session(|s| &s.credit_amount)?.filter(|credit| credit.is_positive())
+    let Some(credit) = view
+        .of_session(Field::CreditAmount, |s| &s.credit_amount)?
+        .filter(|credit| credit.is_positive())
     else {
         return Ok(None);
     };
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("the checkout has a credit amount of {credit}"),
-        accepted: "one credit amount per checkout",
-        refusal: Refusal::conflict(
-            "creditAmount_already_updated",
-            "Credit amount has already been updated.",
-        ),
-    }))
+    Ok(Some(Finding::CreditRepeated { credit }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::Refusal;
+    use crate::rules::RuleId;
     use crate::rules::{
         Funding, Lookup, SessionFacts,
         fixtures::{Given, amount, checkout, nothing_attached, owes, update},
@@ -87,7 +66,13 @@ mod tests {
     #[test]
     fn a_second_credit_amount_is_refused() {
         for version in [Told::NotTold, Told::Told(Version::Legacy)] {
-            owes(ROW.id, &having(Some("5")), &send(version), &refusal(), &[Lookup::Session]);
+            owes(
+                RuleId::CreditAmountRepeated,
+                &having(Some("5")),
+                &send(version),
+                &refusal(),
+                &[Lookup::Session],
+            );
         }
     }
 

@@ -1,27 +1,11 @@
 //! Invoices with billing optimization take no store credit.
 
-use super::page;
-use crate::dialects::checkouts;
 use crate::rules::{
-    Intent, Refusal, RuleId, Target, Toggle, Violation,
+    Field, Finding, Intent, Target,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::InvoiceBillingOptimization,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "store credit on an invoice with billing optimization",
-    fires: "A secondary is attached to an invoice whose `billingOptimization` is true.",
-    answer: "409 conflict, code `source_not_supported`, parameter `sourceId`.",
-    instead: "Turn billing optimization off before the store credit is attached.",
-    page: page::COMBINING,
-    check,
-};
-
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn invoice_billing_optimization(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let (kind, sent) = match view.intent {
         Intent::CreateSession { kind, funding } => (*kind, funding.billing_optimization),
         Intent::UpdateSession { session, funding } => {
@@ -32,12 +16,12 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     };
     let Some(incoming) = view.intent.attaches() else { return Ok(None) };
     // The source first: of a primary, nobody needs to know how the invoice bills.
-    if kind != checkouts::INVOICE || !view.is_secondary(incoming)? {
+    if !kind.has_billing() || !view.is_secondary(incoming)? {
         return Ok(None);
     }
     let optimized = match sent.as_ref() {
         Some(sent) => *sent,
-        None => *view.of_session(|s| &s.billing_optimization)?,
+        None => *view.of_session(Field::BillingOptimization, |s| &s.billing_optimization)?,
     };
     // Attaching once more what is attached changes nothing, and upstream allows it.
     if !optimized
@@ -45,22 +29,14 @@ fn check(view: &View<'_>) -> Fact<Option<Violation>> {
     {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("secondary {incoming} on an invoice with billing optimization"),
-        accepted: "an invoice whose billingOptimization is false",
-        refusal: Refusal::conflict(
-            "source_not_supported",
-            "A secondary source is not supported by an invoice whose billing optimization is turned on.",
-        )
-        .parameter("sourceId"),
-    }))
+    Ok(Some(Finding::BillingOptimized { secondary: incoming.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::{Refusal, checkouts};
+    use crate::rules::RuleId;
     use crate::rules::{
         Funding, Lookup, SessionFacts, Told,
         fixtures::{
@@ -99,21 +75,39 @@ mod tests {
     #[test]
     fn store_credit_on_an_invoice_with_billing_optimization_is_refused() {
         let given = billing(Told::Told(true)).source(credit("c", "5"));
-        owes(ROW.id, &given, &attach(invoice(), "c"), &refusal(), &[Lookup::Session]);
-        given.refuses(&update(invoice(), in_body("c", Told::NotTold)), ROW.id, &refusal());
+        owes(
+            RuleId::InvoiceBillingOptimization,
+            &given,
+            &attach(invoice(), "c"),
+            &refusal(),
+            &[Lookup::Session],
+        );
+        given.refuses(
+            &update(invoice(), in_body("c", Told::NotTold)),
+            RuleId::InvoiceBillingOptimization,
+            &refusal(),
+        );
     }
 
     #[test]
     fn what_the_call_itself_says_of_billing_wins() {
         let (on, off) = (Told::Told(true), Told::Told(false));
         let given = |optimized| billing(optimized).source(credit("c", "5"));
-        given(off).refuses(&update(invoice(), in_body("c", on)), ROW.id, &refusal());
+        given(off).refuses(
+            &update(invoice(), in_body("c", on)),
+            RuleId::InvoiceBillingOptimization,
+            &refusal(),
+        );
         given(on).forwards(&update(invoice(), in_body("c", off)));
         let create = |optimized| Intent::CreateSession {
             kind: checkouts::INVOICE,
             funding: in_body("c", optimized),
         };
-        Given::nothing().source(credit("c", "5")).refuses(&create(on), ROW.id, &refusal());
+        Given::nothing().source(credit("c", "5")).refuses(
+            &create(on),
+            RuleId::InvoiceBillingOptimization,
+            &refusal(),
+        );
         Given::nothing().source(credit("c", "5")).forwards(&create(Told::NotTold));
     }
 

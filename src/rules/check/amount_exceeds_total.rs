@@ -1,37 +1,11 @@
 //! More store credit than there is to pay.
 
-use super::page;
-use crate::dialects::{carts, checkouts};
 use crate::rules::{
-    Amount, Dialect, Intent, Refusal, RuleId, SourceId, Toggle, Violation,
+    Amount, Field, Finding, Intent, SourceId,
     known::{Fact, Gap, View},
-    table::Row,
 };
 
-pub(in crate::rules) const CHECKOUTS: Row = Row {
-    id: RuleId::AmountExceedsTotal,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "store credit that would exceed the total",
-    fires: "A secondary is attached whose amount exceeds what remains to be contributed, or, beside a reusable primary, \
-            makes all secondaries together exceed the total.",
-    answer: "409 conflict, code `session_source_amount_too_large`: Source amount(s) exceed session amount",
-    instead: "Create store credit of at most `amountRemainingToBeContributed`.",
-    page: page::ATTACHING,
-    check: |view| check(view, checkouts::DIALECT),
-};
-
-pub(in crate::rules) const CARTS: Row = Row {
-    dialect: carts::DIALECT,
-    fires: "A secondary is attached to a cart whose secondaries together would exceed its total.",
-    answer: "409, code `apply-payment-failure`, subcode `session_source_amount_too_large`.",
-    page: page::CARTS_AMOUNTS,
-    check: |view| check(view, carts::DIALECT),
-    ..CHECKOUTS
-};
-
-fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
+pub(crate) fn amount_exceeds_total(view: &mut View<'_>) -> Fact<Option<Finding>> {
     if matches!(view.intent, Intent::UpdateSession { funding, .. } if funding.changes_total) {
         // The same call may change the total: upstream judges by the new one.
         return Ok(None);
@@ -43,7 +17,7 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
     {
         return Ok(None);
     }
-    let amount = *view.of_source(incoming, |s| &s.amount)?;
+    let amount = *view.of_source(incoming, Field::Amount, |s| &s.amount)?;
     if other_currency(view, incoming) {
         return Ok(None);
     }
@@ -51,41 +25,25 @@ fn check(view: &View<'_>, dialect: Dialect) -> Fact<Option<Violation>> {
     if amount <= room {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: RuleId::AmountExceedsTotal,
-        dialect,
-        found: format!("secondary {incoming} of {amount} where {room} is left"),
-        accepted: "secondaries that together do not exceed the total",
-        refusal: match dialect.as_str() {
-            "checkouts" => Refusal::conflict(
-                "session_source_amount_too_large",
-                "Source amount(s) exceed session amount",
-            ),
-            _ => Refusal::cart(
-                "apply-payment-failure",
-                "session_source_amount_too_large",
-                "The store credit exceeds what remains to be paid. Create one of at most amountRemainingToBeContributed.",
-            ),
-        },
-    }))
+    Ok(Some(Finding::ExceedsTotal { secondary: incoming.clone(), amount, room }))
 }
 
 /// What one more secondary may amount to. A primary shrinks to make room, so only the secondaries
 /// count.
-fn room(view: &View<'_>, incoming: &SourceId) -> Fact<Amount> {
+fn room(view: &mut View<'_>, incoming: &SourceId) -> Fact<Amount> {
     if view.primary()?.is_none()
-        && let Ok(remaining) = view.of_session(|s| &s.remaining)
+        && let Ok(remaining) = view.of_session(Field::Remaining, |s| &s.remaining)
     {
         return Ok(*remaining);
     }
-    let total = *view.of_session(|s| &s.total)?;
+    let total = *view.of_session(Field::Total, |s| &s.total)?;
     let others = view.other_secondaries(incoming)?;
     let mut contributed = Amount::ZERO;
     for other in &others {
         contributed = contributed.checked_add(view.contribution(other)?).ok_or(Gap::Untold)?;
     }
     if others.is_empty()
-        && let Ok(Some(credit)) = view.of_session(|s| &s.credit_amount)
+        && let Ok(Some(credit)) = view.of_session(Field::CreditAmount, |s| &s.credit_amount)
     {
         contributed = *credit;
     }
@@ -101,6 +59,8 @@ fn other_currency(view: &View<'_>, incoming: &SourceId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::{Refusal, carts, checkouts};
+    use crate::rules::{Dialect, RuleId, Toggle};
     use crate::rules::{
         Funding, Lookup, SessionFacts, SourceFacts, Told,
         fixtures::{

@@ -1,51 +1,28 @@
 //! Checkouts before 2021-03-23: a credit amount after a single-use primary. Both in one call are
 //! valid: the credit comes first.
 
-use super::{credit_amount_repeated::sent, page};
-use crate::dialects::checkouts;
+use super::credit_amount_repeated::sent;
 use crate::rules::{
-    Refusal, RuleId, Toggle, Violation,
+    Field, Finding,
     known::{Fact, View},
-    table::Row,
 };
 
-pub(in crate::rules) const ROW: Row = Row {
-    id: RuleId::CreditAmountAfterSingleUsePrimary,
-    dialect: checkouts::DIALECT,
-    default: Toggle::Reject,
-    remedy: None,
-    meaning: "a credit amount after a single-use primary (versions before 2021-03-23)",
-    fires: "`creditAmount` is sent while the checkout's primary has `reusable: false`.",
-    answer: "409 conflict, code `source_not_supported`, parameter `sourceId`: The source status is invalid for this session.",
-    instead: "Set the credit before, or in the same call as, the primary.",
-    page: page::LEGACY,
-    check,
-};
-
-fn check(view: &View<'_>) -> Fact<Option<Violation>> {
+pub(crate) fn credit_amount_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     if sent(view).is_none() {
         return Ok(None);
     }
     let Some(primary) = view.primary()? else { return Ok(None) };
-    if *view.of_source(&primary.id, |s| &s.reusable)? {
+    if *view.of_source(&primary.id, Field::Reusable, |s| &s.reusable)? {
         return Ok(None);
     }
-    Ok(Some(Violation {
-        rule: ROW.id,
-        dialect: ROW.dialect,
-        found: format!("a credit amount after the single-use primary {}", primary.id),
-        accepted: "the credit amount before the primary, or in the same call",
-        refusal: Refusal::conflict(
-            "source_not_supported",
-            "The source status is invalid for this session.",
-        )
-        .parameter("sourceId"),
-    }))
+    Ok(Some(Finding::CreditAfterSingleUsePrimary { primary: primary.id.clone() }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    use crate::dialects::Refusal;
+    use crate::rules::RuleId;
     use crate::rules::{
         Funding, Intent, Lookup, Told, Version,
         fixtures::{Given, amount, card, checkout, owes, update},
@@ -66,7 +43,13 @@ mod tests {
         };
         let given = Given::session().holds(card("card"));
         let rests_on = [Lookup::Session, Lookup::Source("card".into())];
-        owes(ROW.id, &given, &send(Funding::default()), &refusal, &rests_on);
+        owes(
+            RuleId::CreditAmountAfterSingleUsePrimary,
+            &given,
+            &send(Funding::default()),
+            &refusal,
+            &rests_on,
+        );
     }
 
     #[test]
