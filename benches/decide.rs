@@ -6,11 +6,10 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use std::hint::black_box;
-use weir::dialects::checkouts;
 use weir::{
-    dialects::{self, Call, Classified, Dialects},
+    dialects::{self, Call, Classified, Dialects, checkouts},
     rules::{
-        Effect, Intent, Known, Policy, SessionFacts, SessionKey, SessionObservation, SessionRecord,
+        Effect, Intent, Known, SessionFacts, SessionKey, SessionObservation, SessionRecord,
         SourceFacts, SourceObservation, SourceRecord, SourceState, Timestamp, Told, Verdict,
         decide,
     },
@@ -140,7 +139,7 @@ fn source(id: &str, kind: &str) -> SourceRecord {
 }
 
 fn deciding(c: &mut Criterion) {
-    let policy = Policy::default();
+    let policy = weir::dialects::policy();
     let mut session = SessionRecord::default();
     let facts = SessionFacts {
         sources: Told::Told(Vec::new()),
@@ -185,7 +184,7 @@ fn deciding(c: &mut Criterion) {
     };
     let form = governed(Method::POST, "/checkouts/1", &json()).form();
     group.bench_function("write a refusal", |b| {
-        b.iter(|| dialects::refusal(form, black_box(&violation.refusal)))
+        b.iter(|| Dialects::built_in().refusal(form, black_box(&violation)))
     });
 }
 

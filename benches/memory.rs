@@ -8,11 +8,11 @@
 #![allow(missing_docs, reason = "a program")]
 
 use std::{fs, process::ExitCode, time::Instant};
-use weir::dialects::checkouts;
 use weir::{
+    dialects::checkouts,
     rules::{
-        CredentialHash, Policy, SessionFacts, SessionKey, SessionObservation, SessionState,
-        SourceFacts, Timestamp, Told,
+        CredentialHash, SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts,
+        Timestamp, Told,
     },
     sessions::{Sessions, Settings},
 };
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Sessions::in_memory(Settings { capacity: sessions, ..Settings::default() }),
         Instant::now(),
     );
-    let policy = Policy::default();
+    let policy = weir::dialects::policy();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         for number in 0..sessions {

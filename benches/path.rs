@@ -27,9 +27,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 use weir::{
-    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings,
-    rules::Policy,
-    serve,
+    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings, serve,
     sessions::{self, Sessions},
     stack,
 };
@@ -378,7 +376,7 @@ async fn pooled(listener: TcpListener, upstream: SocketAddr) {
 async fn weir(listener: TcpListener, upstream: SocketAddr) {
     let target = format!("http://{upstream}").parse().expect("a URL");
     let sessions = Sessions::in_memory(sessions::Settings::default());
-    let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
+    let governor = Governor::new(weir::dialects::policy(), sessions, GovernSettings::default());
     let service = stack(
         governor,
         Upstream::new(UpstreamSettings::new(target)).expect("no TLS"),

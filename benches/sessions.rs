@@ -8,8 +8,7 @@ use std::sync::Arc;
 use weir::{
     dialects::checkouts,
     rules::{
-        Policy, SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp,
-        Told,
+        SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp, Told,
     },
     sessions::{Priority, Sessions, Settings, TurnKey},
 };
@@ -39,7 +38,7 @@ fn remember(criterion: &mut Criterion) {
     let key = SessionKey::new(checkouts::CHECKOUT, "550e8400-e29b-41d4-a716-446655440000");
     let turn = TurnKey::Session(key.clone());
     let (policy, shown) =
-        (Arc::new(Policy::default()), SessionObservation::LookedUp(Box::new(facts())));
+        (Arc::new(weir::dialects::policy()), SessionObservation::LookedUp(Box::new(facts())));
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let mut now = 1_760_000_000_000;

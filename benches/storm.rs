@@ -32,7 +32,6 @@ use tokio_util::task::TaskTracker;
 use weir::{
     GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings,
     emulator::{Emulator, Kind, Options},
-    rules::Policy,
     serve,
     sessions::{Sessions, Settings},
     stack,
@@ -77,7 +76,7 @@ fn main() -> ExitCode {
     vendor.spawn(emulator.clone().run(listener, std::future::pending()));
 
     let sessions = Sessions::in_memory(Settings::default());
-    let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
+    let governor = Governor::new(weir::dialects::policy(), sessions, GovernSettings::default());
     let work = TaskTracker::new();
     let (address, _running) = weir.block_on(start(governor.clone(), work.clone(), upstream));
 

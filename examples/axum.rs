@@ -86,6 +86,6 @@ async fn main() -> Result<(), BoxError> {
     let upstream = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:8090".to_owned());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("listening on http://{} before {upstream}", listener.local_addr()?);
-    axum::serve(listener, app(upstream.parse()?, Policy::default())).await?;
+    axum::serve(listener, app(upstream.parse()?, weir::dialects::policy())).await?;
     Ok(())
 }

@@ -49,14 +49,23 @@
 //! [`rules::decide`] needs neither network nor clock, and [`emulator::Emulator`] is a payments API
 //! for tests.
 //!
+//! # Features
+//! - `emulator`: the payments API for tests.
+//! - `cli`: the program `weir`, its configuration and its log.
+//!
+//! Both are on by default; a service that only mounts the layer needs neither.
+//!
 //! [`http`]: mod@crate::http
 //! [`stack`]: mod@stack
 
 pub mod admin;
+#[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
 pub mod config;
 pub mod dialects;
 pub mod edge;
+#[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod govern;
 pub mod http;
@@ -66,10 +75,59 @@ pub mod sessions;
 pub mod stack;
 pub mod upstream;
 
+#[cfg(feature = "cli")]
+pub use crate::edge::listeners;
 pub use crate::{
-    edge::{Drained, ServeOptions, Worker, listeners, run_workers, serve},
+    edge::{Drained, ServeOptions, Worker, run_workers, serve},
     govern::{Client, Govern, GovernLayer, GovernSettings, Governor},
     http::{Body, Chain, Problem, UpstreamError},
     stack::stack,
     upstream::{HygieneLayer, Target, Upstream, UpstreamSettings},
 };
+
+/// All rooms, for the project's own tests and benches: no part of the library's interface.
+#[doc(hidden)]
+pub mod internals {
+    pub mod admin {
+        pub use crate::admin::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod cli {
+        pub use crate::cli::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod config {
+        pub use crate::config::*;
+    }
+    pub mod dialects {
+        pub use crate::dialects::*;
+    }
+    pub mod edge {
+        pub use crate::edge::*;
+    }
+    #[cfg(feature = "emulator")]
+    pub mod emulator {
+        pub use crate::emulator::*;
+    }
+    pub mod govern {
+        pub use crate::govern::*;
+    }
+    pub mod http {
+        pub use crate::http::*;
+    }
+    pub mod observe {
+        pub use crate::observe::*;
+    }
+    pub mod rules {
+        pub use crate::rules::*;
+    }
+    pub mod sessions {
+        pub use crate::sessions::*;
+    }
+    pub mod stack {
+        pub use crate::stack::*;
+    }
+    pub mod upstream {
+        pub use crate::upstream::*;
+    }
+}

@@ -1,18 +1,18 @@
-//! Shows what goes on: health, sessions, decisions, rules, configuration. Read only, for operators
-//! on a trusted address.
+//! Shows health, sessions, decisions, rules and configuration to operators on a trusted address.
 //!
 //! ```text
 //!   GET /live                       200 as long as the process runs
 //!   GET /ready                      200 while new calls are taken, 503 while it drains
 //!   GET /sessions                   ?dialect=checkouts|carts &limit=1..1000 &after=<kind>:<id>
-//!   GET /sessions/{dialect}/{id}    one session: what is known of it and since when, its queue, what is pending, its latest decisions
+//!   GET /sessions/{dialect}/{id}    one session: what is known of it and since when, its queue,
+//!                                   what is pending, its latest decisions
 //!   GET /decisions                  ?limit=1..1000, newest first
 //!   GET /rules                      every rule and what the policy in force makes of it
 //!   GET /config                     the configuration in force
 //!   GET /stats                      counts
 //! ```
-//! In: what `sessions` and `govern` publish. Out: JSON. Deliberately absent: anything that changes
-//! anything, and every secret: records hold none, credentials are shown as a count.
+//! In: what `sessions` and `govern` publish. Out: JSON. Deliberately absent: changing anything,
+//! and every secret: records hold none, credentials are shown as a count.
 
 mod page;
 mod sessions;
@@ -48,7 +48,7 @@ struct Shown {
 }
 
 impl Admin {
-    /// Shows this governor; `config` is the configuration in force, as JSON.
+    /// Makes pages of this governor; `config` is the configuration in force, as JSON.
     pub fn new(governor: Arc<Governor>, config: String) -> Self {
         Self(Arc::new(Shown {
             governor,
@@ -57,12 +57,12 @@ impl Admin {
         }))
     }
 
-    /// From now on `/ready` answers 503: whoever balances load sends new calls elsewhere.
+    /// Makes `/ready` answer 503, so that a load balancer sends new calls elsewhere.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// From now on `/config` shows this, as JSON.
+    /// Makes `/config` show this, which is JSON.
     pub fn show_config(&self, config: String) {
         self.0.config.store(Arc::new(config));
     }
@@ -82,7 +82,7 @@ impl Admin {
         serve(listener, service, options, shutdown).await
     }
 
-    /// One answer.
+    /// Answers one request.
     pub async fn answer(&self, request: &Request<()>) -> Response<Body> {
         let page = match *request.method() {
             Method::GET | Method::HEAD => {
@@ -116,7 +116,8 @@ impl Admin {
             ["stats"] => show::stats(&self.0.governor),
             _ => Page::error(
                 StatusCode::NOT_FOUND,
-                "no such page: there are /live, /ready, /sessions, /sessions/{dialect}/{id}, /decisions, /rules, /config, /stats",
+                "no such page: there are /live, /ready, /sessions, /sessions/{dialect}/{id}, \
+                 /decisions, /rules, /config, /stats",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! One answer of the admin address, and the parameters of a question.
+//! One answer of the admin address, and the parameters of a request.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -17,21 +17,21 @@ impl Page {
         }
     }
 
-    /// What is wrong and what to do.
+    /// Says what is wrong and what to do.
     pub fn error(status: StatusCode, message: &str) -> Self {
         let json = serde_json::json!({ "error": message });
         Self { status, json: format!("{json:#}\n") }
     }
 }
 
-/// The first value of a parameter.
+/// Returns the first value of a parameter.
 pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
     form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == name)
         .map(|(_, value)| value.into_owned())
 }
 
-/// `limit`, from 1 to 1000; 100 where it is not said.
+/// Reads `limit`, from 1 to 1000; 100 if it is not given.
 pub(super) fn limit(query: &str) -> Result<usize, Page> {
     match parameter(query, "limit").map(|limit| limit.parse()) {
         None => Ok(100),

@@ -1,20 +1,18 @@
-//! What is remembered of sessions.
+//! The pages of sessions: what is remembered of each.
 
 use super::page::{Page, limit, parameter};
 use crate::{
-    dialects,
     govern::Governor,
     observe::Decision,
     rules::{
-        Dialect, Pending, Policy, Remembered, SessionKey, SessionRecord, SourceRecord, Timestamp,
-        Told,
+        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord,
+        SourceRecord, Timestamp, Told,
         settlement::{Operation, Part, split},
     },
-    sessions::TurnKey,
+    sessions::{TurnKey, now},
 };
 use http::StatusCode;
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A fact and its age.
 #[derive(Serialize)]
@@ -68,17 +66,19 @@ struct Detail {
 }
 
 pub(super) async fn list(governor: &Governor, query: &str) -> Page {
+    let policy = governor.policy();
     let limit = match limit(query) {
         Ok(limit) => limit,
         Err(page) => return page,
     };
-    let dialect = match parameter(query, "dialect").map(|name| dialect(&name)) {
+    let dialect = match parameter(query, "dialect").map(|name| dialect(&policy, &name)) {
         Some(None) => {
-            return Page::error(StatusCode::BAD_REQUEST, "dialect must be checkouts or carts");
+            let names = names(&policy).join(" or ");
+            return Page::error(StatusCode::BAD_REQUEST, &format!("dialect must be {names}"));
         }
         found => found.flatten(),
     };
-    let after = match parameter(query, "after").map(|text| key(&text)) {
+    let after = match parameter(query, "after").map(|text| key(&policy, &text)) {
         Some(None) => {
             return Page::error(
                 StatusCode::BAD_REQUEST,
@@ -89,7 +89,7 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
     };
     let kinds: Vec<_> = match dialect {
         Some(dialect) => dialect.kinds().to_vec(),
-        None => dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
+        None => kinds(&policy).collect(),
     };
     let found = match governor.sessions().list(&kinds, after.as_ref(), limit).await {
         Ok(found) => found,
@@ -108,11 +108,10 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
 }
 
 pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
-    let Some(dialect) = dialect(name) else {
-        return Page::error(
-            StatusCode::NOT_FOUND,
-            "no such dialect: there are checkouts and carts",
-        );
+    let policy = governor.policy();
+    let Some(dialect) = dialect(&policy, name) else {
+        let names = names(&policy).join(" and ");
+        return Page::error(StatusCode::NOT_FOUND, &format!("no such dialect: there are {names}"));
     };
     for kind in dialect.kinds() {
         let key = SessionKey::new(*kind, id);
@@ -138,14 +137,22 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
     )
 }
 
-fn dialect(name: &str) -> Option<Dialect> {
-    dialects::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+fn dialect(policy: &Policy, name: &str) -> Option<Dialect> {
+    policy.toggles.dialects().find(|dialect| dialect.as_str() == name)
 }
 
-fn key(text: &str) -> Option<SessionKey> {
+fn names(policy: &Policy) -> Vec<&'static str> {
+    policy.toggles.dialects().map(Dialect::as_str).collect()
+}
+
+fn kinds(policy: &Policy) -> impl Iterator<Item = SessionKind> {
+    policy.toggles.dialects().flat_map(|dialect| dialect.kinds()).copied()
+}
+
+fn key(policy: &Policy, text: &str) -> Option<SessionKey> {
     let (kind, id) = text.split_once(':')?;
-    let mut kinds = dialects::ALL.iter().flat_map(|dialect| dialect.kinds());
-    Some(SessionKey::new(*kinds.find(|known| known.as_str() == kind)?, id))
+    let kind = kinds(policy).find(|known| known.as_str() == kind)?;
+    Some(SessionKey::new(kind, id))
 }
 
 async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Session {
@@ -180,12 +187,7 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
     }
 }
 
-fn source(
-    attached: &crate::rules::Attached,
-    known: &SourceRecord,
-    policy: &Policy,
-    now: Timestamp,
-) -> Source {
+fn source(attached: &Attached, known: &SourceRecord, policy: &Policy, now: Timestamp) -> Source {
     let kind = attached.kind.as_ref().or(known.kind.as_ref());
     Source {
         id: attached.id.to_string(),
@@ -198,7 +200,7 @@ fn source(
     }
 }
 
-/// How an order made now would be captured.
+/// Tells how an order made now would be captured.
 fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>> {
     let attached = record.sources.get()?;
     let mut parts = Vec::with_capacity(attached.len());
@@ -234,9 +236,4 @@ fn fact<T, U>(
         Remembered::At(value, at) => Some(Fact { value: show(value), age_ms: now.since(*at) }),
         Remembered::NotTold => None,
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

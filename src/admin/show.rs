@@ -3,7 +3,7 @@
 use super::page::{Page, limit};
 use crate::{
     govern::Governor,
-    rules::{Dialect, RuleId, Toggle, table},
+    rules::{Dialect, RuleId, Toggle},
 };
 use serde::Serialize;
 
@@ -28,13 +28,13 @@ struct Rule {
 
 pub(super) fn rules(governor: &Governor) -> Page {
     let policy = governor.policy();
-    let rules: Vec<_> = table::ROWS
-        .iter()
-        .map(|row| Rule {
+    let rules: Vec<_> = policy
+        .rows(None)
+        .map(|(dialect, row, in_force)| Rule {
             rule: row.id,
-            dialect: row.dialect,
+            dialect,
             default: row.default,
-            in_force: policy.toggle(row.dialect, row.id),
+            in_force,
             meaning: row.meaning,
         })
         .collect();
@@ -43,9 +43,7 @@ pub(super) fn rules(governor: &Governor) -> Page {
 
 pub(super) fn stats(governor: &Governor) -> Page {
     let sessions = governor.sessions();
-    // What was just remembered or forgotten counts too.
-    sessions.run_pending_tasks();
-    // Counts are brought up to date by and by; whoever asks wants them now.
+    // Counts are brought up to date from time to time; these are to be exact.
     sessions.run_pending_tasks();
     Page::ok(&serde_json::json!({
         "sessions": sessions.count(),

@@ -1,7 +1,10 @@
 //! `weir check`: every problem of every file.
 
-use super::{OutputFormat, write_json};
-use crate::config::{Config, Problems, Sources};
+use super::output::{OutputFormat, write_json};
+use crate::{
+    config::{Config, Problems, Sources},
+    dialects,
+};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -19,13 +22,13 @@ pub struct CheckArgs {
     format: OutputFormat,
 }
 
-/// Each file is judged by itself, without environment and flags. Exit code 1 if there is an error
-/// in any; warnings alone are fine.
+/// Judges each file by itself, without environment and flags. The exit code is 1 if any has an
+/// error; warnings alone are fine.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     let mut problems = Problems::default();
     let mut clean = Vec::new();
     for file in &args.files {
-        let found = Config::load(&Sources::file(file))
+        let found = Config::load(&Sources::file(file), dialects::policy())
             .map_or_else(|problems| problems, |loaded| loaded.warnings);
         match found.is_empty() {
             true => clean.push(file),

@@ -1,7 +1,5 @@
 //! `weir completions`: what a shell needs to complete Weir's command line.
 
-use super::Cli;
-use clap::CommandFactory;
 use clap_complete::Shell;
 use std::{
     io::{self, Write},
@@ -16,10 +14,14 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
+pub(super) fn run(
+    args: &CompletionsArgs,
+    command: &mut clap::Command,
+    out: &mut dyn Write,
+) -> io::Result<ExitCode> {
     // Into memory first: clap_complete panics where it cannot write.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "weir", &mut script);
+    clap_complete::generate(args.shell, command, "weir", &mut script);
     out.write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,16 +5,19 @@
 //! and what they see, on standard output.
 
 use super::{
-    DevArgs, environment,
-    gateway::{CannotStart, Gateway, stopped},
-    run::{failed, load},
+    gateway::Gateway,
+    run::load,
+    settings::{DevArgs, environment},
+    signals,
+    start_error::{StartError, report},
     walk,
 };
-use crate::dialects::{carts, checkouts};
 use crate::{
+    config::Sources,
+    dialects,
     emulator::{Emulator, Options},
     observe::{Decision, Step},
-    rules::{Mode, Policy, RuleId, Toggle},
+    rules::{Mend, Mode, Policy, Toggle},
 };
 use std::{
     env,
@@ -26,6 +29,7 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::broadcast};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Delay before a slow stop is announced.
 const QUIET_STOP: Duration = Duration::from_millis(300);
@@ -35,23 +39,12 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         let listener = match TcpListener::bind(args.emulator).await {
             Ok(listener) => listener,
             Err(error) => {
-                return failed(&CannotStart::listen(
-                    "the emulator",
-                    "--emulator",
-                    args.emulator,
-                    error,
-                ));
+                let listening = StartError::listening("the emulator", "--emulator", args.emulator);
+                return report(&listening(error));
             }
         };
         let emulator = listener.local_addr()?;
-        let mut sources = args.sources(format!("http://{emulator}"), environment());
-        // The lines below are the log here; what goes wrong is still said.
-        if args.settings.log_level.is_none()
-            && !sources.environment.iter().any(|(name, _)| name == "WEIR_LOG_LEVEL")
-        {
-            sources.flags.push(("log.level", "warn".to_owned()));
-        }
-        let mut loaded = match load(&sources) {
+        let mut loaded = match load(&sources(args, emulator)) {
             Ok(loaded) => loaded,
             Err(code) => return Ok(code),
         };
@@ -60,34 +53,56 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         }
         let gateway = match Gateway::bind(&loaded) {
             Ok(gateway) => gateway,
-            Err(error) => return failed(&error),
+            Err(error) => return report(&error),
         };
         introduce(out, &gateway, emulator, &loaded.config.policy)?;
-        let decisions = gateway.governor.decisions().listen();
-        let stop = CancellationToken::new();
-        let pretending = tokio::spawn(
-            Emulator::new(Options { seed: args.seed, ..Options::default() })
-                .run(listener, stop.clone().cancelled_owned()),
-        );
-        let serving = gateway.run(stopping_aloud());
-        tokio::pin!(serving);
-        let drained = tokio::select! {
-            drained = &mut serving => drained?,
-            told = tell(decisions, out) => {
-                told?;
-                serving.await?
-            }
-        };
-        stop.cancel();
-        let _ = pretending.await;
-        writeln!(out, "\nStopped: {drained}.")?;
+        let pretending = Emulator::new(Options { seed: args.seed, ..Options::default() });
+        serve(gateway, pretending, listener, out).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// A stop that is waited for says what it waits for.
-async fn stopping_aloud() {
-    stopped().await;
+/// Returns where the configuration comes from. The lines below are the log here, so that by default
+/// only warnings are logged.
+fn sources(args: &DevArgs, emulator: SocketAddr) -> Sources {
+    let mut sources = args.sources(format!("http://{emulator}"), environment());
+    if !args.settings.sets("log.level")
+        && !sources.environment.iter().any(|(name, _)| name == "WEIR_LOG_LEVEL")
+    {
+        sources.flags.push(("log.level", "warn".to_owned()));
+    }
+    sources
+}
+
+/// Serves both until a signal stops them, and prints what is decided.
+async fn serve(
+    gateway: Gateway,
+    emulator: Emulator,
+    listener: TcpListener,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let decisions = gateway.governor.decisions().listen();
+    let stop = CancellationToken::new();
+    // Also when this future is dropped.
+    let _stop = stop.clone().drop_guard();
+    let pretending = tokio::spawn(emulator.run(listener, stop.clone().cancelled_owned()));
+    let serving = gateway.run(announced_stop());
+    tokio::pin!(serving);
+    let drained = tokio::select! {
+        drained = &mut serving => drained?,
+        printed = print(decisions, out) => {
+            printed?;
+            serving.await?
+        }
+    };
+    stop.cancel();
+    let _ = pretending.await;
+    writeln!(out, "\nStopped: {drained}.")
+}
+
+/// Waits for the signal to stop. A stop that takes a while says what it waits for.
+async fn announced_stop() {
+    signals::stop().await;
     tokio::spawn(async {
         tokio::time::sleep(QUIET_STOP).await;
         let _ = writeln!(
@@ -97,16 +112,23 @@ async fn stopping_aloud() {
     });
 }
 
-/// The remedy of each dialect that needs no waiting: repair on carts, defer on checkouts.
+/// Puts in order all that can be, without waiting: every rule that has an order, and deferring.
 fn reorder(policy: &mut Policy) {
-    for (dialect, rule) in [
-        (carts::DIALECT, RuleId::PrimaryBeforeSecondary),
-        (carts::DIALECT, RuleId::SecondPrimary),
-        (checkouts::DIALECT, RuleId::SecondaryAfterSingleUsePrimary),
-    ] {
-        policy.toggles.insert((dialect, rule), Toggle::Reorder);
+    for dialect in dialects::ALL {
+        for row in dialect.rows().iter().filter(|row| row.remedy() == Some(Toggle::Reorder)) {
+            policy.toggles.set(dialect, row.id, Toggle::Reorder);
+        }
     }
     policy.sequencing.defer = true;
+}
+
+/// Returns whether calls that come too late are put in order.
+fn repairs(policy: &Policy) -> bool {
+    dialects::ALL.into_iter().any(|dialect| {
+        policy
+            .rows(Some(dialect))
+            .any(|(_, row, toggle)| row.mend == Some(Mend::Repair) && toggle == Toggle::Reorder)
+    })
 }
 
 fn introduce(
@@ -127,7 +149,7 @@ fn introduce(
     }
     let program = env::args().next().unwrap_or_else(|| "weir".to_owned());
     writeln!(out, "\nTo see the same walk end otherwise, end this with Ctrl-C and start:")?;
-    let repairs = policy.toggle(carts::DIALECT, RuleId::PrimaryBeforeSecondary) == Toggle::Reorder;
+    let repairs = repairs(policy);
     for (flags, what, shown) in [
         ("", "calls out of order are refused", policy.mode == Mode::Enforce && !repairs),
         (" --reorder", "calls out of order are put in order", repairs),
@@ -145,8 +167,8 @@ fn introduce(
     out.flush()
 }
 
-/// A line for every governed call, for as long as somebody reads.
-async fn tell(
+/// Prints a line for every governed call.
+async fn print(
     mut decisions: broadcast::Receiver<Arc<Decision>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -162,7 +184,7 @@ async fn tell(
     }
 }
 
-/// Who, what, and how it ended; then what was seen, and what Weir asked upstream besides.
+/// Writes who called, what for and how it ended; then what was seen, and what Weir asked upstream.
 fn line(decision: &Decision) -> String {
     let session = decision.session.as_deref().unwrap_or("-");
     let what = match &decision.source {
@@ -171,7 +193,7 @@ fn line(decision: &Decision) -> String {
     };
     let mut line = format!(
         "{session:<21}  {:<16}  {:<9}  {}",
-        shortened(&what),
+        shorten_uuids(&what),
         decision.decision.as_str(),
         decision.status
     );
@@ -185,7 +207,7 @@ fn line(decision: &Decision) -> String {
         let steps: Vec<String> = decision.steps.iter().map(step).collect();
         line += &format!("  [{}]", steps.join(", "));
     }
-    shortened(&line)
+    shorten_uuids(&line)
 }
 
 fn step(step: &Step) -> String {
@@ -195,13 +217,13 @@ fn step(step: &Step) -> String {
     }
 }
 
-/// The text with the first eight digits of every UUID in the place of all: enough to tell the
-/// sources of one walk apart.
-fn shortened(text: &str) -> String {
+/// Keeps only the first eight digits of every UUID in a text, which is enough to tell the sources
+/// of one walk apart.
+fn shorten_uuids(text: &str) -> String {
     let mut short = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let uuid = rest.get(..36).filter(|word| is_uuid(word));
+        let uuid = rest.get(..36).filter(|word| Uuid::try_parse(word).is_ok());
         let (kept, read) = uuid.map_or((first.len_utf8(), first.len_utf8()), |_| (8, 36));
         short.push_str(&rest[..kept]);
         rest = &rest[read..];
@@ -209,17 +231,10 @@ fn shortened(text: &str) -> String {
     short
 }
 
-fn is_uuid(word: &str) -> bool {
-    word.bytes().enumerate().all(|(at, byte)| match at {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::Decided;
+    use crate::{dialects::carts, observe::Decided, rules::RuleId};
 
     #[test]
     fn a_line_tells_who_what_how_it_ended_and_what_was_seen() {
@@ -257,7 +272,8 @@ mod tests {
         assert_eq!(
             line(&decision),
             "cart 388401425688      attach de70d101   rejected   409  primary-before-secondary: \
-             secondary de70d101 after the primary e4d93032  [look up source e4d93032 200, look up the session: no answer]"
+             secondary de70d101 after the primary e4d93032  \
+             [look up source e4d93032 200, look up the session: no answer]"
         );
     }
 
@@ -270,8 +286,8 @@ mod tests {
             "e4d93032-2137-4073-a9a6-100461edd57",
             "é4d93032-2137-4073-a9a6-100461edd57a",
         ] {
-            assert_eq!(shortened(text), text);
+            assert_eq!(shorten_uuids(text), text);
         }
-        assert_eq!(shortened("(e4d93032-2137-4073-a9a6-100461edd57a)"), "(e4d93032)");
+        assert_eq!(shorten_uuids("(e4d93032-2137-4073-a9a6-100461edd57a)"), "(e4d93032)");
     }
 }

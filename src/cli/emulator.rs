@@ -1,9 +1,9 @@
 //! `weir emulator`: the stand-in for the vendor, alone.
 
 use super::{
-    EmulatorArgs,
-    gateway::{CannotStart, stopped},
-    run::failed,
+    settings::EmulatorArgs,
+    signals,
+    start_error::{StartError, report},
 };
 use crate::emulator::{Emulator, Options};
 use std::{
@@ -17,16 +17,20 @@ pub(super) fn run(args: &EmulatorArgs, out: &mut dyn Write) -> io::Result<ExitCo
         let listener = match TcpListener::bind(args.listen).await {
             Ok(listener) => listener,
             Err(error) => {
-                return failed(&CannotStart::listen("the emulator", "--listen", args.listen, error));
+                let listening = StartError::listening("the emulator", "--listen", args.listen);
+                return report(&listening(error));
             }
         };
         writeln!(
             out,
-            "The emulator listens on http://{}. Its own pages are under /_emulator/. Ctrl-C ends it.",
+            "The emulator listens on http://{}. Its own pages are under /_emulator/. \
+             Ctrl-C ends it.",
             listener.local_addr()?
         )?;
         out.flush()?;
-        Emulator::new(Options { seed: args.seed, ..Options::default() }).run(listener, stopped()).await?;
+        Emulator::new(Options { seed: args.seed, ..Options::default() })
+            .run(listener, signals::stop())
+            .await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -1,7 +1,10 @@
 //! `weir explain`: one rule's story, in each dialect that has it.
 
 use super::{page::wrap, rules::toggles};
-use crate::rules::{Row, RuleId, Toggle, table::ROWS};
+use crate::{
+    dialects,
+    rules::{Dialect, Mend, Row, RuleId, Toggle},
+};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::{
     io::{self, Write},
@@ -16,26 +19,27 @@ pub struct ExplainArgs {
     rule: RuleId,
 }
 
-/// Possible values, so that shells complete them and clap itself says which one was meant.
+/// Lists the possible values, so that shells complete them and clap suggests the one meant.
 fn rule() -> impl TypedValueParser<Value = RuleId> {
     PossibleValuesParser::new(RuleId::ALL.iter().map(|rule| rule.as_str()))
-        .try_map(|name| name.parse::<RuleId>().map_err(|()| "no such rule"))
+        .try_map(|name| name.parse::<RuleId>())
 }
 
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
-    for (number, row) in ROWS.iter().filter(|row| row.id == args.rule).enumerate() {
+    let rows = dialects::ALL.into_iter().filter_map(|of| Some((of, of.row(args.rule)?)));
+    for (number, (dialect, row)) in rows.enumerate() {
         if number > 0 {
             writeln!(out)?;
         }
-        explain(row, out)?;
+        explain(dialect, row, out)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 const WIDTH: usize = 88;
 
-fn explain(row: &Row, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{} ({})", row.id, row.dialect)?;
+fn explain(dialect: Dialect, row: &Row, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{} ({})", row.id, dialect)?;
     writeln!(out, "  {}\n", row.meaning)?;
     let toggles = toggles(row).map(|toggle| {
         if toggle == row.default.as_str() { format!("{toggle} (default)") } else { toggle.into() }
@@ -54,23 +58,23 @@ fn explain(row: &Row, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out)?;
-    for line in snippet(row).lines() {
+    for line in snippet(dialect, row).lines() {
         writeln!(out, "{}", format!("      {line}").trim_end())?;
     }
     Ok(())
 }
 
-/// How to switch the rule to what it is not by default: to its remedy, where it has one.
-fn snippet(row: &Row) -> String {
-    let toggle = row.remedy.unwrap_or(if row.default == Toggle::Reject {
+/// Writes how to switch the rule to its remedy, if it has one, or else to another toggle.
+fn snippet(dialect: Dialect, row: &Row) -> String {
+    let toggle = row.remedy().unwrap_or(if row.default == Toggle::Reject {
         Toggle::Monitor
     } else {
         Toggle::Reject
     });
-    let switch = format!("[policy.rules.{}]\n{} = \"{toggle}\"\n", row.dialect, row.id);
-    match row.id {
-        // On checkouts nothing can be put in order once it has happened: calls must wait.
-        RuleId::SecondaryAfterSingleUsePrimary => {
+    let switch = format!("[policy.rules.{}]\n{} = \"{toggle}\"\n", dialect, row.id);
+    match row.mend {
+        // Nothing can be put in order once it has happened: calls must wait.
+        Some(Mend::Wait) => {
             format!("{switch}\n[sequencing]\nwindow = \"300ms\"\n")
         }
         _ => switch,
@@ -84,10 +88,12 @@ mod tests {
 
     #[test]
     fn every_snippet_is_a_configuration_without_a_problem() {
-        for row in ROWS {
-            let loaded = Config::parse("snippet", &snippet(row)).unwrap();
+        let rows = |dialect: Dialect| dialect.rows().iter().map(move |row| (dialect, row));
+        for (dialect, row) in dialects::ALL.into_iter().flat_map(rows) {
+            let text = snippet(dialect, row);
+            let loaded = Config::parse("snippet", &text, dialects::policy()).unwrap();
             assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
-            assert_eq!(loaded.config.policy.toggles.len(), 1, "{} {}", row.dialect, row.id);
+            assert_eq!(loaded.config.policy.toggles.changed().count(), 1, "{dialect} {}", row.id);
         }
     }
 }

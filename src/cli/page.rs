@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-/// Rows whose cells begin in the same columns; the last cell goes on as far as it must.
+/// Writes rows whose cells begin in the same columns; the last cell may have any length.
 pub(super) fn table(out: &mut dyn Write, rows: &[Vec<&str>]) -> io::Result<()> {
     let width = |column: usize| {
         rows.iter()
@@ -21,7 +21,7 @@ pub(super) fn table(out: &mut dyn Write, rows: &[Vec<&str>]) -> io::Result<()> {
     Ok(())
 }
 
-/// A text broken at spaces, so that no line is longer than `width` unless a word is.
+/// Breaks a text at spaces, so that no line is longer than `width` unless a word is.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut length = 0;

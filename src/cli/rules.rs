@@ -1,9 +1,12 @@
 //! `weir rules`: the table of rules.
 
-use super::{OutputFormat, page, write_json};
+use super::{
+    output::{OutputFormat, write_json},
+    page,
+};
 use crate::{
     dialects,
-    rules::{Dialect, Row, Toggle, table::ROWS},
+    rules::{Dialect, Row, Toggle},
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
@@ -30,14 +33,15 @@ fn dialect() -> impl TypedValueParser<Value = Dialect> {
 }
 
 pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
-    let rows =
-        || ROWS.iter().filter(|row| args.dialect.is_none_or(|dialect| row.dialect == dialect));
+    let dialects =
+        || dialects::ALL.into_iter().filter(|of| args.dialect.is_none_or(|one| *of == one));
+    let rows = || dialects().flat_map(|of| of.rows().iter().map(move |row| (of, row)));
     match args.format {
-        OutputFormat::Json => write_json(out, &rows().map(as_json).collect())?,
+        OutputFormat::Json => write_json(out, &rows().map(|(of, row)| as_json(of, row)).collect())?,
         OutputFormat::Human => {
             let mut lines = vec![vec!["RULE", "DIALECT", "DEFAULT", "MEANING"]];
-            lines.extend(rows().map(|row| {
-                vec![row.id.as_str(), row.dialect.as_str(), row.default.as_str(), row.meaning]
+            lines.extend(rows().map(|(of, row)| {
+                vec![row.id.as_str(), of.as_str(), row.default.as_str(), row.meaning]
             }));
             page::table(out, &lines)?;
         }
@@ -45,10 +49,10 @@ pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> io::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_json(row: &Row) -> Value {
+fn as_json(dialect: Dialect, row: &Row) -> Value {
     json!({
         "rule": row.id.as_str(),
-        "dialect": row.dialect.as_str(),
+        "dialect": dialect.as_str(),
         "default": row.default.as_str(),
         "toggles": toggles(row).collect::<Vec<_>>(),
         "meaning": row.meaning,
@@ -59,7 +63,7 @@ fn as_json(row: &Row) -> Value {
     })
 }
 
-/// The toggles that a rule takes.
+/// Names the toggles that a rule takes.
 pub(super) fn toggles(row: &Row) -> impl Iterator<Item = &'static str> {
     Toggle::ALL.into_iter().filter(|toggle| row.allows(*toggle)).map(Toggle::as_str)
 }

@@ -1,12 +1,15 @@
 //! `weir run`: the proxy.
 
 use super::{
-    RunArgs, environment,
-    gateway::{Gateway, shown, stopped},
+    gateway::{Gateway, config_json},
+    settings::{RunArgs, environment},
+    signals,
+    start_error::report,
 };
 use crate::{
     admin::Admin,
     config::{Config, Format, Loaded, Log, Sources},
+    dialects,
     govern::Governor,
     observe::telemetry,
 };
@@ -24,18 +27,22 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     };
     let gateway = match Gateway::bind(&loaded) {
         Ok(gateway) => gateway,
-        Err(error) => return failed(&error),
+        Err(error) => return report(&error),
     };
     let upstream = loaded.config.upstream.url.as_ref().map(ToString::to_string).unwrap_or_default();
     let admin =
         gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
-    let mode = loaded.config.to_json()["policy"]["mode"].as_str().unwrap_or_default().to_owned();
-    tracing::info!(listen = %format!("http://{}", gateway.address()), %upstream, %admin, %mode, "weir is ready");
+    let listen = format!("http://{}", gateway.address());
+    let mode = loaded.config.policy.mode.as_str();
+    tracing::info!(%listen, %upstream, %admin, %mode, "weir is ready");
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         tokio::spawn(reload_on_hangup(sources, loaded, gateway.governor.clone(), gateway.admin()));
         let drained = gateway.run(async {
-            stopped().await;
-            tracing::info!("stopping: nothing new is taken, what has begun is finished; a second signal cuts it off");
+            signals::stop().await;
+            tracing::info!(
+                "stopping: nothing new is taken, what has begun is finished; \
+                 a second signal cuts it off"
+            );
         });
         let drained = drained.await?;
         tracing::info!(%drained, "stopped");
@@ -43,9 +50,9 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     })
 }
 
-/// Reads the configuration and starts the log. `Err`: it cannot be used, and why has been said.
+/// Reads the configuration and starts the log. `Err`: it cannot be used, which has been reported.
 pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
-    match Config::load(sources) {
+    match Config::load(sources, dialects::policy()) {
         Ok(loaded) => {
             let Log { level, format } = loaded.config.log;
             let human = match format {
@@ -66,13 +73,8 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
     }
 }
 
-pub(super) fn failed(error: &impl std::fmt::Display) -> io::Result<ExitCode> {
-    writeln!(io::stderr(), "error: {error}")?;
-    Ok(ExitCode::FAILURE)
-}
-
-/// SIGHUP reads the configuration again. Its policy takes effect for calls that come from then on;
-/// a bad one changes nothing.
+/// Reads the configuration again at every SIGHUP. Its policy takes effect for later calls; a bad
+/// configuration changes nothing.
 #[cfg(unix)]
 async fn reload_on_hangup(
     sources: Sources,
@@ -83,15 +85,16 @@ async fn reload_on_hangup(
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
-        match Config::load(&sources) {
+        match Config::load(&sources, dialects::policy()) {
             Ok(loaded) => {
                 take_over(&mut running, loaded);
                 governor.set_policy(running.config.policy.clone());
                 if let Some(admin) = &admin {
-                    admin.show_config(shown(&running));
+                    admin.show_config(config_json(&running));
                 }
                 tracing::info!(
-                    "read the configuration again: [policy] and the window and defer of [sequencing] are in force; all else needs a restart"
+                    "read the configuration again: [policy] and the window and defer of \
+                     [sequencing] are in force; all else needs a restart"
                 );
             }
             Err(problems) => tracing::error!(
@@ -101,7 +104,7 @@ async fn reload_on_hangup(
     }
 }
 
-/// What a reload changes, and where it came from; all else stays as it runs.
+/// Takes over what a reload changes, and where it came from; all else stays as it runs.
 #[cfg(unix)]
 fn take_over(running: &mut Loaded, again: Loaded) {
     let reloads = |key: &str| {

@@ -1,10 +1,59 @@
 //! The command lines of `run`, `dev` and `emulator`, and how they become [`Sources`].
 //!
-//! Values stay text here: the configuration reads them, so that a bad flag is told together with
-//! everything else that is wrong.
+//! The flags that set configuration are built from [`OVERRIDES`]. Their values stay text here: the
+//! configuration reads them, so that a bad flag is reported together with everything else that is
+//! wrong.
 
-use crate::config::{Purpose, Sources};
+use crate::{
+    config::{Config, OVERRIDES, Override, Purpose, Sources},
+    dialects,
+};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf};
+
+/// The flags that set keys of `[upstream]`, or all others: each key that was given, and its text.
+#[derive(Clone, Debug, Default)]
+pub struct Flags<const UPSTREAM: bool>(Vec<(&'static str, String)>);
+
+impl<const UPSTREAM: bool> Flags<UPSTREAM> {
+    fn all() -> impl Iterator<Item = (&'static str, &'static Override)> {
+        let ours = |entry: &&Override| entry.key.starts_with("upstream.") == UPSTREAM;
+        OVERRIDES.iter().filter(ours).map(|entry| (entry.flag.trim_start_matches('-'), entry))
+    }
+}
+
+impl<const UPSTREAM: bool> Args for Flags<UPSTREAM> {
+    fn augment_args(command: Command) -> Command {
+        let built_in = Config::built_in(dialects::policy()).to_json();
+        command.args(Self::all().map(|(name, entry)| {
+            let value = built_in.pointer(&format!("/{}", entry.key.replace('.', "/")));
+            let default = match value.and_then(|value| value.as_str()) {
+                Some(value) => format!(" [default: {value}]"),
+                None => String::new(),
+            };
+            let help = format!("{} [env: {}]{default}", entry.help, entry.variable);
+            Arg::new(name).long(name).value_name(entry.value_name).help(help)
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<const UPSTREAM: bool> FromArgMatches for Flags<UPSTREAM> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = Self::all()
+            .filter_map(|(name, entry)| Some((entry.key, matches.get_one::<String>(name)?.clone())))
+            .collect();
+        Ok(Self(given))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
 
 /// Settings that `run` and `dev` share. Flags win over the environment, the environment over the
 /// file, the file over built-in values.
@@ -13,77 +62,40 @@ use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf};
 pub struct SettingArgs {
     /// Configuration file [env: WEIR_CONFIG]
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Address and port to listen on [env: WEIR_LISTEN] [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
-    pub listen: Option<String>,
-    /// Worker threads, or "auto" for one per core [env: WEIR_WORKERS] [default: auto]
-    #[arg(long, value_name = "N")]
-    pub workers: Option<String>,
-    /// Address and port of the admin API, or "off" [env: WEIR_ADMIN] [default: 127.0.0.1:9090]
-    #[arg(long, value_name = "ADDR")]
-    pub admin: Option<String>,
-    /// Over all rules: enforce, monitor or off [env: WEIR_MODE] [default: enforce]
-    #[arg(long, value_name = "MODE")]
-    pub mode: Option<String>,
-    /// When upstream will not give a fact: forward or reject [env: WEIR_ON_LOOKUP_FAILURE]
-    /// [default: forward]
-    #[arg(long, value_name = "WHAT")]
-    pub on_lookup_failure: Option<String>,
-    /// How old a fact may be for a refusal to rest on it, or "forever" [env: WEIR_FRESH_FOR]
-    /// [default: 2s]
-    #[arg(long, value_name = "TIME")]
-    pub fresh_for: Option<String>,
-    /// off, error, warn, info, debug or trace; RUST_LOG wins [env: WEIR_LOG_LEVEL] [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    pub log_level: Option<String>,
-    /// auto, human or json [env: WEIR_LOG_FORMAT] [default: auto]
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<String>,
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags<false>,
 }
 
 impl SettingArgs {
-    fn flags(&self) -> Vec<(&'static str, String)> {
-        given([
-            ("listen.address", &self.listen),
-            ("listen.workers", &self.workers),
-            ("admin.address", &self.admin),
-            ("policy.mode", &self.mode),
-            ("policy.on-lookup-failure", &self.on_lookup_failure),
-            ("policy.fresh-for", &self.fresh_for),
-            ("log.level", &self.log_level),
-            ("log.format", &self.log_format),
-        ])
+    /// Tells whether a flag sets this key.
+    pub(super) fn sets(&self, key: &str) -> bool {
+        self.flags.0.iter().any(|(given, _)| *given == key)
+    }
+
+    fn sources(
+        &self,
+        upstream: Vec<(&'static str, String)>,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Sources {
+        let flags = [upstream, self.flags.0.clone()].concat();
+        Sources { file: self.config.clone(), environment, flags, purpose: Purpose::Run }
     }
 }
 
 /// Arguments of `weir run`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct RunArgs {
-    /// URL of the payments API, http or https; it may carry a base path [env: WEIR_UPSTREAM]
-    #[arg(long, value_name = "URL")]
-    pub upstream: Option<String>,
-    /// How long upstream may take to answer [env: WEIR_UPSTREAM_TIMEOUT] [default: 30s]
-    #[arg(long, value_name = "TIME")]
-    pub upstream_timeout: Option<String>,
-    /// PEM file of further certificates to trust [env: WEIR_UPSTREAM_CA_FILE]
-    #[arg(long, value_name = "FILE")]
-    pub upstream_ca_file: Option<String>,
-    /// Settings shared with `dev`.
     #[command(flatten)]
-    pub settings: SettingArgs,
+    upstream: Flags<true>,
+    #[command(flatten)]
+    settings: SettingArgs,
 }
 
 impl RunArgs {
-    /// Where the configuration of a run comes from.
+    /// Returns where the configuration of a run comes from.
     pub fn sources(&self, environment: Vec<(OsString, OsString)>) -> Sources {
-        let mut flags = given([
-            ("upstream.url", &self.upstream),
-            ("upstream.timeout", &self.upstream_timeout),
-            ("upstream.ca-file", &self.upstream_ca_file),
-        ]);
-        flags.extend(self.settings.flags());
-        Sources { file: self.settings.config.clone(), environment, flags, purpose: Purpose::Run }
+        self.settings.sources(self.upstream.0.clone(), environment)
     }
 }
 
@@ -105,12 +117,10 @@ pub struct DevArgs {
 }
 
 impl DevArgs {
-    /// Where the configuration of a walk on the emulator comes from; the emulator, at `upstream`,
-    /// takes the place of any other upstream.
+    /// Returns where the configuration of a walk on the emulator comes from; the emulator, at
+    /// `upstream`, takes the place of any other upstream.
     pub fn sources(&self, upstream: String, environment: Vec<(OsString, OsString)>) -> Sources {
-        let mut flags = self.settings.flags();
-        flags.push(("upstream.url", upstream));
-        Sources { file: self.settings.config.clone(), environment, flags, purpose: Purpose::Run }
+        self.settings.sources(vec![("upstream.url", upstream)], environment)
     }
 }
 
@@ -125,22 +135,14 @@ pub struct EmulatorArgs {
     pub seed: Option<u64>,
 }
 
-/// The part of the process's environment that is Weir's.
+/// Returns the variables of the process's environment that are Weir's.
 pub fn environment() -> Vec<(OsString, OsString)> {
     env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"WEIR_")).collect()
-}
-
-fn given<const N: usize>(
-    flags: [(&'static str, &Option<String>); N],
-) -> Vec<(&'static str, String)> {
-    flags.into_iter().filter_map(|(key, text)| Some((key, text.clone()?))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::OVERRIDES;
-    use clap::{Args, FromArgMatches};
 
     fn command() -> clap::Command {
         RunArgs::augment_args(clap::Command::new("run"))
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_default_in_the_help_is_the_built_in_value() {
-        let built_in = crate::config::Config::default().to_json();
+        let built_in = crate::config::Config::built_in(dialects::policy()).to_json();
         for entry in OVERRIDES {
             let command = command();
             let argument = command
@@ -189,9 +191,11 @@ mod tests {
             settings: SettingArgs::default(),
         };
         let environment = vec![("WEIR_UPSTREAM".into(), "https://api.digitalriver.com".into())];
-        let loaded =
-            crate::config::Config::load(&args.sources("http://127.0.0.1:4711".into(), environment))
-                .unwrap();
+        let loaded = crate::config::Config::load(
+            &args.sources("http://127.0.0.1:4711".into(), environment),
+            dialects::policy(),
+        )
+        .unwrap();
         assert_eq!(loaded.config.upstream.url.unwrap().to_string(), "http://127.0.0.1:4711");
     }
 }

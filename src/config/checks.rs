@@ -1,42 +1,46 @@
-//! What no single value shows: values that contradict each other.
+//! Cross-checks: values that are valid alone but contradict each other.
 //!
 //! In: the values and where they stand. Out: further problems. A key that could not be read is not
 //! judged again.
 
-use super::{Config, Place, Problem, Purpose, read::Reading};
-use crate::dialects::{carts, checkouts};
-use crate::rules::{RuleId, SourceType, Toggle, table};
+use super::{
+    problem::{Place, Problem},
+    read::Reading,
+    sources::Purpose,
+    values::Config,
+};
+use crate::rules::{Dialect, Mend, RuleId, Sequencing, SourceType, Toggle};
 use std::net::{IpAddr, SocketAddr};
 
-pub(super) fn check(config: &Config, purpose: Purpose, said: &mut Reading) {
+pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
     let mut found = Vec::new();
-    addresses(config, said, &mut found);
-    upstream(config, purpose, said, &mut found);
-    lists(config, said, &mut found);
-    sequencing(config, said, &mut found);
+    addresses(config, reading, &mut found);
+    upstream(config, purpose, reading, &mut found);
+    lists(config, reading, &mut found);
+    sequencing(config, reading, &mut found);
     for problem in found {
-        said.problems.push(problem);
+        reading.problems.push(problem);
     }
 }
 
-/// Where the first of these keys stands that anybody wrote.
-fn place(said: &Reading, keys: &[&str]) -> Place {
-    keys.iter().find_map(|key| said.places.get(*key)).cloned().unwrap_or(Place::Nowhere)
+/// Returns the place of the first of these keys that was written.
+fn place(reading: &Reading, keys: &[&str]) -> Place {
+    keys.iter().find_map(|key| reading.places.get(*key)).cloned().unwrap_or(Place::Nowhere)
 }
 
-fn readable(said: &Reading, keys: &[&str]) -> bool {
-    keys.iter().all(|key| !said.broken.contains(*key))
+fn readable(reading: &Reading, keys: &[&str]) -> bool {
+    keys.iter().all(|key| !reading.broken.contains(*key))
 }
 
-fn addresses(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
+fn addresses(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
     let Some(admin) = config.admin.address else { return };
     let listen = config.listen.address;
-    if readable(said, &["listen.address", "admin.address"]) && collide(listen, admin) {
+    if readable(reading, &["listen.address", "admin.address"]) && collide(listen, admin) {
         let message = format!(
             "the admin API and the proxy cannot both listen on {listen}{}",
             also(listen, admin)
         );
-        let problem = Problem::error(place(said, &["admin.address", "listen.address"]), message)
+        let problem = Problem::error(place(reading, &["admin.address", "listen.address"]), message)
             .about("admin.address");
         found.push(problem.suggest("give the admin API another port, or write \"off\""));
     }
@@ -50,42 +54,21 @@ fn also(listen: SocketAddr, admin: SocketAddr) -> String {
     }
 }
 
-/// Whether two sockets want the same port of the same address. Port 0 is always a free one.
+/// Whether two sockets need the same port of the same address. Port 0 is always a free one.
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port()
         && a.port() != 0
         && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
-fn upstream(config: &Config, purpose: Purpose, said: &Reading, found: &mut Vec<Problem>) {
-    if readable(said, &["upstream.url"]) {
-        match &config.upstream.url {
-            None if purpose == Purpose::Run => {
-                let problem = Problem::error(
-                    Place::Nowhere,
-                    "no upstream is named: there is nothing to stand in front of",
-                );
-                found.push(problem.about("upstream.url").suggest(
-                    "give --upstream URL, set WEIR_UPSTREAM, or write `url` in [upstream]",
-                ));
-            }
-            Some(url)
-                if readable(said, &["listen.address"])
-                    && is_here(url.host(), url.port(), config.listen.address) =>
-            {
-                let problem = Problem::error(
-                    place(said, &["upstream.url", "listen.address"]),
-                    "upstream is Weir itself: it would call itself without end",
-                );
-                found.push(problem.about("upstream.url").suggest("name the payments API"));
-            }
-            _ => {}
-        }
+fn upstream(config: &Config, purpose: Purpose, reading: &Reading, found: &mut Vec<Problem>) {
+    if readable(reading, &["upstream.url"]) {
+        found.extend(url(config, purpose, reading));
     }
-    if readable(said, &["upstream.timeout", "upstream.connect-timeout"])
+    if readable(reading, &["upstream.timeout", "upstream.connect-timeout"])
         && config.upstream.connect_timeout > config.upstream.timeout
     {
-        let place = place(said, &["upstream.connect-timeout", "upstream.timeout"]);
+        let place = place(reading, &["upstream.connect-timeout", "upstream.timeout"]);
         let problem = Problem::warning(place, "`connect-timeout` is longer than `timeout`")
             .about("upstream.connect-timeout");
         found.push(problem.suggest(
@@ -95,7 +78,7 @@ fn upstream(config: &Config, purpose: Purpose, said: &Reading, found: &mut Vec<P
     if let Some(file) = &config.upstream.ca_file
         && let Err(error) = std::fs::File::open(file)
     {
-        let place = place(said, &["upstream.ca-file"]);
+        let place = place(reading, &["upstream.ca-file"]);
         let message = format!("the file {} cannot be read: {error}", file.display());
         let problem = match purpose {
             Purpose::Run => Problem::error(place, message),
@@ -105,8 +88,28 @@ fn upstream(config: &Config, purpose: Purpose, said: &Reading, found: &mut Vec<P
     }
 }
 
-/// Whether a host and port are what `listen` answers, as far as can be told without asking for
-/// names.
+fn url(config: &Config, purpose: Purpose, reading: &Reading) -> Option<Problem> {
+    match &config.upstream.url {
+        None if purpose == Purpose::Run => {
+            let message = "no upstream is named: there is nothing to stand in front of";
+            let problem = Problem::error(Place::Nowhere, message).about("upstream.url");
+            let instead = "give --upstream URL, set WEIR_UPSTREAM, or write `url` in [upstream]";
+            Some(problem.suggest(instead))
+        }
+        Some(url)
+            if readable(reading, &["listen.address"])
+                && is_here(url.host(), url.port(), config.listen.address) =>
+        {
+            let place = place(reading, &["upstream.url", "listen.address"]);
+            let message = "upstream is Weir itself: it would call itself without end";
+            let problem = Problem::error(place, message).about("upstream.url");
+            Some(problem.suggest("name the payments API"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether `listen` answers at a host and port, as far as can be told without resolving names.
 fn is_here(host: &str, port: u16, listen: SocketAddr) -> bool {
     let ip: Option<IpAddr> = match host {
         "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
@@ -117,24 +120,24 @@ fn is_here(host: &str, port: u16, listen: SocketAddr) -> bool {
     port == listen.port() && ip.is_some_and(local)
 }
 
-fn lists(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
+fn lists(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
     let types = &config.policy.types;
     let savable = ("policy.types.savable", &types.savable);
     let secondary = ("policy.types.secondary", &types.secondary);
-    for name in both(savable, ("policy.types.not-savable", &types.not_savable), said) {
-        let place = item(said, &["policy.types.not-savable", "policy.types.savable"], name);
+    for name in both(savable, ("policy.types.not-savable", &types.not_savable), reading) {
+        let place = item(reading, &["policy.types.not-savable", "policy.types.savable"], name);
         let problem = Problem::error(place, format!("\"{name}\" is both savable and not savable"))
             .about("policy.types.not-savable");
         found.push(problem.suggest("keep it in one of the two lists"));
     }
-    let pointless = [
-        (savable, "store credit is never savable"),
-        (("policy.types.pairing-checkouts", &types.pairing_checkouts), "the list is of primaries"),
-        (("policy.types.pairing-carts", &types.pairing_carts), "the list is of primaries"),
-    ];
-    for (list, why) in pointless {
-        for name in both(list, secondary, said) {
-            let place = item(said, &[list.0, secondary.0], name);
+    let never = (savable.0.to_owned(), savable.1, "store credit is never savable");
+    let pairing = types.pairing.iter().map(|(dialect, list)| {
+        (format!("policy.types.{}", dialect.keys().pairing.0), list, "the list is of primaries")
+    });
+    for (key, names, why) in std::iter::once(never).chain(pairing) {
+        let list = (key.as_str(), names);
+        for name in both(list, secondary, reading) {
+            let place = item(reading, &[list.0, secondary.0], name);
             found.push(
                 Problem::warning(place, format!("\"{name}\" is a secondary type: {why}"))
                     .about(list.0)
@@ -147,57 +150,72 @@ fn lists(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
 fn both<'a>(
     a: (&str, &'a Vec<SourceType>),
     b: (&str, &Vec<SourceType>),
-    said: &Reading,
+    reading: &Reading,
 ) -> Vec<&'a SourceType> {
-    match readable(said, &[a.0, b.0]) {
+    match readable(reading, &[a.0, b.0]) {
         true => a.1.iter().filter(|name| b.1.contains(name)).collect(),
         false => Vec::new(),
     }
 }
 
-/// Where a name stands in the first of these lists that anybody wrote.
-fn item(said: &Reading, keys: &[&str], name: &SourceType) -> Place {
-    let spot =
-        keys.iter().find_map(|key| said.items.get(&((*key).to_owned(), name.as_str().to_owned())));
-    spot.cloned().unwrap_or_else(|| place(said, keys))
+/// Returns the place of a name in the first of these lists that was written.
+fn item(reading: &Reading, keys: &[&str], name: &SourceType) -> Place {
+    let spot = keys
+        .iter()
+        .find_map(|key| reading.items.get(&((*key).to_owned(), name.as_str().to_owned())));
+    spot.cloned().unwrap_or_else(|| place(reading, keys))
 }
 
-fn sequencing(config: &Config, said: &Reading, found: &mut Vec<Problem>) {
-    const LATE: RuleId = RuleId::SecondaryAfterSingleUsePrimary;
-    let reorders = |dialect, rule| {
-        let default = table::row(dialect, rule).map(|row| row.default);
-        config.policy.toggles.get(&(dialect, rule)).copied().or(default) == Some(Toggle::Reorder)
-    };
-    if !readable(said, &["sequencing.window", "sequencing.defer"]) {
+fn sequencing(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
+    if !readable(reading, &["sequencing.window", "sequencing.defer"]) {
         return;
     }
-    let (checkouts, carts) = (
-        reorders(checkouts::DIALECT, LATE),
-        reorders(carts::DIALECT, RuleId::PrimaryBeforeSecondary),
-    );
-    let (window, defer) = (config.policy.sequencing.window > 0, config.policy.sequencing.defer);
-    if checkouts && !window && !defer {
-        let key = format!("policy.rules.checkouts.{LATE}");
-        let common = format!("policy.rules.{LATE}");
-        let message = format!(
-            "`{LATE} = \"reorder\"` acts as \"reject\": nothing may wait while `window` is \"0s\" and `defer` is false"
-        );
-        let problem = Problem::warning(place(said, &[&key, &common]), message).about(key);
-        found.push(problem.suggest("set `window` (such as \"300ms\") or `defer = true` in [sequencing], or write \"reject\""));
+    let policy = &config.policy;
+    let Sequencing { window, defer } = policy.sequencing;
+    let window = !window.is_zero();
+    // Each dialect, the rule under which its calls wait, and whether they do.
+    let waits: Vec<_> = policy
+        .toggles
+        .dialects()
+        .map(|dialect| (dialect, dialect.semantics().waits_under))
+        .map(|(dialect, rule)| {
+            (dialect, rule, policy.toggles.get(dialect, rule) == Some(Toggle::Reorder))
+        })
+        .collect();
+    for (dialect, rule, reorders) in &waits {
+        let only_waits = dialect.row(*rule).is_some_and(|row| row.mend == Some(Mend::Wait));
+        if *reorders && only_waits && !window && !defer {
+            found.push(acts_as_reject(reading, *dialect, *rule));
+        }
     }
-    if window && !checkouts && !carts {
+    if window && !waits.iter().any(|(_, _, reorders)| *reorders) {
+        let rules: Vec<_> = waits.iter().map(|(_, rule, _)| format!("`{rule}`")).collect();
         let message = "`window` has no effect: no rule that it serves is set to \"reorder\"";
-        let problem = Problem::warning(place(said, &["sequencing.window"]), message)
+        let problem = Problem::warning(place(reading, &["sequencing.window"]), message)
             .about("sequencing.window");
-        found.push(problem.suggest(format!(
-            "set `{LATE}` or `{}` to \"reorder\" in [policy.rules]",
-            RuleId::PrimaryBeforeSecondary
-        )));
+        let rules = rules.join(" or ");
+        found.push(problem.suggest(format!("set {rules} to \"reorder\" in [policy.rules]")));
     }
-    if defer && !checkouts {
-        let message = format!("`defer` has no effect: `{LATE}` is not set to \"reorder\"");
-        let problem =
-            Problem::warning(place(said, &["sequencing.defer"]), message).about("sequencing.defer");
-        found.push(problem.suggest(format!("set `{LATE} = \"reorder\"` in [policy.rules]")));
+    let deferring = || waits.iter().filter(|(dialect, _, _)| dialect.semantics().may_defer);
+    if defer
+        && !deferring().any(|(_, _, reorders)| *reorders)
+        && let Some((_, rule, _)) = deferring().next()
+    {
+        let message = format!("`defer` has no effect: `{rule}` is not set to \"reorder\"");
+        let problem = Problem::warning(place(reading, &["sequencing.defer"]), message)
+            .about("sequencing.defer");
+        found.push(problem.suggest(format!("set `{rule} = \"reorder\"` in [policy.rules]")));
     }
+}
+
+fn acts_as_reject(reading: &Reading, dialect: Dialect, rule: RuleId) -> Problem {
+    let key = format!("policy.rules.{dialect}.{rule}");
+    let common = format!("policy.rules.{rule}");
+    let message = format!(
+        "`{rule} = \"reorder\"` acts as \"reject\": nothing may wait while `window` is \"0s\" \
+         and `defer` is false"
+    );
+    Problem::warning(place(reading, &[&key, &common]), message).about(key).suggest(
+        "set `window` (such as \"300ms\") or `defer = true` in [sequencing], or write \"reject\"",
+    )
 }

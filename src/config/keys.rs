@@ -6,13 +6,12 @@
 
 use super::form::Form;
 
-/// Something that meets every key, in the order in which the file is documented.
+/// Visits every key, in the order in which the file is documented.
 pub(super) trait Visitor: Sized {
-    /// A table named `name`; `inside` walks its keys.
+    /// Visits the table `name`; `inside` walks its keys.
     fn table(&mut self, name: &'static str, doc: &'static str, inside: impl FnOnce(&mut Self));
 
-    /// A key, how its value is written, and the value itself, which the visitor may read or
-    /// replace.
+    /// Visits the key `name`; the visitor may read or replace its value.
     fn key<F: Form>(
         &mut self,
         name: &'static str,
@@ -24,11 +23,11 @@ pub(super) trait Visitor: Sized {
 
 /// A table of the configuration.
 pub(super) trait Section {
-    /// Meets its keys.
+    /// Shows its keys to a visitor.
     fn visit<V: Visitor>(&mut self, visitor: &mut V);
 }
 
-/// Follows the walk and knows where it is.
+/// Where a walk is.
 #[derive(Debug, Default)]
 pub(super) struct Path(Vec<&'static str>);
 
@@ -41,48 +40,16 @@ impl Path {
         self.0.pop();
     }
 
-    /// `policy.rules`, or the empty text at the top.
+    /// Returns the table's path, such as `policy.rules`; empty at the top.
     pub(super) fn table(&self) -> String {
         self.0.join(".")
     }
 
-    /// `policy.rules.carts.spent-source`.
+    /// Returns the path of a key of this table, such as `policy.mode`.
     pub(super) fn key(&self, name: &str) -> String {
         match self.0.is_empty() {
             true => name.to_owned(),
             false => format!("{}.{name}", self.table()),
         }
-    }
-}
-
-/// Every path, tables and keys alike, in the order of the walk.
-#[derive(Debug, Default)]
-pub(super) struct Paths {
-    at: Path,
-    /// Paths of keys.
-    pub(super) keys: Vec<String>,
-    /// Paths of tables.
-    pub(super) tables: Vec<String>,
-}
-
-impl Paths {
-    /// All there are.
-    pub(super) fn all() -> Self {
-        let mut paths = Paths::default();
-        super::Config::default().visit(&mut paths);
-        paths
-    }
-}
-
-impl Visitor for Paths {
-    fn table(&mut self, name: &'static str, _: &'static str, inside: impl FnOnce(&mut Self)) {
-        self.at.enter(name);
-        self.tables.push(self.at.table());
-        inside(self);
-        self.at.leave();
-    }
-
-    fn key<F: Form>(&mut self, name: &'static str, _: &'static str, _: &F, _: &mut F::Value) {
-        self.keys.push(self.at.key(name));
     }
 }

@@ -1,7 +1,8 @@
 //! Reads what an operator writes.
 //!
 //! ```text
-//!   flags > environment > file > built-in values ── load ──▶ Config (validated values, rules::Policy)  or  every Problem at once
+//!   flags > environment > file > built-in values ── load ─┬▶ Config (with a rules::Policy)
+//!                                                         └▶ or every Problem at once
 //! ```
 //! One walk over the keys (`keys.rs`) serves reading, overriding, the schema and showing. Loading
 //! opens the named files and changes nothing, so that a reload is a second load. Deliberately
@@ -10,11 +11,13 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 mod checks;
+mod did_you_mean;
 mod form;
 mod keys;
 mod load;
-mod near;
+mod origin;
 mod overrides;
+mod paths;
 mod policy;
 mod problem;
 mod read;
@@ -22,60 +25,21 @@ mod schema;
 mod sections;
 mod show;
 mod source_text;
+mod sources;
 mod syntax;
 #[cfg(test)]
 mod tests;
 mod upstream_url;
+mod values;
 
-pub use load::{Loaded, Origin, Origins, Purpose, Sources};
-pub use near::nearest;
+pub use load::Loaded;
+pub use origin::{Origin, Origins};
 pub use overrides::{OVERRIDES, Override};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use schema::schema;
 pub use sections::{
     Admin, Format, Headers, Level, Limits, Listen, Log, Sequencing, Sessions, Store, Upstream,
 };
-pub use upstream_url::{NotAnUpstreamUrl, Scheme, UpstreamUrl};
-
-use crate::rules::Policy;
-use keys::{Section, Visitor};
-
-/// The validated configuration. `Config::default()` is what holds where nothing is said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Config {
-    /// `[listen]`.
-    pub listen: Listen,
-    /// `[admin]`.
-    pub admin: Admin,
-    /// `[upstream]`.
-    pub upstream: Upstream,
-    /// `[policy]`, and `window` and `defer` of `[sequencing]`.
-    pub policy: Policy,
-    /// `[sessions]`.
-    pub sessions: Sessions,
-    /// The rest of `[sequencing]`.
-    pub sequencing: Sequencing,
-    /// `[limits]`.
-    pub limits: Limits,
-    /// `[headers]`.
-    pub headers: Headers,
-    /// `[log]`.
-    pub log: Log,
-}
-
-impl Section for Config {
-    fn visit<V: Visitor>(&mut self, v: &mut V) {
-        v.table("listen", Listen::DOC, |v| self.listen.visit(v));
-        v.table("admin", Admin::DOC, |v| self.admin.visit(v));
-        v.table("upstream", Upstream::DOC, |v| self.upstream.visit(v));
-        v.table("policy", policy::DOC, |v| self.policy.visit(v));
-        v.table("sequencing", Sequencing::DOC, |v| {
-            policy::remedies(&mut self.policy, v);
-            self.sequencing.visit(v);
-        });
-        v.table("sessions", Sessions::DOC, |v| self.sessions.visit(v));
-        v.table("limits", Limits::DOC, |v| self.limits.visit(v));
-        v.table("headers", Headers::DOC, |v| self.headers.visit(v));
-        v.table("log", Log::DOC, |v| self.log.visit(v));
-    }
-}
+pub use sources::{Purpose, Sources};
+pub use upstream_url::{ParseUpstreamUrlError, UpstreamUrl};
+pub use values::Config;

@@ -1,9 +1,9 @@
 //! Flags and environment variables: which keys they set, and setting them.
 
 use super::{
-    Config,
     form::{Complaint, Form},
     keys::{Path, Section, Visitor},
+    values::Config,
 };
 
 /// A key that a flag and an environment variable can set. The flag wins.
@@ -15,35 +15,99 @@ pub struct Override {
     pub flag: &'static str,
     /// The environment variable.
     pub variable: &'static str,
+    /// What stands for the flag's value in the help.
+    pub value_name: &'static str,
+    /// The flag's help. Variable and built-in value are added to it.
+    pub help: &'static str,
 }
 
-macro_rules! overrides {
-    ($($key:literal $flag:literal $variable:literal,)*) => {
-        /// All of them.
-        pub const OVERRIDES: &[Override] = &[$(Override { key: $key, flag: $flag, variable: $variable },)*];
-    };
-}
-
+/// All of them.
 // No variable is called WEIR_PORT or WEIR_SERVICE_…: a cluster sets those by itself for a service
 // that is named weir.
-overrides! {
-    "listen.address"            "--listen"              "WEIR_LISTEN",
-    "listen.workers"            "--workers"             "WEIR_WORKERS",
-    "admin.address"             "--admin"               "WEIR_ADMIN",
-    "upstream.url"              "--upstream"            "WEIR_UPSTREAM",
-    "upstream.timeout"          "--upstream-timeout"    "WEIR_UPSTREAM_TIMEOUT",
-    "upstream.ca-file"          "--upstream-ca-file"    "WEIR_UPSTREAM_CA_FILE",
-    "policy.mode"               "--mode"                "WEIR_MODE",
-    "policy.on-lookup-failure"  "--on-lookup-failure"   "WEIR_ON_LOOKUP_FAILURE",
-    "policy.fresh-for"          "--fresh-for"           "WEIR_FRESH_FOR",
-    "log.level"                 "--log-level"           "WEIR_LOG_LEVEL",
-    "log.format"                "--log-format"          "WEIR_LOG_FORMAT",
-}
+pub const OVERRIDES: &[Override] = &[
+    Override {
+        key: "listen.address",
+        flag: "--listen",
+        variable: "WEIR_LISTEN",
+        value_name: "ADDR",
+        help: "Address and port to listen on",
+    },
+    Override {
+        key: "listen.workers",
+        flag: "--workers",
+        variable: "WEIR_WORKERS",
+        value_name: "N",
+        help: "Worker threads, or \"auto\" for one per core",
+    },
+    Override {
+        key: "admin.address",
+        flag: "--admin",
+        variable: "WEIR_ADMIN",
+        value_name: "ADDR",
+        help: "Address and port of the admin API, or \"off\"",
+    },
+    Override {
+        key: "upstream.url",
+        flag: "--upstream",
+        variable: "WEIR_UPSTREAM",
+        value_name: "URL",
+        help: "URL of the payments API, http or https; it may carry a base path",
+    },
+    Override {
+        key: "upstream.timeout",
+        flag: "--upstream-timeout",
+        variable: "WEIR_UPSTREAM_TIMEOUT",
+        value_name: "TIME",
+        help: "How long upstream may take to answer",
+    },
+    Override {
+        key: "upstream.ca-file",
+        flag: "--upstream-ca-file",
+        variable: "WEIR_UPSTREAM_CA_FILE",
+        value_name: "FILE",
+        help: "PEM file of further certificates to trust",
+    },
+    Override {
+        key: "policy.mode",
+        flag: "--mode",
+        variable: "WEIR_MODE",
+        value_name: "MODE",
+        help: "Over all rules: enforce, monitor or off",
+    },
+    Override {
+        key: "policy.on-lookup-failure",
+        flag: "--on-lookup-failure",
+        variable: "WEIR_ON_LOOKUP_FAILURE",
+        value_name: "WHAT",
+        help: "When upstream will not give a fact: forward or reject",
+    },
+    Override {
+        key: "policy.fresh-for",
+        flag: "--fresh-for",
+        variable: "WEIR_FRESH_FOR",
+        value_name: "TIME",
+        help: "How old a fact may be for a refusal to rest on it, or \"forever\"",
+    },
+    Override {
+        key: "log.level",
+        flag: "--log-level",
+        variable: "WEIR_LOG_LEVEL",
+        value_name: "LEVEL",
+        help: "off, error, warn, info, debug or trace; RUST_LOG wins",
+    },
+    Override {
+        key: "log.format",
+        flag: "--log-format",
+        variable: "WEIR_LOG_FORMAT",
+        value_name: "FORMAT",
+        help: "auto, human or json",
+    },
+];
 
 /// The environment variable that names the configuration file.
 pub(super) const CONFIG_VARIABLE: &str = "WEIR_CONFIG";
 
-/// Sets one key from text. `Err`: what is wrong with the text.
+/// Sets one key from a text, or says what is wrong with the text.
 pub(super) fn set(config: &mut Config, key: &str, text: &str) -> Result<(), Vec<Complaint>> {
     let mut setter = Setter { at: Path::default(), key, text, outcome: Ok(()) };
     config.visit(&mut setter);
@@ -80,11 +144,11 @@ impl Visitor for Setter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::Paths;
+    use crate::{config::paths::Paths, dialects};
 
     #[test]
     fn every_override_sets_a_key_that_there_is() {
-        let keys = Paths::all().keys;
+        let keys = Paths::of(&Config::built_in(dialects::policy())).keys;
         for Override { key, .. } in OVERRIDES {
             assert!(keys.iter().any(|known| known == key), "{key}");
         }
@@ -92,10 +156,10 @@ mod tests {
 
     #[test]
     fn a_text_sets_its_key_and_no_other() {
-        let mut config = Config::default();
+        let mut config = Config::built_in(dialects::policy());
         assert_eq!(set(&mut config, "listen.workers", "3"), Ok(()));
         assert_eq!(config.listen.workers, Some(3));
         config.listen.workers = None;
-        assert_eq!(config, Config::default());
+        assert_eq!(config, Config::built_in(dialects::policy()));
     }
 }

@@ -1,5 +1,5 @@
-//! What is wrong with a configuration, and how it is told: to a person with the line and a caret,
-//! to a machine as JSON.
+//! What is wrong with a configuration, and how it is reported: to a person with the line and a
+//! caret, to a machine as JSON.
 
 use serde_json::{Value, json};
 use std::{fmt, path::PathBuf};
@@ -14,11 +14,11 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// Returns `error` or `warning`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
+            Self::Error => "error",
+            Self::Warning => "warning",
         }
     }
 }
@@ -40,7 +40,7 @@ pub enum Place {
         column: usize,
         /// How many characters are at fault, at least 1.
         width: usize,
-        /// The line itself, what may be a credential blotted out.
+        /// The line itself, without what may be a credential.
         text: String,
     },
     /// An environment variable.
@@ -56,7 +56,7 @@ pub struct Problem {
     pub severity: Severity,
     /// Where.
     pub place: Place,
-    /// The key's path, as in `policy.rules.spent-source`, where it is about a key.
+    /// The path of the key it is about, such as `policy.rules.spent-source`.
     pub key: Option<String>,
     /// What was found, and what is wanted.
     pub message: String,
@@ -66,7 +66,7 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn error(place: Place, message: impl Into<String>) -> Self {
-        Problem {
+        Self {
             severity: Severity::Error,
             place,
             key: None,
@@ -76,7 +76,7 @@ impl Problem {
     }
 
     pub(super) fn warning(place: Place, message: impl Into<String>) -> Self {
-        Problem { severity: Severity::Warning, ..Problem::error(place, message) }
+        Self { severity: Severity::Warning, ..Self::error(place, message) }
     }
 
     pub(super) fn about(mut self, key: impl Into<String>) -> Self {
@@ -130,8 +130,7 @@ impl fmt::Display for Problem {
             Place::Flag(name) => writeln!(f, "  --> flag {name}")?,
             Place::Spot { file, line, column, width, text } => {
                 margin = " ".repeat(line.to_string().len() + 2);
-                // A tab stays a tab, so that the caret stands under its letter whatever a tab is
-                // worth.
+                // A tab stays a tab, so that the caret is under its letter however wide a tab is.
                 let before: String = text
                     .chars()
                     .take(column - 1)
@@ -155,17 +154,17 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Adds one.
+    /// Adds a problem.
     pub(super) fn push(&mut self, problem: Problem) {
         self.0.push(problem);
     }
 
-    /// Adds those of another file.
-    pub fn append(&mut self, others: Problems) {
+    /// Adds the problems of another file.
+    pub fn append(&mut self, others: Self) {
         self.0.extend(others.0);
     }
 
-    /// Puts them in the order of their places.
+    /// Sorts them by their places.
     pub(super) fn sort(&mut self) {
         self.0.sort_by(|a, b| a.place.cmp(&b.place));
     }
@@ -174,27 +173,28 @@ impl Problems {
         self.0.retain(keep);
     }
 
-    /// Each of them.
+    /// Returns each problem, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
 
-    /// How many forbid using the configuration.
+    /// Counts the problems that forbid using the configuration.
     pub fn errors(&self) -> usize {
         self.0.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
-    /// How many only advise.
+    /// Counts the problems that do not forbid using the configuration.
     pub fn warnings(&self) -> usize {
         self.0.len() - self.errors()
     }
 
-    /// Whether nothing is wrong.
+    /// Tells whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// An array of objects with `file`, `line`, `column`, `severity`, `message`, `suggestion` and
+    /// Returns an array of objects with `file`, `line`, `column`, `severity`, `message`,
+    /// `suggestion` and
     /// `key`; `null` where there is none.
     pub fn to_json(&self) -> Value {
         self.0.iter().map(Problem::to_json).collect()
@@ -202,7 +202,7 @@ impl Problems {
 }
 
 impl fmt::Display for Problems {
-    /// Each problem, then how many there are; nothing where there are none.
+    /// Writes each problem, then how many there are; nothing if there are none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return Ok(());
@@ -243,7 +243,8 @@ mod tests {
         problems.push(Problem::warning(Place::Variable("WEIR_MODE".into()), "odd"));
         assert_eq!(
             problems.to_string(),
-            "error: unknown key\n  --> weir.toml:12:2\n    |\n 12 | \tadress = 1\n    | \t^^^^^^\n    = help: did you mean `address`?\n\n\
+            "error: unknown key\n  --> weir.toml:12:2\n    |\n 12 | \tadress = 1\n    | \
+             \t^^^^^^\n    = help: did you mean `address`?\n\n\
              warning: odd\n  --> environment variable WEIR_MODE\n\n1 error, 1 warning\n"
         );
     }
@@ -260,8 +261,14 @@ mod tests {
         assert_eq!(
             problems.to_json(),
             json!([
-                { "file": "weir.toml", "line": 2, "column": 1, "severity": "error", "message": "unknown key", "suggestion": null, "key": "listen.adress" },
-                { "file": null, "line": null, "column": null, "severity": "error", "message": "--listen: no address", "suggestion": "write one", "key": null },
+                {
+                    "file": "weir.toml", "line": 2, "column": 1, "severity": "error",
+                    "message": "unknown key", "suggestion": null, "key": "listen.adress",
+                },
+                {
+                    "file": null, "line": null, "column": null, "severity": "error",
+                    "message": "--listen: no address", "suggestion": "write one", "key": null,
+                },
             ])
         );
     }

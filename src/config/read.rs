@@ -1,12 +1,14 @@
 //! Reads a file: walks its TOML tree and the keys side by side, and goes on after every problem.
 
 use super::{
-    Config, Place, Problem, Problems,
+    did_you_mean::nearest,
     form::{Complaint, Form, kind},
-    keys::{Path, Paths, Section, Visitor},
-    near::nearest,
+    keys::{Path, Section, Visitor},
+    paths::Paths,
+    problem::{Place, Problem, Problems},
     source_text::SourceText,
     syntax,
+    values::Config,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,16 +16,16 @@ use std::{
 };
 use toml::de::{DeTable, DeValue};
 
-/// What a file said.
+/// What was read of a file.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// Where each key that was read stands.
+    /// The place of each key that was read.
     pub(super) places: BTreeMap<String, Place>,
-    /// Where each name in a list stands, by the key's path and the name.
+    /// The place of each name in a list, by the key's path and the name.
     pub(super) items: BTreeMap<(String, String), Place>,
     /// Keys whose values could not be read.
     pub(super) broken: BTreeSet<String>,
-    /// What is wrong.
+    /// Everything that is wrong.
     pub(super) problems: Problems,
 }
 
@@ -32,25 +34,28 @@ pub(super) fn read(source: &SourceText, config: &mut Config) -> Reading {
     let (root, errors) = DeTable::parse_recoverable(source.text());
     let mut reader = Reader {
         source,
+        paths: Paths::of(config),
         at: Path::default(),
         frames: vec![Frame::of(root.get_ref())],
-        said: Reading::default(),
+        reading: Reading::default(),
     };
     config.visit(&mut reader);
     reader.report_unknown();
-    let mut said = reader.said;
-    syntax::report(source, &errors, &mut said.problems);
-    said
+    let mut reading = reader.reading;
+    syntax::report(source, &errors, &mut reading.problems);
+    reading
 }
 
 struct Reader<'a> {
     source: &'a SourceText,
+    /// All that a configuration has.
+    paths: Paths,
     at: Path,
     frames: Vec<Frame<'a>>,
-    said: Reading,
+    reading: Reading,
 }
 
-/// A table of the file, and the names that the walk has met in it.
+/// A table of the file, and the names that the walk has visited in it.
 struct Frame<'a> {
     table: &'a DeTable<'a>,
     known: Vec<&'static str>,
@@ -58,11 +63,11 @@ struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     fn of(table: &'a DeTable<'a>) -> Self {
-        Frame { table, known: Vec::new() }
+        Self { table, known: Vec::new() }
     }
 
-    /// The value and its span, where the file has that name.
-    fn meet(&mut self, name: &'static str) -> Option<(&'a DeValue<'a>, Range<usize>)> {
+    /// Returns the value of a name and its span, if the file has it.
+    fn look_up(&mut self, name: &'static str) -> Option<(&'a DeValue<'a>, Range<usize>)> {
         self.known.push(name);
         self.table
             .iter()
@@ -73,7 +78,8 @@ impl<'a> Frame<'a> {
 
 impl Visitor for Reader<'_> {
     fn table(&mut self, name: &'static str, _: &'static str, inside: impl FnOnce(&mut Self)) {
-        let Some((value, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name)) else {
+        let Some((value, span)) = self.frames.last_mut().and_then(|frame| frame.look_up(name))
+        else {
             return;
         };
         self.at.enter(name);
@@ -89,7 +95,7 @@ impl Visitor for Reader<'_> {
                 let message = format!("`{path}` is a table, found {}", kind(value));
                 let problem = Problem::error(self.source.place(span), message)
                     .suggest(format!("write [{path}] on a line of its own"));
-                self.said.problems.push(problem.about(path));
+                self.reading.problems.push(problem.about(path));
             }
         }
         self.at.leave();
@@ -102,14 +108,14 @@ impl Visitor for Reader<'_> {
         form: &F,
         value: &mut F::Value,
     ) {
-        let Some((written, span)) = self.frames.last_mut().and_then(|frame| frame.meet(name))
+        let Some((written, span)) = self.frames.last_mut().and_then(|frame| frame.look_up(name))
         else {
             return;
         };
         let path = self.at.key(name);
         for item in written.as_array().into_iter().flat_map(|array| array.iter()) {
             if let Some(name) = item.get_ref().as_str() {
-                self.said
+                self.reading
                     .items
                     .insert((path.clone(), name.to_owned()), self.source.place(item.span()));
             }
@@ -117,24 +123,24 @@ impl Visitor for Reader<'_> {
         match form.read(written) {
             Ok(read) => {
                 *value = read;
-                self.said.places.insert(path, self.source.place(span));
+                self.reading.places.insert(path, self.source.place(span));
             }
             Err(complaints) => {
                 for Complaint { message, suggestion, span: part } in complaints {
                     let place = self.source.place(part.unwrap_or(span.clone()));
-                    self.said.problems.push(Problem {
+                    self.reading.problems.push(Problem {
                         suggestion,
                         ..Problem::error(place, message).about(path.clone())
                     });
                 }
-                self.said.broken.insert(path);
+                self.reading.broken.insert(path);
             }
         }
     }
 }
 
 impl Reader<'_> {
-    /// Reports what the file has in the innermost table and the walk has not met.
+    /// Reports what the file has in the innermost table and the walk has not visited.
     fn report_unknown(&mut self) {
         let Some(Frame { table, known }) = self.frames.last() else { return };
         let here = self.at.table();
@@ -152,30 +158,30 @@ impl Reader<'_> {
             };
             let problem =
                 Problem::error(self.source.place(key.span()), message).about(self.at.key(name));
-            self.said.problems.push(problem.suggest(instead(name, &here, known)));
+            self.reading.problems.push(problem.suggest(self.suggestion(name, &here, known)));
         }
     }
-}
 
-/// Where an unknown name belongs, what it was meant to be, or what is known here.
-fn instead(name: &str, here: &str, known: &[&str]) -> String {
-    let Paths { keys, tables, .. } = Paths::all();
-    let mut homes: Vec<String> = Vec::new();
-    for path in keys.iter().chain(&tables) {
-        if let Some((table, last)) = path.rsplit_once('.')
-            && last == name
-        {
-            homes.push(format!("[{table}]"));
+    /// Says where an unknown name belongs, what was probably meant, or what is known here.
+    fn suggestion(&self, name: &str, here: &str, known: &[&str]) -> String {
+        let Paths { keys, tables, .. } = &self.paths;
+        let mut homes: Vec<String> = Vec::new();
+        for path in keys.iter().chain(tables) {
+            if let Some((table, last)) = path.rsplit_once('.')
+                && last == name
+            {
+                homes.push(format!("[{table}]"));
+            }
         }
-    }
-    if !homes.is_empty() {
-        return format!("it belongs in {}", homes.join(" or "));
-    }
-    if let Some(near) = nearest(name, known.iter().copied()) {
-        return format!("did you mean `{near}`?");
-    }
-    match here.starts_with("policy.rules") {
-        true => "`weir rules` lists the rules".into(),
-        false => format!("known here: {}", known.join(", ")),
+        if !homes.is_empty() {
+            return format!("it belongs in {}", homes.join(" or "));
+        }
+        if let Some(near) = nearest(name, known.iter().copied()) {
+            return format!("did you mean `{near}`?");
+        }
+        match here.starts_with("policy.rules") {
+            true => "`weir rules` lists the rules".into(),
+            false => format!("known here: {}", known.join(", ")),
+        }
     }
 }

@@ -1,30 +1,28 @@
 //! JSON Schema of the file, for editors: one more walk over the keys.
 
 use super::{
-    Config,
     form::Form,
     keys::{Section, Visitor},
+    values::Config,
 };
-use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
+use schemars::{Schema, json_schema};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 
-/// JSON Schema, draft 2020-12. It accepts no key that the reader does not know; ranges of durations
-/// and sizes are the reader's alone.
-pub fn schema() -> Schema {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>()
-}
-
-impl JsonSchema for Config {
-    fn schema_name() -> Cow<'static, str> {
-        "Configuration of Weir".into()
+/// Returns the JSON Schema, draft 2020-12. It accepts no key that the reader does not know. It does
+/// not check the ranges of durations and sizes.
+pub fn schema(built_in: &Config) -> Schema {
+    let mut walk = Walk { tables: vec![Map::new()] };
+    built_in.clone().visit(&mut walk);
+    let mut root = json_schema!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of Weir",
+    });
+    for (name, value) in
+        object(walk.tables.pop().unwrap_or_default()).as_object().into_iter().flatten()
+    {
+        root.insert(name.clone(), value.clone());
     }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let mut walk = Walk { tables: vec![Map::new()] };
-        Config::default().visit(&mut walk);
-        object(walk.tables.pop().unwrap_or_default())
-    }
+    root
 }
 
 /// The properties of the tables that the walk is in, the innermost last.
@@ -73,7 +71,7 @@ impl Visitor for Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys::Paths;
+    use crate::{config::paths::Paths, dialects};
 
     fn paths(schema: &Value, above: &str, found: &mut Vec<String>) {
         for (name, inner) in schema["properties"].as_object().unwrap() {
@@ -91,39 +89,41 @@ mod tests {
 
     #[test]
     fn schema_and_reader_know_the_same_keys() {
-        let schema = schema().to_value();
+        let schema = schema(&Config::built_in(dialects::policy())).to_value();
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
         assert_eq!(schema["additionalProperties"], false);
         let mut described = Vec::new();
         paths(&schema, "", &mut described);
         described.sort();
-        let mut known = Paths::all().keys;
+        let mut known = Paths::of(&Config::built_in(dialects::policy())).keys;
         known.sort();
         assert_eq!(described, known);
         for path in &described {
             let (table, key) = path.rsplit_once('.').unwrap();
             let problems =
-                Config::parse("w", &format!("[{table}]\n{key} = {{}}\n")).unwrap_err().to_string();
+                Config::parse("w", &format!("[{table}]\n{key} = {{}}\n"), dialects::policy())
+                    .unwrap_err()
+                    .to_string();
             assert!(!problems.contains("unknown"), "{problems}");
-            let problems = Config::parse("w", &format!("[{table}]\nno-such-{key} = 1\n"))
-                .unwrap_err()
-                .to_string();
+            let problems =
+                Config::parse("w", &format!("[{table}]\nno-such-{key} = 1\n"), dialects::policy())
+                    .unwrap_err()
+                    .to_string();
             assert!(problems.contains("unknown"), "{problems}");
         }
     }
 
     #[test]
     fn a_default_of_the_schema_is_the_built_in_value() {
-        let schema = schema().to_value();
+        let schema = schema(&Config::built_in(dialects::policy())).to_value();
         let at = |pointer: &str| schema.pointer(pointer).cloned().unwrap_or_default();
         assert_eq!(at("/properties/listen/properties/address/default"), "127.0.0.1:8080");
         assert_eq!(at("/properties/limits/properties/governed-body/default"), "256KiB");
         assert_eq!(at("/properties/policy/properties/fresh-for/default"), "2s");
         assert_eq!(at("/properties/upstream/properties/url/default"), Value::Null);
         assert_eq!(
-            at(
-                "/properties/policy/properties/rules/properties/carts/properties/primary-before-secondary/enum"
-            ),
+            at("/properties/policy/properties/rules/properties/carts/properties\
+                 /primary-before-secondary/enum"),
             serde_json::json!(["reject", "reorder", "monitor", "off"])
         );
     }

@@ -1,20 +1,23 @@
 //! The tables of the file, each key with its meaning, its built-in value and its form, stated once.
 //!
 //! `section!` turns such a statement into a struct of validated values, its `Default` and its walk.
-//! `[policy]` is not here: its values are the rules' own types (`policy.rs`).
+//! `[policy]` is in `policy.rs`: its values are the rules' own types.
 
 use super::{
-    UpstreamUrl,
     form::{
-        Address, AddressOrOff, Choice, Duration as Span, File, Size, Switch, Url, Whole, Workers,
+        Address, Choice, Duration as Span, File, Size, Switch, Url, Whole, address_or_off, workers,
     },
     keys::{Section, Visitor},
+    upstream_url::UpstreamUrl,
 };
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 macro_rules! section {
     ($(#[doc = $about:literal])+ pub struct $section:ident {
-        $($(#[doc = $doc:literal])+ $key:literal $field:ident: $value:ty = $default:expr, $form:expr;)*
+        $(
+            $(#[doc = $doc:literal])+
+            $key:literal $field:ident: $value:ty = $default:expr, $form:expr;
+        )*
     }) => {
         $(#[doc = $about])+
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ macro_rules! section {
 
         impl Default for $section {
             fn default() -> Self {
-                $section { $($field: $default,)* }
+                Self { $($field: $default,)* }
             }
         }
 
@@ -60,33 +63,41 @@ section! {
     pub struct Listen {
         /// Address and port to listen on.
         "address" address: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), Address;
-        /// Worker threads, each with its own listener and its own connections to upstream: `"auto"` (one per core), or 1 to 1024.
-        "workers" workers: Option<usize> = None, Workers { most: 1024 };
+        /// Worker threads, each with its own listener and its own connections to upstream: `"auto"`
+        /// (one per core), or 1 to 1024.
+        "workers" workers: Option<usize> = None, workers(1024);
     }
 }
 
 section! {
-    /// Where operators reach Weir: health, readiness, sessions, rules, configuration. Not for callers: it has no authentication of its own.
+    /// Where operators reach Weir: health, readiness, sessions, rules, configuration. Not for
+    /// callers: it has no authentication of its own.
     pub struct Admin {
         /// Address and port of the admin API, or `"off"`.
-        "address" address: Option<SocketAddr> = Some(SocketAddr::from(([127, 0, 0, 1], 9090))), AddressOrOff;
+        "address" address: Option<SocketAddr> =
+            Some(SocketAddr::from(([127, 0, 0, 1], 9090))), address_or_off();
     }
 }
 
 section! {
     /// The payments API behind Weir.
     pub struct Upstream {
-        /// `http` or `https` URL of the API; it may carry a base path, but no user, query or fragment. It has no built-in value.
+        /// `http` or `https` URL of the API; it may carry a base path, but no user, query or
+        /// fragment. It has no built-in value.
         "url" url: Option<UpstreamUrl> = None, Url;
-        /// How long upstream may take from the last byte of the request to the head of its answer; then 504. From `1ms` to `1h`.
+        /// How long upstream may take from the last byte of the request to the head of its answer;
+        /// then 504. From `1ms` to `1h`.
         "timeout" timeout: Duration = seconds(30), Span { least: ms(1), most: HOUR };
         /// How long connecting to upstream may take, TLS included; then 502. From `1ms` to `5m`.
-        "connect-timeout" connect_timeout: Duration = seconds(5), Span { least: ms(1), most: seconds(300) };
-        /// How long an unused connection to upstream is kept; shorter than upstream's own keep-alive. `0s` keeps none. At most `1h`.
+        "connect-timeout" connect_timeout: Duration = seconds(5),
+            Span { least: ms(1), most: seconds(300) };
+        /// How long an unused connection to upstream is kept; shorter than upstream's own
+        /// keep-alive. `0s` keeps none. At most `1h`.
         "idle-timeout" idle_timeout: Duration = seconds(30), Span { least: ms(0), most: HOUR };
         /// Unused connections to upstream that each worker keeps. From 0 to 65535.
         "max-idle" max_idle: usize = 256, Whole { least: 0, most: 65_535 };
-        /// A PEM file of further certificates to trust, beside the machine's own. Relative to the configuration file that names it.
+        /// A PEM file of further certificates to trust, beside the machine's own. Relative to the
+        /// configuration file that names it.
         "ca-file" ca_file: Option<PathBuf> = None, File;
     }
 }
@@ -98,24 +109,38 @@ pub enum Store {
     Memory,
 }
 
+impl Store {
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+        }
+    }
+}
+
 section! {
     /// What Weir remembers of checkouts, invoices and carts.
     pub struct Sessions {
         /// Where records are kept: `"memory"`.
-        "store" store: Store = Store::Memory, Choice(&[("memory", Store::Memory)]);
-        /// How many sessions are remembered; past it, the least recently used is forgotten and learned again when it is needed. From 1 to 1000000000.
+        "store" store: Store = Store::Memory,
+            Choice { all: &[Store::Memory], name_of: Store::as_str };
+        /// How many sessions are remembered; past it, the least recently used is forgotten and
+        /// learned again when it is needed. From 1 to 1000000000.
         "capacity" capacity: usize = 1_000_000, Whole { least: 1, most: 1_000_000_000 };
         /// How long an untouched session is remembered. From `1s` to `365d`.
-        "idle-ttl" idle_ttl: Duration = DAY, Span { least: seconds(1), most: seconds(365 * 24 * 3600) };
+        "idle-ttl" idle_ttl: Duration = DAY,
+            Span { least: seconds(1), most: seconds(365 * 24 * 3600) };
     }
 }
 
 section! {
     /// How calls of one session wait for each other.
     pub struct Sequencing {
-        /// How many calls may wait for their turn in one session; past it, the caller is told to try again. From 1 to 10000.
+        /// How many calls may wait for their turn in one session; past it, the caller is told to
+        /// try again. From 1 to 10000.
         "queue" queue: usize = 64, Whole { least: 1, most: 10_000 };
-        /// How long a call may wait for its turn; past it, the caller is told to try again. From `1ms` to `5m`.
+        /// How long a call may wait for its turn; past it, the caller is told to try again. From
+        /// `1ms` to `5m`.
         "wait" wait: Duration = seconds(10), Span { least: ms(1), most: seconds(300) };
     }
 }
@@ -125,10 +150,12 @@ section! {
     pub struct Limits {
         /// The largest body of a governed call, decompressed; past it, 413. From `1KiB` to `64MiB`.
         "governed-body" governed_body: usize = 256 * KIB, Size { least: KIB, most: 64 * MIB };
-        /// How much of an answer to a governed call is read to learn from it, decompressed; the caller gets all of it. From `1KiB` to `1GiB`.
+        /// How much of an answer to a governed call is read to learn from it, decompressed; the
+        /// caller gets all of it. From `1KiB` to `1GiB`.
         "answer" answer: usize = 4 * MIB, Size { least: KIB, most: GIB };
         /// How long a caller may take to send the head of a request. From `1s` to `5m`.
-        "header-timeout" header_timeout: Duration = seconds(15), Span { least: seconds(1), most: seconds(300) };
+        "header-timeout" header_timeout: Duration = seconds(15),
+            Span { least: seconds(1), most: seconds(300) };
         /// How long calls under way may take to end when Weir stops. `0s` to `1h`.
         "drain" drain: Duration = seconds(30), Span { least: ms(0), most: HOUR };
     }
@@ -137,9 +164,11 @@ section! {
 section! {
     /// Headers of Weir's own. `Via` is always added.
     pub struct Headers {
-        /// Whether answers to governed calls carry `Weir-Decision`, `Weir-Rule` and `Weir-Decision-Id`.
+        /// Whether answers to governed calls carry `Weir-Decision`, `Weir-Rule` and
+        /// `Weir-Decision-Id`.
         "decision" decision: bool = true, Switch;
-        /// Whether the caller's address is added to `Forwarded` and `X-Forwarded-For`. The vendor's fraud check reads the last `for=` as the shopper's.
+        /// Whether the caller's address is added to `Forwarded` and `X-Forwarded-For`. The vendor's
+        /// fraud check reads the last `for=` as the shopper's.
         "forwarded" forwarded: bool = false, Switch;
     }
 }
@@ -162,20 +191,22 @@ pub enum Level {
 }
 
 impl Level {
-    /// The name used in configuration and by `RUST_LOG`.
+    /// All, the quietest first.
+    pub const ALL: [Self; 6] =
+        [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// Returns the name used in configuration and by `RUST_LOG`.
     pub fn as_str(self) -> &'static str {
-        LEVELS.iter().find(|(_, level)| *level == self).map_or("info", |(name, _)| *name)
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
     }
 }
-
-const LEVELS: &[(&str, Level)] = &[
-    ("off", Level::Off),
-    ("error", Level::Error),
-    ("warn", Level::Warn),
-    ("info", Level::Info),
-    ("debug", Level::Debug),
-    ("trace", Level::Trace),
-];
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,13 +219,27 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Human, Self::Json];
+
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Human => "human",
+            Self::Json => "json",
+        }
+    }
+}
+
 section! {
     /// Logs, on standard error. `RUST_LOG` overrides `level`.
     pub struct Log {
         /// `"off"`, `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`.
-        "level" level: Level = Level::Info, Choice(LEVELS);
+        "level" level: Level = Level::Info, Choice { all: &Level::ALL, name_of: Level::as_str };
         /// `"auto"` (human on a terminal, JSON otherwise), `"human"` or `"json"`.
         "format" format: Format = Format::Auto,
-            Choice(&[("auto", Format::Auto), ("human", Format::Human), ("json", Format::Json)]);
+            Choice { all: &Format::ALL, name_of: Format::as_str };
     }
 }

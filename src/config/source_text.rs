@@ -1,6 +1,6 @@
 //! A configuration file's text, and where in it a span of bytes is.
 
-use super::{Place, Problem};
+use super::problem::{Place, Problem};
 use std::{
     fs,
     io::{self, Read},
@@ -15,7 +15,7 @@ pub(super) struct SourceText {
     text: String,
 }
 
-/// No configuration is longer, in bytes; a device without end would be.
+/// The most bytes that are read, because a device may have no end.
 const AT_MOST: u64 = 1 << 20;
 
 const BOM: &str = "\u{feff}";
@@ -42,10 +42,10 @@ impl SourceText {
         })
     }
 
-    /// A text that stands in for a file.
+    /// Takes a text as the content of a file.
     pub(super) fn new(file: &Path, text: String) -> Self {
         let text = text.strip_prefix(BOM).map(str::to_owned).unwrap_or(text);
-        SourceText { file: file.to_owned(), text }
+        Self { file: file.to_owned(), text }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -56,7 +56,7 @@ impl SourceText {
         &self.file
     }
 
-    /// Where these bytes are; of several lines, the part in the first.
+    /// Returns the place of these bytes; of several lines, the part in the first.
     pub(super) fn place(&self, span: Range<usize>) -> Place {
         let start = floor(&self.text, span.start);
         let end = floor(&self.text, span.end).max(start);
@@ -93,7 +93,7 @@ fn unreadable(error: &io::Error, place: Place) -> Problem {
     }
 }
 
-/// The nearest boundary between characters at or before a byte.
+/// Returns the nearest boundary between characters at or before a byte.
 fn floor(text: &str, mut byte: usize) -> usize {
     byte = byte.min(text.len());
     while !text.is_char_boundary(byte) {

@@ -1,11 +1,14 @@
-//! Text that is not TOML: what to write instead, and what not to believe of the lines around it.
+//! Reports text that is not TOML, with what to write instead.
 
-use super::{Place, Problem, Problems, source_text::SourceText};
+use super::{
+    problem::{Place, Problem, Problems},
+    source_text::SourceText,
+};
 use std::collections::BTreeMap;
 
-/// Adds the parser's errors, one a line: the first explains the others. Whatever else seems wrong
-/// with such a line, or with the lines under a header that is not one, comes of guessing how the
-/// text goes on, and is dropped.
+/// Adds the parser's errors, one a line: the first explains the others. Drops all other problems of
+/// such a line, and of the lines under a header that cannot be read: they rest on a guess of how
+/// the text goes on.
 pub(super) fn report(source: &SourceText, errors: &[toml::de::Error], problems: &mut Problems) {
     let mut by_line = BTreeMap::new();
     for error in errors {
@@ -41,14 +44,14 @@ fn problem(message: &str, place: Place) -> Problem {
         message => message,
     };
     let problem = Problem::error(place, format!("this is not TOML: {message}"));
-    match instead(&written) {
+    match suggestion(&written) {
         Some(suggestion) => problem.suggest(suggestion),
         None => problem,
     }
 }
 
-/// What a line was probably meant to be.
-fn instead(line: &str) -> Option<String> {
+/// Guesses what a line was meant to be.
+fn suggestion(line: &str) -> Option<String> {
     let line = line.trim();
     let is_name = |name: &str| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
@@ -81,7 +84,7 @@ fn instead(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Config;
+    use crate::{config::Config, dialects};
 
     #[test]
     fn a_line_that_is_not_toml_is_told_how_to_become_it() {
@@ -104,7 +107,7 @@ mod tests {
             ("[listen\nadress = 1\n[log]\nlevle = \"info\"", &["1 ", "4 did you mean `level`?"]),
         ];
         for (text, expected) in cases {
-            let problems = Config::parse("w", text).unwrap_err().to_json();
+            let problems = Config::parse("w", text, dialects::policy()).unwrap_err().to_json();
             let said: Vec<_> = problems
                 .as_array()
                 .unwrap()

@@ -1,34 +1,7 @@
 //! Where upstream is.
 
-use http::uri::{Authority, Uri};
+use http::uri::{Authority, Scheme, Uri};
 use std::{fmt, str::FromStr};
-
-/// The scheme of upstream's URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// Plain HTTP.
-    Http,
-    /// HTTP over TLS.
-    Https,
-}
-
-impl Scheme {
-    /// `http` or `https`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
-    }
-
-    /// The port meant where the URL has none.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Scheme::Http => 80,
-            Scheme::Https => 443,
-        }
-    }
-}
 
 /// `http` or `https`, a host, perhaps a port and a base path; no user, no query, no fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,28 +12,29 @@ pub struct UpstreamUrl {
 }
 
 impl UpstreamUrl {
-    /// How to speak to it.
-    pub fn scheme(&self) -> Scheme {
-        self.scheme
+    /// Returns the scheme.
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
     }
 
-    /// Host and, if it was written, port: the value of `Host`.
+    /// Returns the host and, if it was written, the port: the value of `Host`.
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// The host alone; an IPv6 address keeps its brackets.
+    /// Returns the host alone; an IPv6 address keeps its brackets.
     pub fn host(&self) -> &str {
         self.authority.host()
     }
 
-    /// The port to connect to.
+    /// Returns the port to connect to.
     pub fn port(&self) -> u16 {
-        self.authority.port_u16().unwrap_or(self.scheme.default_port())
+        let default = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
+        self.authority.port_u16().unwrap_or(default)
     }
 
-    /// What stands before every path: empty, or a path that begins with `/` and does not end with
-    /// it.
+    /// Returns what is put before every path: nothing, or a path that begins with `/` and does not
+    /// end with it.
     pub fn base_path(&self) -> &str {
         &self.base_path
     }
@@ -68,35 +42,43 @@ impl UpstreamUrl {
 
 impl fmt::Display for UpstreamUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme.as_str(), self.authority, self.base_path)
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.base_path)
     }
 }
 
 /// Why a text is not an upstream's URL. It never shows the text, which may hold a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotAnUpstreamUrl {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseUpstreamUrlError {
     /// Not a URL at all.
+    #[error("this is not a URL")]
     Malformed,
     /// There is no `scheme://`.
+    #[error("the URL has no scheme")]
     NoScheme,
     /// Neither `http` nor `https`.
+    #[error("upstream is spoken to over `http` or `https` only")]
     OtherScheme,
     /// A user or a password stands before the host.
+    #[error("the URL holds a user or a password")]
     User,
     /// `?`.
+    #[error("the URL holds a query")]
     Query,
     /// `#`.
+    #[error("the URL holds a fragment")]
     Fragment,
     /// The port is not one.
+    #[error("the URL's port is not a port")]
     Port,
     /// The base path has empty, `.` or `..` segments, or percent-encoding: it could be read in two
     /// ways.
+    #[error("the URL's base path can be read in two ways")]
     Path,
 }
 
-impl NotAnUpstreamUrl {
-    /// What to write in place of `text`.
-    pub(super) fn instead(self, text: &str) -> Option<String> {
+impl ParseUpstreamUrlError {
+    /// Says what to write in place of `text`.
+    pub(super) fn suggestion(self, text: &str) -> Option<String> {
         match self {
             Self::NoScheme if format!("https://{text}").parse::<UpstreamUrl>().is_ok() => {
                 Some(format!("write \"https://{text}\""))
@@ -117,62 +99,45 @@ impl NotAnUpstreamUrl {
     }
 }
 
-impl fmt::Display for NotAnUpstreamUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "this is not a URL",
-            Self::NoScheme => "the URL has no scheme",
-            Self::OtherScheme => "upstream is spoken to over `http` or `https` only",
-            Self::User => "the URL holds a user or a password",
-            Self::Query => "the URL holds a query",
-            Self::Fragment => "the URL holds a fragment",
-            Self::Port => "the URL's port is not a port",
-            Self::Path => "the URL's base path can be read in two ways",
-        })
-    }
-}
-
-impl std::error::Error for NotAnUpstreamUrl {}
-
 impl FromStr for UpstreamUrl {
-    type Err = NotAnUpstreamUrl;
+    type Err = ParseUpstreamUrlError;
 
-    fn from_str(text: &str) -> Result<Self, NotAnUpstreamUrl> {
+    fn from_str(text: &str) -> Result<Self, ParseUpstreamUrlError> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(NotAnUpstreamUrl::NoScheme);
+            return Err(ParseUpstreamUrlError::NoScheme);
         };
         let scheme = match scheme {
-            name if name.eq_ignore_ascii_case("http") => Scheme::Http,
-            name if name.eq_ignore_ascii_case("https") => Scheme::Https,
-            _ => return Err(NotAnUpstreamUrl::OtherScheme),
+            name if name.eq_ignore_ascii_case("http") => Scheme::HTTP,
+            name if name.eq_ignore_ascii_case("https") => Scheme::HTTPS,
+            _ => return Err(ParseUpstreamUrlError::OtherScheme),
         };
         // `Uri` drops a fragment without a word, so these are looked for first.
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if authority.contains('@') {
-            return Err(NotAnUpstreamUrl::User);
+            return Err(ParseUpstreamUrlError::User);
         }
         if rest.contains('#') {
-            return Err(NotAnUpstreamUrl::Fragment);
+            return Err(ParseUpstreamUrlError::Fragment);
         }
         if rest.contains('?') {
-            return Err(NotAnUpstreamUrl::Query);
+            return Err(ParseUpstreamUrlError::Query);
         }
-        let uri: Uri = text.parse().map_err(|_| NotAnUpstreamUrl::Malformed)?;
+        let uri: Uri = text.parse().map_err(|_| ParseUpstreamUrlError::Malformed)?;
         let authority = uri
             .authority()
             .filter(|authority| !authority.host().is_empty())
-            .ok_or(NotAnUpstreamUrl::Malformed)?;
+            .ok_or(ParseUpstreamUrlError::Malformed)?;
         let written_port = authority.as_str().len() > authority.host().len();
         if written_port && authority.port_u16().is_none_or(|port| port == 0) {
-            return Err(NotAnUpstreamUrl::Port);
+            return Err(ParseUpstreamUrlError::Port);
         }
         let base_path = uri.path().strip_suffix('/').unwrap_or(uri.path());
         if base_path.contains('%')
             || base_path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | ".."))
         {
-            return Err(NotAnUpstreamUrl::Path);
+            return Err(ParseUpstreamUrlError::Path);
         }
-        Ok(UpstreamUrl { scheme, authority: authority.clone(), base_path: base_path.into() })
+        Ok(Self { scheme, authority: authority.clone(), base_path: base_path.into() })
     }
 }
 
@@ -211,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_is_no_upstream_is_refused_with_its_reason() {
-        use NotAnUpstreamUrl::*;
+        use ParseUpstreamUrlError::*;
         let cases = [
             ("api.digitalriver.com", NoScheme, Some("write \"https://api.digitalriver.com\"")),
             ("ftp://a", OtherScheme, Some("write a URL such as \"https://api.example.com\"")),
@@ -243,7 +208,7 @@ mod tests {
         ];
         for (text, error, instead) in cases {
             assert_eq!(text.parse::<UpstreamUrl>(), Err(error), "{text}");
-            assert_eq!(error.instead(text).as_deref(), instead, "{text}");
+            assert_eq!(error.suggestion(text).as_deref(), instead, "{text}");
         }
     }
 }

@@ -11,8 +11,9 @@ use super::{
         query::{Parameters, Query},
         value::UnreadableAnswer,
     },
+    refusal::Refusal,
 };
-use crate::rules::{Answer, Dialect, Intent, Lookup, SessionKey, SourceId};
+use crate::rules::{Answer, Dialect, Intent, Lookup, SessionKey, SourceId, Violation};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use std::fmt;
@@ -30,6 +31,8 @@ pub(crate) struct Api {
     pub reads_sources: bool,
     /// The code of an error that tells a caller to wait for other changes of the session.
     pub busy_code: &'static str,
+    /// Puts a broken rule of its table into its words.
+    pub refusal: fn(&Violation) -> Refusal,
     /// Returns a name for what a path is about, the same for all ids; `None` where no method of it
     /// is governed.
     pub resource: fn(&[&str]) -> Option<&'static str>,

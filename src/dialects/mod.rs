@@ -4,10 +4,11 @@
 //!   request head ─ classify ─▶ Call ─┬─ intent(headers, body) ─▶ Intent ─▶ rules
 //!                                    ├─ read_answer(…, body)  ─▶ Answer ─▶ rules
 //!                                    └─ look_up, attach, detach ─▶ a call of Weir's own
-//!   Refusal, own errors ─ refusal, error ─▶ Rendered
+//!   Violation, own errors ─ refusal, error ─▶ Rendered
 //! ```
 //! A vendor API is one value, `API` in a folder of its own: `routes` (which paths and methods are
-//! governed), `request`, `answer`, `outgoing` (calls of Weir's own) and `error` (the error body).
+//! governed), `request`, `answer`, `outgoing` (calls of Weir's own), `rows` (the table of rules),
+//! `words` (the answer to a broken rule) and `error` (the error body).
 //! `read/` holds what all of them read with. This file lists them and is the only one that names
 //! two. Deliberately absent: sending, waiting, remembering, and any copy of a body that outlives
 //! the call that reads it.
@@ -22,10 +23,12 @@ mod classify;
 mod form;
 mod outgoing;
 mod read;
+mod refusal;
 mod registry;
 mod render;
 #[cfg(test)]
 mod tests;
+mod types;
 
 pub use call::{Call, UnreadableRequest};
 pub use classify::{Classified, classify};
@@ -36,10 +39,11 @@ pub use read::{
     credential::credential,
     value::UnreadableAnswer,
 };
+pub use refusal::Refusal;
 pub use registry::Dialects;
-pub use render::{Rendered, error, refusal};
+pub use render::{Rendered, error};
 
-use crate::rules::Dialect;
+use crate::rules::{Dialect, Policy};
 use api::Api;
 use std::sync::LazyLock;
 
@@ -57,6 +61,11 @@ pub static ALL: [Dialect; APIS.len()] = {
     }
     all
 };
+
+/// Returns the policy that holds where nothing is said.
+pub fn policy() -> Policy {
+    Dialects::built_in().policy()
+}
 
 impl Dialects {
     /// Returns the vendor APIs that Weir knows.

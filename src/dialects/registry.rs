@@ -4,7 +4,11 @@ use super::{
     api::Api,
     form::Form,
     read::path::{self, Path, Words},
+    refusal::Refusal,
+    render::{self, Rendered},
+    types::types,
 };
+use crate::rules::{Policy, Violation};
 use http::{HeaderMap, Uri};
 
 /// A list of vendor APIs, with the words of their paths put together.
@@ -61,6 +65,23 @@ impl Dialects {
             _ => self.rooted(uri.path().split('/').nth(1).unwrap_or_default()),
         };
         Form::of(api, uri, headers)
+    }
+
+    /// Returns the policy that holds where nothing is said.
+    pub fn policy(&self) -> Policy {
+        let dialects: Vec<_> = self.all().map(|api| api.dialect).collect();
+        Policy::new(&dialects, types(&dialects))
+    }
+
+    /// Puts a broken rule into the words of the API whose rule it is.
+    pub fn words(&self, violation: &Violation) -> Refusal {
+        (self.find(|api| api.dialect == violation.dialect).refusal)(violation)
+    }
+
+    /// Writes the vendor's answer to a broken rule, in the form of the call: calls that all APIs
+    /// share may break a rule of another table than that of the form's.
+    pub fn refusal(&self, form: Form, violation: &Violation) -> Rendered {
+        render::refusal(form, &self.words(violation))
     }
 
     fn rooted(&self, first: &str) -> &'static Api {

@@ -1,7 +1,6 @@
 //! Puts refusals and Weir's own errors into the vendor's words.
 
-use super::{api::ErrorEntry, form::Form};
-use crate::rules::Refusal;
+use super::{api::ErrorEntry, form::Form, refusal::Refusal};
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -17,7 +16,7 @@ pub struct Rendered {
 }
 
 /// Writes the vendor's answer to a broken rule.
-pub fn refusal(form: Form, refusal: &Refusal) -> Rendered {
+pub(super) fn refusal(form: Form, refusal: &Refusal) -> Rendered {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::CONFLICT);
     let entry = ErrorEntry {
         code: refusal.code,
@@ -46,7 +45,7 @@ fn render(form: Form, status: StatusCode, entry: &ErrorEntry<'_>) -> Rendered {
 mod tests {
     use super::*;
     use crate::{
-        dialects::{carts, checkouts, read::media::Media},
+        dialects::{Dialects, carts, checkouts, read::media::Media},
         rules::Violation,
     };
 
@@ -93,7 +92,8 @@ mod tests {
                 r#"{"type":"bad_request","errors":[{"code":"order_submit_failed","message":"Payment session status is invalid."}]}"#,
             ),
             (
-                Violation::ambiguous(checkouts::DIALECT, "The path has \"dots\".").refusal,
+                Dialects::built_in()
+                    .words(&Violation::ambiguous(checkouts::DIALECT, "The path has \"dots\".")),
                 400,
                 r#"{"type":"bad_request","errors":[{"code":"ambiguous_request","message":"The path has \"dots\"."}]}"#,
             ),
@@ -104,11 +104,8 @@ mod tests {
 
     #[test]
     fn carts_refusals_come_in_both_media() {
-        let refused = Refusal::cart(
-            "apply-payment-failure",
-            "primary-before-secondary",
-            "Detach <it> & \"retry\".",
-        );
+        let refused = Refusal::conflict("apply-payment-failure", "Detach <it> & \"retry\".")
+            .subcode("primary-before-secondary");
         assert_eq!(
             shown(&refusal(JSON, &refused)),
             (

@@ -6,11 +6,13 @@
 mod accept;
 mod admit;
 mod faults;
+#[cfg(feature = "cli")]
 mod listen;
 mod serve;
 mod workers;
 
 pub use faults::{Answer, Faults, FaultsFuture, FaultsLayer};
+#[cfg(feature = "cli")]
 pub use listen::listeners;
 pub use serve::{Drained, ServeOptions, serve};
 pub use workers::{Worker, run_workers};

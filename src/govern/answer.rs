@@ -1,15 +1,12 @@
 //! The answers that are Weir's own to give, in the vendor's form, and the marks on every answer.
 
-use super::{
-    exchange::Trace,
-    governor::{Governor, now},
-};
+use super::{exchange::Trace, governor::Governor};
 use crate::{
-    dialects::{self, Form, Rendered},
+    dialects::{self, Dialects, Form, Rendered},
     http::{Body, Problem},
     observe::{Decided, Decision},
     rules::{Dialect, Intent, RuleId, SessionKey, Violation},
-    sessions::Busy,
+    sessions::{Busy, now},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use std::time::Instant;
@@ -42,8 +39,8 @@ impl Outcome {
         Self { violation, ..Self::new(response, decided) }
     }
 
-    pub fn refused(form: Form, violation: Violation) -> Self {
-        let response = rendered(dialects::refusal(form, &violation.refusal));
+    pub fn refused(dialects: &Dialects, form: Form, violation: Violation) -> Self {
+        let response = rendered(dialects.refusal(form, &violation));
         Self { violation: Some(violation), ..Self::new(response, Decided::Rejected) }
     }
 
@@ -159,8 +156,8 @@ pub(super) fn finish(
         source: about.source,
         decision: outcome.decided,
         rule,
-        found: outcome.violation.as_ref().map(|violation| violation.found.clone()),
-        accepted: outcome.violation.as_ref().map(|violation| violation.accepted),
+        found: outcome.violation.as_ref().map(|violation| violation.finding.to_string()),
+        accepted: outcome.violation.as_ref().map(|violation| violation.finding.accepted()),
         status: response.status().as_u16(),
         steps: trace.take_steps(),
         upstream_us,

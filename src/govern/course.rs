@@ -7,7 +7,7 @@
 use super::{
     answer::{Outcome, OwnError},
     exchange::Exchange,
-    governor::{log_store_error, now},
+    governor::log_store_error,
     learn::Hand,
     look_up::{self, LookupOutcome},
     promise::{self, note_pending},
@@ -23,7 +23,7 @@ use crate::{
         Attempt, CallEnd, Event, Intent, Lookup, Next, OwnAnswer, Owner, Remedy, Repair, Room,
         Sending, SessionKey, SessionObservation, SourceId, Target, Timestamp, Unsent, Violation,
     },
-    sessions::{Busy, Priority, StoreError, TurnError, TurnKey},
+    sessions::{Busy, Priority, StoreError, TurnError, TurnKey, now},
 };
 use http::{Request, Response, StatusCode, header};
 use std::time::Duration;
@@ -363,7 +363,10 @@ impl<'a> Course<'a> {
     fn answer(&mut self, answer: OwnAnswer) -> Outcome {
         let form = self.exchange.call.form();
         match answer {
-            OwnAnswer::Refusal(violation) => Outcome::refused(form, violation),
+            OwnAnswer::Refusal(violation) => {
+                let dialects = self.exchange.asker.governor.settings.dialects;
+                Outcome::refused(dialects, form, violation)
+            }
             OwnAnswer::OfLastStep => match self.last.take() {
                 Some(response) => Outcome::forwarded(response),
                 None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),

@@ -5,7 +5,7 @@ use crate::{
     dialects::Dialects,
     observe::Decisions,
     rules::{FreshFor, Mode, Policy, Timestamp},
-    sessions::{LookUps, Sessions, StoreError},
+    sessions::{LookUps, Sessions, StoreError, now},
 };
 use arc_swap::ArcSwap;
 use std::{
@@ -14,7 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 /// Bounds and switches of the layer.
@@ -95,13 +95,13 @@ impl Governor {
     /// Returns the policy, with `fresh_for` capped at the age of the last call Weir could not read.
     pub(super) fn cap_freshness<'a>(&self, policy: &'a Policy, now: Timestamp) -> Cow<'a, Policy> {
         let last = Timestamp(self.last_unread_change.load(Ordering::Relaxed));
-        let limit = now.since(last);
+        let limit = Duration::from_millis(now.since(last));
         if last == Timestamp(0)
-            || matches!(policy.fresh_for, FreshFor::Millis(fresh) if fresh <= limit)
+            || matches!(policy.fresh_for, FreshFor::Within(fresh) if fresh <= limit)
         {
             return Cow::Borrowed(policy);
         }
-        Cow::Owned(Policy { fresh_for: FreshFor::Millis(limit), ..policy.clone() })
+        Cow::Owned(Policy { fresh_for: FreshFor::Within(limit), ..policy.clone() })
     }
 
     /// Returns what is remembered.
@@ -153,10 +153,4 @@ impl Drop for UnderWay {
 /// Logs that the store failed. What is done about it is the course's to say.
 pub(super) fn log_store_error(error: &StoreError) {
     tracing::error!(%error, "the session store failed");
-}
-
-/// The time, for dating facts.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -207,7 +207,7 @@ pub(super) fn ambiguous(
             forward_unread(&governor, request, Some(reported))
         }
         Toggle::Reject | Toggle::Reorder | Toggle::Strip => {
-            let outcome = Outcome::refused(call.form(), violation);
+            let outcome = Outcome::refused(governor.settings.dialects, call.form(), violation);
             Handled::Answered(finish(&governor, about, &Trace::default(), outcome))
         }
     }

@@ -44,14 +44,14 @@ impl<T> Client for T where
 ///
 /// ```
 /// use weir::{Body, GovernLayer, GovernSettings, Governor};
-/// use weir::{rules::Policy, sessions::{Sessions, Settings}};
+/// use weir::{dialects, sessions::{Sessions, Settings}};
 /// use tower::{Layer, service_fn};
 /// use http::{Request, Response};
 ///
 /// // Any client that takes and gives `weir::Body`; yours would send the request.
 /// let client = service_fn(|_request: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::empty())) });
 /// let sessions = Sessions::in_memory(Settings::default());
-/// let governor = Governor::new(Policy::default(), sessions, GovernSettings::default());
+/// let governor = Governor::new(dialects::policy(), sessions, GovernSettings::default());
 /// let _governed = GovernLayer::new(governor).layer(client);
 /// ```
 #[derive(Clone)]

@@ -8,7 +8,6 @@ use super::{
     answer::{OwnError, own_error},
     asker::{Answered, SendOutcome},
     exchange::Exchange,
-    governor::now,
     learn,
 };
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
         Refused, SessionKey, SessionObservation, SourceId, SourceObservation, Target, Timestamp,
         Told, learn as learn_from,
     },
-    sessions::{LookupKey, Records, StoreError},
+    sessions::{LookupKey, Records, StoreError, now},
 };
 use http::{Response, StatusCode, header};
 use std::sync::Arc;

@@ -16,7 +16,6 @@ use super::{
     answer::Outcome,
     asker::Failure,
     exchange::Exchange,
-    governor::now,
     recall::recall,
     send::{CallOutcome, detached, send},
 };
@@ -24,10 +23,10 @@ use crate::{
     http::Body,
     observe::{Decided, StepKind},
     rules::{
-        CallEnd, Dialect, Known, Pending, Refused, SessionObservation, SourceId, Timestamp,
-        Violation,
+        CallEnd, Dialect, Finding, Known, Pending, Refused, SessionObservation, SourceId,
+        Timestamp, Violation,
     },
-    sessions::{StoreError, Turn},
+    sessions::{StoreError, Turn, now},
 };
 use http::Response;
 
@@ -50,9 +49,8 @@ fn prevented(dialect: Dialect, source: &SourceId) -> Violation {
     Violation {
         rule: dialect.semantics().waits_under,
         dialect,
-        found: format!("the single-use primary {source}, which store credit could not follow"),
-        accepted: "the secondary before the primary, or a primary saved to the customer",
-        refusal: crate::rules::Refusal::conflict("session_update_not_allowed", ""),
+        finding: Finding::KeptBack { primary: source.clone() },
+        facts: Vec::new(),
     }
 }
 

@@ -8,7 +8,6 @@ use super::{
     answer::{OwnError, own_error},
     asker::Failure,
     exchange::Exchange,
-    governor::now,
     look_up::{LookupOutcome, look_up},
     promise::note_pending,
     recall::recall,
@@ -22,7 +21,7 @@ use crate::{
         Known, Lookup, Repair, RepairEnd, RepairEvent, RepairStep, SessionObservation, Sight,
         SourceId,
     },
-    sessions::{StoreError, Turn},
+    sessions::{StoreError, Turn, now},
 };
 use http::Response;
 use std::time::Duration;

@@ -13,7 +13,7 @@ use super::{
     answer::{OwnError, own_error},
     asker::{Answered, Failure, SendOutcome},
     exchange::Exchange,
-    governor::{log_store_error, now},
+    governor::log_store_error,
     learn::{self, Hand},
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
         SessionObservation, SourceObservation, Target, learn as learn_from, outcome_unknown,
         refused,
     },
-    sessions::{Records, StoreError},
+    sessions::{Records, StoreError, now},
 };
 use http::{Request, Response, StatusCode};
 use std::future::Future;

@@ -265,7 +265,7 @@ impl Attempt {
                 Phase::Deciding(None) => self.decide(intent, policy, now),
                 Phase::Introduced => self.meet(),
                 Phase::Promising(source) => Some(Next::LookUp(Lookup::Source(source))),
-                Phase::Holding => Some(Next::Hold(window(policy))),
+                Phase::Holding => Some(Next::Hold(policy.sequencing.window)),
                 Phase::Back { epoch } => self.come_back(epoch),
                 Phase::Ending(next) => Some(*next),
             };
@@ -582,10 +582,6 @@ impl Attempt {
             None => self.phase = Phase::Following,
         }
     }
-}
-
-fn window(policy: &Policy) -> Duration {
-    Duration::from_millis(policy.sequencing.window)
 }
 
 /// Whether this attempt has looked up both the primary that a remedy takes away and the source that

@@ -6,10 +6,9 @@
 //! is asked for; the caller looks it up and asks again. A look-up is asked for once, so this ends.
 
 use super::{
-    Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RuleId, SessionState,
-    Timestamp, Toggle, Verdict, Violation,
+    Field, Incoming, Intent, Known, Lookup, Mend, OnLookupFailure, Policy, Remedy, Row,
+    SessionState, Timestamp, Toggle, Verdict, Violation,
     known::{Fact, Gap, View},
-    table::{self, Row},
 };
 
 /// Decides. Pure: the same arguments always give the same verdict.
@@ -17,19 +16,15 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     if intent.is_read() {
         return Verdict::Forward { monitored: None };
     }
-    let view = |strict| View { known, intent, policy, now, strict };
+    let view =
+        |dialect, strict| View { known, intent, policy, dialect, now, strict, used: Vec::new() };
     let mut monitored = None;
     let mut mend: Option<(&Row, Toggle, Violation)> = None;
-    for row in table::rows_for(intent) {
-        let toggle = policy.toggle(row.dialect, row.id);
+    for (dialect, row, toggle) in policy.rows(intent.dialect()) {
         if toggle == Toggle::Off {
             continue;
         }
-        let judged = judge(row, &view(false)).and_then(|found| match found {
-            Some(_) => judge(row, &view(true)),
-            None => Ok(None),
-        });
-        match (judged, toggle) {
+        match (judge(row, view(dialect, false)), toggle) {
             (Ok(None) | Err(Gap::Untold), _) => {}
             (Err(Gap::Need(lookup)), _) => return Verdict::Need(lookup),
             (Err(Gap::Unavailable(_)), Toggle::Monitor) => {}
@@ -50,27 +45,42 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     }
     match mend {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
-        Some((row, _, violation)) => match remedy(row.id, &view(true)) {
+        Some((row, _, violation)) => match remedy(row.mend, &mut view(violation.dialect, true)) {
             Ok(Some(remedy)) => Verdict::Remedy(remedy, violation),
             Err(Gap::Need(lookup)) => Verdict::Need(lookup),
             // Without the facts a remedy needs, the refusal stands: the violation itself is known.
             Ok(None) | Err(_) => Verdict::Reject(violation),
         },
-        None => wait(&view(false)).unwrap_or(Verdict::Forward { monitored }),
+        None => intent
+            .dialect()
+            .and_then(|dialect| wait(&mut view(dialect, false)))
+            .unwrap_or(Verdict::Forward { monitored }),
     }
 }
 
-fn judge(row: &Row, view: &View<'_>) -> Fact<Option<Violation>> {
-    (row.check)(view)
+/// Judges twice: on everything remembered, and, where that finds the rule broken, on facts that a
+/// refusal may rest on.
+fn judge(row: &Row, mut view: View<'_>) -> Fact<Option<Violation>> {
+    if (row.check)(&mut view)?.is_none() {
+        return Ok(None);
+    }
+    let mut strict = view.strictly();
+    let finding = (row.check)(&mut strict)?;
+    Ok(finding.map(|finding| Violation {
+        rule: row.id,
+        dialect: view.dialect,
+        finding,
+        facts: strict.used,
+    }))
 }
 
 /// The steps that put a broken order right, where there are such steps.
-fn remedy(rule: RuleId, view: &View<'_>) -> Fact<Option<Remedy>> {
+fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Fact<Option<Remedy>> {
     let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
         return Ok(None);
     };
-    match rule {
-        RuleId::PrimaryBeforeSecondary => {
+    match mend {
+        Some(Mend::Repair) => {
             // A primary that upstream would not take back must not be taken away.
             if view.source_state(&primary)?.is_spent() {
                 return Ok(None);
@@ -79,21 +89,21 @@ fn remedy(rule: RuleId, view: &View<'_>) -> Fact<Option<Remedy>> {
                 .incoming()?
                 .map(|incoming| Remedy::Repair { primary, incoming: incoming.clone() }))
         }
-        RuleId::SecondPrimary => Ok(view
+        Some(Mend::Replace) => Ok(view
             .incoming_for_remedy()?
             .map(|incoming: Incoming| Remedy::Replace { primary, incoming })),
-        _ => Ok(None),
+        Some(Mend::Wait | Mend::Strip) | None => Ok(None),
     }
 }
 
 /// Whether the first attach of a single-use primary should wait for secondaries.
-fn wait(view: &View<'_>) -> Option<Verdict> {
-    let dialect = view.intent.dialect()?;
-    let semantics = dialect.semantics();
+fn wait(view: &mut View<'_>) -> Option<Verdict> {
     let sequencing = view.policy.sequencing;
-    if view.policy.toggle(dialect, semantics.waits_under) != Toggle::Reorder
-        || (sequencing.window == 0 && !sequencing.defer)
-    {
+    if sequencing.window.is_zero() && !sequencing.defer {
+        return None;
+    }
+    let semantics = view.dialect.semantics();
+    if view.policy.toggle(view.dialect, semantics.waits_under) != Toggle::Reorder {
         return None;
     }
     let incoming = match view.intent {
@@ -105,7 +115,7 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
         Ok(true) if sequencing.defer && view.known.deferrable && semantics.may_defer => {
             Some(Verdict::Defer)
         }
-        Ok(true) if sequencing.window > 0 && !view.known.held => {
+        Ok(true) if !sequencing.window.is_zero() && !view.known.held => {
             Some(Verdict::Hold { window: sequencing.window })
         }
         Err(Gap::Need(lookup)) => Some(Verdict::Need(lookup)),
@@ -113,14 +123,14 @@ fn wait(view: &View<'_>) -> Option<Verdict> {
     }
 }
 
-fn first_single_use_primary(view: &View<'_>, incoming: &super::SourceId) -> Fact<bool> {
+fn first_single_use_primary(view: &mut View<'_>, incoming: &super::SourceId) -> Fact<bool> {
     if view.session_state() == Ok(&SessionState::Complete) {
         // An order takes no more sources: what upstream says to that must not come later.
         return Ok(false);
     }
     Ok(!view.is_secondary(incoming)?
         && view.primary()?.is_none()
-        && !*view.of_source(incoming, |s| &s.reusable)?)
+        && !*view.of_source(incoming, Field::Reusable, |s| &s.reusable)?)
 }
 
 /// Whether a call may go before a primary whose attach is waiting: it attaches store credit. `Err`:
@@ -144,15 +154,21 @@ pub fn overtakes(known: &Known, intent: &Intent, policy: &Policy) -> Result<bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::{carts, checkouts};
-    use crate::rules::{
-        FreshFor, Funding, Mode, NewSource, Owner, Sequencing, SessionFacts, SourceFacts, Told,
-        fixtures::{
-            Given, amount, apply_shopper, attach, card, cart, checkout, credit, detach, invoice,
-            nothing_attached, order, save, source, update,
+    use crate::{
+        dialects::{carts, checkouts},
+        rules::{
+            FreshFor, Funding, Mode, NewSource, Owner, RuleId, Sequencing, SessionFacts,
+            SourceFacts, Subject, Told, UsedFact,
+            fixtures::{
+                Given, NOW, amount, apply_shopper, attach, card, cart, checkout, credit, detach,
+                invoice, nothing_attached, order, save, source, update,
+            },
         },
     };
     use Toggle::{Monitor, Off, Reject, Reorder};
+    use std::time::Duration;
+
+    const WINDOW: Duration = Duration::from_millis(250);
 
     fn in_body(source: &str) -> Funding {
         Funding { source: Some(source.into()), ..Funding::default() }
@@ -165,7 +181,7 @@ mod tests {
     fn a_single_use_primary_waits_only_where_the_policy_asks_for_it() {
         for toggle in [Reject, Reorder, Monitor, Off] {
             for (window, defer, held, deferrable) in
-                every_four().map(|(w, d, h, r)| (if w { 250 } else { 0 }, d, h, r))
+                every_four().map(|(w, d, h, r)| (if w { WINDOW } else { Duration::ZERO }, d, h, r))
             {
                 for (session, dialect) in [
                     (checkout(), checkouts::DIALECT),
@@ -183,13 +199,15 @@ mod tests {
                         (Reorder, by) if by == checkouts::DIALECT && defer && deferrable => {
                             Verdict::Defer
                         }
-                        (Reorder, _) if window > 0 && !held => Verdict::Hold { window: 250 },
+                        (Reorder, _) if !window.is_zero() && !held => {
+                            Verdict::Hold { window: WINDOW }
+                        }
                         _ => Verdict::Forward { monitored: None },
                     };
                     let found = given.decide(&attach(session.clone(), "p"));
                     assert_eq!(
                         found, expected,
-                        "{toggle} {window} {defer} {held} {deferrable} {session:?}"
+                        "{toggle} {window:?} {defer} {held} {deferrable} {session:?}"
                     );
                 }
             }
@@ -204,12 +222,12 @@ mod tests {
         let given = given
             .toggle(RuleId::SecondaryAfterSingleUsePrimary, Reorder)
             .toggle(RuleId::PrimaryBeforeSecondary, Reorder);
-        given.policy(|policy| policy.sequencing.window = 250)
+        given.policy(|policy| policy.sequencing.window = WINDOW)
     }
 
     #[test]
     fn only_the_first_attach_of_a_single_use_primary_waits() {
-        let hold = Verdict::Hold { window: 250 };
+        let hold = Verdict::Hold { window: WINDOW };
         let forward = Verdict::Forward { monitored: None };
         let empty = || {
             Given::session()
@@ -352,10 +370,10 @@ mod tests {
     fn a_remembered_fact_is_good_until_it_is_as_old_as_the_policy_allows() {
         let intent = attach(checkout(), "s");
         for (fresh_for, age, refused) in [
-            (FreshFor::Millis(2_000), 0, true),
-            (FreshFor::Millis(2_000), 1_999, true),
-            (FreshFor::Millis(2_000), 2_000, false),
-            (FreshFor::Millis(0), 0, false),
+            (FreshFor::Within(Duration::from_secs(2)), 0, true),
+            (FreshFor::Within(Duration::from_secs(2)), 1_999, true),
+            (FreshFor::Within(Duration::from_secs(2)), 2_000, false),
+            (FreshFor::Within(Duration::ZERO), 0, false),
             (FreshFor::Forever, u64::MAX / 2, true),
         ] {
             let mut given = Given::session()
@@ -487,5 +505,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_violation_names_the_facts_it_rests_on_and_their_dates() {
+        let given = Given::session().holds(card("p")).source(credit("c", "5"));
+        let Verdict::Reject(violation) = given.decide(&attach(checkout(), "c")) else {
+            panic!("should be refused")
+        };
+        let of = |id: &str| Subject::Source(id.into());
+        let facts = [
+            (Subject::Session, Field::Sources, Some(NOW)),
+            (of("p"), Field::Type, None),
+            (of("c"), Field::Type, None),
+            (of("p"), Field::Reusable, Some(NOW)),
+        ];
+        assert_eq!(violation.facts, facts.map(|(of, field, at)| UsedFact { of, field, at }));
     }
 }

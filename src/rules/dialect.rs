@@ -1,7 +1,7 @@
 //! A vendor API as the rules see it, and the kinds of sessions it has: values that `dialects`
 //! makes. Nothing here knows which there are.
 
-use super::Semantics;
+use super::{Row, RuleId, Semantics};
 use serde::{Serialize, Serializer};
 use std::{cmp::Ordering, fmt, hash};
 
@@ -16,8 +16,23 @@ pub struct Ruleset {
     /// Its kinds of sessions, in the order of their numbers. A function, because kinds name their
     /// dialect.
     pub kinds: fn() -> &'static [SessionKind],
+    /// Its table of rules, in the order of preference.
+    pub rows: &'static [Row],
+    /// The types of primaries that a secondary can be combined with, where nothing is said.
+    pub pairing: &'static [&'static str],
+    /// Its own keys of the configuration.
+    pub keys: Keys,
     /// How it treats sources.
     pub semantics: Semantics,
+}
+
+/// What the configuration says of a dialect's own keys.
+pub struct Keys {
+    /// The text about its own table of toggles.
+    pub toggles: &'static str,
+    /// The name of its list of primaries that a secondary can be combined with, and the text about
+    /// it.
+    pub pairing: (&'static str, &'static str),
 }
 
 impl Dialect {
@@ -34,6 +49,26 @@ impl Dialect {
     /// Returns its kinds of sessions, in the order of their numbers.
     pub fn kinds(self) -> &'static [SessionKind] {
         (self.0.kinds)()
+    }
+
+    /// Returns its table of rules, in the order of preference.
+    pub fn rows(self) -> &'static [Row] {
+        self.0.rows
+    }
+
+    /// Returns the row of a rule, if it is in the table.
+    pub fn row(self, rule: RuleId) -> Option<&'static Row> {
+        self.rows().iter().find(|row| row.id == rule)
+    }
+
+    /// Returns the types of primaries that a secondary can be combined with, where nothing is said.
+    pub fn pairing(self) -> &'static [&'static str] {
+        self.0.pairing
+    }
+
+    /// Returns its own keys of the configuration.
+    pub fn keys(self) -> &'static Keys {
+        &self.0.keys
     }
 
     /// Returns how it treats sources.
@@ -56,6 +91,8 @@ pub struct KindSpec {
     pub dialect: Dialect,
     /// Whether calls name it as the active one of the caller's credential, not by its id.
     pub active: bool,
+    /// Whether it has billing optimization.
+    pub billing: bool,
 }
 
 impl SessionKind {
@@ -77,6 +114,11 @@ impl SessionKind {
     /// Returns the dialect that speaks of this kind.
     pub fn dialect(self) -> Dialect {
         self.0.dialect
+    }
+
+    /// Returns whether it has billing optimization.
+    pub fn has_billing(self) -> bool {
+        self.0.billing
     }
 
     /// Returns whether calls name it as the active one of the caller's credential, not by its id.

@@ -5,7 +5,7 @@
 //! [`owes`] checks what every rule owes its caller.
 
 use super::*;
-use crate::dialects::{carts, checkouts};
+use crate::dialects::{self, Dialects, Refusal, carts, checkouts};
 
 pub(super) const NOW: Timestamp = Timestamp(1_000_000_000);
 const HOUR: u64 = 3_600_000;
@@ -141,7 +141,7 @@ pub(super) struct Given {
 impl Given {
     /// Nothing is known.
     pub fn nothing() -> Self {
-        Given { known: Known::default(), policy: Policy::default(), now: NOW }
+        Given { known: Known::default(), policy: dialects::policy(), now: NOW }
     }
 
     /// A session that shows everything and holds nothing.
@@ -326,7 +326,10 @@ impl Given {
     pub fn refuses(&self, intent: &Intent, rule: RuleId, refusal: &Refusal) {
         match self.decide(intent) {
             Verdict::Reject(violation) => {
-                assert_eq!((violation.rule, &violation.refusal), (rule, refusal))
+                assert_eq!(
+                    (violation.rule, &Dialects::built_in().words(&violation)),
+                    (rule, refusal)
+                )
             }
             verdict => panic!("{rule} should refuse, not {verdict:?}"),
         }

@@ -6,11 +6,11 @@
 //! other only fresh ones (needed to refuse on).
 
 use super::{
-    Amount, Attached, CustomerId, CustomerRecord, FreshFor, Incoming, Intent, Lookup, OptionFacts,
-    Pending, Policy, Remembered, SessionRecord, SourceId, SourceRecord, SourceState, SourceType,
-    Timestamp,
+    Amount, Attached, CustomerId, CustomerRecord, Dialect, Field, FreshFor, Incoming, Intent,
+    Lookup, OptionFacts, Pending, Policy, Remembered, SessionRecord, SourceId, SourceRecord,
+    SourceState, SourceType, Subject, Timestamp, UsedFact,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// How a look-up of this decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Known {
 
 /// Why a rule cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Gap {
+pub(crate) enum Gap {
     /// A look-up may tell.
     Need(Lookup),
     /// The look-up was made, and failed.
@@ -78,23 +78,27 @@ pub(super) enum Gap {
     Untold,
 }
 
-pub(super) type Fact<T> = Result<T, Gap>;
+pub(crate) type Fact<T> = Result<T, Gap>;
 
 /// One pass over what is known.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a> {
+#[derive(Clone)]
+pub(crate) struct View<'a> {
     pub known: &'a Known,
     pub intent: &'a Intent,
     pub policy: &'a Policy,
+    /// Whose table is judged by.
+    pub dialect: Dialect,
     pub now: Timestamp,
     /// Only facts that a refusal may rest on.
     pub strict: bool,
+    /// The facts that were looked at, in order.
+    pub used: Vec<UsedFact>,
 }
 
 impl<'a> View<'a> {
     /// The same, believing only what a refusal may rest on.
-    pub fn strictly(self) -> Self {
-        Self { strict: true, ..self }
+    pub fn strictly(&self) -> Self {
+        Self { strict: true, ..self.clone() }
     }
 
     fn gap<T>(&self, lookup: Lookup) -> Fact<T> {
@@ -109,11 +113,21 @@ impl<'a> View<'a> {
         matches!(self.known.looked_up(lookup), Some(LookedUp::At(asked)) if at >= asked)
     }
 
-    fn fact<T>(&self, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
+    fn uses(&mut self, of: Subject, field: Field, at: Option<Timestamp>) {
+        let fact = UsedFact { of, field, at };
+        if !self.used.contains(&fact) {
+            self.used.push(fact);
+        }
+    }
+
+    fn fact<T>(&mut self, field: Field, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
         match fact {
             Remembered::At(value, at)
                 if !self.strict || self.is_fresh(*at) || self.confirmed(*at, &lookup) =>
             {
+                if self.strict {
+                    self.uses(Subject::of(lookup), field, Some(*at));
+                }
                 Ok(value)
             }
             _ => self.gap(lookup),
@@ -123,7 +137,7 @@ impl<'a> View<'a> {
     fn is_fresh(&self, at: Timestamp) -> bool {
         match self.policy.fresh_for {
             FreshFor::Forever => true,
-            FreshFor::Millis(limit) => self.now.since(at) < limit,
+            FreshFor::Within(limit) => Duration::from_millis(self.now.since(at)) < limit,
         }
     }
 
@@ -139,13 +153,17 @@ impl<'a> View<'a> {
     }
 
     /// A fact of the session.
-    pub fn of_session<T>(&self, pick: fn(&SessionRecord) -> &Remembered<T>) -> Fact<&'a T> {
-        self.fact(pick(self.session()?), Lookup::Session)
+    pub fn of_session<T>(
+        &mut self,
+        field: Field,
+        pick: fn(&SessionRecord) -> &Remembered<T>,
+    ) -> Fact<&'a T> {
+        self.fact(field, pick(self.session()?), Lookup::Session)
     }
 
     /// The session's state. One that changes on its own is confirmed before a refusal.
-    pub fn session_state(&self) -> Fact<&'a super::SessionState> {
-        let state = self.of_session(|s| &s.state)?;
+    pub fn session_state(&mut self) -> Fact<&'a super::SessionState> {
+        let state = self.of_session(Field::State, |s| &s.state)?;
         let told_at = self.session()?.state.told_at().unwrap_or_default();
         match state {
             super::SessionState::Other(_)
@@ -159,20 +177,21 @@ impl<'a> View<'a> {
 
     /// A fact of a source.
     pub fn of_source<T>(
-        &self,
+        &mut self,
         id: &SourceId,
+        field: Field,
         pick: fn(&SourceRecord) -> &Remembered<T>,
     ) -> Fact<&'a T> {
         match self.known.sources.get(id) {
-            Some(source) => self.fact(pick(source), Lookup::Source(id.clone())),
+            Some(source) => self.fact(field, pick(source), Lookup::Source(id.clone())),
             None => self.gap(Lookup::Source(id.clone())),
         }
     }
 
     /// A source's state. One that changes on its own is as good as unknown until it is confirmed:
     /// what was pending may have failed.
-    pub fn source_state(&self, id: &SourceId) -> Fact<&'a SourceState> {
-        let state = self.of_source(id, |s| &s.state)?;
+    pub fn source_state(&mut self, id: &SourceId) -> Fact<&'a SourceState> {
+        let state = self.of_source(id, Field::State, |s| &s.state)?;
         let told_at =
             self.known.sources.get(id).and_then(|s| s.state.told_at()).unwrap_or_default();
         let lookup = Lookup::Source(id.clone());
@@ -183,24 +202,29 @@ impl<'a> View<'a> {
     }
 
     /// A source's type.
-    pub fn kind(&self, id: &SourceId) -> Fact<&'a SourceType> {
+    pub fn kind(&mut self, id: &SourceId) -> Fact<&'a SourceType> {
         match self.known.kind_of(id) {
-            Some(kind) => Ok(kind),
+            Some(kind) => {
+                if self.strict {
+                    self.uses(Subject::Source(id.clone()), Field::Type, None);
+                }
+                Ok(kind)
+            }
             None => self.gap(Lookup::Source(id.clone())),
         }
     }
 
-    pub fn is_secondary(&self, id: &SourceId) -> Fact<bool> {
+    pub fn is_secondary(&mut self, id: &SourceId) -> Fact<bool> {
         Ok(self.policy.types.is_secondary(self.kind(id)?))
     }
 
     /// The sources attached.
-    pub fn attached(&self) -> Fact<&'a [Attached]> {
-        Ok(self.of_session(|s| &s.sources)?.as_slice())
+    pub fn attached(&mut self) -> Fact<&'a [Attached]> {
+        Ok(self.of_session(Field::Sources, |s| &s.sources)?.as_slice())
     }
 
     /// The attached primary, if there is one.
-    pub fn primary(&self) -> Fact<Option<&'a Attached>> {
+    pub fn primary(&mut self) -> Fact<Option<&'a Attached>> {
         for source in self.attached()? {
             if !self.is_secondary(&source.id)? {
                 return Ok(Some(source));
@@ -210,7 +234,7 @@ impl<'a> View<'a> {
     }
 
     /// The attached secondaries but the one that is coming: attaching it again adds nothing.
-    pub fn other_secondaries(&self, incoming: &SourceId) -> Fact<Vec<&'a Attached>> {
+    pub fn other_secondaries(&mut self, incoming: &SourceId) -> Fact<Vec<&'a Attached>> {
         let mut found = Vec::new();
         for source in self.attached()? {
             if source.id != *incoming && self.is_secondary(&source.id)? {
@@ -221,15 +245,15 @@ impl<'a> View<'a> {
     }
 
     /// What an attached secondary contributes.
-    pub fn contribution(&self, source: &'a Attached) -> Fact<Amount> {
+    pub fn contribution(&mut self, source: &'a Attached) -> Fact<Amount> {
         match source.amount.as_ref() {
             Some(amount) => Ok(*amount),
-            None => self.of_source(&source.id, |s| &s.amount).copied(),
+            None => self.of_source(&source.id, Field::Amount, |s| &s.amount).copied(),
         }
     }
 
     /// The source that this call attaches; `None` where it attaches nothing.
-    pub fn incoming(&self) -> Fact<Option<&'a SourceId>> {
+    pub fn incoming(&mut self) -> Fact<Option<&'a SourceId>> {
         match self.intent {
             Intent::AttachSaved { .. } => Ok(self
                 .applied_option()?
@@ -240,9 +264,16 @@ impl<'a> View<'a> {
     }
 
     /// The payment option that a saved payment would attach.
-    pub fn applied_option(&self) -> Fact<Option<&'a OptionFacts>> {
+    pub fn applied_option(&mut self) -> Fact<Option<&'a OptionFacts>> {
         let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
         let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
+        if self.strict {
+            let at = match self.known.looked_up(&Lookup::PaymentOptions) {
+                Some(LookedUp::At(asked)) => Some(asked),
+                _ => None,
+            };
+            self.uses(Subject::PaymentOptions, Field::Options, at);
+        }
         Ok(options.iter().find(|known| match option {
             Some(id) => known.id == *id,
             None => known.default.as_ref() == Some(&true),
@@ -250,7 +281,7 @@ impl<'a> View<'a> {
     }
 
     /// What the call attaches, in the words of a remedy.
-    pub fn incoming_for_remedy(&self) -> Fact<Option<Incoming>> {
+    pub fn incoming_for_remedy(&mut self) -> Fact<Option<Incoming>> {
         if let Some(option) = self.applied_option()? {
             return Ok(Some(Incoming::Option(option.id.clone())));
         }
@@ -259,9 +290,9 @@ impl<'a> View<'a> {
 
     /// The sources saved to the customer the call is about. Another key of the merchant may have
     /// saved one: always confirmed before a refusal.
-    pub fn saved(&self) -> Fact<&'a [SourceId]> {
+    pub fn saved(&mut self) -> Fact<&'a [SourceId]> {
         let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
-        let saved = self.fact(&customer.saved, Lookup::Customer)?;
+        let saved = self.fact(Field::Saved, &customer.saved, Lookup::Customer)?;
         if self.strict
             && !self.confirmed(customer.saved.told_at().unwrap_or_default(), &Lookup::Customer)
         {
@@ -271,8 +302,8 @@ impl<'a> View<'a> {
     }
 
     /// The customer the session is for, or that it is for nobody.
-    pub fn buyer(&self) -> Fact<Option<&'a CustomerId>> {
-        Ok(self.of_session(|s| &s.customer)?.as_ref())
+    pub fn buyer(&mut self) -> Fact<Option<&'a CustomerId>> {
+        Ok(self.of_session(Field::Customer, |s| &s.customer)?.as_ref())
     }
 
     /// The primary whose attach was answered but not yet sent.

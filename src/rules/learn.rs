@@ -225,12 +225,14 @@ fn owned(intent: &Intent, answer: &Answer, learned: &mut Learned) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::{carts, checkouts};
-    use crate::rules::{
-        Attached, Remembered, SessionState, SourceState, Target, Timestamp,
-        fixtures::{
-            Given, NOW, amount, attach, card, cart, checkout, credit, detach, is_source,
-            nothing_attached, order, save, shows, source, update,
+    use crate::{
+        dialects::{carts, checkouts},
+        rules::{
+            Attached, Remembered, SessionState, SourceState, Target, Timestamp,
+            fixtures::{
+                Given, NOW, amount, attach, card, cart, checkout, credit, detach, is_source,
+                nothing_attached, order, save, shows, source, update,
+            },
         },
     };
 

@@ -7,7 +7,7 @@
 //! ```
 //! Everything here is a value or a pure function of values: time is an argument, nothing waits,
 //! nothing is logged. Deliberately absent: wire forms (`dialects`), storing (`sessions`), sending
-//! (`proxy`).
+//! (`govern`).
 
 #![deny(
     clippy::disallowed_methods,
@@ -18,28 +18,31 @@
 
 mod answer;
 mod attempt;
+pub(crate) mod check;
 mod customer;
 mod decide;
 mod dialect;
+mod finding;
 #[cfg(test)]
 mod fixtures;
 mod ids;
 mod intent;
 mod known;
 mod learn;
+mod lookup;
 mod money;
 #[cfg(test)]
 mod oracle;
 mod policy;
 mod remembered;
 mod repair;
-mod rule;
+mod row;
 mod rule_id;
 mod semantics;
 mod session;
 pub mod settlement;
 mod source;
-pub mod table;
+mod toggle;
 mod told;
 mod verdict;
 mod violation;
@@ -48,22 +51,27 @@ pub use answer::Answer;
 pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Room, Sending, Unsent};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
-pub use dialect::{Dialect, KindSpec, Ruleset, SessionKind};
-pub use ids::{CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp};
+pub use dialect::{Dialect, Keys, KindSpec, Ruleset, SessionKind};
+pub use finding::{Finding, Missing};
+pub use ids::{
+    CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp, UnknownName,
+};
 pub use intent::{Funding, Intent, NewSource, Target, Version};
 pub use known::{Known, LookedUp};
 pub use learn::{Learned, learn, outcome_unknown, refused};
+pub use lookup::Lookup;
 pub use money::{Amount, Currency, NotACurrency, NotAnAmount};
-pub use policy::{FreshFor, Mode, OnLookupFailure, Policy, Sequencing, Toggle, Types};
+pub use policy::{FreshFor, Mode, OnLookupFailure, Policy, Sequencing, Types};
 pub use remembered::{Remembered, SHOWN_TO_AT_MOST, ShownTo};
 pub use repair::{CallEnd, Refused, Repair, RepairEnd, RepairEvent, RepairStep, Sight};
+pub use row::{Mend, Row};
 pub use rule_id::RuleId;
 pub use semantics::{Charges, Semantics};
 pub use session::{
     Attached, Effect, Pending, SessionFacts, SessionObservation, SessionRecord, SessionState,
 };
 pub use source::{SourceFacts, SourceObservation, SourceRecord, SourceState, SourceType};
-pub use table::Row;
+pub use toggle::{Toggle, Toggles};
 pub use told::Told;
-pub use verdict::{Incoming, Lookup, Remedy, Verdict};
-pub use violation::{Refusal, Violation};
+pub use verdict::{Incoming, Remedy, Verdict};
+pub use violation::{Field, Subject, UsedFact, Violation};

@@ -1,55 +1,8 @@
 //! What the operator wants: per rule, per dialect, and over everything.
 
-use super::{Dialect, RuleId, SourceType, table};
-use crate::dialects::{self, carts};
+use super::{Dialect, Row, RuleId, SourceType, Toggle, Toggles, UnknownName};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, str::FromStr};
-
-/// What happens when a rule is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Toggle {
-    /// Answer with the vendor's error; nothing reaches upstream.
-    Reject,
-    /// Put the calls in the right order, where one exists; else as `Reject`.
-    Reorder,
-    /// Take the offending member out of the body (only `secondary-source-owner`).
-    Strip,
-    /// Forward, and report what would have happened.
-    Monitor,
-    /// Forward; the rule is not looked at.
-    Off,
-}
-
-impl Toggle {
-    /// All, in the order of their strictness.
-    pub const ALL: [Toggle; 5] =
-        [Toggle::Reject, Toggle::Reorder, Toggle::Strip, Toggle::Monitor, Toggle::Off];
-
-    /// The name used in configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Toggle::Reject => "reject",
-            Toggle::Reorder => "reorder",
-            Toggle::Strip => "strip",
-            Toggle::Monitor => "monitor",
-            Toggle::Off => "off",
-        }
-    }
-}
-
-impl fmt::Display for Toggle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Toggle {
-    type Err = ();
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Toggle::ALL.into_iter().find(|t| t.as_str() == name).ok_or(())
-    }
-}
+use std::{str::FromStr, time::Duration};
 
 /// The switch over all rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +17,36 @@ pub enum Mode {
     Off,
 }
 
+impl Mode {
+    /// All, the strictest first.
+    pub const ALL: [Self; 3] = [Self::Enforce, Self::Monitor, Self::Off];
+
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Monitor => "monitor",
+            Self::Off => "off",
+        }
+    }
+
+    fn over(self, toggle: Toggle) -> Toggle {
+        match (self, toggle) {
+            (Self::Off, _) | (_, Toggle::Off) => Toggle::Off,
+            (Self::Monitor, _) => Toggle::Monitor,
+            (Self::Enforce, toggle) => toggle,
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        UnknownName::find(Self::ALL, Self::as_str, name, "mode")
+    }
+}
+
 /// What to do when a refusal would need a fact that upstream does not give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,11 +58,24 @@ pub enum OnLookupFailure {
     Reject,
 }
 
+impl OnLookupFailure {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Forward, Self::Reject];
+
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 /// How old a remembered fact may be for a refusal to rest on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreshFor {
-    /// So many milliseconds.
-    Millis(u64),
+    /// Younger than this.
+    Within(Duration),
     /// Any age: Weir is the only way to upstream.
     Forever,
 }
@@ -89,82 +85,12 @@ pub enum FreshFor {
 pub struct Types {
     /// The secondary types; every other type is primary.
     pub secondary: Vec<SourceType>,
-    /// The primaries that a secondary can be combined with, on checkouts and invoices.
-    pub pairing_checkouts: Vec<SourceType>,
-    /// The primaries that a secondary can be combined with, on carts.
-    pub pairing_carts: Vec<SourceType>,
+    /// By dialect, the primaries that a secondary can be combined with.
+    pub pairing: Vec<(Dialect, Vec<SourceType>)>,
     /// The types that can be saved.
     pub savable: Vec<SourceType>,
     /// The types that cannot be saved. A type in neither list is forwarded.
     pub not_savable: Vec<SourceType>,
-}
-
-fn types(names: &[&str]) -> Vec<SourceType> {
-    names.iter().map(|name| SourceType::from(*name)).collect()
-}
-
-impl Default for Types {
-    fn default() -> Self {
-        Types {
-            secondary: types(&["customerCredit"]),
-            pairing_checkouts: types(&[
-                "alipayCn",
-                "creditCard",
-                "googlePay",
-                "applePay",
-                "payPal",
-                "payPalCredit",
-                "payPalBilling",
-                "wireTransfer",
-                "klarnaCredit",
-                "klarnaCreditRecurring",
-                "alipay",
-                "konbini",
-                "directDebit",
-                "onlineBanking",
-            ]),
-            pairing_carts: types(&[
-                "creditCard",
-                "googlePay",
-                "klarnaCredit",
-                "klarnaCreditRecurring",
-                "payPal",
-                "payPalCredit",
-                "payPalBilling",
-                "wireTransfer",
-            ]),
-            savable: types(&[
-                "alipay",
-                "amazonPay",
-                "applePay",
-                "creditCard",
-                "googlePay",
-                "ideal",
-                "klarnaCreditRecurring",
-                "payPalBilling",
-                "directDebit",
-                "msts",
-            ]),
-            not_savable: types(&[
-                "afterpay",
-                "alipayCn",
-                "bancontact",
-                "blik",
-                "konbini",
-                "onlineBanking",
-                "bankTransfer",
-                "payCo",
-                "payPal",
-                "payPalCredit",
-                "klarnaCredit",
-                "trustly",
-                "wireTransfer",
-                "codJapan",
-                "bPay",
-                "customerCredit",
-            ]),
-        }
-    }
 }
 
 impl Types {
@@ -175,11 +101,13 @@ impl Types {
 
     /// Whether this primary can be combined with a secondary.
     pub fn pairs(&self, dialect: Dialect, primary: &SourceType) -> bool {
-        if dialect == carts::DIALECT {
-            self.pairing_carts.contains(primary)
-        } else {
-            self.pairing_checkouts.contains(primary)
-        }
+        self.pairing(dialect).contains(primary)
+    }
+
+    /// Returns the primaries that a secondary can be combined with in a dialect.
+    pub fn pairing(&self, dialect: Dialect) -> &[SourceType] {
+        let list = self.pairing.iter().find(|(of, _)| *of == dialect);
+        list.map_or(&[], |(_, list)| list)
     }
 
     /// Whether a source of this type is known to be impossible to save. A primary type in both
@@ -192,9 +120,8 @@ impl Types {
 /// How "too late" is put right before it happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequencing {
-    /// How long a single-use primary's attach waits for secondaries, in milliseconds; 0: not at
-    /// all.
-    pub window: u64,
+    /// How long a single-use primary's attach waits for secondaries; zero: not at all.
+    pub window: Duration,
     /// Whether such an attach may be answered at once and sent only when something depends on it
     /// (checkouts).
     pub defer: bool,
@@ -203,7 +130,7 @@ pub struct Sequencing {
 impl Sequencing {
     /// Whether any attach may wait for secondaries.
     pub fn is_on(&self) -> bool {
-        self.window > 0 || self.defer
+        !self.window.is_zero() || self.defer
     }
 }
 
@@ -216,50 +143,49 @@ pub struct Policy {
     pub on_lookup_failure: OnLookupFailure,
     /// How old a fact may be.
     pub fresh_for: FreshFor,
-    /// Toggles that differ from the table's defaults.
-    pub toggles: BTreeMap<(Dialect, RuleId), Toggle>,
+    /// What each rule does.
+    pub toggles: Toggles,
     /// The lists of types.
     pub types: Types,
     /// The remedies.
     pub sequencing: Sequencing,
 }
 
-impl Default for Policy {
-    fn default() -> Self {
+impl Policy {
+    /// Returns the policy that holds where nothing is said: of these dialects, with these types.
+    pub fn new(dialects: &[Dialect], types: Types) -> Self {
         Policy {
             mode: Mode::Enforce,
             on_lookup_failure: OnLookupFailure::Forward,
-            fresh_for: FreshFor::Millis(2_000),
-            toggles: BTreeMap::new(),
-            types: Types::default(),
+            fresh_for: FreshFor::Within(Duration::from_secs(2)),
+            toggles: Toggles::new(dialects),
+            types,
             sequencing: Sequencing::default(),
         }
     }
-}
 
-impl Policy {
-    /// What a rule does here, the mode over everything included. A rule that is not in the
-    /// dialect's table is off. A toggle that the dialect's row does not allow leaves its
-    /// default: `second-primary = "reorder"`, set for both, is about carts; checkouts replace
-    /// the primary by themselves.
+    /// Returns the rows that may have something to say about a call of this dialect, each with what
+    /// it does, the mode over everything included. `None`: a call that all dialects share.
+    pub fn rows(
+        &self,
+        dialect: Option<Dialect>,
+    ) -> impl Iterator<Item = (Dialect, &'static Row, Toggle)> {
+        let rows = self.toggles.rows();
+        rows.filter(move |(of, _, _)| dialect.is_none_or(|dialect| dialect == *of))
+            .map(|(of, row, toggle)| (of, row, self.mode.over(toggle)))
+    }
+
+    /// Returns what a rule does here, the mode over everything included. A rule that is not in the
+    /// dialect's table is off.
     pub fn toggle(&self, dialect: Dialect, rule: RuleId) -> Toggle {
-        let Some(row) = table::row(dialect, rule) else { return Toggle::Off };
-        let wanted =
-            self.toggles.get(&(dialect, rule)).copied().filter(|toggle| row.allows(*toggle));
-        let toggle = wanted.unwrap_or(row.default);
-        match (self.mode, toggle) {
-            (Mode::Off, _) | (_, Toggle::Off) => Toggle::Off,
-            (Mode::Monitor, _) => Toggle::Monitor,
-            (Mode::Enforce, toggle) => toggle,
-        }
+        self.toggles.get(dialect, rule).map_or(Toggle::Off, |toggle| self.mode.over(toggle))
     }
 
     /// Sets a rule in every dialect that has it.
     pub fn set(&mut self, rule: RuleId, toggle: Toggle) {
-        for dialect in dialects::ALL {
-            if table::row(dialect, rule).is_some() {
-                self.toggles.insert((dialect, rule), toggle);
-            }
+        let dialects: Vec<_> = self.toggles.dialects().collect();
+        for dialect in dialects {
+            self.toggles.set(dialect, rule, toggle);
         }
     }
 }
@@ -267,7 +193,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::{carts::DIALECT as CARTS, checkouts::DIALECT as CHECKOUTS};
+    use crate::dialects::{self, carts::DIALECT as CARTS, checkouts::DIALECT as CHECKOUTS};
     use RuleId::{PrimaryBeforeSecondary, SecondPrimary, SecondarySourceOwner, SpentSource};
 
     #[test]
@@ -282,7 +208,7 @@ mod tests {
             (SecondarySourceOwner, Toggle::Strip, Toggle::Off, Toggle::Strip),
         ];
         for (rule, wanted, checkouts, carts) in cases {
-            let mut policy = Policy::default();
+            let mut policy = dialects::policy();
             policy.set(rule, wanted);
             assert_eq!(
                 (policy.toggle(CHECKOUTS, rule), policy.toggle(CARTS, rule)),
@@ -294,12 +220,12 @@ mod tests {
 
     #[test]
     fn every_rule_is_refused_by_default_but_two() {
-        let policy = Policy::default();
-        for row in table::ROWS {
+        let policy = dialects::policy();
+        for (dialect, row, _) in policy.toggles.rows() {
             let only_reports = [(CHECKOUTS, SecondPrimary), (CARTS, SecondarySourceOwner)]
-                .contains(&(row.dialect, row.id));
+                .contains(&(dialect, row.id));
             let expected = if only_reports { Toggle::Monitor } else { Toggle::Reject };
-            assert_eq!(policy.toggle(row.dialect, row.id), expected, "{} {}", row.dialect, row.id);
+            assert_eq!(policy.toggle(dialect, row.id), expected, "{} {}", dialect, row.id);
         }
     }
 
@@ -310,7 +236,7 @@ mod tests {
             (Mode::Monitor, Toggle::Monitor, Toggle::Off),
             (Mode::Off, Toggle::Off, Toggle::Off),
         ] {
-            let mut policy = Policy { mode, ..Policy::default() };
+            let mut policy = Policy { mode, ..dialects::policy() };
             assert_eq!(policy.toggle(CARTS, SpentSource), reject, "{mode:?}");
             policy.set(SpentSource, Toggle::Off);
             assert_eq!(policy.toggle(CARTS, SpentSource), off, "{mode:?}");
@@ -319,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_lists_of_types_are_the_vendors() {
-        let types = Types::default();
+        let types = dialects::policy().types;
         for (kind, checkouts, carts, unsavable) in [
             ("creditCard", true, true, false),
             ("applePay", true, false, false),
@@ -345,8 +271,8 @@ mod tests {
 
     #[test]
     fn a_type_added_to_the_savable_ones_can_be_saved_but_store_credit_never() {
-        let mut types = Types::default();
-        types.savable.extend(super::types(&["payPal", "customerCredit"]));
+        let mut types = dialects::policy().types;
+        types.savable.extend(["payPal", "customerCredit"].map(SourceType::from));
         assert!(!types.cannot_be_saved(&"payPal".into()));
         assert!(types.cannot_be_saved(&"customerCredit".into()));
     }

@@ -1,5 +1,6 @@
 //! The names of the rules.
 
+use super::UnknownName;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -73,9 +74,10 @@ impl fmt::Display for RuleId {
 }
 
 impl FromStr for RuleId {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        RuleId::ALL.iter().copied().find(|id| id.as_str() == text).ok_or(())
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        UnknownName::find(Self::ALL.iter().copied(), Self::as_str, name, "rule")
     }
 }
 

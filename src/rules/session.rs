@@ -408,7 +408,7 @@ mod tests {
     fn record(observations: &[SessionObservation]) -> SessionRecord {
         let mut record = SessionRecord::default();
         for observation in observations {
-            record.apply(observation, &Policy::default(), NOW);
+            record.apply(observation, &crate::dialects::policy(), NOW);
         }
         record
     }
@@ -569,7 +569,7 @@ mod tests {
         }
         assert_eq!(record.give_up_strangers(), []);
         let detached = SessionObservation::Succeeded(Effect::Detached("a".into()), Box::default());
-        record.apply(&detached, &Policy::default(), NOW);
+        record.apply(&detached, &crate::dialects::policy(), NOW);
         record.member_mut(&"a".into()).epoch = 7;
         let left = record.give_up_strangers();
         assert_eq!(left, [("a".into(), SourceRecord { epoch: 7, ..Default::default() })]);
@@ -583,7 +583,7 @@ mod tests {
         record.member_mut(&"a".into());
         let facts =
             SessionFacts { sources: Told::Told(vec![card("a")]), ..SessionFacts::default() };
-        record.apply(&shown(facts), &Policy::default(), NOW);
+        record.apply(&shown(facts), &crate::dialects::policy(), NOW);
         assert_eq!(record.give_up_strangers(), []);
     }
 }

@@ -1,19 +1,7 @@
 //! What `decide` says.
 
-use super::{OptionId, SourceId, Violation};
-
-/// A thing that upstream can be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Lookup {
-    /// The session the call is about.
-    Session,
-    /// A source.
-    Source(SourceId),
-    /// The customer the call is about.
-    Customer,
-    /// The payment options of the shopper behind the caller's token.
-    PaymentOptions,
-}
+use super::{Lookup, OptionId, SourceId, Violation};
+use std::time::Duration;
 
 /// Why a call goes up, or how it differs from what the caller sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +51,8 @@ pub enum Verdict {
     Remedy(Remedy, Violation),
     /// Let it wait for secondaries, then ask again with `Known::held`.
     Hold {
-        /// Milliseconds.
-        window: u64,
+        /// How long, at most.
+        window: Duration,
     },
     /// Answer it with the source as upstream shows it, and send it when something depends on it.
     Defer,

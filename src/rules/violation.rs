@@ -1,53 +1,8 @@
-//! A broken rule: what was found, what would have been accepted, and the answer the vendor would
-//! give.
+//! A broken rule.
 
-use super::{Dialect, RuleId};
-use std::borrow::Cow;
-
-/// The vendor's answer to a broken rule, before it takes a wire form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// HTTP status.
-    pub status: u16,
-    /// The vendor's error code.
-    pub code: &'static str,
-    /// Carts: the subcode.
-    pub subcode: Option<&'static str>,
-    /// Checkouts: the parameter at fault.
-    pub parameter: Option<Cow<'static, str>>,
-    /// `message` (carts: `description`).
-    pub message: Cow<'static, str>,
-}
-
-impl Refusal {
-    /// 409 with a code of the checkouts dialect.
-    pub fn conflict(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Refusal { status: 409, code, subcode: None, parameter: None, message: message.into() }
-    }
-
-    /// 400 with a code of the checkouts dialect.
-    pub fn bad_request(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Refusal { status: 400, ..Refusal::conflict(code, message) }
-    }
-
-    /// 409 of the carts dialect; the subcode says which rule, the description what to do instead.
-    pub fn cart(
-        code: &'static str,
-        subcode: &'static str,
-        description: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Refusal { subcode: Some(subcode), ..Refusal::conflict(code, description) }
-    }
-
-    /// Names the parameter at fault.
-    pub fn parameter(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.parameter = Some(name.into());
-        self
-    }
-}
+use super::{Dialect, Finding, Lookup, RuleId, SourceId, Timestamp};
 
 /// A broken rule. The error body, the log line and the inspector's row are all rendered from it.
-/// Ids, types, states and amounts only: never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Which rule.
@@ -55,9 +10,85 @@ pub struct Violation {
     /// In whose table.
     pub dialect: Dialect,
     /// What was found.
-    pub found: String,
-    /// What would have been accepted.
-    pub accepted: &'static str,
-    /// The answer.
-    pub refusal: Refusal,
+    pub finding: Finding,
+    /// The facts it rests on, in the order in which they were asked for.
+    pub facts: Vec<UsedFact>,
+}
+
+impl Violation {
+    /// Builds the violation of a call of this dialect that can be read in two ways; `what` names
+    /// the two, never their values where these may be secret.
+    pub fn ambiguous(dialect: Dialect, what: impl Into<String>) -> Self {
+        Self {
+            rule: RuleId::AmbiguousRequest,
+            dialect,
+            finding: Finding::Ambiguous(what.into()),
+            facts: Vec::new(),
+        }
+    }
+}
+
+/// A fact that a judgement rested on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedFact {
+    /// Of what.
+    pub of: Subject,
+    /// Which fact.
+    pub field: Field,
+    /// When upstream said it; `None` for what never changes.
+    pub at: Option<Timestamp>,
+}
+
+/// What a fact is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The session of the call.
+    Session,
+    /// A source.
+    Source(SourceId),
+    /// The customer of the call.
+    Customer,
+    /// The caller's saved payment options.
+    PaymentOptions,
+}
+
+impl Subject {
+    /// Returns what a look-up asks about.
+    pub(super) fn of(lookup: Lookup) -> Self {
+        match lookup {
+            Lookup::Session => Self::Session,
+            Lookup::Source(id) => Self::Source(id),
+            Lookup::Customer => Self::Customer,
+            Lookup::PaymentOptions => Self::PaymentOptions,
+        }
+    }
+}
+
+/// Which fact of its subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A session's sources.
+    Sources,
+    /// A session's total.
+    Total,
+    /// What remains to be contributed to a session.
+    Remaining,
+    /// The state of a session or a source.
+    State,
+    /// The customer of a session or a source.
+    Customer,
+    /// A session's legacy credit.
+    CreditAmount,
+    /// An invoice's billing optimization.
+    BillingOptimization,
+    /// A source's type.
+    Type,
+    /// A source's amount.
+    Amount,
+    /// Whether a source is reusable.
+    Reusable,
+    /// A customer's saved sources.
+    Saved,
+    /// The caller's saved payment options.
+    Options,
 }

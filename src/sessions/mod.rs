@@ -10,10 +10,11 @@
 //! One [`Sessions`] serves the whole process, from any number of runtimes; cloning it is cheap.
 //! Records change only by what `rules` makes of observations. Where they are kept, the [`Store`],
 //! knows bytes only; that it fails is always told. Deliberately absent: deciding (`rules`), sending
-//! (`proxy`), raw credentials (only keyed hashes come in and stay).
+//! (`govern`), raw credentials (only keyed hashes come in and stay).
 
 mod back_off;
 mod change;
+mod clock;
 mod credential;
 mod hand;
 mod keys;
@@ -33,6 +34,7 @@ mod turns;
 
 pub use back_off::BACK_OFF_AT_MOST;
 pub use change::{Change, StoreError, Swapped};
+pub use clock::now;
 pub use credential::CredentialKey;
 pub use keys::{CustomerKey, Key, KeyBytes, Space};
 pub use look_ups::{LookUps, LookupKey};

@@ -7,6 +7,7 @@ use crate::testbed::{
 };
 use http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// A call that breaks a rule, and all that comes before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -337,7 +338,11 @@ fn rejecting(rule: RuleId, fresh_for: FreshFor) -> Policy {
 #[tokio::test]
 async fn each_broken_rule_is_refused_in_the_form_the_caller_asked_for_and_never_sent() {
     for case in &cases() {
-        for fresh_for in [FreshFor::Millis(2_000), FreshFor::Millis(0), FreshFor::Forever] {
+        for fresh_for in [
+            FreshFor::Within(Duration::from_secs(2)),
+            FreshFor::Within(Duration::ZERO),
+            FreshFor::Forever,
+        ] {
             let bed = Testbed::new().policy(rejecting(case.rule, fresh_for)).start().await;
             let ask = Stage::through_weir(&bed).set(case.scene).await;
             refused(case, &bed, &ask, &format!("{fresh_for:?}")).await;
@@ -350,7 +355,7 @@ async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() 
     for case in &cases() {
         let mut bed = Testbed::new().start().await;
         let ask = Stage::through_weir(&bed).set(case.scene).await;
-        bed.cold(rejecting(case.rule, FreshFor::Millis(2_000))).await;
+        bed.cold(rejecting(case.rule, FreshFor::Within(Duration::from_secs(2)))).await;
         refused(case, &bed, &ask, "cold").await;
     }
 }

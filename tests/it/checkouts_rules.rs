@@ -7,6 +7,7 @@ use crate::testbed::{
 };
 use http::Method;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// What the vendor itself says to the call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -584,7 +585,7 @@ async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() 
 #[tokio::test]
 async fn each_broken_rule_is_refused_just_so_where_no_fact_stays_fresh_or_all_do() {
     for case in &cases() {
-        for fresh_for in [FreshFor::Millis(0), FreshFor::Forever] {
+        for fresh_for in [FreshFor::Within(Duration::ZERO), FreshFor::Forever] {
             let policy = defaults().with_fresh_for(fresh_for).with_rule(case.rule, Toggle::Reject);
             let bed = Testbed::new().policy(policy).start().await;
             let ask = Stage::through_weir(&bed).set(&case.scene).await;

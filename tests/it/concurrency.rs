@@ -120,7 +120,7 @@ impl Weather {
             ] {
                 policy.set(rule, Toggle::Reorder);
             }
-            policy.sequencing.window = self.window;
+            policy.sequencing.window = Duration::from_millis(self.window);
             policy.sequencing.defer = self.defer;
         }
         policy

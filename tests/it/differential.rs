@@ -11,6 +11,7 @@ use crate::testbed::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const PRIMARIES: [&str; 6] =
     ["creditCard", "payPal", "ideal", "wireTransfer", "amazonPay", "alipay"];
@@ -362,7 +363,11 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 }
 
 fn any_freshness() -> impl Strategy<Value = FreshFor> {
-    prop_oneof![Just(FreshFor::Millis(0)), Just(FreshFor::Millis(2_000)), Just(FreshFor::Forever)]
+    prop_oneof![
+        Just(FreshFor::Within(Duration::ZERO)),
+        Just(FreshFor::Within(Duration::from_secs(2))),
+        Just(FreshFor::Forever)
+    ]
 }
 
 proptest! {
@@ -389,7 +394,7 @@ proptest! {
     fn on_checkouts_also_when_others_change_things_behind_its_back(
         ops in ops(), behind in prop::collection::vec(0usize..24, 1..10),
     ) {
-        let circumstances = Circumstances { fresh_for: FreshFor::Millis(0), cold_at: None, behind };
+        let circumstances = Circumstances { fresh_for: FreshFor::Within(Duration::ZERO), cold_at: None, behind };
         on_a_runtime(checkouts(ops, circumstances))?;
     }
 }

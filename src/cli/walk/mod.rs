@@ -5,35 +5,43 @@
 //! toggles and `>` is for those toggles of its template's rule. Headings are `echo`s, not comments,
 //! which an interactive zsh does not take.
 
-use crate::dialects::{carts, checkouts};
-use crate::rules::{Policy, RuleId, Toggle};
+use crate::{
+    dialects,
+    rules::{Dialect, Mend, Policy, Toggle},
+};
 use std::net::SocketAddr;
 
-const CHECKOUTS: &str = include_str!("checkouts.sh");
-const CARTS: &str = include_str!("carts.sh");
+/// One for each dialect, in their order.
+const TEMPLATES: [&str; 2] = [include_str!("checkouts.sh"), include_str!("carts.sh")];
 
-/// The lines, in order.
+/// Writes the lines, in order.
 pub(super) fn lines(policy: &Policy, weir: SocketAddr, emulator: SocketAddr) -> Vec<String> {
-    let checkouts = match policy.toggle(checkouts::DIALECT, RuleId::SecondaryAfterSingleUsePrimary)
-    {
-        // Credit that comes after a card which nobody kept back is refused.
-        Toggle::Reorder if !policy.sequencing.defer => Toggle::Reject,
-        toggle => toggle,
-    };
-    let carts = policy.toggle(carts::DIALECT, RuleId::PrimaryBeforeSecondary);
     let written = |line: &str| {
         line.replace("{weir}", &weir.to_string()).replace("{emulator}", &emulator.to_string())
     };
-    [(CHECKOUTS, checkouts), (CARTS, carts)]
+    dialects::ALL
         .into_iter()
-        .flat_map(|(template, toggle)| {
+        .zip(TEMPLATES)
+        .flat_map(|(dialect, template)| {
+            let toggle = acts_as(policy, dialect);
             template.lines().filter_map(move |line| line_for(line, toggle))
         })
         .map(written)
         .collect()
 }
 
-/// The line, if it is for this toggle.
+/// Returns what the rule does that the dialect's template is about.
+fn acts_as(policy: &Policy, dialect: Dialect) -> Toggle {
+    let rule = dialect.semantics().waits_under;
+    let waits = dialect.row(rule).is_some_and(|row| row.mend == Some(Mend::Wait));
+    match policy.toggle(dialect, rule) {
+        // Without `defer`, the card is sent at once and credit that comes after it is refused.
+        Toggle::Reorder if waits && !policy.sequencing.defer => Toggle::Reject,
+        toggle => toggle,
+    }
+}
+
+/// Returns the line, if it is for this toggle.
 fn line_for(line: &str, toggle: Toggle) -> Option<&str> {
     match line.split_once("> ") {
         Some((toggles, rest)) if toggles.split(',').all(is_toggle) => {
@@ -44,12 +52,13 @@ fn line_for(line: &str, toggle: Toggle) -> Option<&str> {
 }
 
 fn is_toggle(name: &str) -> bool {
-    Toggle::ALL.iter().any(|toggle| toggle.as_str() == name)
+    name.parse::<Toggle>().is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::RuleId;
 
     const ANY: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4711);
@@ -70,7 +79,7 @@ mod tests {
     #[test]
     fn every_toggle_has_a_walk_with_no_mark_left_in_it() {
         for toggle in [Toggle::Reject, Toggle::Reorder, Toggle::Monitor, Toggle::Off] {
-            let mut policy = Policy::default();
+            let mut policy = dialects::policy();
             policy.set(RuleId::PrimaryBeforeSecondary, toggle);
             let lines = lines(&policy, ANY, ANY);
             assert!(lines.iter().any(|line| line.contains("/submit-cart")), "{toggle}");

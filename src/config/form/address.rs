@@ -1,11 +1,15 @@
 //! Addresses to listen on.
 
-use super::{Complaint, Form, quoted};
+use super::{
+    base::{Complaint, Form, quoted},
+    one_of::OneOf,
+};
 use schemars::{Schema, json_schema};
 use std::net::{IpAddr, SocketAddr};
 use toml::de::DeValue;
 
 const WANTED: &str = "an address and port such as \"127.0.0.1:8080\"";
+const EXAMPLES: &str = "\"127.0.0.1:8080\" or \"[::1]:8080\"";
 
 /// `"127.0.0.1:8080"`, `"[::1]:8080"`. Names are not resolved; port 0 takes a free one.
 pub(in crate::config) struct Address;
@@ -16,11 +20,13 @@ impl Form for Address {
     fn read(&self, value: &DeValue<'_>) -> Result<SocketAddr, Vec<Complaint>> {
         let text = value.as_str().ok_or_else(|| Complaint::wrong_type(WANTED, value))?;
         text.parse().map_err(|_| {
-            let complaint = Complaint::new(format!("{} is not an address and port", quoted(text)));
-            match instead(text) {
-                Some(address) => complaint.suggest(format!("write \"{address}\"")).into(),
-                None => complaint.suggest("write an IP address and a port, as in \"127.0.0.1:8080\" or \"[::1]:8080\"").into(),
-            }
+            let instead = match suggestion(text) {
+                Some(address) => format!("write \"{address}\""),
+                None => format!("write an IP address and a port, as in {EXAMPLES}"),
+            };
+            Complaint::new(format!("{} is not an address and port", quoted(text)))
+                .suggest(instead)
+                .into()
         })
     }
 
@@ -29,14 +35,18 @@ impl Form for Address {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "pattern": PATTERN, "examples": ["127.0.0.1:8080", "[::1]:8080"] })
+        json_schema!({
+            "type": "string",
+            "pattern": PATTERN,
+            "examples": ["127.0.0.1:8080", "[::1]:8080"],
+        })
     }
 }
 
 const PATTERN: &str = r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\]):\d{1,5}$";
 
-/// What was probably meant.
-fn instead(text: &str) -> Option<SocketAddr> {
+/// Guesses the address that was meant.
+fn suggestion(text: &str) -> Option<SocketAddr> {
     if let Ok(ip) = text.parse::<IpAddr>() {
         return Some(SocketAddr::new(ip, 8080));
     }
@@ -49,37 +59,26 @@ fn instead(text: &str) -> Option<SocketAddr> {
     }
 }
 
-/// An address, or `"off"`.
-pub(in crate::config) struct AddressOrOff;
+/// Returns the form of an address, or `"off"` (`None`).
+pub(in crate::config) fn address_or_off() -> OneOf<Address> {
+    OneOf { word: "off", form: Address, slip: meant_off }
+}
 
-impl Form for AddressOrOff {
-    type Value = Option<SocketAddr>;
-
-    fn read(&self, value: &DeValue<'_>) -> Result<Option<SocketAddr>, Vec<Complaint>> {
-        match value {
-            DeValue::String(text) if text == "off" => Ok(None),
-            DeValue::String(text) if text.is_empty() => Err(Complaint::new("the address is empty")
-                .suggest("write \"off\" for no admin API")
-                .into()),
-            DeValue::Boolean(false) => {
-                Err(Complaint::wrong_type(WANTED, value).suggest("write \"off\"").into())
-            }
-            value => Address.read(value).map(Some),
+fn meant_off(value: &DeValue<'_>) -> Option<Complaint> {
+    match value {
+        DeValue::String(text) if text.is_empty() => {
+            Some(Complaint::new("the address is empty").suggest("write \"off\" for no admin API"))
         }
-    }
-
-    fn write(&self, value: &Option<SocketAddr>) -> Option<toml::Value> {
-        Some(value.map_or_else(|| "off".into(), |address| address.to_string().into()))
-    }
-
-    fn schema(&self) -> Schema {
-        json_schema!({ "anyOf": [{ "const": "off" }, Address.schema()] })
+        DeValue::Boolean(false) => {
+            Some(Complaint::wrong_type(WANTED, value).suggest("write \"off\""))
+        }
+        _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::says, *};
+    use super::{super::base::tests::says, *};
 
     #[test]
     fn an_address_needs_an_ip_and_a_port() {
@@ -96,7 +95,8 @@ mod tests {
             ("10.0.0.1", "\"10.0.0.1\" is not an address and port (write \"10.0.0.1:8080\")"),
             (
                 "127.0.0.1:99999",
-                "\"127.0.0.1:99999\" is not an address and port (write an IP address and a port, as in \"127.0.0.1:8080\" or \"[::1]:8080\")",
+                "\"127.0.0.1:99999\" is not an address and port (write an IP address and a port, \
+                 as in \"127.0.0.1:8080\" or \"[::1]:8080\")",
             ),
         ];
         for (text, expected) in cases {
@@ -106,11 +106,11 @@ mod tests {
 
     #[test]
     fn the_admin_api_can_be_off() {
-        assert_eq!(AddressOrOff.read_text("off"), Ok(None));
-        assert_eq!(says(&AddressOrOff, "off"), "\"off\"");
-        assert_eq!(says(&AddressOrOff, "127.0.0.1:9090"), "\"127.0.0.1:9090\"");
+        assert_eq!(address_or_off().read_text("off"), Ok(None));
+        assert_eq!(says(&address_or_off(), "off"), "\"off\"");
+        assert_eq!(says(&address_or_off(), "127.0.0.1:9090"), "\"127.0.0.1:9090\"");
         assert_eq!(
-            says(&AddressOrOff, ""),
+            says(&address_or_off(), ""),
             "the address is empty (write \"off\" for no admin API)"
         );
     }

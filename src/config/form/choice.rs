@@ -1,36 +1,43 @@
 //! Values that are one of a few words.
 
-use super::{Complaint, Form, quoted};
+use super::base::{Complaint, Form, quoted};
 use crate::{
-    config::near::nearest,
-    dialects,
-    rules::{Dialect, RuleId, Toggle, table},
+    config::did_you_mean::nearest,
+    rules::{Dialect, RuleId, Toggle},
 };
 use schemars::{Schema, json_schema};
 use toml::de::DeValue;
 
-/// One of these words.
-pub(in crate::config) struct Choice<T: 'static>(pub(in crate::config) &'static [(&'static str, T)]);
+/// One of these values, each written as its name.
+pub(in crate::config) struct Choice<T: 'static> {
+    pub(in crate::config) all: &'static [T],
+    pub(in crate::config) name_of: fn(T) -> &'static str,
+}
 
-impl<T: Copy + PartialEq> Form for Choice<T> {
+impl<T: Copy> Choice<T> {
+    fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.all.iter().map(|value| (self.name_of)(*value))
+    }
+}
+
+impl<T: Copy> Form for Choice<T> {
     type Value = T;
 
     fn read(&self, value: &DeValue<'_>) -> Result<T, Vec<Complaint>> {
-        let words = || self.0.iter().map(|(word, _)| *word);
-        let wanted = listed(words());
+        let wanted = listed(self.words());
         let text = value.as_str().ok_or_else(|| Complaint::wrong_type(&wanted, value))?;
-        match self.0.iter().find(|(word, _)| *word == text) {
-            Some((_, value)) => Ok(*value),
-            None => Err(not_among(text, &wanted, words()).into()),
+        match self.all.iter().find(|value| (self.name_of)(**value) == text) {
+            Some(value) => Ok(*value),
+            None => Err(not_among(text, &wanted, self.words()).into()),
         }
     }
 
     fn write(&self, value: &T) -> Option<toml::Value> {
-        self.0.iter().find(|(_, known)| known == value).map(|(word, _)| (*word).into())
+        Some((self.name_of)(*value).into())
     }
 
     fn schema(&self) -> Schema {
-        let words: Vec<_> = self.0.iter().map(|(word, _)| *word).collect();
+        let words: Vec<_> = self.words().collect();
         json_schema!({ "type": "string", "enum": words })
     }
 }
@@ -75,6 +82,8 @@ impl Form for Switch {
 pub(in crate::config) struct ToggleForm {
     pub(in crate::config) rule: RuleId,
     pub(in crate::config) dialects: Vec<Dialect>,
+    /// Every dialect there is, to say where a toggle would be taken.
+    pub(in crate::config) all: Vec<Dialect>,
 }
 
 impl ToggleForm {
@@ -88,7 +97,7 @@ impl ToggleForm {
 }
 
 fn allowed_by(dialect: Dialect, rule: RuleId, toggle: Toggle) -> bool {
-    table::row(dialect, rule).is_some_and(|row| row.allows(toggle))
+    dialect.row(rule).is_some_and(|row| row.allows(toggle))
 }
 
 impl Form for ToggleForm {
@@ -103,10 +112,9 @@ impl Form for ToggleForm {
         if self.allows(toggle) {
             return Ok(Some(toggle));
         }
-        let somewhere =
-            dialects::ALL.into_iter().find(|dialect| allowed_by(*dialect, self.rule, toggle));
+        let somewhere = self.all.iter().find(|dialect| allowed_by(**dialect, self.rule, toggle));
         Err(match (somewhere, self.dialects.len()) {
-            (Some(dialect), 2) => {
+            (Some(dialect), several) if several > 1 => {
                 Complaint::new(format!("`{}` takes {} on {dialect} only", self.rule, quoted(text)))
                     .suggest(format!("write it under [policy.rules.{dialect}]"))
             }
@@ -150,16 +158,20 @@ fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::says, *};
-    use crate::dialects::{carts, checkouts};
+    use super::{super::base::tests::says, *};
+    use crate::{
+        dialects::{self, carts, checkouts},
+        rules::Mode,
+    };
 
     #[test]
     fn a_word_that_is_nearly_right_is_put_right() {
-        let form = Choice(&[("enforce", 1), ("monitor", 2), ("off", 3)]);
-        assert_eq!(form.read_text("monitor"), Ok(2));
+        let form = Choice { all: &Mode::ALL, name_of: Mode::as_str };
+        assert_eq!(form.read_text("monitor"), Ok(Mode::Monitor));
         assert_eq!(
             says(&form, "monitr"),
-            "expected \"enforce\", \"monitor\" or \"off\", found \"monitr\" (did you mean \"monitor\"?)"
+            "expected \"enforce\", \"monitor\" or \"off\", found \"monitr\" (did you mean \
+             \"monitor\"?)"
         );
         assert_eq!(
             says(&form, "Off"),
@@ -173,9 +185,14 @@ mod tests {
 
     #[test]
     fn a_toggle_is_one_that_the_rule_takes() {
-        let both = |rule| ToggleForm { rule, dialects: dialects::ALL.to_vec() };
-        let carts = |rule| ToggleForm { rule, dialects: vec![carts::DIALECT] };
-        let checkouts = |rule| ToggleForm { rule, dialects: vec![checkouts::DIALECT] };
+        let form = |rule, dialects: &[Dialect]| ToggleForm {
+            rule,
+            dialects: dialects.to_vec(),
+            all: dialects::ALL.to_vec(),
+        };
+        let both = |rule| form(rule, &dialects::ALL);
+        let carts = |rule| form(rule, &[carts::DIALECT]);
+        let checkouts = |rule| form(rule, &[checkouts::DIALECT]);
         let cases = [
             (carts(RuleId::PrimaryBeforeSecondary), "reorder", "\"reorder\""),
             (carts(RuleId::SecondarySourceOwner), "strip", "\"strip\""),
@@ -183,22 +200,26 @@ mod tests {
             (
                 both(RuleId::SpentSource),
                 "reorder",
-                "`spent-source` does not take \"reorder\" (it takes \"reject\", \"monitor\" or \"off\")",
+                "`spent-source` does not take \"reorder\" (it takes \"reject\", \"monitor\" or \
+                 \"off\")",
             ),
             (
                 both(RuleId::SecondPrimary),
                 "reorder",
-                "`second-primary` takes \"reorder\" on carts only (write it under [policy.rules.carts])",
+                "`second-primary` takes \"reorder\" on carts only (write it under \
+                 [policy.rules.carts])",
             ),
             (
                 checkouts(RuleId::SecondPrimary),
                 "reorder",
-                "`second-primary` takes \"reorder\" on carts only (it takes \"reject\", \"monitor\" or \"off\" here)",
+                "`second-primary` takes \"reorder\" on carts only (it takes \"reject\", \
+                 \"monitor\" or \"off\" here)",
             ),
             (
                 both(RuleId::SpentSource),
                 "rejcet",
-                "expected \"reject\", \"monitor\" or \"off\", found \"rejcet\" (did you mean \"reject\"?)",
+                "expected \"reject\", \"monitor\" or \"off\", found \"rejcet\" (did you mean \
+                 \"reject\"?)",
             ),
         ];
         for (form, text, expected) in cases {

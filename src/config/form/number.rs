@@ -1,6 +1,9 @@
 //! Counts.
 
-use super::{Complaint, Form, integer, quoted};
+use super::{
+    base::{Complaint, Form, integer, quoted},
+    one_of::OneOf,
+};
 use schemars::{Schema, json_schema};
 use toml::de::DeValue;
 
@@ -64,54 +67,21 @@ impl Form for Whole {
     }
 }
 
-/// `"auto"` (`None`), or a number from 1.
-pub(in crate::config) struct Workers {
-    pub(in crate::config) most: usize,
+/// Returns the form of a number of workers, from 1 to `most`, or `"auto"` (`None`).
+pub(in crate::config) fn workers(most: usize) -> OneOf<Whole> {
+    OneOf { word: "auto", form: Whole { least: 1, most }, slip: no_worker }
 }
 
-impl Workers {
-    fn number(&self) -> Whole {
-        Whole { least: 1, most: self.most }
-    }
-}
-
-impl Form for Workers {
-    type Value = Option<usize>;
-
-    fn read(&self, value: &DeValue<'_>) -> Result<Option<usize>, Vec<Complaint>> {
-        match value {
-            DeValue::String(text) if text == "auto" => Ok(None),
-            DeValue::Integer(_) if integer(value) == Some(0) => {
-                Err(Complaint::new("0 is out of range: there must be a worker")
-                    .suggest("write \"auto\" for one per core")
-                    .into())
-            }
-            value => self.number().read(value).map(Some),
-        }
-    }
-
-    fn read_text(&self, text: &str) -> Result<Option<usize>, Vec<Complaint>> {
-        match text {
-            "auto" => Ok(None),
-            text => self.number().read_text(text).map(Some),
-        }
-    }
-
-    fn write(&self, value: &Option<usize>) -> Option<toml::Value> {
-        match value {
-            None => Some("auto".into()),
-            Some(number) => self.number().write(number),
-        }
-    }
-
-    fn schema(&self) -> Schema {
-        json_schema!({ "anyOf": [{ "const": "auto" }, self.number().schema()] })
-    }
+fn no_worker(value: &DeValue<'_>) -> Option<Complaint> {
+    (integer(value) == Some(0)).then(|| {
+        Complaint::new("0 is out of range: there must be a worker")
+            .suggest("write \"auto\" for one per core")
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::says, *};
+    use super::{super::base::tests::says, *};
 
     #[test]
     fn a_number_out_of_range_is_told_the_nearest_bound() {
@@ -123,7 +93,8 @@ mod tests {
             ("11", "11 is out of range: expected a whole number from 1 to 10 (write 10)"),
             (
                 "99999999999999999999",
-                "99999999999999999999 is out of range: expected a whole number from 1 to 10 (write 10)",
+                "99999999999999999999 is out of range: expected a whole number from 1 to 10 \
+                 (write 10)",
             ),
             ("many", "expected a whole number from 1 to 10, found \"many\""),
         ];
@@ -134,7 +105,7 @@ mod tests {
 
     #[test]
     fn workers_are_counted_or_left_to_the_machine() {
-        let form = Workers { most: 1024 };
+        let form = workers(1024);
         assert_eq!(form.read_text("auto"), Ok(None));
         assert_eq!(form.read_text("4"), Ok(Some(4)));
         let zero = DeValue::parse("0").unwrap();

@@ -1,6 +1,6 @@
 //! Sizes in bytes.
 
-use super::{Complaint, Form, integer, quoted};
+use super::base::{Complaint, Form, integer, quoted};
 use schemars::{Schema, json_schema};
 use toml::de::DeValue;
 
@@ -50,7 +50,11 @@ impl Form for Size {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+ ?([KkMmGg][Ii]?[Bb]|[Bb]([Yy][Tt][Ee][Ss]?)?)$", "examples": ["256KiB", "4MiB"] })
+        json_schema!({
+            "type": "string",
+            "pattern": "^[0-9]+ ?([KkMmGg][Ii]?[Bb]|[Bb]([Yy][Tt][Ee][Ss]?)?)$",
+            "examples": ["256KiB", "4MiB"],
+        })
     }
 }
 
@@ -74,11 +78,15 @@ fn parse(text: &str) -> Result<usize, Vec<Complaint>> {
     else {
         let complaint = Complaint::new(format!("{} is not a size", quoted(text)));
         return Err(match unit {
-            "" if digits > 0 => complaint.suggest(format!("a size needs a unit: write \"{number}B\" or \"{number}KiB\"")),
+            "" if digits > 0 => complaint
+                .suggest(format!("a size needs a unit: write \"{number}B\" or \"{number}KiB\"")),
             "K" | "k" | "M" | "m" | "G" | "g" if digits > 0 => {
                 complaint.suggest(format!("write \"{number}{}iB\"", unit.to_ascii_uppercase()))
             }
-            _ => complaint.suggest("write a whole number and its unit (B, KB, KiB, MB, MiB, GB, GiB), as in \"256KiB\""),
+            _ => complaint.suggest(
+                "write a whole number and its unit (B, KB, KiB, MB, MiB, GB, GiB), \
+                 as in \"256KiB\"",
+            ),
         }
         .into());
     };
@@ -100,7 +108,7 @@ fn written(bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::says, *};
+    use super::{super::base::tests::says, *};
 
     #[test]
     fn a_size_needs_a_unit_and_stays_in_range() {
@@ -112,18 +120,21 @@ mod tests {
             ("2048 bytes", "\"2KiB\""),
             (
                 "262144",
-                "\"262144\" is not a size (a size needs a unit: write \"262144B\" or \"262144KiB\")",
+                "\"262144\" is not a size (a size needs a unit: write \"262144B\" or \
+                 \"262144KiB\")",
             ),
             ("4M", "\"4M\" is not a size (write \"4MiB\")"),
             ("1KB", "\"1KB\" is out of range: expected 1KiB to 64MiB (write \"1KiB\")"),
             ("1GiB", "\"1GiB\" is out of range: expected 1KiB to 64MiB (write \"64MiB\")"),
             (
                 "99999999999999999999GiB",
-                "\"99999999999999999999GiB\" is out of range: expected 1KiB to 64MiB (write \"64MiB\")",
+                "\"99999999999999999999GiB\" is out of range: expected 1KiB to 64MiB (write \
+                 \"64MiB\")",
             ),
             (
                 "KiB",
-                "\"KiB\" is not a size (write a whole number and its unit (B, KB, KiB, MB, MiB, GB, GiB), as in \"256KiB\")",
+                "\"KiB\" is not a size (write a whole number and its unit (B, KB, KiB, MB, MiB, \
+                 GB, GiB), as in \"256KiB\")",
             ),
         ];
         for (text, expected) in cases {

@@ -1,7 +1,10 @@
 //! Values that are text of their own: URLs, files, lists of names.
 
-use super::{Complaint, Form, quoted};
-use crate::{config::UpstreamUrl, rules::SourceType};
+use super::base::{Complaint, Form, quoted};
+use crate::{
+    config::upstream_url::{ParseUpstreamUrlError, UpstreamUrl},
+    rules::SourceType,
+};
 use schemars::{Schema, json_schema};
 use std::{collections::BTreeSet, path::PathBuf};
 use toml::de::DeValue;
@@ -16,9 +19,9 @@ impl Form for Url {
         let text = value.as_str().ok_or_else(|| {
             Complaint::wrong_type("a URL such as \"https://api.example.com\"", value)
         })?;
-        text.parse().map(Some).map_err(|error: crate::config::NotAnUpstreamUrl| {
-            Complaint { message: error.to_string(), suggestion: error.instead(text), span: None }
-                .into()
+        text.parse().map(Some).map_err(|error: ParseUpstreamUrlError| {
+            let suggestion = error.suggestion(text);
+            Complaint { suggestion, ..Complaint::new(error.to_string()) }.into()
         })
     }
 
@@ -27,7 +30,11 @@ impl Form for Url {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$" })
+        json_schema!({
+            "type": "string",
+            "format": "uri",
+            "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$",
+        })
     }
 }
 
@@ -56,7 +63,7 @@ impl Form for File {
     }
 }
 
-/// Types of sources, each once, at least so many.
+/// Types of sources, each at most once, at least `least` of them.
 pub(in crate::config) struct Names {
     pub(in crate::config) least: usize,
 }

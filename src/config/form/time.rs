@@ -1,7 +1,10 @@
 //! Durations.
 
-use super::{Complaint, Form, integer, quoted};
-use crate::rules::FreshFor;
+use super::{
+    base::{Complaint, Form, integer, quoted},
+    one_of::OneOf,
+};
+use crate::config::did_you_mean::nearest;
 use schemars::{Schema, json_schema};
 use std::time;
 use toml::de::DeValue;
@@ -48,74 +51,28 @@ impl Form for Duration {
     }
 
     fn schema(&self) -> Schema {
-        json_schema!({ "type": "string", "pattern": PATTERN, "examples": ["250ms", "30s", "1h30m"] })
+        json_schema!({
+            "type": "string",
+            "pattern": PATTERN,
+            "examples": ["250ms", "30s", "1h30m"],
+        })
     }
 }
 
-/// The same as milliseconds, from 0.
-pub(in crate::config) struct Millis {
-    pub(in crate::config) most: time::Duration,
+/// Returns the form of a duration of up to `most`, or `"forever"` (`None`).
+pub(in crate::config) fn duration_or_forever(most: time::Duration) -> OneOf<Duration> {
+    let form = Duration { least: time::Duration::ZERO, most };
+    OneOf { word: "forever", form, slip: meant_forever }
 }
 
-impl Millis {
-    fn duration(&self) -> Duration {
-        Duration { least: time::Duration::ZERO, most: self.most }
-    }
+fn meant_forever(value: &DeValue<'_>) -> Option<Complaint> {
+    let text = value.as_str()?;
+    nearest(text, ["forever"])?;
+    let complaint = Complaint::new(format!("{} is not a duration", quoted(text)));
+    Some(complaint.suggest("did you mean \"forever\"?"))
 }
 
-impl Form for Millis {
-    type Value = u64;
-
-    fn read(&self, value: &DeValue<'_>) -> Result<u64, Vec<Complaint>> {
-        self.duration()
-            .read(value)
-            .map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    fn write(&self, value: &u64) -> Option<toml::Value> {
-        self.duration().write(&time::Duration::from_millis(*value))
-    }
-
-    fn schema(&self) -> Schema {
-        self.duration().schema()
-    }
-}
-
-/// A duration of up to a day, or `"forever"`.
-pub(in crate::config) struct FreshForm;
-
-impl FreshForm {
-    const MILLIS: Millis = Millis { most: time::Duration::from_secs(86_400) };
-}
-
-impl Form for FreshForm {
-    type Value = FreshFor;
-
-    fn read(&self, value: &DeValue<'_>) -> Result<FreshFor, Vec<Complaint>> {
-        match value.as_str() {
-            Some("forever") => Ok(FreshFor::Forever),
-            Some(text) if crate::config::nearest(text, ["forever"]).is_some() => {
-                Err(Complaint::new(format!("{} is not a duration", quoted(text)))
-                    .suggest("did you mean \"forever\"?")
-                    .into())
-            }
-            _ => Self::MILLIS.read(value).map(FreshFor::Millis),
-        }
-    }
-
-    fn write(&self, value: &FreshFor) -> Option<toml::Value> {
-        match value {
-            FreshFor::Forever => Some("forever".into()),
-            FreshFor::Millis(millis) => Self::MILLIS.write(millis),
-        }
-    }
-
-    fn schema(&self) -> Schema {
-        json_schema!({ "anyOf": [{ "const": "forever" }, Self::MILLIS.schema()] })
-    }
-}
-
-/// Milliseconds; more than 64 bits can say is as much as they can, which is out of every range.
+/// Reads milliseconds. A number beyond 64 bits becomes their largest, which is out of every range.
 fn parse(text: &str) -> Result<u64, Vec<Complaint>> {
     let complaint = || Complaint::new(format!("{} is not a duration", quoted(text)));
     let mut rest = text;
@@ -157,7 +114,7 @@ fn suggest(complaint: Complaint, text: &str, number: &str, after: &str) -> Compl
     }
 }
 
-/// The largest unit that says it in a whole number.
+/// Writes a duration in the largest unit of which it is a whole number.
 fn written(duration: time::Duration) -> String {
     let millis = duration.as_millis();
     let whole = |scale: u64| millis != 0 && millis.is_multiple_of(u128::from(scale));
@@ -169,7 +126,7 @@ fn written(duration: time::Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::says, *};
+    use super::{super::base::tests::says, *};
 
     #[test]
     fn a_duration_needs_a_unit_and_stays_in_range() {
@@ -209,15 +166,13 @@ mod tests {
 
     #[test]
     fn freshness_may_last_forever() {
-        assert_eq!(FreshForm.read_text("forever"), Ok(FreshFor::Forever));
-        assert_eq!(FreshForm.read_text("0s"), Ok(FreshFor::Millis(0)));
+        let form = duration_or_forever(time::Duration::from_secs(86_400));
+        assert_eq!(form.read_text("forever"), Ok(None));
+        assert_eq!(form.read_text("0s"), Ok(Some(time::Duration::ZERO)));
         assert_eq!(
-            says(&FreshForm, "for-ever"),
+            says(&form, "for-ever"),
             "\"for-ever\" is not a duration (did you mean \"forever\"?)"
         );
-        assert_eq!(
-            says(&FreshForm, "2d"),
-            "\"2d\" is out of range: expected 0s to 1d (write \"1d\")"
-        );
+        assert_eq!(says(&form, "2d"), "\"2d\" is out of range: expected 0s to 1d (write \"1d\")");
     }
 }

@@ -6,8 +6,10 @@ mod error;
 mod outgoing;
 mod request;
 mod routes;
+mod rows;
 mod ruleset;
 mod shapes;
+mod words;
 
 #[cfg(test)]
 pub(super) use ruleset::ACTIVE;
@@ -22,6 +24,7 @@ pub(crate) static API: Api = Api {
     parameters: routes::PARAMETERS,
     reads_sources: false,
     busy_code: "concurrent-cart-modification-failure",
+    refusal: words::refusal,
     resource: routes::resource_name,
     governs: |operation| routes::route(operation).is_some(),
     intent: request::intent,

@@ -5,7 +5,9 @@ mod error;
 mod outgoing;
 mod request;
 mod routes;
+mod rows;
 mod ruleset;
+mod words;
 
 pub use ruleset::{CHECKOUT, DIALECT, INVOICE};
 
@@ -18,6 +20,7 @@ pub(crate) static API: Api = Api {
     parameters: routes::PARAMETERS,
     reads_sources: true,
     busy_code: "concurrent_update",
+    refusal: words::refusal,
     resource: routes::resource_name,
     governs: |operation| routes::route(operation).is_some(),
     intent: request::intent,

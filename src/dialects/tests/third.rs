@@ -3,7 +3,7 @@
 
 use crate::{
     dialects::{
-        Classified, Dialects, Outgoing, UnreadableAnswer,
+        Classified, Dialects, Outgoing, Refusal, UnreadableAnswer,
         api::{Api, Coverage, ErrorEntry, Operation, Request},
         carts, checkouts, classify, decoded_body, error,
         read::{
@@ -15,20 +15,31 @@ use crate::{
         },
     },
     rules::{
-        Amount, Answer, Charges, Dialect, Intent, KindSpec, Lookup, RuleId, Ruleset, Semantics,
-        SessionFacts, SessionKey, SessionKind, SourceId, Target, Told,
+        Amount, Answer, Charges, Dialect, Intent, Keys, KindSpec, Lookup, RuleId, Ruleset,
+        Semantics, SessionFacts, SessionKey, SessionKind, SourceId, Target, Told,
     },
 };
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde::Deserialize;
 
 const DIALECT: Dialect = Dialect::new(&RULESET);
-const TAB: SessionKind =
-    SessionKind::new(&KindSpec { name: "tab", number: 9, dialect: DIALECT, active: false });
+const TAB: SessionKind = SessionKind::new(&KindSpec {
+    name: "tab",
+    number: 9,
+    dialect: DIALECT,
+    active: false,
+    billing: false,
+});
 
 static RULESET: Ruleset = Ruleset {
     name: "tabs",
     kinds: || &[TAB],
+    keys: Keys {
+        toggles: "Toggles for tabs only.",
+        pairing: ("pairing-tabs", "The primaries that a secondary can be combined with on tabs."),
+    },
+    pairing: &[],
+    rows: &[],
     semantics: Semantics {
         detaching_spends: false,
         order_charges: Charges::All,
@@ -49,6 +60,7 @@ static API: Api = Api {
     parameters: PARAMETERS,
     reads_sources: false,
     busy_code: "BUSY",
+    refusal: |violation| Refusal::conflict("BROKEN", violation.finding.to_string()),
     resource: |path| match path {
         ["tabs", "pay"] => Some("pay"),
         ["tabs", _] => Some("tab"),

@@ -4,6 +4,8 @@ use super::*;
 use crate::rules::{Funding, NewSource, RuleId, SessionObservation, Toggle, fixtures::*};
 use std::collections::{HashMap, HashSet};
 
+const WINDOW: Duration = Duration::from_millis(250);
+
 /// What the records hold, and whether the caller has been shown the session.
 #[derive(Clone, Debug)]
 struct World {
@@ -137,12 +139,12 @@ fn policies() -> Vec<Policy> {
     let mut policies = Vec::new();
     for mode in [Mode::Enforce, Mode::Monitor, Mode::Off] {
         for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
-            let sequencing = [(250, true), (0, false), (250, false)];
+            let sequencing = [(WINDOW, true), (Duration::ZERO, false), (WINDOW, false)];
             let of_interest = if mode == Mode::Enforce { 3 } else { 1 };
             for (window, defer) in sequencing.into_iter().take(of_interest) {
-                let mut policy = Policy { mode, on_lookup_failure, ..Policy::default() };
+                let mut policy = Policy { mode, on_lookup_failure, ..crate::dialects::policy() };
                 policy.sequencing = crate::rules::Sequencing { window, defer };
-                if defer || window > 0 {
+                if defer || !window.is_zero() {
                     policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
                     policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
                     policy.set(RuleId::SecondPrimary, Toggle::Reorder);
@@ -366,7 +368,7 @@ fn reads_are_neither_judged_nor_held_up_but_by_what_is_pending() {
 
 #[test]
 fn the_shortest_course_of_each_call_has_no_step_to_spare() {
-    let policy = Policy::default();
+    let policy = crate::dialects::policy();
     let world = |given: Given| World { given, shown: true };
     let sent = |sending| Next::Send(Sending { judged: sending, ..Sending::default() });
     let holding = || Given::session().source(card("card")).source(credit("credit", "5"));

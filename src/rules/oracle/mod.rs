@@ -9,9 +9,9 @@
 mod vendor;
 mod weir;
 
-use crate::dialects::{carts, checkouts};
-use crate::rules::{
-    FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation,
+use crate::{
+    dialects::{carts, checkouts},
+    rules::{FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation},
 };
 use std::collections::HashSet;
 use vendor::{Broken, CREDITS, Call, PRIMARIES, SOURCES, Source, State, Vendor};
@@ -302,7 +302,7 @@ impl Explorer {
 }
 
 fn same(violation: &Violation, broken: &Broken) -> bool {
-    let refusal = &violation.refusal;
+    let refusal = crate::dialects::Dialects::built_in().words(violation);
     let detail = refusal.subcode.or(refusal.parameter.as_deref());
     (violation.rule.as_str(), refusal.status, refusal.code, detail)
         == (broken.rule, broken.status, broken.code, broken.detail)
@@ -310,7 +310,7 @@ fn same(violation: &Violation, broken: &Broken) -> bool {
 
 fn walk(shows: Shows, fresh_for: FreshFor) -> Walk {
     Walk {
-        policy: Policy { fresh_for, ..Policy::default() },
+        policy: Policy { fresh_for, ..crate::dialects::policy() },
         shows,
         by_path: shows != Shows::Everything,
         legacy: false,
@@ -356,7 +356,7 @@ fn events(vendor: &Vendor) -> Vec<Event> {
     calls(vendor).into_iter().map(Event::Call).collect()
 }
 
-const TWO_SECONDS: FreshFor = FreshFor::Millis(2_000);
+const TWO_SECONDS: FreshFor = FreshFor::Within(std::time::Duration::from_secs(2));
 const POOR: [Shows; 2] = [Shows::Little, Shows::Least];
 const ALL: [Shows; 3] = [Shows::Everything, Shows::Little, Shows::Least];
 

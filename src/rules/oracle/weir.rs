@@ -2,14 +2,16 @@
 //! them, and the decisions made on them.
 
 use super::vendor::{self, Call, Id, PRIMARIES, Place, SOURCES, TOTAL, Vendor, Who};
-use crate::dialects::{carts, checkouts};
-use crate::rules::{
-    Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Funding, Intent, Known,
-    Learned, LookedUp, Lookup, OptionFacts, Owner, Policy, Remembered, SessionFacts, SessionKey,
-    SessionObservation, SessionRecord, SessionState, SourceFacts, SourceId, SourceRecord,
-    SourceState, Target, Timestamp, Told, Verdict, decide,
-    fixtures::{NOW, amount, redate, redate_session, redate_source},
-    learn, outcome_unknown, refused,
+use crate::{
+    dialects::{carts, checkouts},
+    rules::{
+        Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Funding, Intent,
+        Known, Learned, LookedUp, Lookup, OptionFacts, Owner, Policy, Remembered, SessionFacts,
+        SessionKey, SessionObservation, SessionRecord, SessionState, SourceFacts, SourceId,
+        SourceRecord, SourceState, Target, Timestamp, Told, Verdict, decide,
+        fixtures::{NOW, amount, redate, redate_session, redate_source},
+        learn, outcome_unknown, refused,
+    },
 };
 use std::{borrow::Cow, sync::LazyLock};
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::rules::{
     Amount, Attached, CredentialHash, Currency, Pending, SessionState, ShownTo, SourceState,
-    SourceType, Told, Types,
+    SourceType, Told,
 };
 use proptest::{option, prelude::*};
 
@@ -161,15 +161,9 @@ fn what_a_source_has_in_common_with_its_session_is_written_once() {
 
 #[test]
 fn every_source_type_of_the_lists_is_a_word() {
-    let types = Types::default();
-    let all = [
-        types.secondary,
-        types.pairing_checkouts,
-        types.pairing_carts,
-        types.savable,
-        types.not_savable,
-    ]
-    .concat();
+    let types = crate::dialects::policy().types;
+    let mut all = [types.secondary, types.savable, types.not_savable].concat();
+    all.extend(types.pairing.into_iter().flat_map(|(_, list)| list));
     let missing: Vec<_> = all.iter().filter(|kind| !text::WORDS.contains(&kind.as_str())).collect();
     assert_eq!(missing, Vec::<&SourceType>::new());
 }

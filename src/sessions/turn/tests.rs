@@ -30,7 +30,7 @@ fn watched() -> Watched {
     let (probe, settings) = (Probe::default(), Settings::default());
     let store = Store::in_memory(&settings).probed(&probe);
     let sessions = Sessions::with_store(store.clone(), CredentialKey::random(), settings);
-    Watched { sessions, store, probe, policy: Arc::default() }
+    Watched { sessions, store, probe, policy: Arc::new(crate::dialects::policy()) }
 }
 
 impl Watched {

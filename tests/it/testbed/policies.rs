@@ -1,11 +1,12 @@
 //! The policies that tests run under, and how they are written: `defaults().with_mode(..)`.
 
 use super::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle};
-use weir::rules::table::ROWS;
+use std::time::Duration;
+use weir::dialects;
 
 /// The built-in policy.
 pub(crate) fn defaults() -> Policy {
-    Policy::default()
+    dialects::policy()
 }
 
 /// Believes for ever what it has learned.
@@ -15,7 +16,7 @@ pub(crate) fn trusting() -> Policy {
 
 /// Believes nothing that it has not just seen.
 pub(crate) fn doubting() -> Policy {
-    defaults().with_fresh_for(FreshFor::Millis(0))
+    defaults().with_fresh_for(FreshFor::Within(Duration::ZERO))
 }
 
 /// A policy whose only rule that does anything is this one.
@@ -40,7 +41,7 @@ pub(crate) fn defers() -> Policy {
 
 /// Returns how many rows the tables of rules have.
 pub(crate) fn rows() -> usize {
-    ROWS.len()
+    defaults().rows(None).count()
 }
 
 /// A policy with something changed.
@@ -73,7 +74,7 @@ impl Adjusted for Policy {
     }
 
     fn with_sequencing(mut self, window: u64, defer: bool) -> Self {
-        self.sequencing.window = window;
+        self.sequencing.window = Duration::from_millis(window);
         self.sequencing.defer = defer;
         self
     }

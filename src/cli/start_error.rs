@@ -1,0 +1,70 @@
+//! Why a subcommand cannot start, and how that is reported.
+
+use crate::{http::Chain, upstream::TlsError};
+use std::{
+    error::Error,
+    io::{self, Write},
+    net::SocketAddr,
+    process::ExitCode,
+};
+
+/// Why a gateway or an emulator cannot start: what, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    /// The address is taken.
+    #[error(
+        "cannot listen on {address} for {what}: the address is in use; \
+         stop what uses it, or choose another with {flag}"
+    )]
+    InUse { what: &'static str, flag: &'static str, address: SocketAddr },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address} for {what}: {error}; choose another with {flag}")]
+    Listen { what: &'static str, flag: &'static str, address: SocketAddr, error: io::Error },
+    /// The configuration names no upstream.
+    #[error("cannot prepare the way to upstream: upstream.url is not set")]
+    NoUpstream,
+    /// Connections over TLS cannot be made.
+    #[error("cannot prepare the way to upstream")]
+    Tls(#[from] TlsError),
+}
+
+impl StartError {
+    /// Returns what makes an error of `address` a `StartError`; `flag` chooses another address.
+    pub(super) fn listening(
+        what: &'static str,
+        flag: &'static str,
+        address: SocketAddr,
+    ) -> impl Fn(io::Error) -> Self + Copy {
+        move |error| match error.kind() {
+            io::ErrorKind::AddrInUse => Self::InUse { what, flag, address },
+            _ => Self::Listen { what, flag, address, error },
+        }
+    }
+}
+
+/// Writes an error and its causes on one line of standard error.
+pub(super) fn report(error: &(dyn Error + 'static)) -> io::Result<ExitCode> {
+    writeln!(io::stderr(), "error: {}", Chain(error))?;
+    Ok(ExitCode::FAILURE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_named_once_with_the_reason_and_the_flag() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let listening = StartError::listening("callers", "--listen", address);
+        assert_eq!(
+            listening(io::ErrorKind::AddrInUse.into()).to_string(),
+            "cannot listen on 127.0.0.1:80 for callers: the address is in use; \
+             stop what uses it, or choose another with --listen"
+        );
+        assert_eq!(
+            listening(io::Error::other("permission denied")).to_string(),
+            "cannot listen on 127.0.0.1:80 for callers: permission denied; \
+             choose another with --listen"
+        );
+    }
+}

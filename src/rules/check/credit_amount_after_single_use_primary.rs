@@ -1,0 +1,67 @@
+//! Checkouts before 2021-03-23: a credit amount after a single-use primary. Both in one call are
+//! valid: the credit comes first.
+
+use super::credit_amount_repeated::sent;
+use crate::rules::{
+    Field, Finding,
+    known::{Fact, View},
+};
+
+pub(crate) fn credit_amount_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+    if sent(view).is_none() {
+        return Ok(None);
+    }
+    let Some(primary) = view.primary()? else { return Ok(None) };
+    if *view.of_source(&primary.id, Field::Reusable, |s| &s.reusable)? {
+        return Ok(None);
+    }
+    Ok(Some(Finding::CreditAfterSingleUsePrimary { primary: primary.id.clone() }))
+}
+
+#[cfg(test)]
+mod tests {
+
+    use crate::{
+        dialects::Refusal,
+        rules::{
+            Funding, Intent, Lookup, RuleId, Told, Version,
+            fixtures::{Given, amount, card, checkout, owes, update},
+        },
+    };
+
+    fn send(funding: Funding) -> Intent {
+        update(checkout(), Funding { credit_amount: Some(amount("5")), ..funding })
+    }
+
+    #[test]
+    fn a_credit_amount_after_a_single_use_primary_is_refused() {
+        let refusal = Refusal {
+            status: 409,
+            code: "source_not_supported",
+            subcode: None,
+            parameter: Some("sourceId".into()),
+            message: "The source status is invalid for this session.".into(),
+        };
+        let given = Given::session().holds(card("card"));
+        let rests_on = [Lookup::Session, Lookup::Source("card".into())];
+        owes(
+            RuleId::CreditAmountAfterSingleUsePrimary,
+            &given,
+            &send(Funding::default()),
+            &refusal,
+            &rests_on,
+        );
+    }
+
+    #[test]
+    fn before_a_primary_with_one_and_after_a_saved_one_it_is_forwarded() {
+        Given::session().forwards(&send(Funding::default()));
+        let both = Funding { source: Some("card".into()), ..Funding::default() };
+        Given::session().source(card("card")).forwards(&send(both));
+        Given::session()
+            .holds(card("card").saved_to("customer"))
+            .forwards(&send(Funding::default()));
+        let later = Funding { version: Told::Told(Version::Nested), ..Funding::default() };
+        Given::session().holds(card("card")).forwards(&send(later));
+    }
+}

@@ -1,0 +1,99 @@
+//! Checkouts before 2021-03-23: a credit amount where there is one already.
+
+use crate::rules::{
+    Amount, Field, Finding, Intent, Told, Version,
+    known::{Fact, View},
+};
+
+/// The credit that this call sets on a session that exists. Later versions know no `creditAmount`:
+/// what they make of it is upstream's.
+pub(super) fn sent(view: &View<'_>) -> Option<Amount> {
+    match view.intent {
+        Intent::UpdateSession { funding, .. } if funding.version != Told::Told(Version::Nested) => {
+            funding.credit_amount
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn credit_amount_repeated(view: &mut View<'_>) -> Fact<Option<Finding>> {
+    if sent(view).is_none() {
+        return Ok(None);
+    }
+    let Some(credit) = view
+        .of_session(Field::CreditAmount, |s| &s.credit_amount)?
+        .filter(|credit| credit.is_positive())
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Finding::CreditRepeated { credit }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialects::Refusal,
+        rules::{
+            Funding, Lookup, RuleId, SessionFacts,
+            fixtures::{Given, amount, checkout, nothing_attached, owes, update},
+        },
+    };
+
+    fn send(version: Told<Version>) -> Intent {
+        update(
+            checkout(),
+            Funding { credit_amount: Some(amount("5")), version, ..Funding::default() },
+        )
+    }
+
+    fn having(credit: Option<&str>) -> Given {
+        Given::shown(SessionFacts {
+            credit_amount: Told::Told(credit.map(amount)),
+            ..nothing_attached()
+        })
+    }
+
+    fn refusal() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "creditAmount_already_updated",
+            subcode: None,
+            parameter: None,
+            message: "Credit amount has already been updated.".into(),
+        }
+    }
+
+    #[test]
+    fn a_second_credit_amount_is_refused() {
+        for version in [Told::NotTold, Told::Told(Version::Legacy)] {
+            owes(
+                RuleId::CreditAmountRepeated,
+                &having(Some("5")),
+                &send(version),
+                &refusal(),
+                &[Lookup::Session],
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_one_none_and_one_of_a_later_version_are_forwarded() {
+        having(None).forwards(&send(Told::NotTold));
+        having(Some("0")).forwards(&send(Told::NotTold));
+        having(Some("5")).forwards(&update(checkout(), Funding::default()));
+        having(Some("5")).forwards(&send(Told::Told(Version::Nested)));
+        let funding = Funding { credit_amount: Some(amount("5")), ..Funding::default() };
+        having(Some("5")).forwards(&Intent::CreateSession {
+            kind: crate::dialects::checkouts::CHECKOUT,
+            funding,
+        });
+    }
+
+    #[test]
+    fn what_the_checkout_has_is_looked_up() {
+        Given::nothing().needs(&send(Told::NotTold), Lookup::Session);
+        Given::nothing().failed(Lookup::Session).forwards(&send(Told::NotTold));
+        Given::nothing().looked_up(Lookup::Session).forwards(&send(Told::NotTold));
+    }
+}

@@ -1,0 +1,99 @@
+//! Checkouts: an order with a source that is saved to somebody else than the buyer.
+
+use crate::rules::{
+    Field, Finding, Intent,
+    known::{Fact, View},
+};
+
+pub(crate) fn foreign_saved_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
+    let Intent::Order { brings_funding: false, .. } = view.intent else { return Ok(None) };
+    let Some(primary) = view.primary()? else { return Ok(None) };
+    if !*view.of_source(&primary.id, Field::Reusable, |s| &s.reusable)? {
+        return Ok(None);
+    }
+    let Some(owner) = view.of_source(&primary.id, Field::Customer, |s| &s.customer)? else {
+        return Ok(None);
+    };
+    let buyer = view.buyer()?;
+    if buyer == Some(owner) {
+        return Ok(None);
+    }
+    Ok(Some(Finding::ForeignSource {
+        source: primary.id.clone(),
+        owner: owner.clone(),
+        buyer: buyer.cloned(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialects::Refusal,
+        rules::{
+            Lookup, RuleId, SessionFacts, SourceFacts, Told,
+            fixtures::{Given, amount, card, cart, checkout, nothing_attached, order, owes},
+        },
+    };
+
+    fn funded(buyer: Option<&str>) -> Given {
+        Given::shown(SessionFacts {
+            remaining: Told::Told(amount("0")),
+            state: Told::Told(crate::rules::SessionState::RequiresConfirmation),
+            customer: Told::Told(buyer.map(Into::into)),
+            ..nothing_attached()
+        })
+    }
+
+    fn refusal() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "source_in_use",
+            subcode: None,
+            parameter: Some("sourceId".into()),
+            message: "Source 'card' is attached to a different customer.".into(),
+        }
+    }
+
+    #[test]
+    fn an_order_with_somebody_elses_source_is_refused() {
+        for buyer in [None, Some("else")] {
+            let given = funded(buyer).holds(card("card").saved_to("owner"));
+            let rests_on = [Lookup::Session, Lookup::Source("card".into())];
+            owes(RuleId::ForeignSavedSource, &given, &order(checkout()), &refusal(), &rests_on);
+        }
+    }
+
+    #[test]
+    fn ones_own_source_and_one_that_is_nobodys_are_forwarded() {
+        funded(Some("owner")).holds(card("card").saved_to("owner")).forwards(&order(checkout()));
+        funded(None).holds(card("card")).forwards(&order(checkout()));
+        let nobodys = SourceFacts { reusable: Told::Told(true), ..card("card") };
+        funded(None).holds(nobodys).forwards(&order(checkout()));
+    }
+
+    #[test]
+    fn an_order_that_brings_funding_of_its_own_is_upstreams_to_judge() {
+        let given = funded(None).holds(card("card").saved_to("owner"));
+        given.forwards(&Intent::Order { session: checkout(), brings_funding: true });
+    }
+
+    #[test]
+    fn it_is_no_rule_of_carts() {
+        funded(None).holds(card("card").saved_to("owner")).forwards(&order(cart()));
+    }
+
+    #[test]
+    fn what_the_checkout_does_not_show_of_its_source_is_looked_up() {
+        let lookup = || Lookup::Source("card".into());
+        let of_unknown_reuse =
+            SourceFacts { reusable: Told::NotTold, ..card("card").saved_to("owner") };
+        funded(None).holds(of_unknown_reuse).needs(&order(checkout()), lookup());
+        let of_unknown_owner =
+            SourceFacts { customer: Told::NotTold, ..card("card").saved_to("owner") };
+        let given = funded(None).holds(of_unknown_owner);
+        given.needs(&order(checkout()), lookup());
+        given.looked_up(lookup()).forwards(&order(checkout()));
+        Given::nothing().needs(&order(checkout()), Lookup::Session);
+    }
+}

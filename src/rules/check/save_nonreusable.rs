@@ -1,0 +1,75 @@
+//! Saving a source that cannot be used again.
+
+use crate::rules::{
+    Finding, Intent,
+    known::{Fact, View},
+};
+
+pub(crate) fn save_nonreusable(view: &mut View<'_>) -> Fact<Option<Finding>> {
+    let Intent::Save { source, .. } = view.intent else { return Ok(None) };
+    let kind = view.kind(source)?;
+    if !view.policy.types.cannot_be_saved(kind) {
+        return Ok(None);
+    }
+    Ok(Some(Finding::NotReusable { source: source.clone(), kind: kind.clone() }))
+}
+
+#[cfg(test)]
+mod tests {
+
+    use crate::{
+        dialects::Refusal,
+        rules::{
+            Lookup, RuleId,
+            fixtures::{Given, card, credit, owes, save, save_option, source},
+        },
+    };
+
+    const RULE: RuleId = RuleId::SaveNonreusable;
+
+    fn customers() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "nonreusable_source",
+            subcode: None,
+            parameter: None,
+            message: "Only a reusable source may be attached to a customer.".into(),
+        }
+    }
+
+    fn shoppers() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "apply-payment-failure",
+            subcode: Some("nonreusable_source"),
+            parameter: None,
+            message: "Only a reusable source may be saved as a payment option. Attach this one to the cart only.".into(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_reused_is_not_saved_and_its_type_never_ages() {
+        for unsavable in [credit("s", "5"), source("s", "payPal"), source("s", "wireTransfer")] {
+            let given = Given::nothing().source(unsavable);
+            owes(RULE, &given, &save("customer", "s"), &customers(), &[]);
+            owes(RULE, &given, &save_option("s"), &shoppers(), &[]);
+        }
+    }
+
+    #[test]
+    fn what_can_be_reused_or_is_of_no_known_type_is_forwarded() {
+        for savable in [card("s"), source("s", "payPalBilling"), source("s", "someNewThing")] {
+            let given = Given::nothing().source(savable);
+            given.forwards(&save("customer", "s"));
+            given.forwards(&save_option("s"));
+        }
+    }
+
+    #[test]
+    fn a_source_nobody_has_seen_is_looked_up() {
+        let lookup = Lookup::Source("s".into());
+        Given::nothing().needs(&save("customer", "s"), lookup.clone());
+        Given::nothing().failed(lookup.clone()).forwards(&save("customer", "s"));
+        Given::nothing().looked_up(lookup).forwards(&save_option("s"));
+    }
+}

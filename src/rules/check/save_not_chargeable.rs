@@ -1,0 +1,109 @@
+//! Saving a source that is not chargeable.
+
+use crate::rules::{
+    Finding, Intent, SourceState,
+    known::{Fact, View},
+};
+
+pub(crate) fn save_not_chargeable(view: &mut View<'_>) -> Fact<Option<Finding>> {
+    let Intent::Save { source, .. } = view.intent else { return Ok(None) };
+    let state = view.source_state(source)?;
+    if *state == SourceState::Chargeable {
+        return Ok(None);
+    }
+    Ok(Some(Finding::NotChargeable { source: source.clone(), state: state.clone() }))
+}
+
+#[cfg(test)]
+mod tests {
+
+    use crate::{
+        dialects::Refusal,
+        rules::{
+            FreshFor, Lookup, RuleId, SourceFacts, Told, Verdict,
+            fixtures::{Given, card, owes, save, save_option},
+        },
+    };
+
+    const RULE: RuleId = RuleId::SaveNotChargeable;
+
+    fn lookup() -> Lookup {
+        Lookup::Source("s".into())
+    }
+
+    fn customers() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "source_not_chargeable",
+            subcode: None,
+            parameter: Some("sourceId".into()),
+            message: "Source 's' is not chargeable.".into(),
+        }
+    }
+
+    fn shoppers() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "apply-payment-failure",
+            subcode: Some("source_not_chargeable"),
+            parameter: None,
+            message: "Source 's' is not chargeable. Save it once it is.".into(),
+        }
+    }
+
+    #[test]
+    fn a_spent_source_is_not_saved() {
+        for state in ["cancelled", "consumed", "failed"] {
+            let given = Given::nothing().source(card("s").in_state(state));
+            owes(RULE, &given, &save("customer", "s"), &customers(), &[lookup()]);
+            owes(RULE, &given, &save_option("s"), &shoppers(), &[lookup()]);
+        }
+    }
+
+    #[test]
+    fn a_state_that_changes_on_its_own_is_always_confirmed_first() {
+        for state in [
+            "pending_redirect",
+            "source_pending_redirect",
+            "pending_funds",
+            "requires_action",
+            "pending",
+            "under_review",
+        ] {
+            for fresh_for in
+                [FreshFor::Within(std::time::Duration::from_secs(2)), FreshFor::Forever]
+            {
+                let given = Given::nothing()
+                    .source(card("s").in_state(state))
+                    .policy(|policy| policy.fresh_for = fresh_for);
+                given.needs(&save("customer", "s"), lookup());
+                given.clone().failed(lookup()).forwards(&save("customer", "s"));
+                given.clone().confirmed(lookup()).refuses(
+                    &save("customer", "s"),
+                    RULE,
+                    &customers(),
+                );
+                given.clone().confirmed(lookup()).refuses(&save_option("s"), RULE, &shoppers());
+                // The shopper came back meanwhile.
+                given.source(card("s")).looked_up(lookup()).forwards(&save("customer", "s"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_chargeable_source_is_saved() {
+        Given::nothing().source(card("s")).forwards(&save("customer", "s"));
+        Given::nothing().source(card("s")).an_hour_later().forwards(&save_option("s"));
+    }
+
+    #[test]
+    fn an_unknown_state_is_looked_up() {
+        let given = Given::nothing().source(SourceFacts { state: Told::NotTold, ..card("s") });
+        given.needs(&save("customer", "s"), lookup());
+        given.clone().looked_up(lookup()).forwards(&save("customer", "s"));
+        let strict = given
+            .failed(lookup())
+            .policy(|policy| policy.on_lookup_failure = crate::rules::OnLookupFailure::Reject);
+        assert_eq!(strict.decide(&save("customer", "s")), Verdict::Unavailable(lookup()));
+    }
+}

@@ -1,0 +1,127 @@
+//! A different primary while one is attached. Checkouts replace the first; carts want it detached.
+
+use crate::rules::{
+    Finding,
+    known::{Fact, View},
+};
+
+pub(crate) fn second_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+    let Some(incoming) = view.incoming()? else { return Ok(None) };
+    let Some(primary) = view.primary()? else { return Ok(None) };
+    if primary.id == *incoming || view.is_secondary(incoming)? {
+        return Ok(None);
+    }
+    Ok(Some(Finding::SecondPrimary { incoming: incoming.clone(), attached: primary.id.clone() }))
+}
+
+#[cfg(test)]
+mod tests {
+
+    use crate::{
+        dialects::{Refusal, checkouts},
+        rules::{
+            Incoming, Intent, Lookup, Remedy, RuleId, Toggle, Verdict,
+            fixtures::{Given, apply_shopper, attach, card, cart, checkout, credit, owes},
+        },
+    };
+
+    const RULE: RuleId = RuleId::SecondPrimary;
+
+    fn two() -> Given {
+        Given::session().holds(card("first")).source(card("second"))
+    }
+
+    fn cart_refusal() -> Refusal {
+        Refusal {
+            status: 409,
+            code: "apply-payment-failure",
+            subcode: Some("second-primary"),
+            parameter: None,
+            message:
+                "The cart already has a primary payment method. Detach it, then attach the new one."
+                    .into(),
+        }
+    }
+
+    #[test]
+    fn a_second_primary_on_a_cart_is_refused() {
+        owes(RULE, &two(), &attach(cart(), "second"), &cart_refusal(), &[Lookup::Session]);
+        Given::session().holds(card("first")).options(&[card("second")]).refuses(
+            &apply_shopper(),
+            RULE,
+            &cart_refusal(),
+        );
+    }
+
+    #[test]
+    fn on_a_checkout_it_is_refused_where_the_policy_says_so() {
+        let refusal = Refusal {
+            status: 409,
+            code: "session_update_not_allowed",
+            subcode: None,
+            parameter: None,
+            message: "Updating source is not allowed for the current session state.".into(),
+        };
+        owes(RULE, &two(), &attach(checkout(), "second"), &refusal, &[Lookup::Session]);
+    }
+
+    #[test]
+    fn on_a_checkout_it_is_forwarded_and_reported_by_default() {
+        for given in [two(), two().toggle(RULE, Toggle::Reorder)] {
+            match given.decide(&attach(checkout(), "second")) {
+                Verdict::Forward { monitored: Some(violation) } => {
+                    assert_eq!((violation.rule, violation.dialect), (RULE, checkouts::DIALECT));
+                }
+                verdict => panic!("should be forwarded and reported, not {verdict:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_first_primary_or_the_same_one_again_is_forwarded() {
+        for session in [cart, checkout] {
+            Given::session().source(card("card")).forwards(&attach(session(), "card"));
+            Given::session().holds(card("card")).forwards(&attach(session(), "card"));
+            Given::session()
+                .holds(credit("c", "5"))
+                .source(card("card"))
+                .forwards(&attach(session(), "card"));
+        }
+        Given::session().holds(card("card")).options(&[card("card")]).forwards(&apply_shopper());
+    }
+
+    #[test]
+    fn a_shopper_without_the_option_attaches_nothing() {
+        let named = Intent::AttachSaved { session: cart(), option: Some("option-none".into()) };
+        Given::session().holds(card("card")).options(&[card("other")]).forwards(&named);
+        Given::session().holds(card("card")).options(&[]).forwards(&apply_shopper());
+    }
+
+    #[test]
+    fn the_options_are_looked_up_and_without_them_nothing_is_refused() {
+        let given = Given::session().holds(card("card"));
+        given.needs(&apply_shopper(), Lookup::PaymentOptions);
+        given.clone().failed(Lookup::PaymentOptions).forwards(&apply_shopper());
+        given.looked_up(Lookup::PaymentOptions).forwards(&apply_shopper());
+    }
+
+    #[test]
+    fn reorder_takes_the_first_away_and_attaches_the_second() {
+        let by_option = Given::session().holds(card("first")).options(&[card("second")]);
+        for (given, intent, incoming) in [
+            (two(), attach(cart(), "second"), Incoming::Source("second".into())),
+            (by_option, apply_shopper(), Incoming::Option("option-second".into())),
+        ] {
+            match given.toggle(RULE, Toggle::Reorder).decide(&intent) {
+                Verdict::Remedy(remedy, violation) => {
+                    assert_eq!(remedy, Remedy::Replace { primary: "first".into(), incoming });
+                    assert_eq!(
+                        (violation.rule, crate::dialects::Dialects::built_in().words(&violation)),
+                        (RULE, cart_refusal())
+                    );
+                }
+                verdict => panic!("should be replaced, not {verdict:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! An order before the money is there.
+
+use crate::rules::{
+    Amount, Field, Finding, Intent, SessionState,
+    known::{Fact, Gap, View},
+};
+
+pub(crate) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
+    let Intent::Order { brings_funding: false, .. } = view.intent else { return Ok(None) };
+    match view.session_state() {
+        // A second order from one checkout is upstream's to refuse.
+        Ok(SessionState::Complete) => Ok(None),
+        Ok(SessionState::RequiresConfirmation) | Err(Gap::Untold) => {
+            Ok(missing(view)?.map(|remaining| Finding::Underfunded { remaining }))
+        }
+        Ok(state) => Ok(Some(Finding::NotConfirmed { state: state.clone() })),
+        Err(gap) => Err(gap),
+    }
+}
+
+/// What is still to be contributed, where that is more than nothing. A primary contributes all that
+/// the secondaries leave.
+fn missing(view: &mut View<'_>) -> Fact<Option<Amount>> {
+    let remaining = match view.of_session(Field::Remaining, |s| &s.remaining) {
+        Ok(remaining) => *remaining,
+        Err(_) => {
+            if view.primary()?.is_some() {
+                return Ok(None);
+            }
+            let total = *view.of_session(Field::Total, |s| &s.total)?;
+            let mut contributed = Amount::ZERO;
+            for secondary in view.attached()? {
+                contributed =
+                    contributed.checked_add(view.contribution(secondary)?).ok_or(Gap::Untold)?;
+            }
+            if contributed < total {
+                // Later versions never tell a credit amount; where it may be told, nothing is
+                // refused before it is.
+                match view.of_session(Field::CreditAmount, |s| &s.credit_amount) {
+                    Ok(credit) => contributed = contributed.max(credit.unwrap_or_default()),
+                    Err(Gap::Untold) => {}
+                    Err(gap) => return Err(gap),
+                }
+            }
+            total.saturating_sub(contributed)
+        }
+    };
+    Ok(remaining.is_positive().then_some(remaining))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialects::{Refusal, carts, checkouts},
+        rules::{
+            Dialect, FreshFor, Lookup, Remembered, RuleId, SessionFacts, Told,
+            fixtures::{
+                Given, NOW, amount, card, cart, checkout, credit, nothing_attached, order, owes,
+            },
+        },
+    };
+
+    const RULE: RuleId = RuleId::UnderfundedOrder;
+
+    fn refusal(dialect: Dialect) -> Refusal {
+        match dialect.as_str() {
+            "checkouts" => Refusal {
+                status: 400,
+                code: "order_submit_failed",
+                subcode: None,
+                parameter: None,
+                message: "Payment session status is invalid.".into(),
+            },
+            _ => Refusal {
+                status: 409,
+                code: "submit-cart-failed",
+                subcode: Some("underfunded-order"),
+                parameter: None,
+                message: "The cart is not fully paid for. Attach sources until amountRemainingToBeContributed is 0.".into(),
+            },
+        }
+    }
+
+    fn in_state(state: &str, remaining: &str) -> SessionFacts {
+        SessionFacts {
+            state: Told::Told(SessionState::read(state)),
+            remaining: Told::Told(amount(remaining)),
+            ..nothing_attached()
+        }
+    }
+
+    /// The older versions know neither the state nor what remains.
+    fn legacy(credit: Option<&str>) -> SessionFacts {
+        SessionFacts {
+            state: Told::NotTold,
+            remaining: Told::NotTold,
+            credit_amount: Told::Told(credit.map(amount)),
+            ..nothing_attached()
+        }
+    }
+
+    #[test]
+    fn an_order_before_the_money_is_there_is_refused() {
+        for (session, dialect) in [(checkout(), checkouts::DIALECT), (cart(), carts::DIALECT)] {
+            for facts in [nothing_attached(), in_state("requires_confirmation", "0.01")] {
+                owes(
+                    RULE,
+                    &Given::shown(facts),
+                    &order(session.clone()),
+                    &refusal(dialect),
+                    &[Lookup::Session],
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_that_waits_for_something_is_confirmed_and_then_refused() {
+        for state in ["pending_redirect", "pending_funds", "pending", "requires_action"] {
+            let forever = |policy: &mut crate::rules::Policy| policy.fresh_for = FreshFor::Forever;
+            let given = Given::shown(in_state(state, "0")).policy(forever);
+            given.needs(&order(checkout()), Lookup::Session);
+            given.clone().failed(Lookup::Session).forwards(&order(checkout()));
+            given.clone().confirmed(Lookup::Session).refuses(
+                &order(checkout()),
+                RULE,
+                &refusal(checkouts::DIALECT),
+            );
+            given.confirmed(Lookup::Session).refuses(
+                &order(cart()),
+                RULE,
+                &refusal(carts::DIALECT),
+            );
+        }
+    }
+
+    #[test]
+    fn a_funded_order_a_free_one_and_a_second_one_are_forwarded() {
+        let free = SessionFacts { total: Told::Told(Amount::ZERO), ..legacy(None) };
+        for given in [
+            Given::shown(in_state("requires_confirmation", "0")).holds(credit("c", "100")),
+            Given::shown(in_state("requires_confirmation", "0"))
+                .holds(card("p").in_state("pending_redirect")),
+            Given::shown(in_state("complete", "100")),
+            Given::shown(free).looked_up(Lookup::Session),
+        ] {
+            given.forwards(&order(checkout()));
+            given.an_hour_later().forwards(&order(cart()));
+        }
+    }
+
+    #[test]
+    fn an_order_that_brings_funding_of_its_own_is_upstreams_to_judge() {
+        Given::session().forwards(&Intent::Order { session: checkout(), brings_funding: true });
+    }
+
+    #[test]
+    fn where_upstream_does_not_say_what_remains_it_is_computed() {
+        let asked = |facts| Given::shown(facts).looked_up(Lookup::Session);
+        for (name, given, funded) in [
+            ("nothing", asked(legacy(None)), false),
+            (
+                "too little credit",
+                asked(legacy(None)).holds(credit("a", "60")).holds(credit("b", "39.99")),
+                false,
+            ),
+            (
+                "credit for all",
+                asked(legacy(None)).holds(credit("a", "60")).holds(credit("b", "40")),
+                true,
+            ),
+            ("a primary", asked(legacy(None)).holds(card("p")), true),
+            ("too little legacy credit", asked(legacy(Some("99.99"))), false),
+            ("legacy credit for all", asked(legacy(Some("100"))), true),
+            (
+                "legacy credit shown as a source, too",
+                asked(legacy(Some("60"))).holds(credit("a", "60")),
+                false,
+            ),
+        ] {
+            match funded {
+                true => given.forwards(&order(checkout())),
+                false => assert_eq!(given.refused_by(&order(checkout())), RULE, "{name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_legacy_credit_too_old_to_rest_on_is_confirmed_before_it_counts_as_none() {
+        let given = Given::shown(legacy(Some("100"))).an_hour_later();
+        let now = given.now;
+        let fresh_but_the_credit = given.alter(|session| {
+            session.sources = Remembered::at(Default::default(), now);
+            session.total = Remembered::at(amount("100"), now);
+            session.state = Remembered::at(SessionState::RequiresConfirmation, now);
+            session.credit_amount = Remembered::at(None, NOW);
+        });
+        fresh_but_the_credit.needs(&order(checkout()), Lookup::Session);
+    }
+
+    #[test]
+    fn an_unknown_session_is_looked_up() {
+        Given::nothing().needs(&order(checkout()), Lookup::Session);
+        Given::nothing().failed(Lookup::Session).forwards(&order(checkout()));
+        Given::nothing().looked_up(Lookup::Session).forwards(&order(cart()));
+    }
+}

@@ -1,0 +1,256 @@
+//! What a check found, typed. Codes, messages and statuses are the dialects' words for it.
+
+use super::{Amount, CustomerId, SessionState, SourceId, SourceState, SourceType};
+use std::fmt;
+
+/// What a check found. Shown as the log line, the admin API and `weir dev` tell it: ids, types,
+/// states and amounts only, never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Two parsers could read the call differently; the text names the two readings, never their
+    /// values where these may be secret.
+    Ambiguous(String),
+    /// A secondary comes after a single-use primary.
+    AfterSingleUsePrimary {
+        /// The secondary that comes.
+        secondary: SourceId,
+        /// The primary that is attached.
+        primary: SourceId,
+    },
+    /// A single-use primary's attach is kept back, so that secondaries can come before it.
+    KeptBack {
+        /// The primary.
+        primary: SourceId,
+    },
+    /// A secondary comes after a primary of any kind.
+    AfterPrimary {
+        /// The secondary that comes.
+        secondary: SourceId,
+        /// The primary that is attached.
+        primary: SourceId,
+    },
+    /// A primary comes while another is attached.
+    SecondPrimary {
+        /// The primary that comes.
+        incoming: SourceId,
+        /// The primary that is attached.
+        attached: SourceId,
+    },
+    /// The call would put a primary beside more than one secondary.
+    MoreThanOneSecondary {
+        /// The source that comes.
+        incoming: SourceId,
+    },
+    /// The source can never be charged again.
+    Spent {
+        /// The source that comes.
+        source: SourceId,
+        /// Its state.
+        state: SourceState,
+    },
+    /// A secondary is worth more than there is to pay.
+    ExceedsTotal {
+        /// The secondary that comes.
+        secondary: SourceId,
+        /// What it is worth.
+        amount: Amount,
+        /// What is left to pay.
+        room: Amount,
+    },
+    /// A secondary cannot be combined with this primary.
+    NoPair {
+        /// The primary's type.
+        primary: SourceType,
+        /// The secondary's type.
+        secondary: SourceType,
+    },
+    /// A source of this type cannot be saved.
+    NotReusable {
+        /// The source to be saved.
+        source: SourceId,
+        /// Its type.
+        kind: SourceType,
+    },
+    /// A source that is to be saved is not chargeable.
+    NotChargeable {
+        /// The source to be saved.
+        source: SourceId,
+        /// Its state.
+        state: SourceState,
+    },
+    /// An order would charge a source that is saved to another customer than the buyer.
+    ForeignSource {
+        /// The source.
+        source: SourceId,
+        /// The customer it is saved to.
+        owner: CustomerId,
+        /// The customer who buys; `None`: nobody is named.
+        buyer: Option<CustomerId>,
+    },
+    /// The payment session is in no state to become an order.
+    NotConfirmed {
+        /// Its state.
+        state: SessionState,
+    },
+    /// An order before all money is there.
+    Underfunded {
+        /// What remains to be contributed.
+        remaining: Amount,
+    },
+    /// The source is not saved to the customer whose default it shall be.
+    NotSaved {
+        /// The source.
+        source: SourceId,
+        /// The customer.
+        customer: CustomerId,
+    },
+    /// A secondary is to be created without something it needs.
+    Missing(Missing),
+    /// A credit amount is sent where there is one already.
+    CreditRepeated {
+        /// The one there is.
+        credit: Amount,
+    },
+    /// A credit amount is sent after a single-use primary.
+    CreditAfterSingleUsePrimary {
+        /// The primary that is attached.
+        primary: SourceId,
+    },
+    /// A secondary comes to an invoice with billing optimization.
+    BillingOptimized {
+        /// The secondary that comes.
+        secondary: SourceId,
+    },
+    /// A secondary is to be created with an owner.
+    HasOwner {
+        /// Its type.
+        kind: SourceType,
+    },
+    /// The amount of a secondary is to be changed.
+    AmountEdited {
+        /// The secondary.
+        secondary: SourceId,
+    },
+}
+
+/// What a secondary needs to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Its type.
+    Type,
+    /// Its amount.
+    Amount,
+    /// The object named after its type.
+    TypeObject(SourceType),
+}
+
+impl Missing {
+    /// Returns the name of the missing member.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Type => "type",
+            Self::Amount => "amount",
+            Self::TypeObject(kind) => kind.as_str(),
+        }
+    }
+}
+
+impl Finding {
+    /// Returns what would have been accepted.
+    pub fn accepted(&self) -> &'static str {
+        match self {
+            Self::Ambiguous(_) => {
+                "the call in its plain form: one path without tricks, one id, one JSON object with each key once"
+            }
+            Self::AfterSingleUsePrimary { .. } | Self::KeptBack { .. } => {
+                "the secondary before the primary, or a primary saved to the customer"
+            }
+            Self::AfterPrimary { .. } => "the secondary before the primary",
+            Self::SecondPrimary { .. } => "one primary at a time: detach the first",
+            Self::MoreThanOneSecondary { .. } => {
+                "one primary with one secondary, or secondaries alone"
+            }
+            Self::Spent { .. } => "a source that has not been consumed, cancelled or failed",
+            Self::ExceedsTotal { .. } => "secondaries that together do not exceed the total",
+            Self::NoPair { .. } => "a primary of a type in the pairing list",
+            Self::NotReusable { .. } => "a source of a type that can be reused",
+            Self::NotChargeable { .. } => "a chargeable source",
+            Self::ForeignSource { .. } => {
+                "a checkout whose customerId is the customer the source is saved to"
+            }
+            Self::NotConfirmed { .. } | Self::Underfunded { .. } => {
+                "a payment session that is requires_confirmation, with nothing left to contribute"
+            }
+            Self::NotSaved { .. } => "a source saved to that customer",
+            Self::Missing(_) => "type, amount, and an empty object named after the type",
+            Self::CreditRepeated { .. } => "one credit amount per checkout",
+            Self::CreditAfterSingleUsePrimary { .. } => {
+                "the credit amount before the primary, or in the same call"
+            }
+            Self::BillingOptimized { .. } => "an invoice whose billingOptimization is false",
+            Self::HasOwner { .. } => "a secondary source without an owner",
+            Self::AmountEdited { .. } => "a new secondary source with the right amount",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ambiguous(what) => f.write_str(what),
+            Self::AfterSingleUsePrimary { secondary, primary } => {
+                write!(f, "secondary {secondary} after the single-use primary {primary}")
+            }
+            Self::KeptBack { primary } => {
+                write!(f, "the single-use primary {primary}, which store credit could not follow")
+            }
+            Self::AfterPrimary { secondary, primary } => {
+                write!(f, "secondary {secondary} after the primary {primary}")
+            }
+            Self::SecondPrimary { incoming, attached } => {
+                write!(f, "primary {incoming} while the primary {attached} is attached")
+            }
+            Self::MoreThanOneSecondary { incoming } => {
+                write!(f, "{incoming} would put a primary beside more than one secondary")
+            }
+            Self::Spent { source, state } | Self::NotChargeable { source, state } => {
+                write!(f, "source {source} is {}", state.as_str())
+            }
+            Self::ExceedsTotal { secondary, amount, room } => {
+                write!(f, "secondary {secondary} of {amount} where {room} is left")
+            }
+            Self::NoPair { primary, secondary } => write!(f, "{secondary} combined with {primary}"),
+            Self::NotReusable { source, kind } => write!(f, "source {source} of type {kind}"),
+            Self::ForeignSource { source, owner, buyer: Some(buyer) } => write!(
+                f,
+                "source {source} is saved to customer {owner}, the checkout is customer {buyer}'s"
+            ),
+            Self::ForeignSource { source, owner, buyer: None } => write!(
+                f,
+                "source {source} is saved to customer {owner}, the checkout has no customer"
+            ),
+            Self::NotConfirmed { state } => write!(f, "the payment session is {}", state.as_str()),
+            Self::Underfunded { remaining } => write!(f, "{remaining} remains to be contributed"),
+            Self::NotSaved { source, customer } => {
+                write!(f, "source {source} is not saved to customer {customer}")
+            }
+            Self::Missing(missing) => write!(f, "no `{}`", missing.name()),
+            Self::CreditRepeated { credit } => {
+                write!(f, "the checkout has a credit amount of {credit}")
+            }
+            Self::CreditAfterSingleUsePrimary { primary } => {
+                write!(f, "a credit amount after the single-use primary {primary}")
+            }
+            Self::BillingOptimized { secondary } => {
+                write!(f, "secondary {secondary} on an invoice with billing optimization")
+            }
+            Self::HasOwner { kind } => write!(f, "a {kind} with an owner"),
+            Self::AmountEdited { secondary } => {
+                write!(f, "a new amount for the secondary {secondary}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

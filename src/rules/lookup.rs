@@ -1,0 +1,16 @@
+//! What upstream can be asked for.
+
+use super::SourceId;
+
+/// A thing that upstream can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Lookup {
+    /// The session the call is about.
+    Session,
+    /// A source.
+    Source(SourceId),
+    /// The customer the call is about.
+    Customer,
+    /// The payment options of the shopper behind the caller's token.
+    PaymentOptions,
+}
