@@ -185,7 +185,7 @@ impl Governor {
 /// // Any client that takes and gives `weir::proxy::Body`; yours would send the request.
 /// let client = service_fn(|_request: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::empty())) });
 /// let sessions = Sessions::in_memory(Settings::default());
-/// let governor = Governor::new(crate::dialects::policy(), sessions, GovernSettings::default());
+/// let governor = Governor::new(weir::dialects::policy(), sessions, GovernSettings::default());
 /// let _governed = GovernLayer::new(governor).layer(client);
 /// ```
 #[derive(Clone)]
