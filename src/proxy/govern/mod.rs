@@ -178,7 +178,7 @@ impl Governor {
 ///
 /// ```
 /// use weir::proxy::{Body, GovernLayer, GovernSettings, Governor};
-/// use weir::{rules::Policy, sessions::{Sessions, Settings}};
+/// use weir::sessions::{Sessions, Settings};
 /// use tower::{Layer, service_fn};
 /// use http::{Request, Response};
 ///
