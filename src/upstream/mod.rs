@@ -15,6 +15,6 @@ mod target;
 mod upgrade;
 
 pub use connect::TlsError;
-pub use hygiene::{Hygiene, HygieneFuture, HygieneLayer};
+pub use hygiene::HygieneLayer;
 pub use send::{Upstream, UpstreamSettings};
-pub use target::{ParseTargetError, Target};
+pub use target::Target;
