@@ -14,6 +14,7 @@ mod send;
 mod target;
 mod upgrade;
 
+#[cfg(feature = "cli")]
 pub use connect::TlsError;
 pub use hygiene::HygieneLayer;
 pub use send::{Upstream, UpstreamSettings};
