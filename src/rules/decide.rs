@@ -7,7 +7,7 @@
 
 use super::{
     Field, Incoming, Intent, Known, Lookup, Mend, OnLookupFailure, Policy, Remedy, Row,
-    SessionState, Timestamp, Toggle, Verdict, Violation,
+    SessionState, Timestamp, Toggle, Verdict, Violation, check,
     known::{Fact, Gap, View},
 };
 
@@ -61,11 +61,12 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
 /// Judges twice: on everything remembered, and, where that finds the rule broken, on facts that a
 /// refusal may rest on.
 fn judge(row: &Row, mut view: View<'_>) -> Fact<Option<Violation>> {
-    if (row.check)(&mut view)?.is_none() {
+    let check = check::of(row.id);
+    if check(&mut view)?.is_none() {
         return Ok(None);
     }
     let mut strict = view.strictly();
-    let finding = (row.check)(&mut strict)?;
+    let finding = check(&mut strict)?;
     Ok(finding.map(|finding| Violation {
         rule: row.id,
         dialect: view.dialect,
