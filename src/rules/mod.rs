@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   Intent ─┐
-//!   Known  ─┼─ decide ─▶ Verdict            Intent + Answer ─ learn ─▶ observations ─ record.apply ─▶ record
+//!   Known  ─┼─ decide ─▶ Verdict
 //!   Policy ─┘
+//!
+//!   Intent + Answer ─ learn ─▶ observations ─ record.apply ─▶ record
 //! ```
 //! Everything here is a value or a pure function of values: time is an argument, nothing waits,
 //! nothing is logged. Deliberately absent: wire forms (`dialects`), storing (`sessions`), sending

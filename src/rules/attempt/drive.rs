@@ -7,8 +7,8 @@ use super::{
 use crate::rules::{Intent, Known, Lookup, Policy, Timestamp};
 
 impl Attempt {
-    /// Returns the next step. It stays the same until [`Attempt::on`] is told how the step ended, as long
-    /// as nothing else becomes known.
+    /// Returns the next step. It stays the same until [`Attempt::on`] is told how the step ended,
+    /// as long as nothing else becomes known.
     pub fn next(&mut self, intent: &Intent, policy: &Policy, now: Timestamp) -> Next {
         loop {
             let step = match self.phase.clone() {

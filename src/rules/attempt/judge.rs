@@ -70,8 +70,8 @@ impl Attempt {
         }
     }
 
-    /// Returns whether a promise to attach this source can be made: a session holds one promise, and
-    /// a caller who may not know the session gets none.
+    /// Returns whether a promise to attach this source can be made: a session holds one promise,
+    /// and a caller who may not know the session gets none.
     fn can_promise(&self, source: &SourceId) -> bool {
         let record = self.known.session.as_ref();
         match record.map(|record| record.pending.as_deref()) {
@@ -105,8 +105,8 @@ impl Attempt {
         self.note(lookup, end);
     }
 
-    /// Begins the call again where something is pending for the session: a caller who was a stranger
-    /// has passed by it, and it is settled first.
+    /// Begins the call again where something is pending for the session: a caller who was a
+    /// stranger has passed by it, and it is settled first.
     pub(super) fn meet(&mut self) -> Option<Next> {
         self.phase = Phase::Deciding(None);
         let pending = self.known.session.as_ref().is_some_and(|record| record.pending.is_some());
@@ -117,8 +117,8 @@ impl Attempt {
     }
 }
 
-/// Returns whether this attempt has looked up both the primary that a remedy takes away and the source that
-/// comes. `Err`: this has to be looked up first.
+/// Returns whether this attempt has looked up both the primary that a remedy takes away and the
+/// source that comes. `Err`: this has to be looked up first.
 ///
 /// However fresh a record is, removing a payment option may have spent a source without naming it,
 /// and a remedy must not begin what it cannot finish.
