@@ -1,6 +1,6 @@
 //! What every clone of the layer shares.
 
-use super::look_up::LookupOutcome;
+use super::answered::LookupOutcome;
 use crate::{
     dialects::Dialects,
     observe::Decisions,
@@ -102,6 +102,11 @@ impl Governor {
             return Cow::Borrowed(policy);
         }
         Cow::Owned(Policy { fresh_for: FreshFor::Within(limit), ..policy.clone() })
+    }
+
+    /// Returns the vendor APIs whose calls are governed.
+    pub(crate) fn dialects(&self) -> &'static Dialects {
+        self.settings.dialects
     }
 
     /// Returns what is remembered.

@@ -57,6 +57,7 @@ static API: Api = Api {
         governed: &["tabs"],
         marks: &["tabs"],
     },
+    version_header: None,
     parameters: PARAMETERS,
     reads_sources: false,
     busy_code: "BUSY",
