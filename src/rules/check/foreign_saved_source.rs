@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn foreign_saved_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn foreign_saved_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Order { brings_funding: false, .. } = view.intent else { return Ok(None) };
     let Some(primary) = view.primary()? else { return Ok(None) };
     if !*view.of_source(&primary.id, Field::Reusable, |s| &s.reusable)? {

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, Gap, View},
 };
 
-pub(crate) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Order { brings_funding: false, .. } = view.intent else { return Ok(None) };
     match view.session_state() {
         // A second order from one checkout is upstream's to refuse.
