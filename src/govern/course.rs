@@ -402,7 +402,7 @@ async fn take_up(exchange: &Exchange, key: &SessionKey) -> Result<Hand, StoreErr
 
 /// Returns the sources whose records are read along.
 fn sources(exchange: &Exchange) -> Vec<SourceId> {
-    exchange.intent.source().cloned().into_iter().collect()
+    exchange.intent.sources().cloned().collect()
 }
 
 /// Resolves the session that the call names. `None` for an active one that only upstream can tell.

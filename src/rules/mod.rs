@@ -56,7 +56,7 @@ pub use finding::{Finding, Missing};
 pub use ids::{
     CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp, UnknownName,
 };
-pub use intent::{Funding, Intent, NewSource, Target, Version};
+pub use intent::{Funding, Intent, NewSource, PaidWith, Target, Version};
 pub use known::{Known, LookedUp};
 pub use learn::{Learned, learn, outcome_unknown, refused};
 pub use lookup::Lookup;
