@@ -104,6 +104,11 @@ impl Governor {
         Cow::Owned(Policy { fresh_for: FreshFor::Within(limit), ..policy.clone() })
     }
 
+    /// Returns the vendor APIs whose calls are governed.
+    pub(crate) fn dialects(&self) -> &'static Dialects {
+        self.settings.dialects
+    }
+
     /// Returns what is remembered.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
