@@ -30,7 +30,9 @@ pub fn stack(
     let dialects = governor.dialects();
     ServiceBuilder::new()
         // Turns every failure into a response in the vendor's error format.
-        .layer(FaultsLayer::new(in_vendors_form))
+        .layer(FaultsLayer::new(move |uri: &Uri, headers: &HeaderMap, problem| {
+            in_vendors_form(dialects, uri, headers, problem)
+        }))
         // The rules. Ungoverned calls pass untouched.
         .layer(GovernLayer::new(governor).work(work))
         // Inside of the rules, so that Weir's own look-ups are as clean as callers' calls.
@@ -44,8 +46,13 @@ pub fn stack(
 }
 
 /// Answers a problem in the error form of the API that the caller believes to talk to.
-fn in_vendors_form(uri: &Uri, headers: &HeaderMap, problem: Problem) -> Response<Body> {
-    let form = Dialects::built_in().form_for(uri, headers);
+fn in_vendors_form(
+    dialects: &Dialects,
+    uri: &Uri,
+    headers: &HeaderMap,
+    problem: Problem,
+) -> Response<Body> {
+    let form = dialects.form_for(uri, headers);
     let rendered = dialects::error(form, problem.status(), problem.code(), &problem.message());
     problem.into_response(rendered.content_type, rendered.body)
 }

@@ -28,6 +28,8 @@ mod registry;
 mod render;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod toy;
 mod types;
 
 pub use call::{Call, UnreadableRequest};
@@ -50,6 +52,10 @@ use std::sync::LazyLock;
 /// Every vendor API, in the order of the tables. An error about a path that is in none of them is
 /// answered in the form of the first.
 const APIS: &[&Api] = &[&checkouts::API, &carts::API];
+
+/// The same, and a toy that shows what a further one takes.
+#[cfg(test)]
+const APIS_AND_TOY: &[&Api] = &[&checkouts::API, &carts::API, &toy::API];
 
 /// Every dialect, in the order of the tables.
 pub static ALL: [Dialect; APIS.len()] = {

@@ -19,44 +19,47 @@ use tower::{Layer, Service};
 
 /// Answers a problem in the form that a caller expects, which a request's URI and its `Accept`
 /// tell.
-pub type Answer = fn(&Uri, &HeaderMap, Problem) -> Response<Body>;
+pub trait Answer: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy {}
+
+impl<F: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy> Answer for F {}
 
 /// Mounts [`Faults`].
 #[derive(Clone, Copy, Debug)]
-pub struct FaultsLayer {
-    answer: Answer,
+pub struct FaultsLayer<A> {
+    answer: A,
 }
 
-impl FaultsLayer {
+impl<A: Answer> FaultsLayer<A> {
     /// Makes a layer that answers in this form. Of a request's headers, `answer` gets `Accept`
     /// only.
-    pub fn new(answer: Answer) -> Self {
+    pub fn new(answer: A) -> Self {
         Self { answer }
     }
 }
 
-impl<S> Layer<S> for FaultsLayer {
-    type Service = Faults<S>;
+impl<S, A: Answer> Layer<S> for FaultsLayer<A> {
+    type Service = Faults<S, A>;
 
-    fn layer(&self, inner: S) -> Faults<S> {
+    fn layer(&self, inner: S) -> Faults<S, A> {
         Faults { inner, answer: self.answer }
     }
 }
 
 /// A service whose failures are responses; see the module.
 #[derive(Clone, Copy, Debug)]
-pub struct Faults<S> {
+pub struct Faults<S, A> {
     inner: S,
-    answer: Answer,
+    answer: A,
 }
 
-impl<S> Service<Request<Body>> for Faults<S>
+impl<S, A> Service<Request<Body>> for Faults<S, A>
 where
+    A: Answer,
     S: Service<Request<Body>, Response = Response<Body>, Error = UpstreamError>,
 {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = FaultsFuture<S::Future>;
+    type Future = FaultsFuture<S::Future, A>;
 
     /// Waits for the inner service. An error is left to its `call`, which meets it again.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
@@ -89,14 +92,14 @@ fn options() -> Response<Body> {
 
 /// What is kept of a request to answer a failure. The form is worked out only then: most requests
 /// do not fail.
-struct Asked {
+struct Asked<A> {
     uri: Uri,
     accept: SmallVec<[HeaderValue; 1]>,
-    answer: Answer,
+    answer: A,
 }
 
-impl Asked {
-    fn by(request: &Request<Body>, answer: Answer) -> Self {
+impl<A: Answer> Asked<A> {
+    fn by(request: &Request<Body>, answer: A) -> Self {
         let accept = request.headers().get_all(header::ACCEPT).iter().cloned().collect();
         Self { uri: request.uri().clone(), accept, answer }
     }
@@ -112,22 +115,23 @@ impl Asked {
 
 pin_project! {
     /// The future of [`Faults`].
-    pub struct FaultsFuture<F> {
+    pub struct FaultsFuture<F, A> {
         #[pin]
-        state: State<F>,
+        state: State<F, A>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F> {
+    enum State<F, A> {
         Answered { response: Option<Response<Body>> },
-        Forwarded { #[pin] response: F, asked: Asked },
+        Forwarded { #[pin] response: F, asked: Asked<A> },
     }
 }
 
-impl<F> Future for FaultsFuture<F>
+impl<F, A> Future for FaultsFuture<F, A>
 where
+    A: Answer,
     F: Future<Output = Result<Response<Body>, UpstreamError>>,
 {
     type Output = Result<Response<Body>, Infallible>;

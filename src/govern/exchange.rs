@@ -28,9 +28,9 @@ impl Exchange {
         Request::from_parts((*self.asker.head).clone(), self.body.to_body())
     }
 
-    /// Returns the source that the call names, as the list of what is read along.
+    /// Returns the sources that the call names: their records are read along.
     pub fn sources(&self) -> Vec<SourceId> {
-        self.intent.source().cloned().into_iter().collect()
+        self.intent.sources().cloned().collect()
     }
 
     /// Returns the customer that the call names, as this caller knows it.

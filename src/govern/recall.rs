@@ -38,7 +38,7 @@ pub(super) async fn recall(
 /// Every source that the call or its options name.
 fn named<'a>(intent: &'a Intent, known: &'a Known) -> impl Iterator<Item = &'a SourceId> {
     let options = known.options.iter().flatten().filter_map(|option| option.source.as_ref());
-    intent.source().into_iter().chain(options.map(|source| &source.id))
+    intent.sources().chain(options.map(|source| &source.id))
 }
 
 /// Returns whether the caller may know of a source: upstream has shown it, or it was created for

@@ -189,7 +189,7 @@ async fn take_in(
         // proves no access.
         if !matches!(intent, Intent::Detach { .. }) {
             let listed = learned.sources.iter().map(|(id, _)| id);
-            let shown: Vec<_> = intent.source().into_iter().chain(listed).cloned().collect();
+            let shown: Vec<_> = intent.sources().chain(listed).cloned().collect();
             let shown_to = |id| (id, SourceObservation::ShownTo(caller));
             learned.sources.extend(shown.into_iter().map(shown_to));
         }

@@ -101,7 +101,12 @@ pub(super) fn update(session: Target, funding: Funding) -> Intent {
 }
 
 pub(super) fn order(session: Target) -> Intent {
-    Intent::Order { session, brings_funding: false }
+    Intent::Order { session, paid_with: PaidWith::Attached }
+}
+
+pub(super) fn order_with(session: Target, sources: &[&str]) -> Intent {
+    let listed = sources.iter().map(|id| SourceId::from(*id)).collect();
+    Intent::Order { session, paid_with: PaidWith::Listed(listed) }
 }
 
 pub(super) fn save(customer: &str, source: &str) -> Intent {

@@ -72,6 +72,18 @@ pub struct NewSource {
     pub has_owner: bool,
 }
 
+/// What an order is paid with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaidWith {
+    /// The sources that are attached.
+    Attached,
+    /// A source or customer that the body brings, so that the session alone does not tell whether
+    /// the order is funded.
+    Brought,
+    /// The sources that the call lists. What else is attached is given up, as if detached.
+    Listed(Vec<SourceId>),
+}
+
 /// A governed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
@@ -138,9 +150,8 @@ pub enum Intent {
     Order {
         /// Of what.
         session: Target,
-        /// The body brings a source or customer of its own, so that the session alone does not
-        /// tell whether it is funded.
-        brings_funding: bool,
+        /// With what it is paid.
+        paid_with: PaidWith,
     },
     /// `POST /customers/{id}/sources/{sourceId}`, `POST …/payment-options`.
     Save {
@@ -231,6 +242,15 @@ impl Intent {
             Intent::UpdateCustomer { default, .. } => default.as_ref(),
             _ => self.attaches(),
         }
+    }
+
+    /// Every source the call names: the one, and those of its list.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceId> {
+        let listed = match self {
+            Intent::Order { paid_with: PaidWith::Listed(sources), .. } => sources.as_slice(),
+            _ => &[],
+        };
+        self.source().into_iter().chain(listed)
     }
 
     /// The customer the call names.

@@ -5,8 +5,8 @@
 //! record it may have changed unsure.
 
 use super::{
-    Answer, Charges, CustomerId, CustomerObservation, Effect, Intent, Known, Owner, Policy,
-    Semantics, SessionFacts, SessionKey, SessionObservation, SourceFacts, SourceId,
+    Answer, Charges, CustomerId, CustomerObservation, Effect, Intent, Known, Owner, PaidWith,
+    Policy, Semantics, SessionFacts, SessionKey, SessionObservation, SourceFacts, SourceId,
     SourceObservation, Told,
 };
 
@@ -42,7 +42,7 @@ pub fn learn(
                 Box::new(facts.clone()),
             ),
         };
-        learned.sources.extend(left(&observation, semantics, known, policy));
+        learned.sources.extend(left(intent, &observation, semantics, known, policy));
         learned.session = Some((key.clone(), observation));
     }
     if let Told::Told(sources) = facts.sources {
@@ -74,7 +74,7 @@ pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Kn
         ..Learned::default()
     };
     let touched =
-        known.attached().iter().map(|attached| &attached.id).chain(intent.source()).cloned();
+        known.attached().iter().map(|attached| &attached.id).chain(intent.sources()).cloned();
     learned.sources = touched
         .chain(removed_option(intent, known))
         .map(|id| (id, SourceObservation::OutcomeUnknown))
@@ -133,6 +133,7 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
 /// What becomes of the sources that a call took off the session, or charged. Where that is not
 /// certain, it is forgotten.
 fn left(
+    intent: &Intent,
     observation: &SessionObservation,
     semantics: &Semantics,
     known: &Known,
@@ -152,12 +153,19 @@ fn left(
         }
         Effect::Detached(source) => vec![detached(source)],
         Effect::DetachedAll => before.map(detached).collect(),
-        Effect::Ordered => match semantics.order_charges {
-            Charges::All => before.map(becomes(SourceObservation::Charged)).collect(),
-            // Upstream ignores store credit that came after the primary; whoever is charged is
-            // named by the answer, if it names any.
-            Charges::Named => before.map(unsure).collect(),
-        },
+        Effect::Ordered => {
+            let charged = becomes(SourceObservation::Charged);
+            match (intent, semantics.order_charges) {
+                (Intent::Order { paid_with: PaidWith::Listed(listed), .. }, _) => {
+                    let rest = before.filter(|id| !listed.contains(id));
+                    listed.iter().map(charged).chain(rest.map(detached)).collect()
+                }
+                (_, Charges::All) => before.map(charged).collect(),
+                // Upstream ignores store credit that came after the primary; whoever is charged is
+                // named by the answer, if it names any.
+                (_, Charges::Named) => before.map(unsure).collect(),
+            }
+        }
         Effect::Attached(incoming) if !facts.sources.is_told() => {
             let secondary =
                 |kind: Option<&super::SourceType>| kind.map(|kind| policy.types.is_secondary(kind));

@@ -58,7 +58,7 @@ pub use decide::{decide, overtakes};
 pub use dialect::{Dialect, Keys, KindSpec, Ruleset, SessionKind};
 pub use finding::{Finding, Missing};
 pub use ids::{CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp};
-pub use intent::{Funding, Intent, NewSource, Target, Version};
+pub use intent::{Funding, Intent, NewSource, PaidWith, Target, Version};
 pub use known::{Known, LookedUp};
 pub use learn::{Learned, learn, outcome_unknown, refused};
 pub use lookup::Lookup;

@@ -6,7 +6,7 @@ use super::RuleId;
 pub struct Semantics {
     /// Whether a single-use source that is detached or replaced is spent.
     pub detaching_spends: bool,
-    /// Which attached sources an order charges.
+    /// Which attached sources an order charges whose call does not list them.
     pub order_charges: Charges,
     /// The rule under whose `reorder` the first attach of a single-use primary waits for
     /// secondaries.
@@ -17,7 +17,7 @@ pub struct Semantics {
     pub credential_opens_sources: bool,
 }
 
-/// Which attached sources an order charges.
+/// Which attached sources an order charges whose call does not list them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charges {
     /// All of them.

@@ -13,7 +13,7 @@ use crate::{
             xml::{self, XmlError},
         },
     },
-    rules::{Funding, Intent, OptionId, Owner, SourceId},
+    rules::{Funding, Intent, OptionId, Owner, PaidWith, SourceId},
 };
 use std::borrow::Cow;
 
@@ -104,7 +104,8 @@ fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Op
         // A payment method of another kind than a source.
         (Route::Attach, None) => Intent::Touch { session },
         (Route::Detach, source) => Intent::Detach { session, source },
-        (Route::Submit, source) => Intent::Order { session, brings_funding: source.is_some() },
+        (Route::Submit, None) => Intent::Order { session, paid_with: PaidWith::Attached },
+        (Route::Submit, Some(_)) => Intent::Order { session, paid_with: PaidWith::Brought },
         (Route::SaveOption, source) => {
             Intent::Save { dialect: DIALECT, owner: Owner::Shopper, source: source? }
         }

@@ -13,8 +13,8 @@ use crate::{
         },
     },
     rules::{
-        Funding, Intent, NewSource, Owner, SessionKey, SessionKind, SourceId, SourceType, Target,
-        Told, Version,
+        Funding, Intent, NewSource, Owner, PaidWith, SessionKey, SessionKind, SourceId, SourceType,
+        Target, Told, Version,
     },
 };
 use bytes::Bytes;
@@ -173,10 +173,10 @@ fn new_source(text: &str) -> Result<Intent, RequestError> {
 
 fn order(text: &str) -> Result<Option<Intent>, RequestError> {
     let fields = Fields::read(text, ORDER)?;
-    let brings_funding = fields.id("sourceId")?.is_some() || fields.id("customerId")?.is_some();
+    let brought = fields.id("sourceId")?.is_some() || fields.id("customerId")?.is_some();
     Ok(fields.id("checkoutId")?.map(|id| Intent::Order {
         session: Target::Session(SessionKey::new(CHECKOUT, &*id)),
-        brings_funding,
+        paid_with: if brought { PaidWith::Brought } else { PaidWith::Attached },
     }))
 }
 

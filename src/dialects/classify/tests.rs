@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     dialects::{DecodedBody, carts, checkouts, decoded_body},
-    rules::{Funding, Intent, Owner, SessionKey, Target},
+    rules::{Funding, Intent, Owner, PaidWith, SessionKey, Target},
 };
 use proptest::prelude::*;
 
@@ -126,27 +126,27 @@ fn every_call_of_the_checkouts_table_is_understood() {
         (
             "POST /orders",
             r#"{"checkoutId":"1"}"#,
-            Intent::Order { session: checkout(), brings_funding: false },
+            Intent::Order { session: checkout(), paid_with: PaidWith::Attached },
         ),
         (
             "POST /orders",
             r#"{"checkoutId":1}"#,
-            Intent::Order { session: checkout(), brings_funding: false },
+            Intent::Order { session: checkout(), paid_with: PaidWith::Attached },
         ),
         (
             "POST /orders",
             r#"{"checkoutId":"1","sourceId":"s"}"#,
-            Intent::Order { session: checkout(), brings_funding: true },
+            Intent::Order { session: checkout(), paid_with: PaidWith::Brought },
         ),
         (
             "POST /orders",
             r#"{"checkoutId":"1","customerId":"c"}"#,
-            Intent::Order { session: checkout(), brings_funding: true },
+            Intent::Order { session: checkout(), paid_with: PaidWith::Brought },
         ),
         (
             "POST /orders",
             r#"{"checkoutId":"1","sourceId":null}"#,
-            Intent::Order { session: checkout(), brings_funding: false },
+            Intent::Order { session: checkout(), paid_with: PaidWith::Attached },
         ),
     ] {
         assert_eq!(intent(call, body), expected, "{call}");
@@ -204,12 +204,12 @@ fn every_call_of_the_carts_table_is_understood() {
         (
             "POST carts/active/submit-cart",
             "",
-            Intent::Order { session: session(), brings_funding: false },
+            Intent::Order { session: session(), paid_with: PaidWith::Attached },
         ),
         (
             "POST carts/active/submit-cart",
             source,
-            Intent::Order { session: session(), brings_funding: true },
+            Intent::Order { session: session(), paid_with: PaidWith::Brought },
         ),
         ("POST carts/active/line-items", "not read", Intent::Touch { session: session() }),
         ("DELETE carts/active", "", Intent::Touch { session: session() }),

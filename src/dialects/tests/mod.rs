@@ -2,4 +2,3 @@
 
 mod outgoing;
 mod refusal_bodies;
-mod third;

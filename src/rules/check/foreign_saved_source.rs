@@ -1,12 +1,14 @@
 //! Checkouts: an order with a source that is saved to somebody else than the buyer.
 
 use crate::rules::{
-    Field, Finding, Intent,
+    Field, Finding, Intent, PaidWith,
     known::{Fact, View},
 };
 
 pub(super) fn foreign_saved_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
-    let Intent::Order { brings_funding: false, .. } = view.intent else { return Ok(None) };
+    let Intent::Order { paid_with: PaidWith::Attached, .. } = view.intent else {
+        return Ok(None);
+    };
     let Some(primary) = view.primary()? else { return Ok(None) };
     if !*view.of_source(&primary.id, Field::Reusable, |s| &s.reusable)? {
         return Ok(None);
@@ -75,7 +77,7 @@ mod tests {
     #[test]
     fn an_order_that_brings_funding_of_its_own_is_upstreams_to_judge() {
         let given = funded(None).holds(card("card").saved_to("owner"));
-        given.forwards(&Intent::Order { session: checkout(), brings_funding: true });
+        given.forwards(&Intent::Order { session: checkout(), paid_with: PaidWith::Brought });
     }
 
     #[test]

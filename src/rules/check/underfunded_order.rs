@@ -1,21 +1,43 @@
 //! An order before the money is there.
 
 use crate::rules::{
-    Amount, Field, Finding, Intent, SessionState,
+    Amount, Field, Finding, Intent, PaidWith, SessionState, SourceId,
     known::{Fact, Gap, View},
 };
 
 pub(super) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
-    let Intent::Order { brings_funding: false, .. } = view.intent else { return Ok(None) };
-    match view.session_state() {
+    let Intent::Order { paid_with, .. } = view.intent else { return Ok(None) };
+    let missing = match (paid_with, view.session_state()) {
+        (PaidWith::Brought, _) => return Ok(None),
         // A second order from one checkout is upstream's to refuse.
-        Ok(SessionState::Complete) => Ok(None),
-        Ok(SessionState::RequiresConfirmation) | Err(Gap::Untold) => {
-            Ok(missing(view)?.map(|remaining| Finding::Underfunded { remaining }))
+        (_, Ok(SessionState::Complete)) => return Ok(None),
+        // A state tells how much is attached, not how much is listed.
+        (PaidWith::Listed(sources), Ok(_) | Err(Gap::Untold)) => missing_in_list(view, sources)?,
+        (PaidWith::Attached, Ok(SessionState::RequiresConfirmation) | Err(Gap::Untold)) => {
+            missing(view)?
         }
-        Ok(state) => Ok(Some(Finding::NotConfirmed { state: state.clone() })),
-        Err(gap) => Err(gap),
+        (PaidWith::Attached, Ok(state)) => {
+            return Ok(Some(Finding::NotConfirmed { state: state.clone() }));
+        }
+        (_, Err(gap)) => return Err(gap),
+    };
+    Ok(missing.map(|remaining| Finding::Underfunded { remaining }))
+}
+
+/// What the listed sources leave of the total, where that is more than nothing. A list with a
+/// source that is not attached is upstream's to judge.
+fn missing_in_list(view: &mut View<'_>, listed: &[SourceId]) -> Fact<Option<Amount>> {
+    let total = *view.of_session(Field::Total, |s| &s.total)?;
+    let attached = view.attached()?;
+    let mut contributed = Amount::ZERO;
+    for id in listed {
+        let Some(source) = attached.iter().find(|attached| attached.id == *id) else {
+            return Ok(None);
+        };
+        contributed = contributed.checked_add(view.contribution(source)?).ok_or(Gap::Untold)?;
     }
+    let remaining = total.saturating_sub(contributed);
+    Ok(remaining.is_positive().then_some(remaining))
 }
 
 /// What is still to be contributed, where that is more than nothing. A primary contributes all that
@@ -56,7 +78,8 @@ mod tests {
         rules::{
             Dialect, FreshFor, Lookup, Remembered, RuleId, SessionFacts, Told,
             fixtures::{
-                Given, NOW, amount, card, cart, checkout, credit, nothing_attached, order, owes,
+                Given, NOW, amount, card, cart, checkout, credit, nothing_attached, order,
+                order_with, owes,
             },
         },
     };
@@ -152,7 +175,23 @@ mod tests {
 
     #[test]
     fn an_order_that_brings_funding_of_its_own_is_upstreams_to_judge() {
-        Given::session().forwards(&Intent::Order { session: checkout(), brings_funding: true });
+        Given::session()
+            .forwards(&Intent::Order { session: checkout(), paid_with: PaidWith::Brought });
+    }
+
+    #[test]
+    fn an_order_is_judged_by_the_sources_it_lists() {
+        let all = in_state("requires_confirmation", "0");
+        let given = Given::shown(all).holds(credit("a", "60")).holds(credit("b", "40"));
+        given.forwards(&order_with(checkout(), &["a", "b"]));
+        for listed in [&["a"][..], &["b"], &[]] {
+            given.refuses(&order_with(checkout(), listed), RULE, &refusal(checkouts::DIALECT));
+        }
+        // It may be attached by now, or not belong to the session: upstream knows.
+        given.forwards(&order_with(checkout(), &["a", "elsewhere"]));
+        let complete = Given::shown(in_state("complete", "100")).holds(credit("a", "1"));
+        complete.forwards(&order_with(checkout(), &["a"]));
+        Given::nothing().needs(&order_with(checkout(), &["a"]), Lookup::Session);
     }
 
     #[test]

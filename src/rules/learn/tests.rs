@@ -5,7 +5,7 @@ use crate::{
         Attached, Remembered, SessionState, SourceState, Target, Timestamp,
         fixtures::{
             Given, NOW, amount, attach, card, cart, checkout, credit, detach, is_source,
-            nothing_attached, order, save, shows, source, update,
+            nothing_attached, order, order_with, save, shows, source, update,
         },
     },
 };
@@ -178,6 +178,21 @@ fn an_order_charges_every_source_of_a_checkout() {
         (session.sources, session.state),
         (Remembered::NotTold, Remembered::at(SessionState::Complete, NOW))
     );
+}
+
+#[test]
+fn an_order_that_lists_its_sources_charges_these_and_gives_up_the_rest() {
+    let held = || Given::session().holds(card("p")).holds(card("q")).holds(credit("c", "5"));
+    let given = held().after(&order_with(checkout(), &["c", "p"]), &Answer::default());
+    for (id, expected) in
+        [("c", SourceState::Consumed), ("p", SourceState::Consumed), ("q", SourceState::Cancelled)]
+    {
+        assert_eq!(state(&given, id), Some(expected), "{id}");
+    }
+    let unknown = held().after_unknown(&order_with(checkout(), &["elsewhere"]));
+    for id in ["c", "p", "q", "elsewhere"] {
+        assert_eq!(state(&unknown, id), None, "{id}");
+    }
 }
 
 #[test]

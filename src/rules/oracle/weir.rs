@@ -6,9 +6,9 @@ use crate::{
     dialects::{carts, checkouts},
     rules::{
         Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Funding, Intent,
-        Known, Learned, LookedUp, Lookup, OptionFacts, Owner, Policy, Remembered, SessionFacts,
-        SessionKey, SessionObservation, SessionRecord, SessionState, SourceFacts, SourceId,
-        SourceRecord, SourceState, Target, Timestamp, Told, Verdict, decide,
+        Known, Learned, LookedUp, Lookup, OptionFacts, Owner, PaidWith, Policy, Remembered,
+        SessionFacts, SessionKey, SessionObservation, SessionRecord, SessionState, SourceFacts,
+        SourceId, SourceRecord, SourceState, Target, Timestamp, Told, Verdict, decide,
         fixtures::{NOW, amount, redate, redate_session, redate_source},
         learn, outcome_unknown, refused,
     },
@@ -101,7 +101,7 @@ impl Walk {
                 session: Target::Active(carts::CART),
                 option: option.map(|id| NAMES[id].into()),
             },
-            Call::Order => Intent::Order { session, brings_funding: false },
+            Call::Order => Intent::Order { session, paid_with: PaidWith::Attached },
             Call::Save(id, who) => {
                 let (dialect, owner) = match vendor.carts {
                     true => (carts::DIALECT, Owner::Shopper),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     dialects::checkouts::CHECKOUT,
-    rules::{NewSource, SessionKey, SourceState, Target},
+    rules::{NewSource, PaidWith, SessionKey, SourceState, Target},
 };
 
 fn key() -> SessionKey {
@@ -179,7 +179,7 @@ fn a_customer_and_an_order_are_read() {
     );
     assert_eq!(of(r#"{}"#).unwrap().saved, Told::NotTold);
     assert!(of(r#"{"id":"6"}"#).is_err());
-    let order = Intent::Order { session: Target::Session(key()), brings_funding: false };
+    let order = Intent::Order { session: Target::Session(key()), paid_with: PaidWith::Attached };
     let json = br#"{"id":"o","payment":{"sources":[{"id":"a"},{"id":"b"}],"charges":[{"id":"c","sourceId":"a"}]}}"#;
     let answer = read(&Route::Order, &order, Coverage::Default, json).unwrap();
     assert_eq!(answer, Answer { charged: vec!["a".into(), "b".into()], ..Answer::default() });
