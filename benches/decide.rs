@@ -10,7 +10,7 @@ use weir::internals::{
     dialects::{self, Call, Classified, Dialects, checkouts},
     rules::{
         Effect, Intent, Known, SessionFacts, SessionKey, SessionObservation, SessionRecord,
-        SourceFacts, SourceObservation, SourceRecord, SourceState, Timestamp, Told, Verdict,
+        SourceFacts, SourceObservation, SourceRecord, SourceState, Stated, Timestamp, Verdict,
         decide,
     },
 };
@@ -127,10 +127,10 @@ fn reading(c: &mut Criterion) {
 
 fn source(id: &str, kind: &str) -> SourceRecord {
     let facts = SourceFacts {
-        kind: Told::Told(kind.into()),
-        amount: "11".parse().map_or(Told::NotTold, Told::Told),
-        reusable: Told::Told(false),
-        state: Told::Told(SourceState::Chargeable),
+        kind: Stated::Stated(kind.into()),
+        amount: "11".parse().map_or(Stated::Unstated, Stated::Stated),
+        reusable: Stated::Stated(false),
+        state: Stated::Stated(SourceState::Chargeable),
         ..SourceFacts::named(id)
     };
     let mut record = SourceRecord::default();
@@ -142,9 +142,9 @@ fn deciding(c: &mut Criterion) {
     let policy = weir::internals::dialects::policy();
     let mut session = SessionRecord::default();
     let facts = SessionFacts {
-        sources: Told::Told(Vec::new()),
-        total: "26.89".parse().map_or(Told::NotTold, Told::Told),
-        remaining: "26.89".parse().map_or(Told::NotTold, Told::Told),
+        sources: Stated::Stated(Vec::new()),
+        total: "26.89".parse().map_or(Stated::Unstated, Stated::Stated),
+        remaining: "26.89".parse().map_or(Stated::Unstated, Stated::Stated),
         ..SessionFacts::default()
     };
     session.apply(&SessionObservation::LookedUp(Box::new(facts)), &policy, Timestamp(1_000));
@@ -158,7 +158,7 @@ fn deciding(c: &mut Criterion) {
         ..Known::default()
     };
     let attached = Effect::Attached(SourceFacts {
-        kind: Told::Told("creditCard".into()),
+        kind: Stated::Stated("creditCard".into()),
         ..SourceFacts::named(CARD)
     });
     session.apply(

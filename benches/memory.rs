@@ -12,7 +12,7 @@ use weir::internals::{
     dialects::checkouts,
     rules::{
         CredentialHash, SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts,
-        Timestamp, Told,
+        Stated, Timestamp,
     },
     sessions::{Sessions, Settings},
 };
@@ -79,21 +79,21 @@ fn uuid(number: u64, salt: u64) -> String {
 
 fn observations(store: &Sessions, number: u64) -> [SessionObservation; 2] {
     let source = |salt, kind: &str, amount: &str| SourceFacts {
-        kind: Told::Told(kind.into()),
+        kind: Stated::Stated(kind.into()),
         amount: amount.parse().ok().into(),
         ..SourceFacts::named(uuid(number, salt))
     };
     let facts = SessionFacts {
-        sources: Told::Told(vec![
+        sources: Stated::Stated(vec![
             source(1, "customerCredit", "11.00"),
             source(2, "creditCard", "115.89"),
         ]),
         total: "126.89".parse().ok().into(),
         remaining: "0".parse().ok().into(),
         currency: "USD".parse().ok().into(),
-        state: Told::Told(SessionState::RequiresConfirmation),
-        customer: Told::Told(None),
-        payment_session: Told::Told(uuid(number, 3).into()),
+        state: Stated::Stated(SessionState::RequiresConfirmation),
+        customer: Stated::Stated(None),
+        payment_session: Stated::Stated(uuid(number, 3).into()),
         ..SessionFacts::default()
     };
     let caller: CredentialHash = store.hash(&(number % 4).to_le_bytes());

@@ -8,27 +8,27 @@ use std::sync::Arc;
 use weir::internals::{
     dialects::checkouts,
     rules::{
-        SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp, Told,
+        SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Stated, Timestamp,
     },
     sessions::{Priority, Sessions, Settings, TurnKey},
 };
 
 fn facts() -> SessionFacts {
     let source = |id: &str, kind: &str, amount: &str| SourceFacts {
-        kind: Told::Told(kind.into()),
+        kind: Stated::Stated(kind.into()),
         amount: amount.parse().ok().into(),
         ..SourceFacts::named(id)
     };
     SessionFacts {
-        sources: Told::Told(vec![
+        sources: Stated::Stated(vec![
             source("0f8fad5b-d9cb-469f-a165-70867728950e", "customerCredit", "11.00"),
             source("7c9e6679-7425-40de-944b-e07fc1f90ae7", "creditCard", "115.89"),
         ]),
         total: "126.89".parse().ok().into(),
         remaining: "0".parse().ok().into(),
         currency: "USD".parse().ok().into(),
-        state: Told::Told(SessionState::RequiresConfirmation),
-        payment_session: Told::Told("3f333df6-90a4-4fda-8dd3-9485d27cee36".into()),
+        state: Stated::Stated(SessionState::RequiresConfirmation),
+        payment_session: Stated::Stated("3f333df6-90a4-4fda-8dd3-9485d27cee36".into()),
         ..SessionFacts::default()
     }
 }

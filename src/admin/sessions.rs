@@ -5,8 +5,8 @@ use crate::{
     govern::Governor,
     observe::Decision,
     rules::{
-        Attached, Dialect, Pending, Policy, Remembered, SessionKey, SessionKind, SessionRecord,
-        SourceRecord, Timestamp, Told,
+        Attached, Dialect, Fact, Pending, Policy, SessionKey, SessionKind, SessionRecord,
+        SourceRecord, Stated, Timestamp,
         settlement::{Operation, Part, split},
     },
     sessions::{TurnKey, now},
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 /// A fact and its age.
 #[derive(Serialize)]
-struct Fact<T> {
+struct AgedFact<T> {
     value: T,
     age_ms: u64,
 }
@@ -27,9 +27,9 @@ struct Source {
     r#type: Option<String>,
     secondary: Option<bool>,
     contributes: Option<String>,
-    reusable: Option<Fact<bool>>,
-    state: Option<Fact<String>>,
-    customer: Option<Fact<Option<String>>>,
+    reusable: Option<AgedFact<bool>>,
+    state: Option<AgedFact<String>>,
+    customer: Option<AgedFact<Option<String>>>,
 }
 
 #[derive(Serialize)]
@@ -44,13 +44,13 @@ struct Session {
     id: String,
     sure: bool,
     in_flight: bool,
-    state: Option<Fact<String>>,
+    state: Option<AgedFact<String>>,
     currency: Option<String>,
-    total: Option<Fact<String>>,
-    remaining: Option<Fact<String>>,
-    customer: Option<Fact<Option<String>>>,
-    credit_amount: Option<Fact<Option<String>>>,
-    sources: Option<Fact<Vec<Source>>>,
+    total: Option<AgedFact<String>>,
+    remaining: Option<AgedFact<String>>,
+    customer: Option<AgedFact<Option<String>>>,
+    credit_amount: Option<AgedFact<Option<String>>>,
+    sources: Option<AgedFact<Vec<Source>>>,
     /// Store credit first, then the primary; absent while an amount is not told.
     capture_order: Option<Vec<Charge>>,
     pending: Option<Pending>,
@@ -180,7 +180,10 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
             amount.as_ref().map(ToString::to_string)
         }),
         capture_order: capture_order(record, &policy),
-        sources: record.sources.told_at().map(|at| Fact { value: sources, age_ms: now.since(at) }),
+        sources: record
+            .sources
+            .stated_at()
+            .map(|at| AgedFact { value: sources, age_ms: now.since(at) }),
         pending: record.pending.as_deref().cloned(),
         calls_waiting: governor.sessions().waiting(&TurnKey::Session(key.clone())),
         known_to_credentials: record.shown_to.len(),
@@ -205,7 +208,7 @@ fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>>
     let attached = record.sources.get()?;
     let mut parts = Vec::with_capacity(attached.len());
     for source in attached {
-        let (Told::Told(kind), Told::Told(open)) = (&source.kind, source.amount) else {
+        let (Stated::Stated(kind), Stated::Stated(open)) = (&source.kind, source.amount) else {
             return None;
         };
         parts.push(Part {
@@ -227,13 +230,9 @@ fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>>
     )
 }
 
-fn fact<T, U>(
-    remembered: &Remembered<T>,
-    now: Timestamp,
-    show: impl Fn(&T) -> U,
-) -> Option<Fact<U>> {
+fn fact<T, U>(remembered: &Fact<T>, now: Timestamp, show: impl Fn(&T) -> U) -> Option<AgedFact<U>> {
     match remembered {
-        Remembered::At(value, at) => Some(Fact { value: show(value), age_ms: now.since(*at) }),
-        Remembered::NotTold => None,
+        Fact::Known(value, at) => Some(AgedFact { value: show(value), age_ms: now.since(*at) }),
+        Fact::Unknown => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     http::{Body, Collected},
-    rules::{LookupEnd, OptionFacts, Refused, SessionKey, Timestamp},
+    rules::{LookupEnd, OptionFacts, RefusalScope, SessionKey, Timestamp},
 };
 use http::{HeaderMap, Response, StatusCode, response};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl LookupOutcome {
                 let missing = status == StatusCode::NOT_FOUND;
                 let unrecognised = status == StatusCode::UNAUTHORIZED;
                 LookupEnd::Denied {
-                    why: if missing { Refused::Missing } else { Refused::ForNow },
+                    why: if missing { RefusalScope::Missing } else { RefusalScope::ForNow },
                     absent: missing || (unrecognised && credential_opens_sources),
                 }
             }

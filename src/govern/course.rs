@@ -21,7 +21,7 @@ use super::{
 use crate::{
     http::Body,
     rules::{
-        Attempt, CallEnd, Event, Lookup, Next, Room, SessionKey, SourceId, Target, Timestamp,
+        Admission, Attempt, CallEnd, Event, Lookup, Next, SessionKey, SourceId, Target, Timestamp,
         Unsent,
     },
     sessions::{Busy, StoreError, TurnKey, now},
@@ -69,14 +69,14 @@ struct Course<'a> {
 
 impl<'a> Course<'a> {
     fn without_records(exchange: &'a Exchange) -> Self {
-        let attempt = Attempt::new(None, Room::default());
+        let attempt = Attempt::new(None, Admission::default());
         Self { exchange, attempt, hand: None, stale: false, last: None, busy: None }
     }
 
     /// Reads what is remembered of the session, with its turn in hand where it is free.
     async fn begin(exchange: &'a Exchange) -> Result<Self, StoreError> {
         let sessions = exchange.asker.governor.sessions();
-        let mut room = Room { can_defer: sessions.can_pin(), pending_unseen: false };
+        let mut room = Admission { can_defer: sessions.can_pin(), pending_unseen: false };
         let mut course = Self::without_records(exchange);
         let session = session_of(exchange).await?;
         if let Some(key) = &session {

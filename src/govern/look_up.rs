@@ -17,7 +17,7 @@ use crate::{
     observe::StepKind,
     rules::{
         CustomerObservation, Intent, Known, Learned, Lookup, Pending, SessionKey,
-        SessionObservation, SourceId, SourceObservation, Target, Timestamp, Told,
+        SessionObservation, SourceId, SourceObservation, Stated, Target, Timestamp,
         learn as learn_from,
     },
     sessions::{LookupKey, Records, StoreError, now},
@@ -193,8 +193,8 @@ impl Asked {
         learn::commit(exchange, &mut self.records, learned, at).await?;
         self.remember_active(shown.as_ref()).await?;
         let options = match answer.options {
-            Told::Told(options) => Some(Arc::new(options)),
-            Told::NotTold => None,
+            Stated::Stated(options) => Some(Arc::new(options)),
+            Stated::Unstated => None,
         };
         Ok(LookupOutcome::Shown(Shown { at, session: shown, options, answer: answered }))
     }

@@ -23,7 +23,7 @@ use crate::{
     http::Body,
     observe::{Decided, StepKind},
     rules::{
-        CallEnd, Dialect, Finding, Known, Pending, Refused, SessionObservation, SourceId,
+        CallEnd, Dialect, Finding, Known, Pending, RefusalScope, SessionObservation, SourceId,
         Timestamp, Violation,
     },
     sessions::{StoreError, Turn, now},
@@ -91,8 +91,8 @@ async fn send_in_turn(
     let outcome = send(exchange, &call, &outgoing.intent, records, &known, request).await?;
     exchange.asker.trace.note(StepKind::AttachPromised(primary.clone()), outcome.status());
     let after = match outcome.end() {
-        CallEnd::Done | CallEnd::Refused(Refused::ForGood | Refused::Missing) => None,
-        CallEnd::Refused(Refused::ForNow) | CallEnd::NotSent => deferred(false),
+        CallEnd::Done | CallEnd::Refused(RefusalScope::ForGood | RefusalScope::Missing) => None,
+        CallEnd::Refused(RefusalScope::ForNow) | CallEnd::NotSent => deferred(false),
         CallEnd::Unknown => deferred(true),
     };
     note_pending(exchange, turn, after).await?;

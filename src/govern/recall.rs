@@ -5,7 +5,7 @@
 
 use super::{asker::Who, exchange::Exchange};
 use crate::{
-    rules::{Intent, Known, SessionRecord, SourceId, SourceRecord, Told},
+    rules::{Intent, Known, SessionRecord, SourceId, SourceRecord, Stated},
     sessions::{Records, StoreError},
 };
 
@@ -45,7 +45,7 @@ fn named<'a>(intent: &'a Intent, known: &'a Known) -> impl Iterator<Item = &'a S
 /// the very payment session that the caller has been shown.
 fn may_know(who: Who, source: &SourceRecord, session: Option<&SessionRecord>) -> bool {
     let belongs = match (&source.payment_session, session.map(|s| &s.payment_session)) {
-        (Told::Told(own), Some(Told::Told(shown))) => own == shown,
+        (Stated::Stated(own), Some(Stated::Stated(shown))) => own == shown,
         _ => false,
     };
     who.is_among(&source.shown_to) || belongs

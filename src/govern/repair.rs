@@ -19,7 +19,7 @@ use crate::{
     http::Body,
     observe::StepKind,
     rules::{
-        Known, Lookup, Repair, RepairEnd, RepairEvent, RepairStep, SessionObservation, Sight,
+        Known, Lookup, Repair, RepairEnd, RepairEvent, RepairStep, SessionObservation, SessionView,
         SourceId,
     },
     sessions::{StoreError, Turn, now},
@@ -176,22 +176,22 @@ impl Performer {
         let looked_up = look_up(exchange, &Lookup::Session, Some(&key)).await?;
         self.turn.records_mut().refresh().await?;
         let LookupOutcome::Shown(shown) = looked_up else {
-            return Ok((RepairEvent::Saw(Sight::Unseen), None));
+            return Ok((RepairEvent::Saw(SessionView::Unknown), None));
         };
         let mut known = Known::default();
         recall(exchange, self.turn.records_mut(), &mut known).await?;
         let sources = known.session.as_ref().map(|record| &record.sources);
-        let told = sources.is_some_and(|s| s.told_at().is_some_and(|at| at >= shown.at));
+        let told = sources.is_some_and(|s| s.stated_at().is_some_and(|at| at >= shown.at));
         if !told || shown.session.as_ref() != Some(&key) {
-            return Ok((RepairEvent::Saw(Sight::Unseen), None));
+            return Ok((RepairEvent::Saw(SessionView::Unknown), None));
         }
         let attached: Vec<SourceId> =
             known.attached().iter().map(|attached| attached.id.clone()).collect();
         let types = &exchange.policy.types;
         let is_primary = |id| known.kind_of(id).is_some_and(|kind| !types.is_secondary(kind));
         let sight = match attached.iter().any(is_primary) {
-            true => Sight::Primary(attached),
-            false => Sight::NoPrimary(attached),
+            true => SessionView::Primary(attached),
+            false => SessionView::NoPrimary(attached),
         };
         Ok((RepairEvent::Saw(sight), Some(shown.answer.into_response())))
     }

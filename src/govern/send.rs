@@ -21,7 +21,7 @@ use crate::{
     dialects::{Call, Form},
     http::{Body, Problem},
     rules::{
-        Answer, CallEnd, CustomerObservation, Intent, Known, Learned, Refused, SessionKey,
+        Answer, CallEnd, CustomerObservation, Intent, Known, Learned, RefusalScope, SessionKey,
         SessionObservation, SourceObservation, Target, learn as learn_from, outcome_unknown,
         refused,
     },
@@ -60,9 +60,9 @@ impl CallOutcome {
             Self::Refused(answered) => CallEnd::Refused(match answered.status() {
                 StatusCode::TOO_MANY_REQUESTS
                 | StatusCode::UNAUTHORIZED
-                | StatusCode::FORBIDDEN => Refused::ForNow,
-                StatusCode::NOT_FOUND => Refused::Missing,
-                _ => Refused::ForGood,
+                | StatusCode::FORBIDDEN => RefusalScope::ForNow,
+                StatusCode::NOT_FOUND => RefusalScope::Missing,
+                _ => RefusalScope::ForGood,
             }),
             Self::NotSent(_) => CallEnd::NotSent,
             Self::Unknown(_) => CallEnd::Unknown,

@@ -1,6 +1,6 @@
 //! What upstream's answer to a governed call says, free of its wire form.
 
-use super::{CustomerFacts, OptionFacts, SessionFacts, SourceFacts, SourceId, Told};
+use super::{CustomerFacts, OptionFacts, SessionFacts, SourceFacts, SourceId, Stated};
 
 /// Everything one answer shows. A dialect fills in what it finds; most answers show one thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct Answer {
     pub source: Option<SourceFacts>,
     /// The customer.
     pub customer: Option<CustomerFacts>,
-    /// The shopper's payment options; `NotTold` where the answer is not that list.
-    pub options: Told<Vec<OptionFacts>>,
+    /// The shopper's payment options; `Unstated` where the answer is not that list.
+    pub options: Stated<Vec<OptionFacts>>,
     /// The sources an order charged, where the answer is an order.
     pub charged: Vec<SourceId>,
 }

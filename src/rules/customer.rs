@@ -1,8 +1,7 @@
 //! Who owns saved sources: a customer (checkouts) or a shopper with payment options (carts).
 
 use super::{
-    CredentialHash, CustomerId, OptionId, Remembered, ShownTo, SourceFacts, SourceId, Timestamp,
-    Told,
+    CredentialHash, CustomerId, Fact, OptionId, ShownTo, SourceFacts, SourceId, Stated, Timestamp,
 };
 
 /// Whose saved sources a call is about.
@@ -20,7 +19,7 @@ pub struct CustomerFacts {
     /// The customer's id.
     pub id: Option<CustomerId>,
     /// `sources[]`: those saved.
-    pub saved: Told<Vec<SourceFacts>>,
+    pub saved: Stated<Vec<SourceFacts>>,
 }
 
 /// What upstream's answers teach about a customer.
@@ -44,7 +43,7 @@ pub enum CustomerObservation {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomerRecord {
     /// The saved sources.
-    pub saved: Remembered<Vec<SourceId>>,
+    pub saved: Fact<Vec<SourceId>>,
     /// To whom upstream has shown it.
     pub shown_to: ShownTo,
     /// Counts the observations that were not mere reads.
@@ -60,9 +59,9 @@ impl CustomerRecord {
         match observation {
             CustomerObservation::Begun => {}
             CustomerObservation::Shown(facts) => {
-                if let Told::Told(saved) = &facts.saved {
+                if let Stated::Stated(saved) = &facts.saved {
                     self.saved =
-                        Remembered::at(saved.iter().map(|source| source.id.clone()).collect(), now);
+                        Fact::known(saved.iter().map(|source| source.id.clone()).collect(), now);
                 }
             }
             CustomerObservation::ShownTo(caller) => self.shown_to.add(*caller),
@@ -78,7 +77,7 @@ impl CustomerRecord {
                     saved.retain(|known| known != id);
                 }
             }
-            CustomerObservation::OutcomeUnknown => self.saved = Remembered::NotTold,
+            CustomerObservation::OutcomeUnknown => self.saved = Fact::Unknown,
         }
     }
 }
@@ -92,7 +91,7 @@ pub struct OptionFacts {
     /// The source it stands for, with what the option says of it.
     pub source: Option<SourceFacts>,
     /// `isDefault`.
-    pub default: Told<bool>,
+    pub default: Stated<bool>,
 }
 
 #[cfg(test)]
@@ -103,15 +102,15 @@ mod tests {
     #[test]
     fn a_source_saved_twice_is_removed_at_once() {
         let mut record = CustomerRecord {
-            saved: Remembered::at(vec!["p".into()], NOW),
+            saved: Fact::known(vec!["p".into()], NOW),
             ..CustomerRecord::default()
         };
         record.apply(&CustomerObservation::Saved("p".into()), NOW);
         record.apply(&CustomerObservation::Removed("p".into()), NOW);
-        assert_eq!(record.saved, Remembered::at(vec![], NOW));
+        assert_eq!(record.saved, Fact::known(vec![], NOW));
         record.apply(&CustomerObservation::Saved("q".into()), NOW);
         record.apply(&CustomerObservation::Saved("q".into()), NOW);
-        assert_eq!(record.saved, Remembered::at(vec!["q".into()], NOW));
+        assert_eq!(record.saved, Fact::known(vec!["q".into()], NOW));
     }
 
     #[test]

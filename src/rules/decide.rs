@@ -8,7 +8,7 @@
 use super::{
     Field, Incoming, Intent, Known, Lookup, Mend, OnLookupFailure, Policy, Remedy, Row,
     SessionState, Timestamp, Toggle, Verdict, Violation, check,
-    known::{Fact, Gap, View},
+    known::{Gap, Judged, View},
 };
 
 /// Decides. Pure: the same arguments always give the same verdict.
@@ -25,7 +25,7 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
             continue;
         }
         match (judge(row, view(dialect, false)), toggle) {
-            (Ok(None) | Err(Gap::Untold), _) => {}
+            (Ok(None) | Err(Gap::Unstated), _) => {}
             (Err(Gap::Need(lookup)), _) => return Verdict::Need(lookup),
             (Err(Gap::Unavailable(_)), Toggle::Monitor) => {}
             (Err(Gap::Unavailable(lookup)), _) => match policy.on_lookup_failure {
@@ -60,7 +60,7 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
 
 /// Judges twice: on everything remembered, and, where that finds the rule broken, on facts that a
 /// refusal may rest on.
-fn judge(row: &Row, mut view: View<'_>) -> Fact<Option<Violation>> {
+fn judge(row: &Row, mut view: View<'_>) -> Judged<Option<Violation>> {
     let check = check::of(row.id);
     if check(&mut view)?.is_none() {
         return Ok(None);
@@ -76,7 +76,7 @@ fn judge(row: &Row, mut view: View<'_>) -> Fact<Option<Violation>> {
 }
 
 /// The steps that put a broken order right, where there are such steps.
-fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Fact<Option<Remedy>> {
+fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Judged<Option<Remedy>> {
     let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
         return Ok(None);
     };
@@ -124,7 +124,7 @@ fn wait(view: &mut View<'_>) -> Option<Verdict> {
     }
 }
 
-fn first_single_use_primary(view: &mut View<'_>, incoming: &super::SourceId) -> Fact<bool> {
+fn first_single_use_primary(view: &mut View<'_>, incoming: &super::SourceId) -> Judged<bool> {
     if view.session_state() == Ok(&SessionState::Complete) {
         // An order takes no more sources: what upstream says to that must not come later.
         return Ok(false);

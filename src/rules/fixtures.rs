@@ -25,11 +25,11 @@ pub(super) fn currency(text: &str) -> Currency {
 /// A chargeable single-use source of this type, wholly shown.
 pub(super) fn source(id: &str, kind: &str) -> SourceFacts {
     SourceFacts {
-        kind: Told::Told(kind.into()),
-        currency: Told::Told(usd()),
-        reusable: Told::Told(false),
-        state: Told::Told(SourceState::Chargeable),
-        customer: Told::Told(None),
+        kind: Stated::Stated(kind.into()),
+        currency: Stated::Stated(usd()),
+        reusable: Stated::Stated(false),
+        state: Stated::Stated(SourceState::Chargeable),
+        customer: Stated::Stated(None),
         ..SourceFacts::named(id)
     }
 }
@@ -39,20 +39,20 @@ pub(super) fn card(id: &str) -> SourceFacts {
 }
 
 pub(super) fn credit(id: &str, of: &str) -> SourceFacts {
-    SourceFacts { amount: Told::Told(amount(of)), ..source(id, "customerCredit") }
+    SourceFacts { amount: Stated::Stated(amount(of)), ..source(id, "customerCredit") }
 }
 
 impl SourceFacts {
     pub(super) fn saved_to(self, customer: &str) -> Self {
         SourceFacts {
-            reusable: Told::Told(true),
-            customer: Told::Told(Some(customer.into())),
+            reusable: Stated::Stated(true),
+            customer: Stated::Stated(Some(customer.into())),
             ..self
         }
     }
 
     pub(super) fn in_state(self, state: &str) -> Self {
-        SourceFacts { state: Told::Told(SourceState::read(state)), ..self }
+        SourceFacts { state: Stated::Stated(SourceState::read(state)), ..self }
     }
 }
 
@@ -60,15 +60,15 @@ impl SourceFacts {
 pub(super) fn nothing_attached() -> SessionFacts {
     SessionFacts {
         id: None,
-        sources: Told::Told(Vec::new()),
-        total: Told::Told(amount("100")),
-        remaining: Told::Told(amount("100")),
-        currency: Told::Told(usd()),
-        state: Told::Told(SessionState::RequiresSource),
-        customer: Told::Told(None),
-        credit_amount: Told::Told(None),
-        billing_optimization: Told::Told(false),
-        payment_session: Told::NotTold,
+        sources: Stated::Stated(Vec::new()),
+        total: Stated::Stated(amount("100")),
+        remaining: Stated::Stated(amount("100")),
+        currency: Stated::Stated(usd()),
+        state: Stated::Stated(SessionState::RequiresSource),
+        customer: Stated::Stated(None),
+        credit_amount: Stated::Stated(None),
+        billing_optimization: Stated::Stated(false),
+        payment_session: Stated::Unstated,
     }
 }
 
@@ -185,7 +185,7 @@ impl Given {
     pub fn saved(mut self, sources: &[&str]) -> Self {
         let saved = sources.iter().map(|id| SourceId::from(*id)).collect();
         self.known.customer =
-            Some(CustomerRecord { saved: Remembered::at(saved, NOW), ..CustomerRecord::default() });
+            Some(CustomerRecord { saved: Fact::known(saved, NOW), ..CustomerRecord::default() });
         self
     }
 
@@ -195,7 +195,7 @@ impl Given {
         let option = |(nth, source): (usize, &SourceFacts)| OptionFacts {
             id: format!("option-{}", source.id).into(),
             source: Some(source.clone()),
-            default: Told::Told(nth == 0),
+            default: Stated::Stated(nth == 0),
         };
         self.known.options = Some(sources.iter().enumerate().map(option).collect());
         for source in sources {
@@ -225,19 +225,19 @@ impl Given {
 
     /// This was asked for just now; it told nothing new.
     pub fn looked_up(mut self, lookup: Lookup) -> Self {
-        self.known.looked_up.push((lookup, LookedUp::At(self.now)));
+        self.known.looked_up.push((lookup, LookupResult::At(self.now)));
         self
     }
 
     /// This was asked for just now, in vain.
     pub fn failed(mut self, lookup: Lookup) -> Self {
-        self.known.looked_up.push((lookup, LookedUp::Failed));
+        self.known.looked_up.push((lookup, LookupResult::Failed));
         self
     }
 
     /// This was asked for just now, and there is no such thing.
     pub fn absent(mut self, lookup: Lookup) -> Self {
-        self.known.looked_up.push((lookup, LookedUp::Absent));
+        self.known.looked_up.push((lookup, LookupResult::Absent));
         self
     }
 
@@ -414,8 +414,8 @@ fn obeys_its_toggles(rule: RuleId, given: &Given, intent: &Intent) {
 }
 
 /// Gives a fact another date.
-pub(super) fn redate<T>(fact: &mut Remembered<T>, date: &dyn Fn(Timestamp) -> Timestamp) {
-    if let Remembered::At(_, at) = fact {
+pub(super) fn redate<T>(fact: &mut Fact<T>, date: &dyn Fn(Timestamp) -> Timestamp) {
+    if let Fact::Known(_, at) = fact {
         *at = date(*at);
     }
 }

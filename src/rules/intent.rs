@@ -5,7 +5,7 @@
 
 use super::{
     Amount, CustomerId, Dialect, OptionId, Owner, SessionKey, SessionKind, SourceId, SourceType,
-    Told,
+    Stated,
 };
 
 /// The session a call names.
@@ -47,15 +47,15 @@ pub struct Funding {
     /// `sourceId`: attaches it.
     pub source: Option<SourceId>,
     /// `customerId`.
-    pub customer: Told<Option<CustomerId>>,
+    pub customer: Stated<Option<CustomerId>>,
     /// `creditAmount` (legacy).
     pub credit_amount: Option<Amount>,
     /// The body has other members, so that the total after the call is not known before it.
     pub changes_total: bool,
     /// `billingOptimization` of an invoice.
-    pub billing_optimization: Told<bool>,
-    /// The version the call asked for; `NotTold` without the header.
-    pub version: Told<Version>,
+    pub billing_optimization: Stated<bool>,
+    /// The version the call asked for; `Unstated` without the header.
+    pub version: Stated<Version>,
 }
 
 /// The parts of `POST /sources` that a rule looks at.

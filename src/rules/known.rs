@@ -6,15 +6,15 @@
 //! other only fresh ones (needed to refuse on).
 
 use super::{
-    Amount, Attached, CustomerId, CustomerRecord, Dialect, Field, FreshFor, Incoming, Intent,
-    Lookup, OptionFacts, Pending, Policy, Remembered, SessionRecord, SourceId, SourceRecord,
-    SourceState, SourceType, Subject, Timestamp, UsedFact,
+    Amount, Attached, CustomerId, CustomerRecord, Dialect, Fact, Field, FreshFor, Incoming, Intent,
+    Lookup, OptionFacts, Pending, Policy, SessionRecord, SourceId, SourceRecord, SourceState,
+    SourceType, Subject, Timestamp, UsedFact,
 };
 use std::{collections::HashMap, time::Duration};
 
 /// How a look-up of this decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LookedUp {
+pub enum LookupResult {
     /// Upstream answered; what it told is dated with this moment or later.
     At(Timestamp),
     /// Upstream says that there is no such thing, or no such caller: what it makes of the call is
@@ -37,7 +37,7 @@ pub struct Known {
     /// The shopper's payment options; never remembered, so only after a look-up.
     pub options: Option<Vec<OptionFacts>>,
     /// The look-ups this decision has made.
-    pub looked_up: Vec<(Lookup, LookedUp)>,
+    pub looked_up: Vec<(Lookup, LookupResult)>,
     /// The call has already waited for secondaries.
     pub held: bool,
     /// The call has the form that can be answered before it is sent, and there is room to remember
@@ -47,7 +47,7 @@ pub struct Known {
 
 impl Known {
     /// How this look-up ended, if it was made.
-    pub fn looked_up(&self, lookup: &Lookup) -> Option<LookedUp> {
+    pub fn looked_up(&self, lookup: &Lookup) -> Option<LookupResult> {
         self.looked_up.iter().rev().find(|(made, _)| made == lookup).map(|(_, end)| *end)
     }
 
@@ -75,10 +75,10 @@ pub(crate) enum Gap {
     Unavailable(Lookup),
     /// Upstream was asked and does not say, or knows nothing of it: there is no knowledge to refuse
     /// on.
-    Untold,
+    Unstated,
 }
 
-pub(crate) type Fact<T> = Result<T, Gap>;
+pub(crate) type Judged<T> = Result<T, Gap>;
 
 /// One pass over what is known.
 #[derive(Clone)]
@@ -101,16 +101,16 @@ impl<'a> View<'a> {
         Self { strict: true, ..self.clone() }
     }
 
-    fn gap<T>(&self, lookup: Lookup) -> Fact<T> {
+    fn gap<T>(&self, lookup: Lookup) -> Judged<T> {
         Err(match self.known.looked_up(&lookup) {
             None => Gap::Need(lookup),
-            Some(LookedUp::Failed) => Gap::Unavailable(lookup),
-            Some(LookedUp::At(_) | LookedUp::Absent) => Gap::Untold,
+            Some(LookupResult::Failed) => Gap::Unavailable(lookup),
+            Some(LookupResult::At(_) | LookupResult::Absent) => Gap::Unstated,
         })
     }
 
     fn confirmed(&self, at: Timestamp, lookup: &Lookup) -> bool {
-        matches!(self.known.looked_up(lookup), Some(LookedUp::At(asked)) if at >= asked)
+        matches!(self.known.looked_up(lookup), Some(LookupResult::At(asked)) if at >= asked)
     }
 
     fn uses(&mut self, of: Subject, field: Field, at: Option<Timestamp>) {
@@ -120,9 +120,9 @@ impl<'a> View<'a> {
         }
     }
 
-    fn fact<T>(&mut self, field: Field, fact: &'a Remembered<T>, lookup: Lookup) -> Fact<&'a T> {
+    fn fact<T>(&mut self, field: Field, fact: &'a Fact<T>, lookup: Lookup) -> Judged<&'a T> {
         match fact {
-            Remembered::At(value, at)
+            Fact::Known(value, at)
                 if !self.strict || self.is_fresh(*at) || self.confirmed(*at, &lookup) =>
             {
                 if self.strict {
@@ -142,9 +142,9 @@ impl<'a> View<'a> {
     }
 
     /// The session's record, where it can be believed at all.
-    fn session(&self) -> Fact<&'a SessionRecord> {
+    fn session(&self) -> Judged<&'a SessionRecord> {
         if self.intent.session().is_none() {
-            return Err(Gap::Untold);
+            return Err(Gap::Unstated);
         }
         match &self.known.session {
             Some(session) if !session.unsure && !session.in_flight => Ok(session),
@@ -156,18 +156,18 @@ impl<'a> View<'a> {
     pub fn of_session<T>(
         &mut self,
         field: Field,
-        pick: fn(&SessionRecord) -> &Remembered<T>,
-    ) -> Fact<&'a T> {
+        pick: fn(&SessionRecord) -> &Fact<T>,
+    ) -> Judged<&'a T> {
         self.fact(field, pick(self.session()?), Lookup::Session)
     }
 
     /// The session's state. One that changes on its own is confirmed before a refusal.
-    pub fn session_state(&mut self) -> Fact<&'a super::SessionState> {
+    pub fn session_state(&mut self) -> Judged<&'a super::SessionState> {
         let state = self.of_session(Field::State, |s| &s.state)?;
-        let told_at = self.session()?.state.told_at().unwrap_or_default();
+        let stated_at = self.session()?.state.stated_at().unwrap_or_default();
         match state {
             super::SessionState::Other(_)
-                if self.strict && !self.confirmed(told_at, &Lookup::Session) =>
+                if self.strict && !self.confirmed(stated_at, &Lookup::Session) =>
             {
                 self.gap(Lookup::Session)
             }
@@ -180,8 +180,8 @@ impl<'a> View<'a> {
         &mut self,
         id: &SourceId,
         field: Field,
-        pick: fn(&SourceRecord) -> &Remembered<T>,
-    ) -> Fact<&'a T> {
+        pick: fn(&SourceRecord) -> &Fact<T>,
+    ) -> Judged<&'a T> {
         match self.known.sources.get(id) {
             Some(source) => self.fact(field, pick(source), Lookup::Source(id.clone())),
             None => self.gap(Lookup::Source(id.clone())),
@@ -190,19 +190,19 @@ impl<'a> View<'a> {
 
     /// A source's state. One that changes on its own is as good as unknown until it is confirmed:
     /// what was pending may have failed.
-    pub fn source_state(&mut self, id: &SourceId) -> Fact<&'a SourceState> {
+    pub fn source_state(&mut self, id: &SourceId) -> Judged<&'a SourceState> {
         let state = self.of_source(id, Field::State, |s| &s.state)?;
-        let told_at =
-            self.known.sources.get(id).and_then(|s| s.state.told_at()).unwrap_or_default();
+        let stated_at =
+            self.known.sources.get(id).and_then(|s| s.state.stated_at()).unwrap_or_default();
         let lookup = Lookup::Source(id.clone());
-        if state.changes_on_its_own() && !self.confirmed(told_at, &lookup) {
+        if state.changes_on_its_own() && !self.confirmed(stated_at, &lookup) {
             return self.gap(lookup);
         }
         Ok(state)
     }
 
     /// A source's type.
-    pub fn kind(&mut self, id: &SourceId) -> Fact<&'a SourceType> {
+    pub fn kind(&mut self, id: &SourceId) -> Judged<&'a SourceType> {
         match self.known.kind_of(id) {
             Some(kind) => {
                 if self.strict {
@@ -214,17 +214,17 @@ impl<'a> View<'a> {
         }
     }
 
-    pub fn is_secondary(&mut self, id: &SourceId) -> Fact<bool> {
+    pub fn is_secondary(&mut self, id: &SourceId) -> Judged<bool> {
         Ok(self.policy.types.is_secondary(self.kind(id)?))
     }
 
     /// The sources attached.
-    pub fn attached(&mut self) -> Fact<&'a [Attached]> {
+    pub fn attached(&mut self) -> Judged<&'a [Attached]> {
         Ok(self.of_session(Field::Sources, |s| &s.sources)?.as_slice())
     }
 
     /// The attached primary, if there is one.
-    pub fn primary(&mut self) -> Fact<Option<&'a Attached>> {
+    pub fn primary(&mut self) -> Judged<Option<&'a Attached>> {
         for source in self.attached()? {
             if !self.is_secondary(&source.id)? {
                 return Ok(Some(source));
@@ -234,7 +234,7 @@ impl<'a> View<'a> {
     }
 
     /// The attached secondaries but the one that is coming: attaching it again adds nothing.
-    pub fn other_secondaries(&mut self, incoming: &SourceId) -> Fact<Vec<&'a Attached>> {
+    pub fn other_secondaries(&mut self, incoming: &SourceId) -> Judged<Vec<&'a Attached>> {
         let mut found = Vec::new();
         for source in self.attached()? {
             if source.id != *incoming && self.is_secondary(&source.id)? {
@@ -245,7 +245,7 @@ impl<'a> View<'a> {
     }
 
     /// What an attached secondary contributes.
-    pub fn contribution(&mut self, source: &'a Attached) -> Fact<Amount> {
+    pub fn contribution(&mut self, source: &'a Attached) -> Judged<Amount> {
         match source.amount.as_ref() {
             Some(amount) => Ok(*amount),
             None => self.of_source(&source.id, Field::Amount, |s| &s.amount).copied(),
@@ -253,7 +253,7 @@ impl<'a> View<'a> {
     }
 
     /// The source that this call attaches; `None` where it attaches nothing.
-    pub fn incoming(&mut self) -> Fact<Option<&'a SourceId>> {
+    pub fn incoming(&mut self) -> Judged<Option<&'a SourceId>> {
         match self.intent {
             Intent::AttachSaved { .. } => Ok(self
                 .applied_option()?
@@ -264,12 +264,12 @@ impl<'a> View<'a> {
     }
 
     /// The payment option that a saved payment would attach.
-    pub fn applied_option(&mut self) -> Fact<Option<&'a OptionFacts>> {
+    pub fn applied_option(&mut self) -> Judged<Option<&'a OptionFacts>> {
         let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
         let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
         if self.strict {
             let at = match self.known.looked_up(&Lookup::PaymentOptions) {
-                Some(LookedUp::At(asked)) => Some(asked),
+                Some(LookupResult::At(asked)) => Some(asked),
                 _ => None,
             };
             self.uses(Subject::PaymentOptions, Field::Options, at);
@@ -281,7 +281,7 @@ impl<'a> View<'a> {
     }
 
     /// What the call attaches, in the words of a remedy.
-    pub fn incoming_for_remedy(&mut self) -> Fact<Option<Incoming>> {
+    pub fn incoming_for_remedy(&mut self) -> Judged<Option<Incoming>> {
         if let Some(option) = self.applied_option()? {
             return Ok(Some(Incoming::Option(option.id.clone())));
         }
@@ -290,11 +290,11 @@ impl<'a> View<'a> {
 
     /// The sources saved to the customer the call is about. Another key of the merchant may have
     /// saved one: always confirmed before a refusal.
-    pub fn saved(&mut self) -> Fact<&'a [SourceId]> {
+    pub fn saved(&mut self) -> Judged<&'a [SourceId]> {
         let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
         let saved = self.fact(Field::Saved, &customer.saved, Lookup::Customer)?;
         if self.strict
-            && !self.confirmed(customer.saved.told_at().unwrap_or_default(), &Lookup::Customer)
+            && !self.confirmed(customer.saved.stated_at().unwrap_or_default(), &Lookup::Customer)
         {
             return self.gap(Lookup::Customer);
         }
@@ -302,7 +302,7 @@ impl<'a> View<'a> {
     }
 
     /// The customer the session is for, or that it is for nobody.
-    pub fn buyer(&mut self) -> Fact<Option<&'a CustomerId>> {
+    pub fn buyer(&mut self) -> Judged<Option<&'a CustomerId>> {
         Ok(self.of_session(Field::Customer, |s| &s.customer)?.as_ref())
     }
 

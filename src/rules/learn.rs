@@ -7,7 +7,7 @@
 use super::{
     Answer, Charges, CustomerId, CustomerObservation, Effect, Intent, Known, Owner, PaidWith,
     Policy, Semantics, SessionFacts, SessionKey, SessionObservation, SourceFacts, SourceId,
-    SourceObservation, Told,
+    SourceObservation, Stated,
 };
 
 /// The observations one finished call gives rise to. Those about the session come first: they end
@@ -45,7 +45,7 @@ pub fn learn(
         learned.sources.extend(left(intent, &observation, semantics, known, policy));
         learned.session = Some((key.clone(), observation));
     }
-    if let Told::Told(sources) = facts.sources {
+    if let Stated::Stated(sources) = facts.sources {
         learned.sources.extend(sources.into_iter().map(shown));
     }
     learned.sources.extend(answer.source.clone().map(shown));
@@ -106,14 +106,14 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
                 Some(shown) if shown.id == *source => shown.clone(),
                 _ => SourceFacts::named(source.as_str()),
             };
-            if !attached.kind.is_told() {
+            if !attached.kind.is_stated() {
                 attached.kind = known.kind_of(source).cloned().into();
             }
             // Store credit contributes its own amount; a primary whatever is left, which only
             // upstream can tell.
             let secondary =
                 attached.kind.as_ref().is_some_and(|kind| policy.types.is_secondary(kind));
-            if secondary && !attached.amount.is_told() {
+            if secondary && !attached.amount.is_stated() {
                 attached.amount = known
                     .sources
                     .get(source)
@@ -166,7 +166,7 @@ fn left(
                 (_, Charges::Named) => before.map(unsure).collect(),
             }
         }
-        Effect::Attached(incoming) if !facts.sources.is_told() => {
+        Effect::Attached(incoming) if !facts.sources.is_stated() => {
             let secondary =
                 |kind: Option<&super::SourceType>| kind.map(|kind| policy.types.is_secondary(kind));
             let incoming_is_secondary = secondary(incoming.kind.as_ref());
@@ -186,10 +186,10 @@ fn left(
 /// Attached before, and not shown now.
 fn gone(facts: &SessionFacts, before: Vec<SourceId>) -> Vec<SourceId> {
     match &facts.sources {
-        Told::Told(now) => {
+        Stated::Stated(now) => {
             before.into_iter().filter(|id| !now.iter().any(|source| source.id == *id)).collect()
         }
-        Told::NotTold => Vec::new(),
+        Stated::Unstated => Vec::new(),
     }
 }
 
@@ -197,14 +197,14 @@ fn gone(facts: &SessionFacts, before: Vec<SourceId>) -> Vec<SourceId> {
 fn owned(intent: &Intent, answer: &Answer, learned: &mut Learned) {
     if let (Some(facts), Some(id)) = (&answer.customer, intent.customer()) {
         learned.customers.push((id.clone(), CustomerObservation::Shown(Box::new(facts.clone()))));
-        if let Told::Told(saved) = &facts.saved {
+        if let Stated::Stated(saved) = &facts.saved {
             learned.sources.extend(saved.iter().cloned().map(|mut source| {
-                source.customer = Told::Told(Some(id.clone()));
+                source.customer = Stated::Stated(Some(id.clone()));
                 shown(source)
             }));
         }
     }
-    if let Told::Told(options) = &answer.options {
+    if let Stated::Stated(options) = &answer.options {
         learned
             .sources
             .extend(options.iter().filter_map(|option| option.source.clone()).map(shown));

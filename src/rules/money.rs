@@ -47,31 +47,31 @@ impl Sum for Amount {
 
 /// Text that is no amount Weir can hold exactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotAnAmount;
+pub struct ParseAmountError;
 
-impl fmt::Display for NotAnAmount {
+impl fmt::Display for ParseAmountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not a decimal amount of at most 28 digits")
     }
 }
 
-impl std::error::Error for NotAnAmount {}
+impl std::error::Error for ParseAmountError {}
 
 impl FromStr for Amount {
-    type Err = NotAnAmount;
+    type Err = ParseAmountError;
 
     /// Reads `5`, `19.99`, `-1.5`, `1e2`: the forms of a JSON number. Nothing is rounded: an amount
     /// that would need it is an error.
-    fn from_str(text: &str) -> Result<Self, NotAnAmount> {
+    fn from_str(text: &str) -> Result<Self, ParseAmountError> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         if !digits.starts_with(|c: char| c.is_ascii_digit()) || text.contains('_') {
-            return Err(NotAnAmount);
+            return Err(ParseAmountError);
         }
         let parsed = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => scientific(mantissa, exponent),
             None => Decimal::from_str_exact(text).ok(),
         };
-        parsed.map(|d| Amount(d.normalize())).ok_or(NotAnAmount)
+        parsed.map(|d| Amount(d.normalize())).ok_or(ParseAmountError)
     }
 }
 
@@ -112,28 +112,28 @@ impl Currency {
 }
 
 impl FromStr for Currency {
-    type Err = NotACurrency;
-    fn from_str(text: &str) -> Result<Self, NotACurrency> {
+    type Err = ParseCurrencyError;
+    fn from_str(text: &str) -> Result<Self, ParseCurrencyError> {
         match <[u8; 3]>::try_from(text.as_bytes()) {
             Ok(code) if code.iter().all(u8::is_ascii_alphabetic) => {
                 Ok(Currency(code.map(|b| b.to_ascii_uppercase())))
             }
-            _ => Err(NotACurrency),
+            _ => Err(ParseCurrencyError),
         }
     }
 }
 
 /// Text that is no three-letter code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotACurrency;
+pub struct ParseCurrencyError;
 
-impl fmt::Display for NotACurrency {
+impl fmt::Display for ParseCurrencyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not a three-letter currency code")
     }
 }
 
-impl std::error::Error for NotACurrency {}
+impl std::error::Error for ParseCurrencyError {}
 
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -213,7 +213,7 @@ mod tests {
             "1.23456789012345678901234567891e1",
             "12345678901234567890.12345678901234567890",
         ] {
-            assert_eq!(text.parse::<Amount>(), Err(NotAnAmount), "{text}");
+            assert_eq!(text.parse::<Amount>(), Err(ParseAmountError), "{text}");
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum CallEnd {
     /// Upstream carried it out.
     Done,
     /// Upstream refused it: nothing changed.
-    Refused(Refused),
+    Refused(RefusalScope),
     /// It was not sent.
     NotSent,
     /// It is not known whether upstream carried it out.
@@ -42,7 +42,7 @@ pub enum CallEnd {
 
 /// What a refusal by upstream is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum RefusalScope {
     /// The caller or the moment (401, 403, 429): the call may succeed later or with another key.
     ForNow,
     /// A thing that is not there (404).
@@ -53,13 +53,13 @@ pub enum Refused {
 
 /// What a look at the session showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum SessionView {
     /// A primary is attached; these are all attached sources.
     Primary(Vec<SourceId>),
     /// No primary is attached; these are all attached sources.
     NoPrimary(Vec<SourceId>),
     /// The session cannot be seen, or does not show its sources.
-    Unseen,
+    Unknown,
 }
 
 /// What to do next.
@@ -106,7 +106,7 @@ pub enum RepairEvent {
     /// [`RepairStep::Detach`], [`RepairStep::Call`] or [`RepairStep::Reattach`].
     Ended(CallEnd),
     /// [`RepairStep::Look`].
-    Saw(Sight),
+    Saw(SessionView),
     /// [`RepairStep::EraseNote`].
     Erased,
 }
@@ -262,26 +262,30 @@ impl Repair {
     }
 
     /// What follows a look. `seen` is the look's own step.
-    fn saw(&self, look: Look, sight: Sight, seen: usize) -> State {
+    fn saw(&self, look: Look, sight: SessionView, seen: usize) -> State {
         match (look, sight) {
-            (Look::Detached { .. }, Sight::NoPrimary(_)) => State::Calling { in_the_way: true },
-            (Look::Detached { step }, Sight::Primary(_)) => erase_and_answer(step),
-            (Look::Detached { step }, Sight::Unseen) => reattach(Goal::Undo { wrong: step }),
+            (Look::Detached { .. }, SessionView::NoPrimary(_)) => {
+                State::Calling { in_the_way: true }
+            }
+            (Look::Detached { step }, SessionView::Primary(_)) => erase_and_answer(step),
+            (Look::Detached { step }, SessionView::Unknown) => reattach(Goal::Undo { wrong: step }),
             // Another call took it off meanwhile: the caller's call needs no repair.
-            (Look::Missing { .. }, Sight::NoPrimary(_)) => {
+            (Look::Missing { .. }, SessionView::NoPrimary(_)) => {
                 erase_then(State::Calling { in_the_way: false })
             }
             (Look::Missing { step }, _) => erase_and_answer(step),
-            (Look::Applied { .. }, Sight::NoPrimary(_)) => reattach(Goal::OptionGone),
+            (Look::Applied { .. }, SessionView::NoPrimary(_)) => reattach(Goal::OptionGone),
             (Look::Applied { step }, _) => erase_and_answer(step),
-            (Look::Called { .. }, Sight::Primary(_)) if self.replaces => erase_and_answer(seen),
-            (Look::Called { .. }, Sight::NoPrimary(attached))
+            (Look::Called { .. }, SessionView::Primary(_)) if self.replaces => {
+                erase_and_answer(seen)
+            }
+            (Look::Called { .. }, SessionView::NoPrimary(attached))
                 if !self.replaces && self.is_among(&attached) =>
             {
                 reattach(Goal::Join)
             }
             (Look::Called { step }, _) => reattach(Goal::Undo { wrong: step }),
-            (Look::Reattached { goal, .. }, Sight::Primary(attached))
+            (Look::Reattached { goal, .. }, SessionView::Primary(attached))
                 if attached.contains(&self.primary) =>
             {
                 reattached(goal, seen)
@@ -289,18 +293,18 @@ impl Repair {
             (Look::Reattached { tries, goal, step }, _) => {
                 self.not_reattached(tries, goal, CallEnd::Unknown, step)
             }
-            (Look::Kept { .. }, Sight::Primary(attached)) if self.is_among(&attached) => {
+            (Look::Kept { .. }, SessionView::Primary(attached)) if self.is_among(&attached) => {
                 State::Over(RepairEnd::Answer(seen))
             }
             (Look::Kept { refusal }, _) => State::Over(RepairEnd::Answer(refusal)),
-            (Look::Left { wrong }, Sight::Primary(_)) => erase_and_answer(wrong),
-            (Look::Left { .. }, Sight::NoPrimary(attached)) => stranded(Some(attached)),
-            (Look::Left { .. }, Sight::Unseen) => stranded(None),
-            (Look::Found, Sight::Primary(_)) => {
+            (Look::Left { wrong }, SessionView::Primary(_)) => erase_and_answer(wrong),
+            (Look::Left { .. }, SessionView::NoPrimary(attached)) => stranded(Some(attached)),
+            (Look::Left { .. }, SessionView::Unknown) => stranded(None),
+            (Look::Found, SessionView::Primary(_)) => {
                 erase_then(State::Over(RepairEnd::Recovered { again: false }))
             }
-            (Look::Found, Sight::NoPrimary(_)) => reattach(Goal::Recover),
-            (Look::Found, Sight::Unseen) => State::Over(RepairEnd::Unfinished),
+            (Look::Found, SessionView::NoPrimary(_)) => reattach(Goal::Recover),
+            (Look::Found, SessionView::Unknown) => State::Over(RepairEnd::Unfinished),
         }
     }
 
@@ -322,7 +326,7 @@ impl Repair {
             }
             // Trying again before every later call would not change a refusal for good.
             Goal::Recover => match end {
-                CallEnd::Refused(Refused::ForGood | Refused::Missing) => {
+                CallEnd::Refused(RefusalScope::ForGood | RefusalScope::Missing) => {
                     erase_then(State::Over(RepairEnd::Refused))
                 }
                 _ => State::Over(RepairEnd::Unfinished),
@@ -335,7 +339,7 @@ fn detached(end: CallEnd, step: usize) -> State {
     match end {
         CallEnd::Done => State::Calling { in_the_way: true },
         CallEnd::Unknown => State::Looking(Look::Detached { step }),
-        CallEnd::Refused(Refused::Missing) => State::Looking(Look::Missing { step }),
+        CallEnd::Refused(RefusalScope::Missing) => State::Looking(Look::Missing { step }),
         CallEnd::Refused(_) | CallEnd::NotSent => erase_and_answer(step),
     }
 }

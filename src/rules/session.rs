@@ -15,8 +15,8 @@
 //! `unsure` survives a refusal: a call that changed nothing tells nothing about the one before it.
 
 use super::{
-    Amount, CredentialHash, Currency, CustomerId, Policy, Remembered, SessionId, ShownTo,
-    SourceFacts, SourceId, SourceRecord, SourceType, Timestamp, Told,
+    Amount, CredentialHash, Currency, CustomerId, Fact, Policy, SessionId, ShownTo, SourceFacts,
+    SourceId, SourceRecord, SourceType, Stated, Timestamp,
 };
 use compact_str::CompactString;
 use serde::Serialize;
@@ -58,29 +58,29 @@ impl SessionState {
 }
 
 /// What one answer says of a session. Only what it shows: a filtered answer leaves the rest
-/// `NotTold`.
+/// `Unstated`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionFacts {
     /// The id of the checkout, invoice or cart.
     pub id: Option<SessionId>,
     /// Every attached source; `Told(vec![])` where the answer shows that there is none.
-    pub sources: Told<Vec<SourceFacts>>,
+    pub sources: Stated<Vec<SourceFacts>>,
     /// `totalAmount` (carts: the order total).
-    pub total: Told<Amount>,
+    pub total: Stated<Amount>,
     /// `amountRemainingToBeContributed`.
-    pub remaining: Told<Amount>,
+    pub remaining: Stated<Amount>,
     /// `currency`.
-    pub currency: Told<Currency>,
+    pub currency: Stated<Currency>,
     /// The payment session's `state` or `status`.
-    pub state: Told<SessionState>,
+    pub state: Stated<SessionState>,
     /// `customerId`, or that there is none.
-    pub customer: Told<Option<CustomerId>>,
+    pub customer: Stated<Option<CustomerId>>,
     /// `creditAmount` of versions before 2021-03-23, or that there is none.
-    pub credit_amount: Told<Option<Amount>>,
+    pub credit_amount: Stated<Option<Amount>>,
     /// `billingOptimization` of an invoice.
-    pub billing_optimization: Told<bool>,
+    pub billing_optimization: Stated<bool>,
     /// The payment session's own id.
-    pub payment_session: Told<Box<str>>,
+    pub payment_session: Stated<Box<str>>,
 }
 
 /// One attached source, as far as the session shows it. What more is known of it is in its
@@ -90,9 +90,9 @@ pub struct Attached {
     /// Which source.
     pub id: SourceId,
     /// Its `type`.
-    pub kind: Told<SourceType>,
+    pub kind: Stated<SourceType>,
     /// What it contributes.
-    pub amount: Told<Amount>,
+    pub amount: Stated<Amount>,
 }
 
 /// What a successful call did to a session, known from the call itself (domain: "What a successful
@@ -174,23 +174,23 @@ impl Pending {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionRecord {
     /// Every attached source.
-    pub sources: Remembered<SmallVec<[Attached; 1]>>,
+    pub sources: Fact<SmallVec<[Attached; 1]>>,
     /// What is to be paid.
-    pub total: Remembered<Amount>,
+    pub total: Fact<Amount>,
     /// What is still to be contributed.
-    pub remaining: Remembered<Amount>,
+    pub remaining: Fact<Amount>,
     /// Of the amounts.
-    pub currency: Told<Currency>,
+    pub currency: Stated<Currency>,
     /// The payment session's state.
-    pub state: Remembered<SessionState>,
+    pub state: Fact<SessionState>,
     /// Who buys, or that nobody is named.
-    pub customer: Remembered<Option<CustomerId>>,
+    pub customer: Fact<Option<CustomerId>>,
     /// The legacy credit, or that there is none.
-    pub credit_amount: Remembered<Option<Amount>>,
+    pub credit_amount: Fact<Option<Amount>>,
     /// Of an invoice.
-    pub billing_optimization: Remembered<bool>,
+    pub billing_optimization: Fact<bool>,
     /// The payment session's own id.
-    pub payment_session: Told<Box<str>>,
+    pub payment_session: Stated<Box<str>>,
     /// To whom upstream has shown it.
     pub shown_to: ShownTo,
     /// A mutation was begun and its end has not been learned.
@@ -296,9 +296,9 @@ impl SessionRecord {
     }
 
     fn learn(&mut self, facts: &SessionFacts, now: Timestamp) {
-        if let Told::Told(sources) = &facts.sources {
+        if let Stated::Stated(sources) = &facts.sources {
             let attached = sources.iter().map(|source| self.attached(source)).collect();
-            self.sources = Remembered::at(attached, now);
+            self.sources = Fact::known(attached, now);
         }
         self.total.learn(facts.total, now);
         self.remaining.learn(facts.remaining, now);
@@ -313,7 +313,7 @@ impl SessionRecord {
     /// A type that an answer leaves out is still the one that was shown before.
     fn attached(&self, shown: &SourceFacts) -> Attached {
         let before = self.sources.get().and_then(|known| known.iter().find(|a| a.id == shown.id));
-        let mut kind = before.map_or(Told::NotTold, |a| a.kind.clone());
+        let mut kind = before.map_or(Stated::Unstated, |a| a.kind.clone());
         kind.learn(shown.kind.clone());
         Attached { id: shown.id.clone(), kind, amount: shown.amount }
     }
@@ -328,18 +328,18 @@ impl SessionRecord {
                 }
                 self.forget_primary_share(policy);
                 self.forget_money();
-                self.credit_amount = Remembered::NotTold;
+                self.credit_amount = Fact::Unknown;
             }
             Effect::DetachedAll => {
-                self.sources = Remembered::at(SmallVec::new(), now);
+                self.sources = Fact::known(SmallVec::new(), now);
                 self.forget_money();
-                self.credit_amount = Remembered::NotTold;
+                self.credit_amount = Fact::Unknown;
             }
             Effect::Ordered => {
                 // The shopper's next cart is another one: nothing of this one may be held against
                 // it.
                 self.forget();
-                self.state = Remembered::at(SessionState::Complete, now);
+                self.state = Fact::known(SessionState::Complete, now);
             }
             Effect::Deleted => {
                 self.forget();
@@ -370,13 +370,13 @@ impl SessionRecord {
                 sources.push(incoming);
             }
             // It may have replaced one whose type is not known, or be one to be replaced.
-            _ => self.sources = Remembered::NotTold,
+            _ => self.sources = Fact::Unknown,
         }
         self.forget_money();
         if primary == Some(true) {
             // A primary contributes all that the secondaries leave.
-            self.remaining = Remembered::at(Amount::ZERO, now);
-            self.state = Remembered::at(SessionState::RequiresConfirmation, now);
+            self.remaining = Fact::known(Amount::ZERO, now);
+            self.state = Fact::known(SessionState::RequiresConfirmation, now);
         }
     }
 
@@ -385,14 +385,14 @@ impl SessionRecord {
     fn forget_primary_share(&mut self, policy: &Policy) {
         for attached in self.sources.get_mut().into_iter().flatten() {
             if attached.kind.as_ref().is_none_or(|kind| !policy.types.is_secondary(kind)) {
-                attached.amount = Told::NotTold;
+                attached.amount = Stated::Unstated;
             }
         }
     }
 
     fn forget_money(&mut self) {
-        self.remaining = Remembered::NotTold;
-        self.state = Remembered::NotTold;
+        self.remaining = Fact::Unknown;
+        self.state = Fact::Unknown;
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: [`SourceObservation`]s. Out: a [`SourceRecord`], the copy Weir decides on. A type never
 //! changes; everything else ages.
 
-use super::{Amount, Currency, CustomerId, Remembered, ShownTo, SourceId, Timestamp, Told};
+use super::{Amount, Currency, CustomerId, Fact, ShownTo, SourceId, Stated, Timestamp};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -116,19 +116,19 @@ pub struct SourceFacts {
     /// Which source.
     pub id: SourceId,
     /// `type`.
-    pub kind: Told<SourceType>,
+    pub kind: Stated<SourceType>,
     /// `amount`: its own, or inside a session what it contributes.
-    pub amount: Told<Amount>,
+    pub amount: Stated<Amount>,
     /// `currency`.
-    pub currency: Told<Currency>,
+    pub currency: Stated<Currency>,
     /// `reusable`.
-    pub reusable: Told<bool>,
+    pub reusable: Stated<bool>,
     /// `state`.
-    pub state: Told<SourceState>,
+    pub state: Stated<SourceState>,
     /// `customerId`; `Told(None)` only where the answer shows the whole source and it has none.
-    pub customer: Told<Option<CustomerId>>,
+    pub customer: Stated<Option<CustomerId>>,
     /// `paymentSessionId`.
-    pub payment_session: Told<Box<str>>,
+    pub payment_session: Stated<Box<str>>,
 }
 
 impl SourceFacts {
@@ -136,13 +136,13 @@ impl SourceFacts {
     pub fn named(id: impl Into<SourceId>) -> Self {
         Self {
             id: id.into(),
-            kind: Told::NotTold,
-            amount: Told::NotTold,
-            currency: Told::NotTold,
-            reusable: Told::NotTold,
-            state: Told::NotTold,
-            customer: Told::NotTold,
-            payment_session: Told::NotTold,
+            kind: Stated::Unstated,
+            amount: Stated::Unstated,
+            currency: Stated::Unstated,
+            reusable: Stated::Unstated,
+            state: Stated::Unstated,
+            customer: Stated::Unstated,
+            payment_session: Stated::Unstated,
         }
     }
 }
@@ -176,20 +176,20 @@ pub enum SourceObservation {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceRecord {
     /// `type`; it never changes, so it never ages.
-    pub kind: Told<SourceType>,
+    pub kind: Stated<SourceType>,
     /// `amount`, as it was last shown. A primary's changes with every secondary beside it, so no
     /// rule looks at a primary's.
-    pub amount: Remembered<Amount>,
+    pub amount: Fact<Amount>,
     /// `currency`.
-    pub currency: Told<Currency>,
+    pub currency: Stated<Currency>,
     /// `reusable`.
-    pub reusable: Remembered<bool>,
+    pub reusable: Fact<bool>,
     /// `state`.
-    pub state: Remembered<SourceState>,
+    pub state: Fact<SourceState>,
     /// `customerId`, or that it has none.
-    pub customer: Remembered<Option<CustomerId>>,
+    pub customer: Fact<Option<CustomerId>>,
     /// The payment session it was created for.
-    pub payment_session: Told<Box<str>>,
+    pub payment_session: Stated<Box<str>>,
     /// To whom upstream has shown it.
     pub shown_to: ShownTo,
     /// Counts the observations that were not mere reads; a read that saw another value taught
@@ -209,38 +209,38 @@ impl SourceRecord {
             SourceObservation::ShownTo(caller) => self.shown_to.add(*caller),
             SourceObservation::Detached { spends: false } => {}
             SourceObservation::Detached { spends: true } => match self.reusable {
-                Remembered::At(true, _) => {}
+                Fact::Known(true, _) => {}
                 // A conclusion is as old as what it rests on: saved meanwhile by a call that Weir
                 // did not see, the source is not spent.
-                Remembered::At(false, since) => {
-                    self.state = Remembered::at(SourceState::Cancelled, since)
+                Fact::Known(false, since) => {
+                    self.state = Fact::known(SourceState::Cancelled, since)
                 }
-                Remembered::NotTold => self.state = Remembered::NotTold,
+                Fact::Unknown => self.state = Fact::Unknown,
             },
             SourceObservation::Saved(customer) => {
-                self.reusable = Remembered::at(true, now);
+                self.reusable = Fact::known(true, now);
                 match customer {
-                    Some(customer) => self.customer = Remembered::at(Some(customer.clone()), now),
-                    None => self.customer = Remembered::NotTold,
+                    Some(customer) => self.customer = Fact::known(Some(customer.clone()), now),
+                    None => self.customer = Fact::Unknown,
                 }
             }
             SourceObservation::Removed => {
-                self.state = Remembered::at(SourceState::Cancelled, now);
-                self.customer = Remembered::NotTold;
-                self.reusable = Remembered::NotTold;
+                self.state = Fact::known(SourceState::Cancelled, now);
+                self.customer = Fact::Unknown;
+                self.reusable = Fact::Unknown;
             }
             SourceObservation::Charged => match (&self.reusable, &self.state) {
-                (Remembered::At(true, _), _) => {}
-                (Remembered::At(false, since), Remembered::At(SourceState::Chargeable, _)) => {
-                    self.state = Remembered::at(SourceState::Consumed, *since);
+                (Fact::Known(true, _), _) => {}
+                (Fact::Known(false, since), Fact::Known(SourceState::Chargeable, _)) => {
+                    self.state = Fact::known(SourceState::Consumed, *since);
                 }
                 // A pending source stays pending until its money arrives.
-                _ => self.state = Remembered::NotTold,
+                _ => self.state = Fact::Unknown,
             },
             SourceObservation::OutcomeUnknown => {
-                self.reusable = Remembered::NotTold;
-                self.state = Remembered::NotTold;
-                self.customer = Remembered::NotTold;
+                self.reusable = Fact::Unknown;
+                self.state = Fact::Unknown;
+                self.customer = Fact::Unknown;
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     },
     rules::{
         Amount, Answer, Currency, Intent, OptionFacts, OptionId, SessionFacts, SessionState,
-        SourceFacts, SourceId, Told,
+        SourceFacts, SourceId, Stated,
     },
 };
 use serde::Deserialize;
@@ -71,8 +71,8 @@ fn read(route: &Route, coverage: Coverage, json: &[u8]) -> Result<Answer, Unread
         // The cart is becoming an order: the id that is shown may be either's.
         Route::Submit => {
             let sources = match of_cart(json, coverage)?.sources {
-                Told::Told(sources) => sources,
-                Told::NotTold => Vec::new(),
+                Stated::Stated(sources) => sources,
+                Stated::Unstated => Vec::new(),
             };
             Ok(Answer {
                 charged: sources.into_iter().map(|source| source.id).collect(),
@@ -122,7 +122,7 @@ fn of_cart(json: &[u8], coverage: Coverage) -> Result<SessionFacts, UnreadableAn
         currency: remaining
             .or(contributed)
             .or(order_total)
-            .map_or(Told::NotTold, |(_, currency)| currency),
+            .map_or(Stated::Unstated, |(_, currency)| currency),
         state: value::text(session.status.or(session.state))?
             .map(|state| SessionState::read(&state))
             .into(),
@@ -131,11 +131,11 @@ fn of_cart(json: &[u8], coverage: Coverage) -> Result<SessionFacts, UnreadableAn
     })
 }
 
-fn money(shown: One<Money<'_>>) -> Result<Option<(Amount, Told<Currency>)>, UnreadableAnswer> {
+fn money(shown: One<Money<'_>>) -> Result<Option<(Amount, Stated<Currency>)>, UnreadableAnswer> {
     let shown = shown.0.unwrap_or_default();
     match value::amount(shown.value)? {
-        Told::Told(amount) => Ok(Some((amount, value::currency(shown.currency)?))),
-        Told::NotTold => Ok(None),
+        Stated::Stated(amount) => Ok(Some((amount, value::currency(shown.currency)?))),
+        Stated::Unstated => Ok(None),
     }
 }
 
@@ -144,22 +144,22 @@ fn sources(
     shown: Option<One<Method<'_>>>,
     coverage: Coverage,
     is_unfunded: bool,
-) -> Result<Told<Vec<SourceFacts>>, UnreadableAnswer> {
+) -> Result<Stated<Vec<SourceFacts>>, UnreadableAnswer> {
     let mut found = Vec::new();
     match shown {
         // A filtered list may be cut anywhere.
-        Some(_) if coverage == Coverage::Filtered => return Ok(Told::NotTold),
+        Some(_) if coverage == Coverage::Filtered => return Ok(Stated::Unstated),
         Some(One(Some(method))) => {
             if !flatten(&method, &mut found)? {
-                return Ok(Told::NotTold);
+                return Ok(Stated::Unstated);
             }
         }
         // There, and empty.
         Some(One(None)) => {}
         None if coverage == Coverage::Complete || is_unfunded => {}
-        None => return Ok(Told::NotTold),
+        None => return Ok(Stated::Unstated),
     }
-    Ok(Told::Told(found))
+    Ok(Stated::Stated(found))
 }
 
 /// Collects a method and its supplements. Returns false where one of them pays with something other
@@ -202,14 +202,17 @@ fn facts(method: &Method<'_>) -> Result<Option<SourceFacts>, UnreadableAnswer> {
 }
 
 /// Reads the payment options of an answer that shows the list, and each of them, whole.
-fn of_options(json: &[u8], coverage: Coverage) -> Result<Told<Vec<OptionFacts>>, UnreadableAnswer> {
+fn of_options(
+    json: &[u8],
+    coverage: Coverage,
+) -> Result<Stated<Vec<OptionFacts>>, UnreadableAnswer> {
     let shown: Options<'_> = parse(json)?;
     let list = match (shown.payment_options.0, shown.payment_option.0) {
-        _ if coverage == Coverage::Filtered => return Ok(Told::NotTold),
+        _ if coverage == Coverage::Filtered => return Ok(Stated::Unstated),
         (Some(list), _) => list.payment_option.0.unwrap_or_default(),
         (None, Some(list)) => list,
         (None, None) if coverage == Coverage::Complete => Vec::new(),
-        (None, None) => return Ok(Told::NotTold),
+        (None, None) => return Ok(Stated::Unstated),
     };
     let option = |method: &Method<'_>| {
         let id = value::text(method.id)?.ok_or(UnreadableAnswer("a payment option has no id"))?;
@@ -219,7 +222,7 @@ fn of_options(json: &[u8], coverage: Coverage) -> Result<Told<Vec<OptionFacts>>,
             default: value::flag(method.default)?,
         })
     };
-    list.iter().map(option).collect::<Result<_, _>>().map(Told::Told)
+    list.iter().map(option).collect::<Result<_, _>>().map(Stated::Stated)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::{
     },
     rules::{
         Answer, CustomerFacts, CustomerId, Intent, SessionFacts, SessionState, SourceFacts,
-        SourceId, Told,
+        SourceId, Stated,
     },
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -162,8 +162,8 @@ fn of_source(
     if asked.is_some_and(|asked| *asked != facts.id) {
         return Err(UnreadableAnswer("it is about another source"));
     }
-    if whole && !facts.customer.is_told() {
-        facts.customer = Told::Told(None);
+    if whole && !facts.customer.is_stated() {
+        facts.customer = Stated::Stated(None);
     }
     Ok(Answer { source: Some(facts), ..Answer::default() })
 }
@@ -183,17 +183,20 @@ fn facts(source: &Source<'_>) -> Result<SourceFacts, UnreadableAnswer> {
 }
 
 /// Reads the sources that are shown; a whole answer without a list has none.
-fn all(sources: Many<Source<'_>>, whole: bool) -> Result<Told<Vec<SourceFacts>>, UnreadableAnswer> {
+fn all(
+    sources: Many<Source<'_>>,
+    whole: bool,
+) -> Result<Stated<Vec<SourceFacts>>, UnreadableAnswer> {
     match sources.0 {
-        Some(sources) => sources.iter().map(facts).collect::<Result<_, _>>().map(Told::Told),
-        None if whole => Ok(Told::Told(Vec::new())),
-        None => Ok(Told::NotTold),
+        Some(sources) => sources.iter().map(facts).collect::<Result<_, _>>().map(Stated::Stated),
+        None if whole => Ok(Stated::Stated(Vec::new())),
+        None => Ok(Stated::Unstated),
     }
 }
 
 /// Returns what is shown; what a whole answer does not show is absent.
-fn or_none<T>(shown: Option<T>, whole: bool) -> Told<Option<T>> {
-    if shown.is_some() || whole { Told::Told(shown) } else { Told::NotTold }
+fn or_none<T>(shown: Option<T>, whole: bool) -> Stated<Option<T>> {
+    if shown.is_some() || whole { Stated::Stated(shown) } else { Stated::Unstated }
 }
 
 fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, UnreadableAnswer> {
@@ -209,8 +212,8 @@ fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, Unrea
     let session = payment.session.0.unwrap_or_default();
     let sources = if payment.sources.0.is_some() { payment.sources } else { shown.sources };
     let credit_amount = match value::amount(shown.credit_amount)? {
-        Told::Told(amount) => Some(amount),
-        Told::NotTold => None,
+        Stated::Stated(amount) => Some(amount),
+        Stated::Unstated => None,
     };
     let facts = SessionFacts {
         sources: all(sources, whole)?,

@@ -14,7 +14,7 @@ use crate::{
     },
     rules::{
         Funding, Intent, NewSource, Owner, PaidWith, SessionKey, SessionKind, SourceId, SourceType,
-        Target, Told, Version,
+        Stated, Target, Version,
     },
 };
 use bytes::Bytes;
@@ -126,9 +126,9 @@ fn funding(kind: SessionKind, headers: &HeaderMap, text: &str) -> Result<Funding
     Ok(Funding {
         source: fields.id("sourceId")?.map(|id| (&*id).into()),
         customer: if fields.get("customerId").is_some() {
-            Told::Told(customer)
+            Stated::Stated(customer)
         } else {
-            Told::NotTold
+            Stated::Unstated
         },
         credit_amount: fields.get("creditAmount").map_or(Ok(None), Value::amount)?,
         changes_total: fields.others().any(|(name, _)| !WITHOUT_PRICE.contains(&name)),
@@ -140,13 +140,13 @@ fn funding(kind: SessionKind, headers: &HeaderMap, text: &str) -> Result<Funding
 }
 
 /// Returns the version that the call asks for. Dates of this form sort as text.
-fn version(headers: &HeaderMap) -> Told<Version> {
+fn version(headers: &HeaderMap) -> Stated<Version> {
     let mut asked = headers.get_all("digitalriver-version").iter();
-    let (Some(value), None) = (asked.next(), asked.next()) else { return Told::NotTold };
+    let (Some(value), None) = (asked.next(), asked.next()) else { return Stated::Unstated };
     match value.as_bytes().trim_ascii() {
-        date if !is_date(date) => Told::NotTold,
-        date if date < NESTED_SINCE.as_bytes() => Told::Told(Version::Legacy),
-        _ => Told::Told(Version::Nested),
+        date if !is_date(date) => Stated::Unstated,
+        date if date < NESTED_SINCE.as_bytes() => Stated::Stated(Version::Legacy),
+        _ => Stated::Stated(Version::Nested),
     }
 }
 
@@ -230,13 +230,13 @@ mod tests {
             (r#"{"sourceId":"s"}"#, Funding { source: Some("s".into()), ..none.clone() }),
             (
                 r#"{"customerId":"c"}"#,
-                Funding { customer: Told::Told(Some("c".into())), ..none.clone() },
+                Funding { customer: Stated::Stated(Some("c".into())), ..none.clone() },
             ),
             (
                 r#"{"customerId":544671250336}"#,
-                Funding { customer: Told::Told(Some("544671250336".into())), ..none.clone() },
+                Funding { customer: Stated::Stated(Some("544671250336".into())), ..none.clone() },
             ),
-            (r#"{"customerId":null}"#, Funding { customer: Told::Told(None), ..none.clone() }),
+            (r#"{"customerId":null}"#, Funding { customer: Stated::Stated(None), ..none.clone() }),
             (
                 r#"{"creditAmount":"11.00"}"#,
                 Funding { credit_amount: "11".parse().ok(), ..none.clone() },
@@ -244,7 +244,7 @@ mod tests {
             (r#"{"creditAmount":null}"#, none.clone()),
             (
                 r#"{"billingOptimization":"true"}"#,
-                Funding { billing_optimization: Told::Told(true), ..none.clone() },
+                Funding { billing_optimization: Stated::Stated(true), ..none.clone() },
             ),
             (
                 r#"{"metadata":{"sourceId":"x"},"email":"e","upstreamId":"u","locale":"l"}"#,
@@ -263,13 +263,13 @@ mod tests {
     #[test]
     fn the_version_is_the_one_the_call_asks_for() {
         for (version, expected) in [
-            ("", Told::NotTold),
-            ("2020-09-30", Told::Told(Version::Legacy)),
-            ("2021-03-22", Told::Told(Version::Legacy)),
-            ("2021-03-23", Told::Told(Version::Nested)),
-            ("2021-12-13", Told::Told(Version::Nested)),
-            ("latest", Told::NotTold),
-            ("2021-3-1", Told::NotTold),
+            ("", Stated::Unstated),
+            ("2020-09-30", Stated::Stated(Version::Legacy)),
+            ("2021-03-22", Stated::Stated(Version::Legacy)),
+            ("2021-03-23", Stated::Stated(Version::Nested)),
+            ("2021-12-13", Stated::Stated(Version::Nested)),
+            ("latest", Stated::Unstated),
+            ("2021-3-1", Stated::Unstated),
         ] {
             assert_eq!(update(version, "{}").version, expected, "{version}");
         }

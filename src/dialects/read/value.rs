@@ -1,7 +1,7 @@
 //! The pieces that answers are read with: borrowed, lenient in form, exact in value. Numbers are
 //! read from their text, never through binary floating point.
 
-use crate::rules::{Amount, Currency, SourceState, SourceType, Told};
+use crate::rules::{Amount, Currency, SourceState, SourceType, Stated};
 use serde::{
     Deserialize, Deserializer,
     de::{
@@ -62,37 +62,37 @@ pub(crate) fn text(value: Option<Scalar<'_>>) -> Result<Option<Cow<'_, str>>, Un
 }
 
 /// Reads an amount. One that is there and cannot be read exactly is an error, not missing.
-pub(crate) fn amount(value: Option<Scalar<'_>>) -> Result<Told<Amount>, UnreadableAnswer> {
+pub(crate) fn amount(value: Option<Scalar<'_>>) -> Result<Stated<Amount>, UnreadableAnswer> {
     parsed(value, "an amount is not a decimal number")
 }
 
 /// Reads a currency; an unknown spelling counts as missing.
-pub(crate) fn currency(value: Option<Scalar<'_>>) -> Result<Told<Currency>, UnreadableAnswer> {
+pub(crate) fn currency(value: Option<Scalar<'_>>) -> Result<Stated<Currency>, UnreadableAnswer> {
     Ok(text(value)?.and_then(|code| code.parse().ok()).into())
 }
 
 /// Reads a flag.
-pub(crate) fn flag(value: Option<Scalar<'_>>) -> Result<Told<bool>, UnreadableAnswer> {
+pub(crate) fn flag(value: Option<Scalar<'_>>) -> Result<Stated<bool>, UnreadableAnswer> {
     parsed(value, "a flag is neither true nor false")
 }
 
 /// Reads a source's type.
-pub(crate) fn kind(value: Option<Scalar<'_>>) -> Result<Told<SourceType>, UnreadableAnswer> {
+pub(crate) fn kind(value: Option<Scalar<'_>>) -> Result<Stated<SourceType>, UnreadableAnswer> {
     Ok(text(value)?.map(|name| SourceType::from(&*name)).into())
 }
 
 /// Reads a source's state.
-pub(crate) fn state(value: Option<Scalar<'_>>) -> Result<Told<SourceState>, UnreadableAnswer> {
+pub(crate) fn state(value: Option<Scalar<'_>>) -> Result<Stated<SourceState>, UnreadableAnswer> {
     Ok(text(value)?.map(|name| SourceState::read(&name)).into())
 }
 
 fn parsed<T: FromStr>(
     value: Option<Scalar<'_>>,
     what: &'static str,
-) -> Result<Told<T>, UnreadableAnswer> {
+) -> Result<Stated<T>, UnreadableAnswer> {
     match text(value)? {
-        Some(text) => text.parse().map(Told::Told).map_err(|_| UnreadableAnswer(what)),
-        None => Ok(Told::NotTold),
+        Some(text) => text.parse().map(Stated::Stated).map_err(|_| UnreadableAnswer(what)),
+        None => Ok(Stated::Unstated),
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn numbers_and_flags_are_read_bare_and_as_text() {
         for raw in ["19.99", "\"19.99\"", "1999e-2", "\"19.990\"", "\"\\u0031\\u0039.99\""] {
-            assert_eq!(amount(scalar(raw)), Ok(Told::Told("19.99".parse().unwrap())), "{raw}");
+            assert_eq!(amount(scalar(raw)), Ok(Stated::Stated("19.99".parse().unwrap())), "{raw}");
         }
         assert_eq!(
             amount(scalar("0.1234567890123456789012345678"))
@@ -210,16 +210,16 @@ mod tests {
             30
         );
         for raw in ["null", "\"\""] {
-            assert_eq!(amount(scalar(raw)), Ok(Told::NotTold), "{raw}");
+            assert_eq!(amount(scalar(raw)), Ok(Stated::Unstated), "{raw}");
         }
         for raw in ["\"a\"", "{}", "[1]", "true", "1e400", "\"1,000.00\""] {
             assert!(amount(scalar(raw)).is_err(), "{raw}");
         }
-        assert_eq!(flag(scalar("\"false\"")), Ok(Told::Told(false)));
-        assert_eq!(flag(scalar("true")), Ok(Told::Told(true)));
+        assert_eq!(flag(scalar("\"false\"")), Ok(Stated::Stated(false)));
+        assert_eq!(flag(scalar("true")), Ok(Stated::Stated(true)));
         assert!(flag(scalar("1")).is_err());
-        assert_eq!(currency(scalar("\"usd\"")), Ok(Told::Told("USD".parse().unwrap())));
-        assert_eq!(currency(scalar("\"points\"")), Ok(Told::NotTold));
+        assert_eq!(currency(scalar("\"usd\"")), Ok(Stated::Stated("USD".parse().unwrap())));
+        assert_eq!(currency(scalar("\"points\"")), Ok(Stated::Unstated));
     }
 
     #[test]

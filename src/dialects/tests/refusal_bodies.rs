@@ -82,9 +82,9 @@ fn known(shown: &[(String, String)], policy: &Policy) -> Known {
         }
         for (_, observation) in learned.customers {
             known.customer.get_or_insert_with(CustomerRecord::default).apply(&observation, now);
-            known.looked_up.push((rules::Lookup::Customer, rules::LookedUp::At(now)));
+            known.looked_up.push((rules::Lookup::Customer, rules::LookupResult::At(now)));
         }
-        if let rules::Told::Told(options) = answer.options {
+        if let rules::Stated::Stated(options) = answer.options {
             known.options = Some(options);
         }
     }

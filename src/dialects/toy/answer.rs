@@ -6,7 +6,7 @@ use crate::{
         api::{Coverage, Operation},
         read::value::UnreadableAnswer,
     },
-    rules::{Amount, Answer, Intent, SessionFacts, SessionState, SourceFacts, Told},
+    rules::{Amount, Answer, Intent, SessionFacts, SessionState, SourceFacts, Stated},
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -69,6 +69,6 @@ fn of_token(token: &Token<'_>) -> SourceFacts {
     SourceFacts { amount: amount(token.cents), ..SourceFacts::named(&*token.token) }
 }
 
-fn amount(cents: Option<i64>) -> Told<Amount> {
+fn amount(cents: Option<i64>) -> Stated<Amount> {
     cents.and_then(|cents| Amount::from_parts(cents.into(), MINOR_DIGITS)).into()
 }

@@ -13,8 +13,8 @@ use crate::{
     http::{Body, collect},
     observe::Decision,
     rules::{
-        FreshFor, Intent, Lookup, Mode, PaidWith, Policy, RuleId, SessionKey, SourceId, Target,
-        Told,
+        FreshFor, Intent, Lookup, Mode, PaidWith, Policy, RuleId, SessionKey, SourceId, Stated,
+        Target,
     },
     sessions::{Sessions, Settings},
     stack,
@@ -269,7 +269,7 @@ fn a_toys_call_is_classified_read_looked_up_and_answered() {
     let shown = br#"{"tab":"7","cents":1999}"#;
     let read =
         reader.read_answer(&outgoing.intent, StatusCode::OK, &headers, shown, 1 << 20).unwrap();
-    assert_eq!(read.session.unwrap().total, Told::Told("19.99".parse().unwrap()));
+    assert_eq!(read.session.unwrap().total, Stated::Stated("19.99".parse().unwrap()));
 
     let source = Lookup::Source("s".into());
     let (outgoing, reader) = call.look_up(&source, &intent, &uri, None).unwrap();

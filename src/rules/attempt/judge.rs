@@ -5,7 +5,7 @@ use super::{
     step::{LookupEnd, Next, OwnAnswer, Sending},
 };
 use crate::rules::{
-    Incoming, Intent, Known, LookedUp, Lookup, Pending, Policy, Remedy, SourceId, Target,
+    Incoming, Intent, Known, Lookup, LookupResult, Pending, Policy, Remedy, SourceId, Target,
     Timestamp, Verdict, Violation, decide,
 };
 
@@ -134,8 +134,8 @@ fn confirmed(known: &Known, remedy: &Remedy) -> Result<bool, Lookup> {
     for source in incoming.into_iter().chain([primary]) {
         let lookup = Lookup::Source(source.clone());
         match known.looked_up(&lookup) {
-            Some(LookedUp::At(_)) => {}
-            Some(LookedUp::Failed | LookedUp::Absent) => return Ok(false),
+            Some(LookupResult::At(_)) => {}
+            Some(LookupResult::Failed | LookupResult::Absent) => return Ok(false),
             None => return Err(lookup),
         }
     }

@@ -31,4 +31,4 @@ mod step;
 mod tests;
 
 pub use state::Attempt;
-pub use step::{Event, LookupEnd, Next, OwnAnswer, Room, Sending, Unsent};
+pub use step::{Admission, Event, LookupEnd, Next, OwnAnswer, Sending, Unsent};

@@ -14,7 +14,7 @@ use super::{
     state::{Attempt, Phase, Settling},
     step::{Event, LookupEnd, Next, OwnAnswer, Unsent},
 };
-use crate::rules::{Intent, Lookup, Pending, Policy, Refused, SourceId, Timestamp, overtakes};
+use crate::rules::{Intent, Lookup, Pending, Policy, RefusalScope, SourceId, Timestamp, overtakes};
 
 impl Attempt {
     /// Settles what is pending for the session.
@@ -77,7 +77,7 @@ impl Attempt {
             (Settling::Seeking, Event::LookedUp(end)) => match end {
                 LookupEnd::Shown { at, .. } => self.phase = Phase::Settling(Settling::Sought(at)),
                 LookupEnd::Denied { why, .. } => {
-                    self.unsettled(OwnAnswer::OfLastStep, why == Refused::ForNow, intent);
+                    self.unsettled(OwnAnswer::OfLastStep, why == RefusalScope::ForNow, intent);
                 }
                 LookupEnd::Failed => self.unsettled(OwnAnswer::FactUnknown, false, intent),
             },
@@ -116,7 +116,7 @@ impl Attempt {
     fn is_attached(&self, source: &SourceId, at: Timestamp) -> Option<bool> {
         let sources = &self.known.session.as_ref()?.sources;
         let attached =
-            sources.get().filter(|_| sources.told_at().is_some_and(|told| told >= at))?;
+            sources.get().filter(|_| sources.stated_at().is_some_and(|told| told >= at))?;
         Some(attached.iter().any(|attached| attached.id == *source))
     }
 }

@@ -1,9 +1,10 @@
 //! Where a call is on its course, and the small changes of that which several parts of the course
 //! make.
 
-use super::step::{LookupEnd, Next, OwnAnswer, Room, Sending};
+use super::step::{Admission, LookupEnd, Next, OwnAnswer, Sending};
 use crate::rules::{
-    Intent, Known, LookedUp, Lookup, Mode, OnLookupFailure, Policy, SessionKey, SourceId, Timestamp,
+    Intent, Known, Lookup, LookupResult, Mode, OnLookupFailure, Policy, SessionKey, SourceId,
+    Timestamp,
 };
 
 /// One call on its course.
@@ -17,7 +18,7 @@ pub struct Attempt {
     /// How often the call has begun.
     pub(super) begun: u8,
     pub(super) has_turn: bool,
-    pub(super) room: Room,
+    pub(super) room: Admission,
     /// Set once the call has been held: whether calls that overtook changed the session.
     pub(super) held: Option<bool>,
 }
@@ -89,7 +90,7 @@ pub(super) fn keep_unknown(policy: &Policy) -> Option<Next> {
 impl Attempt {
     /// Puts a call before its first step. `session` is the one it names, as far as that can be
     /// told.
-    pub fn new(session: Option<SessionKey>, room: Room) -> Self {
+    pub fn new(session: Option<SessionKey>, room: Admission) -> Self {
         Self {
             known: Known::default(),
             session,
@@ -142,10 +143,10 @@ impl Attempt {
         let result = match end {
             LookupEnd::Shown { at, options, .. } => {
                 self.known.options = options.or(self.known.options.take());
-                LookedUp::At(at)
+                LookupResult::At(at)
             }
-            LookupEnd::Denied { absent: true, .. } => LookedUp::Absent,
-            LookupEnd::Denied { .. } | LookupEnd::Failed => LookedUp::Failed,
+            LookupEnd::Denied { absent: true, .. } => LookupResult::Absent,
+            LookupEnd::Denied { .. } | LookupEnd::Failed => LookupResult::Failed,
         };
         self.known.looked_up.push((lookup, result));
     }

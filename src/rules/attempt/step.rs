@@ -1,7 +1,7 @@
 //! The steps of a call's course, and how they end.
 
 use crate::rules::{
-    Lookup, OptionFacts, Refused, Remedy, SessionKey, SourceId, Timestamp, Violation,
+    Lookup, OptionFacts, RefusalScope, Remedy, SessionKey, SourceId, Timestamp, Violation,
 };
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ pub enum LookupEnd {
     /// Upstream does not show it to this caller.
     Denied {
         /// Why.
-        why: Refused,
+        why: RefusalScope,
         /// Whether that says that there is no such thing, or no such caller.
         absent: bool,
     },
@@ -134,7 +134,7 @@ pub enum LookupEnd {
 
 /// What a call finds before its first step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct Admission {
     /// There is room for one more promised attach.
     pub can_defer: bool,
     /// Something is pending for a session that the caller has not been shown.

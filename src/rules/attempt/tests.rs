@@ -85,9 +85,9 @@ fn look_ups(of_session: bool) -> Vec<Event> {
         false => vec![shown(None)],
     };
     let not_shown = [
-        denied(Refused::ForNow, true),
-        denied(Refused::ForNow, false),
-        denied(Refused::Missing, true),
+        denied(RefusalScope::ForNow, true),
+        denied(RefusalScope::ForNow, false),
+        denied(RefusalScope::Missing, true),
         LookupEnd::Failed,
     ];
     shown.into_iter().chain(not_shown).map(Event::LookedUp).collect()
@@ -170,7 +170,7 @@ fn worlds(policy: &Policy) -> Vec<World> {
         holding(),
         Given::session(),
         empty().alter(|session| session.unsure = true),
-        empty().alter(|session| session.state = crate::rules::Remembered::NotTold),
+        empty().alter(|session| session.state = crate::rules::Fact::Unknown),
         pending(empty(), deferred(false)),
         pending(empty(), deferred(true)),
         pending(Given::session(), deferred(false)),
@@ -202,7 +202,7 @@ fn walk(policies: &[Policy], visit: &mut dyn FnMut(&State<'_>)) {
                 for can_defer in
                     [true, false].into_iter().take(1 + usize::from(policy.sequencing.defer))
                 {
-                    let room = Room { can_defer, pending_unseen: world.pending().is_some() };
+                    let room = Admission { can_defer, pending_unseen: world.pending().is_some() };
                     let session = (!matches!(intent.session(), Some(Target::Active(_))))
                         .then(checkout_key)
                         .or(world
@@ -381,7 +381,7 @@ fn the_shortest_course_of_each_call_has_no_step_to_spare() {
         (detach(checkout(), "card"), Given::session().holds(card("card")), vec![turn, sent(true)]),
         (Intent::ReadSession { session: checkout() }, holding(), vec![sent(false)]),
     ] {
-        let mut attempt = Attempt::new(Some(checkout_key()), Room::default());
+        let mut attempt = Attempt::new(Some(checkout_key()), Admission::default());
         let mut steps = Vec::new();
         loop {
             world(given.clone()).recall(&mut attempt);

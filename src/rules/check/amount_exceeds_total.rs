@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Amount, Field, Finding, Intent, SourceId,
-    known::{Fact, Gap, View},
+    known::{Gap, Judged, View},
 };
 
-pub(super) fn amount_exceeds_total(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn amount_exceeds_total(view: &mut View<'_>) -> Judged<Option<Finding>> {
     if matches!(view.intent, Intent::UpdateSession { funding, .. } if funding.changes_total) {
         // The same call may change the total: upstream judges by the new one.
         return Ok(None);
@@ -30,7 +30,7 @@ pub(super) fn amount_exceeds_total(view: &mut View<'_>) -> Fact<Option<Finding>>
 
 /// What one more secondary may amount to. A primary shrinks to make room, so only the secondaries
 /// count.
-fn room(view: &mut View<'_>, incoming: &SourceId) -> Fact<Amount> {
+fn room(view: &mut View<'_>, incoming: &SourceId) -> Judged<Amount> {
     if view.primary()?.is_none()
         && let Ok(remaining) = view.of_session(Field::Remaining, |s| &s.remaining)
     {
@@ -40,7 +40,7 @@ fn room(view: &mut View<'_>, incoming: &SourceId) -> Fact<Amount> {
     let others = view.other_secondaries(incoming)?;
     let mut contributed = Amount::ZERO;
     for other in &others {
-        contributed = contributed.checked_add(view.contribution(other)?).ok_or(Gap::Untold)?;
+        contributed = contributed.checked_add(view.contribution(other)?).ok_or(Gap::Unstated)?;
     }
     if others.is_empty()
         && let Ok(Some(credit)) = view.of_session(Field::CreditAmount, |s| &s.credit_amount)
@@ -62,7 +62,7 @@ mod tests {
     use crate::{
         dialects::{Refusal, carts, checkouts},
         rules::{
-            Dialect, Funding, Lookup, RuleId, SessionFacts, SourceFacts, Toggle, Told,
+            Dialect, Funding, Lookup, RuleId, SessionFacts, SourceFacts, Stated, Toggle,
             fixtures::{
                 Given, amount, attach, card, cart, checkout, credit, currency, invoice,
                 nothing_attached, owes, update,
@@ -112,11 +112,12 @@ mod tests {
     #[test]
     fn the_limit_is_what_the_other_credits_leave() {
         let left = |remaining| SessionFacts {
-            remaining: Told::Told(amount(remaining)),
+            remaining: Stated::Stated(amount(remaining)),
             ..nothing_attached()
         };
-        let untold = || SessionFacts { remaining: Told::NotTold, ..nothing_attached() };
-        let legacy = |of| SessionFacts { credit_amount: Told::Told(Some(amount(of))), ..untold() };
+        let untold = || SessionFacts { remaining: Stated::Unstated, ..nothing_attached() };
+        let legacy =
+            |of| SessionFacts { credit_amount: Stated::Stated(Some(amount(of))), ..untold() };
         let saved = || card("p").saved_to("customer");
         for (name, given, most) in [
             ("nothing attached", Given::session(), "100"),
@@ -145,8 +146,8 @@ mod tests {
     #[test]
     fn what_cannot_be_judged_is_forwarded() {
         let dollars = || credit("c", "1000");
-        let euros = SourceFacts { currency: Told::Told(currency("EUR")), ..dollars() };
-        let of_unknown_amount = SourceFacts { amount: Told::NotTold, ..dollars() };
+        let euros = SourceFacts { currency: Stated::Stated(currency("EUR")), ..dollars() };
+        let of_unknown_amount = SourceFacts { amount: Stated::Unstated, ..dollars() };
         let in_body =
             Funding { source: Some("c".into()), changes_total: true, ..Funding::default() };
         let new = Intent::CreateSession {
@@ -166,8 +167,8 @@ mod tests {
             ),
             (
                 Given::shown(SessionFacts {
-                    total: Told::NotTold,
-                    remaining: Told::NotTold,
+                    total: Stated::Unstated,
+                    remaining: Stated::Unstated,
                     ..nothing_attached()
                 })
                 .source(dollars())
@@ -176,7 +177,7 @@ mod tests {
             ),
             (
                 Given::session()
-                    .source(SourceFacts { amount: Told::Told(amount("1000")), ..card("p") }),
+                    .source(SourceFacts { amount: Stated::Stated(amount("1000")), ..card("p") }),
                 attach(checkout(), "p"),
             ),
         ] {

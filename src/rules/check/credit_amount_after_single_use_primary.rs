@@ -4,10 +4,12 @@
 use super::credit_amount_repeated::sent;
 use crate::rules::{
     Field, Finding,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn credit_amount_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn credit_amount_after_single_use_primary(
+    view: &mut View<'_>,
+) -> Judged<Option<Finding>> {
     if sent(view).is_none() {
         return Ok(None);
     }
@@ -24,7 +26,7 @@ mod tests {
     use crate::{
         dialects::Refusal,
         rules::{
-            Funding, Intent, Lookup, RuleId, Told, Version,
+            Funding, Intent, Lookup, RuleId, Stated, Version,
             fixtures::{Given, amount, card, checkout, owes, update},
         },
     };
@@ -61,7 +63,7 @@ mod tests {
         Given::session()
             .holds(card("card").saved_to("customer"))
             .forwards(&send(Funding::default()));
-        let later = Funding { version: Told::Told(Version::Nested), ..Funding::default() };
+        let later = Funding { version: Stated::Stated(Version::Nested), ..Funding::default() };
         Given::session().holds(card("card")).forwards(&send(later));
     }
 }

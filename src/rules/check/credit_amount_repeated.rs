@@ -1,22 +1,24 @@
 //! Checkouts before 2021-03-23: a credit amount where there is one already.
 
 use crate::rules::{
-    Amount, Field, Finding, Intent, Told, Version,
-    known::{Fact, View},
+    Amount, Field, Finding, Intent, Stated, Version,
+    known::{Judged, View},
 };
 
 /// The credit that this call sets on a session that exists. Later versions know no `creditAmount`:
 /// what they make of it is upstream's.
 pub(super) fn sent(view: &View<'_>) -> Option<Amount> {
     match view.intent {
-        Intent::UpdateSession { funding, .. } if funding.version != Told::Told(Version::Nested) => {
+        Intent::UpdateSession { funding, .. }
+            if funding.version != Stated::Stated(Version::Nested) =>
+        {
             funding.credit_amount
         }
         _ => None,
     }
 }
 
-pub(super) fn credit_amount_repeated(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn credit_amount_repeated(view: &mut View<'_>) -> Judged<Option<Finding>> {
     if sent(view).is_none() {
         return Ok(None);
     }
@@ -40,7 +42,7 @@ mod tests {
         },
     };
 
-    fn send(version: Told<Version>) -> Intent {
+    fn send(version: Stated<Version>) -> Intent {
         update(
             checkout(),
             Funding { credit_amount: Some(amount("5")), version, ..Funding::default() },
@@ -49,7 +51,7 @@ mod tests {
 
     fn having(credit: Option<&str>) -> Given {
         Given::shown(SessionFacts {
-            credit_amount: Told::Told(credit.map(amount)),
+            credit_amount: Stated::Stated(credit.map(amount)),
             ..nothing_attached()
         })
     }
@@ -66,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_second_credit_amount_is_refused() {
-        for version in [Told::NotTold, Told::Told(Version::Legacy)] {
+        for version in [Stated::Unstated, Stated::Stated(Version::Legacy)] {
             owes(
                 RuleId::CreditAmountRepeated,
                 &having(Some("5")),
@@ -79,10 +81,10 @@ mod tests {
 
     #[test]
     fn the_first_one_none_and_one_of_a_later_version_are_forwarded() {
-        having(None).forwards(&send(Told::NotTold));
-        having(Some("0")).forwards(&send(Told::NotTold));
+        having(None).forwards(&send(Stated::Unstated));
+        having(Some("0")).forwards(&send(Stated::Unstated));
         having(Some("5")).forwards(&update(checkout(), Funding::default()));
-        having(Some("5")).forwards(&send(Told::Told(Version::Nested)));
+        having(Some("5")).forwards(&send(Stated::Stated(Version::Nested)));
         let funding = Funding { credit_amount: Some(amount("5")), ..Funding::default() };
         having(Some("5")).forwards(&Intent::CreateSession {
             kind: crate::dialects::checkouts::CHECKOUT,
@@ -92,8 +94,8 @@ mod tests {
 
     #[test]
     fn what_the_checkout_has_is_looked_up() {
-        Given::nothing().needs(&send(Told::NotTold), Lookup::Session);
-        Given::nothing().failed(Lookup::Session).forwards(&send(Told::NotTold));
-        Given::nothing().looked_up(Lookup::Session).forwards(&send(Told::NotTold));
+        Given::nothing().needs(&send(Stated::Unstated), Lookup::Session);
+        Given::nothing().failed(Lookup::Session).forwards(&send(Stated::Unstated));
+        Given::nothing().looked_up(Lookup::Session).forwards(&send(Stated::Unstated));
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding, Intent,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn default_source_not_saved(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn default_source_not_saved(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::UpdateCustomer { customer, default: Some(source), .. } = view.intent else {
         return Ok(None);
     };

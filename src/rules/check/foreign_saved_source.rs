@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Field, Finding, Intent, PaidWith,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn foreign_saved_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn foreign_saved_source(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::Order { paid_with: PaidWith::Attached, .. } = view.intent else {
         return Ok(None);
     };
@@ -33,16 +33,16 @@ mod tests {
     use crate::{
         dialects::Refusal,
         rules::{
-            Lookup, RuleId, SessionFacts, SourceFacts, Told,
+            Lookup, RuleId, SessionFacts, SourceFacts, Stated,
             fixtures::{Given, amount, card, cart, checkout, nothing_attached, order, owes},
         },
     };
 
     fn funded(buyer: Option<&str>) -> Given {
         Given::shown(SessionFacts {
-            remaining: Told::Told(amount("0")),
-            state: Told::Told(crate::rules::SessionState::RequiresConfirmation),
-            customer: Told::Told(buyer.map(Into::into)),
+            remaining: Stated::Stated(amount("0")),
+            state: Stated::Stated(crate::rules::SessionState::RequiresConfirmation),
+            customer: Stated::Stated(buyer.map(Into::into)),
             ..nothing_attached()
         })
     }
@@ -70,7 +70,7 @@ mod tests {
     fn ones_own_source_and_one_that_is_nobodys_are_forwarded() {
         funded(Some("owner")).holds(card("card").saved_to("owner")).forwards(&order(checkout()));
         funded(None).holds(card("card")).forwards(&order(checkout()));
-        let nobodys = SourceFacts { reusable: Told::Told(true), ..card("card") };
+        let nobodys = SourceFacts { reusable: Stated::Stated(true), ..card("card") };
         funded(None).holds(nobodys).forwards(&order(checkout()));
     }
 
@@ -89,10 +89,10 @@ mod tests {
     fn what_the_checkout_does_not_show_of_its_source_is_looked_up() {
         let lookup = || Lookup::Source("card".into());
         let of_unknown_reuse =
-            SourceFacts { reusable: Told::NotTold, ..card("card").saved_to("owner") };
+            SourceFacts { reusable: Stated::Unstated, ..card("card").saved_to("owner") };
         funded(None).holds(of_unknown_reuse).needs(&order(checkout()), lookup());
         let of_unknown_owner =
-            SourceFacts { customer: Told::NotTold, ..card("card").saved_to("owner") };
+            SourceFacts { customer: Stated::Unstated, ..card("card").saved_to("owner") };
         let given = funded(None).holds(of_unknown_owner);
         given.needs(&order(checkout()), lookup());
         given.looked_up(lookup()).forwards(&order(checkout()));

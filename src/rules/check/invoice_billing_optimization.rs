@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Field, Finding, Intent, Target,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn invoice_billing_optimization(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn invoice_billing_optimization(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let (kind, sent) = match view.intent {
         Intent::CreateSession { kind, funding } => (*kind, funding.billing_optimization),
         Intent::UpdateSession { session, funding } => {
@@ -38,7 +38,7 @@ mod tests {
     use crate::{
         dialects::{Refusal, checkouts},
         rules::{
-            Funding, Lookup, RuleId, SessionFacts, Told,
+            Funding, Lookup, RuleId, SessionFacts, Stated,
             fixtures::{
                 Given, attach, card, checkout, credit, invoice, nothing_attached, owes, update,
             },
@@ -57,15 +57,16 @@ mod tests {
 
     #[test]
     fn store_credit_attached_before_billing_was_optimized_may_be_attached_again() {
-        let facts = SessionFacts { billing_optimization: Told::Told(true), ..nothing_attached() };
+        let facts =
+            SessionFacts { billing_optimization: Stated::Stated(true), ..nothing_attached() };
         Given::shown(facts).holds(credit("credit", "5")).forwards(&attach(invoice(), "credit"));
     }
 
-    fn billing(optimized: Told<bool>) -> Given {
+    fn billing(optimized: Stated<bool>) -> Given {
         Given::shown(SessionFacts { billing_optimization: optimized, ..nothing_attached() })
     }
 
-    fn in_body(source: &str, optimized: Told<bool>) -> Funding {
+    fn in_body(source: &str, optimized: Stated<bool>) -> Funding {
         Funding {
             source: Some(source.into()),
             billing_optimization: optimized,
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn store_credit_on_an_invoice_with_billing_optimization_is_refused() {
-        let given = billing(Told::Told(true)).source(credit("c", "5"));
+        let given = billing(Stated::Stated(true)).source(credit("c", "5"));
         owes(
             RuleId::InvoiceBillingOptimization,
             &given,
@@ -84,7 +85,7 @@ mod tests {
             &[Lookup::Session],
         );
         given.refuses(
-            &update(invoice(), in_body("c", Told::NotTold)),
+            &update(invoice(), in_body("c", Stated::Unstated)),
             RuleId::InvoiceBillingOptimization,
             &refusal(),
         );
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_the_call_itself_says_of_billing_wins() {
-        let (on, off) = (Told::Told(true), Told::Told(false));
+        let (on, off) = (Stated::Stated(true), Stated::Stated(false));
         let given = |optimized| billing(optimized).source(credit("c", "5"));
         given(off).refuses(
             &update(invoice(), in_body("c", on)),
@@ -109,19 +110,19 @@ mod tests {
             RuleId::InvoiceBillingOptimization,
             &refusal(),
         );
-        Given::nothing().source(credit("c", "5")).forwards(&create(Told::NotTold));
+        Given::nothing().source(credit("c", "5")).forwards(&create(Stated::Unstated));
     }
 
     #[test]
     fn a_primary_an_invoice_without_it_and_a_checkout_are_forwarded() {
-        billing(Told::Told(true)).source(card("p")).forwards(&attach(invoice(), "p"));
-        billing(Told::Told(false)).source(credit("c", "5")).forwards(&attach(invoice(), "c"));
-        billing(Told::Told(true)).source(credit("c", "5")).forwards(&attach(checkout(), "c"));
+        billing(Stated::Stated(true)).source(card("p")).forwards(&attach(invoice(), "p"));
+        billing(Stated::Stated(false)).source(credit("c", "5")).forwards(&attach(invoice(), "c"));
+        billing(Stated::Stated(true)).source(credit("c", "5")).forwards(&attach(checkout(), "c"));
     }
 
     #[test]
     fn how_an_invoice_bills_is_looked_up_for_store_credit_only() {
-        let given = billing(Told::NotTold).source(credit("c", "5")).source(card("p"));
+        let given = billing(Stated::Unstated).source(credit("c", "5")).source(card("p"));
         given.needs(&attach(invoice(), "c"), Lookup::Session);
         given.clone().looked_up(Lookup::Session).forwards(&attach(invoice(), "c"));
         given.forwards(&attach(invoice(), "p"));

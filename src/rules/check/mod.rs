@@ -26,11 +26,11 @@ mod underfunded_order;
 
 use super::{
     Finding, RuleId,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
 /// Finds a rule broken.
-pub(super) type Check = fn(&mut View<'_>) -> Fact<Option<Finding>>;
+pub(super) type Check = fn(&mut View<'_>) -> Judged<Option<Finding>>;
 
 /// Returns the check of a rule.
 pub(super) fn of(rule: RuleId) -> Check {

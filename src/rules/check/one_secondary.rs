@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn one_secondary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn one_secondary(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let secondaries = view.other_secondaries(incoming)?.len();
     let limit = match view.is_secondary(incoming)? {

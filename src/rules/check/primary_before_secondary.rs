@@ -3,10 +3,10 @@
 
 use crate::rules::{
     Finding,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn primary_before_secondary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn primary_before_secondary(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let believed = view.primary()?;
     if believed.is_some_and(|primary| primary.id == *incoming) || !view.is_secondary(incoming)? {
@@ -28,7 +28,7 @@ mod tests {
     use crate::{
         dialects::Refusal,
         rules::{
-            FreshFor, Lookup, Remedy, RuleId, SourceFacts, Toggle, Told, Verdict,
+            FreshFor, Lookup, Remedy, RuleId, SourceFacts, Stated, Toggle, Verdict,
             fixtures::{Given, apply_shopper, attach, card, cart, credit, owes},
         },
     };
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_primary_is_only_moved_on_fresh_facts_of_it() {
-        let of_unknown_state = SourceFacts { state: Told::NotTold, ..card("card") };
+        let of_unknown_state = SourceFacts { state: Stated::Unstated, ..card("card") };
         let given = Given::session()
             .holds(of_unknown_state)
             .source(credit("credit", "5"))

@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding, SourceType,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn primary_pairing(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn primary_pairing(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Some((primary, secondary)) = pair(view)? else { return Ok(None) };
     if view.policy.types.pairs(view.dialect, primary) {
         return Ok(None);
@@ -14,7 +14,7 @@ pub(super) fn primary_pairing(view: &mut View<'_>) -> Fact<Option<Finding>> {
 }
 
 /// The types of the primary and the secondary that this call would bring together.
-fn pair<'a>(view: &mut View<'a>) -> Fact<Option<(&'a SourceType, &'a SourceType)>> {
+fn pair<'a>(view: &mut View<'a>) -> Judged<Option<(&'a SourceType, &'a SourceType)>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     if view.intent.session().is_none() {
         return Ok(None);

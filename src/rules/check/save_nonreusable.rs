@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding, Intent,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn save_nonreusable(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn save_nonreusable(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::Save { source, .. } = view.intent else { return Ok(None) };
     let kind = view.kind(source)?;
     if !view.policy.types.cannot_be_saved(kind) {

@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding, Intent, SourceState,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn save_not_chargeable(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn save_not_chargeable(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::Save { source, .. } = view.intent else { return Ok(None) };
     let state = view.source_state(source)?;
     if *state == SourceState::Chargeable {
@@ -20,7 +20,7 @@ mod tests {
     use crate::{
         dialects::Refusal,
         rules::{
-            FreshFor, Lookup, RuleId, SourceFacts, Told, Verdict,
+            FreshFor, Lookup, RuleId, SourceFacts, Stated, Verdict,
             fixtures::{Given, card, owes, save, save_option},
         },
     };
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn an_unknown_state_is_looked_up() {
-        let given = Given::nothing().source(SourceFacts { state: Told::NotTold, ..card("s") });
+        let given = Given::nothing().source(SourceFacts { state: Stated::Unstated, ..card("s") });
         given.needs(&save("customer", "s"), lookup());
         given.clone().looked_up(lookup()).forwards(&save("customer", "s"));
         let strict = given

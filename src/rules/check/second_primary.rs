@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn second_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn second_primary(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let Some(primary) = view.primary()? else { return Ok(None) };
     if primary.id == *incoming || view.is_secondary(incoming)? {

@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Field, Finding,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn secondary_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn secondary_after_single_use_primary(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     // The session first: where nothing is attached, nobody needs to know what is coming.
     let Some(primary) = view.primary()? else { return Ok(None) };
@@ -27,7 +27,7 @@ mod tests {
     use crate::{
         dialects::{Refusal, checkouts},
         rules::{
-            Funding, Intent, Lookup, RuleId, SourceFacts, Toggle, Told, Verdict,
+            Funding, Intent, Lookup, RuleId, SourceFacts, Stated, Toggle, Verdict,
             fixtures::{Given, attach, card, cart, checkout, credit, invoice, owes, update},
         },
     };
@@ -95,7 +95,7 @@ mod tests {
     fn what_is_not_known_is_looked_up_one_thing_at_a_time() {
         let intent = attach(checkout(), "credit");
         Given::nothing().needs(&intent, Lookup::Session);
-        let of_unknown_reuse = SourceFacts { reusable: Told::NotTold, ..card("card") };
+        let of_unknown_reuse = SourceFacts { reusable: Stated::Unstated, ..card("card") };
         let given = Given::session().holds(of_unknown_reuse);
         given.needs(&intent, Lookup::Source("credit".into()));
         given.source(credit("credit", "5")).needs(&intent, Lookup::Source("card".into()));

@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding, Intent,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn secondary_amount_edit(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn secondary_amount_edit(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::EditSource { source, amount: true } = view.intent else { return Ok(None) };
     if !view.is_secondary(source)? {
         return Ok(None);

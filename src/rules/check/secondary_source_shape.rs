@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding, Intent, Missing, NewSource, Policy,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn secondary_source_shape(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn secondary_source_shape(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::CreateSource(new) = view.intent else { return Ok(None) };
     Ok(missing(new, view.policy).map(Finding::Missing))
 }

@@ -2,10 +2,10 @@
 
 use crate::rules::{
     Finding,
-    known::{Fact, View},
+    known::{Judged, View},
 };
 
-pub(super) fn spent_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn spent_source(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let state = view.source_state(incoming)?;
     if !state.is_spent() {
@@ -20,7 +20,7 @@ mod tests {
     use crate::{
         dialects::{Refusal, carts, checkouts},
         rules::{
-            Dialect, FreshFor, Funding, Intent, Lookup, RuleId, SourceFacts, Toggle, Told,
+            Dialect, FreshFor, Funding, Intent, Lookup, RuleId, SourceFacts, Stated, Toggle,
             fixtures::{
                 Given, apply_shopper, attach, card, cart, checkout, credit, invoice, owes, update,
             },
@@ -128,7 +128,7 @@ mod tests {
     fn a_source_nobody_has_seen_is_looked_up() {
         let intent = attach(checkout(), "s");
         Given::session().needs(&intent, Lookup::Source("s".into()));
-        let of_unknown_state = SourceFacts { state: Told::NotTold, ..card("s") };
+        let of_unknown_state = SourceFacts { state: Stated::Unstated, ..card("s") };
         Given::session().source(of_unknown_state).needs(&intent, Lookup::Source("s".into()));
         Given::session().looked_up(Lookup::Source("s".into())).forwards(&intent);
     }

@@ -2,18 +2,18 @@
 
 use crate::rules::{
     Amount, Field, Finding, Intent, PaidWith, SessionState, SourceId,
-    known::{Fact, Gap, View},
+    known::{Gap, Judged, View},
 };
 
-pub(super) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn underfunded_order(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::Order { paid_with, .. } = view.intent else { return Ok(None) };
     let missing = match (paid_with, view.session_state()) {
         (PaidWith::Brought, _) => return Ok(None),
         // A second order from one checkout is upstream's to refuse.
         (_, Ok(SessionState::Complete)) => return Ok(None),
         // A state tells how much is attached, not how much is listed.
-        (PaidWith::Listed(sources), Ok(_) | Err(Gap::Untold)) => missing_in_list(view, sources)?,
-        (PaidWith::Attached, Ok(SessionState::RequiresConfirmation) | Err(Gap::Untold)) => {
+        (PaidWith::Listed(sources), Ok(_) | Err(Gap::Unstated)) => missing_in_list(view, sources)?,
+        (PaidWith::Attached, Ok(SessionState::RequiresConfirmation) | Err(Gap::Unstated)) => {
             missing(view)?
         }
         (PaidWith::Attached, Ok(state)) => {
@@ -26,7 +26,7 @@ pub(super) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
 
 /// What the listed sources leave of the total, where that is more than nothing. A list with a
 /// source that is not attached is upstream's to judge.
-fn missing_in_list(view: &mut View<'_>, listed: &[SourceId]) -> Fact<Option<Amount>> {
+fn missing_in_list(view: &mut View<'_>, listed: &[SourceId]) -> Judged<Option<Amount>> {
     let total = *view.of_session(Field::Total, |s| &s.total)?;
     let attached = view.attached()?;
     let mut contributed = Amount::ZERO;
@@ -34,7 +34,7 @@ fn missing_in_list(view: &mut View<'_>, listed: &[SourceId]) -> Fact<Option<Amou
         let Some(source) = attached.iter().find(|attached| attached.id == *id) else {
             return Ok(None);
         };
-        contributed = contributed.checked_add(view.contribution(source)?).ok_or(Gap::Untold)?;
+        contributed = contributed.checked_add(view.contribution(source)?).ok_or(Gap::Unstated)?;
     }
     let remaining = total.saturating_sub(contributed);
     Ok(remaining.is_positive().then_some(remaining))
@@ -42,7 +42,7 @@ fn missing_in_list(view: &mut View<'_>, listed: &[SourceId]) -> Fact<Option<Amou
 
 /// What is still to be contributed, where that is more than nothing. A primary contributes all that
 /// the secondaries leave.
-fn missing(view: &mut View<'_>) -> Fact<Option<Amount>> {
+fn missing(view: &mut View<'_>) -> Judged<Option<Amount>> {
     let remaining = match view.of_session(Field::Remaining, |s| &s.remaining) {
         Ok(remaining) => *remaining,
         Err(_) => {
@@ -53,14 +53,14 @@ fn missing(view: &mut View<'_>) -> Fact<Option<Amount>> {
             let mut contributed = Amount::ZERO;
             for secondary in view.attached()? {
                 contributed =
-                    contributed.checked_add(view.contribution(secondary)?).ok_or(Gap::Untold)?;
+                    contributed.checked_add(view.contribution(secondary)?).ok_or(Gap::Unstated)?;
             }
             if contributed < total {
                 // Later versions never tell a credit amount; where it may be told, nothing is
                 // refused before it is.
                 match view.of_session(Field::CreditAmount, |s| &s.credit_amount) {
                     Ok(credit) => contributed = contributed.max(credit.unwrap_or_default()),
-                    Err(Gap::Untold) => {}
+                    Err(Gap::Unstated) => {}
                     Err(gap) => return Err(gap),
                 }
             }
@@ -76,7 +76,7 @@ mod tests {
     use crate::{
         dialects::{Refusal, carts, checkouts},
         rules::{
-            Dialect, FreshFor, Lookup, Remembered, RuleId, SessionFacts, Told,
+            Dialect, Fact, FreshFor, Lookup, RuleId, SessionFacts, Stated,
             fixtures::{
                 Given, NOW, amount, card, cart, checkout, credit, nothing_attached, order,
                 order_with, owes,
@@ -107,8 +107,8 @@ mod tests {
 
     fn in_state(state: &str, remaining: &str) -> SessionFacts {
         SessionFacts {
-            state: Told::Told(SessionState::read(state)),
-            remaining: Told::Told(amount(remaining)),
+            state: Stated::Stated(SessionState::read(state)),
+            remaining: Stated::Stated(amount(remaining)),
             ..nothing_attached()
         }
     }
@@ -116,9 +116,9 @@ mod tests {
     /// The older versions know neither the state nor what remains.
     fn legacy(credit: Option<&str>) -> SessionFacts {
         SessionFacts {
-            state: Told::NotTold,
-            remaining: Told::NotTold,
-            credit_amount: Told::Told(credit.map(amount)),
+            state: Stated::Unstated,
+            remaining: Stated::Unstated,
+            credit_amount: Stated::Stated(credit.map(amount)),
             ..nothing_attached()
         }
     }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_funded_order_a_free_one_and_a_second_one_are_forwarded() {
-        let free = SessionFacts { total: Told::Told(Amount::ZERO), ..legacy(None) };
+        let free = SessionFacts { total: Stated::Stated(Amount::ZERO), ..legacy(None) };
         for given in [
             Given::shown(in_state("requires_confirmation", "0")).holds(credit("c", "100")),
             Given::shown(in_state("requires_confirmation", "0"))
@@ -230,10 +230,10 @@ mod tests {
         let given = Given::shown(legacy(Some("100"))).an_hour_later();
         let now = given.now;
         let fresh_but_the_credit = given.alter(|session| {
-            session.sources = Remembered::at(Default::default(), now);
-            session.total = Remembered::at(amount("100"), now);
-            session.state = Remembered::at(SessionState::RequiresConfirmation, now);
-            session.credit_amount = Remembered::at(None, NOW);
+            session.sources = Fact::known(Default::default(), now);
+            session.total = Fact::known(amount("100"), now);
+            session.state = Fact::known(SessionState::RequiresConfirmation, now);
+            session.credit_amount = Fact::known(None, NOW);
         });
         fresh_but_the_credit.needs(&order(checkout()), Lookup::Session);
     }

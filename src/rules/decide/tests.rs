@@ -3,7 +3,7 @@ use crate::{
     dialects::{carts, checkouts},
     rules::{
         FreshFor, Funding, Mode, NewSource, Owner, RuleId, Sequencing, SessionFacts, SourceFacts,
-        Subject, Told, UsedFact,
+        Stated, Subject, UsedFact,
         fixtures::{
             Given, NOW, amount, apply_shopper, attach, card, cart, checkout, credit, detach,
             invoice, nothing_attached, order, save, source, update,
@@ -100,7 +100,8 @@ fn only_the_first_attach_of_a_single_use_primary_waits() {
 
 #[test]
 fn a_session_that_is_an_order_takes_no_more_sources_so_nobody_waits_for_them() {
-    let complete = SessionFacts { state: Told::Told(SessionState::Complete), ..nothing_attached() };
+    let complete =
+        SessionFacts { state: Stated::Stated(SessionState::Complete), ..nothing_attached() };
     for defer in [false, true] {
         let mut given = waiting(Given::shown(complete.clone()).source(card("p")));
         given.policy.sequencing.defer = defer;
@@ -118,7 +119,7 @@ fn what_is_refused_does_not_wait_first() {
 #[test]
 fn whether_to_wait_is_looked_up_but_never_keeps_a_call_from_going() {
     let lookup = Lookup::Source("p".into());
-    let of_unknown_reuse = SourceFacts { reusable: Told::NotTold, ..card("p") };
+    let of_unknown_reuse = SourceFacts { reusable: Stated::Unstated, ..card("p") };
     let given = waiting(Given::session().source(of_unknown_reuse));
     given.needs(&attach(checkout(), "p"), lookup.clone());
     given.clone().failed(lookup.clone()).forwards(&attach(checkout(), "p"));
@@ -316,7 +317,7 @@ fn every_decision_ends_after_asking_for_each_thing_once() {
         Intent::CreateSource(NewSource::default()),
     ];
     let untold = SessionFacts {
-        sources: Told::Told(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
+        sources: Stated::Stated(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
         ..SessionFacts::default()
     };
     for given in [Given::nothing(), Given::shown(untold), Given::shown(nothing_attached())] {

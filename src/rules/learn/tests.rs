@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     dialects::{carts, checkouts},
     rules::{
-        Attached, Remembered, SessionState, SourceState, Target, Timestamp,
+        Attached, Fact, SessionState, SourceState, Target, Timestamp,
         fixtures::{
             Given, NOW, amount, attach, card, cart, checkout, credit, detach, is_source,
             nothing_attached, order, order_with, save, shows, source, update,
@@ -24,7 +24,7 @@ fn remove(customer: &str, source: &str) -> Intent {
 }
 
 fn holding(sources: &[SourceFacts]) -> SessionFacts {
-    SessionFacts { sources: Told::Told(sources.to_vec()), ..nothing_attached() }
+    SessionFacts { sources: Stated::Stated(sources.to_vec()), ..nothing_attached() }
 }
 
 #[test]
@@ -76,11 +76,15 @@ fn store_credit_joins_what_is_attached() {
     let given = Given::session().holds(card("p").saved_to("c")).source(credit("credit", "5"));
     let given = given.after(&attach(checkout(), "credit"), &Answer::default());
     let expected = [
-        Attached { id: "p".into(), kind: Told::Told("creditCard".into()), amount: Told::NotTold },
+        Attached {
+            id: "p".into(),
+            kind: Stated::Stated("creditCard".into()),
+            amount: Stated::Unstated,
+        },
         Attached {
             id: "credit".into(),
-            kind: Told::Told("customerCredit".into()),
-            amount: Told::Told(amount("5")),
+            kind: Stated::Stated("customerCredit".into()),
+            amount: Stated::Stated(amount("5")),
         },
     ];
     assert_eq!(given.known.attached(), expected);
@@ -89,33 +93,33 @@ fn store_credit_joins_what_is_attached() {
 
 #[test]
 fn what_a_primary_contributes_is_told_by_upstream_or_not_at_all() {
-    let own_amount = SourceFacts { amount: Told::Told(amount("100")), ..card("p") };
+    let own_amount = SourceFacts { amount: Stated::Stated(amount("100")), ..card("p") };
     let given = Given::session().source(own_amount.clone());
     let untold = given.clone().after(&attach(checkout(), "p"), &Answer::default());
-    assert_eq!(untold.known.attached()[0].amount, Told::NotTold);
+    assert_eq!(untold.known.attached()[0].amount, Stated::Unstated);
     let told = given.after(&attach(checkout(), "p"), &is_source(own_amount));
-    assert_eq!(told.known.attached()[0].amount, Told::Told(amount("100")));
+    assert_eq!(told.known.attached()[0].amount, Stated::Stated(amount("100")));
 }
 
 #[test]
 fn after_a_primary_nothing_remains_to_be_contributed() {
     let given = Given::session().after(&attach(checkout(), "p"), &is_source(card("p")));
     let session = given.known.session.unwrap_or_default();
-    assert_eq!(session.remaining, Remembered::at(amount("0"), NOW));
-    assert_eq!(session.state, Remembered::at(SessionState::RequiresConfirmation, NOW));
+    assert_eq!(session.remaining, Fact::known(amount("0"), NOW));
+    assert_eq!(session.state, Fact::known(SessionState::RequiresConfirmation, NOW));
 }
 
 #[test]
 fn after_store_credit_what_remains_must_be_looked_up() {
     let given = Given::session().after(&attach(checkout(), "c"), &is_source(credit("c", "5")));
     let session = given.known.session.unwrap_or_default();
-    assert_eq!((session.remaining, session.state), (Remembered::NotTold, Remembered::NotTold));
-    assert_eq!(session.total, Remembered::at(amount("100"), NOW));
+    assert_eq!((session.remaining, session.state), (Fact::Unknown, Fact::Unknown));
+    assert_eq!(session.total, Fact::known(amount("100"), NOW));
 }
 
 #[test]
 fn a_source_of_unknown_type_leaves_open_what_it_replaced() {
-    let unknown = SourceFacts { kind: Told::NotTold, ..card("p") };
+    let unknown = SourceFacts { kind: Stated::Unstated, ..card("p") };
     let incoming = Given::session()
         .holds(card("old"))
         .after(&attach(checkout(), "p"), &is_source(unknown.clone()));
@@ -160,11 +164,11 @@ fn detaching_all_leaves_nothing() {
 #[test]
 fn detaching_forgets_the_legacy_credit_which_may_have_been_what_was_detached() {
     let given = Given::shown(SessionFacts {
-        credit_amount: Told::Told(Some(amount("5"))),
+        credit_amount: Stated::Stated(Some(amount("5"))),
         ..nothing_attached()
     });
     let given = given.holds(credit("c", "5")).after(&detach(checkout(), "c"), &Answer::default());
-    assert_eq!(given.known.session.unwrap_or_default().credit_amount, Remembered::NotTold);
+    assert_eq!(given.known.session.unwrap_or_default().credit_amount, Fact::Unknown);
 }
 
 #[test]
@@ -176,7 +180,7 @@ fn an_order_charges_every_source_of_a_checkout() {
     let session = given.known.session.unwrap_or_default();
     assert_eq!(
         (session.sources, session.state),
-        (Remembered::NotTold, Remembered::at(SessionState::Complete, NOW))
+        (Fact::Unknown, Fact::known(SessionState::Complete, NOW))
     );
 }
 
@@ -228,11 +232,7 @@ fn an_unknown_end_leaves_everything_it_may_have_changed_unsure() {
     for intent in [save("customer", "p"), remove("customer", "p")] {
         let given = Given::nothing().source(card("p")).saved(&["q"]).after_unknown(&intent);
         assert_eq!(state(&given, "p"), None, "{intent:?}");
-        assert_eq!(
-            given.known.customer.unwrap_or_default().saved,
-            Remembered::NotTold,
-            "{intent:?}"
-        );
+        assert_eq!(given.known.customer.unwrap_or_default().saved, Fact::Unknown, "{intent:?}");
     }
 }
 
@@ -241,11 +241,11 @@ fn a_save_is_learned_by_the_source_and_by_its_customer() {
     let given = Given::nothing().source(card("p")).saved(&["q"]);
     let given = given.after(&save("customer", "p"), &is_source(card("p").saved_to("customer")));
     let source = &given.known.sources[&SourceId::from("p")];
-    assert_eq!(source.reusable, Remembered::at(true, NOW));
-    assert_eq!(source.customer, Remembered::at(Some("customer".into()), NOW));
+    assert_eq!(source.reusable, Fact::known(true, NOW));
+    assert_eq!(source.customer, Fact::known(Some("customer".into()), NOW));
     assert_eq!(
         given.known.customer.unwrap_or_default().saved,
-        Remembered::at(vec!["q".into(), "p".into()], NOW)
+        Fact::known(vec!["q".into(), "p".into()], NOW)
     );
 }
 
@@ -253,10 +253,10 @@ fn a_save_is_learned_by_the_source_and_by_its_customer() {
 fn a_save_does_not_make_an_unknown_or_old_list_a_known_or_young_one() {
     let unknown =
         Given::nothing().after(&save("customer", "p"), &is_source(card("p").saved_to("customer")));
-    assert_eq!(unknown.known.customer.unwrap_or_default().saved, Remembered::NotTold);
+    assert_eq!(unknown.known.customer.unwrap_or_default().saved, Fact::Unknown);
     let old = Given::nothing().saved(&[]).an_hour_later();
     let old = old.after(&save("customer", "p"), &is_source(card("p").saved_to("customer")));
-    assert_eq!(old.known.customer.unwrap_or_default().saved, Remembered::at(vec!["p".into()], NOW));
+    assert_eq!(old.known.customer.unwrap_or_default().saved, Fact::known(vec!["p".into()], NOW));
 }
 
 #[test]
@@ -264,10 +264,7 @@ fn a_removed_source_is_cancelled_and_saved_no_more() {
     let given = Given::nothing().source(card("p").saved_to("customer")).saved(&["q", "p"]);
     let given = given.after(&remove("customer", "p"), &Answer::default());
     assert_eq!(state(&given, "p"), Some(SourceState::Cancelled));
-    assert_eq!(
-        given.known.customer.unwrap_or_default().saved,
-        Remembered::at(vec!["q".into()], NOW)
-    );
+    assert_eq!(given.known.customer.unwrap_or_default().saved, Fact::known(vec!["q".into()], NOW));
 }
 
 #[test]
@@ -298,19 +295,16 @@ fn a_removed_payment_option_spends_the_source_behind_it_and_no_other() {
 fn a_customer_shows_whose_its_sources_are() {
     let facts = crate::rules::CustomerFacts {
         id: Some("customer".into()),
-        saved: Told::Told(vec![SourceFacts { customer: Told::NotTold, ..card("p") }]),
+        saved: Stated::Stated(vec![SourceFacts { customer: Stated::Unstated, ..card("p") }]),
     };
     let read = Intent::ReadCustomer { customer: "customer".into() };
     let given =
         Given::nothing().after(&read, &Answer { customer: Some(facts), ..Answer::default() });
     assert_eq!(
         given.known.sources[&SourceId::from("p")].customer,
-        Remembered::at(Some("customer".into()), NOW)
+        Fact::known(Some("customer".into()), NOW)
     );
-    assert_eq!(
-        given.known.customer.unwrap_or_default().saved,
-        Remembered::at(vec!["p".into()], NOW)
-    );
+    assert_eq!(given.known.customer.unwrap_or_default().saved, Fact::known(vec!["p".into()], NOW));
 }
 
 #[test]
@@ -332,7 +326,7 @@ fn an_update_whose_answer_shows_nothing_leaves_nothing_known() {
     let session = given.known.session.unwrap_or_default();
     assert_eq!(
         (session.sources, session.total, session.customer),
-        (Remembered::NotTold, Remembered::NotTold, Remembered::NotTold)
+        (Fact::Unknown, Fact::Unknown, Fact::Unknown)
     );
 }
 
@@ -344,12 +338,12 @@ fn a_filtered_read_teaches_only_what_it_shows() {
         Intent::ReadSession { session: Target::Session(crate::rules::fixtures::checkout_key()) };
     let given = given.after(
         &read,
-        &shows(SessionFacts { total: Told::Told(amount("90")), ..Default::default() }),
+        &shows(SessionFacts { total: Stated::Stated(amount("90")), ..Default::default() }),
     );
     assert_eq!(attached(&given), Some(vec!["p"]));
     let session = given.known.session.unwrap_or_default();
-    assert_eq!(session.total, Remembered::at(amount("90"), given.now));
-    assert_eq!(session.remaining, Remembered::at(amount("100"), NOW));
+    assert_eq!(session.total, Fact::known(amount("90"), given.now));
+    assert_eq!(session.remaining, Fact::known(amount("100"), NOW));
 }
 
 #[test]
@@ -359,5 +353,5 @@ fn a_type_once_shown_is_not_lost_to_an_answer_that_leaves_it_out() {
     let given = Given::session()
         .holds(source("p", "payPal"))
         .after(&read, &shows(holding(&[untyped("p")])));
-    assert_eq!(given.known.attached()[0].kind, Told::Told("payPal".into()));
+    assert_eq!(given.known.attached()[0].kind, Stated::Stated("payPal".into()));
 }

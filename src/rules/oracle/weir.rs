@@ -5,10 +5,10 @@ use super::vendor::{self, Call, Id, PRIMARIES, Place, SOURCES, TOTAL, Vendor, Wh
 use crate::{
     dialects::{carts, checkouts},
     rules::{
-        Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Funding, Intent,
-        Known, Learned, LookedUp, Lookup, OptionFacts, Owner, PaidWith, Policy, Remembered,
-        SessionFacts, SessionKey, SessionObservation, SessionRecord, SessionState, SourceFacts,
-        SourceId, SourceRecord, SourceState, Target, Timestamp, Told, Verdict, decide,
+        Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Fact, Funding, Intent,
+        Known, Learned, Lookup, LookupResult, OptionFacts, Owner, PaidWith, Policy, SessionFacts,
+        SessionKey, SessionObservation, SessionRecord, SessionState, SourceFacts, SourceId,
+        SourceRecord, SourceState, Stated, Target, Timestamp, Verdict, decide,
         fixtures::{NOW, amount, redate, redate_session, redate_source},
         learn, outcome_unknown, refused,
     },
@@ -91,7 +91,7 @@ impl Walk {
             Call::Detach(id) => Intent::Detach { session, source: Some(source_id(id)) },
             Call::DetachAll => Intent::Detach { session, source: None },
             Call::SetBuyer(who) => update(Funding {
-                customer: Told::Told(Some(customer_id(who))),
+                customer: Stated::Stated(Some(customer_id(who))),
                 ..Funding::default()
             }),
             Call::SetCredit(of) => {
@@ -164,33 +164,33 @@ impl Walk {
         let attached = SOURCES.into_iter().filter(|id| vendor.is_attached(*id));
         let shown = |id| match shows {
             Shows::Everything => SourceFacts {
-                amount: Told::Told(units(vendor.contribution(id))),
+                amount: Stated::Stated(units(vendor.contribution(id))),
                 ..whole(vendor, id)
             },
             Shows::Little => SourceFacts {
-                kind: Told::Told(vendor.sources[id].kind.into()),
-                amount: Told::Told(units(vendor.contribution(id))),
+                kind: Stated::Stated(vendor.sources[id].kind.into()),
+                amount: Stated::Stated(units(vendor.contribution(id))),
                 ..SourceFacts::named(NAMES[id])
             },
             Shows::Least => SourceFacts {
-                kind: Told::Told(vendor.sources[id].kind.into()),
+                kind: Stated::Stated(vendor.sources[id].kind.into()),
                 ..SourceFacts::named(NAMES[id])
             },
         };
         SessionFacts {
-            sources: Told::Told(attached.map(shown).collect()),
-            total: Told::Told(units(TOTAL)),
+            sources: Stated::Stated(attached.map(shown).collect()),
+            total: Stated::Stated(units(TOTAL)),
             remaining: if self.legacy {
-                Told::NotTold
+                Stated::Unstated
             } else {
-                Told::Told(units(vendor.remaining()))
+                Stated::Stated(units(vendor.remaining()))
             },
-            state: if self.legacy { Told::NotTold } else { Told::Told(funded(vendor)) },
-            customer: Told::Told(vendor.buyer.map(customer_id)),
+            state: if self.legacy { Stated::Unstated } else { Stated::Stated(funded(vendor)) },
+            customer: Stated::Stated(vendor.buyer.map(customer_id)),
             credit_amount: if self.legacy {
-                Told::Told(vendor.credit.map(units))
+                Stated::Stated(vendor.credit.map(units))
             } else {
-                Told::NotTold
+                Stated::Unstated
             },
             ..SessionFacts::default()
         }
@@ -200,7 +200,7 @@ impl Walk {
         let saved = PRIMARIES.into_iter().filter(|id| vendor.sources[*id].owner == Some(who));
         CustomerFacts {
             id: None,
-            saved: Told::Told(saved.map(|id| self.answered_source(vendor, id)).collect()),
+            saved: Stated::Stated(saved.map(|id| self.answered_source(vendor, id)).collect()),
         }
     }
 
@@ -215,7 +215,7 @@ impl Walk {
         let option = |id: Id| OptionFacts {
             id: NAMES[id].into(),
             source: Some(self.answered_source(vendor, id)),
-            default: Told::Told(vendor.default_option == Some(id)),
+            default: Stated::Stated(vendor.default_option == Some(id)),
         };
         saved.map(option).collect()
     }
@@ -241,14 +241,18 @@ static UNITS: LazyLock<[Amount; 30]> =
 fn whole(vendor: &Vendor, id: Id) -> SourceFacts {
     let source = &vendor.sources[id];
     SourceFacts {
-        kind: Told::Told(source.kind.into()),
-        amount: if source.amount > 0 { Told::Told(units(source.amount)) } else { Told::NotTold },
-        reusable: Told::Told(source.reusable),
-        state: Told::Told(state(source.state)),
-        customer: if vendor.carts {
-            Told::NotTold
+        kind: Stated::Stated(source.kind.into()),
+        amount: if source.amount > 0 {
+            Stated::Stated(units(source.amount))
         } else {
-            Told::Told(source.owner.map(customer_id))
+            Stated::Unstated
+        },
+        reusable: Stated::Stated(source.reusable),
+        state: Stated::Stated(state(source.state)),
+        customer: if vendor.carts {
+            Stated::Unstated
+        } else {
+            Stated::Stated(source.owner.map(customer_id))
         },
         ..SourceFacts::named(NAMES[id])
     }
@@ -271,7 +275,7 @@ impl Memory {
         intent: &Intent,
     ) -> Result<(Verdict, Option<Memory>), String> {
         let mut memory = Cow::Borrowed(self);
-        let mut looked_up: Vec<(Lookup, LookedUp)> = Vec::new();
+        let mut looked_up: Vec<(Lookup, LookupResult)> = Vec::new();
         let mut options = None;
         loop {
             let mut known = memory.known(intent, options.as_deref());
@@ -285,7 +289,7 @@ impl Memory {
             }
             let found = memory.to_mut().look_up(walk, vendor, intent, &lookup, &known)?;
             options = options.or(found);
-            looked_up.push((lookup, LookedUp::At(NOW)));
+            looked_up.push((lookup, LookupResult::At(NOW)));
         }
     }
 
@@ -323,7 +327,7 @@ impl Memory {
                 (
                     Intent::ReadOptions,
                     None,
-                    Answer { options: Told::Told(found), ..Answer::default() },
+                    Answer { options: Stated::Stated(found), ..Answer::default() },
                 )
             }
         };
@@ -487,7 +491,7 @@ impl Memory {
         bytes.push(attached.len() as u8);
         for one in attached {
             bytes.push(
-                place_of(&one.id).map_or(9, |id| id as u8) | u8::from(one.kind.is_told()) << 4,
+                place_of(&one.id).map_or(9, |id| id as u8) | u8::from(one.kind.is_stated()) << 4,
             );
             bytes.push(one.amount.as_ref().map_or(99, whole_units));
         }
@@ -502,7 +506,7 @@ impl Memory {
         put(&mut bytes, &session.customer, nth_customer);
         put(&mut bytes, &session.credit_amount, |credit| credit.as_ref().map_or(99, whole_units));
         for source in &self.sources {
-            bytes.push(u8::from(source.kind.is_told()));
+            bytes.push(u8::from(source.kind.is_stated()));
             put(&mut bytes, &source.amount, whole_units);
             put(&mut bytes, &source.reusable, |reusable| u8::from(*reusable));
             put(&mut bytes, &source.state, |state| match state {
@@ -542,17 +546,17 @@ fn is_customer(told: Option<&CustomerId>, truth: Option<Who>) -> bool {
 }
 
 /// Whether what is told is true, and whether it was told just now.
-fn against<T>(fact: &Remembered<T>, is_true: impl FnOnce(&T) -> bool) -> Option<(bool, bool)> {
+fn against<T>(fact: &Fact<T>, is_true: impl FnOnce(&T) -> bool) -> Option<(bool, bool)> {
     match fact {
-        Remembered::At(told, at) => Some((is_true(told), *at == NOW)),
-        Remembered::NotTold => None,
+        Fact::Known(told, at) => Some((is_true(told), *at == NOW)),
+        Fact::Unknown => None,
     }
 }
 
-fn put<T>(bytes: &mut Vec<u8>, fact: &Remembered<T>, value: impl FnOnce(&T) -> u8) {
+fn put<T>(bytes: &mut Vec<u8>, fact: &Fact<T>, value: impl FnOnce(&T) -> u8) {
     match fact {
-        Remembered::NotTold => bytes.push(0),
-        Remembered::At(told, at) => bytes.extend([1 + u8::from(*at == NOW), value(told)]),
+        Fact::Unknown => bytes.push(0),
+        Fact::Known(told, at) => bytes.extend([1 + u8::from(*at == NOW), value(told)]),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Done,
-    Refused(Refused),
+    Refused(RefusalScope),
     NotSent,
     /// No usable answer; upstream did it, or did not.
     Lost {
@@ -20,9 +20,9 @@ enum Fate {
 
 const CALLS: [Fate; 7] = [
     Fate::Done,
-    Fate::Refused(Refused::ForNow),
-    Fate::Refused(Refused::Missing),
-    Fate::Refused(Refused::ForGood),
+    Fate::Refused(RefusalScope::ForNow),
+    Fate::Refused(RefusalScope::Missing),
+    Fate::Refused(RefusalScope::ForGood),
     Fate::NotSent,
     Fate::Lost { done: true },
     Fate::Lost { done: false },
@@ -39,9 +39,13 @@ impl Cart {
         self.attached.iter().any(|id| id.starts_with("card"))
     }
 
-    fn sight(&self) -> Sight {
+    fn sight(&self) -> SessionView {
         let attached = self.attached.iter().map(|id| SourceId::from(*id)).collect();
-        if self.has_primary() { Sight::Primary(attached) } else { Sight::NoPrimary(attached) }
+        if self.has_primary() {
+            SessionView::Primary(attached)
+        } else {
+            SessionView::NoPrimary(attached)
+        }
     }
 
     fn change(&mut self, step: &RepairStep, incoming: Option<&'static str>) {
@@ -97,7 +101,7 @@ fn walk(
             }
             cart.note &= step != RepairStep::EraseNote;
             repair.on(match (&step, fate) {
-                (RepairStep::Look, Fate::Blind) => RepairEvent::Saw(Sight::Unseen),
+                (RepairStep::Look, Fate::Blind) => RepairEvent::Saw(SessionView::Unknown),
                 (RepairStep::Look, _) => RepairEvent::Saw(cart.sight()),
                 (RepairStep::EraseNote, _) => RepairEvent::Erased,
                 (_, Fate::Refused(why)) => RepairEvent::Ended(CallEnd::Refused(why)),
@@ -250,7 +254,8 @@ fn a_recovery_attaches_the_primary_unless_one_is_attached() {
 fn a_recovery_gives_up_only_on_a_refusal_for_good() {
     walk(Repair::recovery("card".into()), holding(&["credit"]), None, &|course| {
         let last = course.fates.iter().rev().find(|fate| **fate != Fate::Truthful);
-        let for_good = matches!(last, Some(Fate::Refused(Refused::ForGood | Refused::Missing)));
+        let for_good =
+            matches!(last, Some(Fate::Refused(RefusalScope::ForGood | RefusalScope::Missing)));
         assert_eq!(course.end == RepairEnd::Refused, for_good, "{:?}", course.fates);
     });
 }

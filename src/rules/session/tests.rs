@@ -62,7 +62,7 @@ fn nothing_is_refused_on_a_record_that_is_unsure_or_in_flight() {
 
 #[test]
 fn the_look_up_of_an_unsure_record_keeps_nothing_of_what_it_does_not_show() {
-    let partial = SessionFacts { total: Told::Told(amount("90")), ..SessionFacts::default() };
+    let partial = SessionFacts { total: Stated::Stated(amount("90")), ..SessionFacts::default() };
     let observations = [
         shown(nothing_attached()),
         SessionObservation::Begun,
@@ -70,8 +70,8 @@ fn the_look_up_of_an_unsure_record_keeps_nothing_of_what_it_does_not_show() {
         shown(partial),
     ];
     let record = record(&observations);
-    assert_eq!(record.total, Remembered::at(amount("90"), NOW));
-    assert_eq!((record.sources, record.remaining), (Remembered::NotTold, Remembered::NotTold));
+    assert_eq!(record.total, Fact::known(amount("90"), NOW));
+    assert_eq!((record.sources, record.remaining), (Fact::Unknown, Fact::Unknown));
 }
 
 #[test]
@@ -98,18 +98,17 @@ fn what_identifies_a_session_outlives_what_changes_it() {
     let caller = CredentialHash([7; 16]);
     for effect in [Effect::Touched, Effect::Deleted, Effect::Ordered] {
         let record = record(&[
-            shown(SessionFacts { payment_session: Told::Told("ps".into()), ..nothing_attached() }),
+            shown(SessionFacts {
+                payment_session: Stated::Stated("ps".into()),
+                ..nothing_attached()
+            }),
             SessionObservation::ShownTo(caller),
             SessionObservation::Pending(Some(pending.clone())),
             SessionObservation::Begun,
             SessionObservation::Succeeded(effect.clone(), Box::default()),
         ]);
-        assert_eq!(
-            (record.sources, record.total),
-            (Remembered::NotTold, Remembered::NotTold),
-            "{effect:?}"
-        );
-        assert_eq!(record.payment_session, Told::Told("ps".into()), "{effect:?}");
+        assert_eq!((record.sources, record.total), (Fact::Unknown, Fact::Unknown), "{effect:?}");
+        assert_eq!(record.payment_session, Stated::Stated("ps".into()), "{effect:?}");
         assert!(record.shown_to.contains(caller), "{effect:?}");
         assert_eq!(
             record.pending.as_deref(),
@@ -128,9 +127,10 @@ fn a_caller_whom_upstream_denied_is_a_stranger_again() {
     assert!(!record.shown_to.contains(caller));
 }
 
-fn attached(ids: &[&str]) -> Remembered<SmallVec<[Attached; 1]>> {
-    let one = |id: &&str| Attached { id: (*id).into(), kind: Told::NotTold, amount: Told::NotTold };
-    Remembered::at(ids.iter().map(one).collect(), NOW)
+fn attached(ids: &[&str]) -> Fact<SmallVec<[Attached; 1]>> {
+    let one =
+        |id: &&str| Attached { id: (*id).into(), kind: Stated::Unstated, amount: Stated::Unstated };
+    Fact::known(ids.iter().map(one).collect(), NOW)
 }
 
 #[test]
@@ -139,12 +139,12 @@ fn a_session_owns_what_is_attached_and_the_primary_of_a_remedy_under_way() {
         Pending::Repair { primary: "p".into(), incoming: Some("c".into()), replaces: false };
     let deferred = Pending::Deferred { primary: "p".into(), since: NOW, sending: false };
     for (sources, pending, owned) in [
-        (Remembered::NotTold, None, [false; 3]),
+        (Fact::Unknown, None, [false; 3]),
         (attached(&[]), None, [false; 3]),
         (attached(&["a"]), None, [true, false, false]),
         (attached(&["a", "c"]), None, [true, true, false]),
         (attached(&["a"]), Some(repair), [true, false, true]),
-        (Remembered::NotTold, Some(deferred), [false, false, true]),
+        (Fact::Unknown, Some(deferred), [false, false, true]),
     ] {
         let record =
             SessionRecord { sources, pending: pending.map(Box::new), ..Default::default() };
@@ -172,7 +172,8 @@ fn what_is_known_of_sources_outlives_a_look_at_an_unsure_session() {
     let mut record =
         SessionRecord { sources: attached(&["a"]), unsure: true, ..SessionRecord::default() };
     record.member_mut(&"a".into());
-    let facts = SessionFacts { sources: Told::Told(vec![card("a")]), ..SessionFacts::default() };
+    let facts =
+        SessionFacts { sources: Stated::Stated(vec![card("a")]), ..SessionFacts::default() };
     record.apply(&shown(facts), &crate::dialects::policy(), NOW);
     assert_eq!(record.give_up_strangers(), []);
 }

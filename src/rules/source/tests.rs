@@ -21,21 +21,21 @@ fn what_is_concluded_is_as_old_as_what_it_rests_on() {
     use SourceState::{Cancelled, Chargeable, Consumed, PendingFunds};
     let single_use = || record(card("p"));
     let saved = || record(card("p").saved_to("c"));
-    let who_knows = || record(untold(|p| p.reusable = Told::NotTold));
+    let who_knows = || record(untold(|p| p.reusable = Stated::Unstated));
     let cases = [
-        (Detached { spends: true }, single_use(), Remembered::at(Cancelled, NOW)),
-        (Detached { spends: true }, saved(), Remembered::at(Chargeable, NOW)),
-        (Detached { spends: true }, who_knows(), Remembered::NotTold),
-        (Detached { spends: false }, single_use(), Remembered::at(Chargeable, NOW)),
-        (Charged, single_use(), Remembered::at(Consumed, NOW)),
-        (Charged, saved(), Remembered::at(Chargeable, NOW)),
-        (Charged, who_knows(), Remembered::NotTold),
-        (Charged, record(card("p").in_state("pending_funds")), Remembered::NotTold),
-        (Charged, record(untold(|p| p.state = Told::NotTold)), Remembered::NotTold),
+        (Detached { spends: true }, single_use(), Fact::known(Cancelled, NOW)),
+        (Detached { spends: true }, saved(), Fact::known(Chargeable, NOW)),
+        (Detached { spends: true }, who_knows(), Fact::Unknown),
+        (Detached { spends: false }, single_use(), Fact::known(Chargeable, NOW)),
+        (Charged, single_use(), Fact::known(Consumed, NOW)),
+        (Charged, saved(), Fact::known(Chargeable, NOW)),
+        (Charged, who_knows(), Fact::Unknown),
+        (Charged, record(card("p").in_state("pending_funds")), Fact::Unknown),
+        (Charged, record(untold(|p| p.state = Stated::Unstated)), Fact::Unknown),
         (
             Charged,
             record(card("p").saved_to("c").in_state("pending_funds")),
-            Remembered::at(PendingFunds, NOW),
+            Fact::known(PendingFunds, NOW),
         ),
     ];
     for (observation, mut record, state) in cases {
@@ -49,25 +49,25 @@ fn what_is_concluded_is_as_old_as_what_it_rests_on() {
 fn a_saved_source_is_reusable_and_its_customers() {
     let mut saved = record(card("p"));
     saved.apply(&SourceObservation::Saved(Some("c".into())), LATER);
-    assert_eq!(saved.reusable, Remembered::at(true, LATER));
-    assert_eq!(saved.customer, Remembered::at(Some("c".into()), LATER));
-    assert_eq!(saved.state, Remembered::at(SourceState::Chargeable, NOW));
+    assert_eq!(saved.reusable, Fact::known(true, LATER));
+    assert_eq!(saved.customer, Fact::known(Some("c".into()), LATER));
+    assert_eq!(saved.state, Fact::known(SourceState::Chargeable, NOW));
 }
 
 #[test]
 fn a_removed_source_is_cancelled() {
     let mut removed = record(card("p").saved_to("c"));
     removed.apply(&SourceObservation::Removed, LATER);
-    assert_eq!(removed.state, Remembered::at(SourceState::Cancelled, LATER));
-    assert_eq!(removed.customer, Remembered::NotTold);
+    assert_eq!(removed.state, Fact::known(SourceState::Cancelled, LATER));
+    assert_eq!(removed.customer, Fact::Unknown);
 }
 
 #[test]
 fn an_unknown_end_leaves_what_cannot_have_changed() {
     let mut unsure = record(card("p"));
     unsure.apply(&SourceObservation::OutcomeUnknown, LATER);
-    assert_eq!(unsure.kind, Told::Told("creditCard".into()));
-    assert_eq!((unsure.reusable, unsure.state), (Remembered::NotTold, Remembered::NotTold));
+    assert_eq!(unsure.kind, Stated::Stated("creditCard".into()));
+    assert_eq!((unsure.reusable, unsure.state), (Fact::Unknown, Fact::Unknown));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The fields that records have in common: dated facts, callers, amounts, currencies.
 
 use super::{super::change::StoreError, text::Text};
-use crate::rules::{Amount, CredentialHash, Currency, Remembered, ShownTo, Timestamp, Told};
+use crate::rules::{Amount, CredentialHash, Currency, Fact, ShownTo, Stated, Timestamp};
 use smallvec::SmallVec;
 
 /// A fact, and how long before the latest of its record it was learned.
@@ -13,13 +13,13 @@ pub(super) type Callers = SmallVec<[[u8; 16]; 1]>;
 pub(super) type Digits = (i128, u32);
 
 pub(super) fn dated<'a, T, U>(
-    fact: &'a Remembered<T>,
+    fact: &'a Fact<T>,
     latest: Timestamp,
     form: impl FnOnce(&'a T) -> U,
 ) -> Dated<U> {
     match fact {
-        Remembered::At(value, at) => Some((form(value), latest.since(*at))),
-        Remembered::NotTold => None,
+        Fact::Known(value, at) => Some((form(value), latest.since(*at))),
+        Fact::Unknown => None,
     }
 }
 
@@ -27,20 +27,20 @@ pub(super) fn remembered<T, U>(
     fact: Dated<U>,
     latest: Timestamp,
     value: impl FnOnce(U) -> Result<T, StoreError>,
-) -> Result<Remembered<T>, StoreError> {
+) -> Result<Fact<T>, StoreError> {
     match fact {
         Some((form, before)) => {
             let at = latest.0.checked_sub(before).ok_or(StoreError::Unreadable)?;
-            Ok(Remembered::At(value(form)?, Timestamp(at)))
+            Ok(Fact::Known(value(form)?, Timestamp(at)))
         }
-        None => Ok(Remembered::NotTold),
+        None => Ok(Fact::Unknown),
     }
 }
 
 pub(super) fn told<T, U>(
     form: Option<U>,
     value: impl FnOnce(U) -> Result<T, StoreError>,
-) -> Result<Told<T>, StoreError> {
+) -> Result<Stated<T>, StoreError> {
     Ok(form.map(value).transpose()?.into())
 }
 
@@ -60,7 +60,7 @@ pub(super) fn amount((digits, after_point): Digits) -> Result<Amount, StoreError
 pub(super) fn customer<T: for<'t> From<&'t str>>(
     form: Dated<Option<Text<'_>>>,
     latest: Timestamp,
-) -> Result<Remembered<Option<T>>, StoreError> {
+) -> Result<Fact<Option<T>>, StoreError> {
     remembered(form, latest, |id| id.map(Text::name).transpose())
 }
 

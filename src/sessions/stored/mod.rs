@@ -18,7 +18,7 @@ use super::{
     change::{Bytes, StoreError},
     keys::KeyBytes,
 };
-use crate::rules::{CustomerRecord, Remembered, SessionId, SessionRecord, SourceRecord, Timestamp};
+use crate::rules::{CustomerRecord, Fact, SessionId, SessionRecord, SourceRecord, Timestamp};
 use fields::{Callers, callers};
 use serde::{Deserialize, Serialize};
 use session::Session;
@@ -67,10 +67,10 @@ pub(super) fn read_source(bytes: &[u8]) -> Result<SourceEntry, StoreError> {
 
 pub(super) fn write_customer(record: &CustomerRecord) -> Result<Bytes, StoreError> {
     let saved = match &record.saved {
-        Remembered::At(saved, at) => {
+        Fact::Known(saved, at) => {
             Some((saved.iter().map(|id| Text::from(id.as_str())).collect(), at.0))
         }
-        Remembered::NotTold => None,
+        Fact::Unknown => None,
     };
     write(&Customer { saved, shown_to: callers(&record.shown_to), epoch: record.epoch })
 }
@@ -80,9 +80,9 @@ pub(super) fn read_customer(bytes: &[u8]) -> Result<CustomerRecord, StoreError> 
     let saved = match saved {
         Some((saved, at)) => {
             let saved = saved.into_iter().map(Text::name).collect::<Result<_, _>>()?;
-            Remembered::At(saved, Timestamp(at))
+            Fact::Known(saved, Timestamp(at))
         }
-        None => Remembered::NotTold,
+        None => Fact::Unknown,
     };
     Ok(CustomerRecord { saved, shown_to: fields::shown_to(shown_to), epoch })
 }

@@ -148,13 +148,13 @@ impl<'a> Session<'a> {
 /// Returns the latest date of the record.
 fn latest(record: &SessionRecord) -> Timestamp {
     let dates = [
-        record.sources.told_at(),
-        record.total.told_at(),
-        record.remaining.told_at(),
-        record.state.told_at(),
-        record.customer.told_at(),
-        record.credit_amount.told_at(),
-        record.billing_optimization.told_at(),
+        record.sources.stated_at(),
+        record.total.stated_at(),
+        record.remaining.stated_at(),
+        record.state.stated_at(),
+        record.customer.stated_at(),
+        record.credit_amount.stated_at(),
+        record.billing_optimization.stated_at(),
     ];
     let members = record.members.iter().map(|(_, facts)| source::latest(facts));
     dates.into_iter().flatten().chain(members).max().unwrap_or_default()

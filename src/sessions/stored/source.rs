@@ -8,7 +8,7 @@ use super::{
     },
     text::Text,
 };
-use crate::rules::{SessionRecord, SourceRecord, SourceState, Timestamp, Told};
+use crate::rules::{SessionRecord, SourceRecord, SourceState, Stated, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -41,7 +41,7 @@ enum State<'a> {
 
 #[derive(Serialize, Deserialize)]
 enum PaymentSession<'a> {
-    NotTold,
+    Unstated,
     /// That of the session whose record this is part of.
     Same,
     Told(#[serde(borrow)] Text<'a>),
@@ -50,7 +50,7 @@ enum PaymentSession<'a> {
 /// Returns the latest date of the record.
 pub(super) fn latest(record: &SourceRecord) -> Timestamp {
     let SourceRecord { amount, reusable, state, customer, .. } = record;
-    let dates = [amount.told_at(), reusable.told_at(), state.told_at(), customer.told_at()];
+    let dates = [amount.stated_at(), reusable.stated_at(), state.stated_at(), customer.stated_at()];
     dates.into_iter().flatten().max().unwrap_or_default()
 }
 
@@ -62,9 +62,9 @@ impl<'a> Source<'a> {
         within: Option<&SessionRecord>,
     ) -> Self {
         let payment_session = match (&record.payment_session, within) {
-            (Told::NotTold, _) => PaymentSession::NotTold,
+            (Stated::Unstated, _) => PaymentSession::Unstated,
             (told, Some(session)) if *told == session.payment_session => PaymentSession::Same,
-            (Told::Told(id), _) => PaymentSession::Told((**id).into()),
+            (Stated::Stated(id), _) => PaymentSession::Told((**id).into()),
         };
         let same_callers = within.is_some_and(|session| session.shown_to == record.shown_to);
         Self {
@@ -96,9 +96,9 @@ impl<'a> Source<'a> {
             state: remembered(self.state, latest, |state| Ok(state.value()))?,
             customer: customer(self.customer, latest)?,
             payment_session: match self.payment_session {
-                PaymentSession::NotTold => Told::NotTold,
+                PaymentSession::Unstated => Stated::Unstated,
                 PaymentSession::Same => session()?.payment_session.clone(),
-                PaymentSession::Told(id) => Told::Told(id.name()?),
+                PaymentSession::Told(id) => Stated::Stated(id.name()?),
             },
             shown_to: match self.shown_to {
                 Some(callers) => shown_to(callers),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::rules::{
     Amount, Attached, CredentialHash, Currency, Pending, SessionState, ShownTo, SourceState,
-    SourceType, Told,
+    SourceType, Stated,
 };
 use proptest::{option, prelude::*};
 
@@ -18,12 +18,12 @@ fn money(text: &str) -> Amount {
     text.parse().unwrap()
 }
 
-fn at<T>(value: T, before: u64) -> Remembered<T> {
-    Remembered::At(value, Timestamp(NOW.0 - before))
+fn at<T>(value: T, before: u64) -> Fact<T> {
+    Fact::Known(value, Timestamp(NOW.0 - before))
 }
 
-fn usd() -> Told<Currency> {
-    Told::Told("USD".parse().unwrap())
+fn usd() -> Stated<Currency> {
+    Stated::Stated("USD".parse().unwrap())
 }
 
 fn caller(byte: u8) -> ShownTo {
@@ -33,13 +33,13 @@ fn caller(byte: u8) -> ShownTo {
 /// A source of which everything is known.
 fn full_source() -> SourceRecord {
     SourceRecord {
-        kind: Told::Told("customerCredit".into()),
+        kind: Stated::Stated("customerCredit".into()),
         amount: at(money("11.00"), 1),
         currency: usd(),
         reusable: at(false, 2),
         state: at(SourceState::Chargeable, 3),
         customer: at(Some("c1".into()), 0),
-        payment_session: Told::Told(UUIDS[2].into()),
+        payment_session: Stated::Stated(UUIDS[2].into()),
         shown_to: caller(7),
         epoch: 5,
     }
@@ -49,13 +49,13 @@ fn full_source() -> SourceRecord {
 fn full_session() -> SessionRecord {
     let attached = |id: &str, kind: &str, amount: &str| Attached {
         id: id.into(),
-        kind: Told::Told(kind.into()),
-        amount: Told::Told(money(amount)),
+        kind: Stated::Stated(kind.into()),
+        amount: Stated::Stated(money(amount)),
     };
     let credit = attached(UUIDS[0], "customerCredit", "11.00");
     let card = attached("card", "creditCard", "115.89");
     let stranger = SourceRecord {
-        kind: Told::Told("rareKind".into()),
+        kind: Stated::Stated("rareKind".into()),
         state: at(SourceState::Other("odd".into()), 4),
         ..SourceRecord::default()
     };
@@ -68,7 +68,7 @@ fn full_session() -> SessionRecord {
         customer: at(None, 9),
         credit_amount: at(Some(money("5")), 300),
         billing_optimization: at(true, 0),
-        payment_session: Told::Told(UUIDS[2].into()),
+        payment_session: Stated::Stated(UUIDS[2].into()),
         shown_to: caller(7),
         in_flight: true,
         unsure: false,
@@ -94,7 +94,7 @@ fn the_form_of_a_session_is_held_by_these_bytes() {
             incoming: Some("i".into()),
             replaces: true,
         })),
-        state: Remembered::At(SessionState::Other("odd".into()), Timestamp(1)),
+        state: Fact::Known(SessionState::Other("odd".into()), Timestamp(1)),
         ..SessionRecord::default()
     };
     let bytes = GOLDEN_REPAIR;
@@ -170,15 +170,15 @@ fn every_source_type_of_the_lists_is_a_word() {
 
 fn remembered<T: std::fmt::Debug>(
     value: impl Strategy<Value = T>,
-) -> impl Strategy<Value = Remembered<T>> {
+) -> impl Strategy<Value = Fact<T>> {
     option::of((value, any::<u64>())).prop_map(|told| match told {
-        None => Remembered::NotTold,
-        Some((value, at)) => Remembered::At(value, Timestamp(at)),
+        None => Fact::Unknown,
+        Some((value, at)) => Fact::Known(value, Timestamp(at)),
     })
 }
 
-fn told<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Told<T>> {
-    option::of(value).prop_map(Told::from)
+fn told<T: std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Stated<T>> {
+    option::of(value).prop_map(Stated::from)
 }
 
 /// UUIDs, which are packed, what looks like them, and anything else.
@@ -280,10 +280,10 @@ fn session() -> impl Strategy<Value = SessionRecord> {
     )
 }
 
-fn map<T, U>(fact: Remembered<T>, change: impl FnOnce(T) -> U) -> Remembered<U> {
+fn map<T, U>(fact: Fact<T>, change: impl FnOnce(T) -> U) -> Fact<U> {
     match fact {
-        Remembered::NotTold => Remembered::NotTold,
-        Remembered::At(value, at) => Remembered::At(change(value), at),
+        Fact::Unknown => Fact::Unknown,
+        Fact::Known(value, at) => Fact::Known(change(value), at),
     }
 }
 

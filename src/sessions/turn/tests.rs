@@ -3,9 +3,9 @@
 use crate::{
     dialects::{carts, checkouts},
     rules::{
-        CredentialHash, CustomerFacts, CustomerObservation, Effect, Pending, Policy, Remembered,
+        CredentialHash, CustomerFacts, CustomerObservation, Effect, Fact, Pending, Policy,
         SessionFacts, SessionKey, SessionObservation, SessionRecord, SourceFacts, SourceId,
-        SourceObservation, SourceState, Timestamp, Told,
+        SourceObservation, SourceState, Stated, Timestamp,
     },
     sessions::{
         Change, CredentialKey, CustomerKey, Key, Priority, Probe, Records, Sessions, Settings,
@@ -83,9 +83,9 @@ fn cart() -> SessionKey {
 
 fn card(id: &str) -> SourceFacts {
     SourceFacts {
-        kind: Told::Told("creditCard".into()),
-        reusable: Told::Told(false),
-        state: Told::Told(SourceState::Chargeable),
+        kind: Stated::Stated("creditCard".into()),
+        reusable: Stated::Stated(false),
+        state: Stated::Stated(SourceState::Chargeable),
         ..SourceFacts::named(id)
     }
 }
@@ -96,7 +96,7 @@ fn shown(facts: SourceFacts) -> SourceObservation {
 
 fn facts(sources: &[&str]) -> Box<SessionFacts> {
     let sources = sources.iter().map(|id| card(id)).collect();
-    Box::new(SessionFacts { sources: Told::Told(sources), ..SessionFacts::default() })
+    Box::new(SessionFacts { sources: Stated::Stated(sources), ..SessionFacts::default() })
 }
 
 fn holding(sources: &[&str]) -> SessionObservation {
@@ -140,7 +140,7 @@ async fn a_read_that_teaches_reads_once_and_writes_once() {
     assert_eq!((cost, records.session(), records.customer()), ((1, 0), None, None));
 
     records.apply(holding(&["a"]), &room.policy, NOW);
-    let saved = Told::Told(vec![card("a"), card("b")]);
+    let saved = Stated::Stated(vec![card("a"), card("b")]);
     let facts = CustomerFacts { id: None, saved };
     records.apply_customer(CustomerObservation::Shown(Box::new(facts)), NOW);
     for id in ["a", "b"] {
@@ -160,7 +160,7 @@ async fn what_others_learn_of_an_attached_source_is_taught_to_its_session() {
     let saved = SourceObservation::Saved(Some("c".into()));
     room.sessions.update_source(&"p".into(), |record| record.apply(&saved, NOW)).await.unwrap();
     let turn = room.turn(&checkout(), &[]).await;
-    assert_eq!(turn.source(&"p".into()).unwrap().reusable, Remembered::At(true, NOW));
+    assert_eq!(turn.source(&"p".into()).unwrap().reusable, Fact::Known(true, NOW));
     assert_eq!(room.sessions.source(&"p".into()).await, Ok(turn.source(&"p".into()).cloned()));
 }
 

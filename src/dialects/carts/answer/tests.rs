@@ -91,10 +91,10 @@ fn an_answer_in_xml_is_converted_without_its_bulk() {
 
 fn source(id: &str, kind: &str, amount: &str) -> SourceFacts {
     SourceFacts {
-        kind: Told::Told(kind.into()),
-        amount: Told::Told(amount.parse().unwrap()),
-        currency: Told::Told("USD".parse().unwrap()),
-        reusable: Told::Told(false),
+        kind: Stated::Stated(kind.into()),
+        amount: Stated::Stated(amount.parse().unwrap()),
+        currency: Stated::Stated("USD".parse().unwrap()),
+        reusable: Stated::Stated(false),
         ..SourceFacts::named(id)
     }
 }
@@ -102,15 +102,15 @@ fn source(id: &str, kind: &str, amount: &str) -> SourceFacts {
 fn expected() -> SessionFacts {
     SessionFacts {
         id: Some("7".into()),
-        sources: Told::Told(vec![
+        sources: Stated::Stated(vec![
             source("d86502e8-5252-48e2-bd82-c2fe6de8810b", "creditCard", "68.01"),
             source("4db130f3-2302-43f2-9f7a-eed3835e1a7e", "customerCredit", "50"),
         ]),
-        total: Told::Told("118.01".parse().unwrap()),
-        remaining: Told::Told("0".parse().unwrap()),
-        currency: Told::Told("USD".parse().unwrap()),
-        state: Told::Told(SessionState::RequiresConfirmation),
-        payment_session: Told::Told("3c9bf484-2ec5-46f8-8e88-5f126f026187".into()),
+        total: Stated::Stated("118.01".parse().unwrap()),
+        remaining: Stated::Stated("0".parse().unwrap()),
+        currency: Stated::Stated("USD".parse().unwrap()),
+        state: Stated::Stated(SessionState::RequiresConfirmation),
+        payment_session: Stated::Stated("3c9bf484-2ec5-46f8-8e88-5f126f026187".into()),
         ..SessionFacts::default()
     }
 }
@@ -136,7 +136,7 @@ fn supplements_come_as_a_list_or_alone() {
         let sources = cart(Coverage::Default, &json).unwrap().sources;
         assert_eq!(
             sources,
-            Told::Told(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
+            Stated::Stated(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
             "{more}"
         );
     }
@@ -148,22 +148,22 @@ fn supplements_come_as_a_list_or_alone() {
 
 #[test]
 fn what_is_missing_is_told_only_by_a_look_at_everything() {
-    let none = Told::Told(vec![]);
+    let none = Stated::Stated(vec![]);
     let unfunded = r#"{"paymentSession":{"amountContributed":{"value":0},"amountRemainingToBeContributed":{"value":"5.00"}}}"#;
     for (json, shows, expected) in [
         (r#"{"id":7}"#, Coverage::Complete, none.clone()),
-        (r#"{"id":7}"#, Coverage::Default, Told::NotTold),
-        (r#"{"id":7}"#, Coverage::Filtered, Told::NotTold),
+        (r#"{"id":7}"#, Coverage::Default, Stated::Unstated),
+        (r#"{"id":7}"#, Coverage::Filtered, Stated::Unstated),
         (unfunded, Coverage::Default, none.clone()),
         (unfunded, Coverage::Filtered, none.clone()),
         (r#"{"paymentMethod":{}}"#, Coverage::Default, none.clone()),
         (r#"{"paymentMethod":null}"#, Coverage::Complete, none.clone()),
         (r#"{"cart":{"paymentMethod":""}}"#, Coverage::Default, none),
-        (r#"{"paymentMethod":{"sourceId":"a"}}"#, Coverage::Filtered, Told::NotTold),
+        (r#"{"paymentMethod":{"sourceId":"a"}}"#, Coverage::Filtered, Stated::Unstated),
         (
             r#"{"paymentMethod":{"type":"creditCard","creditCard":{}}}"#,
             Coverage::Complete,
-            Told::NotTold,
+            Stated::Unstated,
         ),
     ] {
         assert_eq!(cart(shows, json).map(|facts| facts.sources), Ok(expected), "{json} {shows:?}");
@@ -175,11 +175,11 @@ fn what_is_missing_is_told_only_by_a_look_at_everything() {
     .unwrap();
     assert_eq!(
         (facts.total, facts.currency),
-        (Told::Told("19.99".parse().unwrap()), Told::Told("EUR".parse().unwrap()))
+        (Stated::Stated("19.99".parse().unwrap()), Stated::Stated("EUR".parse().unwrap()))
     );
     assert_eq!(
         (facts.remaining, facts.state, facts.customer),
-        (Told::NotTold, Told::NotTold, Told::NotTold)
+        (Stated::Unstated, Stated::Unstated, Stated::Unstated)
     );
 }
 
@@ -209,19 +209,20 @@ fn payment_options_are_read_from_their_list() {
         default,
     };
     let list = r#"{"paymentOptions":{"uri":"u","paymentOption":[{"id":1,"nickName":"n","isDefault":"true","sourceId":"s"},{"id":"2"}]}}"#;
-    let two = vec![option("1", Some("s"), Told::Told(true)), option("2", None, Told::NotTold)];
+    let two =
+        vec![option("1", Some("s"), Stated::Stated(true)), option("2", None, Stated::Unstated)];
     let document = "<paymentOptions><paymentOption uri='u'><id>1</id><isDefault>true</isDefault><sourceId>s</sourceId></paymentOption>\
          <paymentOption><id>2</id></paymentOption></paymentOptions>";
     for (json, shows, expected) in [
-        (list.to_owned(), Coverage::Default, Told::Told(two.clone())),
-        (converted(document), Coverage::Complete, Told::Told(two)),
-        (list.to_owned(), Coverage::Filtered, Told::NotTold),
-        (r#"{"paymentOptions":{}}"#.to_owned(), Coverage::Complete, Told::Told(vec![])),
-        (r#"{"paymentOptions":null}"#.to_owned(), Coverage::Complete, Told::Told(vec![])),
+        (list.to_owned(), Coverage::Default, Stated::Stated(two.clone())),
+        (converted(document), Coverage::Complete, Stated::Stated(two)),
+        (list.to_owned(), Coverage::Filtered, Stated::Unstated),
+        (r#"{"paymentOptions":{}}"#.to_owned(), Coverage::Complete, Stated::Stated(vec![])),
+        (r#"{"paymentOptions":null}"#.to_owned(), Coverage::Complete, Stated::Stated(vec![])),
         (
             r#"{"paymentOption":{"id":1}}"#.to_owned(),
             Coverage::Complete,
-            Told::Told(vec![option("1", None, Told::NotTold)]),
+            Stated::Stated(vec![option("1", None, Stated::Unstated)]),
         ),
     ] {
         assert_eq!(of_options(json.as_bytes(), shows), Ok(expected), "{json}");

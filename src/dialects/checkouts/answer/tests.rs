@@ -51,21 +51,24 @@ fn a_full_checkout_is_read() {
     assert!((4_000..6_500).contains(&json.len()), "{}", json.len());
     let facts = session(&json);
     assert_eq!(facts.id, Some("177642590336".into()));
-    assert_eq!(facts.total, Told::Told("1198.28".parse().unwrap()));
-    assert_eq!(facts.remaining, Told::Told("0".parse().unwrap()));
-    assert_eq!(facts.currency, Told::Told("USD".parse().unwrap()));
-    assert_eq!(facts.state, Told::Told(SessionState::RequiresConfirmation));
-    assert_eq!(facts.customer, Told::Told(Some("536319570336".into())));
-    assert_eq!(facts.credit_amount, Told::Told(None));
-    assert_eq!(facts.payment_session, Told::Told("1f5e2c4a".into()));
+    assert_eq!(facts.total, Stated::Stated("1198.28".parse().unwrap()));
+    assert_eq!(facts.remaining, Stated::Stated("0".parse().unwrap()));
+    assert_eq!(facts.currency, Stated::Stated("USD".parse().unwrap()));
+    assert_eq!(facts.state, Stated::Stated(SessionState::RequiresConfirmation));
+    assert_eq!(facts.customer, Stated::Stated(Some("536319570336".into())));
+    assert_eq!(facts.credit_amount, Stated::Stated(None));
+    assert_eq!(facts.payment_session, Stated::Stated("1f5e2c4a".into()));
     let sources = facts.sources.as_ref().unwrap();
     assert_eq!(sources.len(), 2);
     let card = SourceFacts::named("ee90c07c-5549-4a6b-aa5f-aabe29b1e97a");
-    let amount = Told::Told("1188.28".parse().unwrap());
-    assert_eq!(sources[0], SourceFacts { kind: Told::Told("creditCard".into()), amount, ..card });
-    assert_eq!(sources[1].amount, Told::Told("10".parse().unwrap()));
-    assert_eq!(sources[1].reusable, Told::Told(false));
-    assert_eq!(sources[1].state, Told::Told(SourceState::Chargeable));
+    let amount = Stated::Stated("1188.28".parse().unwrap());
+    assert_eq!(
+        sources[0],
+        SourceFacts { kind: Stated::Stated("creditCard".into()), amount, ..card }
+    );
+    assert_eq!(sources[1].amount, Stated::Stated("10".parse().unwrap()));
+    assert_eq!(sources[1].reusable, Stated::Stated(false));
+    assert_eq!(sources[1].state, Stated::Stated(SourceState::Chargeable));
 }
 
 #[test]
@@ -75,11 +78,11 @@ fn the_older_shape_is_read() {
                 "sources":[{"id":"s","type":"creditCard","amount":15.89,"reusable":"true"}]}"#,
     );
     assert_eq!(facts.id, Some("177642590336".into()));
-    assert_eq!(facts.credit_amount, Told::Told(Some("11".parse().unwrap())));
-    assert_eq!(facts.total, Told::Told("26.89".parse().unwrap()));
-    assert_eq!(facts.payment_session, Told::Told("ps_1".into()));
-    assert_eq!(facts.sources.as_ref().unwrap()[0].reusable, Told::Told(true));
-    assert_eq!((facts.remaining, facts.state), (Told::NotTold, Told::NotTold));
+    assert_eq!(facts.credit_amount, Stated::Stated(Some("11".parse().unwrap())));
+    assert_eq!(facts.total, Stated::Stated("26.89".parse().unwrap()));
+    assert_eq!(facts.payment_session, Stated::Stated("ps_1".into()));
+    assert_eq!(facts.sources.as_ref().unwrap()[0].reusable, Stated::Stated(true));
+    assert_eq!((facts.remaining, facts.state), (Stated::Unstated, Stated::Unstated));
 }
 
 #[test]
@@ -91,12 +94,12 @@ fn what_a_whole_answer_does_not_show_is_not_there() {
         r#"{"id":"177642590336","payment":{"sources":[]}}"#,
     ] {
         let facts = session(json);
-        assert_eq!(facts.sources, Told::Told(vec![]), "{json}");
-        assert_eq!(facts.customer, Told::Told(None), "{json}");
-        assert_eq!(facts.credit_amount, Told::Told(None), "{json}");
+        assert_eq!(facts.sources, Stated::Stated(vec![]), "{json}");
+        assert_eq!(facts.customer, Stated::Stated(None), "{json}");
+        assert_eq!(facts.credit_amount, Stated::Stated(None), "{json}");
         assert_eq!(
             (facts.total, facts.remaining, facts.billing_optimization),
-            (Told::NotTold, Told::NotTold, Told::NotTold)
+            (Stated::Unstated, Stated::Unstated, Stated::Unstated)
         );
     }
     assert_eq!(session("{}"), SessionFacts::default());
@@ -109,7 +112,7 @@ fn what_a_whole_answer_does_not_show_is_not_there() {
     let facts = filtered.unwrap().session.unwrap();
     assert_eq!(
         (facts.sources, facts.customer, facts.total),
-        (Told::NotTold, Told::NotTold, Told::Told("5".parse().unwrap()))
+        (Stated::Unstated, Stated::Unstated, Stated::Stated("5".parse().unwrap()))
     );
 }
 
@@ -130,26 +133,26 @@ fn a_source_is_read_as_the_vendor_shows_it() {
             "liveMode": false
         }"#;
     let expected = SourceFacts {
-        kind: Told::Told("customerCredit".into()),
-        amount: Told::Told("2".parse().unwrap()),
-        currency: Told::Told("USD".parse().unwrap()),
-        reusable: Told::Told(false),
-        state: Told::Told(SourceState::Chargeable),
-        customer: Told::Told(None),
-        payment_session: Told::Told("ps_8cecaa32-f692-44cc-b103-4cf24dc93913".into()),
+        kind: Stated::Stated("customerCredit".into()),
+        amount: Stated::Stated("2".parse().unwrap()),
+        currency: Stated::Stated("USD".parse().unwrap()),
+        reusable: Stated::Stated(false),
+        state: Stated::Stated(SourceState::Chargeable),
+        customer: Stated::Stated(None),
+        payment_session: Stated::Stated("ps_8cecaa32-f692-44cc-b103-4cf24dc93913".into()),
         ..SourceFacts::named("99fe8ad1-999e-4e13-95d5-248e472aa7c8")
     };
     let id = SourceId::from("99fe8ad1-999e-4e13-95d5-248e472aa7c8");
     assert_eq!(source(Route::CreateSource, false, json), Ok(Some(expected.clone())));
     assert_eq!(source(Route::ReadSource(id.clone()), false, json), Ok(Some(expected.clone())));
-    let untold = SourceFacts { customer: Told::NotTold, ..expected };
+    let untold = SourceFacts { customer: Stated::Unstated, ..expected };
     assert_eq!(source(Route::ReadSource(id.clone()), true, json), Ok(Some(untold.clone())));
     assert_eq!(source(Route::Attach(key(), id.clone()), false, json), Ok(Some(untold)));
     let saved = r#"{"id":"99fe8ad1-999e-4e13-95d5-248e472aa7c8","reusable":true,"customerId":"544671250336"}"#;
     let facts = source(Route::Save("544671250336".into(), id), false, saved).unwrap().unwrap();
     assert_eq!(
         (facts.reusable, facts.customer),
-        (Told::Told(true), Told::Told(Some("544671250336".into())))
+        (Stated::Stated(true), Stated::Stated(Some("544671250336".into())))
     );
 }
 
@@ -158,7 +161,7 @@ fn an_attach_may_be_answered_with_the_session() {
     let intent = Intent::Attach { session: Target::Session(key()), source: "s".into() };
     let json = br#"{"id":"177642590336","payment":{"sources":[{"id":"s"}]}}"#;
     let answer = read(&Route::Attach(key(), "s".into()), &intent, Coverage::Default, json).unwrap();
-    assert_eq!(answer.session.unwrap().sources, Told::Told(vec![SourceFacts::named("s")]));
+    assert_eq!(answer.session.unwrap().sources, Stated::Stated(vec![SourceFacts::named("s")]));
     assert_eq!(answer.source, None);
 }
 
@@ -171,13 +174,13 @@ fn a_customer_and_an_order_are_read() {
     };
     assert_eq!(
         of(r#"{"id":"5"}"#),
-        Ok(CustomerFacts { id: Some("5".into()), saved: Told::Told(vec![]) })
+        Ok(CustomerFacts { id: Some("5".into()), saved: Stated::Stated(vec![]) })
     );
     assert_eq!(
         of(r#"{"id":5,"sources":[{"id":"s"}]}"#).unwrap().saved,
-        Told::Told(vec![SourceFacts::named("s")])
+        Stated::Stated(vec![SourceFacts::named("s")])
     );
-    assert_eq!(of(r#"{}"#).unwrap().saved, Told::NotTold);
+    assert_eq!(of(r#"{}"#).unwrap().saved, Stated::Unstated);
     assert!(of(r#"{"id":"6"}"#).is_err());
     let order = Intent::Order { session: Target::Session(key()), paid_with: PaidWith::Attached };
     let json = br#"{"id":"o","payment":{"sources":[{"id":"a"},{"id":"b"}],"charges":[{"id":"c","sourceId":"a"}]}}"#;

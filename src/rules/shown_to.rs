@@ -1,55 +1,7 @@
-//! A fact and its age, and the callers to whom it may be told.
+//! The callers to whom upstream has shown a thing.
 
-use super::{CredentialHash, Timestamp, Told};
+use super::CredentialHash;
 use smallvec::SmallVec;
-
-/// A fact as Weir remembers it: with the moment upstream said it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Remembered<T> {
-    /// Upstream has not said, or what it said may no longer hold.
-    #[default]
-    NotTold,
-    /// Upstream said so then.
-    At(T, Timestamp),
-}
-
-impl<T> Remembered<T> {
-    /// Told just now.
-    pub fn at(value: T, now: Timestamp) -> Self {
-        Remembered::At(value, now)
-    }
-
-    /// The value, whatever its age.
-    pub fn get(&self) -> Option<&T> {
-        match self {
-            Remembered::At(value, _) => Some(value),
-            Remembered::NotTold => None,
-        }
-    }
-
-    /// The value, to be changed by what a successful call is known to change. Its age stays.
-    pub fn get_mut(&mut self) -> Option<&mut T> {
-        match self {
-            Remembered::At(value, _) => Some(value),
-            Remembered::NotTold => None,
-        }
-    }
-
-    /// When upstream said it.
-    pub fn told_at(&self) -> Option<Timestamp> {
-        match self {
-            Remembered::At(_, at) => Some(*at),
-            Remembered::NotTold => None,
-        }
-    }
-
-    /// Takes over what an answer says; keeps the old where it says nothing.
-    pub fn learn(&mut self, news: Told<T>, now: Timestamp) {
-        if let Told::Told(value) = news {
-            *self = Remembered::At(value, now);
-        }
-    }
-}
 
 /// How many callers one record remembers: the keys of one merchant and a few refreshed tokens. The
 /// oldest is forgotten first, and a forgotten one is merely looked up again.
@@ -60,7 +12,7 @@ pub const SHOWN_TO_AT_MOST: usize = 8;
 pub struct ShownTo(SmallVec<[CredentialHash; 1]>);
 
 impl ShownTo {
-    /// Whether upstream has shown the thing to this caller.
+    /// Returns whether upstream has shown the thing to this caller.
     pub fn contains(&self, caller: CredentialHash) -> bool {
         self.0.contains(&caller)
     }
@@ -81,12 +33,12 @@ impl ShownTo {
         &self.0
     }
 
-    /// How many callers are remembered.
+    /// Returns how many callers are remembered.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether no caller is remembered.
+    /// Returns whether no caller is remembered.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -121,14 +73,5 @@ mod tests {
         let known: Vec<_> =
             (0..=SHOWN_TO_AT_MOST).filter(|n| shown_to.contains(caller(*n))).collect();
         assert_eq!(known, [1, 2, 3, 4, 5, 6, 7, 8]);
-    }
-
-    #[test]
-    fn what_is_not_told_changes_neither_value_nor_age() {
-        let mut fact = Remembered::at(1, Timestamp(5));
-        fact.learn(Told::NotTold, Timestamp(9));
-        assert_eq!(fact, Remembered::At(1, Timestamp(5)));
-        fact.learn(Told::Told(2), Timestamp(9));
-        assert_eq!(fact, Remembered::At(2, Timestamp(9)));
     }
 }

@@ -1,0 +1,65 @@
+//! A fact with its date.
+
+use super::{Stated, Timestamp};
+
+/// A fact as Weir remembers it, with the moment upstream stated it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fact<T> {
+    /// Upstream has not stated it, or what it stated may no longer hold.
+    #[default]
+    Unknown,
+    /// Upstream stated it then.
+    Known(T, Timestamp),
+}
+
+impl<T> Fact<T> {
+    /// Makes a fact that upstream stated just now.
+    pub fn known(value: T, now: Timestamp) -> Self {
+        Fact::Known(value, now)
+    }
+
+    /// Returns the value, whatever its age.
+    pub fn get(&self) -> Option<&T> {
+        match self {
+            Fact::Known(value, _) => Some(value),
+            Fact::Unknown => None,
+        }
+    }
+
+    /// Returns the value, to be changed by what a successful call is known to change. Its age stays.
+    pub fn get_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Fact::Known(value, _) => Some(value),
+            Fact::Unknown => None,
+        }
+    }
+
+    /// Returns when upstream stated it.
+    pub fn stated_at(&self) -> Option<Timestamp> {
+        match self {
+            Fact::Known(_, at) => Some(*at),
+            Fact::Unknown => None,
+        }
+    }
+
+    /// Takes over what an answer states; keeps the old value where it states nothing.
+    pub fn learn(&mut self, news: Stated<T>, now: Timestamp) {
+        if let Stated::Stated(value) = news {
+            *self = Fact::Known(value, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_stated_changes_neither_value_nor_age() {
+        let mut fact = Fact::known(1, Timestamp(5));
+        fact.learn(Stated::Unstated, Timestamp(9));
+        assert_eq!(fact, Fact::Known(1, Timestamp(5)));
+        fact.learn(Stated::Stated(2), Timestamp(9));
+        assert_eq!(fact, Fact::Known(2, Timestamp(9)));
+    }
+}
