@@ -13,6 +13,6 @@ pub(crate) use weir::{
     listeners,
     rules::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle},
     run_workers, serve,
-    sessions::{Sessions, Settings as SessionSettings},
+    sessions::{CredentialKey, Probe, Sessions, Settings as SessionSettings, Store},
     stack,
 };
