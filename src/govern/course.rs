@@ -11,7 +11,7 @@ use super::{
     answer::Outcome,
     answered::LookupOutcome,
     exchange::Exchange,
-    governor::log_store_error,
+    governor::{UnreadChange, log_store_error},
     learn::Hand,
     look_up,
     promise::{self, note_pending},
@@ -38,6 +38,7 @@ pub(super) async fn run(exchange: &Exchange) -> Outcome {
     loop {
         if let Some(error) = failed.take() {
             log_store_error(&error);
+            course.unrecorded.get_or_insert_with(|| exchange.asker.governor.unread_change());
             course.hand = None;
             course.on(Event::StoreFailed { promise_possible: promise_possible(exchange) });
         }
@@ -65,12 +66,15 @@ struct Course<'a> {
     /// Upstream's answer to the last step.
     last: Option<Response<Body>>,
     busy: Option<Busy>,
+    /// Where the store has failed: what the call changes from then on is not remembered.
+    unrecorded: Option<UnreadChange>,
 }
 
 impl<'a> Course<'a> {
     fn without_records(exchange: &'a Exchange) -> Self {
         let attempt = Attempt::new(None, Admission::default());
-        Self { exchange, attempt, hand: None, stale: false, last: None, busy: None }
+        let (hand, last, busy, unrecorded) = (None, None, None, None);
+        Self { exchange, attempt, hand, stale: false, last, busy, unrecorded }
     }
 
     /// Reads what is remembered of the session, with its turn in hand where it is free.

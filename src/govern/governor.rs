@@ -86,10 +86,16 @@ impl Governor {
         }
     }
 
-    /// Records that a call Weir could not read may have changed upstream. Facts older than this are
-    /// not trusted.
+    /// Records that a call Weir could not read, or could not learn from, may have changed upstream.
+    /// Facts older than this are not trusted.
     pub(super) fn note_unread_change(&self) {
         self.last_unread_change.fetch_max(now().0, Ordering::Relaxed);
+    }
+
+    /// Records such a change when it begins, and when it is over: when the guard is dropped.
+    pub(super) fn unread_change(self: &Arc<Self>) -> UnreadChange {
+        self.note_unread_change();
+        UnreadChange(self.clone())
     }
 
     /// Returns the policy, with `fresh_for` capped at the age of the last call Weir could not read.
@@ -152,6 +158,16 @@ pub(super) struct UnderWay(Arc<Governor>);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A call that Weir could not read, or could not learn from, may change anything, whatever its
+/// method, until its answer comes or its caller leaves.
+pub(super) struct UnreadChange(Arc<Governor>);
+
+impl Drop for UnreadChange {
+    fn drop(&mut self) {
+        self.0.note_unread_change();
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     asker::{Asker, BoxClient, Who},
     course,
     exchange::Exchange,
-    governor::Governor,
+    governor::{Governor, UnreadChange},
     trace::Trace,
 };
 use crate::{
@@ -62,23 +62,6 @@ impl Marks {
                 finish(&governor, about, &Trace::default(), outcome)
             }
         }
-    }
-}
-
-/// A call that was not understood may change anything, whatever its method, until its answer comes
-/// or its caller leaves.
-struct UnreadChange(Arc<Governor>);
-
-impl UnreadChange {
-    fn begin(governor: &Arc<Governor>) -> Self {
-        governor.note_unread_change();
-        Self(governor.clone())
-    }
-}
-
-impl Drop for UnreadChange {
-    fn drop(&mut self) {
-        self.0.note_unread_change();
     }
 }
 
@@ -219,6 +202,6 @@ fn forward_unread(
     request: Request<Body>,
     reported: Option<Reported>,
 ) -> Handled {
-    let marks = Marks { unread: Some(UnreadChange::begin(governor)), reported };
+    let marks = Marks { unread: Some(governor.unread_change()), reported };
     Handled::Forward(Box::new(Forward { request, marks }))
 }

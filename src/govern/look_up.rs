@@ -9,6 +9,7 @@ use super::{
     answered::{LookupOutcome, Shown},
     asker::SendOutcome,
     exchange::Exchange,
+    governor::log_store_error,
     learn,
 };
 use crate::{
@@ -142,7 +143,10 @@ pub(super) async fn read(
     let at = now();
     match exchange.asker.send(exchange.original()).await {
         SendOutcome::Answered(answered) => {
-            asked.learn(at, SendOutcome::Answered(answered.clone())).await?;
+            // The caller has its answer, whether or not it can be learned from.
+            if let Err(error) = asked.learn(at, SendOutcome::Answered(answered.clone())).await {
+                log_store_error(&error);
+            }
             Ok(answered.into_response())
         }
         SendOutcome::TooLong(response) => Ok(response),

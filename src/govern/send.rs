@@ -168,6 +168,7 @@ pub(super) async fn send(
     // The call is over: what cannot be written is looked up when it matters.
     if let Err(error) = take_in(exchange, intent, records, learned, ended).await {
         log_store_error(&error);
+        exchange.asker.governor.note_unread_change();
     }
     Ok(outcome)
 }
@@ -217,6 +218,8 @@ async fn take_in(
         records.apply(SessionObservation::Pending(None), policy, at);
     }
     learn::commit(exchange, records, learned, at).await?;
+    // Where the session in hand is still the active one, that is remembered already.
+    let of = of.filter(|of| session.as_ref() != Some(of));
     remember_active(exchange, intent, of, ended).await
 }
 

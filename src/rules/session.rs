@@ -63,7 +63,7 @@ impl SessionState {
 pub struct SessionFacts {
     /// The id of the checkout, invoice or cart.
     pub id: Option<SessionId>,
-    /// Every attached source; `Told(vec![])` where the answer shows that there is none.
+    /// Every attached source; `Stated(vec![])` where the answer shows that there is none.
     pub sources: Stated<Vec<SourceFacts>>,
     /// `totalAmount` (carts: the order total).
     pub total: Stated<Amount>,

@@ -125,7 +125,7 @@ pub struct SourceFacts {
     pub reusable: Stated<bool>,
     /// `state`.
     pub state: Stated<SourceState>,
-    /// `customerId`; `Told(None)` only where the answer shows the whole source and it has none.
+    /// `customerId`; `Stated(None)` only where the answer shows the whole source and it has none.
     pub customer: Stated<Option<CustomerId>>,
     /// `paymentSessionId`.
     pub payment_session: Stated<Box<str>>,

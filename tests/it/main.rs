@@ -17,6 +17,8 @@ mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
+mod store;
+mod store_failing;
 mod tenants;
 mod testbed;
 mod traps;

@@ -44,7 +44,7 @@ impl Course<'_> {
     pub(super) async fn send(&mut self, sending: Sending) -> Result<Outcome, StoreError> {
         let exchange = self.exchange;
         let Sending { without_owner, judged, violation, reordered } = sending;
-        if exchange.intent.is_read() {
+        if exchange.intent.is_read() && self.unrecorded.is_none() {
             let records = match self.hand.take() {
                 Some(Hand::Records(records, None)) => Some(records),
                 _ => None,

@@ -36,7 +36,7 @@ impl Attempt {
     pub fn on(&mut self, event: Event, intent: &Intent, policy: &Policy) {
         match (self.phase.clone(), event) {
             (_, Event::StoreFailed { promise_possible }) => {
-                self.without_records(promise_possible, policy);
+                self.without_records(promise_possible && intent.session().is_some(), policy);
             }
             (Phase::Admitting, Event::LookedUp(end)) => self.admitted(end, intent, policy),
             (Phase::Entering { .. }, Event::LookedUp(_)) => {

@@ -44,7 +44,7 @@ enum PaymentSession<'a> {
     Unstated,
     /// That of the session whose record this is part of.
     Same,
-    Told(#[serde(borrow)] Text<'a>),
+    Stated(#[serde(borrow)] Text<'a>),
 }
 
 /// Returns the latest date of the record.
@@ -64,7 +64,7 @@ impl<'a> Source<'a> {
         let payment_session = match (&record.payment_session, within) {
             (Stated::Unstated, _) => PaymentSession::Unstated,
             (told, Some(session)) if *told == session.payment_session => PaymentSession::Same,
-            (Stated::Stated(id), _) => PaymentSession::Told((**id).into()),
+            (Stated::Stated(id), _) => PaymentSession::Stated((**id).into()),
         };
         let same_callers = within.is_some_and(|session| session.shown_to == record.shown_to);
         Self {
@@ -98,7 +98,7 @@ impl<'a> Source<'a> {
             payment_session: match self.payment_session {
                 PaymentSession::Unstated => Stated::Unstated,
                 PaymentSession::Same => session()?.payment_session.clone(),
-                PaymentSession::Told(id) => Stated::Stated(id.name()?),
+                PaymentSession::Stated(id) => Stated::Stated(id.name()?),
             },
             shown_to: match self.shown_to {
                 Some(callers) => shown_to(callers),

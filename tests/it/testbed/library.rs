@@ -12,7 +12,7 @@ pub(crate) use weir::{
         emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options as EmulatorOptions},
         http::{CollectError, collect},
         rules::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle},
-        sessions::{Sessions, Settings as SessionSettings},
+        sessions::{CredentialKey, Probe, Sessions, Settings as SessionSettings, Store},
     },
     listeners, run_workers, serve, stack,
 };

@@ -53,6 +53,7 @@ pub(crate) struct Plan {
     emulator: EmulatorOptions,
     sessions: SessionSettings,
     govern: GovernSettings,
+    probe: Probe,
     weir: bool,
 }
 
@@ -81,6 +82,11 @@ impl Plan {
         Self { govern, ..self }
     }
 
+    /// Counts what the store is asked, and makes it fail when it is told to.
+    pub(crate) fn probed(self, probe: &Probe) -> Self {
+        Self { probe: probe.clone(), ..self }
+    }
+
     /// Leaves Weir out: `bed.weir` calls the emulator too.
     pub(crate) fn without_weir(self) -> Self {
         Self { weir: false, ..self }
@@ -88,7 +94,9 @@ impl Plan {
 
     /// Makes a governor, with nothing remembered.
     pub(crate) fn governor(&self) -> Arc<Governor> {
-        Governor::new(self.policy.clone(), Sessions::in_memory(self.sessions.clone()), self.govern)
+        let store = Store::in_memory(&self.sessions).probed(&self.probe);
+        let sessions = Sessions::with_store(store, CredentialKey::random(), self.sessions.clone());
+        Governor::new(self.policy.clone(), sessions, self.govern)
     }
 
     /// Runs the test bed over sockets.
@@ -136,6 +144,7 @@ impl Testbed {
             emulator: EmulatorOptions { seed: Some(1), ..EmulatorOptions::default() },
             sessions: SessionSettings { capacity: 10_000, ..SessionSettings::default() },
             govern: GovernSettings::default(),
+            probe: Probe::default(),
             weir: true,
         }
     }
