@@ -6,7 +6,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use std::hint::black_box;
-use weir::{
+use weir::internals::{
     dialects::{self, Call, Classified, Dialects, checkouts},
     rules::{
         Effect, Intent, Known, SessionFacts, SessionKey, SessionObservation, SessionRecord,
@@ -139,7 +139,7 @@ fn source(id: &str, kind: &str) -> SourceRecord {
 }
 
 fn deciding(c: &mut Criterion) {
-    let policy = weir::dialects::policy();
+    let policy = weir::internals::dialects::policy();
     let mut session = SessionRecord::default();
     let facts = SessionFacts {
         sources: Told::Told(Vec::new()),
@@ -168,7 +168,10 @@ fn deciding(c: &mut Criterion) {
     );
     let with_card = Known { session: Some(session), ..empty.clone() };
     let intent = Intent::Attach {
-        session: weir::rules::Target::Session(SessionKey::new(checkouts::CHECKOUT, "177642590336")),
+        session: weir::internals::rules::Target::Session(SessionKey::new(
+            checkouts::CHECKOUT,
+            "177642590336",
+        )),
         source: CREDIT.into(),
     };
     let mut group = c.benchmark_group("decide");

@@ -8,7 +8,7 @@
 #![allow(missing_docs, reason = "a program")]
 
 use std::{fs, process::ExitCode, time::Instant};
-use weir::{
+use weir::internals::{
     dialects::checkouts,
     rules::{
         CredentialHash, SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts,
@@ -27,13 +27,13 @@ fn main() -> ExitCode {
         Sessions::in_memory(Settings { capacity: sessions, ..Settings::default() }),
         Instant::now(),
     );
-    let policy = weir::dialects::policy();
+    let policy = weir::internals::dialects::policy();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         for number in 0..sessions {
             for observation in observations(&store, number) {
                 let now = Timestamp(1_760_000_000_000 + number);
-                let change = |record: &mut weir::rules::SessionRecord| {
+                let change = |record: &mut weir::internals::rules::SessionRecord| {
                     record.apply(&observation, &policy, now)
                 };
                 store.update_session(&key(number), change).await.expect("memory takes it");

@@ -27,9 +27,8 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 use weir::{
-    GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings, serve,
-    sessions::{self, Sessions},
-    stack,
+    GovernSettings, Governor, ServeOptions, SessionSettings, Sessions, Upstream, UpstreamSettings,
+    serve, stack,
 };
 
 const CONNECTIONS: usize = 32;
@@ -375,8 +374,8 @@ async fn pooled(listener: TcpListener, upstream: SocketAddr) {
 
 async fn weir(listener: TcpListener, upstream: SocketAddr) {
     let target = format!("http://{upstream}").parse().expect("a URL");
-    let sessions = Sessions::in_memory(sessions::Settings::default());
-    let governor = Governor::new(weir::dialects::policy(), sessions, GovernSettings::default());
+    let sessions = Sessions::in_memory(SessionSettings::default());
+    let governor = Governor::new(weir::policy(), sessions, GovernSettings::default());
     let service = stack(
         governor,
         Upstream::new(UpstreamSettings::new(target)).expect("no TLS"),

@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::sync::Arc;
-use weir::{
+use weir::internals::{
     dialects::checkouts,
     rules::{
         SessionFacts, SessionKey, SessionObservation, SessionState, SourceFacts, Timestamp, Told,
@@ -37,15 +37,17 @@ fn remember(criterion: &mut Criterion) {
     let sessions = Sessions::in_memory(Settings::default());
     let key = SessionKey::new(checkouts::CHECKOUT, "550e8400-e29b-41d4-a716-446655440000");
     let turn = TurnKey::Session(key.clone());
-    let (policy, shown) =
-        (Arc::new(weir::dialects::policy()), SessionObservation::LookedUp(Box::new(facts())));
+    let (policy, shown) = (
+        Arc::new(weir::internals::dialects::policy()),
+        SessionObservation::LookedUp(Box::new(facts())),
+    );
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let mut now = 1_760_000_000_000;
     criterion.bench_function("sessions/update", |bench| {
         bench.iter(|| {
             now += 1;
-            let change = |record: &mut weir::rules::SessionRecord| {
+            let change = |record: &mut weir::internals::rules::SessionRecord| {
                 record.apply(&shown, &policy, Timestamp(now))
             };
             runtime.block_on(sessions.update_session(&key, change))

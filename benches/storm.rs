@@ -31,10 +31,11 @@ use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot};
 use tokio_util::task::TaskTracker;
 use weir::{
     GovernSettings, Governor, ServeOptions, Upstream, UpstreamSettings,
-    emulator::{Emulator, Kind, Options},
-    serve,
-    sessions::{Sessions, Settings},
-    stack,
+    internals::{
+        emulator::{Emulator, Kind, Options},
+        sessions::{Sessions, Settings},
+    },
+    serve, stack,
 };
 
 const SESSIONS: usize = 10_000;
@@ -76,7 +77,7 @@ fn main() -> ExitCode {
     vendor.spawn(emulator.clone().run(listener, std::future::pending()));
 
     let sessions = Sessions::in_memory(Settings::default());
-    let governor = Governor::new(weir::dialects::policy(), sessions, GovernSettings::default());
+    let governor = Governor::new(weir::policy(), sessions, GovernSettings::default());
     let work = TaskTracker::new();
     let (address, _running) = weir.block_on(start(governor.clone(), work.clone(), upstream));
 

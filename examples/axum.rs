@@ -29,9 +29,8 @@ use hyper::body::Incoming;
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use weir::{
-    Body, Chain, GovernLayer, GovernSettings, Governor, HygieneLayer, Target, UpstreamError,
-    rules::Policy,
-    sessions::{Sessions, Settings},
+    Body, Chain, GovernLayer, GovernSettings, Governor, HygieneLayer, Policy, SessionSettings,
+    Sessions, Target, UpstreamError,
 };
 
 /// A client that keeps the rules.
@@ -41,8 +40,11 @@ type Payments = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, U
 pub fn app(upstream: Target, policy: Policy) -> Router {
     // One governor for the whole process: what it remembers, and whose turn it is, is what the
     // rules rest on.
-    let governor =
-        Governor::new(policy, Sessions::in_memory(Settings::default()), GovernSettings::default());
+    let governor = Governor::new(
+        policy,
+        Sessions::in_memory(SessionSettings::default()),
+        GovernSettings::default(),
+    );
     let payments =
         ServiceBuilder::new().layer(GovernLayer::new(governor)).service(client(upstream));
     Router::new()
@@ -86,6 +88,6 @@ async fn main() -> Result<(), BoxError> {
     let upstream = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:8090".to_owned());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("listening on http://{} before {upstream}", listener.local_addr()?);
-    axum::serve(listener, app(upstream.parse()?, weir::dialects::policy())).await?;
+    axum::serve(listener, app(upstream.parse()?, weir::policy())).await?;
     Ok(())
 }

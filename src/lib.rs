@@ -8,25 +8,27 @@
 //! One verb per room. A request goes from left to right, and each step belongs to one room:
 //!
 //! ```text
-//!   request ─ serve ─ classify ─ read ─ [ session's turn: recall ─ decide ─ act ─ learn ] ─ respond
-//!             edge    dialects  dialects                sessions   rules  govern  dialects, sessions
+//!   request ─ serve ─ classify ─ read ─ [ in the session's turn: next ─ perform ─ learn ] ─ respond
+//!             edge    dialects  dialects                         rules   govern    sessions
 //! ```
 //!
 //! | room | verb | may use |
 //! |---|---|---|
-//! | [`rules`] | decides: vocabulary, the rules, one pure function from what is known to a verdict | nothing |
-//! | [`dialects`] | translate: requests to intents, answers to facts, refusals to the vendor's words | `rules` |
-//! | [`sessions`] | remember: records, turns, shared look-ups | `rules` |
-//! | [`http`] | carries: the one body type, headers, the closed set of problems | nothing |
-//! | [`edge`] | accepts: listeners, workers, limits, drain, faults to answers | `http` |
-//! | [`upstream`] | forwards: one exchange, connections, header hygiene, upgrades | `http` |
-//! | [`govern`] | keeps order: the layer that holds callers to the rules | `rules`, `dialects`, `sessions`, `http`, `observe` |
-//! | [`observe`] | reports: decisions, and the log: lines for people or JSON for programs | `rules`, `dialects` |
-//! | [`stack`] | the whole proxy as one service, one line a layer | `edge`, `govern`, `upstream`, `http`, `dialects` |
-//! | [`config`] | reads: files, flags and variables to values, every problem with its place | `rules` |
-//! | [`admin`] | shows: sessions, decisions, rules, configuration | `rules`, `sessions`, `govern`, `observe`, `edge`, `http` |
-//! | [`emulator`] | pretends: the vendor, written from its own pages | nothing |
-//! | [`cli`] | starts: one file per subcommand | all |
+//! | `rules` | decides | nothing |
+//! | `dialects` | translate | `rules` |
+//! | `sessions` | remember | `rules` |
+//! | `http` | carries | nothing |
+//! | `edge` | accepts | `http` |
+//! | `upstream` | forwards | `http` |
+//! | `govern` | keeps order | `rules`, `dialects`, `sessions`, `http`, `observe` |
+//! | `observe` | reports | `rules` |
+//! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects` |
+//! | `config` | reads | `rules` |
+//! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `http` |
+//! | `emulator` | pretends | nothing |
+//! | `cli` | starts | all |
+//!
+//! `docs/architecture.md` is the map. A test reads the sources and holds them to this table.
 //!
 //! # What always holds
 //! - A refusal rests on what upstream has said, and recently. Where Weir does not know, it asks, or
@@ -43,61 +45,60 @@
 //!   remembered as keyed hashes.
 //!
 //! # Using the library
-//! The program uses nothing that is not here. [`govern::GovernLayer`] mounts in any tower service
-//! before any client that takes [`Body`]; `examples/axum.rs` does it in axum.
-//! [`stack()`] is the whole proxy as one service, [`edge::run_workers`] serves it.
-//! [`rules::decide`] needs neither network nor clock, and [`emulator::Emulator`] is a payments API
-//! for tests.
+//! [`GovernLayer`] mounts in any tower service before any client that takes [`Body`];
+//! `examples/axum.rs` does it in axum. [`stack()`] is the whole proxy as one service, and
+//! [`run_workers`] serves it. [`policy()`] is the policy to start from.
 //!
 //! # Features
 //! - `emulator`: the payments API for tests.
 //! - `cli`: the program `weir`, its configuration and its log.
 //!
 //! Both are on by default; a service that only mounts the layer needs neither.
-//!
-//! [`http`]: mod@crate::http
-//! [`stack`]: mod@stack
 
-pub mod admin;
+pub(crate) mod admin;
 #[cfg(feature = "cli")]
-pub mod cli;
+pub(crate) mod cli;
 #[cfg(feature = "cli")]
-pub mod config;
-pub mod dialects;
-pub mod edge;
+pub(crate) mod config;
+pub(crate) mod dialects;
+pub(crate) mod edge;
 #[cfg(feature = "emulator")]
-pub mod emulator;
-pub mod govern;
-pub mod http;
-pub mod observe;
-pub mod rules;
-pub mod sessions;
-pub mod stack;
-pub mod upstream;
+pub(crate) mod emulator;
+pub(crate) mod govern;
+pub(crate) mod http;
+pub(crate) mod observe;
+pub(crate) mod rules;
+pub(crate) mod sessions;
+pub(crate) mod stack;
+pub(crate) mod upstream;
 
 #[cfg(feature = "cli")]
 pub use crate::edge::listeners;
+#[cfg(feature = "emulator")]
+pub use crate::emulator::Emulator;
 pub use crate::{
+    dialects::policy,
     edge::{Drained, ServeOptions, Worker, run_workers, serve},
     govern::{Client, Govern, GovernLayer, GovernSettings, Governor},
     http::{Body, Chain, Problem, UpstreamError},
+    observe::{Decided, Decision},
+    rules::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Sequencing, Toggle},
+    sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
     upstream::{HygieneLayer, Target, Upstream, UpstreamSettings},
 };
+
+/// Runs the program `weir` with the arguments and variables of this process.
+#[cfg(feature = "cli")]
+pub fn main() -> std::process::ExitCode {
+    cli::main()
+}
 
 /// All rooms, for the project's own tests and benches: no part of the library's interface.
 #[doc(hidden)]
 pub mod internals {
     pub mod admin {
         pub use crate::admin::*;
-    }
-    #[cfg(feature = "cli")]
-    pub mod cli {
-        pub use crate::cli::*;
-    }
-    #[cfg(feature = "cli")]
-    pub mod config {
-        pub use crate::config::*;
     }
     pub mod dialects {
         pub use crate::dialects::*;
@@ -109,25 +110,13 @@ pub mod internals {
     pub mod emulator {
         pub use crate::emulator::*;
     }
-    pub mod govern {
-        pub use crate::govern::*;
-    }
     pub mod http {
         pub use crate::http::*;
-    }
-    pub mod observe {
-        pub use crate::observe::*;
     }
     pub mod rules {
         pub use crate::rules::*;
     }
     pub mod sessions {
         pub use crate::sessions::*;
-    }
-    pub mod stack {
-        pub use crate::stack::*;
-    }
-    pub mod upstream {
-        pub use crate::upstream::*;
     }
 }

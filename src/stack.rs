@@ -36,7 +36,7 @@ pub fn stack(
         // The rules. Ungoverned calls pass untouched.
         .layer(GovernLayer::new(governor).work(work))
         // Inside of the rules, so that Weir's own look-ups are as clean as callers' calls.
-        .layer(upstream.hygiene())
+        .layer(upstream.hygiene().keeping(dialects.version_headers()))
         // One exchange with upstream. A function, since `Upstream` as a service boxes its future,
         // to have a name for it.
         .service(service_fn(move |request| {

@@ -54,6 +54,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
+    #[cfg(test)]
     pub fn parse(name: impl AsRef<Path>, text: &str, policy: Policy) -> Result<Loaded, Problems> {
         let source = SourceText::new(name.as_ref(), text.to_owned());
         load(&Sources::default(), Some(&source), policy)

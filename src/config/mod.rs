@@ -33,13 +33,10 @@ mod upstream_url;
 mod values;
 
 pub use load::Loaded;
-pub use origin::{Origin, Origins};
 pub use overrides::{OVERRIDES, Override};
-pub use problem::{Place, Problem, Problems, Severity};
+pub use problem::Problems;
 pub use schema::schema;
-pub use sections::{
-    Admin, Format, Headers, Level, Limits, Listen, Log, Sequencing, Sessions, Store, Upstream,
-};
+pub use sections::{Format, Log};
 pub use sources::{Purpose, Sources};
-pub use upstream_url::{ParseUpstreamUrlError, UpstreamUrl};
+pub use upstream_url::UpstreamUrl;
 pub use values::Config;

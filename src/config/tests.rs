@@ -1,6 +1,9 @@
 //! The configuration as a whole: files, flags and environment together.
 
-use super::*;
+use super::{
+    problem::{Place, Problem},
+    *,
+};
 use crate::{
     dialects::{self, carts, checkouts},
     rules::{FreshFor, Mode, OnLookupFailure, RuleId, Toggle},
@@ -285,7 +288,7 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
     assert_eq!(loaded.config.listen.address, "127.0.0.1:1".parse().unwrap());
     assert_eq!(loaded.config.listen.workers, Some(2));
     assert_eq!(loaded.config.policy.mode, Mode::Enforce);
-    assert_eq!(loaded.config.admin, Admin::default());
+    assert_eq!(loaded.config.admin, crate::config::sections::Admin::default());
     let origin = |key: &str| loaded.origins.get(key).map(|origin| origin.to_string());
     assert_eq!(origin("listen.address"), Some(format!("{}:2", file.display())));
     assert_eq!(origin("listen.workers"), Some("WEIR_WORKERS".into()));

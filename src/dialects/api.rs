@@ -24,6 +24,8 @@ pub(crate) struct Api {
     pub dialect: Dialect,
     /// The words of its governed paths.
     pub path: PathWords,
+    /// The request header that selects the version of a call, in lower case.
+    pub version_header: Option<&'static str>,
     /// The parameters of its queries.
     pub parameters: Parameters,
     /// Whether it has a call that reads a source. Sources of an API that has none are read through

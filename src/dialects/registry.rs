@@ -41,6 +41,11 @@ impl Dialects {
         self.all().skip(1).find(is_such).unwrap_or(self.apis[0])
     }
 
+    /// Returns the names of request headers that select the version of a call, in lower case.
+    pub(crate) fn version_headers(&self) -> Vec<&'static str> {
+        self.all().filter_map(|api| api.version_header).collect()
+    }
+
     /// Returns what a path is about, where some method of it is governed.
     pub(super) fn place(&self, segments: &[&str]) -> Option<Place> {
         self.all().find_map(|api| (api.resource)(segments).map(|resource| Place { api, resource }))

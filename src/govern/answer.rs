@@ -1,6 +1,6 @@
 //! The answers that are Weir's own to give, in the vendor's form, and the marks on every answer.
 
-use super::{exchange::Trace, governor::Governor};
+use super::{governor::Governor, trace::Trace};
 use crate::{
     dialects::{self, Dialects, Form, Rendered},
     http::{Body, Problem},

@@ -3,13 +3,13 @@
 //! In: requests. Out: answers, read whole up to a bound, and the time they took. An asker is a
 //! caller, with its own headers and credentials, or Weir itself.
 
-use super::{exchange::Trace, governor::Governor};
+use super::{answered::Answered, governor::Governor, trace::Trace};
 use crate::{
     dialects::Outgoing,
-    http::{Body, Chain, CollectError, Collected, Problem, UpstreamError, collect},
+    http::{Body, Chain, CollectError, Problem, UpstreamError, collect},
     rules::{CredentialHash, ShownTo},
 };
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request, response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -55,29 +55,6 @@ pub(super) struct Asker {
     pub head: Arc<request::Parts>,
     pub who: Who,
     pub trace: Arc<Trace>,
-}
-
-/// An answer that was read whole.
-#[derive(Clone)]
-pub(super) struct Answered {
-    pub head: Arc<response::Parts>,
-    pub body: Collected,
-}
-
-impl Answered {
-    pub fn status(&self) -> StatusCode {
-        self.head.status
-    }
-
-    pub fn headers(&self) -> &HeaderMap {
-        &self.head.headers
-    }
-
-    /// Returns the answer with upstream's bytes unchanged.
-    pub fn into_response(self) -> Response<Body> {
-        let head = Arc::try_unwrap(self.head).unwrap_or_else(|shared| (*shared).clone());
-        Response::from_parts(head, self.body.to_body())
-    }
 }
 
 /// How a request upstream ended.

@@ -4,29 +4,29 @@
 //! lines that wait for something. A store that fails is dealt with in one place,
 //! [`Event::StoreFailed`].
 
+mod ends;
+mod turns;
+
 use super::{
-    answer::{Outcome, OwnError},
+    answer::Outcome,
+    answered::LookupOutcome,
     exchange::Exchange,
     governor::log_store_error,
     learn::Hand,
-    look_up::{self, LookupOutcome},
+    look_up,
     promise::{self, note_pending},
     recall::recall,
     repair,
-    send::forward,
 };
 use crate::{
-    dialects::decoded_body,
-    http::{Body, Problem},
-    observe::Decided,
+    http::Body,
     rules::{
-        Attempt, CallEnd, Event, Intent, Lookup, Next, OwnAnswer, Owner, Remedy, Repair, Room,
-        Sending, SessionKey, SessionObservation, SourceId, Target, Timestamp, Unsent, Violation,
+        Attempt, CallEnd, Event, Lookup, Next, Room, SessionKey, SourceId, Target, Timestamp,
+        Unsent,
     },
-    sessions::{Busy, Priority, StoreError, TurnError, TurnKey, now},
+    sessions::{Busy, StoreError, TurnKey, now},
 };
-use http::{Request, Response, StatusCode, header};
-use std::time::Duration;
+use http::{Response, StatusCode};
 
 /// Brings a call to its end.
 pub(super) async fn run(exchange: &Exchange) -> Outcome {
@@ -133,7 +133,7 @@ impl<'a> Course<'a> {
         }
         if let (None, Some(key)) = (&self.hand, session) {
             let sessions = self.exchange.asker.governor.sessions();
-            let records = sessions.records(Some(key), &sources(self.exchange), None).await?;
+            let records = sessions.records(Some(key), &self.exchange.sources(), None).await?;
             self.hand = Some(Hand::Records(records, None));
             self.stale = false;
         }
@@ -161,96 +161,6 @@ impl<'a> Course<'a> {
             LookupOutcome::Failed => None,
         };
         Ok(Event::LookedUp(end))
-    }
-
-    /// Takes the turn that the call must have: its session's, or that of whose saved sources it
-    /// changes.
-    async fn take_turn(&mut self, overtakes: bool) -> Result<Event, StoreError> {
-        let exchange = self.exchange;
-        let sessions = exchange.asker.governor.sessions();
-        let priority = if overtakes { Priority::Overtaking } else { Priority::Ordinary };
-        let sources = sources(exchange);
-        let session = self.attempt.session().cloned();
-        if let Some(key) = &session {
-            if self.hand.as_ref().is_some_and(|hand| hand.turn() == Some(key)) {
-                return self.turn_taken().await;
-            }
-            self.hand = None;
-            return match sessions.turn(key, &sources, priority).await {
-                Ok(turn) => {
-                    self.hand = Some(Hand::Turn(turn));
-                    self.turn_taken().await
-                }
-                Err(TurnError::Busy(busy)) => Ok(self.is_busy(busy)),
-                Err(TurnError::Store(error)) => Err(error),
-            };
-        }
-        self.hand = None;
-        let guard = match self.other_turn() {
-            None => None,
-            Some(key) => match sessions.guard(&key, priority).await {
-                Ok(guard) => Some(guard),
-                Err(busy) => return Ok(self.is_busy(busy)),
-            },
-        };
-        let in_hand = guard.is_some();
-        let records = sessions.records(None, &sources, exchange.customer().as_ref()).await?;
-        self.hand = Some(Hand::Records(records, guard));
-        Ok(Event::TurnTaken { in_hand })
-    }
-
-    /// The turn of a call that is about no session that is known.
-    fn other_turn(&self) -> Option<TurnKey> {
-        let caller = self.exchange.asker.who.caller()?;
-        match &*self.exchange.intent {
-            Intent::Save { owner: Owner::Shopper, .. } | Intent::ChangeOption { .. } => {
-                Some(TurnKey::Shopper(caller))
-            }
-            intent if intent.session().is_some() => Some(TurnKey::Shopper(caller)),
-            _ => self.exchange.customer().map(TurnKey::Customer),
-        }
-    }
-
-    /// An earlier call whose outcome was never learned leaves the session unsure.
-    async fn turn_taken(&mut self) -> Result<Event, StoreError> {
-        if let Some(Hand::Turn(turn)) = &mut self.hand
-            && turn.record().in_flight
-        {
-            let records = turn.records_mut();
-            records.apply(SessionObservation::OutcomeUnknown, &self.exchange.policy, now());
-            records.write().await?;
-        }
-        Ok(Event::TurnTaken { in_hand: true })
-    }
-
-    fn is_busy(&mut self, busy: Busy) -> Event {
-        self.busy = Some(busy);
-        Event::Busy
-    }
-
-    async fn hold(&mut self, window: Duration) -> Result<Event, StoreError> {
-        let hand = match self.hand.take() {
-            Some(Hand::Turn(turn)) => turn.hold(window).wait().await.map(Hand::Turn),
-            Some(Hand::Records(records, Some(guard))) => {
-                let guard = guard.hold(window).wait().await;
-                self.stale = true;
-                guard.map(|guard| Hand::Records(records, Some(guard))).map_err(TurnError::Busy)
-            }
-            // There is no turn to put aside.
-            hand => {
-                self.hand = hand;
-                return Ok(Event::TurnBack);
-            }
-        };
-        match hand {
-            Ok(hand) => {
-                self.hand = Some(hand);
-                self.turn_taken().await?;
-                Ok(Event::TurnBack)
-            }
-            Err(TurnError::Busy(busy)) => Ok(self.is_busy(busy)),
-            Err(TurnError::Store(error)) => Err(error),
-        }
     }
 
     async fn recover(&mut self, primary: SourceId) -> Result<Event, StoreError> {
@@ -292,106 +202,13 @@ impl<'a> Course<'a> {
         }
         Ok(Event::Erased)
     }
-
-    async fn promise(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
-        let (Some(Hand::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
-            return Ok(self.answer(OwnAnswer::Lost));
-        };
-        promise::promise(self.exchange, turn, source, shown).await
-    }
-
-    async fn repair(
-        &mut self,
-        remedy: &Remedy,
-        violation: Violation,
-    ) -> Result<Outcome, StoreError> {
-        let Some(Hand::Turn(turn)) = self.hand.take() else {
-            return Ok(self.answer(OwnAnswer::Lost));
-        };
-        let known = std::mem::take(&mut self.attempt.known);
-        let response = repair::run(self.exchange, turn, Repair::new(remedy), known).await?;
-        // One that was undone, or never begun, answers with what went wrong: nothing was put in
-        // order.
-        let done = response.status().is_success();
-        let decided = if done { Decided::Reordered } else { Decided::Forwarded };
-        Ok(Outcome::new(response, decided).with(violation))
-    }
-
-    async fn send(&mut self, sending: Sending) -> Result<Outcome, StoreError> {
-        let exchange = self.exchange;
-        let Sending { without_owner, judged, violation, reordered } = sending;
-        if exchange.intent.is_read() {
-            let records = match self.hand.take() {
-                Some(Hand::Records(records, None)) => Some(records),
-                _ => None,
-            };
-            let response = look_up::read(exchange, self.attempt.session(), records).await?;
-            return Ok(Outcome::forwarded(response));
-        }
-        let known = match judged {
-            true => std::mem::take(&mut self.attempt.known),
-            false => Default::default(),
-        };
-        let hand = self.hand.take();
-        if let Some((request, violation)) =
-            without_owner.then(|| self.stripped()).flatten().zip(violation.clone())
-        {
-            let response = forward(exchange, hand, request, known).await?;
-            return Ok(Outcome::forwarded(response).with(violation));
-        }
-        let response = forward(exchange, hand, exchange.original(), known).await?;
-        let outcome = Outcome::reported(response, violation);
-        Ok(match reordered {
-            true => Outcome { decided: Decided::Reordered, ..outcome },
-            false => outcome,
-        })
-    }
-
-    /// Returns the request without its `owner` member, or `None` if the body cannot be rewritten.
-    fn stripped(&self) -> Option<Request<Body>> {
-        let exchange = self.exchange;
-        let limit = exchange.asker.governor.settings.governed_body;
-        let mut head = (*exchange.asker.head).clone();
-        let decoded = decoded_body(&head.headers, &exchange.body.bytes, limit);
-        let body = exchange.call.strip(&decoded)?;
-        drop(decoded);
-        head.headers.remove(header::CONTENT_ENCODING);
-        head.headers.insert(header::CONTENT_LENGTH, body.len().into());
-        Some(Request::from_parts(head, Body::full(body)))
-    }
-
-    fn answer(&mut self, answer: OwnAnswer) -> Outcome {
-        let form = self.exchange.call.form();
-        match answer {
-            OwnAnswer::Refusal(violation) => {
-                let dialects = self.exchange.asker.governor.settings.dialects;
-                Outcome::refused(dialects, form, violation)
-            }
-            OwnAnswer::OfLastStep => match self.last.take() {
-                Some(response) => Outcome::forwarded(response),
-                None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
-            },
-            OwnAnswer::FactUnknown => {
-                Outcome::failed(form, &OwnError::Problem(Problem::FactUnknown))
-            }
-            OwnAnswer::Busy => match &self.busy {
-                Some(busy) => Outcome::failed(form, &OwnError::Busy(busy)),
-                None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
-            },
-            OwnAnswer::Lost => {
-                let response =
-                    super::answer::own_error(form, &OwnError::Problem(Problem::Internal));
-                Outcome::forwarded(response)
-            }
-        }
-    }
 }
 
 /// Takes the session's turn where it is free, so that the record is read once; else only reads the
 /// record.
 async fn take_up(exchange: &Exchange, key: &SessionKey) -> Result<Hand, StoreError> {
     let sessions = exchange.asker.governor.sessions();
-    let sources = sources(exchange);
+    let sources = exchange.sources();
     if !exchange.intent.is_read()
         && let Some(turn) = sessions.turn_if_free(key, &sources).await?
     {
@@ -400,18 +217,13 @@ async fn take_up(exchange: &Exchange, key: &SessionKey) -> Result<Hand, StoreErr
     Ok(Hand::Records(sessions.records(Some(key), &sources, None).await?, None))
 }
 
-/// Returns the sources whose records are read along.
-fn sources(exchange: &Exchange) -> Vec<SourceId> {
-    exchange.intent.sources().cloned().collect()
-}
-
 /// Resolves the session that the call names. `None` for an active one that only upstream can tell.
 async fn session_of(exchange: &Exchange) -> Result<Option<SessionKey>, StoreError> {
     let sessions = exchange.asker.governor.sessions();
     match (exchange.intent.session(), exchange.asker.who.caller()) {
         (Some(Target::Session(key)), _) => Ok(Some(key.clone())),
         (Some(Target::Active(kind)), Some(caller)) => {
-            let id = sessions.cart_of(caller).await?;
+            let id = sessions.active_of(caller).await?;
             Ok(id.map(|id| SessionKey::new(*kind, id)))
         }
         _ => Ok(None),

@@ -1,6 +1,6 @@
 //! What every clone of the layer shares.
 
-use super::look_up::LookupOutcome;
+use super::answered::LookupOutcome;
 use crate::{
     dialects::Dialects,
     observe::Decisions,

@@ -8,8 +8,9 @@ use super::{
     answer::{About, Outcome, OwnError, finish, own_error},
     asker::{Asker, BoxClient, Who},
     course,
-    exchange::{Exchange, Trace},
+    exchange::Exchange,
     governor::Governor,
+    trace::Trace,
 };
 use crate::{
     dialects::{Call, UnreadableRequest, credential, decoded_body},
@@ -26,7 +27,7 @@ pub(super) enum Handled {
     /// It has this answer.
     Answered(Response<Body>),
     /// It goes to upstream without being understood.
-    Forward(Forward),
+    Forward(Box<Forward>),
 }
 
 /// A call that is forwarded without being understood.
@@ -140,7 +141,7 @@ impl Unread {
         match self {
             Self::Ungoverned(body) => {
                 let request = Request::from_parts(head, body.to_body());
-                Handled::Forward(Forward { request, marks: Marks::NONE })
+                Handled::Forward(Box::new(Forward { request, marks: Marks::NONE }))
             }
             Self::Ambiguous(body, violation) => {
                 let request = Request::from_parts(head, body.to_body());
@@ -219,5 +220,5 @@ fn forward_unread(
     reported: Option<Reported>,
 ) -> Handled {
     let marks = Marks { unread: Some(UnreadChange::begin(governor)), reported };
-    Handled::Forward(Forward { request, marks })
+    Handled::Forward(Box::new(Forward { request, marks }))
 }

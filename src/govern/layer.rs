@@ -43,15 +43,16 @@ impl<T> Client for T where
 /// Mounts [`Govern`] before a client.
 ///
 /// ```
-/// use weir::{Body, GovernLayer, GovernSettings, Governor};
-/// use weir::{dialects, sessions::{Sessions, Settings}};
+/// use weir::{Body, GovernLayer, GovernSettings, Governor, SessionSettings, Sessions};
 /// use tower::{Layer, service_fn};
 /// use http::{Request, Response};
 ///
 /// // Any client that takes and gives `weir::Body`; yours would send the request.
-/// let client = service_fn(|_request: Request<Body>| async { Ok::<_, std::io::Error>(Response::new(Body::empty())) });
-/// let sessions = Sessions::in_memory(Settings::default());
-/// let governor = Governor::new(dialects::policy(), sessions, GovernSettings::default());
+/// let client = service_fn(|_request: Request<Body>| async {
+///     Ok::<_, std::io::Error>(Response::new(Body::empty()))
+/// });
+/// let sessions = Sessions::in_memory(SessionSettings::default());
+/// let governor = Governor::new(weir::policy(), sessions, GovernSettings::default());
 /// let _governed = GovernLayer::new(governor).layer(client);
 /// ```
 #[derive(Clone)]

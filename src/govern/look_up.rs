@@ -6,7 +6,8 @@
 
 use super::{
     answer::{OwnError, own_error},
-    asker::{Answered, SendOutcome},
+    answered::{LookupOutcome, Shown},
+    asker::SendOutcome,
     exchange::Exchange,
     learn,
 };
@@ -15,70 +16,14 @@ use crate::{
     http::Body,
     observe::StepKind,
     rules::{
-        CustomerObservation, Intent, Known, Learned, Lookup, LookupEnd, OptionFacts, Pending,
-        Refused, SessionKey, SessionObservation, SourceId, SourceObservation, Target, Timestamp,
-        Told, learn as learn_from,
+        CustomerObservation, Intent, Known, Learned, Lookup, Pending, SessionKey,
+        SessionObservation, SourceId, SourceObservation, Target, Timestamp, Told,
+        learn as learn_from,
     },
     sessions::{LookupKey, Records, StoreError, now},
 };
 use http::{Response, StatusCode, header};
 use std::sync::Arc;
-
-/// How a look-up ended.
-#[derive(Clone)]
-pub(super) enum LookupOutcome {
-    /// Upstream answered; what it told is in the records, dated so.
-    Shown(Shown),
-    /// Upstream does not show it to this caller (401, 403, 404): this is its answer.
-    Denied(Answered),
-    /// It is not known: an error, a time-out, a pause that upstream asked for.
-    Failed,
-}
-
-/// What a look-up brought.
-#[derive(Clone)]
-pub(super) struct Shown {
-    /// The date of the facts.
-    pub at: Timestamp,
-    /// The session that was shown. An active one may be another than was thought.
-    pub session: Option<SessionKey>,
-    /// The payment options, where these were asked for.
-    pub options: Option<Arc<Vec<OptionFacts>>>,
-    /// The answer itself.
-    pub answer: Answered,
-}
-
-impl LookupOutcome {
-    fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Shown(shown) => Some(shown.answer.status()),
-            Self::Denied(answer) => Some(answer.status()),
-            Self::Failed => None,
-        }
-    }
-
-    /// Returns the outcome without its answer. A caller that is not recognised where sources are
-    /// looked up may still be good for its session: `credential_opens_sources` says.
-    pub fn end(&self, credential_opens_sources: bool) -> LookupEnd {
-        match self {
-            Self::Shown(shown) => LookupEnd::Shown {
-                at: shown.at,
-                session: shown.session.clone(),
-                options: shown.options.as_deref().cloned(),
-            },
-            Self::Denied(answer) => {
-                let status = answer.status();
-                let missing = status == StatusCode::NOT_FOUND;
-                let unrecognised = status == StatusCode::UNAUTHORIZED;
-                LookupEnd::Denied {
-                    why: if missing { Refused::Missing } else { Refused::ForNow },
-                    absent: missing || (unrecognised && credential_opens_sources),
-                }
-            }
-            Self::Failed => LookupEnd::Failed,
-        }
-    }
-}
 
 /// A request for a fact, and the records as they were before it was sent.
 struct Asked {
@@ -175,7 +120,7 @@ pub(super) async fn read(
     let lookup = match intent {
         Intent::ReadSource { source } => Lookup::Source(source.clone()),
         Intent::ReadCustomer { .. } => Lookup::Customer,
-        Intent::ReadOptions { .. } => Lookup::PaymentOptions,
+        Intent::ReadOptions => Lookup::PaymentOptions,
         _ => Lookup::Session,
     };
     let session = match intent {
@@ -295,7 +240,7 @@ impl Asked {
     async fn remember_active(&self, shown: Option<&SessionKey>) -> Result<(), StoreError> {
         match (shown, self.exchange.asker.who.caller()) {
             (Some(key), Some(caller)) if key.kind.is_active() => {
-                self.exchange.asker.governor.sessions().set_cart(caller, &key.id).await
+                self.exchange.asker.governor.sessions().set_active(caller, &key.id).await
             }
             _ => Ok(()),
         }

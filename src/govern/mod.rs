@@ -18,6 +18,7 @@
 //! (`sessions`), how they are sent (the inner service).
 
 mod answer;
+mod answered;
 mod asker;
 mod course;
 mod exchange;
@@ -30,6 +31,7 @@ mod promise;
 mod recall;
 mod repair;
 mod send;
+mod trace;
 
 pub use governor::{GovernSettings, Governor};
 pub use layer::{Client, Govern, GovernLayer};

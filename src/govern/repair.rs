@@ -6,9 +6,10 @@
 
 use super::{
     answer::{OwnError, own_error},
+    answered::LookupOutcome,
     asker::Failure,
     exchange::Exchange,
-    look_up::{LookupOutcome, look_up},
+    look_up::look_up,
     promise::note_pending,
     recall::recall,
     send::{CallOutcome, detached, send},
@@ -223,12 +224,13 @@ impl Performer {
         primary: &SourceId,
         attached: Option<&[SourceId]>,
     ) -> Result<Response<Body>, StoreError> {
+        let kind = self.turn.key().kind;
         let now_attached = match attached {
-            None => "what is attached to the cart now cannot be seen".to_owned(),
-            Some([]) => "nothing is attached to the cart now".to_owned(),
+            None => format!("what is attached to the {kind} now cannot be seen"),
+            Some([]) => format!("nothing is attached to the {kind} now"),
             Some(ids) => {
                 let ids: Vec<_> = ids.iter().map(SourceId::as_str).collect();
-                format!("attached to the cart now: {}", ids.join(", "))
+                format!("attached to the {kind} now: {}", ids.join(", "))
             }
         };
         let exchange = &self.exchange;

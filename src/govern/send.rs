@@ -11,7 +11,8 @@
 
 use super::{
     answer::{OwnError, own_error},
-    asker::{Answered, Failure, SendOutcome},
+    answered::Answered,
+    asker::{Failure, SendOutcome},
     exchange::Exchange,
     governor::log_store_error,
     learn::{self, Hand},
@@ -230,10 +231,10 @@ async fn remember_active(
     let sessions = exchange.asker.governor.sessions();
     match (intent, ended.end, session) {
         (Intent::Order { session: Target::Active(_), .. }, CallEnd::Done | CallEnd::Unknown, _) => {
-            sessions.forget_cart(caller).await
+            sessions.forget_active(caller).await
         }
         (_, _, Some(key)) if key.kind.is_active() && ended.read => {
-            sessions.set_cart(caller, &key.id).await
+            sessions.set_active(caller, &key.id).await
         }
         _ => Ok(()),
     }

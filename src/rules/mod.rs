@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   Intent ─┐
-//!   Known  ─┼─ decide ─▶ Verdict            Intent + Answer ─ learn ─▶ observations ─ record.apply ─▶ record
+//!   Known  ─┼─ decide ─▶ Verdict
 //!   Policy ─┘
+//!
+//!   Intent + Answer ─ learn ─▶ observations ─ record.apply ─▶ record
 //! ```
 //! Everything here is a value or a pure function of values: time is an argument, nothing waits,
 //! nothing is logged. Deliberately absent: wire forms (`dialects`), storing (`sessions`), sending
@@ -18,7 +20,7 @@
 
 mod answer;
 mod attempt;
-pub(crate) mod check;
+mod check;
 mod customer;
 mod decide;
 mod dialect;
@@ -43,7 +45,9 @@ mod session;
 pub mod settlement;
 mod source;
 mod toggle;
+mod toggles;
 mod told;
+mod unknown_name;
 mod verdict;
 mod violation;
 
@@ -53,9 +57,7 @@ pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFac
 pub use decide::{decide, overtakes};
 pub use dialect::{Dialect, Keys, KindSpec, Ruleset, SessionKind};
 pub use finding::{Finding, Missing};
-pub use ids::{
-    CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp, UnknownName,
-};
+pub use ids::{CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp};
 pub use intent::{Funding, Intent, NewSource, PaidWith, Target, Version};
 pub use known::{Known, LookedUp};
 pub use learn::{Learned, learn, outcome_unknown, refused};
@@ -71,7 +73,9 @@ pub use session::{
     Attached, Effect, Pending, SessionFacts, SessionObservation, SessionRecord, SessionState,
 };
 pub use source::{SourceFacts, SourceObservation, SourceRecord, SourceState, SourceType};
-pub use toggle::{Toggle, Toggles};
+pub use toggle::Toggle;
+pub use toggles::Toggles;
 pub use told::Told;
+pub use unknown_name::UnknownName;
 pub use verdict::{Incoming, Remedy, Verdict};
 pub use violation::{Field, Subject, UsedFact, Violation};

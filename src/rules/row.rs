@@ -1,12 +1,9 @@
 //! One line of a dialect's table of rules.
 
-use super::{
-    Finding, RuleId, Toggle,
-    known::{Fact, View},
-};
+use super::{RuleId, Toggle};
 
-/// One rule in one dialect's table: its place, its default, the vendor's words about it, and the
-/// check that finds it broken.
+/// One rule in one dialect's table: its place, its default, and the vendor's words about it. The
+/// check that finds it broken is the rule's own, the same in every table.
 pub struct Row {
     /// Its id.
     pub id: RuleId,
@@ -24,8 +21,6 @@ pub struct Row {
     pub instead: &'static str,
     /// Where the vendor says so.
     pub page: &'static str,
-    /// Finds it broken.
-    pub(crate) check: fn(&mut View<'_>) -> Fact<Option<Finding>>,
 }
 
 /// How a broken rule is put right instead of refused.

@@ -182,8 +182,10 @@ mod tests {
             let rank = |nth: usize| (parts[nth].secondary != (operation == Capture), nth);
             prop_assert!(served.windows(2).all(|pair| rank(pair[0]) < rank(pair[1])));
             // Whoever is served less than all is the last one served.
-            for (nth, part) in parts.iter().enumerate().filter(|(_, part)| part.open.is_positive()) {
-                let share = shares.iter().find(|(id, _)| *id == part.source).map_or(Amount::ZERO, |(_, share)| *share);
+            let open = parts.iter().enumerate().filter(|(_, part)| part.open.is_positive());
+            for (nth, part) in open {
+                let share = shares.iter().find(|(id, _)| *id == part.source);
+                let share = share.map_or(Amount::ZERO, |(_, share)| *share);
                 if share < part.open {
                     prop_assert!(served.iter().all(|other| rank(*other) <= rank(nth)));
                 }
@@ -206,7 +208,8 @@ mod tests {
                 moved
             };
             let mut authorised = parts.clone();
-            let mut captured: Vec<Part> = parts.iter().map(|part| Part { open: Amount::ZERO, ..part.clone() }).collect();
+            let empty = |part: &Part| Part { open: Amount::ZERO, ..part.clone() };
+            let mut captured: Vec<Part> = parts.iter().map(empty).collect();
             for wanted in captures {
                 for (id, share) in step(Capture, &mut authorised, wanted) {
                     for part in captured.iter_mut().filter(|part| part.source == id) {
@@ -214,17 +217,22 @@ mod tests {
                     }
                 }
             }
-            let total = |parts: &[Part]| parts.iter().map(|part| part.open.max(Amount::ZERO)).sum::<Amount>();
-            prop_assert_eq!(total(&authorised).checked_add(total(&captured)), Some(total(&parts)));
+            let total = |parts: &[Part]| -> Amount {
+                parts.iter().map(|part| part.open.max(Amount::ZERO)).sum()
+            };
+            let open = total(&authorised);
+            prop_assert_eq!(open.checked_add(total(&captured)), Some(total(&parts)));
             // Until all secondaries are captured, no primary is.
-            let primary_captured = captured.iter().any(|part| !part.secondary && part.open.is_positive());
-            let secondary_open = authorised.iter().any(|part| part.secondary && part.open.is_positive());
-            prop_assert!(!(primary_captured && secondary_open));
+            let holds = |parts: &[Part], secondary| {
+                parts.iter().any(|part| part.secondary == secondary && part.open.is_positive())
+            };
+            prop_assert!(!(holds(&captured, false) && holds(&authorised, true)));
 
             let before = total(&captured);
             let mut refunded = Amount::ZERO;
             for wanted in refunds {
-                let moved: Amount = step(Refund, &mut captured, wanted).iter().map(|(_, share)| *share).sum();
+                let moved = step(Refund, &mut captured, wanted);
+                let moved: Amount = moved.iter().map(|(_, share)| *share).sum();
                 refunded = refunded.checked_add(moved).unwrap_or_default();
             }
             prop_assert_eq!(total(&captured).checked_add(refunded), Some(before));

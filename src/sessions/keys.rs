@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Sessions    number of the kind, id          Customers   caller (16 bytes), id
-//!   Sources     id                              Carts       caller (16 bytes)
+//!   Sources     id                              Active      caller (16 bytes)
 //!
 //!   id: 0 and 16 bytes for a UUID, as upstream's mostly are; 1 and its text for any other
 //! ```
@@ -26,8 +26,8 @@ pub enum Space {
     Sources,
     /// One record a customer and credential.
     Customers,
-    /// Which cart `active` is, for one credential.
-    Carts,
+    /// Which session is the active one, for one credential.
+    Active,
 }
 
 /// The place of one record.
@@ -65,9 +65,9 @@ impl Key {
         Self { space: Space::Customers, bytes: packed(&key.caller.0, key.id.as_str()) }
     }
 
-    /// Returns the place of a credential's active cart.
-    pub(super) fn cart(caller: CredentialHash) -> Self {
-        Self { space: Space::Carts, bytes: KeyBytes::from(&caller.0[..]) }
+    /// Returns the place of a credential's active session.
+    pub(super) fn active(caller: CredentialHash) -> Self {
+        Self { space: Space::Active, bytes: KeyBytes::from(&caller.0[..]) }
     }
 }
 
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(key.bytes[..], [&[2, 0][..], &BYTES].concat());
         assert_eq!(Key::source(&"s1".into()).bytes[..], *b"\x01s1");
         assert_eq!(Key::customer(&customer).bytes[..], [&[9; 16][..], &[0], &BYTES].concat());
-        assert_eq!(Key::cart(caller).bytes[..], [9; 16]);
+        assert_eq!(Key::active(caller).bytes[..], [9; 16]);
         assert!(matches!(key.bytes, KeyBytes::Inline(18, _)));
         assert_eq!(size_of::<KeyBytes>(), 24);
     }

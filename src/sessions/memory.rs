@@ -27,7 +27,7 @@ pub struct Memory {
     sessions: Shelf,
     sources: Shelf,
     customers: Shelf,
-    carts: Shelf,
+    active: Shelf,
     locks: Box<[Mutex<()>]>,
     spread: RandomState,
 }
@@ -44,7 +44,7 @@ impl Memory {
             sessions: shelf(settings.capacity),
             sources: shelf(settings.capacity.saturating_mul(2)),
             customers: shelf(settings.capacity),
-            carts: shelf(settings.capacity),
+            active: shelf(settings.capacity),
             locks: (0..LOCKS).map(|_| Mutex::default()).collect(),
             spread: RandomState::new(),
         }
@@ -104,7 +104,7 @@ impl Memory {
     }
 
     pub(super) fn tidy(&self) {
-        for shelf in [&self.sessions, &self.sources, &self.customers, &self.carts] {
+        for shelf in [&self.sessions, &self.sources, &self.customers, &self.active] {
             shelf.tidy();
         }
     }
@@ -114,7 +114,7 @@ impl Memory {
             Space::Sessions => &self.sessions,
             Space::Sources => &self.sources,
             Space::Customers => &self.customers,
-            Space::Carts => &self.carts,
+            Space::Active => &self.active,
         }
     }
 

@@ -241,27 +241,27 @@ impl Sessions {
         Ok(hand.await?.customer().cloned().unwrap_or_default())
     }
 
-    /// Which cart `active` is, for this credential. `None`: only upstream knows.
-    pub async fn cart_of(&self, caller: CredentialHash) -> Result<Option<SessionId>, StoreError> {
-        match self.get(Key::cart(caller)).await? {
-            Some(bytes) => stored::read_cart(&bytes).map(Some),
+    /// Returns which session is the active one, for this credential. `None`: only upstream knows.
+    pub async fn active_of(&self, caller: CredentialHash) -> Result<Option<SessionId>, StoreError> {
+        match self.get(Key::active(caller)).await? {
+            Some(bytes) => stored::read_active(&bytes).map(Some),
             None => Ok(None),
         }
     }
 
-    /// Remembers which cart `active` is, for this credential.
-    pub async fn set_cart(
+    /// Remembers which session is the active one, for this credential.
+    pub async fn set_active(
         &self,
         caller: CredentialHash,
-        cart: &SessionId,
+        id: &SessionId,
     ) -> Result<(), StoreError> {
-        records::replace(&self.0.store, Key::cart(caller), Some(stored::write_cart(cart)?)).await
+        records::replace(&self.0.store, Key::active(caller), Some(stored::write_active(id)?)).await
     }
 
-    /// Forgets which cart `active` is, for this credential: it was submitted, deleted, or shown to
+    /// Forgets which session is the active one, for this credential: it was ordered, deleted, or shown to
     /// be another.
-    pub async fn forget_cart(&self, caller: CredentialHash) -> Result<(), StoreError> {
-        records::replace(&self.0.store, Key::cart(caller), None).await
+    pub async fn forget_active(&self, caller: CredentialHash) -> Result<(), StoreError> {
+        records::replace(&self.0.store, Key::active(caller), None).await
     }
 
     async fn get(&self, key: Key) -> Result<Option<Box<[u8]>>, StoreError> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// How much is remembered, and how long a call waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How many sessions are remembered; twice as many sources, as many customers and active
-    /// carts. The least recently used go first.
+    /// How many sessions are remembered; twice as many sources, as many customers and
+    /// active sessions. The least recently used go first.
     pub capacity: u64,
     /// How long anything is remembered that nobody asks for.
     pub idle_ttl: Duration,

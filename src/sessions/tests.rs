@@ -50,14 +50,14 @@ async fn sources_and_customers_of_one_id_are_different_things_and_customers_each
 async fn active_is_another_cart_for_another_credential() {
     let sessions = sessions(10);
     let (one, other) = (sessions.hash(b"token 1"), sessions.hash(b"token 2"));
-    sessions.set_cart(one, &"5".into()).await.unwrap();
-    sessions.set_cart(one, &"6".into()).await.unwrap();
+    sessions.set_active(one, &"5".into()).await.unwrap();
+    sessions.set_active(one, &"6".into()).await.unwrap();
     assert_eq!(
-        (sessions.cart_of(one).await, sessions.cart_of(other).await),
+        (sessions.active_of(one).await, sessions.active_of(other).await),
         (Ok(Some("6".into())), Ok(None))
     );
-    sessions.forget_cart(one).await.unwrap();
-    assert_eq!(sessions.cart_of(one).await, Ok(None));
+    sessions.forget_active(one).await.unwrap();
+    assert_eq!(sessions.active_of(one).await, Ok(None));
 }
 
 #[tokio::test]

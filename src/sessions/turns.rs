@@ -28,12 +28,11 @@ use tokio::time::{Instant, timeout};
 /// so that no two calls wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TurnKey {
-    /// A checkout, an invoice or a cart.
+    /// A session.
     Session(SessionKey),
-    /// A customer's saved sources (checkouts dialect).
+    /// A customer's saved sources.
     Customer(CustomerKey),
-    /// A shopper's payment options, and the cart of a shopper whose id is not known yet (carts
-    /// dialect).
+    /// What is a shopper's own: saved options, and an active session whose id is not known yet.
     Shopper(CredentialHash),
 }
 

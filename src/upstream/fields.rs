@@ -27,14 +27,13 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 /// Fields that make a message what it is: its framing, its content's form, its author, its
 /// conditions, its route. In order, for the search. The list errs on the side of keeping: a private
 /// hop-by-hop field that slips through does no harm, a lost credential or version does.
-const END_TO_END: [&str; 34] = [
+const END_TO_END: [&str; 33] = [
     "age",
     "allow",
     "authorization",
     "cache-control",
     "cookie",
     "date",
-    "digitalriver-version",
     "etag",
     "expect",
     "expires",
@@ -68,10 +67,11 @@ const END_TO_END: [&str; 34] = [
 const END_TO_END_PREFIXES: [&str; 6] =
     ["content-", "accept", "if-", "x-forwarded-", "access-control-", "sec-"];
 
-/// Removes `Connection`, the fields it names, and those that are always hop-by-hop.
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+/// Removes `Connection`, the fields it names, and those that are always hop-by-hop. Fields in `kept`
+/// stay, as other end-to-end fields do.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap, kept: &[&str]) {
     if headers.contains_key(header::CONNECTION) {
-        for name in named_by_connection(headers) {
+        for name in named_by_connection(headers, kept) {
             headers.remove(name);
         }
         headers.remove(header::CONNECTION);
@@ -83,13 +83,13 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Returns the fields that `Connection` takes away. `close` and `keep-alive` are no fields;
 /// end-to-end fields stay, see the module.
-fn named_by_connection(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
+fn named_by_connection(headers: &HeaderMap, kept: &[&str]) -> SmallVec<[HeaderName; 4]> {
     headers
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
-        .filter(|name| !is_end_to_end(name))
+        .filter(|name| !is_end_to_end(name) && !kept.contains(&name.as_str()))
         .collect()
 }
 

@@ -46,18 +46,26 @@ pub struct HygieneLayer(Arc<Outward>);
 struct Outward {
     target: Target,
     forwarded: bool,
+    /// Names of fields that `Connection` cannot take away, beside those that it never can.
+    kept: Vec<&'static str>,
 }
 
 impl HygieneLayer {
     /// Makes a layer for a client of this upstream. Requests leave it with an absolute URI.
     pub fn new(target: Target) -> Self {
-        Self(Arc::new(Outward { target, forwarded: false }))
+        Self(Arc::new(Outward { target, forwarded: false, kept: Vec::new() }))
     }
 
     /// Says whether the caller's address is appended to `Forwarded` and `X-Forwarded-For`. It is
     /// taken from a [`CallerAddress`] in the request's extensions.
     pub fn forwarded(self, forwarded: bool) -> Self {
-        Self(Arc::new(Outward { forwarded, target: self.0.target.clone() }))
+        Self(Arc::new(Outward { forwarded, ..(*self.0).clone() }))
+    }
+
+    /// Keeps fields of these names, in lower case, where a caller's `Connection` names them: the
+    /// vendor's own that change what a call means.
+    pub fn keeping(self, kept: Vec<&'static str>) -> Self {
+        Self(Arc::new(Outward { kept, ..(*self.0).clone() }))
     }
 }
 
@@ -94,7 +102,7 @@ where
         let caller = parts.extensions.remove::<CallerAddress>();
         let caller = caller.filter(|_| self.outward.forwarded).map(|caller| caller.0.ip());
         let target = &self.outward.target;
-        to_upstream(&mut parts, &body, target, caller);
+        to_upstream(&mut parts, &body, &self.outward, caller);
         // A client that keeps connections to many hosts reads from the URI which one is meant.
         parts.uri = target.absolute(parts.uri);
         HygieneFuture { inner: self.inner.call(Request::from_parts(parts, body)), over_http1 }
@@ -138,13 +146,14 @@ where
 fn to_upstream(
     parts: &mut request::Parts,
     body: &Body,
-    target: &Target,
+    outward: &Outward,
     forwarded_for: Option<IpAddr>,
 ) {
+    let target = &outward.target;
     let headers = &mut parts.headers;
     let upgrade = upgrade_of(headers, parts.version);
     let trailers = headers.get_all(header::TE).iter().any(|te| has_token(te, "trailers"));
-    remove_hop_by_hop(headers);
+    remove_hop_by_hop(headers, &outward.kept);
     headers.remove(header::PROXY_AUTHORIZATION);
     headers.insert(header::HOST, target.host().clone());
     headers.append(header::VIA, via(parts.version));
@@ -179,7 +188,7 @@ fn to_caller(parts: &mut response::Parts, body: &Body) -> Result<(), UnknownCodi
         return Err(UnknownCoding);
     }
     let chunked = headers.contains_key(header::TRANSFER_ENCODING);
-    remove_hop_by_hop(headers);
+    remove_hop_by_hop(headers, &[]);
     if let Some(upgrade) = upgrade {
         headers.insert(header::UPGRADE, upgrade);
         headers.insert(header::CONNECTION, CONNECTION_UPGRADE);

@@ -14,7 +14,8 @@ mod send;
 mod target;
 mod upgrade;
 
+#[cfg(feature = "cli")]
 pub use connect::TlsError;
-pub use hygiene::{Hygiene, HygieneFuture, HygieneLayer};
+pub use hygiene::HygieneLayer;
 pub use send::{Upstream, UpstreamSettings};
-pub use target::{ParseTargetError, Target};
+pub use target::Target;

@@ -21,6 +21,7 @@ use super::{api::Api, read::media::negotiate};
 pub(crate) static API: Api = Api {
     dialect: DIALECT,
     path: routes::WORDS,
+    version_header: None,
     parameters: routes::PARAMETERS,
     reads_sources: false,
     busy_code: "concurrent-cart-modification-failure",

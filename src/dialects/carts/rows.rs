@@ -1,6 +1,6 @@
 //! The carts dialect's table of rules, in the order of preference.
 
-use crate::rules::{Mend, Row, RuleId, Toggle, check};
+use crate::rules::{Mend, Row, RuleId, Toggle};
 
 const ATTACHING: &str =
     "Commerce API, Managing sources: Attaching multiple payment sources to the cart";
@@ -21,7 +21,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "400, code `ambiguous_request`. Nothing reaches upstream.",
         instead: "Send the call in its plain form: one path without tricks, one id, one JSON object with each key once.",
         page: "Weir's own: a rule must not be avoidable by spelling",
-        check: check::ambiguous_request,
     },
     Row {
         id: RuleId::PrimaryBeforeSecondary,
@@ -32,7 +31,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `apply-payment-failure`; with `reorder`, Weir detaches the primary, attaches the credit and attaches the primary again.",
         instead: "Detach the primary, attach the store credit, attach the primary again: on carts a detached source is not spent.",
         page: ATTACHING,
-        check: check::primary_before_secondary,
     },
     Row {
         id: RuleId::SecondPrimary,
@@ -43,7 +41,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `apply-payment-failure`; with `reorder`, Weir detaches the first and attaches the new one.",
         instead: "Detach the first primary, then attach the new one.",
         page: ATTACHING,
-        check: check::second_primary,
     },
     Row {
         id: RuleId::OneSecondary,
@@ -54,7 +51,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `apply-payment-failure`.",
         instead: "Combine the credits into one secondary source, or pay with secondaries alone.",
         page: COMBINING,
-        check: check::one_secondary,
     },
     Row {
         id: RuleId::PrimaryPairing,
@@ -65,7 +61,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `apply-payment-failure`.",
         instead: "Pay with a primary of a type that can be combined, or without store credit.",
         page: COMBINING,
-        check: check::primary_pairing,
     },
     Row {
         id: RuleId::SpentSource,
@@ -76,7 +71,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `apply-payment-failure`.",
         instead: "Create a new source and attach that.",
         page: ATTACHING,
-        check: check::spent_source,
     },
     Row {
         id: RuleId::SaveNonreusable,
@@ -87,7 +81,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `apply-payment-failure`, subcode `nonreusable_source`.",
         instead: "Attach the source to the cart only.",
         page: SECONDARY,
-        check: check::save_nonreusable,
     },
     Row {
         id: RuleId::SaveNotChargeable,
@@ -98,7 +91,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `apply-payment-failure`, subcode `source_not_chargeable`.",
         instead: "Wait until the source is `chargeable`; one removed from its customer never is again.",
         page: SECONDARY,
-        check: check::save_not_chargeable,
     },
     Row {
         id: RuleId::AmountExceedsTotal,
@@ -109,7 +101,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `apply-payment-failure`, subcode `session_source_amount_too_large`.",
         instead: "Create store credit of at most `amountRemainingToBeContributed`.",
         page: AMOUNTS,
-        check: check::amount_exceeds_total,
     },
     Row {
         id: RuleId::UnderfundedOrder,
@@ -120,7 +111,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409, code `submit-cart-failed`.",
         instead: "Attach sources until `amountRemainingToBeContributed` is 0.",
         page: AMOUNTS,
-        check: check::underfunded_order,
     },
     Row {
         id: RuleId::SecondarySourceOwner,
@@ -131,7 +121,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "Forwarded and reported by default; `strip` forwards it without `owner`; `reject`: 400 bad_request, code `invalid_parameter`, parameter `owner`.",
         instead: "Create store credit without `owner`.",
         page: CREATING,
-        check: check::secondary_source_owner,
     },
     Row {
         id: RuleId::SecondaryAmountEdit,
@@ -142,6 +131,5 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `session_update_not_allowed`.",
         instead: "Detach it, create store credit with the right amount, attach that.",
         page: SECONDARY,
-        check: check::secondary_amount_edit,
     },
 ];

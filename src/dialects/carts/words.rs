@@ -1,5 +1,5 @@
-//! How the carts dialect words a broken rule (domain: section 4). `/sources` is answered in the form
-//! of the checkouts dialect, so what is said of it has no subcode.
+//! How the carts dialect words a broken rule (domain: section 4). `/sources` is answered in the
+//! form of the checkouts dialect, so what is said of it has no subcode.
 
 use crate::{
     dialects::refusal::Refusal,
@@ -76,7 +76,12 @@ fn of_payment(finding: &Finding, rule: &'static str) -> Refusal {
             ),
         )
         .subcode(rule),
-        other => Refusal::conflict("apply-payment-failure", other.to_string()).subcode(rule),
+        // No row of this dialect finds any other. A row that is added without words is refused all
+        // the same: the caller gets what the log says.
+        other => {
+            debug_assert!(false, "a finding without words: {other}");
+            Refusal::conflict("apply-payment-failure", other.to_string()).subcode(rule)
+        }
     }
 }
 

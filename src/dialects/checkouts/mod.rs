@@ -17,6 +17,7 @@ use super::{api::Api, read::media::Media};
 pub(crate) static API: Api = Api {
     dialect: DIALECT,
     path: routes::WORDS,
+    version_header: Some("digitalriver-version"),
     parameters: routes::PARAMETERS,
     reads_sources: true,
     busy_code: "concurrent_update",

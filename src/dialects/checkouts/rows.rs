@@ -1,6 +1,6 @@
 //! The checkouts dialect's table of rules, in the order of preference.
 
-use crate::rules::{Mend, Row, RuleId, Toggle, check};
+use crate::rules::{Mend, Row, RuleId, Toggle};
 
 const SINGLE_USE: &str =
     "Digital River API, Managing sources: Using secondary sources with a single use primary source";
@@ -27,7 +27,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "400, code `ambiguous_request`. Nothing reaches upstream.",
         instead: "Send the call in its plain form: one path without tricks, one id, one JSON object with each key once.",
         page: "Weir's own: a rule must not be avoidable by spelling",
-        check: check::ambiguous_request,
     },
     Row {
         id: RuleId::SecondaryAfterSingleUsePrimary,
@@ -39,7 +38,6 @@ pub(super) const ROWS: &[Row] = &[
         instead: "Attach store credit first and the primary last; or detach the primary, attach the credit, and attach a new primary \
               (a detached single-use source is spent). A primary saved to the customer may come first.",
         page: SINGLE_USE,
-        check: check::secondary_after_single_use_primary,
     },
     Row {
         id: RuleId::SpentSource,
@@ -51,7 +49,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `source_status_invalid_for_session`: The source status is invalid for this session.",
         instead: "Create a new source and attach that.",
         page: DETACHING,
-        check: check::spent_source,
     },
     Row {
         id: RuleId::AmountExceedsTotal,
@@ -63,7 +60,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `session_source_amount_too_large`: Source amount(s) exceed session amount",
         instead: "Create store credit of at most `amountRemainingToBeContributed`.",
         page: ATTACHING,
-        check: check::amount_exceeds_total,
     },
     Row {
         id: RuleId::PrimaryPairing,
@@ -74,7 +70,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `source_not_supported`, parameter `sourceId`.",
         instead: "Pay with a primary of a type that can be combined, or without store credit.",
         page: COMBINING,
-        check: check::primary_pairing,
     },
     Row {
         id: RuleId::SecondPrimary,
@@ -85,7 +80,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "Forwarded and reported by default; with `reject`: 409 conflict, code `session_update_not_allowed`.",
         instead: "Detach the first primary yourself, so that losing it is a decision.",
         page: ATTACHING,
-        check: check::second_primary,
     },
     Row {
         id: RuleId::SaveNonreusable,
@@ -96,7 +90,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `nonreusable_source`: Only a reusable source may be attached to a customer.",
         instead: "Attach the source to the checkout only.",
         page: SAVING,
-        check: check::save_nonreusable,
     },
     Row {
         id: RuleId::SaveNotChargeable,
@@ -107,7 +100,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `source_not_chargeable`, parameter `sourceId`: Source '<id>' is not chargeable.",
         instead: "Wait until the source is `chargeable`; one removed from its customer never is again.",
         page: SAVING,
-        check: check::save_not_chargeable,
     },
     Row {
         id: RuleId::ForeignSavedSource,
@@ -118,7 +110,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `source_in_use`, parameter `sourceId`: Source '<id>' is attached to a different customer.",
         instead: "Set the checkout's `customerId` to the customer the source is saved to.",
         page: USING_SAVED,
-        check: check::foreign_saved_source,
     },
     Row {
         id: RuleId::UnderfundedOrder,
@@ -129,7 +120,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "400 bad_request, code `order_submit_failed`: Payment session status is invalid.",
         instead: "Attach sources until `amountRemainingToBeContributed` is 0.",
         page: SECONDARY,
-        check: check::underfunded_order,
     },
     Row {
         id: RuleId::DefaultSourceNotSaved,
@@ -140,7 +130,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `invalid_parameter`, parameter `defaultSourceId`.",
         instead: "Save the source with `POST /customers/{id}/sources/{sourceId}` first.",
         page: DEFAULT,
-        check: check::default_source_not_saved,
     },
     Row {
         id: RuleId::SecondarySourceShape,
@@ -151,7 +140,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "400 bad_request, code `missing_parameter`, parameter = the missing name.",
         instead: "Send `type`, `amount` and an empty object named after the type: `{\"type\": \"customerCredit\", \"amount\": 5, \"customerCredit\": {}}`.",
         page: CREATING,
-        check: check::secondary_source_shape,
     },
     Row {
         id: RuleId::CreditAmountRepeated,
@@ -162,7 +150,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `creditAmount_already_updated`: Credit amount has already been updated.",
         instead: "Set the credit once; to change it, start a new checkout.",
         page: LEGACY,
-        check: check::credit_amount_repeated,
     },
     Row {
         id: RuleId::CreditAmountAfterSingleUsePrimary,
@@ -173,7 +160,6 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `source_not_supported`, parameter `sourceId`: The source status is invalid for this session.",
         instead: "Set the credit before, or in the same call as, the primary.",
         page: LEGACY,
-        check: check::credit_amount_after_single_use_primary,
     },
     Row {
         id: RuleId::InvoiceBillingOptimization,
@@ -184,6 +170,5 @@ pub(super) const ROWS: &[Row] = &[
         answer: "409 conflict, code `source_not_supported`, parameter `sourceId`.",
         instead: "Turn billing optimization off before the store credit is attached.",
         page: COMBINING,
-        check: check::invoice_billing_optimization,
     },
 ];

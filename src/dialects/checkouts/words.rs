@@ -77,7 +77,12 @@ fn of_saving(finding: &Finding) -> Refusal {
             format!("Missing required parameter '{}'.", missing.name()),
         )
         .parameter(missing.name().to_owned()),
-        other => Refusal::conflict("conflict", other.to_string()),
+        // No row of this dialect finds any other. A row that is added without words is refused all
+        // the same: the caller gets what the log says.
+        other => {
+            debug_assert!(false, "a finding without words: {other}");
+            Refusal::conflict("conflict", other.to_string())
+        }
     }
 }
 

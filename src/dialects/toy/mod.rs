@@ -21,6 +21,7 @@ use ruleset::DIALECT;
 pub(super) static API: Api = Api {
     dialect: DIALECT,
     path: routes::WORDS,
+    version_header: None,
     parameters: routes::PARAMETERS,
     reads_sources: true,
     busy_code: "BUSY",

@@ -11,30 +11,13 @@
 //! the answer of the call that needed it.
 
 use super::{
-    Attempt, Event, Intent, Lookup, LookupEnd, Next, OwnAnswer, Pending, Phase, Policy, Refused,
-    SourceId, Timestamp, Unsent, overtakes,
+    state::{Attempt, Phase, Settling},
+    step::{Event, LookupEnd, Next, OwnAnswer, Unsent},
 };
-
-/// How far settling has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settling {
-    /// At its beginning; `asked`: the source of the call has been looked up.
-    Begun { asked: bool },
-    /// An unfinished repair is finished.
-    Recovering,
-    /// The session is looked up for an attach whose sending was interrupted.
-    Seeking,
-    /// The session was looked up at this time.
-    Sought(Timestamp),
-    /// The promised attach is sent or, for a caller who repeats it, promised again.
-    Missing,
-    /// The source is looked up in order to promise the attach again.
-    Promising,
-    /// The promised attach is sent.
-    Sending,
-}
+use crate::rules::{Intent, Lookup, Pending, Policy, Refused, SourceId, Timestamp, overtakes};
 
 impl Attempt {
+    /// Settles what is pending for the session.
     pub(super) fn settle(
         &mut self,
         settling: Settling,
@@ -129,7 +112,7 @@ impl Attempt {
         }
     }
 
-    /// Whether the session holds this source, by what it has shown since `at`.
+    /// Returns whether the session holds this source, by what it has shown since `at`.
     fn is_attached(&self, source: &SourceId, at: Timestamp) -> Option<bool> {
         let sources = &self.known.session.as_ref()?.sources;
         let attached =

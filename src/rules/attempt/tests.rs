@@ -1,8 +1,11 @@
 //! Every state a call can reach, with every event, in every mode.
 
 use super::*;
-use crate::rules::{Funding, NewSource, RuleId, SessionObservation, Toggle, fixtures::*};
-use std::collections::{HashMap, HashSet};
+use crate::rules::{fixtures::*, *};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 const WINDOW: Duration = Duration::from_millis(250);
 

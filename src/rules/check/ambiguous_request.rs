@@ -8,6 +8,6 @@ use crate::rules::{
 /// Never fires: such a call is found before there is an intent, while it is read
 /// ([`Violation::ambiguous`](crate::rules::Violation::ambiguous)). The row gives it its place and
 /// its toggle.
-pub(crate) fn ambiguous_request(_: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn ambiguous_request(_: &mut View<'_>) -> Fact<Option<Finding>> {
     Ok(None)
 }

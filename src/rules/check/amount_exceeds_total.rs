@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, Gap, View},
 };
 
-pub(crate) fn amount_exceeds_total(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn amount_exceeds_total(view: &mut View<'_>) -> Fact<Option<Finding>> {
     if matches!(view.intent, Intent::UpdateSession { funding, .. } if funding.changes_total) {
         // The same call may change the total: upstream judges by the new one.
         return Ok(None);

@@ -7,7 +7,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn credit_amount_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn credit_amount_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     if sent(view).is_none() {
         return Ok(None);
     }

@@ -16,7 +16,7 @@ pub(super) fn sent(view: &View<'_>) -> Option<Amount> {
     }
 }
 
-pub(crate) fn credit_amount_repeated(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn credit_amount_repeated(view: &mut View<'_>) -> Fact<Option<Finding>> {
     if sent(view).is_none() {
         return Ok(None);
     }

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn default_source_not_saved(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn default_source_not_saved(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::UpdateCustomer { customer, default: Some(source), .. } = view.intent else {
         return Ok(None);
     };

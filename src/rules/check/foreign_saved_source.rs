@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn foreign_saved_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn foreign_saved_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Order { paid_with: PaidWith::Attached, .. } = view.intent else {
         return Ok(None);
     };

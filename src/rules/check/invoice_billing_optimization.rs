@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn invoice_billing_optimization(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn invoice_billing_optimization(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let (kind, sent) = match view.intent {
         Intent::CreateSession { kind, funding } => (*kind, funding.billing_optimization),
         Intent::UpdateSession { session, funding } => {

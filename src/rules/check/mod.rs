@@ -1,8 +1,8 @@
 //! The checks, a file each: when a rule fires. Shared by all dialects; which rules a dialect has is
 //! its table's to say.
 //!
-//! A check is a pure function of a `View`. It answers with a finding, with none, or with the gap
-//! in what is known.
+//! A [`Check`] is a pure function of a [`View`]. It answers with a finding, with none, or with the
+//! gap in what is known.
 
 mod ambiguous_request;
 mod amount_exceeds_total;
@@ -24,22 +24,41 @@ mod secondary_source_shape;
 mod spent_source;
 mod underfunded_order;
 
-pub(crate) use ambiguous_request::ambiguous_request;
-pub(crate) use amount_exceeds_total::amount_exceeds_total;
-pub(crate) use credit_amount_after_single_use_primary::credit_amount_after_single_use_primary;
-pub(crate) use credit_amount_repeated::credit_amount_repeated;
-pub(crate) use default_source_not_saved::default_source_not_saved;
-pub(crate) use foreign_saved_source::foreign_saved_source;
-pub(crate) use invoice_billing_optimization::invoice_billing_optimization;
-pub(crate) use one_secondary::one_secondary;
-pub(crate) use primary_before_secondary::primary_before_secondary;
-pub(crate) use primary_pairing::primary_pairing;
-pub(crate) use save_nonreusable::save_nonreusable;
-pub(crate) use save_not_chargeable::save_not_chargeable;
-pub(crate) use second_primary::second_primary;
-pub(crate) use secondary_after_single_use_primary::secondary_after_single_use_primary;
-pub(crate) use secondary_amount_edit::secondary_amount_edit;
-pub(crate) use secondary_source_owner::secondary_source_owner;
-pub(crate) use secondary_source_shape::secondary_source_shape;
-pub(crate) use spent_source::spent_source;
-pub(crate) use underfunded_order::underfunded_order;
+use super::{
+    Finding, RuleId,
+    known::{Fact, View},
+};
+
+/// Finds a rule broken.
+pub(super) type Check = fn(&mut View<'_>) -> Fact<Option<Finding>>;
+
+/// Returns the check of a rule.
+pub(super) fn of(rule: RuleId) -> Check {
+    match rule {
+        RuleId::SecondaryAfterSingleUsePrimary => {
+            secondary_after_single_use_primary::secondary_after_single_use_primary
+        }
+        RuleId::PrimaryBeforeSecondary => primary_before_secondary::primary_before_secondary,
+        RuleId::SecondPrimary => second_primary::second_primary,
+        RuleId::OneSecondary => one_secondary::one_secondary,
+        RuleId::SpentSource => spent_source::spent_source,
+        RuleId::AmountExceedsTotal => amount_exceeds_total::amount_exceeds_total,
+        RuleId::PrimaryPairing => primary_pairing::primary_pairing,
+        RuleId::SaveNonreusable => save_nonreusable::save_nonreusable,
+        RuleId::SaveNotChargeable => save_not_chargeable::save_not_chargeable,
+        RuleId::ForeignSavedSource => foreign_saved_source::foreign_saved_source,
+        RuleId::UnderfundedOrder => underfunded_order::underfunded_order,
+        RuleId::DefaultSourceNotSaved => default_source_not_saved::default_source_not_saved,
+        RuleId::SecondarySourceShape => secondary_source_shape::secondary_source_shape,
+        RuleId::CreditAmountRepeated => credit_amount_repeated::credit_amount_repeated,
+        RuleId::CreditAmountAfterSingleUsePrimary => {
+            credit_amount_after_single_use_primary::credit_amount_after_single_use_primary
+        }
+        RuleId::InvoiceBillingOptimization => {
+            invoice_billing_optimization::invoice_billing_optimization
+        }
+        RuleId::SecondarySourceOwner => secondary_source_owner::secondary_source_owner,
+        RuleId::SecondaryAmountEdit => secondary_amount_edit::secondary_amount_edit,
+        RuleId::AmbiguousRequest => ambiguous_request::ambiguous_request,
+    }
+}

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn one_secondary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn one_secondary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let secondaries = view.other_secondaries(incoming)?.len();
     let limit = match view.is_secondary(incoming)? {

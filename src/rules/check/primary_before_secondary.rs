@@ -6,7 +6,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn primary_before_secondary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn primary_before_secondary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let believed = view.primary()?;
     if believed.is_some_and(|primary| primary.id == *incoming) || !view.is_secondary(incoming)? {

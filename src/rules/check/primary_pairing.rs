@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn primary_pairing(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn primary_pairing(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some((primary, secondary)) = pair(view)? else { return Ok(None) };
     if view.policy.types.pairs(view.dialect, primary) {
         return Ok(None);

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn save_nonreusable(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn save_nonreusable(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Save { source, .. } = view.intent else { return Ok(None) };
     let kind = view.kind(source)?;
     if !view.policy.types.cannot_be_saved(kind) {

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn save_not_chargeable(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn save_not_chargeable(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Save { source, .. } = view.intent else { return Ok(None) };
     let state = view.source_state(source)?;
     if *state == SourceState::Chargeable {

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn second_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn second_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let Some(primary) = view.primary()? else { return Ok(None) };
     if primary.id == *incoming || view.is_secondary(incoming)? {

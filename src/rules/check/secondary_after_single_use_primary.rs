@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn secondary_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn secondary_after_single_use_primary(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     // The session first: where nothing is attached, nobody needs to know what is coming.
     let Some(primary) = view.primary()? else { return Ok(None) };

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn secondary_amount_edit(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn secondary_amount_edit(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::EditSource { source, amount: true } = view.intent else { return Ok(None) };
     if !view.is_secondary(source)? {
         return Ok(None);

@@ -6,7 +6,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn secondary_source_owner(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn secondary_source_owner(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::CreateSource(new) = view.intent else { return Ok(None) };
     let Some(kind) =
         new.kind.as_ref().filter(|kind| new.has_owner && view.policy.types.is_secondary(kind))

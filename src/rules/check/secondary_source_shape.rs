@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn secondary_source_shape(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn secondary_source_shape(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::CreateSource(new) = view.intent else { return Ok(None) };
     Ok(missing(new, view.policy).map(Finding::Missing))
 }

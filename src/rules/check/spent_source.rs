@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, View},
 };
 
-pub(crate) fn spent_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn spent_source(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let state = view.source_state(incoming)?;
     if !state.is_spent() {

@@ -5,7 +5,7 @@ use crate::rules::{
     known::{Fact, Gap, View},
 };
 
-pub(crate) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
+pub(super) fn underfunded_order(view: &mut View<'_>) -> Fact<Option<Finding>> {
     let Intent::Order { paid_with, .. } = view.intent else { return Ok(None) };
     let missing = match (paid_with, view.session_state()) {
         (PaidWith::Brought, _) => return Ok(None),

@@ -331,7 +331,8 @@ impl Vendor {
 
     /// Checkouts: whether another primary takes the place of the attached one.
     pub fn replaces(&self, call: Call) -> bool {
-        matches!(call, Call::Attach(id) if PRIMARIES.contains(&id) && self.primary().is_some_and(|primary| primary != id))
+        let Call::Attach(id) = call else { return false };
+        PRIMARIES.contains(&id) && self.primary().is_some_and(|primary| primary != id)
     }
 
     /// What a call changes that is taken.

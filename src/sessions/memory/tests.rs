@@ -169,7 +169,7 @@ fn several_keys_are_read_and_changed_as_of_one_moment() {
 #[test]
 fn the_spaces_have_keys_of_their_own() {
     let memory = memory(10);
-    let spaces = [Space::Sessions, Space::Sources, Space::Customers, Space::Carts];
+    let spaces = [Space::Sessions, Space::Sources, Space::Customers, Space::Active];
     let key = |space| Key { space, bytes: KeyBytes::from(&b"0"[..]) };
     for (byte, space) in (0..).zip(spaces) {
         let new = Some(Bytes::from([byte]));

@@ -87,12 +87,12 @@ pub(super) fn read_customer(bytes: &[u8]) -> Result<CustomerRecord, StoreError> 
     Ok(CustomerRecord { saved, shown_to: fields::shown_to(shown_to), epoch })
 }
 
-/// Returns the stored form of which cart is a credential's active one.
-pub(super) fn write_cart(cart: &SessionId) -> Result<Bytes, StoreError> {
-    write(&Text::from(cart.as_str()))
+/// Returns the stored form of which session is a credential's active one.
+pub(super) fn write_active(id: &SessionId) -> Result<Bytes, StoreError> {
+    write(&Text::from(id.as_str()))
 }
 
-pub(super) fn read_cart(bytes: &[u8]) -> Result<SessionId, StoreError> {
+pub(super) fn read_active(bytes: &[u8]) -> Result<SessionId, StoreError> {
     read::<Text<'_>>(bytes)?.name()
 }
 

@@ -130,8 +130,8 @@ fn the_form_of_a_customer_and_of_an_active_cart_is_held_by_these_bytes() {
     assert_eq!(read_customer(bytes), Ok(customer));
 
     let cart = [1, 0, 2, b'4', b'2'];
-    assert_eq!(write_cart(&"42".into()).unwrap()[..], cart);
-    assert_eq!(read_cart(&cart), Ok("42".into()));
+    assert_eq!(write_active(&"42".into()).unwrap()[..], cart);
+    assert_eq!(read_active(&cart), Ok("42".into()));
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn bytes_of_another_version_and_broken_ones_are_not_read() {
         assert_eq!(read_customer(unreadable), Err(StoreError::Unreadable));
     }
     let (word_of_another_version, unknown_form) = ([1, 2, 200], [1, 3]);
-    assert_eq!(read_cart(&word_of_another_version), Err(StoreError::Unreadable));
-    assert_eq!(read_cart(&unknown_form), Err(StoreError::Unreadable));
+    assert_eq!(read_active(&word_of_another_version), Err(StoreError::Unreadable));
+    assert_eq!(read_active(&unknown_form), Err(StoreError::Unreadable));
 }
 
 #[test]

@@ -298,7 +298,7 @@ async fn a_store_that_fails_is_never_as_good_as_an_empty_one() {
     assert_eq!(sessions.session(&checkout()).await, Err(StoreError::Unavailable));
     assert_eq!(sessions.source(&"p".into()).await, Err(StoreError::Unavailable));
     assert_eq!(sessions.customer(&customer).await, Err(StoreError::Unavailable));
-    assert_eq!(sessions.cart_of(caller).await, Err(StoreError::Unavailable));
+    assert_eq!(sessions.active_of(caller).await, Err(StoreError::Unavailable));
     let other = sessions.turn(&cart(), &[], Priority::Ordinary).await;
     assert_eq!(other.err(), Some(TurnError::Store(StoreError::Unavailable)));
     assert_eq!(sessions.turns_open(), 1, "the turn that cannot be read is given back");
@@ -307,7 +307,7 @@ async fn a_store_that_fails_is_never_as_good_as_an_empty_one() {
     room.probe.fail_writes_after(0);
     turn.apply(SessionObservation::Begun, &room.policy, NOW);
     assert_eq!(turn.write().await, Err(StoreError::Unavailable));
-    assert_eq!(sessions.set_cart(caller, &"1".into()).await, Err(StoreError::Unavailable));
+    assert_eq!(sessions.set_active(caller, &"1".into()).await, Err(StoreError::Unavailable));
     room.probe.heal();
     turn.write().await.unwrap();
     let record = sessions.session(&checkout()).await.unwrap().unwrap();
@@ -323,7 +323,7 @@ async fn what_cannot_be_read_is_an_error_and_stays() {
         Key::session(&checkout()),
         Key::source(&"p".into()),
         Key::customer(&customer),
-        Key::cart(caller),
+        Key::active(caller),
     ] {
         let new = Some(Box::from([99, 1, 2, 3]));
         let change = Change { key, seen: None, new, pin: false };
@@ -338,7 +338,7 @@ async fn what_cannot_be_read_is_an_error_and_stays() {
         assert_eq!(sessions.update_source(&"p".into(), |_| {}).await.err(), unreadable);
         assert_eq!(sessions.customer(&customer).await.err(), unreadable);
         assert_eq!(sessions.update_customer(&customer, |_| {}).await.err(), unreadable);
-        assert_eq!(sessions.cart_of(caller).await.err(), unreadable);
+        assert_eq!(sessions.active_of(caller).await.err(), unreadable);
         let turn = sessions.turn(&checkout(), &[], Priority::Ordinary).await;
         assert_eq!(turn.err(), Some(TurnError::Store(StoreError::Unreadable)));
     }

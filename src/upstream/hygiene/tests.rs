@@ -1,6 +1,11 @@
 //! What hygiene takes away, sets and leaves.
 
 use super::*;
+
+fn towards(url: &str) -> Outward {
+    let kept = vec!["digitalriver-version"];
+    Outward { target: url.parse().unwrap(), forwarded: false, kept }
+}
 use http::{Request, Response};
 
 type Lines = &'static [(&'static str, &'static str)];
@@ -18,7 +23,7 @@ fn outward(
         request = request.header(*name, *value);
     }
     let (mut parts, body) = request.body(body).unwrap().into_parts();
-    to_upstream(&mut parts, &body, &"http://up".parse().unwrap(), None);
+    to_upstream(&mut parts, &body, &towards("http://up"), None);
     (sorted(&parts.headers, &["host", "via"]), parts.headers.contains_key("upgrade"))
 }
 
@@ -132,7 +137,7 @@ fn host_is_upstreams_and_via_tells_how_the_request_came() {
             .header("host", "caller.example");
         let (mut parts, body) =
             request.header("via", "1.1 first").body(Body::empty()).unwrap().into_parts();
-        to_upstream(&mut parts, &body, &"http://up:81/api".parse().unwrap(), None);
+        to_upstream(&mut parts, &body, &towards("http://up:81/api"), None);
         assert_eq!(
             sorted(&parts.headers, &[]),
             ["host: up:81".to_owned(), "via: 1.1 first".into(), format!("via: {via}")]
@@ -204,7 +209,7 @@ fn the_callers_address_is_appended_only_when_asked_for() {
             Request::builder().header("forwarded", "for=10.0.0.1").body(Body::empty()).unwrap();
         let (mut parts, body) = request.into_parts();
         let caller = Some(address.parse().unwrap());
-        to_upstream(&mut parts, &body, &"http://up".parse().unwrap(), caller);
+        to_upstream(&mut parts, &body, &towards("http://up"), caller);
         assert_eq!(sorted(&parts.headers, &["host", "via"]), expected);
     }
 }

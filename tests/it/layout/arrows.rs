@@ -126,18 +126,14 @@ fn strays(table: &Table) -> Vec<String> {
     found
 }
 
-/// Reads the rows of the table in the crate's documentation: ``//! | [`room`] | verb | may use |``.
+/// Reads the rows of the table in the crate's documentation: ``//! | `room` | verb | may use |``.
 fn table() -> Table {
     let row = |line: &str| {
-        let cells: Vec<_> = line
-            .strip_prefix("//! | [`")?
-            .trim_end_matches('|')
-            .split('|')
-            .map(str::trim)
-            .collect();
+        let cells: Vec<_> =
+            line.strip_prefix("//! | `")?.trim_end_matches('|').split('|').map(str::trim).collect();
         let [room, _, uses] = cells[..] else { panic!("not a row of three: {line}") };
         let named = uses.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-        Some((room.trim_end_matches("`]").to_owned(), (uses != "all").then_some(named)))
+        Some((room.trim_end_matches('`').to_owned(), (uses != "all").then_some(named)))
     };
     let table: Table = read(&root().join("src/lib.rs")).lines().filter_map(row).collect();
     assert!(!table.is_empty(), "src/lib.rs has no table of rooms");

@@ -35,7 +35,6 @@ enum Check {
 /// --nocapture`). To switch one on, take it out.
 const NOT_YET: &[Check] = &[
     Check::Arrows,
-    Check::Circles,
     Check::Vendors,
     Check::OneDialect,
     Check::Files,

@@ -1,5 +1,5 @@
 //! No vendor's word where it does not belong. The vendors are the folders of `dialects`; their
-//! codes are what the emulator says, which is an account of its own.
+//! codes of errors are what the emulator says, which is an account of its own.
 
 use super::{
     Check, none,
@@ -8,13 +8,23 @@ use super::{
 use crate::testbed::RuleId;
 use std::collections::BTreeSet;
 
+/// States of sessions and sources that `SessionState` and `SourceState` spell: words of the domain,
+/// which all vendors' answers are read into.
+const STATES: [&str; 5] = [
+    "pending_funds",
+    "pending_redirect",
+    "requires_action",
+    "requires_confirmation",
+    "requires_source",
+];
+
 /// Where vendors may be named.
 const ROOMS: [&str; 2] = ["dialects", "emulator"];
 
 /// Words for the kinds of session, and for the dialects that are called after them.
 const KINDS: [&str; 6] = ["cart", "carts", "checkout", "checkouts", "invoice", "invoices"];
 
-/// What the emulator says that is no vendor's code: header names, and words of HTTP.
+/// What the emulator says that is no vendor's code of an error: header names, and words of HTTP.
 const COMMON: [&str; 19] = [
     "accept-encoding",
     "bad_gateway",
@@ -117,7 +127,8 @@ fn codes(sources: &[Source]) -> BTreeSet<String> {
     };
     said.filter(|token| token.sort == Sort::Text && looks(&token.text))
         .map(|token| token.text.clone())
-        .filter(|text| !rules.contains(text.as_str()) && !COMMON.contains(&text.as_str()))
+        .filter(|text| !rules.contains(text.as_str()))
+        .filter(|text| !COMMON.contains(&text.as_str()) && !STATES.contains(&text.as_str()))
         .collect()
 }
 

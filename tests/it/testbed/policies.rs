@@ -2,7 +2,7 @@
 
 use super::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle};
 use std::time::Duration;
-use weir::dialects;
+use weir::internals::dialects;
 
 /// The built-in policy.
 pub(crate) fn defaults() -> Policy {

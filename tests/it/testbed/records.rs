@@ -4,7 +4,7 @@
 use super::{Governor, Kind, Policy, Sessions, Testbed, carts, checkouts};
 use http::HeaderMap;
 use std::{fmt::Debug, sync::Arc};
-use weir::{
+use weir::internals::{
     dialects::credential,
     rules::{Pending, SessionKey},
 };

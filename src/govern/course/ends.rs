@@ -1,0 +1,111 @@
+//! The last step of a call: what gives it its answer.
+
+use super::Course;
+use crate::{
+    dialects::decoded_body,
+    govern::{
+        answer::{Outcome, OwnError, own_error},
+        learn::Hand,
+        look_up, promise, repair,
+        send::forward,
+    },
+    http::{Body, Problem},
+    observe::Decided,
+    rules::{OwnAnswer, Remedy, Repair, Sending, SourceId, Violation},
+    sessions::StoreError,
+};
+use http::{Request, header};
+
+impl Course<'_> {
+    pub(super) async fn promise(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
+        let (Some(Hand::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
+            return Ok(self.answer(OwnAnswer::Lost));
+        };
+        promise::promise(self.exchange, turn, source, shown).await
+    }
+
+    pub(super) async fn repair(
+        &mut self,
+        remedy: &Remedy,
+        violation: Violation,
+    ) -> Result<Outcome, StoreError> {
+        let Some(Hand::Turn(turn)) = self.hand.take() else {
+            return Ok(self.answer(OwnAnswer::Lost));
+        };
+        let known = std::mem::take(&mut self.attempt.known);
+        let response = repair::run(self.exchange, turn, Repair::new(remedy), known).await?;
+        // One that was undone, or never begun, answers with what went wrong: nothing was put in
+        // order.
+        let done = response.status().is_success();
+        let decided = if done { Decided::Reordered } else { Decided::Forwarded };
+        Ok(Outcome::new(response, decided).with(violation))
+    }
+
+    pub(super) async fn send(&mut self, sending: Sending) -> Result<Outcome, StoreError> {
+        let exchange = self.exchange;
+        let Sending { without_owner, judged, violation, reordered } = sending;
+        if exchange.intent.is_read() {
+            let records = match self.hand.take() {
+                Some(Hand::Records(records, None)) => Some(records),
+                _ => None,
+            };
+            let response = look_up::read(exchange, self.attempt.session(), records).await?;
+            return Ok(Outcome::forwarded(response));
+        }
+        let known = match judged {
+            true => std::mem::take(&mut self.attempt.known),
+            false => Default::default(),
+        };
+        let hand = self.hand.take();
+        if let Some((request, violation)) =
+            without_owner.then(|| self.stripped()).flatten().zip(violation.clone())
+        {
+            let response = forward(exchange, hand, request, known).await?;
+            return Ok(Outcome::forwarded(response).with(violation));
+        }
+        let response = forward(exchange, hand, exchange.original(), known).await?;
+        let outcome = Outcome::reported(response, violation);
+        Ok(match reordered {
+            true => Outcome { decided: Decided::Reordered, ..outcome },
+            false => outcome,
+        })
+    }
+
+    /// Returns the request without its `owner` member, or `None` if the body cannot be rewritten.
+    fn stripped(&self) -> Option<Request<Body>> {
+        let exchange = self.exchange;
+        let limit = exchange.asker.governor.settings.governed_body;
+        let mut head = (*exchange.asker.head).clone();
+        let decoded = decoded_body(&head.headers, &exchange.body.bytes, limit);
+        let body = exchange.call.strip(&decoded)?;
+        drop(decoded);
+        head.headers.remove(header::CONTENT_ENCODING);
+        head.headers.insert(header::CONTENT_LENGTH, body.len().into());
+        Some(Request::from_parts(head, Body::full(body)))
+    }
+
+    pub(super) fn answer(&mut self, answer: OwnAnswer) -> Outcome {
+        let form = self.exchange.call.form();
+        match answer {
+            OwnAnswer::Refusal(violation) => {
+                let dialects = self.exchange.asker.governor.settings.dialects;
+                Outcome::refused(dialects, form, violation)
+            }
+            OwnAnswer::OfLastStep => match self.last.take() {
+                Some(response) => Outcome::forwarded(response),
+                None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
+            },
+            OwnAnswer::FactUnknown => {
+                Outcome::failed(form, &OwnError::Problem(Problem::FactUnknown))
+            }
+            OwnAnswer::Busy => match &self.busy {
+                Some(busy) => Outcome::failed(form, &OwnError::Busy(busy)),
+                None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
+            },
+            OwnAnswer::Lost => {
+                let response = own_error(form, &OwnError::Problem(Problem::Internal));
+                Outcome::forwarded(response)
+            }
+        }
+    }
+}

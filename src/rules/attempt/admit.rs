@@ -1,0 +1,66 @@
+//! Admitting a call to its session, and its place among the calls that wait for the turn.
+
+use super::{
+    state::{Attempt, Phase, keep, keep_unknown},
+    step::{LookupEnd, Next, OwnAnswer},
+};
+use crate::rules::{Intent, Lookup, Policy, overtakes};
+
+impl Attempt {
+    /// Looks the session up where the caller has not been shown it.
+    pub(super) fn admit(&mut self, intent: &Intent) -> Option<Next> {
+        if intent.session().is_none() || self.known.session.is_some() {
+            return self.go(Phase::Entering { asked: false });
+        }
+        if intent.is_read() && !self.room.pending_unseen {
+            // The read itself shows the session to the caller, or does not.
+            self.session = None;
+            self.end(None);
+            return None;
+        }
+        Some(Next::LookUp(Lookup::Session))
+    }
+
+    /// Takes in whether upstream shows the session to the caller.
+    pub(super) fn admitted(&mut self, end: LookupEnd, intent: &Intent, policy: &Policy) {
+        let kept = match end {
+            LookupEnd::Shown { session, .. } => {
+                self.session = session.or(self.session.take());
+                self.phase = Phase::Entering { asked: false };
+                return;
+            }
+            // Upstream answers the read itself.
+            LookupEnd::Denied { .. } | LookupEnd::Failed if intent.is_read() => None,
+            LookupEnd::Denied { .. } => keep(OwnAnswer::OfLastStep, policy),
+            LookupEnd::Failed => match keep_unknown(policy) {
+                None => {
+                    self.phase = Phase::Entering { asked: false };
+                    return;
+                }
+                kept => kept,
+            },
+        };
+        if kept.as_ref() != Some(&Next::Answer(OwnAnswer::FactUnknown)) {
+            // A stranger's call has no part in the record.
+            self.session = None;
+        }
+        self.end(kept);
+    }
+
+    /// Works out whether the call goes before those that are held.
+    pub(super) fn enter(&mut self, intent: &Intent, policy: &Policy, asked: bool) -> Option<Next> {
+        let pending = self.known.session.as_ref().is_some_and(|record| record.pending.is_some());
+        if intent.is_read() && !pending {
+            self.end(None);
+            return None;
+        }
+        let overtakes = match policy.sequencing.is_on() && !intent.is_read() {
+            true => overtakes(&self.known, intent, policy),
+            false => Ok(false),
+        };
+        match overtakes {
+            Err(lookup) if !asked => Some(Next::LookUp(lookup)),
+            overtakes => self.go(Phase::TakingTurn { overtakes: overtakes == Ok(true) }),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Following the shopper's active session, which may be another one by now.
+
+use super::{
+    state::{Attempt, Phase, keep, keep_unknown},
+    step::{LookupEnd, Next, OwnAnswer},
+};
+use crate::rules::{Intent, Known, Lookup, Policy, SessionKey, SessionState, Target};
+
+/// How often a call begins, in one turn or another, before it is sent unjudged.
+const MAX_ATTEMPTS: u8 = 4;
+
+impl Attempt {
+    /// Makes sure that the shopper's active session is the one whose turn is in hand: it may have
+    /// become an order while the call waited. Only upstream knows.
+    pub(super) fn follow(&mut self, intent: &Intent) -> Option<Next> {
+        let is_active = intent.session().is_some_and(Target::is_active) && self.session.is_some();
+        match &self.known.session {
+            Some(record)
+                if is_active
+                    && (record.unsure || record.state.get() == Some(&SessionState::Complete)) =>
+            {
+                Some(Next::LookUp(Lookup::Session))
+            }
+            _ => self.go(Phase::Naming),
+        }
+    }
+
+    /// Takes in which session is the active one.
+    pub(super) fn followed(&mut self, end: LookupEnd, policy: &Policy) {
+        self.phase = Phase::Naming;
+        let kept = match end {
+            LookupEnd::Shown { session: Some(found), .. }
+                if self.session.as_ref() != Some(&found) =>
+            {
+                return self.begin_again(found);
+            }
+            LookupEnd::Shown { .. } => None,
+            LookupEnd::Denied { .. } => keep(OwnAnswer::OfLastStep, policy),
+            LookupEnd::Failed => keep_unknown(policy),
+        };
+        if kept.is_some() {
+            self.end(kept);
+        }
+    }
+
+    /// Begins the call again in this session's turn.
+    pub(super) fn begin_again(&mut self, session: SessionKey) {
+        // Records stay, notes go; of another session nothing has been read yet.
+        let same = self.session.as_ref() == Some(&session);
+        self.known = Known {
+            session: self.known.session.take().filter(|_| same),
+            sources: std::mem::take(&mut self.known.sources),
+            customer: self.known.customer.take(),
+            ..Known::default()
+        };
+        self.session = Some(session);
+        self.has_turn = false;
+        self.held = None;
+        self.begun += 1;
+        match self.begun > MAX_ATTEMPTS {
+            true => self.end(None),
+            false => self.phase = Phase::Entering { asked: false },
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The course of one call, from admission to its answer.
+//!
+//! In: the call's intent, what is known ([`Attempt::known`], read anew before each step), and how
+//! each step ended ([`Event`]). Out: the next step ([`Next`]). Nothing is awaited or sent here.
+//!
+//! ```text
+//!  admit ─ take the turn ─ settle what is pending ─ follow the active session ─ decide ─┬▶ send
+//!    │          │                   │                          │            ▲    │      ├▶ repair
+//!    ▼          ▼                   ▼                          ▼            └ look up,  ├▶ promise
+//! answer      answer             answer                  another turn         hold      └▶ answer
+//! ```
+//! - *admit*: a caller to whom upstream has not shown the session is first sent to look it up.
+//! - *settle*: a repair that was not finished is finished; an attach that was promised is sent,
+//!   unless the call goes before it or makes it pointless.
+//! - *follow*: the shopper's active session may be another one by now; then the call begins again
+//!   in that one's turn.
+//!
+//! `step` names the steps and their ends, `state` where a call is; `drive` asks the other files,
+//! one for each part of the course: `admit`, `settle`, `follow`, `judge`.
+//!
+//! A read takes the same course, but is never judged, and takes a turn only to settle.
+
+mod admit;
+mod drive;
+mod follow;
+mod judge;
+mod settle;
+mod state;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use state::Attempt;
+pub use step::{Event, LookupEnd, Next, OwnAnswer, Room, Sending, Unsent};

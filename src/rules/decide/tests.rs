@@ -1,0 +1,355 @@
+use super::*;
+use crate::{
+    dialects::{carts, checkouts},
+    rules::{
+        FreshFor, Funding, Mode, NewSource, Owner, RuleId, Sequencing, SessionFacts, SourceFacts,
+        Subject, Told, UsedFact,
+        fixtures::{
+            Given, NOW, amount, apply_shopper, attach, card, cart, checkout, credit, detach,
+            invoice, nothing_attached, order, save, source, update,
+        },
+    },
+};
+use Toggle::{Monitor, Off, Reject, Reorder};
+use std::time::Duration;
+
+const WINDOW: Duration = Duration::from_millis(250);
+
+fn in_body(source: &str) -> Funding {
+    Funding { source: Some(source.into()), ..Funding::default() }
+}
+
+/// What a first primary's attach meets, over every input there is: the toggle of its dialect's
+/// rule, the window, defer, whether it has been held, whether it can be deferred, and the
+/// dialect.
+#[test]
+fn a_single_use_primary_waits_only_where_the_policy_asks_for_it() {
+    for toggle in [Reject, Reorder, Monitor, Off] {
+        for (window, defer, held, deferrable) in
+            every_four().map(|(w, d, h, r)| (if w { WINDOW } else { Duration::ZERO }, d, h, r))
+        {
+            for (session, dialect) in [
+                (checkout(), checkouts::DIALECT),
+                (invoice(), checkouts::DIALECT),
+                (cart(), carts::DIALECT),
+            ] {
+                let mut given = Given::session().source(card("p"));
+                given.known.held = held;
+                given.known.deferrable = deferrable;
+                given.policy.sequencing = Sequencing { window, defer };
+                given = given
+                    .toggle(RuleId::SecondaryAfterSingleUsePrimary, toggle)
+                    .toggle(RuleId::PrimaryBeforeSecondary, toggle);
+                let expected = match (toggle, dialect) {
+                    (Reorder, by) if by == checkouts::DIALECT && defer && deferrable => {
+                        Verdict::Defer
+                    }
+                    (Reorder, _) if !window.is_zero() && !held => Verdict::Hold { window: WINDOW },
+                    _ => Verdict::Forward { monitored: None },
+                };
+                let found = given.decide(&attach(session.clone(), "p"));
+                assert_eq!(
+                    found, expected,
+                    "{toggle} {window:?} {defer} {held} {deferrable} {session:?}"
+                );
+            }
+        }
+    }
+}
+
+fn every_four() -> impl Iterator<Item = (bool, bool, bool, bool)> {
+    (0..16u8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0, bits & 8 > 0))
+}
+
+fn waiting(given: Given) -> Given {
+    let given = given
+        .toggle(RuleId::SecondaryAfterSingleUsePrimary, Reorder)
+        .toggle(RuleId::PrimaryBeforeSecondary, Reorder);
+    given.policy(|policy| policy.sequencing.window = WINDOW)
+}
+
+#[test]
+fn only_the_first_attach_of_a_single_use_primary_waits() {
+    let hold = Verdict::Hold { window: WINDOW };
+    let forward = Verdict::Forward { monitored: None };
+    let empty = || {
+        Given::session()
+            .source(card("p"))
+            .source(card("saved").saved_to("c"))
+            .source(credit("c", "5"))
+    };
+    for (given, intent, expected) in [
+        (empty(), attach(checkout(), "p"), &hold),
+        (empty(), update(checkout(), in_body("p")), &hold),
+        (empty().holds(credit("d", "5")), attach(checkout(), "p"), &hold),
+        (empty(), attach(checkout(), "saved"), &forward),
+        (empty(), attach(checkout(), "c"), &forward),
+        (empty().holds(card("p")), attach(checkout(), "p"), &forward),
+        (empty(), update(checkout(), Funding::default()), &forward),
+        (empty(), detach(checkout(), "p"), &forward),
+        (
+            empty(),
+            Intent::CreateSession { kind: checkouts::CHECKOUT, funding: in_body("p") },
+            &forward,
+        ),
+        (empty().options(&[card("p")]), apply_shopper(), &forward),
+    ] {
+        assert_eq!(&waiting(given).decide(&intent), expected, "{intent:?}");
+    }
+}
+
+#[test]
+fn a_session_that_is_an_order_takes_no_more_sources_so_nobody_waits_for_them() {
+    let complete = SessionFacts { state: Told::Told(SessionState::Complete), ..nothing_attached() };
+    for defer in [false, true] {
+        let mut given = waiting(Given::shown(complete.clone()).source(card("p")));
+        given.policy.sequencing.defer = defer;
+        given.known.deferrable = true;
+        given.forwards(&attach(checkout(), "p"));
+    }
+}
+
+#[test]
+fn what_is_refused_does_not_wait_first() {
+    let given = waiting(Given::session().source(card("p").in_state("consumed")));
+    assert_eq!(given.refused_by(&attach(checkout(), "p")), RuleId::SpentSource);
+}
+
+#[test]
+fn whether_to_wait_is_looked_up_but_never_keeps_a_call_from_going() {
+    let lookup = Lookup::Source("p".into());
+    let of_unknown_reuse = SourceFacts { reusable: Told::NotTold, ..card("p") };
+    let given = waiting(Given::session().source(of_unknown_reuse));
+    given.needs(&attach(checkout(), "p"), lookup.clone());
+    given.clone().failed(lookup.clone()).forwards(&attach(checkout(), "p"));
+    given.clone().looked_up(lookup.clone()).forwards(&attach(checkout(), "p"));
+    let strict = given.policy(|policy| policy.on_lookup_failure = OnLookupFailure::Reject);
+    strict.failed(lookup).forwards(&attach(checkout(), "p"));
+}
+
+#[test]
+fn a_mode_that_only_reports_or_is_off_waits_for_nothing() {
+    for mode in [Mode::Monitor, Mode::Off] {
+        waiting(Given::session().source(card("p")))
+            .policy(|policy| policy.mode = mode)
+            .forwards(&attach(checkout(), "p"));
+    }
+}
+
+#[test]
+fn store_credit_overtakes_a_waiting_primary() {
+    let given = Given::session().source(credit("c", "5")).source(card("p"));
+    let legacy = Funding { credit_amount: Some(amount("5")), ..Funding::default() };
+    let lookup = |id: &str| Lookup::Source(id.into());
+    let new = |id| SourceFacts::named(id);
+    for (given, intent, expected) in [
+        (given.clone(), attach(checkout(), "c"), Ok(true)),
+        (given.clone(), attach(cart(), "c"), Ok(true)),
+        (given.clone(), update(checkout(), in_body("c")), Ok(true)),
+        (given.clone(), update(checkout(), legacy), Ok(true)),
+        (given.clone(), attach(checkout(), "p"), Ok(false)),
+        (given.clone(), update(checkout(), in_body("p")), Ok(false)),
+        (given.clone(), update(checkout(), Funding::default()), Ok(false)),
+        (given.clone(), order(checkout()), Ok(false)),
+        (given.clone(), detach(checkout(), "c"), Ok(false)),
+        (given.clone(), apply_shopper(), Ok(false)),
+        (given.clone(), attach(checkout(), "new"), Err(lookup("new"))),
+        (given.clone().source(new("new")), attach(checkout(), "new"), Err(lookup("new"))),
+        (given.clone().looked_up(lookup("new")), attach(checkout(), "new"), Ok(false)),
+        (given.clone().failed(lookup("new")), update(checkout(), in_body("new")), Ok(false)),
+    ] {
+        assert_eq!(overtakes(&given.known, &intent, &given.policy), expected, "{intent:?}");
+    }
+}
+
+#[test]
+fn the_first_broken_rule_of_the_table_answers() {
+    let everything_wrong = || {
+        Given::session().holds(source("p", "trustly")).source(credit("c", "101").in_state("failed"))
+    };
+    let mut given = everything_wrong();
+    for rule in [
+        RuleId::SecondaryAfterSingleUsePrimary,
+        RuleId::SpentSource,
+        RuleId::AmountExceedsTotal,
+        RuleId::PrimaryPairing,
+    ] {
+        assert_eq!(given.refused_by(&attach(checkout(), "c")), rule);
+        given = given.toggle(rule, Off);
+    }
+    given.forwards(&attach(checkout(), "c"));
+    let mut given = everything_wrong().holds(credit("d", "5"));
+    for rule in [
+        RuleId::PrimaryBeforeSecondary,
+        RuleId::OneSecondary,
+        RuleId::PrimaryPairing,
+        RuleId::SpentSource,
+        RuleId::AmountExceedsTotal,
+    ] {
+        assert_eq!(given.refused_by(&attach(cart(), "c")), rule);
+        given = given.toggle(rule, Off);
+    }
+    given.forwards(&attach(cart(), "c"));
+}
+
+#[test]
+fn a_rule_that_only_reports_does_not_hide_one_that_refuses() {
+    let given = Given::session().holds(card("p")).source(credit("c", "101"));
+    let given = given.toggle(RuleId::SecondaryAfterSingleUsePrimary, Monitor);
+    assert_eq!(given.refused_by(&attach(checkout(), "c")), RuleId::AmountExceedsTotal);
+    let given = given.toggle(RuleId::AmountExceedsTotal, Monitor);
+    match given.decide(&attach(checkout(), "c")) {
+        Verdict::Forward { monitored: Some(first) } => {
+            assert_eq!(first.rule, RuleId::SecondaryAfterSingleUsePrimary)
+        }
+        verdict => panic!("should be forwarded and reported, not {verdict:?}"),
+    }
+}
+
+#[test]
+fn a_remembered_fact_is_good_until_it_is_as_old_as_the_policy_allows() {
+    let intent = attach(checkout(), "s");
+    for (fresh_for, age, refused) in [
+        (FreshFor::Within(Duration::from_secs(2)), 0, true),
+        (FreshFor::Within(Duration::from_secs(2)), 1_999, true),
+        (FreshFor::Within(Duration::from_secs(2)), 2_000, false),
+        (FreshFor::Within(Duration::ZERO), 0, false),
+        (FreshFor::Forever, u64::MAX / 2, true),
+    ] {
+        let mut given = Given::session()
+            .source(card("s").in_state("consumed"))
+            .policy(|policy| policy.fresh_for = fresh_for);
+        given.now.0 += age;
+        match refused {
+            true => assert_eq!(given.refused_by(&intent), RuleId::SpentSource),
+            false => {
+                given.needs(&intent, Lookup::Source("s".into()));
+                assert_eq!(
+                    given.confirmed(Lookup::Source("s".into())).refused_by(&intent),
+                    RuleId::SpentSource
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_goes_back_makes_nothing_older() {
+    let mut given = Given::session().source(card("s").in_state("consumed"));
+    given.now.0 -= 10_000;
+    assert_eq!(given.refused_by(&attach(checkout(), "s")), RuleId::SpentSource);
+}
+
+#[test]
+fn a_look_up_confirms_only_what_it_told() {
+    let intent = attach(checkout(), "s");
+    let given = Given::session().source(card("s").in_state("consumed")).an_hour_later();
+    // Upstream was asked, and told something else than the state: what is remembered of that is
+    // still old.
+    given.looked_up(Lookup::Source("s".into())).forwards(&intent);
+}
+
+#[test]
+fn reads_are_forwarded_whatever_is_known() {
+    for intent in [
+        Intent::ReadSession { session: checkout() },
+        Intent::ReadSource { source: "s".into() },
+        Intent::ReadCustomer { customer: "c".into() },
+        Intent::ReadOptions,
+    ] {
+        Given::nothing().forwards(&intent);
+    }
+}
+
+#[test]
+fn what_does_not_exist_is_upstreams_to_refuse_whatever_the_policy() {
+    for (intent, lookup) in [
+        (attach(checkout(), "s"), Lookup::Source("s".into())),
+        (attach(cart(), "s"), Lookup::Source("s".into())),
+        (save("c", "s"), Lookup::Source("s".into())),
+    ] {
+        for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
+            let given = Given::session()
+                .holds(card("p"))
+                .policy(|policy| policy.on_lookup_failure = on_lookup_failure);
+            given.absent(lookup.clone()).forwards(&intent);
+        }
+    }
+}
+
+#[test]
+fn calls_that_no_rule_speaks_of_need_nothing() {
+    for intent in [
+        detach(checkout(), "s"),
+        Intent::Detach { session: cart(), source: None },
+        Intent::DeleteSession { session: checkout() },
+        Intent::Touch { session: cart() },
+        Intent::Remove { dialect: checkouts::DIALECT, customer: "c".into(), source: "s".into() },
+        Intent::ChangeOption { dialect: carts::DIALECT, option: "o".into(), removes: true },
+        Intent::UpdateCustomer { dialect: checkouts::DIALECT, customer: "c".into(), default: None },
+        Intent::EditSource { source: "s".into(), amount: false },
+        update(checkout(), Funding { changes_total: true, ..Funding::default() }),
+        Intent::CreateSession { kind: checkouts::CHECKOUT, funding: Funding::default() },
+    ] {
+        Given::nothing().forwards(&intent);
+    }
+}
+
+#[test]
+fn every_decision_ends_after_asking_for_each_thing_once() {
+    let intents = [
+        attach(checkout(), "s"),
+        attach(invoice(), "s"),
+        attach(cart(), "s"),
+        update(checkout(), Funding { credit_amount: Some(amount("5")), ..in_body("s") }),
+        order(checkout()),
+        order(cart()),
+        save("c", "s"),
+        Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: "s".into() },
+        Intent::UpdateCustomer {
+            dialect: checkouts::DIALECT,
+            customer: "c".into(),
+            default: Some("s".into()),
+        },
+        apply_shopper(),
+        Intent::EditSource { source: "s".into(), amount: true },
+        Intent::CreateSource(NewSource::default()),
+    ];
+    let untold = SessionFacts {
+        sources: Told::Told(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
+        ..SessionFacts::default()
+    };
+    for given in [Given::nothing(), Given::shown(untold), Given::shown(nothing_attached())] {
+        for intent in &intents {
+            for fails in [false, true] {
+                let mut given =
+                    waiting(given.clone()).toggle(RuleId::SecondPrimary, Reorder).an_hour_later();
+                while let Verdict::Need(lookup) = given.decide(intent) {
+                    assert_eq!(
+                        given.known.looked_up(&lookup),
+                        None,
+                        "{intent:?} asks twice for {lookup:?}"
+                    );
+                    given = if fails { given.failed(lookup) } else { given.looked_up(lookup) };
+                }
+                assert!(given.known.looked_up.len() <= 4, "{intent:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_violation_names_the_facts_it_rests_on_and_their_dates() {
+    let given = Given::session().holds(card("p")).source(credit("c", "5"));
+    let Verdict::Reject(violation) = given.decide(&attach(checkout(), "c")) else {
+        panic!("should be refused")
+    };
+    let of = |id: &str| Subject::Source(id.into());
+    let facts = [
+        (Subject::Session, Field::Sources, Some(NOW)),
+        (of("p"), Field::Type, None),
+        (of("c"), Field::Type, None),
+        (of("p"), Field::Reusable, Some(NOW)),
+    ];
+    assert_eq!(violation.facts, facts.map(|(of, field, at)| UsedFact { of, field, at }));
+}
