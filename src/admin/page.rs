@@ -10,7 +10,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub fn ok(content: &impl Serialize) -> Self {
+    pub(super) fn ok(content: &impl Serialize) -> Self {
         match serde_json::to_string_pretty(content) {
             Ok(json) => Self { status: StatusCode::OK, json: json + "\n" },
             Err(_) => Self::error(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown"),
@@ -18,7 +18,7 @@ impl Page {
     }
 
     /// Says what is wrong and what to do.
-    pub fn error(status: StatusCode, message: &str) -> Self {
+    pub(super) fn error(status: StatusCode, message: &str) -> Self {
         let json = serde_json::json!({ "error": message });
         Self { status, json: format!("{json:#}\n") }
     }

@@ -13,7 +13,7 @@ use std::{
 
 /// Arguments of `weir check`.
 #[derive(Debug, clap::Args)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Configuration files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,

@@ -8,7 +8,7 @@ use std::{
 
 /// Arguments of `weir completions`.
 #[derive(Debug, clap::Args)]
-pub struct CompletionsArgs {
+pub(super) struct CompletionsArgs {
     /// Which shell
     #[arg(value_enum)]
     shell: Shell,

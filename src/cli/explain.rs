@@ -13,7 +13,7 @@ use std::{
 
 /// Arguments of `weir explain`.
 #[derive(Debug, clap::Args)]
-pub struct ExplainArgs {
+pub(super) struct ExplainArgs {
     /// The rule's id, as in `Weir-Rule`; `weir rules` lists them
     #[arg(value_parser = rule(), value_name = "RULE", hide_possible_values = true)]
     rule: RuleId,

@@ -35,7 +35,7 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// Takes the ports and reads the certificates that the configuration names.
-    pub fn bind(loaded: &Loaded) -> Result<Self, StartError> {
+    pub(super) fn bind(loaded: &Loaded) -> Result<Self, StartError> {
         let config = loaded.config.clone();
         let upstream = upstream(&config)?;
         let workers = config
@@ -61,7 +61,7 @@ impl Gateway {
     }
 
     /// Returns the address at which callers reach it.
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.listeners
             .first()
             .and_then(|listener| listener.local_addr().ok())
@@ -69,17 +69,17 @@ impl Gateway {
     }
 
     /// Returns the address at which operators reach it.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
+    pub(super) fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|(_, listener)| listener.local_addr().ok())
     }
 
     /// Returns what operators see, if the admin API is on.
-    pub fn admin(&self) -> Option<Admin> {
+    pub(super) fn admin(&self) -> Option<Admin> {
         self.admin.as_ref().map(|(admin, _)| admin.clone())
     }
 
     /// Serves until `shutdown`, then finishes what was begun, for at most the drain time-out.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
+    pub(super) async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
         let ended = CancellationToken::new();
         // Also when this future is dropped.
         let _ended = ended.clone().drop_guard();

@@ -71,7 +71,7 @@ impl Command {
 }
 
 /// Runs the whole program: reads the command line of the process and does what it says.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = io::stdout();
     let done = cli.command.run(&mut out).and_then(|code| out.flush().map(|()| code));

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum OutputFormat {
+pub(super) enum OutputFormat {
     /// For reading.
     #[default]
     Human,

@@ -17,7 +17,7 @@ use std::{
 
 /// Arguments of `weir rules`.
 #[derive(Debug, clap::Args)]
-pub struct RulesArgs {
+pub(super) struct RulesArgs {
     /// Only the rules of this dialect
     #[arg(long, value_parser = dialect())]
     dialect: Option<Dialect>,

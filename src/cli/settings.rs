@@ -13,7 +13,7 @@ use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf};
 
 /// The flags that set keys of `[upstream]`, or all others: each key that was given, and its text.
 #[derive(Clone, Debug, Default)]
-pub struct Flags<const UPSTREAM: bool>(Vec<(&'static str, String)>);
+pub(super) struct Flags<const UPSTREAM: bool>(Vec<(&'static str, String)>);
 
 impl<const UPSTREAM: bool> Flags<UPSTREAM> {
     fn all() -> impl Iterator<Item = (&'static str, &'static Override)> {
@@ -59,7 +59,7 @@ impl<const UPSTREAM: bool> FromArgMatches for Flags<UPSTREAM> {
 /// file, the file over built-in values.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Settings")]
-pub struct SettingArgs {
+pub(super) struct SettingArgs {
     /// Configuration file [env: WEIR_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -85,7 +85,7 @@ impl SettingArgs {
 
 /// Arguments of `weir run`.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     #[command(flatten)]
     upstream: Flags<true>,
     #[command(flatten)]
@@ -94,14 +94,14 @@ pub struct RunArgs {
 
 impl RunArgs {
     /// Returns where the configuration of a run comes from.
-    pub fn sources(&self, environment: Vec<(OsString, OsString)>) -> Sources {
+    pub(super) fn sources(&self, environment: Vec<(OsString, OsString)>) -> Sources {
         self.settings.sources(self.upstream.0.clone(), environment)
     }
 }
 
 /// Arguments of `weir dev`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct DevArgs {
+pub(super) struct DevArgs {
     /// Address and port of the emulator
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     pub emulator: SocketAddr,
@@ -119,14 +119,18 @@ pub struct DevArgs {
 impl DevArgs {
     /// Returns where the configuration of a walk on the emulator comes from; the emulator, at
     /// `upstream`, takes the place of any other upstream.
-    pub fn sources(&self, upstream: String, environment: Vec<(OsString, OsString)>) -> Sources {
+    pub(super) fn sources(
+        &self,
+        upstream: String,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Sources {
         self.settings.sources(vec![("upstream.url", upstream)], environment)
     }
 }
 
 /// Arguments of `weir emulator`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct EmulatorArgs {
+pub(super) struct EmulatorArgs {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
@@ -136,7 +140,7 @@ pub struct EmulatorArgs {
 }
 
 /// Returns the variables of the process's environment that are Weir's.
-pub fn environment() -> Vec<(OsString, OsString)> {
+pub(super) fn environment() -> Vec<(OsString, OsString)> {
     env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"WEIR_")).collect()
 }
 

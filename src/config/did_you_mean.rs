@@ -2,7 +2,10 @@
 
 /// Returns the word nearest to what was written, if one is near: at most a third of its letters
 /// differ, case aside.
-pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(
+    written: &str,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let plain = |word: &str| word.to_lowercase().replace('_', "-");
     let written = plain(written);
     words

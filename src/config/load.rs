@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// A configuration that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The validated values.
     pub config: Config,
     /// The source of each value that is not built in.
@@ -32,7 +32,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong, warnings included, if anything forbids using the configuration.
-    pub fn load(sources: &Sources, policy: Policy) -> Result<Loaded, Problems> {
+    pub(crate) fn load(sources: &Sources, policy: Policy) -> Result<Loaded, Problems> {
         let file =
             sources.file.clone().or_else(|| sources.variable(CONFIG_VARIABLE).map(PathBuf::from));
         match file.as_deref().map(SourceText::open).transpose() {
@@ -55,7 +55,11 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     #[cfg(test)]
-    pub fn parse(name: impl AsRef<Path>, text: &str, policy: Policy) -> Result<Loaded, Problems> {
+    pub(crate) fn parse(
+        name: impl AsRef<Path>,
+        text: &str,
+        policy: Policy,
+    ) -> Result<Loaded, Problems> {
         let source = SourceText::new(name.as_ref(), text.to_owned());
         load(&Sources::default(), Some(&source), policy)
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// Which source a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A line of the file.
     File {
         /// Which file.
@@ -30,7 +30,7 @@ impl fmt::Display for Origin {
 }
 
 /// Origins by the path of the key. A key that is missing has its built-in value.
-pub type Origins = BTreeMap<String, Origin>;
+pub(super) type Origins = BTreeMap<String, Origin>;
 
 /// Turns the places of the keys that were read into origins.
 pub(super) fn origins(places: BTreeMap<String, Place>, policy: &Policy) -> Origins {

@@ -8,7 +8,7 @@ use super::{
 
 /// A key that a flag and an environment variable can set. The flag wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Override {
+pub(crate) struct Override {
     /// The key's path.
     pub key: &'static str,
     /// The flag, with its dashes.
@@ -24,7 +24,7 @@ pub struct Override {
 /// All of them.
 // No variable is called WEIR_PORT or WEIR_SERVICE_…: a cluster sets those by itself for a service
 // that is named weir.
-pub const OVERRIDES: &[Override] = &[
+pub(crate) const OVERRIDES: &[Override] = &[
     Override {
         key: "listen.address",
         flag: "--listen",

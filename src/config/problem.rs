@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf};
 
 /// Whether a configuration can be used in spite of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// It cannot.
     Error,
     /// It can, but it probably does not do what was meant.
@@ -15,7 +15,7 @@ pub enum Severity {
 
 impl Severity {
     /// Returns `error` or `warning`.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
@@ -25,7 +25,7 @@ impl Severity {
 
 /// Where a problem is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub(crate) enum Place {
     /// In no particular place: something is missing.
     Nowhere,
     /// The file as a whole.
@@ -51,7 +51,7 @@ pub enum Place {
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// How bad it is.
     pub severity: Severity,
     /// Where.
@@ -151,7 +151,7 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong, in the order of the files' lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Adds a problem.
@@ -160,7 +160,7 @@ impl Problems {
     }
 
     /// Adds the problems of another file.
-    pub fn append(&mut self, others: Self) {
+    pub(crate) fn append(&mut self, others: Self) {
         self.0.extend(others.0);
     }
 
@@ -174,29 +174,29 @@ impl Problems {
     }
 
     /// Returns each problem, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
 
     /// Counts the problems that forbid using the configuration.
-    pub fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.0.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
     /// Counts the problems that do not forbid using the configuration.
-    pub fn warnings(&self) -> usize {
+    pub(crate) fn warnings(&self) -> usize {
         self.0.len() - self.errors()
     }
 
     /// Tells whether nothing is wrong.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns an array of objects with `file`, `line`, `column`, `severity`, `message`,
     /// `suggestion` and
     /// `key`; `null` where there is none.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         self.0.iter().map(Problem::to_json).collect()
     }
 }

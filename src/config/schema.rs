@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 /// Returns the JSON Schema, draft 2020-12. It accepts no key that the reader does not know. It does
 /// not check the ranges of durations and sizes.
-pub fn schema(built_in: &Config) -> Schema {
+pub(crate) fn schema(built_in: &Config) -> Schema {
     let mut walk = Walk { tables: vec![Map::new()] };
     built_in.clone().visit(&mut walk);
     let mut root = json_schema!({

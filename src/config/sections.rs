@@ -21,7 +21,7 @@ macro_rules! section {
     }) => {
         $(#[doc = $about])+
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct $section {
+        pub(crate) struct $section {
             $($(#[doc = $doc])+ pub $field: $value,)*
         }
 
@@ -104,14 +104,14 @@ section! {
 
 /// Where session records are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Store {
+pub(crate) enum Store {
     /// In this process; gone when it ends, and learned again from upstream.
     Memory,
 }
 
 impl Store {
     /// Returns the name used in configuration.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
         }
@@ -175,7 +175,7 @@ section! {
 
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub(crate) enum Level {
     /// Nothing.
     Off,
     /// What went wrong inside Weir, or left a session in doubt.
@@ -192,11 +192,11 @@ pub enum Level {
 
 impl Level {
     /// All, the quietest first.
-    pub const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
     /// Returns the name used in configuration and by `RUST_LOG`.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Error => "error",
@@ -210,7 +210,7 @@ impl Level {
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// `Human` on a terminal, `Json` otherwise.
     Auto,
     /// For reading.
@@ -221,10 +221,10 @@ pub enum Format {
 
 impl Format {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Human, Self::Json];
+    pub(crate) const ALL: [Self; 3] = [Self::Auto, Self::Human, Self::Json];
 
     /// Returns the name used in configuration.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Human => "human",

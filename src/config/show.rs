@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 impl Loaded {
     /// Returns `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address": "w:3", …}}`;
     /// a key without an origin has its built-in value.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let origins: Map<String, Value> = self
             .origins
             .iter()
@@ -24,7 +24,7 @@ impl Loaded {
 
 impl Config {
     /// Returns the values in effect, table by table, written as in the file.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mut walk = AsJson { tables: vec![Map::new()] };
         self.clone().visit(&mut walk);
         walk.tables.pop().unwrap_or_default().into()

@@ -7,7 +7,7 @@ use std::{
 
 /// What the configuration is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To be checked: an upstream may be named later, and the files it names may be on another
     /// machine.
     #[default]
@@ -19,7 +19,7 @@ pub enum Purpose {
 /// Where values may come from. Nothing is read from the process itself, so that the same sources
 /// always give the same configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// The file named by `--config`; else `WEIR_CONFIG` of `environment` names one; else there is
     /// none.
     pub file: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub struct Sources {
 
 impl Sources {
     /// Names one file and nothing else.
-    pub fn file(path: impl Into<PathBuf>) -> Self {
+    pub(crate) fn file(path: impl Into<PathBuf>) -> Self {
         Self { file: Some(path.into()), ..Self::default() }
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 /// `http` or `https`, a host, perhaps a port and a base path; no user, no query, no fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamUrl {
+pub(crate) struct UpstreamUrl {
     scheme: Scheme,
     authority: Authority,
     base_path: Box<str>,
@@ -13,29 +13,29 @@ pub struct UpstreamUrl {
 
 impl UpstreamUrl {
     /// Returns the scheme.
-    pub fn scheme(&self) -> &Scheme {
+    pub(crate) fn scheme(&self) -> &Scheme {
         &self.scheme
     }
 
     /// Returns the host and, if it was written, the port: the value of `Host`.
-    pub fn authority(&self) -> &Authority {
+    pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
 
     /// Returns the host alone; an IPv6 address keeps its brackets.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.authority.host()
     }
 
     /// Returns the port to connect to.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         let default = if self.scheme == Scheme::HTTPS { 443 } else { 80 };
         self.authority.port_u16().unwrap_or(default)
     }
 
     /// Returns what is put before every path: nothing, or a path that begins with `/` and does not
     /// end with it.
-    pub fn base_path(&self) -> &str {
+    pub(crate) fn base_path(&self) -> &str {
         &self.base_path
     }
 }
@@ -48,7 +48,7 @@ impl fmt::Display for UpstreamUrl {
 
 /// Why a text is not an upstream's URL. It never shows the text, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseUpstreamUrlError {
+pub(crate) enum ParseUpstreamUrlError {
     /// Not a URL at all.
     #[error("this is not a URL")]
     Malformed,

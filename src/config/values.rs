@@ -9,7 +9,7 @@ use crate::rules::Policy;
 
 /// The validated configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub(crate) struct Config {
     /// `[listen]`.
     pub listen: Listen,
     /// `[admin]`.
@@ -32,7 +32,7 @@ pub struct Config {
 
 impl Config {
     /// Returns what holds where nothing is said. The built-in policy comes with its dialects.
-    pub fn built_in(policy: Policy) -> Self {
+    pub(crate) fn built_in(policy: Policy) -> Self {
         Self {
             listen: Listen::default(),
             admin: Admin::default(),

@@ -24,36 +24,36 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub fn new(response: Response<Body>, decided: Decided) -> Self {
+    pub(super) fn new(response: Response<Body>, decided: Decided) -> Self {
         Self { response, decided, violation: None, session: None }
     }
 
-    pub fn forwarded(response: Response<Body>) -> Self {
+    pub(super) fn forwarded(response: Response<Body>) -> Self {
         Self::new(response, Decided::Forwarded)
     }
 
     /// Makes the outcome of a call that was forwarded although a reporting rule was broken, if one
     /// was.
-    pub fn reported(response: Response<Body>, violation: Option<Violation>) -> Self {
+    pub(super) fn reported(response: Response<Body>, violation: Option<Violation>) -> Self {
         let decided = if violation.is_some() { Decided::Monitored } else { Decided::Forwarded };
         Self { violation, ..Self::new(response, decided) }
     }
 
-    pub fn refused(dialects: &Dialects, form: Form, violation: Violation) -> Self {
+    pub(super) fn refused(dialects: &Dialects, form: Form, violation: Violation) -> Self {
         let response = rendered(dialects.refusal(form, &violation));
         Self { violation: Some(violation), ..Self::new(response, Decided::Rejected) }
     }
 
-    pub fn failed(form: Form, error: &OwnError<'_>) -> Self {
+    pub(super) fn failed(form: Form, error: &OwnError<'_>) -> Self {
         Self::new(own_error(form, error), Decided::Rejected)
     }
 
-    pub fn with(mut self, violation: Violation) -> Self {
+    pub(super) fn with(mut self, violation: Violation) -> Self {
         self.violation = Some(violation);
         self
     }
 
-    pub fn about(mut self, session: Option<&SessionKey>) -> Self {
+    pub(super) fn about(mut self, session: Option<&SessionKey>) -> Self {
         self.session = self.session.or_else(|| session.cloned());
         self
     }
@@ -119,13 +119,18 @@ pub(super) struct About {
 
 impl About {
     /// Describes a call that was understood.
-    pub fn of(dialect: Dialect, intent: &Intent, headers: &HeaderMap, started: Instant) -> Self {
+    pub(super) fn of(
+        dialect: Dialect,
+        intent: &Intent,
+        headers: &HeaderMap,
+        started: Instant,
+    ) -> Self {
         let source = intent.source().map(|id| id.to_string());
         Self { call: intent.name(), source, ..Self::unread(dialect, headers, started) }
     }
 
     /// Describes a call that was not read.
-    pub fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
+    pub(super) fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
         let request_id = request_id(headers);
         Self { dialect, call: "unread", source: None, request_id, started }
     }

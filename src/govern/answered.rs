@@ -15,16 +15,16 @@ pub(super) struct Answered {
 }
 
 impl Answered {
-    pub fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         self.head.status
     }
 
-    pub fn headers(&self) -> &HeaderMap {
+    pub(super) fn headers(&self) -> &HeaderMap {
         &self.head.headers
     }
 
     /// Returns the answer with upstream's bytes unchanged.
-    pub fn into_response(self) -> Response<Body> {
+    pub(super) fn into_response(self) -> Response<Body> {
         let head = Arc::try_unwrap(self.head).unwrap_or_else(|shared| (*shared).clone());
         Response::from_parts(head, self.body.to_body())
     }
@@ -55,7 +55,7 @@ pub(super) struct Shown {
 }
 
 impl LookupOutcome {
-    pub fn status(&self) -> Option<StatusCode> {
+    pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Shown(shown) => Some(shown.answer.status()),
             Self::Denied(answer) => Some(answer.status()),
@@ -65,7 +65,7 @@ impl LookupOutcome {
 
     /// Returns the outcome without its answer. A caller that is not recognised where sources are
     /// looked up may still be good for its session: `credential_opens_sources` says.
-    pub fn end(&self, credential_opens_sources: bool) -> LookupEnd {
+    pub(super) fn end(&self, credential_opens_sources: bool) -> LookupEnd {
         match self {
             Self::Shown(shown) => LookupEnd::Shown {
                 at: shown.at,

@@ -34,7 +34,7 @@ pub(super) enum Who {
 
 impl Who {
     /// Returns the caller to whom upstream's answers are shown.
-    pub fn caller(self) -> Option<CredentialHash> {
+    pub(super) fn caller(self) -> Option<CredentialHash> {
         match self {
             Self::Caller(caller) => Some(caller),
             Self::Weir => None,
@@ -42,7 +42,7 @@ impl Who {
     }
 
     /// Returns whether this is one of those to whom upstream has shown something.
-    pub fn is_among(self, shown_to: &ShownTo) -> bool {
+    pub(super) fn is_among(self, shown_to: &ShownTo) -> bool {
         self.caller().is_some_and(|caller| shown_to.contains(caller))
     }
 }
@@ -78,7 +78,7 @@ pub(super) struct Failure {
 
 impl Failure {
     /// Nothing was sent, through a fault of Weir's own.
-    pub const NOT_SENT: Self = Self { sent: false, problem: Problem::Internal };
+    pub(super) const NOT_SENT: Self = Self { sent: false, problem: Problem::Internal };
 
     fn of(error: &UpstreamError) -> Self {
         tracing::warn!(error = %Chain(error), "a governed call got no answer");
@@ -90,7 +90,7 @@ impl Asker {
     /// Returns a call of Weir's own with the asker's headers, but those that speak of its body or
     /// make it conditional. Its answer comes in the clear: it must be readable here, and it may
     /// become the answer of any caller who shares it.
-    pub fn request(&self, outgoing: &Outgoing) -> Request<Body> {
+    pub(super) fn request(&self, outgoing: &Outgoing) -> Request<Body> {
         let mut headers = self.head.headers.clone();
         for name in NOT_COPIED {
             headers.remove(name);
@@ -107,7 +107,7 @@ impl Asker {
     }
 
     /// Sends, and reads the answer whole, up to the bound.
-    pub async fn send(&self, request: Request<Body>) -> SendOutcome {
+    pub(super) async fn send(&self, request: Request<Body>) -> SendOutcome {
         let started = Instant::now();
         let outcome = self.send_untimed(request).await;
         self.trace.add_upstream_time(started.elapsed());
@@ -147,7 +147,7 @@ impl Asker {
     }
 
     /// Returns how long upstream wants to be left alone by this asker.
-    pub fn backing_off(&self) -> Option<Duration> {
+    pub(super) fn backing_off(&self) -> Option<Duration> {
         self.governor.sessions().backing_off(self.who.caller()?)
     }
 }

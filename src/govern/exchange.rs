@@ -24,17 +24,17 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Returns the caller's own call, unchanged.
-    pub fn original(&self) -> Request<Body> {
+    pub(super) fn original(&self) -> Request<Body> {
         Request::from_parts((*self.asker.head).clone(), self.body.to_body())
     }
 
     /// Returns the sources that the call names: their records are read along.
-    pub fn sources(&self) -> Vec<SourceId> {
+    pub(super) fn sources(&self) -> Vec<SourceId> {
         self.intent.sources().cloned().collect()
     }
 
     /// Returns the customer that the call names, as this caller knows it.
-    pub fn customer(&self) -> Option<CustomerKey> {
+    pub(super) fn customer(&self) -> Option<CustomerKey> {
         let caller = self.asker.who.caller()?;
         self.intent.customer().map(|id| CustomerKey { caller, id: id.clone() })
     }

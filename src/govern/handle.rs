@@ -53,7 +53,7 @@ impl Marks {
     const NONE: Self = Self { unread: None, reported: None };
 
     /// Marks the answer.
-    pub fn finish(self, response: Response<Body>) -> Response<Body> {
+    pub(super) fn finish(self, response: Response<Body>) -> Response<Body> {
         drop(self.unread);
         match self.reported {
             None => response,

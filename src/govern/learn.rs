@@ -18,14 +18,14 @@ pub(super) enum Hand {
 }
 
 impl Hand {
-    pub fn records(&self) -> &Records {
+    pub(super) fn records(&self) -> &Records {
         match self {
             Self::Turn(turn) => turn.records(),
             Self::Records(records, _) => records,
         }
     }
 
-    pub fn records_mut(&mut self) -> &mut Records {
+    pub(super) fn records_mut(&mut self) -> &mut Records {
         match self {
             Self::Turn(turn) => turn.records_mut(),
             Self::Records(records, _) => records,
@@ -33,7 +33,7 @@ impl Hand {
     }
 
     /// Returns the session whose turn is in hand.
-    pub fn turn(&self) -> Option<&SessionKey> {
+    pub(super) fn turn(&self) -> Option<&SessionKey> {
         match self {
             Self::Turn(turn) => Some(turn.key()),
             Self::Records(..) => None,

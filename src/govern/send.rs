@@ -45,7 +45,7 @@ pub(super) enum CallOutcome {
 }
 
 impl CallOutcome {
-    pub fn status(&self) -> Option<StatusCode> {
+    pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Done(answered) | Self::Refused(answered) => Some(answered.status()),
             Self::DoneUnread(response) | Self::Unknown(Ok(response)) => Some(response.status()),
@@ -54,7 +54,7 @@ impl CallOutcome {
     }
 
     /// Returns how it ended, without the answer.
-    pub fn end(&self) -> CallEnd {
+    pub(super) fn end(&self) -> CallEnd {
         match self {
             Self::Done(_) | Self::DoneUnread(_) => CallEnd::Done,
             Self::Refused(answered) => CallEnd::Refused(match answered.status() {
@@ -70,7 +70,7 @@ impl CallOutcome {
     }
 
     /// Returns the answer for the caller: upstream's own wherever there is one.
-    pub fn into_response(self, form: Form) -> Response<Body> {
+    pub(super) fn into_response(self, form: Form) -> Response<Body> {
         match self {
             Self::Done(answered) | Self::Refused(answered) => answered.into_response(),
             Self::DoneUnread(response) | Self::Unknown(Ok(response)) => response,

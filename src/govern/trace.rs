@@ -22,30 +22,30 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub fn add_upstream_time(&self, took: Duration) {
+    pub(super) fn add_upstream_time(&self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.upstream_us.fetch_add(took, Ordering::Relaxed);
     }
 
-    pub fn upstream_us(&self) -> u64 {
+    pub(super) fn upstream_us(&self) -> u64 {
         self.upstream_us.load(Ordering::Relaxed)
     }
 
-    pub fn note(&self, kind: StepKind, status: Option<StatusCode>) {
+    pub(super) fn note(&self, kind: StepKind, status: Option<StatusCode>) {
         let step = Step { kind, status: status.map(|status| status.as_u16()) };
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step);
     }
 
     /// Notes the session that the call has created.
-    pub fn note_created(&self, session: &SessionKey) {
+    pub(super) fn note_created(&self, session: &SessionKey) {
         *self.created.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
     }
 
-    pub fn take_created(&self) -> Option<SessionKey> {
+    pub(super) fn take_created(&self) -> Option<SessionKey> {
         self.created.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub fn take_steps(&self) -> Vec<Step> {
+    pub(super) fn take_steps(&self) -> Vec<Step> {
         std::mem::take(&mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

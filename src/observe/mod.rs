@@ -2,6 +2,7 @@
 
 mod decision;
 #[cfg(feature = "cli")]
-pub mod telemetry;
+pub(crate) mod telemetry;
 
-pub use decision::{Decided, Decision, Decisions, Step, StepKind};
+pub use decision::{Decided, Decision};
+pub(crate) use decision::{Decisions, Step, StepKind};

@@ -11,7 +11,7 @@ use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
 /// `RUST_LOG` decides what is logged; where it is unset, empty or cannot be read, `level` does, a
 /// name as `RUST_LOG` knows them. Lines are for people if they are `human`, else JSON; unless that
 /// is said, a terminal gets lines for people.
-pub fn start(level: &str, human: Option<bool>) -> bool {
+pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
     let rust_log = env::var_os("RUST_LOG")
         .filter(|text| !text.is_empty())
         .map(|text| text.to_string_lossy().into_owned());

@@ -145,17 +145,17 @@ pub(super) struct Given {
 
 impl Given {
     /// Nothing is known.
-    pub fn nothing() -> Self {
+    pub(super) fn nothing() -> Self {
         Given { known: Known::default(), policy: dialects::policy(), now: NOW }
     }
 
     /// A session that shows everything and holds nothing.
-    pub fn session() -> Self {
+    pub(super) fn session() -> Self {
         Given::shown(nothing_attached())
     }
 
     /// A session that has shown this much.
-    pub fn shown(facts: SessionFacts) -> Self {
+    pub(super) fn shown(facts: SessionFacts) -> Self {
         let mut given = Given::nothing();
         let mut record = SessionRecord::default();
         record.apply(&SessionObservation::LookedUp(Box::new(facts)), &given.policy, NOW);
@@ -164,14 +164,14 @@ impl Given {
     }
 
     /// Known, but not attached.
-    pub fn source(mut self, facts: SourceFacts) -> Self {
+    pub(super) fn source(mut self, facts: SourceFacts) -> Self {
         let record = self.known.sources.entry(facts.id.clone()).or_default();
         record.apply(&SourceObservation::Shown(Box::new(facts)), NOW);
         self
     }
 
     /// Attached, and wholly known.
-    pub fn holds(mut self, facts: SourceFacts) -> Self {
+    pub(super) fn holds(mut self, facts: SourceFacts) -> Self {
         self = self.source(facts.clone());
         let attached = Attached { id: facts.id, kind: facts.kind, amount: facts.amount };
         self.alter(|session| {
@@ -182,7 +182,7 @@ impl Given {
     }
 
     /// These are saved to the customer the call is about.
-    pub fn saved(mut self, sources: &[&str]) -> Self {
+    pub(super) fn saved(mut self, sources: &[&str]) -> Self {
         let saved = sources.iter().map(|id| SourceId::from(*id)).collect();
         self.known.customer =
             Some(CustomerRecord { saved: Fact::known(saved, NOW), ..CustomerRecord::default() });
@@ -191,7 +191,7 @@ impl Given {
 
     /// The shopper's payment options: the first is the default one. They are never remembered, so
     /// this counts as looked up.
-    pub fn options(mut self, sources: &[SourceFacts]) -> Self {
+    pub(super) fn options(mut self, sources: &[SourceFacts]) -> Self {
         let option = |(nth, source): (usize, &SourceFacts)| OptionFacts {
             id: format!("option-{}", source.id).into(),
             source: Some(source.clone()),
@@ -204,45 +204,45 @@ impl Given {
         self.looked_up(Lookup::PaymentOptions)
     }
 
-    pub fn alter(mut self, change: impl FnOnce(&mut SessionRecord)) -> Self {
+    pub(super) fn alter(mut self, change: impl FnOnce(&mut SessionRecord)) -> Self {
         change(self.known.session.get_or_insert_default());
         self
     }
 
-    pub fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+    pub(super) fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
         change(&mut self.policy);
         self
     }
 
-    pub fn toggle(self, rule: RuleId, toggle: Toggle) -> Self {
+    pub(super) fn toggle(self, rule: RuleId, toggle: Toggle) -> Self {
         self.policy(|policy| policy.set(rule, toggle))
     }
 
-    pub fn an_hour_later(mut self) -> Self {
+    pub(super) fn an_hour_later(mut self) -> Self {
         self.now = Timestamp(self.now.0 + HOUR);
         self
     }
 
     /// This was asked for just now; it told nothing new.
-    pub fn looked_up(mut self, lookup: Lookup) -> Self {
+    pub(super) fn looked_up(mut self, lookup: Lookup) -> Self {
         self.known.looked_up.push((lookup, LookupResult::At(self.now)));
         self
     }
 
     /// This was asked for just now, in vain.
-    pub fn failed(mut self, lookup: Lookup) -> Self {
+    pub(super) fn failed(mut self, lookup: Lookup) -> Self {
         self.known.looked_up.push((lookup, LookupResult::Failed));
         self
     }
 
     /// This was asked for just now, and there is no such thing.
-    pub fn absent(mut self, lookup: Lookup) -> Self {
+    pub(super) fn absent(mut self, lookup: Lookup) -> Self {
         self.known.looked_up.push((lookup, LookupResult::Absent));
         self
     }
 
     /// This was asked for just now; it told again what was known.
-    pub fn confirmed(mut self, lookup: Lookup) -> Self {
+    pub(super) fn confirmed(mut self, lookup: Lookup) -> Self {
         let now = self.now;
         match &lookup {
             Lookup::Session => {
@@ -265,7 +265,7 @@ impl Given {
     }
 
     /// The call was sent, and upstream answered it with success.
-    pub fn after(mut self, intent: &Intent, answer: &Answer) -> Self {
+    pub(super) fn after(mut self, intent: &Intent, answer: &Answer) -> Self {
         let session = self.begin(intent);
         let learned = learn(intent, answer, session.as_ref(), &self.known, &self.policy);
         self.apply(&learned);
@@ -273,14 +273,14 @@ impl Given {
     }
 
     /// The call was sent, and upstream refused it.
-    pub fn after_refused(mut self, intent: &Intent) -> Self {
+    pub(super) fn after_refused(mut self, intent: &Intent) -> Self {
         let session = self.begin(intent);
         self.apply(&refused(session.as_ref()));
         self
     }
 
     /// The call was sent, and nobody knows how it ended.
-    pub fn after_unknown(mut self, intent: &Intent) -> Self {
+    pub(super) fn after_unknown(mut self, intent: &Intent) -> Self {
         let session = self.begin(intent);
         let learned = outcome_unknown(intent, session.as_ref(), &self.known);
         self.apply(&learned);
@@ -301,7 +301,7 @@ impl Given {
         session
     }
 
-    pub fn apply(&mut self, learned: &Learned) {
+    pub(super) fn apply(&mut self, learned: &Learned) {
         if let Some((_, observation)) = &learned.session {
             self.known.session.get_or_insert_default().apply(observation, &self.policy, self.now);
         }
@@ -313,22 +313,22 @@ impl Given {
         }
     }
 
-    pub fn decide(&self, intent: &Intent) -> Verdict {
+    pub(super) fn decide(&self, intent: &Intent) -> Verdict {
         decide(&self.known, intent, &self.policy, self.now)
     }
 
     #[track_caller]
-    pub fn forwards(&self, intent: &Intent) {
+    pub(super) fn forwards(&self, intent: &Intent) {
         assert_eq!(self.decide(intent), Verdict::Forward { monitored: None });
     }
 
     #[track_caller]
-    pub fn needs(&self, intent: &Intent, lookup: Lookup) {
+    pub(super) fn needs(&self, intent: &Intent, lookup: Lookup) {
         assert_eq!(self.decide(intent), Verdict::Need(lookup));
     }
 
     #[track_caller]
-    pub fn refuses(&self, intent: &Intent, rule: RuleId, refusal: &Refusal) {
+    pub(super) fn refuses(&self, intent: &Intent, rule: RuleId, refusal: &Refusal) {
         match self.decide(intent) {
             Verdict::Reject(violation) => {
                 assert_eq!(
@@ -342,7 +342,7 @@ impl Given {
 
     /// The rule that refuses.
     #[track_caller]
-    pub fn refused_by(&self, intent: &Intent) -> RuleId {
+    pub(super) fn refused_by(&self, intent: &Intent) -> RuleId {
         match self.decide(intent) {
             Verdict::Reject(violation) => violation.rule,
             verdict => panic!("should be refused, not {verdict:?}"),

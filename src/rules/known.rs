@@ -97,7 +97,7 @@ pub(crate) struct View<'a> {
 
 impl<'a> View<'a> {
     /// The same, believing only what a refusal may rest on.
-    pub fn strictly(&self) -> Self {
+    pub(super) fn strictly(&self) -> Self {
         Self { strict: true, ..self.clone() }
     }
 
@@ -153,7 +153,7 @@ impl<'a> View<'a> {
     }
 
     /// A fact of the session.
-    pub fn of_session<T>(
+    pub(super) fn of_session<T>(
         &mut self,
         field: Field,
         pick: fn(&SessionRecord) -> &Fact<T>,
@@ -162,7 +162,7 @@ impl<'a> View<'a> {
     }
 
     /// The session's state. One that changes on its own is confirmed before a refusal.
-    pub fn session_state(&mut self) -> Judged<&'a super::SessionState> {
+    pub(super) fn session_state(&mut self) -> Judged<&'a super::SessionState> {
         let state = self.of_session(Field::State, |s| &s.state)?;
         let stated_at = self.session()?.state.stated_at().unwrap_or_default();
         match state {
@@ -176,7 +176,7 @@ impl<'a> View<'a> {
     }
 
     /// A fact of a source.
-    pub fn of_source<T>(
+    pub(super) fn of_source<T>(
         &mut self,
         id: &SourceId,
         field: Field,
@@ -190,7 +190,7 @@ impl<'a> View<'a> {
 
     /// A source's state. One that changes on its own is as good as unknown until it is confirmed:
     /// what was pending may have failed.
-    pub fn source_state(&mut self, id: &SourceId) -> Judged<&'a SourceState> {
+    pub(super) fn source_state(&mut self, id: &SourceId) -> Judged<&'a SourceState> {
         let state = self.of_source(id, Field::State, |s| &s.state)?;
         let stated_at =
             self.known.sources.get(id).and_then(|s| s.state.stated_at()).unwrap_or_default();
@@ -202,7 +202,7 @@ impl<'a> View<'a> {
     }
 
     /// A source's type.
-    pub fn kind(&mut self, id: &SourceId) -> Judged<&'a SourceType> {
+    pub(super) fn kind(&mut self, id: &SourceId) -> Judged<&'a SourceType> {
         match self.known.kind_of(id) {
             Some(kind) => {
                 if self.strict {
@@ -214,17 +214,17 @@ impl<'a> View<'a> {
         }
     }
 
-    pub fn is_secondary(&mut self, id: &SourceId) -> Judged<bool> {
+    pub(super) fn is_secondary(&mut self, id: &SourceId) -> Judged<bool> {
         Ok(self.policy.types.is_secondary(self.kind(id)?))
     }
 
     /// The sources attached.
-    pub fn attached(&mut self) -> Judged<&'a [Attached]> {
+    pub(super) fn attached(&mut self) -> Judged<&'a [Attached]> {
         Ok(self.of_session(Field::Sources, |s| &s.sources)?.as_slice())
     }
 
     /// The attached primary, if there is one.
-    pub fn primary(&mut self) -> Judged<Option<&'a Attached>> {
+    pub(super) fn primary(&mut self) -> Judged<Option<&'a Attached>> {
         for source in self.attached()? {
             if !self.is_secondary(&source.id)? {
                 return Ok(Some(source));
@@ -234,7 +234,7 @@ impl<'a> View<'a> {
     }
 
     /// The attached secondaries but the one that is coming: attaching it again adds nothing.
-    pub fn other_secondaries(&mut self, incoming: &SourceId) -> Judged<Vec<&'a Attached>> {
+    pub(super) fn other_secondaries(&mut self, incoming: &SourceId) -> Judged<Vec<&'a Attached>> {
         let mut found = Vec::new();
         for source in self.attached()? {
             if source.id != *incoming && self.is_secondary(&source.id)? {
@@ -245,7 +245,7 @@ impl<'a> View<'a> {
     }
 
     /// What an attached secondary contributes.
-    pub fn contribution(&mut self, source: &'a Attached) -> Judged<Amount> {
+    pub(super) fn contribution(&mut self, source: &'a Attached) -> Judged<Amount> {
         match source.amount.as_ref() {
             Some(amount) => Ok(*amount),
             None => self.of_source(&source.id, Field::Amount, |s| &s.amount).copied(),
@@ -253,7 +253,7 @@ impl<'a> View<'a> {
     }
 
     /// The source that this call attaches; `None` where it attaches nothing.
-    pub fn incoming(&mut self) -> Judged<Option<&'a SourceId>> {
+    pub(super) fn incoming(&mut self) -> Judged<Option<&'a SourceId>> {
         match self.intent {
             Intent::AttachSaved { .. } => Ok(self
                 .applied_option()?
@@ -264,7 +264,7 @@ impl<'a> View<'a> {
     }
 
     /// The payment option that a saved payment would attach.
-    pub fn applied_option(&mut self) -> Judged<Option<&'a OptionFacts>> {
+    pub(super) fn applied_option(&mut self) -> Judged<Option<&'a OptionFacts>> {
         let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
         let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
         if self.strict {
@@ -281,7 +281,7 @@ impl<'a> View<'a> {
     }
 
     /// What the call attaches, in the words of a remedy.
-    pub fn incoming_for_remedy(&mut self) -> Judged<Option<Incoming>> {
+    pub(super) fn incoming_for_remedy(&mut self) -> Judged<Option<Incoming>> {
         if let Some(option) = self.applied_option()? {
             return Ok(Some(Incoming::Option(option.id.clone())));
         }
@@ -290,7 +290,7 @@ impl<'a> View<'a> {
 
     /// The sources saved to the customer the call is about. Another key of the merchant may have
     /// saved one: always confirmed before a refusal.
-    pub fn saved(&mut self) -> Judged<&'a [SourceId]> {
+    pub(super) fn saved(&mut self) -> Judged<&'a [SourceId]> {
         let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
         let saved = self.fact(Field::Saved, &customer.saved, Lookup::Customer)?;
         if self.strict
@@ -302,12 +302,12 @@ impl<'a> View<'a> {
     }
 
     /// The customer the session is for, or that it is for nobody.
-    pub fn buyer(&mut self) -> Judged<Option<&'a CustomerId>> {
+    pub(super) fn buyer(&mut self) -> Judged<Option<&'a CustomerId>> {
         Ok(self.of_session(Field::Customer, |s| &s.customer)?.as_ref())
     }
 
     /// The primary whose attach was answered but not yet sent.
-    pub fn deferred(&self) -> Option<&'a SourceId> {
+    pub(super) fn deferred(&self) -> Option<&'a SourceId> {
         match self.known.session.as_ref().and_then(|session| session.pending.as_deref()) {
             Some(Pending::Deferred { primary, .. }) => Some(primary),
             _ => None,

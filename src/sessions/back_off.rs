@@ -19,7 +19,7 @@ pub(super) struct BackOffs {
 }
 
 impl BackOffs {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let until = Cache::builder()
             .max_capacity(CREDENTIALS_AT_MOST)
             .eviction_policy(EvictionPolicy::lru())
@@ -29,14 +29,14 @@ impl BackOffs {
     }
 
     /// Of two the later holds.
-    pub fn begin(&self, caller: CredentialHash, until: Instant) {
+    pub(super) fn begin(&self, caller: CredentialHash, until: Instant) {
         let until = until.min(Instant::now() + BACK_OFF_AT_MOST);
         self.until
             .entry(caller)
             .and_upsert_with(|known| known.map_or(until, |known| known.into_value().max(until)));
     }
 
-    pub fn left(&self, caller: CredentialHash) -> Option<Duration> {
+    pub(super) fn left(&self, caller: CredentialHash) -> Option<Duration> {
         let left = self.until.get(&caller)?.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return None;

@@ -3,7 +3,7 @@
 use super::keys::Key;
 
 /// The bytes of one record, and nothing beside them.
-pub type Bytes = Box<[u8]>;
+pub(super) type Bytes = Box<[u8]>;
 
 /// The store did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -56,7 +56,7 @@ pub(super) struct Hand {
 
 impl Hand {
     /// Takes up what is stored.
-    pub fn take_up(scope: &Scope, stored: Stored) -> Result<Self, StoreError> {
+    pub(super) fn take_up(scope: &Scope, stored: Stored) -> Result<Self, StoreError> {
         let mut hand =
             Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
         for (key, bytes) in hand.stored.iter() {
@@ -87,7 +87,7 @@ impl Hand {
     }
 
     /// Returns what must be read as well, before anything is made of what is in hand.
-    pub fn missing(&self) -> &[Key] {
+    pub(super) fn missing(&self) -> &[Key] {
         &self.missing
     }
 
@@ -142,33 +142,33 @@ impl Hand {
     }
 
     /// Returns what is in hand of the session; an empty record where nothing is remembered.
-    pub fn record(&self) -> &SessionRecord {
+    pub(super) fn record(&self) -> &SessionRecord {
         &self.record
     }
 
     /// Returns the same, to be changed otherwise than by an observation.
-    pub fn record_mut(&mut self) -> &mut SessionRecord {
+    pub(super) fn record_mut(&mut self) -> &mut SessionRecord {
         &mut self.record
     }
 
     /// Returns whether anything is remembered of the session.
-    pub fn is_remembered(&self) -> bool {
+    pub(super) fn is_remembered(&self) -> bool {
         self.record != SessionRecord::default()
             || self.key.as_ref().is_some_and(|key| self.is_stored(key))
     }
 
     /// Returns whether this source was read, or is part of what was.
-    pub fn holds(&self, id: &SourceId) -> bool {
+    pub(super) fn holds(&self, id: &SourceId) -> bool {
         self.sources.contains_key(id)
     }
 
     /// Returns every source that was read or learned of.
-    pub fn sources(&self) -> impl Iterator<Item = &SourceId> {
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SourceId> {
         self.sources.keys()
     }
 
     /// Returns what is in hand of a source.
-    pub fn source(&self, id: &SourceId) -> Option<&SourceRecord> {
+    pub(super) fn source(&self, id: &SourceId) -> Option<&SourceRecord> {
         match self.sources.get(id)? {
             Home::Own(record) => record.as_ref(),
             Home::In(session) if self.is_main(session) => self.record.member(id),
@@ -177,7 +177,7 @@ impl Hand {
     }
 
     /// Returns the same to be changed; an empty record where nothing is known.
-    pub fn source_mut(&mut self, id: &SourceId) -> &mut SourceRecord {
+    pub(super) fn source_mut(&mut self, id: &SourceId) -> &mut SourceRecord {
         if !self.sources.contains_key(id) {
             // Nobody has asked what is stored: the store will say if it is something.
             self.stored.set(Key::source(id), None);
@@ -192,17 +192,17 @@ impl Hand {
     }
 
     /// Returns what is in hand of the customer; an empty record where nothing is remembered.
-    pub fn customer(&self) -> Option<&CustomerRecord> {
+    pub(super) fn customer(&self) -> Option<&CustomerRecord> {
         self.customer.as_ref().map(|(_, record)| record)
     }
 
     /// Returns the same, to be changed.
-    pub fn customer_mut(&mut self) -> Option<&mut CustomerRecord> {
+    pub(super) fn customer_mut(&mut self) -> Option<&mut CustomerRecord> {
         self.customer.as_mut().map(|(_, record)| record)
     }
 
     /// Applies an observation.
-    pub fn apply(&mut self, noted: &Noted) {
+    pub(super) fn apply(&mut self, noted: &Noted) {
         match noted {
             Noted::Session(observation, policy, now, _) => {
                 self.record.apply(observation, policy, *now);
@@ -217,7 +217,7 @@ impl Hand {
     }
 
     /// Applies an observation that was applied before, to what others have made of the records.
-    pub fn apply_again(&mut self, noted: &Noted) {
+    pub(super) fn apply_again(&mut self, noted: &Noted) {
         let (is_reading, then, now) = match noted {
             Noted::Session(observation, .., then) => {
                 (matches!(observation, SessionObservation::LookedUp(_)), then, self.record.epoch)
@@ -234,16 +234,16 @@ impl Hand {
         }
     }
 
-    pub fn source_epoch(&self, id: &SourceId) -> u32 {
+    pub(super) fn source_epoch(&self, id: &SourceId) -> u32 {
         self.source(id).map_or(0, |record| record.epoch)
     }
 
-    pub fn customer_epoch(&self) -> u32 {
+    pub(super) fn customer_epoch(&self) -> u32 {
         self.customer().map_or(0, |record| record.epoch)
     }
 
     /// Moves what is known of sources to where it belongs.
-    pub fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let Some(key) = &self.key else { return };
         for (id, facts) in self.record.give_up_strangers() {
             self.sources.insert(id, Home::Own(Some(facts)));
@@ -261,7 +261,7 @@ impl Hand {
     /// Returns the changes that make the store hold what is in hand; none where it does. A session
     /// that changes comes with its sources' pointers, though they stay: a source that others have
     /// taken elsewhere is not changed here, and a pointer lasts as long as the session.
-    pub fn changes(&self) -> Result<Vec<Change>, StoreError> {
+    pub(super) fn changes(&self) -> Result<Vec<Change>, StoreError> {
         let mut changes = Vec::new();
         let main = self.key.as_ref().map(|key| (&key.bytes, &self.record));
         for (bytes, record) in main.into_iter().chain(&self.others) {
@@ -300,7 +300,7 @@ impl Hand {
     }
 
     /// Notes that the store has made these changes.
-    pub fn made(&mut self, changes: Vec<Change>) {
+    pub(super) fn made(&mut self, changes: Vec<Change>) {
         for Change { key, new, .. } in changes {
             self.stored.set(key, new);
         }

@@ -23,7 +23,7 @@ use std::{
 const LOCKS: usize = 256;
 
 /// Every space's shelf.
-pub struct Memory {
+pub(super) struct Memory {
     sessions: Shelf,
     sources: Shelf,
     customers: Shelf,

@@ -57,12 +57,12 @@ pub(super) struct TurnQueue<W> {
 
 impl<W> TurnQueue<W> {
     /// Nobody there. At most `bound` callers may wait, held ones included.
-    pub fn new(bound: usize) -> Self {
+    pub(super) fn new(bound: usize) -> Self {
         Self { next: 0, bound, turn: None, queue: VecDeque::new(), held: Vec::new() }
     }
 
     /// Comes in at the back. An ordinary call ends every hold first.
-    pub fn enter(&mut self, priority: Priority) -> Result<(Ticket, Option<W>), Full> {
+    pub(super) fn enter(&mut self, priority: Priority) -> Result<(Ticket, Option<W>), Full> {
         let served_at_once =
             self.turn.is_none() && (priority == Priority::Overtaking || self.held.is_empty());
         if !served_at_once && self.waiting() >= self.bound {
@@ -78,7 +78,7 @@ impl<W> TurnQueue<W> {
     }
 
     /// Whether this caller has the turn; if not, `wake` is kept for when it gets it.
-    pub fn has_turn(&mut self, ticket: Ticket, wake: impl FnOnce() -> W) -> bool {
+    pub(super) fn has_turn(&mut self, ticket: Ticket, wake: impl FnOnce() -> W) -> bool {
         if self.turn.is_some_and(|(holder, _)| holder == ticket) {
             return true;
         }
@@ -91,7 +91,7 @@ impl<W> TurnQueue<W> {
     }
 
     /// Goes away: from the turn, from the queue or from aside.
-    pub fn leave(&mut self, ticket: Ticket) -> Option<W> {
+    pub(super) fn leave(&mut self, ticket: Ticket) -> Option<W> {
         self.turn.take_if(|(holder, _)| *holder == ticket);
         self.queue.retain(|caller| caller.ticket != ticket);
         self.held.retain(|caller| caller.ticket != ticket);
@@ -101,7 +101,7 @@ impl<W> TurnQueue<W> {
     /// Puts itself aside, so that calls that overtake may go first. Where an ordinary call already
     /// waits, only those before that one may; where no more may wait, nobody may, and the
     /// caller keeps its turn.
-    pub fn hold(&mut self, ticket: Ticket) -> Option<W> {
+    pub(super) fn hold(&mut self, ticket: Ticket) -> Option<W> {
         let (_, priority) = self.turn.take_if(|(holder, _)| *holder == ticket)?;
         if self.queue.is_empty() && self.waiting() >= self.bound {
             self.turn = Some((ticket, priority));
@@ -117,7 +117,7 @@ impl<W> TurnQueue<W> {
     }
 
     /// Its window is over: from aside into the queue.
-    pub fn end_window(&mut self, ticket: Ticket) -> Option<W> {
+    pub(super) fn end_window(&mut self, ticket: Ticket) -> Option<W> {
         if let Some(at) = self.held.iter().position(|caller| caller.ticket == ticket) {
             let caller = self.held.remove(at);
             self.enqueue(caller);
@@ -126,18 +126,18 @@ impl<W> TurnQueue<W> {
     }
 
     /// Nothing more is coming: every held call goes into the queue.
-    pub fn release_held(&mut self) -> Option<W> {
+    pub(super) fn release_held(&mut self) -> Option<W> {
         self.release();
         self.serve()
     }
 
     /// How many wait, held ones included.
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.queue.len() + self.held.len()
     }
 
     /// Nobody has the turn and nobody wants it.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.turn.is_none() && self.waiting() == 0
     }
 

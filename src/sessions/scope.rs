@@ -22,7 +22,7 @@ pub(super) struct Stored(Vec<(Key, Option<Bytes>)>);
 
 impl Scope {
     /// Returns the keys of what is in scope by name.
-    pub fn keys(&self) -> Vec<Key> {
+    pub(super) fn keys(&self) -> Vec<Key> {
         let session = self.session.iter().map(Key::session);
         let sources = self.sources.iter().map(Key::source);
         let mut keys: Vec<_> =
@@ -34,20 +34,20 @@ impl Scope {
 }
 
 impl Stored {
-    pub fn new(keys: Vec<Key>, bytes: Vec<Option<Bytes>>) -> Self {
+    pub(super) fn new(keys: Vec<Key>, bytes: Vec<Option<Bytes>>) -> Self {
         Self(keys.into_iter().zip(bytes).collect())
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&Key, Option<&Bytes>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, Option<&Bytes>)> {
         self.0.iter().map(|(key, bytes)| (key, bytes.as_ref()))
     }
 
     /// `None`: not read.
-    pub fn get(&self, key: &Key) -> Option<Option<&Bytes>> {
+    pub(super) fn get(&self, key: &Key) -> Option<Option<&Bytes>> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, bytes)| bytes.as_ref())
     }
 
-    pub fn set(&mut self, key: Key, bytes: Option<Bytes>) {
+    pub(super) fn set(&mut self, key: Key, bytes: Option<Bytes>) {
         match self.0.iter_mut().find(|(known, _)| *known == key) {
             Some((_, known)) => *known = bytes,
             None => self.0.push((key, bytes)),

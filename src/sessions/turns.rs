@@ -77,18 +77,18 @@ pub(super) struct Turns {
 
 impl Turns {
     /// At most `bound` calls wait for one turn, each at most for `wait`.
-    pub fn new(bound: usize, wait: Duration) -> Self {
+    pub(super) fn new(bound: usize, wait: Duration) -> Self {
         Self { queues: Arc::default(), bound, wait }
     }
 
-    pub async fn turn(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
+    pub(super) async fn turn(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
         let place =
             self.enter(of, priority).map_err(|Full| Busy::because(BusyReason::QueueFull))?;
         place.turn(self.wait).await
     }
 
     /// Takes the turn where the queue is empty; waits for nothing.
-    pub fn turn_if_free(&self, of: &TurnKey) -> Option<TurnGuard> {
+    pub(super) fn turn_if_free(&self, of: &TurnKey) -> Option<TurnGuard> {
         let key = Arc::new(of.clone());
         let Entry::Vacant(slot) = self.queues.entry(key.clone()) else { return None };
         let mut queue = slot.insert(TurnQueue::new(self.bound));
@@ -108,20 +108,20 @@ impl Turns {
         Ok(Place { queues: self.queues.clone(), key, ticket })
     }
 
-    pub fn release_held(&self, of: &TurnKey) {
+    pub(super) fn release_held(&self, of: &TurnKey) {
         let next = self.queues.get_mut(of).and_then(|mut queue| queue.release_held());
         wake(next);
     }
 
-    pub fn waiting(&self, of: &TurnKey) -> usize {
+    pub(super) fn waiting(&self, of: &TurnKey) -> usize {
         self.queues.get(of).map_or(0, |queue| queue.waiting())
     }
 
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.queues.len()
     }
 
-    pub fn all_waiting(&self) -> usize {
+    pub(super) fn all_waiting(&self) -> usize {
         self.queues.iter().map(|queue| queue.waiting()).sum()
     }
 }

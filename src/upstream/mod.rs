@@ -15,7 +15,7 @@ mod target;
 mod upgrade;
 
 #[cfg(feature = "cli")]
-pub use connect::TlsError;
+pub(crate) use connect::TlsError;
 pub use hygiene::HygieneLayer;
 pub use send::{Upstream, UpstreamSettings};
 pub use target::Target;

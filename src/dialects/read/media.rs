@@ -5,7 +5,7 @@ use http::{HeaderMap, Uri, header};
 
 /// JSON or XML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Media {
+pub(crate) enum Media {
     /// `application/json`.
     Json,
     /// `application/xml`.

@@ -35,7 +35,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub const fn card() -> Self {
+    pub(super) const fn card() -> Self {
         Source {
             kind: "creditCard",
             amount: 0,
@@ -46,23 +46,23 @@ impl Source {
     }
 
     /// Goes with no store credit, and cannot be saved.
-    pub const fn trustly() -> Self {
+    pub(super) const fn trustly() -> Self {
         Source { kind: "trustly", ..Source::card() }
     }
 
-    pub const fn saved_to(self, owner: Who) -> Self {
+    pub(super) const fn saved_to(self, owner: Who) -> Self {
         Source { reusable: true, owner: Some(owner), ..self }
     }
 
-    pub const fn pending(self) -> Self {
+    pub(super) const fn pending(self) -> Self {
         Source { state: State::Pending, ..self }
     }
 
-    pub const fn credit(amount: u8) -> Self {
+    pub(super) const fn credit(amount: u8) -> Self {
         Source { kind: "customerCredit", amount, ..Source::card() }
     }
 
-    pub fn is_spent(&self) -> bool {
+    pub(super) fn is_spent(&self) -> bool {
         matches!(self.state, State::Consumed | State::Cancelled | State::Failed)
     }
 }
@@ -117,7 +117,7 @@ pub(super) struct Vendor {
 }
 
 impl Vendor {
-    pub const fn new(carts: bool, primaries: [Source; 2], credits: [u8; 2]) -> Self {
+    pub(super) const fn new(carts: bool, primaries: [Source; 2], credits: [u8; 2]) -> Self {
         Vendor {
             carts,
             lenient: false,
@@ -134,11 +134,11 @@ impl Vendor {
         }
     }
 
-    pub fn is_attached(&self, id: Id) -> bool {
+    pub(super) fn is_attached(&self, id: Id) -> bool {
         self.places[id] != Place::Detached
     }
 
-    pub fn primary(&self) -> Option<Id> {
+    pub(super) fn primary(&self) -> Option<Id> {
         PRIMARIES.into_iter().find(|id| self.is_attached(*id))
     }
 
@@ -151,12 +151,12 @@ impl Vendor {
             + self.credit.unwrap_or(0)
     }
 
-    pub fn remaining(&self) -> u8 {
+    pub(super) fn remaining(&self) -> u8 {
         if self.primary().is_some() { 0 } else { TOTAL.saturating_sub(self.credited(None)) }
     }
 
     /// What an attached source contributes.
-    pub fn contribution(&self, id: Id) -> u8 {
+    pub(super) fn contribution(&self, id: Id) -> u8 {
         if CREDITS.contains(&id) {
             self.sources[id].amount
         } else {
@@ -165,13 +165,13 @@ impl Vendor {
     }
 
     /// What `apply-shopper` would attach.
-    pub fn option(&self, option: Option<Id>) -> Option<Id> {
+    pub(super) fn option(&self, option: Option<Id>) -> Option<Id> {
         let id = option.or(self.default_option)?;
         self.sources[id].owner.is_some().then_some(id)
     }
 
     /// Every rule that this call breaks, in the order of the dialect's table.
-    pub fn broken(&self, call: Call) -> Vec<Broken> {
+    pub(super) fn broken(&self, call: Call) -> Vec<Broken> {
         match call {
             Call::Attach(id) => self.broken_by_attach(id),
             Call::ApplyShopper(option) => {
@@ -305,7 +305,7 @@ impl Vendor {
     }
 
     /// Refuses what no rule speaks of.
-    pub fn refuses_otherwise(&self, call: Call) -> bool {
+    pub(super) fn refuses_otherwise(&self, call: Call) -> bool {
         match call {
             Call::Detach(id) => !self.is_attached(id) && !self.lenient,
             Call::Save(id, who) => self.sources[id].owner.is_some_and(|owner| owner != who),
@@ -319,24 +319,24 @@ impl Vendor {
         }
     }
 
-    pub fn takes(&self, call: Call) -> bool {
+    pub(super) fn takes(&self, call: Call) -> bool {
         self.broken(call).is_empty() && !self.refuses_otherwise(call)
     }
 
     /// Carts: takes store credit behind a primary, to ignore it later.
-    pub fn ignores(&self, call: Call) -> bool {
+    pub(super) fn ignores(&self, call: Call) -> bool {
         let broken = self.broken(call);
         !broken.is_empty() && broken.iter().all(|broken| broken.rule == "primary-before-secondary")
     }
 
     /// Checkouts: whether another primary takes the place of the attached one.
-    pub fn replaces(&self, call: Call) -> bool {
+    pub(super) fn replaces(&self, call: Call) -> bool {
         let Call::Attach(id) = call else { return false };
         PRIMARIES.contains(&id) && self.primary().is_some_and(|primary| primary != id)
     }
 
     /// What a call changes that is taken.
-    pub fn take(&mut self, call: Call) {
+    pub(super) fn take(&mut self, call: Call) {
         match call {
             Call::Attach(id) => self.attach(id),
             Call::ApplyShopper(option) => {
@@ -393,7 +393,7 @@ impl Vendor {
     }
 
     /// Every pending source is settled, out of anybody's sight.
-    pub fn settle(&mut self, state: State) {
+    pub(super) fn settle(&mut self, state: State) {
         for source in self.sources.iter_mut().filter(|source| source.state == State::Pending) {
             source.state = state;
         }

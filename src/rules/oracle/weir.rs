@@ -78,7 +78,7 @@ impl Walk {
         SessionKey::new(if vendor.carts { carts::CART } else { checkouts::CHECKOUT }, "1")
     }
 
-    pub fn intent(&self, vendor: &Vendor, call: Call) -> Intent {
+    pub(super) fn intent(&self, vendor: &Vendor, call: Call) -> Intent {
         let session = self.target(vendor);
         let update = |funding| Intent::UpdateSession { session: session.clone(), funding };
         match call {
@@ -133,7 +133,7 @@ impl Walk {
     }
 
     /// The answer to a call that was taken, as far as this walk's answers show it.
-    pub fn answer(&self, vendor: &Vendor, call: Call) -> Answer {
+    pub(super) fn answer(&self, vendor: &Vendor, call: Call) -> Answer {
         let mut answer = Answer::default();
         match call {
             Call::Detach(_) | Call::DetachAll | Call::Order | Call::Remove(..) => {}
@@ -268,7 +268,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Decides a call. Second: what is remembered afterwards, where something had to be looked up.
-    pub fn decide(
+    pub(super) fn decide(
         &self,
         walk: &Walk,
         vendor: &Vendor,
@@ -362,14 +362,14 @@ impl Memory {
     }
 
     /// The call is about to be sent.
-    pub fn begin(&mut self, walk: &Walk, intent: &Intent) {
+    pub(super) fn begin(&mut self, walk: &Walk, intent: &Intent) {
         if intent.session().is_some() {
             self.session.apply(&SessionObservation::Begun, &walk.policy, NOW);
         }
     }
 
     /// It was taken; `before` and `vendor` are how it found and left the world.
-    pub fn taken(
+    pub(super) fn taken(
         &mut self,
         walk: &Walk,
         before: &Vendor,
@@ -387,12 +387,12 @@ impl Memory {
         }
     }
 
-    pub fn refused(&mut self, walk: &Walk, vendor: &Vendor, intent: &Intent) {
+    pub(super) fn refused(&mut self, walk: &Walk, vendor: &Vendor, intent: &Intent) {
         let key = intent.session().map(|_| walk.key(vendor));
         self.learn(walk, &refused(key.as_ref()));
     }
 
-    pub fn lost(&mut self, walk: &Walk, before: &Vendor, intent: &Intent) {
+    pub(super) fn lost(&mut self, walk: &Walk, before: &Vendor, intent: &Intent) {
         let key = intent.session().map(|_| walk.key(before));
         let known = self.known(intent, walk.options_first(before, intent).as_deref());
         self.learn(walk, &outcome_unknown(intent, key.as_ref(), &known));
@@ -413,7 +413,7 @@ impl Memory {
     }
 
     /// Much time passes.
-    pub fn age(&mut self) {
+    pub(super) fn age(&mut self) {
         redate_session(&mut self.session, &|_| LONG_AGO);
         self.sources.iter_mut().for_each(|source| redate_source(source, &|_| LONG_AGO));
         self.customers.iter_mut().for_each(|customer| redate(&mut customer.saved, &|_| LONG_AGO));
@@ -421,7 +421,11 @@ impl Memory {
 
     /// What the record says that is not so. Only facts of this moment must be true where others may
     /// have called meanwhile.
-    pub fn lies(&self, vendor: &Vendor, others_call: bool) -> Vec<(&'static str, &'static str)> {
+    pub(super) fn lies(
+        &self,
+        vendor: &Vendor,
+        others_call: bool,
+    ) -> Vec<(&'static str, &'static str)> {
         let mut lies = Vec::new();
         let mut check = |whose: &'static str, what: &'static str, told: Option<(bool, bool)>| {
             if let Some((false, fresh)) = told
@@ -481,7 +485,7 @@ impl Memory {
     }
 
     /// The record in a few bytes: equal for records that no decision tells apart.
-    pub fn digest(&self) -> Vec<u8> {
+    pub(super) fn digest(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
         let session = &self.session;
         bytes.push(u8::from(session.unsure) | u8::from(session.in_flight) << 1);

@@ -38,7 +38,7 @@ struct Pinned {
 }
 
 impl Shelf {
-    pub fn new(capacity: u64, idle_ttl: Duration, kinds: Vec<SessionKind>) -> Self {
+    pub(super) fn new(capacity: u64, idle_ttl: Duration, kinds: Vec<SessionKind>) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity)
             // The default policy turns new entries away while the cache is full of warm ones.
@@ -57,7 +57,7 @@ impl Shelf {
     }
 
     /// Under the key's lock, as are `put` and `remove`.
-    pub fn find(&self, key: &KeyBytes) -> Option<Bytes> {
+    pub(super) fn find(&self, key: &KeyBytes) -> Option<Bytes> {
         if self.pinned() > 0
             && let Some(mut pinned) = self.pinned.get_mut(key)
         {
@@ -71,7 +71,7 @@ impl Shelf {
         self.cache.get(key)
     }
 
-    pub fn put(&self, key: &KeyBytes, bytes: &Bytes, pin: bool) {
+    pub(super) fn put(&self, key: &KeyBytes, bytes: &Bytes, pin: bool) {
         if pin {
             self.cache.invalidate(key);
             self.pin(key.clone(), bytes.clone());
@@ -83,12 +83,12 @@ impl Shelf {
         }
     }
 
-    pub fn remove(&self, key: &KeyBytes) {
+    pub(super) fn remove(&self, key: &KeyBytes) {
         self.unpin(key, |_| true);
         self.cache.invalidate(key);
     }
 
-    pub fn list(
+    pub(super) fn list(
         &self,
         first: &[u8],
         after: Option<&KeyBytes>,
@@ -116,19 +116,19 @@ impl Shelf {
         listed
     }
 
-    pub fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         self.cache.entry_count() + self.pinned() as u64
     }
 
-    pub fn expired(&self) -> u64 {
+    pub(super) fn expired(&self) -> u64 {
         self.expired.load(Ordering::Relaxed)
     }
 
-    pub fn pinned(&self) -> usize {
+    pub(super) fn pinned(&self) -> usize {
         self.pins.load(Ordering::Relaxed)
     }
 
-    pub fn tidy(&self) {
+    pub(super) fn tidy(&self) {
         self.sweep();
         self.cache.run_pending_tasks();
     }
@@ -150,7 +150,7 @@ impl Shelf {
         gone
     }
 
-    pub fn sweep_now_and_then(&self) {
+    pub(super) fn sweep_now_and_then(&self) {
         if self.pinned() == 0 {
             return;
         }
