@@ -37,7 +37,7 @@ use weir::{
 type Payments = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, UpstreamError>;
 
 /// The application: its own routes, and the payments API behind everything else.
-pub(super) fn app(upstream: Target, policy: Policy) -> Router {
+pub(crate) fn app(upstream: Target, policy: Policy) -> Router {
     // One governor for the whole process: what it remembers, and whose turn it is, is what the
     // rules rest on.
     let governor = Governor::new(
