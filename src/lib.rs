@@ -24,7 +24,7 @@
 //! | `observe` | reports | `rules` |
 //! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects` |
 //! | `config` | reads | `rules` |
-//! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `http` |
+//! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `edge`, `http` |
 //! | `emulator` | pretends | nothing |
 //! | `cli` | starts | all |
 //!
