@@ -1,4 +1,4 @@
-//! Which part of the course gives the next step, and which takes in how it ended.
+//! Runs the parts of the course: asks one for the next step, and hands it how that step ended.
 
 use super::{
     state::{Attempt, Phase, Settling, keep, keep_unknown},
@@ -7,8 +7,8 @@ use super::{
 use crate::rules::{Intent, Known, Lookup, Policy, Timestamp};
 
 impl Attempt {
-    /// Returns the next step. It stays the same until [`Attempt::on`] is told how the step ended,
-    /// as long as nothing else becomes known.
+    /// Returns the next step. It stays the same until [`Attempt::on`] gets the step's end, as long
+    /// as [`Attempt::known`] does not change.
     pub fn next(&mut self, intent: &Intent, policy: &Policy, now: Timestamp) -> Next {
         loop {
             let step = match self.phase.clone() {
@@ -32,13 +32,13 @@ impl Attempt {
         }
     }
 
-    /// Takes in how a step ended. An event that is not of the step asked for changes nothing.
+    /// Moves on by how a step ended. An event of another step changes nothing.
     pub fn on(&mut self, event: Event, intent: &Intent, policy: &Policy) {
         match (self.phase.clone(), event) {
             (_, Event::StoreFailed { promise_possible }) => {
                 self.without_records(promise_possible && intent.session().is_some(), policy);
             }
-            (Phase::Admitting, Event::LookedUp(end)) => self.admitted(end, intent, policy),
+            (Phase::Admitting, Event::LookedUp(end)) => self.on_admission(end, intent, policy),
             (Phase::Entering { .. }, Event::LookedUp(_)) => {
                 self.phase = Phase::Entering { asked: true };
             }
@@ -52,8 +52,8 @@ impl Attempt {
             (Phase::TakingTurn { .. } | Phase::Holding, Event::Busy) => {
                 self.end(keep(OwnAnswer::Busy, policy));
             }
-            (Phase::Settling(settling), event) => self.settled(settling, event, intent),
-            (Phase::Following, Event::LookedUp(end)) => self.followed(end, policy),
+            (Phase::Settling(settling), event) => self.on_settling(settling, event, intent),
+            (Phase::Following, Event::LookedUp(end)) => self.on_following(end, policy),
             (Phase::Naming, Event::LookedUp(end)) => {
                 self.note(Lookup::PaymentOptions, end);
                 self.phase = Phase::Deciding(None);
@@ -77,8 +77,8 @@ impl Attempt {
         }
     }
 
-    /// Ends a call whose records cannot be had. That is not "nothing is remembered": the call is
-    /// not judged, and no promise is walked past.
+    /// Goes on without records after a store failure. The call is not judged, but a promised
+    /// attach is never bypassed.
     fn without_records(&mut self, promise_possible: bool, policy: &Policy) {
         self.session = None;
         self.has_turn = false;
@@ -88,10 +88,10 @@ impl Attempt {
         }
     }
 
-    /// Returns to the course after calls that overtook have gone first.
+    /// Goes on after being held, and notes whether the calls that overtook changed the session.
     fn come_back(&mut self, epoch: Option<u32>) -> Option<Next> {
         self.held = Some(self.known.session.as_ref().map(|record| record.epoch) != epoch);
-        // Calls that overtook may have left something behind.
+        // Calls that overtook may have left something pending.
         self.go(match self.session {
             Some(_) => Phase::Settling(Settling::Begun { asked: false }),
             None => Phase::Deciding(None),

@@ -4,11 +4,12 @@
 //!   promised ─┬─ the call goes before it, or deletes the session ─────────────▶ the call goes on
 //!             ├─ the call is the same attach ─ look up the source ────────────▶ promised again
 //!             └─ anything else ─ send the promised attach ─┬─ carried out ────▶ the call goes on
-//!                                                          └─ any other way ──▶ that is the answer
+//!                                                          └─ any other way ──▶ the failure is the
+//!                                                                                answer
 //! ```
-//! A promise whose sending was interrupted is first looked for upstream: nothing is sent twice. A
-//! promise is settled in every mode, since the caller it was made to has long gone: a failure is
-//! the answer of the call that needed it.
+//! If sending a promised attach was interrupted, the session is looked up first, so that nothing is
+//! sent twice. A promise is settled in every mode, because the caller to whom it was made already
+//! has an answer: a failure becomes the answer of the call that needs the attach.
 
 use super::{
     state::{Attempt, Phase, Settling},
@@ -17,7 +18,7 @@ use super::{
 use crate::rules::{Intent, Lookup, Pending, Policy, RefusalScope, SourceId, Timestamp, overtakes};
 
 impl Attempt {
-    /// Settles what is pending for the session.
+    /// Returns the next step that settles what is pending for the session.
     pub(super) fn settle(
         &mut self,
         settling: Settling,
@@ -42,7 +43,7 @@ impl Attempt {
             Settling::Begun { asked } => match overtakes(&self.known, intent, policy) {
                 Err(lookup) if !asked => return Some(Next::LookUp(lookup)),
                 Ok(true) if !sending => self.go_on(intent),
-                // The note goes when the session is deleted: upstream may yet refuse that.
+                // The note is erased once the session is deleted; upstream may still refuse that.
                 _ if matches!(intent, Intent::DeleteSession { .. }) => self.go_on(intent),
                 _ if sending => self.phase = Phase::Settling(Settling::Seeking),
                 _ => self.phase = Phase::Settling(Settling::Missing),
@@ -66,8 +67,8 @@ impl Attempt {
         None
     }
 
-    /// Takes in how a step of settling ended.
-    pub(super) fn settled(&mut self, settling: Settling, event: Event, intent: &Intent) {
+    /// Moves on by how a step of settling ended.
+    pub(super) fn on_settling(&mut self, settling: Settling, event: Event, intent: &Intent) {
         match (settling, event) {
             (Settling::Begun { .. }, Event::LookedUp(_)) => {
                 self.phase = Phase::Settling(Settling::Begun { asked: true });
@@ -77,9 +78,9 @@ impl Attempt {
             (Settling::Seeking, Event::LookedUp(end)) => match end {
                 LookupEnd::Shown { at, .. } => self.phase = Phase::Settling(Settling::Sought(at)),
                 LookupEnd::Denied { why, .. } => {
-                    self.unsettled(OwnAnswer::OfLastStep, why == RefusalScope::ForNow, intent);
+                    self.fail_settling(OwnAnswer::OfLastStep, why == RefusalScope::ForNow, intent);
                 }
-                LookupEnd::Failed => self.unsettled(OwnAnswer::FactUnknown, false, intent),
+                LookupEnd::Failed => self.fail_settling(OwnAnswer::FactUnknown, false, intent),
             },
             (Settling::Sought(_), Event::Erased) => self.go_on(intent),
             (Settling::Promising, Event::LookedUp(end)) => match end {
@@ -94,7 +95,7 @@ impl Attempt {
             (Settling::Sending, Event::PromisedSent(None)) => self.go_on(intent),
             (Settling::Sending, Event::PromisedSent(Some(why))) => {
                 let not_from_this_caller = why == Unsent::NotFromThisCaller;
-                self.unsettled(OwnAnswer::OfLastStep, not_from_this_caller, intent);
+                self.fail_settling(OwnAnswer::OfLastStep, not_from_this_caller, intent);
             }
             (Settling::Recovering | Settling::Sending, Event::Lost) => {
                 self.end(Some(Next::Answer(OwnAnswer::Lost)));
@@ -103,20 +104,21 @@ impl Attempt {
         }
     }
 
-    /// Ends the call with what went wrong. A read by a key that may read and not attach goes on:
-    /// upstream shows it what there is, and the attach waits for another caller.
-    fn unsettled(&mut self, answer: OwnAnswer, not_from_this_caller: bool, intent: &Intent) {
+    /// Ends the call with this answer. A read by a caller who may read but not attach goes on
+    /// instead, and the attach waits for another caller.
+    fn fail_settling(&mut self, answer: OwnAnswer, not_from_this_caller: bool, intent: &Intent) {
         match intent.is_read() && not_from_this_caller {
             true => self.go_on(intent),
             false => self.end(Some(Next::Answer(answer))),
         }
     }
 
-    /// Returns whether the session holds this source, by what it has shown since `at`.
+    /// Returns whether the source is attached, or `None` if the session has not shown its sources
+    /// since `at`.
     fn is_attached(&self, source: &SourceId, at: Timestamp) -> Option<bool> {
         let sources = &self.known.session.as_ref()?.sources;
         let attached =
-            sources.get().filter(|_| sources.stated_at().is_some_and(|told| told >= at))?;
+            sources.get().filter(|_| sources.stated_at().is_some_and(|stated| stated >= at))?;
         Some(attached.iter().any(|attached| attached.id == *source))
     }
 }

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn reorder_moves_the_primary_behind_the_credit() {
         match reorder().decide(&attach(cart(), "credit")) {
-            Verdict::Remedy(remedy, violation) => {
+            Verdict::Remedy { remedy, violation } => {
                 assert_eq!(
                     remedy,
                     Remedy::Repair { primary: "card".into(), incoming: "credit".into() }

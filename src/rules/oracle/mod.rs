@@ -184,7 +184,7 @@ impl Explorer {
         }
         let mut place = from.remembering(looked_up);
         match verdict {
-            Verdict::Remedy(remedy, violation) => {
+            Verdict::Remedy { remedy, violation } => {
                 if expected.is_some() || !broken.iter().any(|rule| same(&violation, rule)) {
                     return Err(format!("{remedy:?} for {broken:?}"));
                 }
