@@ -1,4 +1,4 @@
-//! A different primary while one is attached. Checkouts replace the first; carts want it detached.
+//! A different primary while one is attached, where upstream does not replace the first itself.
 
 use crate::rules::{
     Finding,
