@@ -9,7 +9,7 @@ use std::{
 
 const WINDOW: Duration = Duration::from_millis(250);
 
-/// What the records hold, and whether the caller has been shown the session.
+/// The state of the records, and whether the caller has been shown the session.
 #[derive(Clone, Debug)]
 struct World {
     given: Given,
@@ -31,7 +31,7 @@ impl World {
         self.given.known.session.as_ref()?.pending.as_deref()
     }
 
-    /// The effect of a step that ended so, on the records.
+    /// Applies the effect of a step that ended like this.
     fn after(&mut self, next: &Next, event: &Event) {
         let settles = matches!(event, Event::PromisedSent(None) | Event::Erased | Event::Recovered);
         if settles {
@@ -48,7 +48,7 @@ impl World {
     }
 }
 
-/// The events that may follow a step.
+/// Returns the events that may follow a step.
 fn events_of(next: &Next) -> Vec<Event> {
     match next {
         Next::LookUp(Lookup::Session) => look_ups(true),
@@ -71,7 +71,7 @@ fn events_of(next: &Next) -> Vec<Event> {
     }
 }
 
-/// How a look-up can end; that of a session always tells which one it is.
+/// Returns the ways in which a look-up can end. That of a session always names the session.
 fn look_ups(of_session: bool) -> Vec<Event> {
     let shown = |session| LookupEnd::Shown { at: NOW, session, options: None };
     let denied = |why, absent| LookupEnd::Denied { why, absent };
@@ -137,7 +137,7 @@ fn intents() -> Vec<Intent> {
     ]
 }
 
-/// Every mode, whether guesses are refused, and what a single-use primary waits for.
+/// Returns the policies: every mode and lookup failure, and every way in which a primary waits.
 fn policies() -> Vec<Policy> {
     let mut policies = Vec::new();
     for mode in [Mode::Enforce, Mode::Monitor, Mode::Off] {
@@ -184,7 +184,7 @@ fn worlds(policy: &Policy) -> Vec<World> {
     given.into_iter().flat_map(both).collect()
 }
 
-/// One reached state: the course so far led to this step.
+/// One state that was reached, with its next step.
 struct State<'a> {
     attempt: Attempt,
     world: World,
@@ -194,7 +194,7 @@ struct State<'a> {
     course: Vec<(Next, Event)>,
 }
 
-/// Visits every state that can be reached, once; panics where a course does not end.
+/// Visits every state that can be reached once, and panics if a course does not end.
 fn walk(policies: &[Policy], visit: &mut dyn FnMut(&State<'_>)) {
     for policy in policies {
         for intent in &intents() {
@@ -261,7 +261,7 @@ fn monitor_and_off_keep_no_call_from_upstream() {
             assert!(!sending.without_owner && !sending.reordered);
         }
         Next::Hold(_) | Next::Repair(..) => panic!("{:?} {:?}", state.intent, state.course),
-        // What has been promised to an earlier caller is kept in every mode.
+        // A promise to an earlier caller is kept in every mode.
         Next::Answer(_) | Next::Promise(_) => {
             assert!(settles(state), "{:?} {:?}", state.intent, state.course);
         }
@@ -302,8 +302,7 @@ fn a_promised_attach_is_never_walked_past() {
                 && matches!(event, Event::TurnTaken { .. })
         });
         let no_turn = !state.attempt.has_turn;
-        // The caller was a stranger when it took the turn, and has not been shown the session for
-        // the rules either: nothing it does depends on the promise.
+        // The caller has not been shown the session, so the call does not depend on the promise.
         assert!(
             deletes || no_turn || (overtaking && !sending) || goes_before(state),
             "{:?} {:?}",
