@@ -21,7 +21,7 @@ impl Attempt {
                 Phase::Deciding(Some(lookup)) => Some(Next::LookUp(lookup)),
                 Phase::Deciding(None) => self.decide(intent, policy, now),
                 Phase::Introduced => self.meet(),
-                Phase::Promising(source) => Some(Next::LookUp(Lookup::Source(source))),
+                Phase::Deferring(source) => Some(Next::LookUp(Lookup::Source(source))),
                 Phase::Holding => Some(Next::Hold(policy.sequencing.window)),
                 Phase::Back { epoch } => self.come_back(epoch),
                 Phase::Ending(next) => Some(*next),
@@ -35,8 +35,8 @@ impl Attempt {
     /// Moves on by how a step ended. An event of another step changes nothing.
     pub fn on(&mut self, event: Event, intent: &Intent, policy: &Policy) {
         match (self.phase.clone(), event) {
-            (_, Event::StoreFailed { promise_possible }) => {
-                self.without_records(promise_possible && intent.session().is_some(), policy);
+            (_, Event::StoreFailed { deferral_possible }) => {
+                self.without_records(deferral_possible && intent.session().is_some(), policy);
             }
             (Phase::Admitting, Event::LookedUp(end)) => self.on_admission(end, intent, policy),
             (Phase::Entering { .. }, Event::LookedUp(_)) => {
@@ -61,9 +61,9 @@ impl Attempt {
             (Phase::Deciding(Some(lookup)), Event::LookedUp(end)) => {
                 self.looked_up(lookup, end, policy);
             }
-            (Phase::Promising(source), Event::LookedUp(end)) => {
+            (Phase::Deferring(source), Event::LookedUp(end)) => {
                 self.phase = match end {
-                    LookupEnd::Shown { .. } => Phase::Ending(Box::new(Next::Promise(source))),
+                    LookupEnd::Shown { .. } => Phase::Ending(Box::new(Next::Defer(source))),
                     LookupEnd::Denied { .. } | LookupEnd::Failed => Phase::Deciding(None),
                 };
             }
@@ -79,10 +79,10 @@ impl Attempt {
 
     /// Goes on without records after a store failure. The call is not judged, but a promised
     /// attach is never bypassed.
-    fn without_records(&mut self, promise_possible: bool, policy: &Policy) {
+    fn without_records(&mut self, deferral_possible: bool, policy: &Policy) {
         self.session = None;
         self.has_turn = false;
-        match promise_possible {
+        match deferral_possible {
             true => self.end(Some(Next::Answer(OwnAnswer::FactUnknown))),
             false => self.end(keep_unknown(policy)),
         }

@@ -63,8 +63,8 @@ impl Attempt {
             }
             Verdict::Defer => {
                 self.known.deferrable = false;
-                match intent.attaches().filter(|source| self.can_promise(source)) {
-                    Some(source) => self.go(Phase::Promising(source.clone())),
+                match intent.attaches().filter(|source| self.can_defer(source)) {
+                    Some(source) => self.go(Phase::Deferring(source.clone())),
                     None => None,
                 }
             }
@@ -73,7 +73,7 @@ impl Attempt {
 
     /// Returns whether a promise to attach this source can be made. A session holds one promise,
     /// and a caller to whom upstream has not shown the session gets none.
-    fn can_promise(&self, source: &SourceId) -> bool {
+    fn can_defer(&self, source: &SourceId) -> bool {
         let record = self.known.session.as_ref();
         match record.map(|record| record.pending.as_deref()) {
             Some(None) => self.session.is_some(),

@@ -6,11 +6,11 @@
 //! ```text
 //!  admit ─ take the turn ─ settle what is pending ─ follow the active session ─ decide ─┬▶ send
 //!    │          │                   │                          │            ▲    │      ├▶ repair
-//!    ▼          ▼                   ▼                          ▼            └ look up,  ├▶ promise
+//!    ▼          ▼                   ▼                          ▼            └ look up,  ├▶ defer
 //! answer      answer             answer                  another turn         hold      └▶ answer
 //! ```
 //! - *admit*: the session is looked up first for a caller to whom upstream has not shown it.
-//! - *settle*: a repair that was not finished is finished; an attach that was promised is sent,
+//! - *settle*: a repair that was not finished is finished; an attach that was deferred is sent,
 //!   unless the call goes before it or makes it pointless.
 //! - *follow*: if the shopper's active session has changed, the call begins again in its turn.
 //!

@@ -1,13 +1,13 @@
 //! Settling what an earlier call left pending, before a call is decided.
 //!
 //! ```text
-//!   promised ─┬─ the call goes before it, or deletes the session ─────────────▶ the call goes on
-//!             ├─ the call is the same attach ─ look up the source ────────────▶ promised again
-//!             └─ anything else ─ send the promised attach ─┬─ carried out ────▶ the call goes on
+//!   deferred ─┬─ the call goes before it, or deletes the session ─────────────▶ the call goes on
+//!             ├─ the call is the same attach ─ look up the source ────────────▶ deferred again
+//!             └─ anything else ─ send the deferred attach ─┬─ carried out ────▶ the call goes on
 //!                                                          └─ any other way ──▶ the failure is the
 //!                                                                                answer
 //! ```
-//! If sending a promised attach was interrupted, the session is looked up first, so that nothing is
+//! If sending a deferred attach was interrupted, the session is looked up first, so that nothing is
 //! sent twice. A promise is settled in every mode, because the caller to whom it was made already
 //! has an answer: a failure becomes the answer of the call that needs the attach.
 
@@ -50,18 +50,18 @@ impl Attempt {
             },
             Settling::Seeking => return Some(Next::LookUp(Lookup::Session)),
             Settling::Sought(at) => match self.is_attached(primary, at) {
-                Some(true) => return Some(Next::ErasePromise),
+                Some(true) => return Some(Next::EraseDeferred),
                 Some(false) => self.phase = Phase::Settling(Settling::Missing),
                 None => self.end(Some(Next::Answer(OwnAnswer::FactUnknown))),
             },
             Settling::Missing => {
                 let repeats = matches!(intent, Intent::Attach { source, .. } if source == primary);
-                let then = if repeats { Settling::Promising } else { Settling::Sending };
+                let then = if repeats { Settling::Deferring } else { Settling::Sending };
                 self.phase = Phase::Settling(then);
             }
-            Settling::Promising => return Some(Next::LookUp(Lookup::Source(primary.clone()))),
+            Settling::Deferring => return Some(Next::LookUp(Lookup::Source(primary.clone()))),
             Settling::Sending => {
-                return Some(Next::SendPromised { primary: primary.clone(), since });
+                return Some(Next::SendDeferred { primary: primary.clone(), since });
             }
         }
         None
@@ -83,17 +83,17 @@ impl Attempt {
                 LookupEnd::Failed => self.fail_settling(OwnAnswer::FactUnknown, false, intent),
             },
             (Settling::Sought(_), Event::Erased) => self.go_on(intent),
-            (Settling::Promising, Event::LookedUp(end)) => match end {
+            (Settling::Deferring, Event::LookedUp(end)) => match end {
                 LookupEnd::Shown { .. } => {
-                    let promised = intent.attaches().cloned().map(Next::Promise);
-                    self.end(promised);
+                    let deferred = intent.attaches().cloned().map(Next::Defer);
+                    self.end(deferred);
                 }
                 LookupEnd::Denied { .. } | LookupEnd::Failed => {
                     self.phase = Phase::Settling(Settling::Sending);
                 }
             },
-            (Settling::Sending, Event::PromisedSent(None)) => self.go_on(intent),
-            (Settling::Sending, Event::PromisedSent(Some(why))) => {
+            (Settling::Sending, Event::DeferredSent(None)) => self.go_on(intent),
+            (Settling::Sending, Event::DeferredSent(Some(why))) => {
                 let not_from_this_caller = why == Unsent::NotFromThisCaller;
                 self.fail_settling(OwnAnswer::OfLastStep, not_from_this_caller, intent);
             }

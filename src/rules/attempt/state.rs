@@ -41,8 +41,8 @@ pub(super) enum Phase {
     Deciding(Option<Lookup>),
     /// The session was looked up for the rules and so shown to the caller for the first time.
     Introduced,
-    /// The source of an attach is looked up in order to promise the attach.
-    Promising(SourceId),
+    /// The source of an attach is looked up to defer the attach.
+    Deferring(SourceId),
     /// The call is held, and calls that overtake go first.
     Holding,
     /// The call is no longer held; `epoch` is the record's from before.
@@ -62,16 +62,16 @@ pub(super) enum Settling {
     Seeking,
     /// The session was looked up at this time.
     Sought(Timestamp),
-    /// The promised attach is sent or, for a caller who repeats it, promised again.
+    /// The deferred attach is sent or, for a caller who repeats it, deferred again.
     Missing,
-    /// The source is looked up in order to promise the attach again.
-    Promising,
-    /// The promised attach is sent.
+    /// The source is looked up to defer the attach again.
+    Deferring,
+    /// The deferred attach is sent.
     Sending,
 }
 
 /// Returns the refusal when the mode is `Enforce`, or `None`: the other modes let the call go on.
-/// Promises are settled in every mode: see `settle`.
+/// Deferred attaches are settled in every mode: see `settle`.
 pub(super) fn keep(answer: OwnAnswer, policy: &Policy) -> Option<Next> {
     match policy.mode {
         Mode::Enforce => Some(Next::Answer(answer)),

@@ -5,7 +5,7 @@ use crate::rules::{
 };
 use std::time::Duration;
 
-/// What to do next. All but [`Next::Send`], [`Next::Repair`], [`Next::Promise`] and
+/// What to do next. All but [`Next::Send`], [`Next::Repair`], [`Next::Defer`] and
 /// [`Next::Answer`] are followed by an [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -23,17 +23,17 @@ pub enum Next {
         /// The primary that it took away.
         primary: SourceId,
     },
-    /// Send the attach that was promised to an earlier caller.
-    SendPromised {
+    /// Send the deferred attach of an earlier caller.
+    SendDeferred {
         /// The primary that it attaches.
         primary: SourceId,
-        /// When it was promised.
+        /// When it was deferred.
         since: Timestamp,
     },
-    /// Erase the note of a promised attach, because upstream shows that it was carried out.
-    ErasePromise,
+    /// Erase the note of a deferred attach, because upstream shows that it was carried out.
+    EraseDeferred,
     /// Note a promise to attach this primary, and answer with the last look-up's answer.
-    Promise(SourceId),
+    Defer(SourceId),
     /// Run this remedy in the turn, and answer with its answer. The violation is what it avoids.
     Repair(Remedy, Violation),
     /// Send the call and answer with upstream's answer.
@@ -60,7 +60,7 @@ pub struct Sending {
 pub enum OwnAnswer {
     /// A rule's refusal.
     Refusal(Violation),
-    /// Upstream's answer to the last step, which denied a look-up or refused a promised attach.
+    /// Upstream's answer to the last step, which denied a look-up or refused a deferred attach.
     OfLastStep,
     /// A fact that is needed could not be looked up.
     FactUnknown,
@@ -86,20 +86,20 @@ pub enum Event {
     TurnBack,
     /// [`Next::Recover`].
     Recovered,
-    /// [`Next::SendPromised`]: why it was not carried out, or `None` if it was.
-    PromisedSent(Option<Unsent>),
-    /// [`Next::ErasePromise`].
+    /// [`Next::SendDeferred`]: why it was not carried out, or `None` if it was.
+    DeferredSent(Option<Unsent>),
+    /// [`Next::EraseDeferred`].
     Erased,
-    /// [`Next::Recover`] or [`Next::SendPromised`]: the work panicked.
+    /// [`Next::Recover`] or [`Next::SendDeferred`]: the work panicked.
     Lost,
     /// The store failed, so records cannot be read or written. This may happen at any step.
     StoreFailed {
-        /// Whether an attach may have been promised for the session.
-        promise_possible: bool,
+        /// Whether an attach may have been deferred for the session.
+        deferral_possible: bool,
     },
 }
 
-/// Why a promised attach was not carried out.
+/// Why a deferred attach was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsent {
     /// Upstream does not accept it from this caller (401, 403).
@@ -134,7 +134,7 @@ pub enum LookupEnd {
 /// The facts that a call is admitted with, read before its first step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
-    /// Whether there is room for one more promised attach.
+    /// Whether there is room for one more deferred attach.
     pub can_defer: bool,
     /// Whether something is pending for a session that the caller has not been shown.
     pub pending_unseen: bool,

@@ -33,7 +33,7 @@ impl World {
 
     /// Applies the effect of a step that ended like this.
     fn after(&mut self, next: &Next, event: &Event) {
-        let settles = matches!(event, Event::PromisedSent(None) | Event::Erased | Event::Recovered);
+        let settles = matches!(event, Event::DeferredSent(None) | Event::Erased | Event::Recovered);
         if settles {
             self.alter(|record| record.pending = None);
         }
@@ -60,14 +60,14 @@ fn events_of(next: &Next) -> Vec<Event> {
         ],
         Next::Hold(_) => vec![Event::TurnBack, Event::Busy],
         Next::Recover { .. } => vec![Event::Recovered, Event::Lost],
-        Next::SendPromised { .. } => vec![
-            Event::PromisedSent(None),
-            Event::PromisedSent(Some(Unsent::NotFromThisCaller)),
-            Event::PromisedSent(Some(Unsent::Failed)),
+        Next::SendDeferred { .. } => vec![
+            Event::DeferredSent(None),
+            Event::DeferredSent(Some(Unsent::NotFromThisCaller)),
+            Event::DeferredSent(Some(Unsent::Failed)),
             Event::Lost,
         ],
-        Next::ErasePromise => vec![Event::Erased],
-        Next::Promise(_) | Next::Repair(..) | Next::Send(_) | Next::Answer(_) => Vec::new(),
+        Next::EraseDeferred => vec![Event::Erased],
+        Next::Defer(_) | Next::Repair(..) | Next::Send(_) | Next::Answer(_) => Vec::new(),
     }
 }
 
@@ -100,8 +100,8 @@ fn all_events() -> Vec<Event> {
         Event::Busy,
         Event::TurnBack,
         Event::Recovered,
-        Event::PromisedSent(None),
-        Event::PromisedSent(Some(Unsent::Failed)),
+        Event::DeferredSent(None),
+        Event::DeferredSent(Some(Unsent::Failed)),
         Event::Erased,
         Event::Lost,
     ]);
@@ -262,7 +262,7 @@ fn monitor_and_off_keep_no_call_from_upstream() {
         }
         Next::Hold(_) | Next::Repair(..) => panic!("{:?} {:?}", state.intent, state.course),
         // A promise to an earlier caller is kept in every mode.
-        Next::Answer(_) | Next::Promise(_) => {
+        Next::Answer(_) | Next::Defer(_) => {
             assert!(settles(state), "{:?} {:?}", state.intent, state.course);
         }
         _ => {}
@@ -312,7 +312,7 @@ fn a_promised_attach_is_never_walked_past() {
     });
 }
 
-/// Store credit goes before a promised primary in every mode, with or without a window.
+/// Store credit goes before a deferred primary in every mode, with or without a window.
 fn goes_before(state: &State<'_>) -> bool {
     overtakes(&state.attempt.known, state.intent, state.policy) == Ok(true)
 }
@@ -320,10 +320,10 @@ fn goes_before(state: &State<'_>) -> bool {
 #[test]
 fn steps_that_need_a_turn_have_one_and_promises_are_made_to_no_stranger() {
     walk(&policies(), &mut |state| match &state.next {
-        Next::Hold(_) | Next::Repair(..) | Next::Recover { .. } | Next::SendPromised { .. } => {
+        Next::Hold(_) | Next::Repair(..) | Next::Recover { .. } | Next::SendDeferred { .. } => {
             assert!(state.attempt.has_turn, "{:?} {:?}", state.intent, state.course);
         }
-        Next::Promise(source) => {
+        Next::Defer(source) => {
             assert!(state.attempt.known.session.is_some());
             assert_eq!(state.intent.attaches(), Some(source));
             let looked_up = Next::LookUp(Lookup::Source(source.clone()));
@@ -359,7 +359,7 @@ fn reads_are_neither_judged_nor_held_up_but_by_what_is_pending() {
         }
         match &state.next {
             Next::Send(sending) => assert!(!sending.judged && sending.violation.is_none()),
-            Next::Answer(OwnAnswer::Refusal(_)) | Next::Hold(_) | Next::Promise(_) => {
+            Next::Answer(OwnAnswer::Refusal(_)) | Next::Hold(_) | Next::Defer(_) => {
                 panic!("{:?}", state.course)
             }
             Next::TakeTurn { .. } => assert!(state.world.pending().is_some()),
