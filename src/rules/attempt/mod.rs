@@ -14,8 +14,8 @@
 //!   unless the call goes before it or makes it pointless.
 //! - *follow*: if the shopper's active session has changed, the call begins again in its turn.
 //!
-//! `step` names the steps and how they end, `state` holds how far a call has come, and `drive` calls
-//! the file of each part of the course: `admit`, `settle`, `follow`, `judge`.
+//! `step` names the steps and how they end, `state` holds how far a call has come, and `drive`
+//! calls the file of each part of the course: `admit`, `settle`, `follow`, `judge`.
 //!
 //! A read takes the same course, but is never judged, and takes a turn only to settle.
 
