@@ -40,7 +40,7 @@ pub(super) async fn run(exchange: &Exchange) -> Outcome {
             log_store_error(&error);
             course.unrecorded.get_or_insert_with(|| exchange.asker.governor.unread_change());
             course.hand = None;
-            course.on(Event::StoreFailed { promise_possible: promise_possible(exchange) });
+            course.on(Event::StoreFailed { deferral_possible: promise_possible(exchange) });
         }
         match course.step().await {
             Ok(Some(outcome)) => return outcome.about(course.attempt.session()),
@@ -112,9 +112,9 @@ impl<'a> Course<'a> {
             Next::TakeTurn { overtakes } => self.take_turn(overtakes).await?,
             Next::Hold(window) => self.hold(window).await?,
             Next::Recover { primary } => self.recover(primary).await?,
-            Next::SendPromised { primary, since } => self.send_promised(primary, since).await?,
-            Next::ErasePromise => self.erase_promise().await?,
-            Next::Promise(source) => return self.promise(source).await.map(Some),
+            Next::SendDeferred { primary, since } => self.send_promised(primary, since).await?,
+            Next::EraseDeferred => self.erase_promise().await?,
+            Next::Defer(source) => return self.promise(source).await.map(Some),
             Next::Repair(remedy, violation) => {
                 return self.repair(&remedy, violation).await.map(Some);
             }
@@ -197,7 +197,7 @@ impl<'a> Course<'a> {
             }),
         };
         self.last = Some(outcome.into_response(self.exchange.call.form()));
-        Ok(Event::PromisedSent(unsent))
+        Ok(Event::DeferredSent(unsent))
     }
 
     async fn erase_promise(&mut self) -> Result<Event, StoreError> {

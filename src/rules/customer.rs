@@ -1,63 +1,60 @@
-//! Who owns saved sources: a customer (checkouts) or a shopper with payment options (carts).
+//! The owners of saved sources: customers, and shoppers with payment options.
 
 use super::{
     CredentialHash, CustomerId, Fact, OptionId, ShownTo, SourceFacts, SourceId, Stated, Timestamp,
 };
 
-/// Whose saved sources a call is about.
+/// The owner of the saved sources that a call is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// A customer of the checkouts dialect.
+    /// A customer, named by id.
     Customer(CustomerId),
-    /// The shopper behind the caller's token (carts dialect).
+    /// The shopper behind the caller's token.
     Shopper,
 }
 
-/// What one answer says of a customer.
+/// The facts that one answer states about a customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomerFacts {
     /// The customer's id.
     pub id: Option<CustomerId>,
-    /// `sources[]`: those saved.
+    /// The saved sources.
     pub saved: Stated<Vec<SourceFacts>>,
 }
 
-/// What upstream's answers teach about a customer.
+/// One event that changes what is known about a customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CustomerObservation {
-    /// A call that may change the customer is about to be sent.
-    Begun,
-    /// An answer showed it.
+    /// An answer showed the customer.
     Shown(Box<CustomerFacts>),
-    /// Upstream showed it to this caller.
+    /// Upstream showed the customer to this caller.
     ShownTo(CredentialHash),
-    /// This source is saved now.
+    /// This source was saved.
     Saved(SourceId),
-    /// This source is saved no more.
+    /// This source was removed.
     Removed(SourceId),
-    /// A call that may have changed it ended in no known way.
+    /// The outcome of a call that may have changed the customer is unknown.
     OutcomeUnknown,
 }
 
-/// Weir's copy of one customer: only which sources are saved.
+/// The remembered facts of one customer: only which sources are saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomerRecord {
     /// The saved sources.
     pub saved: Fact<Vec<SourceId>>,
-    /// To whom upstream has shown it.
+    /// The callers to whom upstream has shown it.
     pub shown_to: ShownTo,
-    /// Counts the observations that were not mere reads.
+    /// Counts the observations other than reads.
     pub epoch: u32,
 }
 
 impl CustomerRecord {
-    /// The only way a record changes.
+    /// Applies an observation, the only way in which a record changes.
     pub fn apply(&mut self, observation: &CustomerObservation, now: Timestamp) {
         if !matches!(observation, CustomerObservation::Shown(_) | CustomerObservation::ShownTo(_)) {
             self.epoch = self.epoch.wrapping_add(1);
         }
         match observation {
-            CustomerObservation::Begun => {}
             CustomerObservation::Shown(facts) => {
                 if let Stated::Stated(saved) = &facts.saved {
                     self.saved =
@@ -82,15 +79,15 @@ impl CustomerRecord {
     }
 }
 
-/// One saved payment option of a shopper, as an answer shows it. Never remembered: a refusal that
-/// rests on it looks it up.
+/// One saved payment option of a shopper, as an answer shows it. It is never remembered, so a
+/// refusal that rests on it looks it up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionFacts {
     /// The option's id.
     pub id: OptionId,
-    /// The source it stands for, with what the option says of it.
+    /// The source behind it, with the facts that the option states.
     pub source: Option<SourceFacts>,
-    /// `isDefault`.
+    /// Whether it is the default option.
     pub default: Stated<bool>,
 }
 
@@ -118,7 +115,6 @@ mod tests {
         for (observation, outdates) in [
             (CustomerObservation::Shown(Box::default()), false),
             (CustomerObservation::ShownTo(CredentialHash([1; 16])), false),
-            (CustomerObservation::Begun, true),
             (CustomerObservation::Saved("p".into()), true),
             (CustomerObservation::Removed("p".into()), true),
             (CustomerObservation::OutcomeUnknown, true),

@@ -2,8 +2,9 @@
 //!
 //! In: what is known, the intent, the policy, the time. Out: a [`Verdict`]. Each rule of the call's
 //! table is judged in the table's order, twice: first on everything remembered, and, if that finds
-//! it broken, once more on facts that a refusal may rest on. A fact that is missing in either pass
-//! is asked for; the caller looks it up and asks again. A look-up is asked for once, so this ends.
+//! it broken, again on facts that a refusal may rest on. If a fact is missing in either pass, the
+//! verdict asks for a look-up, and the caller makes it and decides again. No look-up is asked for
+//! twice, so this ends.
 
 use super::{
     Field, Incoming, Intent, Known, Lookup, Mend, OnLookupFailure, Policy, Remedy, Row,
@@ -11,7 +12,7 @@ use super::{
     known::{Gap, Judged, View},
 };
 
-/// Decides. Pure: the same arguments always give the same verdict.
+/// Returns the verdict on a call. Pure: the same arguments always give the same verdict.
 pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -> Verdict {
     if intent.is_read() {
         return Verdict::Forward { monitored: None };
@@ -36,7 +37,7 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
                 monitored.get_or_insert(violation);
             }
             (Ok(Some(violation)), Toggle::Reorder | Toggle::Strip) => {
-                // A later rule may be broken in a way that no order of calls puts right.
+                // A later rule may still refuse, so the remedy waits until all are judged.
                 mend.get_or_insert((row, toggle, violation));
             }
             (Ok(Some(violation)), Toggle::Reject) => return Verdict::Reject(violation),
@@ -46,9 +47,9 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     match mend {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
         Some((row, _, violation)) => match remedy(row.mend, &mut view(violation.dialect, true)) {
-            Ok(Some(remedy)) => Verdict::Remedy(remedy, violation),
+            Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
             Err(Gap::Need(lookup)) => Verdict::Need(lookup),
-            // Without the facts a remedy needs, the refusal stands: the violation itself is known.
+            // The violation is certain even where the remedy's facts are missing.
             Ok(None) | Err(_) => Verdict::Reject(violation),
         },
         None => intent
@@ -58,8 +59,8 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     }
 }
 
-/// Judges twice: on everything remembered, and, where that finds the rule broken, on facts that a
-/// refusal may rest on.
+/// Returns the rule's violation, judged on everything remembered and, where that finds one, again
+/// on facts that a refusal may rest on.
 fn judge(row: &Row, mut view: View<'_>) -> Judged<Option<Violation>> {
     let check = check::of(row.id);
     if check(&mut view)?.is_none() {
@@ -75,14 +76,14 @@ fn judge(row: &Row, mut view: View<'_>) -> Judged<Option<Violation>> {
     }))
 }
 
-/// The steps that put a broken order right, where there are such steps.
+/// Returns the remedy of a broken rule, if it has one here.
 fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Judged<Option<Remedy>> {
     let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
         return Ok(None);
     };
     match mend {
         Some(Mend::Repair) => {
-            // A primary that upstream would not take back must not be taken away.
+            // A primary that upstream would not accept again must not be detached.
             if view.source_state(&primary)?.is_spent() {
                 return Ok(None);
             }
@@ -97,7 +98,8 @@ fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Judged<Option<Remedy>> {
     }
 }
 
-/// Whether the first attach of a single-use primary should wait for secondaries.
+/// Returns the verdict that makes the first attach of a single-use primary wait for secondaries, or
+/// `None` where it need not wait.
 fn wait(view: &mut View<'_>) -> Option<Verdict> {
     let sequencing = view.policy.sequencing;
     if sequencing.window.is_zero() && !sequencing.defer {
@@ -126,7 +128,7 @@ fn wait(view: &mut View<'_>) -> Option<Verdict> {
 
 fn first_single_use_primary(view: &mut View<'_>, incoming: &super::SourceId) -> Judged<bool> {
     if view.session_state() == Ok(&SessionState::Complete) {
-        // An order takes no more sources: what upstream says to that must not come later.
+        // An order takes no more sources, and the caller must get that refusal at once.
         return Ok(false);
     }
     Ok(!view.is_secondary(incoming)?
@@ -134,8 +136,8 @@ fn first_single_use_primary(view: &mut View<'_>, incoming: &super::SourceId) -> 
         && !*view.of_source(incoming, Field::Reusable, |s| &s.reusable)?)
 }
 
-/// Whether a call may go before a primary whose attach is waiting: it attaches store credit. `Err`:
-/// look this up, then ask again.
+/// Returns whether a call goes before a primary whose attach is waiting, because it attaches store
+/// credit, or the look-up to make before asking again.
 pub fn overtakes(known: &Known, intent: &Intent, policy: &Policy) -> Result<bool, Lookup> {
     let source = match intent {
         Intent::Attach { source, .. } => source,

@@ -1,5 +1,5 @@
-//! A vendor API as the rules see it, and the kinds of sessions it has: values that `dialects`
-//! makes. Nothing here knows which there are.
+//! A vendor API as the rules see it, and its kinds of sessions. `dialects` makes the values, and
+//! the rules do not know which there are.
 
 use super::{Row, RuleId, Semantics};
 use serde::{Serialize, Serializer};
@@ -9,34 +9,34 @@ use std::{cmp::Ordering, fmt, hash};
 #[derive(Clone, Copy)]
 pub struct Dialect(&'static Ruleset);
 
-/// What the rules know of one vendor API.
+/// The rules' description of one vendor API.
 pub struct Ruleset {
     /// The name used in configuration, paths of the admin API and logs.
     pub name: &'static str,
-    /// Its kinds of sessions, in the order of their numbers. A function, because kinds name their
-    /// dialect.
+    /// Returns its kinds of sessions, in the order of their numbers. It is a function because kinds
+    /// name their dialect.
     pub kinds: fn() -> &'static [SessionKind],
     /// Its table of rules, in the order of preference.
     pub rows: &'static [Row],
-    /// The types of primaries that a secondary can be combined with, where nothing is said.
+    /// The default types of primaries with which a secondary can be combined.
     pub pairing: &'static [&'static str],
     /// Its own keys of the configuration.
     pub keys: Keys,
-    /// How it treats sources.
+    /// Its treatment of sources.
     pub semantics: Semantics,
 }
 
-/// What the configuration says of a dialect's own keys.
+/// The texts about a dialect's own keys in the configuration.
 pub struct Keys {
     /// The text about its own table of toggles.
     pub toggles: &'static str,
-    /// The name of its list of primaries that a secondary can be combined with, and the text about
-    /// it.
+    /// The name of its list of primaries with which a secondary can be combined, and the text
+    /// about it.
     pub pairing: (&'static str, &'static str),
 }
 
 impl Dialect {
-    /// Names a vendor API.
+    /// Makes the dialect of a ruleset.
     pub const fn new(ruleset: &'static Ruleset) -> Self {
         Self(ruleset)
     }
@@ -61,7 +61,7 @@ impl Dialect {
         self.rows().iter().find(|row| row.id == rule)
     }
 
-    /// Returns the types of primaries that a secondary can be combined with, where nothing is said.
+    /// Returns the default types of primaries with which a secondary can be combined.
     pub fn pairing(self) -> &'static [&'static str] {
         self.0.pairing
     }
@@ -71,23 +71,23 @@ impl Dialect {
         &self.0.keys
     }
 
-    /// Returns how it treats sources.
+    /// Returns its treatment of sources.
     pub fn semantics(self) -> &'static Semantics {
         &self.0.semantics
     }
 }
 
-/// What a payment session funds: one kind of one dialect. Compared and ordered by its number.
+/// One kind of payment session of one dialect. Compared and ordered by its number.
 #[derive(Clone, Copy)]
 pub struct SessionKind(&'static KindSpec);
 
-/// What there is to know of a kind of session.
+/// The description of a kind of session.
 pub struct KindSpec {
     /// The name used in logs and by the admin API.
     pub name: &'static str,
     /// The number that stored keys hold. No two kinds share one.
     pub number: u8,
-    /// The dialect that speaks of this kind.
+    /// The dialect that has this kind.
     pub dialect: Dialect,
     /// Whether calls name it as the active one of the caller's credential, not by its id.
     pub active: bool,
@@ -96,7 +96,7 @@ pub struct KindSpec {
 }
 
 impl SessionKind {
-    /// Names a kind of session.
+    /// Makes the kind of this description.
     pub const fn new(spec: &'static KindSpec) -> Self {
         Self(spec)
     }
@@ -111,7 +111,7 @@ impl SessionKind {
         self.0.number
     }
 
-    /// Returns the dialect that speaks of this kind.
+    /// Returns the dialect that has this kind.
     pub fn dialect(self) -> Dialect {
         self.0.dialect
     }

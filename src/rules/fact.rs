@@ -8,7 +8,7 @@ pub enum Fact<T> {
     /// Upstream has not stated it, or what it stated may no longer hold.
     #[default]
     Unknown,
-    /// Upstream stated it then.
+    /// Upstream stated this value at this moment.
     Known(T, Timestamp),
 }
 
@@ -26,7 +26,7 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Returns the value, to be changed by what a successful call is known to change. Its age stays.
+    /// Returns the value, to be changed by a successful call's effect. Its age does not change.
     pub fn get_mut(&mut self) -> Option<&mut T> {
         match self {
             Fact::Known(value, _) => Some(value),
@@ -42,7 +42,7 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Takes over what an answer states; keeps the old value where it states nothing.
+    /// Takes over the value that an answer states, or keeps the old one if it states none.
     pub fn learn(&mut self, news: Stated<T>, now: Timestamp) {
         if let Stated::Stated(value) = news {
             *self = Fact::Known(value, now);

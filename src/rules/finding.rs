@@ -1,14 +1,14 @@
-//! What a check found, typed. Codes, messages and statuses are the dialects' words for it.
+//! The finding of a check. Dialects turn it into codes, messages and statuses.
 
 use super::{Amount, CustomerId, SessionState, SourceId, SourceState, SourceType};
 use std::fmt;
 
-/// What a check found. Shown as the log line, the admin API and `weir dev` tell it: ids, types,
-/// states and amounts only, never a secret.
+/// The finding of a check. Its text, for logs, the admin API and `weir dev`, has ids, types, states
+/// and amounts only, never a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// Two parsers could read the call differently; the text names the two readings, never their
-    /// values where these may be secret.
+    /// Two parsers could read the call differently. The text names the two readings, but no values
+    /// that may be secret.
     Ambiguous(String),
     /// A secondary comes after a single-use primary.
     AfterSingleUsePrimary {
@@ -17,7 +17,7 @@ pub enum Finding {
         /// The primary that is attached.
         primary: SourceId,
     },
-    /// A single-use primary's attach is kept back, so that secondaries can come before it.
+    /// A single-use primary's attach is deferred, so that secondaries can come before it.
     KeptBack {
         /// The primary.
         primary: SourceId,
@@ -36,7 +36,7 @@ pub enum Finding {
         /// The primary that is attached.
         attached: SourceId,
     },
-    /// The call would put a primary beside more than one secondary.
+    /// The call would combine a primary with more than one secondary.
     MoreThanOneSecondary {
         /// The source that comes.
         incoming: SourceId,
@@ -48,13 +48,13 @@ pub enum Finding {
         /// Its state.
         state: SourceState,
     },
-    /// A secondary is worth more than there is to pay.
+    /// A secondary is worth more than is left to pay.
     ExceedsTotal {
         /// The secondary that comes.
         secondary: SourceId,
-        /// What it is worth.
+        /// The amount that it is worth.
         amount: Amount,
-        /// What is left to pay.
+        /// The amount that is left to pay.
         room: Amount,
     },
     /// A secondary cannot be combined with this primary.
@@ -84,31 +84,31 @@ pub enum Finding {
         source: SourceId,
         /// The customer it is saved to.
         owner: CustomerId,
-        /// The customer who buys; `None`: nobody is named.
+        /// The customer who buys, or `None` if there is none.
         buyer: Option<CustomerId>,
     },
-    /// The payment session is in no state to become an order.
+    /// The payment session's state does not let it become an order.
     NotConfirmed {
         /// Its state.
         state: SessionState,
     },
-    /// An order before all money is there.
+    /// An order comes before the session is fully funded.
     Underfunded {
-        /// What remains to be contributed.
+        /// The amount that remains to be contributed.
         remaining: Amount,
     },
-    /// The source is not saved to the customer whose default it shall be.
+    /// A customer's default is to be a source that is not saved to the customer.
     NotSaved {
         /// The source.
         source: SourceId,
         /// The customer.
         customer: CustomerId,
     },
-    /// A secondary is to be created without something it needs.
+    /// A secondary is to be created without a member that it needs.
     Missing(Missing),
     /// A credit amount is sent where there is one already.
     CreditRepeated {
-        /// The one there is.
+        /// The credit amount that is set already.
         credit: Amount,
     },
     /// A credit amount is sent after a single-use primary.
@@ -133,7 +133,7 @@ pub enum Finding {
     },
 }
 
-/// What a secondary needs to be created.
+/// A member that a secondary needs to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// Its type.
@@ -156,7 +156,7 @@ impl Missing {
 }
 
 impl Finding {
-    /// Returns what would have been accepted.
+    /// Returns the text about what would have been accepted.
     pub fn accepted(&self) -> &'static str {
         match self {
             Self::Ambiguous(_) => {

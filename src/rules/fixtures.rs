@@ -1,8 +1,7 @@
-//! Small worlds for the tests of this room: a session, its sources and a policy, built in a line
-//! and decided in another.
+//! Test fixtures: a session, its sources and a policy, made in one line and decided in another.
 //!
-//! Every fact starts out told at [`NOW`]. [`Given::an_hour_later`] makes all of it old at once,
-//! [`owes`] checks what every rule owes its caller.
+//! Every fact is first stated at [`NOW`]. [`Given::an_hour_later`] makes all of them old, and
+//! [`owes`] checks the properties that every rule must have.
 
 use super::*;
 use crate::dialects::{self, Dialects, Refusal, carts, checkouts};
@@ -22,7 +21,7 @@ pub(super) fn currency(text: &str) -> Currency {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// A chargeable single-use source of this type, wholly shown.
+/// Makes a chargeable single-use source of this type, with every fact stated.
 pub(super) fn source(id: &str, kind: &str) -> SourceFacts {
     SourceFacts {
         kind: Stated::Stated(kind.into()),
@@ -125,17 +124,17 @@ pub(super) fn apply_shopper() -> Intent {
     Intent::AttachSaved { session: Target::Active(carts::CART), option: None }
 }
 
-/// An answer that shows no more than the session.
+/// Makes an answer that shows only the session.
 pub(super) fn shows(session: SessionFacts) -> Answer {
     Answer { session: Some(session), ..Answer::default() }
 }
 
-/// An answer that is a source.
+/// Makes an answer that is a source.
 pub(super) fn is_source(source: SourceFacts) -> Answer {
     Answer { source: Some(source), ..Answer::default() }
 }
 
-/// What is known, what is wanted, and what time it is.
+/// The arguments of a decision: what is known, the policy and the time.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     pub known: Known,
@@ -144,7 +143,7 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Nothing is known.
+    /// Makes a state in which nothing is known.
     pub(super) fn nothing() -> Self {
         Given { known: Known::default(), policy: dialects::policy(), now: NOW }
     }
@@ -154,7 +153,7 @@ impl Given {
         Given::shown(nothing_attached())
     }
 
-    /// A session that has shown this much.
+    /// Makes a state that knows these facts of the session.
     pub(super) fn shown(facts: SessionFacts) -> Self {
         let mut given = Given::nothing();
         let mut record = SessionRecord::default();
@@ -163,14 +162,14 @@ impl Given {
         given
     }
 
-    /// Known, but not attached.
+    /// Adds a source that is known but not attached.
     pub(super) fn source(mut self, facts: SourceFacts) -> Self {
         let record = self.known.sources.entry(facts.id.clone()).or_default();
         record.apply(&SourceObservation::Shown(Box::new(facts)), NOW);
         self
     }
 
-    /// Attached, and wholly known.
+    /// Adds a source that is attached, with every fact known.
     pub(super) fn holds(mut self, facts: SourceFacts) -> Self {
         self = self.source(facts.clone());
         let attached = Attached { id: facts.id, kind: facts.kind, amount: facts.amount };
@@ -181,7 +180,7 @@ impl Given {
         })
     }
 
-    /// These are saved to the customer the call is about.
+    /// Sets the sources saved to the customer that the call is about.
     pub(super) fn saved(mut self, sources: &[&str]) -> Self {
         let saved = sources.iter().map(|id| SourceId::from(*id)).collect();
         self.known.customer =
@@ -189,8 +188,8 @@ impl Given {
         self
     }
 
-    /// The shopper's payment options: the first is the default one. They are never remembered, so
-    /// this counts as looked up.
+    /// Sets the shopper's payment options, of which the first is the default. They count as looked
+    /// up, because they are never remembered.
     pub(super) fn options(mut self, sources: &[SourceFacts]) -> Self {
         let option = |(nth, source): (usize, &SourceFacts)| OptionFacts {
             id: format!("option-{}", source.id).into(),
@@ -223,25 +222,25 @@ impl Given {
         self
     }
 
-    /// This was asked for just now; it told nothing new.
+    /// Adds a look-up made now that stated nothing.
     pub(super) fn looked_up(mut self, lookup: Lookup) -> Self {
         self.known.looked_up.push((lookup, LookupResult::At(self.now)));
         self
     }
 
-    /// This was asked for just now, in vain.
+    /// Adds a look-up made now that failed.
     pub(super) fn failed(mut self, lookup: Lookup) -> Self {
         self.known.looked_up.push((lookup, LookupResult::Failed));
         self
     }
 
-    /// This was asked for just now, and there is no such thing.
+    /// Adds a look-up made now that found nothing.
     pub(super) fn absent(mut self, lookup: Lookup) -> Self {
         self.known.looked_up.push((lookup, LookupResult::Absent));
         self
     }
 
-    /// This was asked for just now; it told again what was known.
+    /// Adds a look-up made now that stated the known facts again.
     pub(super) fn confirmed(mut self, lookup: Lookup) -> Self {
         let now = self.now;
         match &lookup {
@@ -264,7 +263,7 @@ impl Given {
         self.looked_up(lookup)
     }
 
-    /// The call was sent, and upstream answered it with success.
+    /// Applies a call that upstream answered with success.
     pub(super) fn after(mut self, intent: &Intent, answer: &Answer) -> Self {
         let session = self.begin(intent);
         let learned = learn(intent, answer, session.as_ref(), &self.known, &self.policy);
@@ -272,14 +271,14 @@ impl Given {
         self
     }
 
-    /// The call was sent, and upstream refused it.
+    /// Applies a call that upstream refused.
     pub(super) fn after_refused(mut self, intent: &Intent) -> Self {
         let session = self.begin(intent);
         self.apply(&refused(session.as_ref()));
         self
     }
 
-    /// The call was sent, and nobody knows how it ended.
+    /// Applies a call whose outcome is unknown.
     pub(super) fn after_unknown(mut self, intent: &Intent) -> Self {
         let session = self.begin(intent);
         let learned = outcome_unknown(intent, session.as_ref(), &self.known);
@@ -340,7 +339,7 @@ impl Given {
         }
     }
 
-    /// The rule that refuses.
+    /// Returns the rule that refuses.
     #[track_caller]
     pub(super) fn refused_by(&self, intent: &Intent) -> RuleId {
         match self.decide(intent) {
@@ -350,8 +349,8 @@ impl Given {
     }
 }
 
-/// What every rule owes its caller. `given` breaks the rule on fresh facts; once they are old,
-/// `rests_on` are the look-ups a refusal needs, in order.
+/// Checks the properties that every rule must have. `given` breaks the rule on fresh facts; once
+/// they are old, a refusal needs the look-ups `rests_on`, in order.
 #[track_caller]
 pub(super) fn owes(
     rule: RuleId,
@@ -374,8 +373,7 @@ pub(super) fn owes(
     let mut old = given.clone().toggle(rule, Toggle::Reject).an_hour_later();
     for lookup in rests_on {
         old.needs(intent, lookup.clone());
-        // Nothing is refused on a fact that upstream was asked for and did not confirm, or could
-        // not be asked for.
+        // No refusal rests on a fact that a look-up did not confirm.
         old.clone().looked_up(lookup.clone()).forwards(intent);
         old.clone().failed(lookup.clone()).forwards(intent);
         let strict = old
@@ -413,7 +411,7 @@ fn obeys_its_toggles(rule: RuleId, given: &Given, intent: &Intent) {
         .forwards(intent);
 }
 
-/// Gives a fact another date.
+/// Sets a fact's date.
 pub(super) fn redate<T>(fact: &mut Fact<T>, date: &dyn Fn(Timestamp) -> Timestamp) {
     if let Fact::Known(_, at) = fact {
         *at = date(*at);

@@ -1,4 +1,4 @@
-//! Names of things, each its own type so that one cannot be taken for another.
+//! Ids and moments, each its own type so that one cannot be mistaken for another.
 
 use super::SessionKind;
 use serde::Serialize;
@@ -12,7 +12,7 @@ macro_rules! id {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// The id as upstream spells it.
+            /// Returns the id as upstream spells it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -45,33 +45,33 @@ macro_rules! id {
 }
 
 id! {
-    /// The id of a payment source (`sourceId`).
+    /// The id of a payment source.
     SourceId
 }
 id! {
-    /// The id of a checkout, an invoice or a cart.
+    /// The id of what a payment session funds, for example a cart.
     SessionId
 }
 id! {
-    /// The id of a customer of the checkouts dialect.
+    /// The id of a customer.
     CustomerId
 }
 id! {
-    /// The id of one saved payment option of a shopper (carts dialect).
+    /// The id of one saved payment option of a shopper.
     OptionId
 }
 
-/// The name of one session: what it funds, and that thing's id.
+/// The name of one session: its kind and id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey {
-    /// What is funded.
+    /// The session's kind.
     pub kind: SessionKind,
     /// Its id upstream.
     pub id: SessionId,
 }
 
 impl SessionKey {
-    /// Puts the two together.
+    /// Makes the key of a kind and an id.
     pub fn new(kind: SessionKind, id: impl Into<SessionId>) -> Self {
         Self { kind, id: id.into() }
     }
@@ -93,13 +93,13 @@ impl fmt::Debug for CredentialHash {
     }
 }
 
-/// Milliseconds since the Unix epoch. Time is an argument here, never read.
+/// Milliseconds since the Unix epoch. The rules get the time as an argument and read no clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// Milliseconds from `earlier` to `self`; 0 when the clock went back.
+    /// Returns the milliseconds from `earlier` to `self`, or 0 if the clock went back.
     pub fn since(self, earlier: Timestamp) -> u64 {
         self.0.saturating_sub(earlier.0)
     }

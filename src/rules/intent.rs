@@ -1,24 +1,23 @@
-//! What a governed call means, in the words of the domain.
+//! The meaning of a governed call, free of its wire form.
 //!
-//! In: nothing; a dialect builds these. Out: what `decide` and `learn` need to know of a request,
-//! free of its wire form.
+//! A dialect makes an [`Intent`] from a request; `decide` and `learn` read it.
 
 use super::{
     Amount, CustomerId, Dialect, OptionId, Owner, SessionKey, SessionKind, SourceId, SourceType,
     Stated,
 };
 
-/// The session a call names.
+/// The session that a call names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// By its id.
+    /// The session of this key.
     Session(SessionKey),
-    /// The active session of this kind that the caller's credential stands for.
+    /// The active session of this kind that belongs to the caller's credential.
     Active(SessionKind),
 }
 
 impl Target {
-    /// What is funded.
+    /// Returns the session's kind.
     pub fn kind(&self) -> SessionKind {
         match self {
             Target::Session(key) => key.kind,
@@ -26,185 +25,184 @@ impl Target {
         }
     }
 
-    /// Whether it is named by the caller's credential alone.
+    /// Returns whether the caller's credential alone names the session.
     pub fn is_active(&self) -> bool {
         matches!(self, Target::Active(_))
     }
 }
 
-/// Which of the two shapes of the checkouts dialect a call asked for with `DigitalRiver-Version`.
+/// The version of the API that a call asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// Before 2021-03-23: `sources[]` at the top, `creditAmount`.
+    /// The version that has a credit amount without a source.
     Legacy,
-    /// 2021-03-23 and later: all under `payment`.
+    /// The later version, which has no credit amount.
     Nested,
 }
 
-/// What the body of a create or update says about paying.
+/// The members about paying in the body of a create or update.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Funding {
-    /// `sourceId`: attaches it.
+    /// The source that the call attaches.
     pub source: Option<SourceId>,
-    /// `customerId`.
+    /// The customer, or that there is none.
     pub customer: Stated<Option<CustomerId>>,
-    /// `creditAmount` (legacy).
+    /// The legacy credit amount.
     pub credit_amount: Option<Amount>,
-    /// The body has other members, so that the total after the call is not known before it.
+    /// Whether the body has other members, which may change the total.
     pub changes_total: bool,
-    /// `billingOptimization` of an invoice.
+    /// Whether an invoice has billing optimization.
     pub billing_optimization: Stated<bool>,
-    /// The version the call asked for; `Unstated` without the header.
+    /// The version that the call asks for, if it states one.
     pub version: Stated<Version>,
 }
 
-/// The parts of `POST /sources` that a rule looks at.
+/// The members of a new source that a rule needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewSource {
-    /// `type`, where it is there and text.
+    /// The type, if there is one and it is text.
     pub kind: Option<SourceType>,
-    /// Whether `amount` is there and not null.
+    /// Whether there is an amount that is not null.
     pub has_amount: bool,
-    /// Members that are objects, of which one must be named after the type: whether that one is
-    /// there.
+    /// Whether there is an object named after the type.
     pub has_type_object: bool,
-    /// Whether `owner` is there and not null.
+    /// Whether there is an owner that is not null.
     pub has_owner: bool,
 }
 
-/// What an order is paid with.
+/// The sources that pay for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaidWith {
     /// The sources that are attached.
     Attached,
-    /// A source or customer that the body brings, so that the session alone does not tell whether
-    /// the order is funded.
+    /// A source or customer in the call's body, so that the session alone does not show whether the
+    /// order is funded.
     Brought,
-    /// The sources that the call lists. What else is attached is given up, as if detached.
+    /// The sources that the call lists. Other attached sources are detached.
     Listed(Vec<SourceId>),
 }
 
 /// A governed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// `POST /sources`.
+    /// Creates a source.
     CreateSource(NewSource),
-    /// `POST`, `PUT` or `PATCH /sources/{id}`.
+    /// Changes a source.
     EditSource {
-        /// Which.
+        /// The source.
         source: SourceId,
-        /// Whether the body has `amount`.
+        /// Whether the body has an amount.
         amount: bool,
     },
-    /// `GET /sources/{id}`.
+    /// Reads a source.
     ReadSource {
-        /// Which.
+        /// The source.
         source: SourceId,
     },
-    /// `POST /checkouts`, `POST /invoices`.
+    /// Creates a session.
     CreateSession {
-        /// Checkout or invoice.
+        /// The session's kind.
         kind: SessionKind,
-        /// What its body says about paying.
+        /// The members about paying.
         funding: Funding,
     },
-    /// `POST /checkouts/{id}`, `POST /invoices/{id}`, `POST …/carts/active`.
+    /// Changes a session, and may attach a source.
     UpdateSession {
-        /// Which.
+        /// The session.
         session: Target,
-        /// What its body says about paying.
+        /// The members about paying.
         funding: Funding,
     },
-    /// `POST …/sources/{sourceId}`, `POST …/apply-payment-method`.
+    /// Attaches a source to a session.
     Attach {
-        /// To what.
+        /// The session.
         session: Target,
-        /// What.
+        /// The source.
         source: SourceId,
     },
-    /// `DELETE …/sources/{sourceId}`, `DELETE …/apply-payment-method`, `DELETE …/payment`.
+    /// Detaches a source, or all, from a session.
     Detach {
-        /// From what.
+        /// The session.
         session: Target,
-        /// What; `None`: all.
+        /// The source; `None`: all.
         source: Option<SourceId>,
     },
-    /// Attaches what a saved payment option of the caller stands for (`POST …/apply-shopper`).
+    /// Attaches the source behind a saved payment option of the caller.
     AttachSaved {
-        /// To what.
+        /// The session.
         session: Target,
-        /// `paymentOptionId`; `None`: the default one.
+        /// The option; `None`: the default one.
         option: Option<OptionId>,
     },
-    /// `GET` of a session.
+    /// Reads a session.
     ReadSession {
-        /// Which.
+        /// The session.
         session: Target,
     },
-    /// `DELETE` of a session.
+    /// Deletes a session.
     DeleteSession {
-        /// Which.
+        /// The session.
         session: Target,
     },
-    /// `POST /orders` with `checkoutId`, `POST …/submit-cart`.
+    /// Turns a session into an order.
     Order {
-        /// Of what.
+        /// The session.
         session: Target,
-        /// With what it is paid.
+        /// The sources that pay for it.
         paid_with: PaidWith,
     },
-    /// `POST /customers/{id}/sources/{sourceId}`, `POST …/payment-options`.
+    /// Saves a source to a customer or the shopper.
     Save {
-        /// Under whose rules.
+        /// The dialect whose rules hold.
         dialect: Dialect,
-        /// To whom.
+        /// The customer or shopper.
         owner: Owner,
-        /// What.
+        /// The source.
         source: SourceId,
     },
-    /// `DELETE /customers/{id}/sources/{sourceId}`.
+    /// Removes a saved source from a customer.
     Remove {
-        /// Under whose rules.
+        /// The dialect whose rules hold.
         dialect: Dialect,
-        /// From whom.
+        /// The customer.
         customer: CustomerId,
-        /// What.
+        /// The source.
         source: SourceId,
     },
-    /// `POST /customers/{id}`.
+    /// Changes a customer.
     UpdateCustomer {
-        /// Under whose rules.
+        /// The dialect whose rules hold.
         dialect: Dialect,
-        /// Whom.
+        /// The customer.
         customer: CustomerId,
-        /// `defaultSourceId`, where it is set to something.
+        /// The new default source, if the call sets one.
         default: Option<SourceId>,
     },
-    /// `GET /customers/{id}`.
+    /// Reads a customer.
     ReadCustomer {
-        /// Whom.
+        /// The customer.
         customer: CustomerId,
     },
-    /// `POST` or `DELETE …/payment-options/{id}`.
+    /// Changes or removes a saved payment option.
     ChangeOption {
-        /// Under whose rules.
+        /// The dialect whose rules hold.
         dialect: Dialect,
-        /// Which.
+        /// The option.
         option: OptionId,
-        /// It is a `DELETE`: the source behind it is thereby spent.
+        /// Whether the call removes it, which spends the source behind it.
         removes: bool,
     },
-    /// `GET …/payment-options`, `GET …/payment-options/{id}`.
+    /// Reads one or all of the shopper's payment options.
     ReadOptions,
-    /// Another mutation of a session's own path, without a meaning that Weir follows.
+    /// Changes a session in a way that Weir does not follow.
     Touch {
-        /// Which.
+        /// The session.
         session: Target,
     },
 }
 
 impl Intent {
-    /// The session the call is about, where it is about one that exists.
+    /// Returns the existing session that the call is about, if there is one.
     pub fn session(&self) -> Option<&Target> {
         match self {
             Intent::UpdateSession { session, .. }
@@ -219,8 +217,8 @@ impl Intent {
         }
     }
 
-    /// The source that would be attached, in whichever form. A saved payment option
-    /// names none: it must be looked up.
+    /// Returns the source that the call attaches by its id. The source behind a saved payment
+    /// option must be looked up.
     pub fn attaches(&self) -> Option<&SourceId> {
         match self {
             Intent::Attach { source, .. } => Some(source),
@@ -231,7 +229,7 @@ impl Intent {
         }
     }
 
-    /// The source the call names, attached or not.
+    /// Returns the source that the call names for any purpose.
     pub fn source(&self) -> Option<&SourceId> {
         match self {
             Intent::EditSource { source, .. }
@@ -244,7 +242,7 @@ impl Intent {
         }
     }
 
-    /// Every source the call names: the one, and those of its list.
+    /// Returns every source that the call names, those of its list included.
     pub fn sources(&self) -> impl Iterator<Item = &SourceId> {
         let listed = match self {
             Intent::Order { paid_with: PaidWith::Listed(sources), .. } => sources.as_slice(),
@@ -253,7 +251,7 @@ impl Intent {
         self.source().into_iter().chain(listed)
     }
 
-    /// The customer the call names.
+    /// Returns the customer that the call names.
     pub fn customer(&self) -> Option<&CustomerId> {
         match self {
             Intent::Save { owner: Owner::Customer(customer), .. }
@@ -264,7 +262,7 @@ impl Intent {
         }
     }
 
-    /// Reads change nothing: they need no turn and are never refused.
+    /// Returns whether the call is a read, which changes nothing and is never refused.
     pub fn is_read(&self) -> bool {
         matches!(
             self,
@@ -275,8 +273,8 @@ impl Intent {
         )
     }
 
-    /// Returns the dialect whose rules hold. `None` for `/sources`, which all dialects share, and
-    /// for reads outside a session, which no rule judges.
+    /// Returns the dialect whose rules hold. `None` for calls about a source alone, which all
+    /// dialects share, and for reads outside a session, which no rule judges.
     pub fn dialect(&self) -> Option<Dialect> {
         match self {
             Intent::CreateSession { kind, .. } => Some(kind.dialect()),
@@ -288,7 +286,7 @@ impl Intent {
         }
     }
 
-    /// A short name for logs and the admin API.
+    /// Returns a short name for logs and the admin API.
     pub fn name(&self) -> &'static str {
         match self {
             Intent::CreateSource(_) => "create source",

@@ -1,9 +1,9 @@
 //! What is known when a call is decided, and how far it can be trusted.
 //!
 //! In: records as they are remembered, and which look-ups this decision has already made.
-//! Out: a `View` whose accessors answer with a fact or with the gap that a look-up would close.
-//! A view comes in two kinds: one believes every remembered fact (good enough to forward on), the
-//! other only fresh ones (needed to refuse on).
+//! Out: a `View` whose accessors return a fact, or the gap that a look-up would close.
+//! There are two kinds of views: one believes every remembered fact, which is enough to forward a
+//! call; the other believes only fresh facts, which a refusal needs.
 
 use super::{
     Amount, Attached, CustomerId, CustomerRecord, Dialect, Fact, Field, FreshFor, Incoming, Intent,
@@ -15,49 +15,48 @@ use std::{collections::HashMap, time::Duration};
 /// How a look-up of this decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LookupResult {
-    /// Upstream answered; what it told is dated with this moment or later.
+    /// Upstream answered. Its facts are dated with this moment or later.
     At(Timestamp),
-    /// Upstream says that there is no such thing, or no such caller: what it makes of the call is
-    /// its own to say.
+    /// Upstream says that the thing or the caller does not exist. Upstream judges the call itself.
     Absent,
-    /// Upstream did not give it: an error, a refusal, a time-out.
+    /// Upstream did not answer usably: an error, a refusal or a time-out.
     Failed,
 }
 
-/// Everything remembered that may be used for this caller: records that upstream has shown to
-/// somebody else only are left out.
+/// Everything remembered that may be used for this caller. Records that upstream has only shown to
+/// other callers are left out.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// The session the call is about.
+    /// The session that the call is about.
     pub session: Option<SessionRecord>,
-    /// The source the call names, and those attached.
+    /// The sources that the call names, and those attached.
     pub sources: HashMap<SourceId, SourceRecord>,
-    /// The customer the call is about.
+    /// The customer that the call is about.
     pub customer: Option<CustomerRecord>,
-    /// The shopper's payment options; never remembered, so only after a look-up.
+    /// The shopper's payment options. They are never remembered, so only a look-up fills this.
     pub options: Option<Vec<OptionFacts>>,
-    /// The look-ups this decision has made.
+    /// The look-ups that this decision has made.
     pub looked_up: Vec<(Lookup, LookupResult)>,
-    /// The call has already waited for secondaries.
+    /// Whether the call has already waited for secondaries.
     pub held: bool,
-    /// The call has the form that can be answered before it is sent, and there is room to remember
-    /// that.
+    /// Whether the call has a form that can be answered before it is sent, and there is room to
+    /// remember it.
     pub deferrable: bool,
 }
 
 impl Known {
-    /// How this look-up ended, if it was made.
+    /// Returns how this look-up ended, if it was made.
     pub fn looked_up(&self, lookup: &Lookup) -> Option<LookupResult> {
         self.looked_up.iter().rev().find(|(made, _)| made == lookup).map(|(_, end)| *end)
     }
 
-    /// A source's type: from its own record, or from the session that shows it. Types never change.
+    /// Returns a source's type, from its own record or from the session's. Types never change.
     pub fn kind_of(&self, id: &SourceId) -> Option<&SourceType> {
         let own = self.sources.get(id).and_then(|source| source.kind.as_ref());
         own.or_else(|| self.attached().iter().find(|a| a.id == *id).and_then(|a| a.kind.as_ref()))
     }
 
-    /// What the record shows attached, whatever its age; empty where it does not say.
+    /// Returns the attached sources of the session's record, whatever its age. Empty if unknown.
     pub fn attached(&self) -> &[Attached] {
         self.session
             .as_ref()
@@ -69,15 +68,15 @@ impl Known {
 /// Why a rule cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Gap {
-    /// A look-up may tell.
+    /// A look-up may state the fact.
     Need(Lookup),
     /// The look-up was made, and failed.
     Unavailable(Lookup),
-    /// Upstream was asked and does not say, or knows nothing of it: there is no knowledge to refuse
-    /// on.
+    /// The look-up was made and did not state the fact, so no refusal can rest on it.
     Unstated,
 }
 
+/// The result of a judgement, or the gap that prevents it.
 pub(crate) type Judged<T> = Result<T, Gap>;
 
 /// One pass over what is known.
@@ -86,21 +85,22 @@ pub(crate) struct View<'a> {
     pub known: &'a Known,
     pub intent: &'a Intent,
     pub policy: &'a Policy,
-    /// Whose table is judged by.
+    /// The dialect whose table is judged.
     pub dialect: Dialect,
     pub now: Timestamp,
-    /// Only facts that a refusal may rest on.
+    /// Whether only facts are believed that a refusal may rest on.
     pub strict: bool,
-    /// The facts that were looked at, in order.
+    /// The facts that were used, in order.
     pub used: Vec<UsedFact>,
 }
 
 impl<'a> View<'a> {
-    /// The same, believing only what a refusal may rest on.
+    /// Returns the view that believes only facts that a refusal may rest on.
     pub(super) fn strictly(&self) -> Self {
         Self { strict: true, ..self.clone() }
     }
 
+    /// Returns the gap that this look-up would close or has left.
     fn gap<T>(&self, lookup: Lookup) -> Judged<T> {
         Err(match self.known.looked_up(&lookup) {
             None => Gap::Need(lookup),
@@ -109,24 +109,27 @@ impl<'a> View<'a> {
         })
     }
 
-    fn confirmed(&self, at: Timestamp, lookup: &Lookup) -> bool {
+    /// Returns whether a fact of this date comes from this decision's look-up.
+    fn is_confirmed(&self, at: Timestamp, lookup: &Lookup) -> bool {
         matches!(self.known.looked_up(lookup), Some(LookupResult::At(asked)) if at >= asked)
     }
 
-    fn uses(&mut self, of: Subject, field: Field, at: Option<Timestamp>) {
+    /// Notes that the judgement rests on this fact.
+    fn note_use(&mut self, of: Subject, field: Field, at: Option<Timestamp>) {
         let fact = UsedFact { of, field, at };
         if !self.used.contains(&fact) {
             self.used.push(fact);
         }
     }
 
+    /// Returns a fact if this view may believe it, or the gap.
     fn fact<T>(&mut self, field: Field, fact: &'a Fact<T>, lookup: Lookup) -> Judged<&'a T> {
         match fact {
             Fact::Known(value, at)
-                if !self.strict || self.is_fresh(*at) || self.confirmed(*at, &lookup) =>
+                if !self.strict || self.is_fresh(*at) || self.is_confirmed(*at, &lookup) =>
             {
                 if self.strict {
-                    self.uses(Subject::of(lookup), field, Some(*at));
+                    self.note_use(Subject::of(lookup), field, Some(*at));
                 }
                 Ok(value)
             }
@@ -134,6 +137,7 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns whether a fact of this date is fresh by the policy.
     fn is_fresh(&self, at: Timestamp) -> bool {
         match self.policy.fresh_for {
             FreshFor::Forever => true,
@@ -141,7 +145,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The session's record, where it can be believed at all.
+    /// Returns the session's record, unless the end of an earlier call makes it unsure.
     fn session(&self) -> Judged<&'a SessionRecord> {
         if self.intent.session().is_none() {
             return Err(Gap::Unstated);
@@ -152,7 +156,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A fact of the session.
+    /// Returns a fact of the session.
     pub(super) fn of_session<T>(
         &mut self,
         field: Field,
@@ -161,13 +165,13 @@ impl<'a> View<'a> {
         self.fact(field, pick(self.session()?), Lookup::Session)
     }
 
-    /// The session's state. One that changes on its own is confirmed before a refusal.
+    /// Returns the session's state. One that changes on its own is confirmed before a refusal.
     pub(super) fn session_state(&mut self) -> Judged<&'a super::SessionState> {
         let state = self.of_session(Field::State, |s| &s.state)?;
         let stated_at = self.session()?.state.stated_at().unwrap_or_default();
         match state {
             super::SessionState::Other(_)
-                if self.strict && !self.confirmed(stated_at, &Lookup::Session) =>
+                if self.strict && !self.is_confirmed(stated_at, &Lookup::Session) =>
             {
                 self.gap(Lookup::Session)
             }
@@ -175,7 +179,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A fact of a source.
+    /// Returns a fact of a source.
     pub(super) fn of_source<T>(
         &mut self,
         id: &SourceId,
@@ -188,25 +192,25 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A source's state. One that changes on its own is as good as unknown until it is confirmed:
-    /// what was pending may have failed.
+    /// Returns a source's state. One that changes on its own counts as unknown until it is
+    /// confirmed, because a pending source may have failed.
     pub(super) fn source_state(&mut self, id: &SourceId) -> Judged<&'a SourceState> {
         let state = self.of_source(id, Field::State, |s| &s.state)?;
         let stated_at =
             self.known.sources.get(id).and_then(|s| s.state.stated_at()).unwrap_or_default();
         let lookup = Lookup::Source(id.clone());
-        if state.changes_on_its_own() && !self.confirmed(stated_at, &lookup) {
+        if state.changes_on_its_own() && !self.is_confirmed(stated_at, &lookup) {
             return self.gap(lookup);
         }
         Ok(state)
     }
 
-    /// A source's type.
+    /// Returns a source's type.
     pub(super) fn kind(&mut self, id: &SourceId) -> Judged<&'a SourceType> {
         match self.known.kind_of(id) {
             Some(kind) => {
                 if self.strict {
-                    self.uses(Subject::Source(id.clone()), Field::Type, None);
+                    self.note_use(Subject::Source(id.clone()), Field::Type, None);
                 }
                 Ok(kind)
             }
@@ -214,16 +218,17 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns whether a source is secondary.
     pub(super) fn is_secondary(&mut self, id: &SourceId) -> Judged<bool> {
         Ok(self.policy.types.is_secondary(self.kind(id)?))
     }
 
-    /// The sources attached.
+    /// Returns the attached sources.
     pub(super) fn attached(&mut self) -> Judged<&'a [Attached]> {
         Ok(self.of_session(Field::Sources, |s| &s.sources)?.as_slice())
     }
 
-    /// The attached primary, if there is one.
+    /// Returns the attached primary, if there is one.
     pub(super) fn primary(&mut self) -> Judged<Option<&'a Attached>> {
         for source in self.attached()? {
             if !self.is_secondary(&source.id)? {
@@ -233,7 +238,8 @@ impl<'a> View<'a> {
         Ok(None)
     }
 
-    /// The attached secondaries but the one that is coming: attaching it again adds nothing.
+    /// Returns the attached secondaries other than the incoming source, which adds nothing if it is
+    /// attached again.
     pub(super) fn other_secondaries(&mut self, incoming: &SourceId) -> Judged<Vec<&'a Attached>> {
         let mut found = Vec::new();
         for source in self.attached()? {
@@ -244,7 +250,7 @@ impl<'a> View<'a> {
         Ok(found)
     }
 
-    /// What an attached secondary contributes.
+    /// Returns the amount that an attached secondary contributes.
     pub(super) fn contribution(&mut self, source: &'a Attached) -> Judged<Amount> {
         match source.amount.as_ref() {
             Some(amount) => Ok(*amount),
@@ -252,7 +258,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The source that this call attaches; `None` where it attaches nothing.
+    /// Returns the source that this call attaches, or `None` if it attaches nothing.
     pub(super) fn incoming(&mut self) -> Judged<Option<&'a SourceId>> {
         match self.intent {
             Intent::AttachSaved { .. } => Ok(self
@@ -263,7 +269,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The payment option that a saved payment would attach.
+    /// Returns the saved payment option that this call applies.
     pub(super) fn applied_option(&mut self) -> Judged<Option<&'a OptionFacts>> {
         let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
         let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
@@ -272,7 +278,7 @@ impl<'a> View<'a> {
                 Some(LookupResult::At(asked)) => Some(asked),
                 _ => None,
             };
-            self.uses(Subject::PaymentOptions, Field::Options, at);
+            self.note_use(Subject::PaymentOptions, Field::Options, at);
         }
         Ok(options.iter().find(|known| match option {
             Some(id) => known.id == *id,
@@ -280,7 +286,7 @@ impl<'a> View<'a> {
         }))
     }
 
-    /// What the call attaches, in the words of a remedy.
+    /// Returns what the call attaches, in the form that a remedy needs.
     pub(super) fn incoming_for_remedy(&mut self) -> Judged<Option<Incoming>> {
         if let Some(option) = self.applied_option()? {
             return Ok(Some(Incoming::Option(option.id.clone())));
@@ -288,25 +294,25 @@ impl<'a> View<'a> {
         Ok(self.intent.attaches().cloned().map(Incoming::Source))
     }
 
-    /// The sources saved to the customer the call is about. Another key of the merchant may have
-    /// saved one: always confirmed before a refusal.
+    /// Returns the sources saved to the customer that the call is about. They are always confirmed
+    /// before a refusal, because another key of the merchant may have saved one.
     pub(super) fn saved(&mut self) -> Judged<&'a [SourceId]> {
         let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
         let saved = self.fact(Field::Saved, &customer.saved, Lookup::Customer)?;
         if self.strict
-            && !self.confirmed(customer.saved.stated_at().unwrap_or_default(), &Lookup::Customer)
+            && !self.is_confirmed(customer.saved.stated_at().unwrap_or_default(), &Lookup::Customer)
         {
             return self.gap(Lookup::Customer);
         }
         Ok(saved.as_slice())
     }
 
-    /// The customer the session is for, or that it is for nobody.
+    /// Returns the customer of the session, or `None` if it has none.
     pub(super) fn buyer(&mut self) -> Judged<Option<&'a CustomerId>> {
         Ok(self.of_session(Field::Customer, |s| &s.customer)?.as_ref())
     }
 
-    /// The primary whose attach was answered but not yet sent.
+    /// Returns the primary whose attach was answered but not yet sent.
     pub(super) fn deferred(&self) -> Option<&'a SourceId> {
         match self.known.session.as_ref().and_then(|session| session.pending.as_deref()) {
             Some(Pending::Deferred { primary, .. }) => Some(primary),

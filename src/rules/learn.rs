@@ -1,8 +1,8 @@
-//! What a finished call teaches.
+//! Derives from a finished call what it shows about sessions, sources and customers.
 //!
 //! In: the intent, upstream's answer to it, and what was known before. Out: the observations to
-//! apply, record by record. A refused call changes nothing; one whose end is not known makes every
-//! record it may have changed unsure.
+//! apply, record by record. A refused call changes nothing. A call whose end is not known makes
+//! every record unsure that it may have changed.
 
 use super::{
     Answer, Charges, CustomerId, CustomerObservation, Effect, Intent, Known, Owner, PaidWith,
@@ -10,8 +10,8 @@ use super::{
     SourceObservation, Stated,
 };
 
-/// The observations one finished call gives rise to. Those about the session come first: they end
-/// its time in flight.
+/// The observations from one finished call. The session's come first, because they clear
+/// `in_flight`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Learned {
     /// About the session.
@@ -22,8 +22,8 @@ pub struct Learned {
     pub customers: Vec<(CustomerId, CustomerObservation)>,
 }
 
-/// What a call that upstream answered with success teaches. `session` is the session it was about,
-/// or the one that the answer created.
+/// Returns the observations from a call that upstream answered with success. `session` is the
+/// session that the call was about or created.
 pub fn learn(
     intent: &Intent,
     answer: &Answer,
@@ -42,24 +42,24 @@ pub fn learn(
                 Box::new(facts.clone()),
             ),
         };
-        learned.sources.extend(left(intent, &observation, semantics, known, policy));
+        learned.sources.extend(effects_on_sources(intent, &observation, semantics, known, policy));
         learned.session = Some((key.clone(), observation));
     }
     if let Stated::Stated(sources) = facts.sources {
-        learned.sources.extend(sources.into_iter().map(shown));
+        learned.sources.extend(sources.into_iter().map(observe));
     }
-    learned.sources.extend(answer.source.clone().map(shown));
+    learned.sources.extend(answer.source.clone().map(observe));
     learned
         .sources
         .extend(answer.charged.iter().map(|id| (id.clone(), SourceObservation::Charged)));
-    owned(intent, answer, &mut learned);
+    learn_ownership(intent, answer, &mut learned);
     learned
         .sources
         .extend(removed_option(intent, known).map(|id| (id, SourceObservation::Removed)));
     learned
 }
 
-/// What a call that upstream refused teaches: it changed nothing.
+/// Returns the observations from a call that upstream refused, which changed nothing.
 pub fn refused(session: Option<&SessionKey>) -> Learned {
     Learned {
         session: session.map(|key| (key.clone(), SessionObservation::Refused)),
@@ -67,7 +67,8 @@ pub fn refused(session: Option<&SessionKey>) -> Learned {
     }
 }
 
-/// What a call whose end is not known leaves unsure.
+/// Returns the observations from a call whose end is not known: all that it may have changed is
+/// unsure.
 pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Known) -> Learned {
     let mut learned = Learned {
         session: session.map(|key| (key.clone(), SessionObservation::OutcomeUnknown)),
@@ -87,17 +88,19 @@ pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Kn
     learned
 }
 
-/// The source behind a payment option that the call removes, where it was looked up.
+/// Returns the source behind a payment option that the call removes, if it was looked up.
 fn removed_option(intent: &Intent, known: &Known) -> Option<SourceId> {
     let Intent::ChangeOption { option, removes: true, .. } = intent else { return None };
     let option = known.options.iter().flatten().find(|known| known.id == *option)?;
     option.source.as_ref().map(|source| source.id.clone())
 }
 
-fn shown(facts: SourceFacts) -> (SourceId, SourceObservation) {
+/// Makes the observation that an answer showed this source.
+fn observe(facts: SourceFacts) -> (SourceId, SourceObservation) {
     (facts.id.clone(), SourceObservation::Shown(Box::new(facts)))
 }
 
+/// Returns what a successful call did to its session.
 fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> Effect {
     match intent {
         Intent::CreateSession { .. } => Effect::AsShown,
@@ -109,8 +112,8 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
             if !attached.kind.is_stated() {
                 attached.kind = known.kind_of(source).cloned().into();
             }
-            // Store credit contributes its own amount; a primary whatever is left, which only
-            // upstream can tell.
+            // Store credit contributes its own amount. A primary contributes what is left, which
+            // only upstream knows.
             let secondary =
                 attached.kind.as_ref().is_some_and(|kind| policy.types.is_secondary(kind));
             if secondary && !attached.amount.is_stated() {
@@ -130,9 +133,9 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
     }
 }
 
-/// What becomes of the sources that a call took off the session, or charged. Where that is not
-/// certain, it is forgotten.
-fn left(
+/// Returns the observations about sources that a call detached from the session or charged. Where
+/// the effect is not certain, the source becomes unsure.
+fn effects_on_sources(
     intent: &Intent,
     observation: &SessionObservation,
     semantics: &Semantics,
@@ -145,7 +148,7 @@ fn left(
     let detached = becomes(SourceObservation::Detached { spends: semantics.detaching_spends });
     let unsure = becomes(SourceObservation::OutcomeUnknown);
     match effect {
-        // Upstream may have said yes to detaching what was not attached, which spends nothing.
+        // Upstream also accepts detaching a source that is not attached, which spends nothing.
         Effect::Detached(source)
             if semantics.detaching_spends && !before.clone().any(|id| id == source) =>
         {
@@ -161,8 +164,8 @@ fn left(
                     listed.iter().map(charged).chain(rest.map(detached)).collect()
                 }
                 (_, Charges::All) => before.map(charged).collect(),
-                // Upstream ignores store credit that came after the primary; whoever is charged is
-                // named by the answer, if it names any.
+                // Upstream ignores store credit that came after the primary. Only the answer can
+                // name the sources that are charged.
                 (_, Charges::Named) => before.map(unsure).collect(),
             }
         }
@@ -179,12 +182,12 @@ fn left(
                 })
                 .collect()
         }
-        _ => gone(facts, before.cloned().collect()).iter().map(detached).collect(),
+        _ => no_longer_shown(facts, before.cloned().collect()).iter().map(detached).collect(),
     }
 }
 
-/// Attached before, and not shown now.
-fn gone(facts: &SessionFacts, before: Vec<SourceId>) -> Vec<SourceId> {
+/// Returns the sources that were attached before and that the answer no longer shows.
+fn no_longer_shown(facts: &SessionFacts, before: Vec<SourceId>) -> Vec<SourceId> {
     match &facts.sources {
         Stated::Stated(now) => {
             before.into_iter().filter(|id| !now.iter().any(|source| source.id == *id)).collect()
@@ -193,21 +196,21 @@ fn gone(facts: &SessionFacts, before: Vec<SourceId>) -> Vec<SourceId> {
     }
 }
 
-/// What is learned of customers and of the sources they own.
-fn owned(intent: &Intent, answer: &Answer, learned: &mut Learned) {
+/// Adds the observations about customers and the sources saved to them.
+fn learn_ownership(intent: &Intent, answer: &Answer, learned: &mut Learned) {
     if let (Some(facts), Some(id)) = (&answer.customer, intent.customer()) {
         learned.customers.push((id.clone(), CustomerObservation::Shown(Box::new(facts.clone()))));
         if let Stated::Stated(saved) = &facts.saved {
             learned.sources.extend(saved.iter().cloned().map(|mut source| {
                 source.customer = Stated::Stated(Some(id.clone()));
-                shown(source)
+                observe(source)
             }));
         }
     }
     if let Stated::Stated(options) = &answer.options {
         learned
             .sources
-            .extend(options.iter().filter_map(|option| option.source.clone()).map(shown));
+            .extend(options.iter().filter_map(|option| option.source.clone()).map(observe));
     }
     match intent {
         Intent::Save { owner, source, .. } => {

@@ -1,4 +1,4 @@
-//! Decides. The vocabulary of the domain, the rules, and the order of settlement.
+//! The rules: the domain's vocabulary, the verdict on a call, and the order of settlement.
 //!
 //! ```text
 //!   Intent ─┐
@@ -8,8 +8,7 @@
 //!   Intent + Answer ─ learn ─▶ observations ─ record.apply ─▶ record
 //! ```
 //! Everything here is a value or a pure function of values: time is an argument, nothing waits,
-//! nothing is logged. Deliberately absent: wire forms (`dialects`), storing (`sessions`), sending
-//! (`govern`).
+//! nothing is logged. Wire forms belong to `dialects`, storing to `sessions`, sending to `govern`.
 
 #![deny(
     clippy::disallowed_methods,

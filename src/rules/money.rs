@@ -1,67 +1,60 @@
-//! Amounts: decimal, read from text, never through binary floating point.
+//! Amounts and currencies. Amounts are decimals, read from text without binary floating point.
 
 use rust_decimal::Decimal;
 use std::{fmt, iter::Sum, str::FromStr};
 
-/// An amount in the major unit of its currency (`19.99` dollars), exact.
-/// Up to 28 significant digits; equal amounts are equal whatever their trailing zeros.
+/// An exact amount in the major unit of its currency (`19.99` dollars), with up to 28 significant
+/// digits. Trailing zeros make no difference.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(Decimal);
 
 impl Amount {
-    /// Nothing.
+    /// The amount 0.
     pub const ZERO: Amount = Amount(Decimal::ZERO);
 
-    /// `self + other`; `None` past 28 digits.
+    /// Returns `self + other`, or `None` past 28 digits.
     pub fn checked_add(self, other: Amount) -> Option<Amount> {
         self.0.checked_add(other.0).map(Amount)
     }
 
-    /// `self - other`, but never below zero.
+    /// Returns `self - other`, but never less than zero.
     pub fn saturating_sub(self, other: Amount) -> Amount {
         self.0.checked_sub(other.0).map_or(Amount::ZERO, |d| Amount(d.max(Decimal::ZERO)))
     }
 
-    /// Returns the digits as one number, and how many of them stand after the point.
+    /// Returns the digits as one number, and how many of them follow the point.
     pub fn parts(self) -> (i128, u32) {
         (self.0.mantissa(), self.0.scale())
     }
 
-    /// Returns the amount of these parts; `None` past 28 digits.
+    /// Makes the amount of these parts, or `None` past 28 digits.
     pub fn from_parts(digits: i128, after_point: u32) -> Option<Self> {
         Decimal::try_from_i128_with_scale(digits, after_point).map(Self).ok()
     }
 
-    /// More than nothing.
+    /// Returns whether the amount is more than zero.
     pub fn is_positive(self) -> bool {
         self.0 > Decimal::ZERO
     }
 }
 
 impl Sum for Amount {
-    /// The sum; saturates at the largest amount there is.
+    /// Returns the sum, which saturates at the largest amount.
     fn sum<I: Iterator<Item = Amount>>(amounts: I) -> Amount {
         amounts.fold(Amount::ZERO, |a, b| a.checked_add(b).unwrap_or(Amount(Decimal::MAX)))
     }
 }
 
-/// Text that is no amount Weir can hold exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The error of a text that is not an amount, or cannot be held exactly.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a decimal amount of at most 28 digits")]
 pub struct ParseAmountError;
-
-impl fmt::Display for ParseAmountError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a decimal amount of at most 28 digits")
-    }
-}
-
-impl std::error::Error for ParseAmountError {}
 
 impl FromStr for Amount {
     type Err = ParseAmountError;
 
-    /// Reads `5`, `19.99`, `-1.5`, `1e2`: the forms of a JSON number. Nothing is rounded: an amount
-    /// that would need it is an error.
+    /// Reads the forms of a JSON number: `5`, `19.99`, `-1.5`, `1e2`. An amount that would have to
+    /// be rounded is an error.
     fn from_str(text: &str) -> Result<Self, ParseAmountError> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         if !digits.starts_with(|c: char| c.is_ascii_digit()) || text.contains('_') {
@@ -75,7 +68,7 @@ impl FromStr for Amount {
     }
 }
 
-/// `mantissa` × 10^`exponent`, exactly. (`Decimal::from_scientific` rounds.)
+/// Returns `mantissa` × 10^`exponent` exactly, because `Decimal::from_scientific` rounds.
 fn scientific(mantissa: &str, exponent: &str) -> Option<Decimal> {
     let mut value = Decimal::from_str_exact(mantissa).ok()?.normalize();
     let exponent: i64 = exponent.parse().ok()?;
@@ -100,7 +93,7 @@ impl fmt::Debug for Amount {
     }
 }
 
-/// An ISO 4217 code. Amounts of different currencies are never compared.
+/// A currency's ISO 4217 code. Amounts of different currencies are never compared.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency([u8; 3]);
 
@@ -123,17 +116,10 @@ impl FromStr for Currency {
     }
 }
 
-/// Text that is no three-letter code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The error of a text that is not a three-letter code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a three-letter currency code")]
 pub struct ParseCurrencyError;
-
-impl fmt::Display for ParseCurrencyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a three-letter currency code")
-    }
-}
-
-impl std::error::Error for ParseCurrencyError {}
 
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

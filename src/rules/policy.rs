@@ -1,24 +1,24 @@
-//! What the operator wants: per rule, per dialect, and over everything.
+//! The operator's policy: per rule, per dialect, and over all rules.
 
 use super::{Dialect, Row, RuleId, SourceType, Toggle, Toggles, UnknownName};
 use serde::{Deserialize, Serialize};
 use std::{str::FromStr, time::Duration};
 
-/// The switch over all rules.
+/// The mode over all rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Each rule does what its toggle says.
+    /// Each rule acts by its toggle.
     #[default]
     Enforce,
     /// Every rule that is not off only reports.
     Monitor,
-    /// No rule is looked at: a plain proxy.
+    /// No rule is checked, as in a plain proxy.
     Off,
 }
 
 impl Mode {
-    /// All, the strictest first.
+    /// Every mode, the strictest first.
     pub const ALL: [Self; 3] = [Self::Enforce, Self::Monitor, Self::Off];
 
     /// Returns the name used in configuration.
@@ -47,19 +47,19 @@ impl FromStr for Mode {
     }
 }
 
-/// What to do when a refusal would need a fact that upstream does not give.
+/// What to do when a refusal needs a fact that could not be looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnLookupFailure {
-    /// Let upstream judge.
+    /// Forward the call, and let upstream judge.
     #[default]
     Forward,
-    /// Answer 503.
+    /// Refuse the call with status 503.
     Reject,
 }
 
 impl OnLookupFailure {
-    /// Both.
+    /// Every choice.
     pub const ALL: [Self; 2] = [Self::Forward, Self::Reject];
 
     /// Returns the name used in configuration.
@@ -74,85 +74,84 @@ impl OnLookupFailure {
 /// How old a remembered fact may be for a refusal to rest on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreshFor {
-    /// Younger than this.
+    /// The fact must be younger than this.
     Within(Duration),
-    /// Any age: Weir is the only way to upstream.
+    /// The fact may have any age, because Weir is the only way to upstream.
     Forever,
 }
 
-/// The lists of source types (domain: sections 1, 4 and 8).
+/// The lists of source types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Types {
     /// The secondary types; every other type is primary.
     pub secondary: Vec<SourceType>,
-    /// By dialect, the primaries that a secondary can be combined with.
+    /// By dialect, the primaries with which a secondary can be combined.
     pub pairing: Vec<(Dialect, Vec<SourceType>)>,
     /// The types that can be saved.
     pub savable: Vec<SourceType>,
-    /// The types that cannot be saved. A type in neither list is forwarded.
+    /// The types that cannot be saved. Saving a type in neither list is forwarded.
     pub not_savable: Vec<SourceType>,
 }
 
 impl Types {
-    /// Whether a source of this type is secondary (store credit).
+    /// Returns whether a source of this type is secondary (store credit).
     pub fn is_secondary(&self, kind: &SourceType) -> bool {
         self.secondary.contains(kind)
     }
 
-    /// Whether this primary can be combined with a secondary.
+    /// Returns whether this primary can be combined with a secondary.
     pub fn pairs(&self, dialect: Dialect, primary: &SourceType) -> bool {
         self.pairing(dialect).contains(primary)
     }
 
-    /// Returns the primaries that a secondary can be combined with in a dialect.
+    /// Returns the primaries with which a secondary can be combined in a dialect.
     pub fn pairing(&self, dialect: Dialect) -> &[SourceType] {
         let list = self.pairing.iter().find(|(of, _)| *of == dialect);
         list.map_or(&[], |(_, list)| list)
     }
 
-    /// Whether a source of this type is known to be impossible to save. A primary type in both
-    /// lists can be saved: adding one to `savable` is enough to allow it.
+    /// Returns whether a source of this type can certainly not be saved. A primary type in both
+    /// lists can be saved, so that adding it to `savable` is enough to allow it.
     pub fn cannot_be_saved(&self, kind: &SourceType) -> bool {
         self.is_secondary(kind) || (self.not_savable.contains(kind) && !self.savable.contains(kind))
     }
 }
 
-/// How "too late" is put right before it happens.
+/// How a single-use primary's attach waits, so that no secondary comes too late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequencing {
-    /// How long a single-use primary's attach waits for secondaries; zero: not at all.
+    /// How long the attach is held for secondaries; zero: not at all.
     pub window: Duration,
-    /// Whether such an attach may be answered at once and sent only when something depends on it
-    /// (checkouts).
+    /// Whether the attach may be answered at once and sent only when a later call needs it.
     pub defer: bool,
 }
 
 impl Sequencing {
-    /// Whether any attach may wait for secondaries.
+    /// Returns whether any attach may wait for secondaries.
     pub fn is_on(&self) -> bool {
         !self.window.is_zero() || self.defer
     }
 }
 
-/// Everything `decide` needs to know of the operator's wishes.
+/// The operator's settings that `decide` needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Over everything.
+    /// The mode over all rules.
     pub mode: Mode,
-    /// Where a fact cannot be had.
+    /// What to do when a look-up fails.
     pub on_lookup_failure: OnLookupFailure,
-    /// How old a fact may be.
+    /// How old a fact may be for a refusal.
     pub fresh_for: FreshFor,
-    /// What each rule does.
+    /// The toggle of each rule.
     pub toggles: Toggles,
-    /// The lists of types.
+    /// The lists of source types.
     pub types: Types,
-    /// The remedies.
+    /// How single-use primaries wait.
     pub sequencing: Sequencing,
 }
 
 impl Policy {
-    /// Returns the policy that holds where nothing is said: of these dialects, with these types.
+    /// Makes the default policy of these dialects, with these types.
     pub fn new(dialects: &[Dialect], types: Types) -> Self {
         Policy {
             mode: Mode::Enforce,
@@ -164,8 +163,8 @@ impl Policy {
         }
     }
 
-    /// Returns the rows that may have something to say about a call of this dialect, each with what
-    /// it does, the mode over everything included. `None`: a call that all dialects share.
+    /// Returns the rows that apply to a call of this dialect, each with its toggle under the mode
+    /// over all rules. `None`: a call that all dialects share.
     pub fn rows(
         &self,
         dialect: Option<Dialect>,
@@ -175,8 +174,8 @@ impl Policy {
             .map(|(of, row, toggle)| (of, row, self.mode.over(toggle)))
     }
 
-    /// Returns what a rule does here, the mode over everything included. A rule that is not in the
-    /// dialect's table is off.
+    /// Returns a rule's toggle in a dialect under the mode over all rules. A rule that is not in
+    /// the dialect's table is off.
     pub fn toggle(&self, dialect: Dialect, rule: RuleId) -> Toggle {
         self.toggles.get(dialect, rule).map_or(Toggle::Off, |toggle| self.mode.over(toggle))
     }

@@ -43,7 +43,7 @@ pub enum CallEnd {
 /// What a refusal by upstream is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalScope {
-    /// The caller or the moment (401, 403, 429): the call may succeed later or with another key.
+    /// The caller or the moment (401, 403, 429). The call may succeed later or with another key.
     ForNow,
     /// A thing that is not there (404).
     Missing,
@@ -51,14 +51,14 @@ pub enum RefusalScope {
     ForGood,
 }
 
-/// What a look at the session showed.
+/// What a look-up of the session showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionView {
-    /// A primary is attached; these are all attached sources.
+    /// A primary is attached. Lists all attached sources.
     Primary(Vec<SourceId>),
-    /// No primary is attached; these are all attached sources.
+    /// No primary is attached. Lists all attached sources.
     NoPrimary(Vec<SourceId>),
-    /// The session cannot be seen, or does not show its sources.
+    /// The look-up failed, or its answer does not show the attached sources.
     Unknown,
 }
 
@@ -73,7 +73,7 @@ pub enum RepairStep {
     Reattach(SourceId),
     /// Look at the session.
     Look,
-    /// Erase the note: the repair needs no one to finish it.
+    /// Erase the note, because no later call has to finish the repair.
     EraseNote,
     /// Stop.
     End(RepairEnd),
@@ -89,9 +89,9 @@ pub enum RepairEnd {
         /// The attached sources, where the last look showed them.
         attached: Option<Vec<SourceId>>,
     },
-    /// A recovery found a primary, or attached it again.
+    /// A recovery found a primary attached, or attached it again.
     Recovered {
-        /// Whether it was attached again.
+        /// Whether the recovery attached it again.
         again: bool,
     },
     /// Upstream refuses the primary of an unfinished repair for good.
@@ -149,12 +149,12 @@ enum Goal {
     Recover,
 }
 
-/// What a look at the session is to settle.
+/// The question that a look-up of the session answers.
 #[derive(Clone, Copy, Debug)]
 enum Look {
     /// Whether the primary was detached.
     Detached { step: usize },
-    /// Whether the primary that could not be found is still in the way.
+    /// Whether the primary, reported missing, is still attached.
     Missing { step: usize },
     /// Whether the applied option attached a primary.
     Applied { step: usize },
@@ -162,16 +162,16 @@ enum Look {
     Called { step: usize },
     /// Whether the primary was attached again.
     Reattached { tries: u8, goal: Goal, step: usize },
-    /// Whether the credit stands beside the primary.
+    /// Whether both the credit and the primary are attached.
     Kept { refusal: usize },
-    /// What is left, now that the primary cannot be attached again.
+    /// What is attached after the primary could not be attached again.
     Left { wrong: usize },
-    /// What an unfinished repair left behind.
+    /// Whether a primary is attached after an unfinished repair.
     Found,
 }
 
 impl Repair {
-    /// A repair before its first step.
+    /// Makes a repair before its first step.
     pub fn new(remedy: &Remedy) -> Self {
         let (primary, incoming, replaces) = match remedy {
             Remedy::Repair { primary, incoming } => (primary, Some(incoming.clone()), false),
@@ -184,14 +184,14 @@ impl Repair {
         Self { primary: primary.clone(), incoming, replaces, state, steps: 0 }
     }
 
-    /// The recovery of a repair that an earlier call left unfinished: the primary is attached again
-    /// unless a primary is attached.
+    /// Makes the recovery of a repair that an earlier call left unfinished. It attaches the primary
+    /// again unless a primary is attached.
     pub fn recovery(primary: SourceId) -> Self {
         let state = State::Looking(Look::Found);
         Self { primary, incoming: None, replaces: false, state, steps: 0 }
     }
 
-    /// Returns the note of this repair; `None` for a recovery, whose note is there already.
+    /// Returns the note of this repair, or `None` for a recovery, whose note already exists.
     pub fn note(&self) -> Option<super::Pending> {
         let note = super::Pending::Repair {
             primary: self.primary.clone(),
@@ -206,7 +206,7 @@ impl Repair {
         &self.primary
     }
 
-    /// The step to perform. It stays the same until [`Repair::on`] is told how it ended.
+    /// Returns the step to perform. It stays the same until [`Repair::on`] gets its end.
     pub fn next(&self) -> RepairStep {
         match &self.state {
             State::Detaching => RepairStep::Detach(self.primary.clone()),
@@ -223,36 +223,37 @@ impl Repair {
         }
     }
 
-    /// Takes in how the step ended.
+    /// Moves on by how the step ended.
     pub fn on(&mut self, event: RepairEvent) {
         let step = self.steps;
         self.steps += 1;
         let state = std::mem::replace(&mut self.state, State::Over(RepairEnd::Unfinished));
         self.state = match (state, event) {
-            (State::Detaching, RepairEvent::Ended(end)) => detached(end, step),
+            (State::Detaching, RepairEvent::Ended(end)) => after_detach(end, step),
             (State::Calling { in_the_way: false }, _) => State::Over(RepairEnd::Answer(step)),
-            (State::Calling { .. }, RepairEvent::Ended(end)) => self.called(end, step),
+            (State::Calling { .. }, RepairEvent::Ended(end)) => self.after_call(end, step),
             (State::Reattaching { tries, goal }, RepairEvent::Ended(end)) => match end {
-                CallEnd::Done => reattached(goal, step),
+                CallEnd::Done => after_reattach(goal, step),
                 CallEnd::Unknown => State::Looking(Look::Reattached { tries, goal, step }),
-                end => self.not_reattached(tries, goal, end, step),
+                end => self.retry_or_go_on(tries, goal, end, step),
             },
             (State::TakingOff { refusal }, RepairEvent::Ended(end)) => match end {
                 CallEnd::Done => reattach(Goal::Undo { wrong: refusal }),
-                // The credit may still be attached. With the primary behind it, the session is as
-                // the caller wanted it.
+                // The credit may still be attached. If so, attaching the primary after it gives the
+                // caller the wanted order.
                 _ => reattach(Goal::Keep { refusal }),
             },
-            (State::Looking(look), RepairEvent::Saw(sight)) => self.saw(look, sight, step),
+            (State::Looking(look), RepairEvent::Saw(view)) => self.after_look(look, view, step),
             (State::Erasing(then), RepairEvent::Erased) => *then,
-            // An event that is not of the step that was asked for.
+            // An event of another step changes nothing.
             (state, _) => state,
         };
     }
 
-    fn called(&self, end: CallEnd, step: usize) -> State {
+    /// Returns the state after the caller's call.
+    fn after_call(&self, end: CallEnd, step: usize) -> State {
         match end {
-            // The option may be gone: then upstream has applied nothing.
+            // If the option no longer exists, upstream has attached nothing.
             CallEnd::Done if self.incoming.is_none() => State::Looking(Look::Applied { step }),
             CallEnd::Done if self.replaces => erase_and_answer(step),
             CallEnd::Done => reattach(Goal::Join),
@@ -261,15 +262,15 @@ impl Repair {
         }
     }
 
-    /// What follows a look. `seen` is the look's own step.
-    fn saw(&self, look: Look, sight: SessionView, seen: usize) -> State {
-        match (look, sight) {
+    /// Returns the state after a look-up. `seen` is the look-up's own step.
+    fn after_look(&self, look: Look, view: SessionView, seen: usize) -> State {
+        match (look, view) {
             (Look::Detached { .. }, SessionView::NoPrimary(_)) => {
                 State::Calling { in_the_way: true }
             }
             (Look::Detached { step }, SessionView::Primary(_)) => erase_and_answer(step),
             (Look::Detached { step }, SessionView::Unknown) => reattach(Goal::Undo { wrong: step }),
-            // Another call took it off meanwhile: the caller's call needs no repair.
+            // Another call has detached the primary, so the caller's call needs no repair.
             (Look::Missing { .. }, SessionView::NoPrimary(_)) => {
                 erase_then(State::Calling { in_the_way: false })
             }
@@ -288,18 +289,18 @@ impl Repair {
             (Look::Reattached { goal, .. }, SessionView::Primary(attached))
                 if attached.contains(&self.primary) =>
             {
-                reattached(goal, seen)
+                after_reattach(goal, seen)
             }
             (Look::Reattached { tries, goal, step }, _) => {
-                self.not_reattached(tries, goal, CallEnd::Unknown, step)
+                self.retry_or_go_on(tries, goal, CallEnd::Unknown, step)
             }
             (Look::Kept { .. }, SessionView::Primary(attached)) if self.is_among(&attached) => {
                 State::Over(RepairEnd::Answer(seen))
             }
             (Look::Kept { refusal }, _) => State::Over(RepairEnd::Answer(refusal)),
             (Look::Left { wrong }, SessionView::Primary(_)) => erase_and_answer(wrong),
-            (Look::Left { .. }, SessionView::NoPrimary(attached)) => stranded(Some(attached)),
-            (Look::Left { .. }, SessionView::Unknown) => stranded(None),
+            (Look::Left { .. }, SessionView::NoPrimary(attached)) => strand(Some(attached)),
+            (Look::Left { .. }, SessionView::Unknown) => strand(None),
             (Look::Found, SessionView::Primary(_)) => {
                 erase_then(State::Over(RepairEnd::Recovered { again: false }))
             }
@@ -312,8 +313,8 @@ impl Repair {
         self.incoming.as_ref().is_some_and(|incoming| attached.contains(incoming))
     }
 
-    /// Tries again, or goes on without the primary.
-    fn not_reattached(&self, tries: u8, goal: Goal, end: CallEnd, step: usize) -> State {
+    /// Returns the state after the primary could not be attached: another try, or going on without.
+    fn retry_or_go_on(&self, tries: u8, goal: Goal, end: CallEnd, step: usize) -> State {
         if tries + 1 < TRIES {
             return State::Reattaching { tries: tries + 1, goal };
         }
@@ -324,7 +325,7 @@ impl Repair {
             Goal::Undo { wrong } | Goal::Keep { refusal: wrong } => {
                 State::Looking(Look::Left { wrong })
             }
-            // Trying again before every later call would not change a refusal for good.
+            // A refusal for good will not change, so the note is erased.
             Goal::Recover => match end {
                 CallEnd::Refused(RefusalScope::ForGood | RefusalScope::Missing) => {
                     erase_then(State::Over(RepairEnd::Refused))
@@ -335,7 +336,8 @@ impl Repair {
     }
 }
 
-fn detached(end: CallEnd, step: usize) -> State {
+/// Returns the state after detaching the primary.
+fn after_detach(end: CallEnd, step: usize) -> State {
     match end {
         CallEnd::Done => State::Calling { in_the_way: true },
         CallEnd::Unknown => State::Looking(Look::Detached { step }),
@@ -344,8 +346,8 @@ fn detached(end: CallEnd, step: usize) -> State {
     }
 }
 
-/// What follows once the primary is attached again. `step` is the one whose answer shows it.
-fn reattached(goal: Goal, step: usize) -> State {
+/// Returns the state after the primary is attached again. `step` is the one whose answer shows it.
+fn after_reattach(goal: Goal, step: usize) -> State {
     erase_then(match goal {
         Goal::OptionGone | Goal::Join => State::Over(RepairEnd::Answer(step)),
         Goal::Undo { wrong } => State::Over(RepairEnd::Answer(wrong)),
@@ -366,6 +368,6 @@ fn erase_and_answer(step: usize) -> State {
     erase_then(State::Over(RepairEnd::Answer(step)))
 }
 
-fn stranded(attached: Option<Vec<SourceId>>) -> State {
+fn strand(attached: Option<Vec<SourceId>>) -> State {
     State::Over(RepairEnd::Stranded { attached })
 }

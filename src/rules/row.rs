@@ -2,43 +2,43 @@
 
 use super::{RuleId, Toggle};
 
-/// One rule in one dialect's table: its place, its default, and the vendor's words about it. The
-/// check that finds it broken is the rule's own, the same in every table.
+/// One rule in one dialect's table: its place, its default, and the texts about it. Its check is
+/// the same in every table.
 pub struct Row {
-    /// Its id.
+    /// The rule's id.
     pub id: RuleId,
-    /// What it does unless the policy says otherwise.
+    /// The toggle that holds unless the policy sets another.
     pub default: Toggle,
-    /// How a broken order is put right, where it can be.
+    /// How a violation can be mended, if it can be.
     pub mend: Option<Mend>,
-    /// One line.
+    /// The text that says in one line what it means.
     pub meaning: &'static str,
-    /// When it fires.
+    /// The text that says when it fires.
     pub fires: &'static str,
-    /// What the caller gets.
+    /// The text that says what the caller gets.
     pub answer: &'static str,
-    /// What to do instead.
+    /// The text that says what to do instead.
     pub instead: &'static str,
-    /// Where the vendor says so.
+    /// The address of the vendor's page about it.
     pub page: &'static str,
 }
 
-/// How a broken rule is put right instead of refused.
+/// How a violation is mended instead of refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mend {
-    /// The first attach of a single-use primary waits for secondaries; once it is too late, nothing
-    /// helps.
+    /// The first attach of a single-use primary waits for secondaries. A secondary that comes later
+    /// is refused.
     Wait,
     /// The primary is detached, the call made, and the primary attached again.
     Repair,
     /// The primary is detached, and the call made.
     Replace,
-    /// The offending member is taken out of the body.
+    /// The offending member is removed from the body.
     Strip,
 }
 
 impl Row {
-    /// Returns the toggle that mends instead of refusing, where there is one.
+    /// Returns the toggle that mends instead of refusing, if there is one.
     pub fn remedy(&self) -> Option<Toggle> {
         self.mend.map(|mend| match mend {
             Mend::Wait | Mend::Repair | Mend::Replace => Toggle::Reorder,

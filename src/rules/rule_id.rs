@@ -16,7 +16,7 @@ macro_rules! rule_ids {
             /// Every rule.
             pub const ALL: &[RuleId] = &[$(RuleId::$name),*];
 
-            /// The id as it is written.
+            /// Returns the id as it is written.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(RuleId::$name => $text,)*
@@ -29,41 +29,41 @@ macro_rules! rule_ids {
 rule_ids! {
     /// A secondary comes after a single-use primary.
     SecondaryAfterSingleUsePrimary = "secondary-after-single-use-primary",
-    /// Carts: a secondary comes after any primary.
+    /// A secondary comes after any primary.
     PrimaryBeforeSecondary = "primary-before-secondary",
-    /// A second primary.
+    /// A primary comes while another is attached.
     SecondPrimary = "second-primary",
-    /// Carts: one primary goes with one secondary.
+    /// A primary would be combined with several secondaries.
     OneSecondary = "one-secondary",
-    /// A cancelled, consumed or failed source.
+    /// A source is cancelled, consumed or failed.
     SpentSource = "spent-source",
-    /// More credit than there is to pay.
+    /// A secondary is worth more than is left to pay.
     AmountExceedsTotal = "amount-exceeds-total",
-    /// A primary that store credit cannot be combined with.
+    /// A primary cannot be combined with store credit.
     PrimaryPairing = "primary-pairing",
-    /// Saving what cannot be saved.
+    /// A source is saved whose type cannot be saved.
     SaveNonreusable = "save-nonreusable",
-    /// Saving what is not chargeable.
+    /// A source is saved that is not chargeable.
     SaveNotChargeable = "save-not-chargeable",
-    /// An order with somebody else's saved source.
+    /// An order charges a source that is saved to another customer.
     ForeignSavedSource = "foreign-saved-source",
-    /// An order without the money.
+    /// An order comes before it is fully funded.
     UnderfundedOrder = "underfunded-order",
-    /// A default source that is not saved.
+    /// A default source is not saved to the customer.
     DefaultSourceNotSaved = "default-source-not-saved",
-    /// Store credit without what it needs.
+    /// Store credit is created without a member that it needs.
     SecondarySourceShape = "secondary-source-shape",
-    /// Legacy credit sent twice.
+    /// A legacy credit amount is sent where there is one already.
     CreditAmountRepeated = "credit-amount-repeated",
-    /// Legacy credit after a single-use primary.
+    /// A legacy credit amount is sent after a single-use primary.
     CreditAmountAfterSingleUsePrimary = "credit-amount-after-single-use-primary",
-    /// Store credit on an invoice with billing optimization.
+    /// Store credit comes to an invoice with billing optimization.
     InvoiceBillingOptimization = "invoice-billing-optimization",
-    /// Store credit that carries an owner.
+    /// Store credit is created with an owner.
     SecondarySourceOwner = "secondary-source-owner",
-    /// Changing the amount of store credit.
+    /// The amount of store credit is changed.
     SecondaryAmountEdit = "secondary-amount-edit",
-    /// A call that two parsers could read differently.
+    /// Two parsers could read the call differently.
     AmbiguousRequest = "ambiguous-request",
 }
 

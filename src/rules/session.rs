@@ -1,18 +1,18 @@
-//! One payment session's record: what upstream's answers say of the funding of one checkout,
+//! One payment session's record: what upstream's answers say about the funding of one checkout,
 //! invoice or cart.
 //!
-//! In: [`SessionObservation`]s. Out: a [`SessionRecord`]. Each fact carries the moment upstream
-//! said it. What is known of the sources that belong to the session is part of its record, so that
-//! a decision about the session reads one record.
+//! In: [`SessionObservation`]s. Out: a [`SessionRecord`]. Each fact carries the moment at which
+//! upstream stated it. The facts of the session's sources are part of the record, so that a
+//! decision about the session reads one record.
 //!
 //! ```text
 //!            Begun                      Succeeded | Refused
 //!   settled ───────▶ in flight ───────────────────────────▶ settled
-//!      ▲                 │ OutcomeUnknown, or the process ended: nobody holds the turn any more
+//!      ▲                 │ OutcomeUnknown, or the process ended
 //!      │ LookedUp        ▼
 //!      └────────────── unsure
 //! ```
-//! `unsure` survives a refusal: a call that changed nothing tells nothing about the one before it.
+//! `unsure` survives a refusal: a refused call shows nothing about the call before it.
 
 use super::{
     Amount, CredentialHash, Currency, CustomerId, Fact, Policy, SessionId, ShownTo, SourceFacts,
@@ -22,21 +22,21 @@ use compact_str::CompactString;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-/// `state` of the payment session (carts: `status`).
+/// The state of a payment session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionState {
     /// Money is missing.
     RequiresSource,
-    /// Fully funded: may become an order.
+    /// It is fully funded and may become an order.
     RequiresConfirmation,
-    /// Already an order.
+    /// It has become an order.
     Complete,
-    /// Any other of the vendor's states.
+    /// Any other state, as upstream spells it.
     Other(CompactString),
 }
 
 impl SessionState {
-    /// Reads upstream's spelling.
+    /// Makes the state from upstream's spelling.
     pub fn read(name: &str) -> Self {
         match name {
             "requires_source" => Self::RequiresSource,
@@ -46,7 +46,7 @@ impl SessionState {
         }
     }
 
-    /// Upstream's spelling.
+    /// Returns upstream's spelling.
     pub fn as_str(&self) -> &str {
         match self {
             Self::RequiresSource => "requires_source",
@@ -57,106 +57,104 @@ impl SessionState {
     }
 }
 
-/// What one answer says of a session. Only what it shows: a filtered answer leaves the rest
-/// `Unstated`.
+/// The facts that one answer states about a session. A filtered answer leaves the rest `Unstated`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionFacts {
     /// The id of the checkout, invoice or cart.
     pub id: Option<SessionId>,
-    /// Every attached source; `Stated(vec![])` where the answer shows that there is none.
+    /// Every attached source. `Stated(vec![])` if the answer shows that there is none.
     pub sources: Stated<Vec<SourceFacts>>,
-    /// `totalAmount` (carts: the order total).
+    /// The amount to be paid.
     pub total: Stated<Amount>,
-    /// `amountRemainingToBeContributed`.
+    /// The amount that remains to be contributed.
     pub remaining: Stated<Amount>,
-    /// `currency`.
+    /// The currency of the amounts.
     pub currency: Stated<Currency>,
-    /// The payment session's `state` or `status`.
+    /// The payment session's state.
     pub state: Stated<SessionState>,
-    /// `customerId`, or that there is none.
+    /// The customer, or that there is none.
     pub customer: Stated<Option<CustomerId>>,
-    /// `creditAmount` of versions before 2021-03-23, or that there is none.
+    /// The legacy credit amount, or that there is none.
     pub credit_amount: Stated<Option<Amount>>,
-    /// `billingOptimization` of an invoice.
+    /// Whether an invoice has billing optimization.
     pub billing_optimization: Stated<bool>,
     /// The payment session's own id.
     pub payment_session: Stated<Box<str>>,
 }
 
-/// One attached source, as far as the session shows it. What more is known of it is in its
+/// One attached source, as far as the session shows it. Its other facts are in its
 /// [`super::SourceRecord`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
-    /// Which source.
+    /// The source's id.
     pub id: SourceId,
-    /// Its `type`.
+    /// Its type.
     pub kind: Stated<SourceType>,
-    /// What it contributes.
+    /// The amount that it contributes.
     pub amount: Stated<Amount>,
 }
 
-/// What a successful call did to a session, known from the call itself (domain: "What a successful
-/// call changes").
+/// The effect of a successful call on a session, as the call itself implies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// The answer says all there is to know.
+    /// The answer shows the whole session.
     AsShown,
     /// This source is attached now. A primary replaces the one before it.
     Attached(SourceFacts),
-    /// This source is attached no more.
+    /// This source is no longer attached.
     Detached(SourceId),
-    /// Nothing is attached any more.
+    /// No source is attached any more.
     DetachedAll,
-    /// It became an order.
+    /// The session became an order.
     Ordered,
-    /// It is gone.
+    /// The session was deleted.
     Deleted,
-    /// Something of it changed that Weir does not follow: what is not shown must be looked up.
+    /// Weir does not know what changed, so facts that the answer does not show must be looked up.
     Touched,
 }
 
-/// What upstream's answers teach about one session.
+/// One event that changes what is known about a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionObservation {
-    /// A call that may change it is about to be sent.
+    /// A call that may change the session is about to be sent.
     Begun,
-    /// That call was refused: nothing changed.
+    /// The call was refused and changed nothing.
     Refused,
-    /// That call succeeded, and its answer showed so much.
+    /// The call succeeded with this effect, and its answer showed these facts.
     Succeeded(Effect, Box<SessionFacts>),
-    /// That call ended in no known way (time-out, reset, 5xx, half an answer).
+    /// The call's outcome is unknown (time-out, reset, 5xx, half an answer).
     OutcomeUnknown,
-    /// A look-up or read showed it, with no call in flight that might have changed it meanwhile.
+    /// A look-up or read showed the session while no call was in flight that might have changed it.
     LookedUp(Box<SessionFacts>),
-    /// Upstream showed it to this caller.
+    /// Upstream showed the session to this caller.
     ShownTo(CredentialHash),
-    /// Upstream denied it to this caller.
+    /// Upstream denied the session to this caller.
     DeniedTo(CredentialHash),
-    /// A remedy's note of what is under way, or that it is over.
+    /// A remedy begins or changes; `None`: it is over.
     Pending(Option<Pending>),
 }
 
-/// A remedy that is under way for a session: written before its first step, so that whoever takes
-/// the turn next can finish or undo it.
+/// A remedy that is under way for a session. It is noted before its first step, so that the next
+/// holder of the turn can finish or undo it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Pending {
-    /// Carts: the primary is being detached and attached again around another attach.
+    /// The primary is being detached and attached again around another attach.
     Repair {
         /// The primary that must be attached again.
         primary: SourceId,
-        /// What is attached in between; `None` when a saved payment option is applied.
+        /// The source attached in between, or `None` if a saved payment option is applied.
         incoming: Option<SourceId>,
-        /// Whether `incoming` takes the primary's place (`second-primary`) rather than joining it.
+        /// Whether `incoming` replaces the primary rather than joining it.
         replaces: bool,
     },
-    /// Checkouts: a single-use primary's attach that was answered but not yet sent.
+    /// A single-use primary's attach was answered but not yet sent.
     Deferred {
         /// The primary.
         primary: SourceId,
         /// When the caller was answered.
         since: Timestamp,
-        /// Being sent now: whoever finds this without a holder of the turn looks upstream before
-        /// sending it again.
+        /// Whether sending it has begun. If the process ended meanwhile, the session is looked up
+        /// before it is sent again.
         sending: bool,
     },
 }
@@ -170,49 +168,49 @@ impl Pending {
     }
 }
 
-/// Weir's copy of one session.
+/// The remembered facts of one session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionRecord {
     /// Every attached source.
     pub sources: Fact<SmallVec<[Attached; 1]>>,
-    /// What is to be paid.
+    /// The amount to be paid.
     pub total: Fact<Amount>,
-    /// What is still to be contributed.
+    /// The amount that remains to be contributed.
     pub remaining: Fact<Amount>,
-    /// Of the amounts.
+    /// The currency of the amounts.
     pub currency: Stated<Currency>,
     /// The payment session's state.
     pub state: Fact<SessionState>,
-    /// Who buys, or that nobody is named.
+    /// The customer who buys, or that there is none.
     pub customer: Fact<Option<CustomerId>>,
-    /// The legacy credit, or that there is none.
+    /// The legacy credit amount, or that there is none.
     pub credit_amount: Fact<Option<Amount>>,
-    /// Of an invoice.
+    /// Whether an invoice has billing optimization.
     pub billing_optimization: Fact<bool>,
     /// The payment session's own id.
     pub payment_session: Stated<Box<str>>,
-    /// To whom upstream has shown it.
+    /// The callers to whom upstream has shown it.
     pub shown_to: ShownTo,
-    /// A mutation was begun and its end has not been learned.
+    /// Whether a mutation has begun whose end is not known yet.
     pub in_flight: bool,
-    /// How an earlier mutation ended is not known: nothing may be refused before a look-up.
+    /// Whether an earlier mutation's outcome is unknown. Nothing is refused before a look-up then.
     pub unsure: bool,
-    /// Counts beginnings and ends of mutations: a read that spans one teaches nothing.
+    /// Counts the beginnings and ends of mutations. A read that spans one is ignored.
     pub epoch: u32,
-    /// A remedy under way.
+    /// The remedy under way.
     pub pending: Option<Box<Pending>>,
-    /// What is known of the sources that belong to the session, each at most once.
+    /// The facts of the sources that belong to the session, each at most once.
     pub members: Vec<(SourceId, SourceRecord)>,
 }
 
 impl SessionRecord {
-    /// The only way a record changes. Pure; `now` dates what is learned, `policy` tells primaries
-    /// from secondaries.
+    /// Applies an observation, the only way in which a record changes. Pure: `now` dates the facts,
+    /// and `policy` distinguishes primaries from secondaries.
     pub fn apply(&mut self, observation: &SessionObservation, policy: &Policy, now: Timestamp) {
         match observation {
             SessionObservation::Begun => {
-                // A mutation still marked in flight has no holder left: its outcome was never
-                // learned.
+                // The call of a mutation still marked in flight has ended, and its outcome was
+                // never recorded.
                 self.unsure |= self.in_flight;
                 self.in_flight = true;
                 self.epoch = self.epoch.wrapping_add(1);
@@ -253,13 +251,12 @@ impl SessionRecord {
         self.owned().any(|owned| owned == id)
     }
 
-    /// Returns what this record holds of a source.
+    /// Returns the record of a source, if this record holds one.
     pub fn member(&self, id: &SourceId) -> Option<&SourceRecord> {
         self.members.iter().find(|(member, _)| member == id).map(|(_, facts)| facts)
     }
 
-    /// Returns what this record holds of a source, to be changed by what is learned of it; an empty
-    /// record where it holds nothing.
+    /// Returns the record of a source to be changed, which is added empty if this record has none.
     pub fn member_mut(&mut self, id: &SourceId) -> &mut SourceRecord {
         let place = self.members.iter().position(|(member, _)| member == id);
         let place = place.unwrap_or_else(|| {
@@ -269,7 +266,7 @@ impl SessionRecord {
         &mut self.members[place].1
     }
 
-    /// Gives up what is held of the sources that no longer belong here.
+    /// Removes and returns the records of the sources that no longer belong here.
     pub fn give_up_strangers(&mut self) -> Vec<(SourceId, SourceRecord)> {
         let (stay, leave) =
             std::mem::take(&mut self.members).into_iter().partition(|(id, _)| self.owns(id));
@@ -277,12 +274,13 @@ impl SessionRecord {
         leave
     }
 
+    /// Ends the mutation in flight.
     fn end(&mut self) {
         self.in_flight = false;
         self.epoch = self.epoch.wrapping_add(1);
     }
 
-    /// Forgets what may have changed, keeps what cannot.
+    /// Forgets the facts that may have changed.
     fn forget(&mut self) {
         *self = SessionRecord {
             currency: self.currency,
@@ -295,6 +293,7 @@ impl SessionRecord {
         };
     }
 
+    /// Takes over the facts that an answer states.
     fn learn(&mut self, facts: &SessionFacts, now: Timestamp) {
         if let Stated::Stated(sources) = &facts.sources {
             let attached = sources.iter().map(|source| self.attached(source)).collect();
@@ -310,7 +309,7 @@ impl SessionRecord {
         self.payment_session.learn(facts.payment_session.clone());
     }
 
-    /// A type that an answer leaves out is still the one that was shown before.
+    /// Makes the entry of an attached source. A type that the answer leaves out is kept.
     fn attached(&self, shown: &SourceFacts) -> Attached {
         let before = self.sources.get().and_then(|known| known.iter().find(|a| a.id == shown.id));
         let mut kind = before.map_or(Stated::Unstated, |a| a.kind.clone());
@@ -318,6 +317,7 @@ impl SessionRecord {
         Attached { id: shown.id.clone(), kind, amount: shown.amount }
     }
 
+    /// Applies the effect of a successful call.
     fn change(&mut self, effect: &Effect, policy: &Policy, now: Timestamp) {
         match effect {
             Effect::AsShown => {}
@@ -336,8 +336,7 @@ impl SessionRecord {
                 self.credit_amount = Fact::Unknown;
             }
             Effect::Ordered => {
-                // The shopper's next cart is another one: nothing of this one may be held against
-                // it.
+                // The shopper's next session is another one, and no fact of this one holds for it.
                 self.forget();
                 self.state = Fact::known(SessionState::Complete, now);
             }
@@ -350,8 +349,8 @@ impl SessionRecord {
         }
     }
 
-    /// After an attach whose answer does not show the session: what is certain is kept, what is not
-    /// is forgotten.
+    /// Applies an attach whose answer does not show the session, and forgets facts that are no
+    /// longer certain.
     fn attach(&mut self, source: &SourceFacts, policy: &Policy, now: Timestamp) {
         let incoming = self.attached(source);
         let primary = incoming.kind.as_ref().map(|kind| !policy.types.is_secondary(kind));
@@ -369,7 +368,7 @@ impl SessionRecord {
                 sources.retain(|a| a.id != incoming.id && is_primary(a) == Some(false));
                 sources.push(incoming);
             }
-            // It may have replaced one whose type is not known, or be one to be replaced.
+            // Where a type is not known, the attach may have replaced a primary.
             _ => self.sources = Fact::Unknown,
         }
         self.forget_money();
@@ -380,8 +379,8 @@ impl SessionRecord {
         }
     }
 
-    /// A primary makes room for a secondary, and takes over what one leaves: its share is no longer
-    /// what it was.
+    /// Forgets the primary's share, which changes with every secondary that is attached or
+    /// detached.
     fn forget_primary_share(&mut self, policy: &Policy) {
         for attached in self.sources.get_mut().into_iter().flatten() {
             if attached.kind.as_ref().is_none_or(|kind| !policy.types.is_secondary(kind)) {
@@ -390,6 +389,7 @@ impl SessionRecord {
         }
     }
 
+    /// Forgets what remains to be contributed and the state that depends on it.
     fn forget_money(&mut self) {
         self.remaining = Fact::Unknown;
         self.state = Fact::Unknown;

@@ -1,38 +1,37 @@
-//! How the money of an order moves: which source is charged, given back, or let go first.
+//! The order in which an order's sources are captured, cancelled and refunded.
 //!
-//! In: the parts of an order (what each source contributes, what has been captured and refunded of
-//! it) and an amount. Out: how much of it falls on each part. Captures take the secondaries first;
-//! cancels and refunds start with the primary. Source: both vendor pages, "How we handle captures,
-//! cancels, and refunds".
+//! In: the parts of an order, each with what it has open, and an amount. Out: the share of each
+//! part. Captures take the secondaries first; cancels and refunds start with the primary. Source:
+//! both vendor pages, "How we handle captures, cancels, and refunds".
 
 use super::{Amount, SourceId};
 
 /// One source's part of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Which source.
+    /// The source.
     pub source: SourceId,
     /// Whether it is secondary.
     pub secondary: bool,
-    /// What of it is still open to the operation: to capture or cancel what is authorised, to
-    /// refund what is captured.
+    /// The amount that is open to the operation: the authorised amount for captures and cancels,
+    /// the captured amount for refunds.
     pub open: Amount,
 }
 
-/// What happens to the money.
+/// An operation on an order's money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// The secondaries first, then the primary.
+    /// Takes the secondaries first, then the primary.
     Capture,
-    /// The primary first, then the secondaries.
+    /// Takes the primary first, then the secondaries.
     Cancel,
-    /// The primary first, until fully refunded, then the secondaries.
+    /// Takes the primary first until it is fully refunded, then the secondaries.
     Refund,
 }
 
-/// How `amount` falls on the parts, in the order in which they are served; parts that get nothing
-/// are left out. Serves at most what is open: the sum is the smaller of `amount` and all that is
-/// open. Amounts below zero serve nothing.
+/// Returns the parts' shares of `amount`, in the order in which they are served and without parts
+/// that get nothing. The sum is the smaller of `amount` and all that is open. Amounts below zero
+/// count as zero.
 pub fn split(operation: Operation, parts: &[Part], amount: Amount) -> Vec<(SourceId, Amount)> {
     let secondaries_first = operation == Operation::Capture;
     let (first, last): (Vec<_>, Vec<_>) =
@@ -71,8 +70,8 @@ mod tests {
         expected.iter().map(|(source, share)| (source.to_string(), share.to_string())).collect()
     }
 
-    /// What an operation leaves open, and what it opens to the next one: what was captured can be
-    /// refunded.
+    /// Performs an operation, and returns the parts that it opens to the next one: a captured
+    /// amount can be refunded.
     fn perform(operation: Operation, parts: &mut [Part], of: &str) -> Vec<Part> {
         let shares = split(operation, parts, amount(of));
         let mut moved = Vec::new();
@@ -181,7 +180,7 @@ mod tests {
             }
             let rank = |nth: usize| (parts[nth].secondary != (operation == Capture), nth);
             prop_assert!(served.windows(2).all(|pair| rank(pair[0]) < rank(pair[1])));
-            // Whoever is served less than all is the last one served.
+            // A part that is served less than all is the last one served.
             let open = parts.iter().enumerate().filter(|(_, part)| part.open.is_positive());
             for (nth, part) in open {
                 let share = shares.iter().find(|(id, _)| *id == part.source);

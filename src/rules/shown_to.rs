@@ -3,8 +3,8 @@
 use super::CredentialHash;
 use smallvec::SmallVec;
 
-/// How many callers one record remembers: the keys of one merchant and a few refreshed tokens. The
-/// oldest is forgotten first, and a forgotten one is merely looked up again.
+/// How many callers one record remembers: enough for the keys of one merchant and a few refreshed
+/// tokens. The oldest is forgotten first, and only costs another look-up.
 pub const SHOWN_TO_AT_MOST: usize = 8;
 
 /// The callers to whom upstream has shown a thing, as keyed hashes, the latest last.
@@ -43,14 +43,14 @@ impl ShownTo {
         self.0.is_empty()
     }
 
-    /// Forgets this caller: upstream has refused it since.
+    /// Forgets this caller, because upstream has refused it.
     pub fn forget(&mut self, caller: CredentialHash) {
         self.0.retain(|known| *known != caller);
     }
 }
 
 impl FromIterator<CredentialHash> for ShownTo {
-    /// Remembers these callers, the latest last.
+    /// Makes the callers of a list, the latest last.
     fn from_iter<I: IntoIterator<Item = CredentialHash>>(callers: I) -> Self {
         let mut shown_to = Self::default();
         callers.into_iter().for_each(|caller| shown_to.add(caller));

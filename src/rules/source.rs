@@ -1,20 +1,20 @@
 //! A payment source, as upstream's answers describe it.
 //!
-//! In: [`SourceObservation`]s. Out: a [`SourceRecord`], the copy Weir decides on. A type never
-//! changes; everything else ages.
+//! In: [`SourceObservation`]s. Out: a [`SourceRecord`], on which the rules decide. A type never
+//! changes; every other fact ages.
 
 use super::{Amount, Currency, CustomerId, Fact, ShownTo, SourceId, Stated, Timestamp};
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The `type` of a source (`creditCard`, `customerCredit`, …), as upstream spells it.
+/// The type of a source (`creditCard`, `customerCredit`, …), as upstream spells it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SourceType(CompactString);
 
 impl SourceType {
-    /// The name upstream gives it.
+    /// Returns upstream's spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -38,31 +38,31 @@ impl fmt::Debug for SourceType {
     }
 }
 
-/// The `state` of a source. Only `chargeable` can be charged or saved.
+/// The state of a source. Only a chargeable one can be charged or saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceState {
-    /// Ready.
+    /// It can be charged.
     Chargeable,
-    /// The shopper has yet to authorise it elsewhere (also `source_pending_redirect`).
+    /// The shopper must first authorise it elsewhere.
     PendingRedirect,
-    /// Money is on its way.
+    /// Its money has not arrived yet.
     PendingFunds,
-    /// The shopper must act, for example authenticate.
+    /// The shopper must first act, for example authenticate.
     RequiresAction,
-    /// Carts: not settled yet.
+    /// It is not settled yet.
     Pending,
-    /// Charged; single-use sources end here.
+    /// It is single-use and was charged.
     Consumed,
-    /// Detached single-use (checkouts), or removed from its customer.
+    /// It is single-use and was detached where detaching spends, or was removed from its customer.
     Cancelled,
-    /// Refused by its issuer.
+    /// Its issuer refused it.
     Failed,
-    /// A state of the vendor's that Weir has no rule about.
+    /// Any other state, as upstream spells it.
     Other(CompactString),
 }
 
 impl SourceState {
-    /// Reads upstream's spelling.
+    /// Makes the state from upstream's spelling.
     pub fn read(name: &str) -> Self {
         match name {
             "chargeable" => Self::Chargeable,
@@ -77,7 +77,7 @@ impl SourceState {
         }
     }
 
-    /// Upstream's spelling.
+    /// Returns upstream's spelling.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Chargeable => "chargeable",
@@ -92,12 +92,13 @@ impl SourceState {
         }
     }
 
-    /// Never to be attached again.
+    /// Returns whether the source can never be attached again.
     pub fn is_spent(&self) -> bool {
         matches!(self, Self::Consumed | Self::Cancelled | Self::Failed)
     }
 
-    /// May change without any call that Weir sees; a refusal never rests on a remembered one.
+    /// Returns whether the state may change without a call through Weir. A refusal never rests on a
+    /// remembered one.
     pub fn changes_on_its_own(&self) -> bool {
         matches!(
             self,
@@ -110,14 +111,14 @@ impl SourceState {
     }
 }
 
-/// What one answer says of one source.
+/// The facts that one answer states about a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFacts {
-    /// Which source.
+    /// The source's id.
     pub id: SourceId,
     /// `type`.
     pub kind: Stated<SourceType>,
-    /// `amount`: its own, or inside a session what it contributes.
+    /// Its own amount, or inside a session the amount that it contributes.
     pub amount: Stated<Amount>,
     /// `currency`.
     pub currency: Stated<Currency>,
@@ -125,14 +126,14 @@ pub struct SourceFacts {
     pub reusable: Stated<bool>,
     /// `state`.
     pub state: Stated<SourceState>,
-    /// `customerId`; `Stated(None)` only where the answer shows the whole source and it has none.
+    /// Its customer. `Stated(None)` only if the answer shows the whole source and it has none.
     pub customer: Stated<Option<CustomerId>>,
-    /// `paymentSessionId`.
+    /// The payment session for which it was created.
     pub payment_session: Stated<Box<str>>,
 }
 
 impl SourceFacts {
-    /// An answer that names the source and says no more.
+    /// Makes the facts of an answer that states only the source's id.
     pub fn named(id: impl Into<SourceId>) -> Self {
         Self {
             id: id.into(),
@@ -147,38 +148,35 @@ impl SourceFacts {
     }
 }
 
-/// What upstream's answers teach about one source.
+/// One event that changes what is known about a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceObservation {
-    /// A call that may change the source is about to be sent: look-ups under way are outdated.
-    Begun,
-    /// An answer showed it.
+    /// An answer showed the source.
     Shown(Box<SourceFacts>),
-    /// An answer showed it to this caller.
+    /// Upstream showed the source to this caller.
     ShownTo(super::CredentialHash),
-    /// It was attached, and was detached or replaced by another primary.
+    /// It was detached, or replaced by another primary.
     Detached {
         /// Whether that spends a single-use source
         /// ([`Semantics::detaching_spends`](super::Semantics::detaching_spends)).
         spends: bool,
     },
-    /// It was saved: reusable from now on. The customer is known on checkouts.
+    /// It was saved and is reusable now; to this customer, or to a shopper.
     Saved(Option<CustomerId>),
-    /// It was removed from its customer or shopper, and is thereby spent.
+    /// It was removed from its customer or shopper, which spends it.
     Removed,
-    /// It was charged by an order: single-use ones are consumed.
+    /// An order charged it, which consumes a single-use source.
     Charged,
-    /// A call that may have changed it ended in no known way.
+    /// The outcome of a call that may have changed it is unknown.
     OutcomeUnknown,
 }
 
-/// Weir's copy of one source.
+/// The remembered facts of one source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceRecord {
-    /// `type`; it never changes, so it never ages.
+    /// Its type, which never changes and so never ages.
     pub kind: Stated<SourceType>,
-    /// `amount`, as it was last shown. A primary's changes with every secondary beside it, so no
-    /// rule looks at a primary's.
+    /// Its amount, as last shown. A primary's changes with every secondary, so no rule uses it.
     pub amount: Fact<Amount>,
     /// `currency`.
     pub currency: Stated<Currency>,
@@ -186,32 +184,30 @@ pub struct SourceRecord {
     pub reusable: Fact<bool>,
     /// `state`.
     pub state: Fact<SourceState>,
-    /// `customerId`, or that it has none.
+    /// Its customer, or that it has none.
     pub customer: Fact<Option<CustomerId>>,
-    /// The payment session it was created for.
+    /// The payment session for which it was created.
     pub payment_session: Stated<Box<str>>,
-    /// To whom upstream has shown it.
+    /// The callers to whom upstream has shown it.
     pub shown_to: ShownTo,
-    /// Counts the observations that were not mere reads; a read that saw another value taught
-    /// nothing.
+    /// Counts the observations other than reads. A read during which it changed is ignored.
     pub epoch: u32,
 }
 
 impl SourceRecord {
-    /// The only way a record changes. Pure; `now` dates what is learned.
+    /// Applies an observation, the only way in which a record changes. Pure: `now` dates the facts.
     pub fn apply(&mut self, observation: &SourceObservation, now: Timestamp) {
         if !matches!(observation, SourceObservation::Shown(_) | SourceObservation::ShownTo(_)) {
             self.epoch = self.epoch.wrapping_add(1);
         }
         match observation {
-            SourceObservation::Begun => {}
             SourceObservation::Shown(facts) => self.learn(facts, now),
             SourceObservation::ShownTo(caller) => self.shown_to.add(*caller),
             SourceObservation::Detached { spends: false } => {}
             SourceObservation::Detached { spends: true } => match self.reusable {
                 Fact::Known(true, _) => {}
-                // A conclusion is as old as what it rests on: saved meanwhile by a call that Weir
-                // did not see, the source is not spent.
+                // The conclusion is as old as the fact under it: if a call past Weir has saved the
+                // source since, it is not spent.
                 Fact::Known(false, since) => {
                     self.state = Fact::known(SourceState::Cancelled, since)
                 }
@@ -245,6 +241,7 @@ impl SourceRecord {
         }
     }
 
+    /// Takes over the facts that an answer states.
     fn learn(&mut self, facts: &SourceFacts, now: Timestamp) {
         self.kind.learn(facts.kind.clone());
         self.currency.learn(facts.currency);

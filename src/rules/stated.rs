@@ -1,18 +1,18 @@
-//! Tells "upstream stated that there is none" from "upstream did not state it".
+//! Distinguishes "upstream stated that there is none" from "upstream did not state it".
 
-/// What an answer states of one field. A field that is missing from a filtered answer is `Unstated`,
-/// never "absent".
+/// An answer's statement about one field. A field that is missing from a filtered answer is
+/// `Unstated`, never "absent".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Stated<T> {
     /// Upstream did not state it.
     #[default]
     Unstated,
-    /// Upstream stated this.
+    /// Upstream stated this value.
     Stated(T),
 }
 
 impl<T> Stated<T> {
-    /// Returns what was stated, if anything was.
+    /// Returns the stated value, if there is one.
     pub fn as_ref(&self) -> Option<&T> {
         match self {
             Stated::Stated(value) => Some(value),
@@ -20,7 +20,7 @@ impl<T> Stated<T> {
         }
     }
 
-    /// Returns the same, to change it.
+    /// Returns the stated value to be changed, if there is one.
     pub fn as_mut(&mut self) -> Option<&mut T> {
         match self {
             Stated::Stated(value) => Some(value),
@@ -28,12 +28,12 @@ impl<T> Stated<T> {
         }
     }
 
-    /// Returns whether upstream stated anything.
+    /// Returns whether upstream stated a value.
     pub fn is_stated(&self) -> bool {
         self.as_ref().is_some()
     }
 
-    /// Takes over what `news` states; keeps the old value where it states nothing.
+    /// Takes over the value of `news`, or keeps the old one if it has none.
     pub fn learn(&mut self, news: Stated<T>) {
         if news.is_stated() {
             *self = news;
@@ -42,7 +42,7 @@ impl<T> Stated<T> {
 }
 
 impl<T> From<Option<T>> for Stated<T> {
-    /// Takes `None` for "not stated".
+    /// Makes `Unstated` of `None`.
     fn from(value: Option<T>) -> Self {
         value.map_or(Stated::Unstated, Stated::Stated)
     }

@@ -1,4 +1,4 @@
-//! What a rule does.
+//! The toggle of a rule: what happens when it is broken.
 
 use super::UnknownName;
 use serde::{Deserialize, Serialize};
@@ -8,24 +8,24 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Toggle {
-    /// Answer with the vendor's error; nothing reaches upstream.
+    /// Refuse the call with the vendor's error, and send nothing.
     Reject,
-    /// Put the calls in the right order, where one exists; else as `Reject`.
+    /// Put the calls in the right order where one exists, or reject the call.
     Reorder,
-    /// Take the offending member out of the body (only `secondary-source-owner`).
+    /// Remove the offending member from the body (only `secondary-source-owner`).
     Strip,
-    /// Forward, and report what would have happened.
+    /// Forward the call, and report the violation.
     Monitor,
-    /// Forward; the rule is not looked at.
+    /// Do not check the rule.
     Off,
 }
 
 impl Toggle {
-    /// All, in the order of their strictness.
+    /// Every toggle, the strictest first.
     pub const ALL: [Toggle; 5] =
         [Toggle::Reject, Toggle::Reorder, Toggle::Strip, Toggle::Monitor, Toggle::Off];
 
-    /// The name used in configuration.
+    /// Returns the name used in configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Toggle::Reject => "reject",

@@ -1,17 +1,17 @@
-//! What every rule does: the table of all toggles.
+//! The table of all toggles.
 
 use super::{Dialect, Row, RuleId, Toggle};
 use std::fmt;
 
-/// What every rule of every dialect does, in the order of the tables. The mode over everything is
-/// not in it.
+/// The toggle of every rule of every dialect, in the order of the tables. It does not include the
+/// mode over all rules.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Toggles(Vec<Table>);
 
 #[derive(Clone, PartialEq, Eq)]
 struct Table {
     dialect: Dialect,
-    /// One for each of the dialect's rows.
+    /// One toggle for each of the dialect's rows.
     toggles: Vec<Toggle>,
 }
 
@@ -22,7 +22,7 @@ impl Table {
 }
 
 impl Toggles {
-    /// Returns the defaults of these dialects' tables.
+    /// Makes the table of these dialects' defaults.
     pub fn new(dialects: &[Dialect]) -> Self {
         let defaults = |dialect: &Dialect| Table {
             dialect: *dialect,
@@ -49,15 +49,15 @@ impl Toggles {
         changed.map(|(dialect, row, toggle)| ((dialect, row.id), toggle))
     }
 
-    /// Returns what a rule does in a dialect. `None`: it is not in that table.
+    /// Returns a rule's toggle in a dialect, or `None` if it is not in that table.
     pub fn get(&self, dialect: Dialect, rule: RuleId) -> Option<Toggle> {
         let table = self.0.iter().find(|table| table.dialect == dialect)?;
         table.rows().find(|(row, _)| row.id == rule).map(|(_, toggle)| toggle)
     }
 
-    /// Sets a rule in one dialect. A toggle that its row does not allow leaves the default:
-    /// `second-primary = "reorder"`, set for all, is about carts; checkouts replace the primary
-    /// by themselves.
+    /// Sets a rule in one dialect. A toggle that its row does not allow leaves the default, because
+    /// a toggle set for all dialects need not fit each: `second-primary = "reorder"` means nothing
+    /// where upstream replaces the primary itself.
     pub fn set(&mut self, dialect: Dialect, rule: RuleId, toggle: Toggle) {
         for table in self.0.iter_mut().filter(|table| table.dialect == dialect) {
             for (row, set) in dialect.rows().iter().zip(&mut table.toggles) {

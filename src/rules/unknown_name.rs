@@ -1,12 +1,12 @@
-//! The error of a text that names none of a closed set of things.
+//! The error of a text that is not among a closed set of names.
 
-/// The error of a text that names none of a closed set of things.
+/// The error of a text that is not among a closed set of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such {0}")]
 pub struct UnknownName(&'static str);
 
 impl UnknownName {
-    /// Finds the value of that name among `all`; `what` says in the error what they are.
+    /// Returns the value of this name among `all`. The error calls the values `what`.
     pub(super) fn find<T: Copy>(
         all: impl IntoIterator<Item = T>,
         name_of: fn(T) -> &'static str,

@@ -1,23 +1,23 @@
-//! What `decide` says.
+//! What to do with a governed call: the outcome of `decide`.
 
 use super::{Lookup, OptionId, SourceId, Violation};
 use std::time::Duration;
 
-/// Why a call goes up, or how it differs from what the caller sent.
+/// Several calls sent in place of the caller's one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// Carts: detach the primary, make the call, attach the primary again.
+    /// Detach the primary, make the call, attach the primary again.
     Repair {
-        /// The primary to move behind.
+        /// The primary, which is attached again after the call.
         primary: SourceId,
         /// What the call attaches.
         incoming: SourceId,
     },
-    /// Carts: detach the primary, make the call, which attaches another.
+    /// Detach the primary, then make the call, which attaches another.
     Replace {
         /// The primary to take away.
         primary: SourceId,
-        /// What the call attaches: a source, or whatever this option stands for.
+        /// What the call attaches.
         incoming: Incoming,
     },
 }
@@ -27,33 +27,39 @@ pub enum Remedy {
 pub enum Incoming {
     /// A source.
     Source(SourceId),
-    /// A saved payment option.
+    /// The source behind a saved payment option.
     Option(OptionId),
 }
 
 /// What to do with a governed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Send it as it came. `monitored` is what a rule that only reports would have said.
+    /// Send it unchanged.
     Forward {
-        /// The first rule that only reports, if one was broken.
+        /// The violation of the first broken rule that only reports.
         monitored: Option<Violation>,
     },
     /// Send it without its `owner` member.
     Strip(Violation),
-    /// Answer it here.
+    /// Refuse it without sending it.
     Reject(Violation),
-    /// Look this up, then ask again.
+    /// Look this up, then decide again.
     Need(Lookup),
-    /// A fact that a refusal would rest on cannot be had, and the policy wants no guess.
+    /// Refuse it, because a fact that a refusal needs could not be looked up and the policy rejects
+    /// such calls.
     Unavailable(Lookup),
-    /// Send several calls in its place; `violation` is what is being put right.
-    Remedy(Remedy, Violation),
-    /// Let it wait for secondaries, then ask again with `Known::held`.
+    /// Send several calls in its place.
+    Remedy {
+        /// The calls.
+        remedy: Remedy,
+        /// The violation that they avoid.
+        violation: Violation,
+    },
+    /// Let it wait for secondaries, then decide again with `Known::held`.
     Hold {
-        /// How long, at most.
+        /// The longest time to wait.
         window: Duration,
     },
-    /// Answer it with the source as upstream shows it, and send it when something depends on it.
+    /// Answer it with the source as upstream shows it, and send it when a later call needs it.
     Defer,
 }

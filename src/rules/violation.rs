@@ -1,23 +1,23 @@
-//! A broken rule.
+//! A broken rule, and the facts on which that judgement rests.
 
 use super::{Dialect, Finding, Lookup, RuleId, SourceId, Timestamp};
 
-/// A broken rule. The error body, the log line and the inspector's row are all rendered from it.
+/// A broken rule. The error body, the log line and the inspector's row are made from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which rule.
+    /// The rule.
     pub rule: RuleId,
-    /// In whose table.
+    /// The dialect whose table has the rule.
     pub dialect: Dialect,
-    /// What was found.
+    /// The finding of the rule's check.
     pub finding: Finding,
-    /// The facts it rests on, in the order in which they were asked for.
+    /// The facts on which it rests, in the order of their use.
     pub facts: Vec<UsedFact>,
 }
 
 impl Violation {
-    /// Builds the violation of a call of this dialect that can be read in two ways; `what` names
-    /// the two, never their values where these may be secret.
+    /// Makes the violation of a call that can be read in two ways. `what` names the two readings,
+    /// but no values that may be secret.
     pub fn ambiguous(dialect: Dialect, what: impl Into<String>) -> Self {
         Self {
             rule: RuleId::AmbiguousRequest,
@@ -28,32 +28,32 @@ impl Violation {
     }
 }
 
-/// A fact that a judgement rested on.
+/// A fact on which a judgement rests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedFact {
-    /// Of what.
+    /// The thing that the fact is about.
     pub of: Subject,
-    /// Which fact.
+    /// The field of that thing.
     pub field: Field,
-    /// When upstream said it; `None` for what never changes.
+    /// When upstream stated it, or `None` for a fact that never changes.
     pub at: Option<Timestamp>,
 }
 
-/// What a fact is about.
+/// The thing that a fact is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// The session of the call.
+    /// The call's session.
     Session,
     /// A source.
     Source(SourceId),
-    /// The customer of the call.
+    /// The call's customer.
     Customer,
     /// The caller's saved payment options.
     PaymentOptions,
 }
 
 impl Subject {
-    /// Returns what a look-up asks about.
+    /// Returns the subject of a look-up.
     pub(super) fn of(lookup: Lookup) -> Self {
         match lookup {
             Lookup::Session => Self::Session,
@@ -64,14 +64,14 @@ impl Subject {
     }
 }
 
-/// Which fact of its subject.
+/// The field of a subject that a fact states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// A session's sources.
     Sources,
     /// A session's total.
     Total,
-    /// What remains to be contributed to a session.
+    /// The amount that remains to be contributed to a session.
     Remaining,
     /// The state of a session or a source.
     State,

@@ -7,13 +7,13 @@ use super::{
 use crate::rules::{Intent, Lookup, Policy, overtakes};
 
 impl Attempt {
-    /// Looks the session up where the caller has not been shown it.
+    /// Asks for a look-up of the session if the caller has not been shown it.
     pub(super) fn admit(&mut self, intent: &Intent) -> Option<Next> {
         if intent.session().is_none() || self.known.session.is_some() {
             return self.go(Phase::Entering { asked: false });
         }
         if intent.is_read() && !self.room.pending_unseen {
-            // The read itself shows the session to the caller, or does not.
+            // Upstream's answer to the read itself decides whether the caller is shown the session.
             self.session = None;
             self.end(None);
             return None;
@@ -21,8 +21,8 @@ impl Attempt {
         Some(Next::LookUp(Lookup::Session))
     }
 
-    /// Takes in whether upstream shows the session to the caller.
-    pub(super) fn admitted(&mut self, end: LookupEnd, intent: &Intent, policy: &Policy) {
+    /// Goes on or ends, depending on whether upstream shows the session to the caller.
+    pub(super) fn on_admission(&mut self, end: LookupEnd, intent: &Intent, policy: &Policy) {
         let kept = match end {
             LookupEnd::Shown { session, .. } => {
                 self.session = session.or(self.session.take());
@@ -41,13 +41,13 @@ impl Attempt {
             },
         };
         if kept.as_ref() != Some(&Next::Answer(OwnAnswer::FactUnknown)) {
-            // A stranger's call has no part in the record.
+            // A call that was not admitted must not change the session's record.
             self.session = None;
         }
         self.end(kept);
     }
 
-    /// Works out whether the call goes before those that are held.
+    /// Asks for the turn, ahead of the held calls if this one overtakes them.
     pub(super) fn enter(&mut self, intent: &Intent, policy: &Policy, asked: bool) -> Option<Next> {
         let pending = self.known.session.as_ref().is_some_and(|record| record.pending.is_some());
         if intent.is_read() && !pending {

@@ -1,4 +1,4 @@
-//! Which part of the course gives the next step, and which takes in how it ended.
+//! Runs the parts of the course: asks one for the next step, and hands it how that step ended.
 
 use super::{
     state::{Attempt, Phase, Settling, keep, keep_unknown},
@@ -7,8 +7,8 @@ use super::{
 use crate::rules::{Intent, Known, Lookup, Policy, Timestamp};
 
 impl Attempt {
-    /// Returns the next step. It stays the same until [`Attempt::on`] is told how the step ended,
-    /// as long as nothing else becomes known.
+    /// Returns the next step. It stays the same until [`Attempt::on`] gets the step's end, as long
+    /// as [`Attempt::known`] does not change.
     pub fn next(&mut self, intent: &Intent, policy: &Policy, now: Timestamp) -> Next {
         loop {
             let step = match self.phase.clone() {
@@ -21,7 +21,7 @@ impl Attempt {
                 Phase::Deciding(Some(lookup)) => Some(Next::LookUp(lookup)),
                 Phase::Deciding(None) => self.decide(intent, policy, now),
                 Phase::Introduced => self.meet(),
-                Phase::Promising(source) => Some(Next::LookUp(Lookup::Source(source))),
+                Phase::Deferring(source) => Some(Next::LookUp(Lookup::Source(source))),
                 Phase::Holding => Some(Next::Hold(policy.sequencing.window)),
                 Phase::Back { epoch } => self.come_back(epoch),
                 Phase::Ending(next) => Some(*next),
@@ -32,13 +32,13 @@ impl Attempt {
         }
     }
 
-    /// Takes in how a step ended. An event that is not of the step asked for changes nothing.
+    /// Moves on by how a step ended. An event of another step changes nothing.
     pub fn on(&mut self, event: Event, intent: &Intent, policy: &Policy) {
         match (self.phase.clone(), event) {
-            (_, Event::StoreFailed { promise_possible }) => {
-                self.without_records(promise_possible && intent.session().is_some(), policy);
+            (_, Event::StoreFailed { deferral_possible }) => {
+                self.without_records(deferral_possible && intent.session().is_some(), policy);
             }
-            (Phase::Admitting, Event::LookedUp(end)) => self.admitted(end, intent, policy),
+            (Phase::Admitting, Event::LookedUp(end)) => self.on_admission(end, intent, policy),
             (Phase::Entering { .. }, Event::LookedUp(_)) => {
                 self.phase = Phase::Entering { asked: true };
             }
@@ -52,8 +52,8 @@ impl Attempt {
             (Phase::TakingTurn { .. } | Phase::Holding, Event::Busy) => {
                 self.end(keep(OwnAnswer::Busy, policy));
             }
-            (Phase::Settling(settling), event) => self.settled(settling, event, intent),
-            (Phase::Following, Event::LookedUp(end)) => self.followed(end, policy),
+            (Phase::Settling(settling), event) => self.on_settling(settling, event, intent),
+            (Phase::Following, Event::LookedUp(end)) => self.on_following(end, policy),
             (Phase::Naming, Event::LookedUp(end)) => {
                 self.note(Lookup::PaymentOptions, end);
                 self.phase = Phase::Deciding(None);
@@ -61,9 +61,9 @@ impl Attempt {
             (Phase::Deciding(Some(lookup)), Event::LookedUp(end)) => {
                 self.looked_up(lookup, end, policy);
             }
-            (Phase::Promising(source), Event::LookedUp(end)) => {
+            (Phase::Deferring(source), Event::LookedUp(end)) => {
                 self.phase = match end {
-                    LookupEnd::Shown { .. } => Phase::Ending(Box::new(Next::Promise(source))),
+                    LookupEnd::Shown { .. } => Phase::Ending(Box::new(Next::Defer(source))),
                     LookupEnd::Denied { .. } | LookupEnd::Failed => Phase::Deciding(None),
                 };
             }
@@ -77,21 +77,21 @@ impl Attempt {
         }
     }
 
-    /// Ends a call whose records cannot be had. That is not "nothing is remembered": the call is
-    /// not judged, and no promise is walked past.
-    fn without_records(&mut self, promise_possible: bool, policy: &Policy) {
+    /// Goes on without records after a store failure. The call is not judged, but a promised
+    /// attach is never bypassed.
+    fn without_records(&mut self, deferral_possible: bool, policy: &Policy) {
         self.session = None;
         self.has_turn = false;
-        match promise_possible {
+        match deferral_possible {
             true => self.end(Some(Next::Answer(OwnAnswer::FactUnknown))),
             false => self.end(keep_unknown(policy)),
         }
     }
 
-    /// Returns to the course after calls that overtook have gone first.
+    /// Goes on after being held, and notes whether the calls that overtook changed the session.
     fn come_back(&mut self, epoch: Option<u32>) -> Option<Next> {
         self.held = Some(self.known.session.as_ref().map(|record| record.epoch) != epoch);
-        // Calls that overtook may have left something behind.
+        // Calls that overtook may have left something pending.
         self.go(match self.session {
             Some(_) => Phase::Settling(Settling::Begun { asked: false }),
             None => Phase::Deciding(None),

@@ -1,4 +1,4 @@
-//! Following the shopper's active session, which may be another one by now.
+//! Follows the shopper's active session, which may be another one by now.
 
 use super::{
     state::{Attempt, Phase, keep, keep_unknown},
@@ -6,12 +6,12 @@ use super::{
 };
 use crate::rules::{Intent, Known, Lookup, Policy, SessionKey, SessionState, Target};
 
-/// How often a call begins, in one turn or another, before it is sent unjudged.
+/// How often a call begins before it is sent unjudged.
 const MAX_ATTEMPTS: u8 = 4;
 
 impl Attempt {
-    /// Makes sure that the shopper's active session is the one whose turn is in hand: it may have
-    /// become an order while the call waited. Only upstream knows.
+    /// Asks for a look-up of the active session if it may be another one than that of the turn. It
+    /// may have become an order while the call waited.
     pub(super) fn follow(&mut self, intent: &Intent) -> Option<Next> {
         let is_active = intent.session().is_some_and(Target::is_active) && self.session.is_some();
         match &self.known.session {
@@ -25,8 +25,8 @@ impl Attempt {
         }
     }
 
-    /// Takes in which session is the active one.
-    pub(super) fn followed(&mut self, end: LookupEnd, policy: &Policy) {
+    /// Goes on, or begins again if another session is the active one.
+    pub(super) fn on_following(&mut self, end: LookupEnd, policy: &Policy) {
         self.phase = Phase::Naming;
         let kept = match end {
             LookupEnd::Shown { session: Some(found), .. }
@@ -45,7 +45,7 @@ impl Attempt {
 
     /// Begins the call again in this session's turn.
     pub(super) fn begin_again(&mut self, session: SessionKey) {
-        // Records stay, notes go; of another session nothing has been read yet.
+        // Look-ups are made anew. The record is kept only if it is this session's.
         let same = self.session.as_ref() == Some(&session);
         self.known = Known {
             session: self.known.session.take().filter(|_| same),

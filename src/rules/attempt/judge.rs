@@ -1,4 +1,4 @@
-//! Asking the rules, and looking up what they need to know.
+//! Asks the rules for their verdict, and looks up what they need for it.
 
 use super::{
     state::{Attempt, Phase, keep},
@@ -10,8 +10,8 @@ use crate::rules::{
 };
 
 impl Attempt {
-    /// Asks for what tells the source that the call removes without naming it; after the call
-    /// nothing would.
+    /// Asks for the payment options if the call removes one: the call does not name the source
+    /// behind it, and after the call upstream no longer shows it.
     pub(super) fn name(&mut self, intent: &Intent) -> Option<Next> {
         let attaches_by_id = matches!(intent, Intent::Attach { session: Target::Session(_), .. });
         self.known.deferrable = self.room.can_defer && attaches_by_id;
@@ -23,7 +23,7 @@ impl Attempt {
         }
     }
 
-    /// Asks the rules.
+    /// Returns the step that the rules' verdict asks for.
     pub(super) fn decide(
         &mut self,
         intent: &Intent,
@@ -47,12 +47,13 @@ impl Attempt {
             }
             Verdict::Reject(violation) => refuse(violation),
             Verdict::Unavailable(_) => keep(OwnAnswer::FactUnknown, policy).or(send(judged)),
-            Verdict::Remedy(remedy, violation) => match confirmed(&self.known, &remedy) {
+            Verdict::Remedy { remedy, violation } => match confirm_sources(&self.known, &remedy) {
                 Err(lookup) => self.go(Phase::Deciding(Some(lookup))),
                 Ok(true) if self.has_turn && self.session.is_some() => {
                     Some(Next::Repair(remedy, violation))
                 }
-                // Only a turn keeps several calls together, and nothing is taken away on a guess.
+                // Without the turn other calls could come between, and without confirmation the
+                // primary might be taken away for nothing.
                 Ok(_) => refuse(violation),
             },
             Verdict::Hold { .. } if self.has_turn => self.go(Phase::Holding),
@@ -62,17 +63,17 @@ impl Attempt {
             }
             Verdict::Defer => {
                 self.known.deferrable = false;
-                match intent.attaches().filter(|source| self.can_promise(source)) {
-                    Some(source) => self.go(Phase::Promising(source.clone())),
+                match intent.attaches().filter(|source| self.can_defer(source)) {
+                    Some(source) => self.go(Phase::Deferring(source.clone())),
                     None => None,
                 }
             }
         }
     }
 
-    /// Returns whether a promise to attach this source can be made: a session holds one promise,
-    /// and a caller who may not know the session gets none.
-    fn can_promise(&self, source: &SourceId) -> bool {
+    /// Returns whether a promise to attach this source can be made. A session holds one promise,
+    /// and a caller to whom upstream has not shown the session gets none.
+    fn can_defer(&self, source: &SourceId) -> bool {
         let record = self.known.session.as_ref();
         match record.map(|record| record.pending.as_deref()) {
             Some(None) => self.session.is_some(),
@@ -81,7 +82,7 @@ impl Attempt {
         }
     }
 
-    /// Takes in a look-up that the rules asked for.
+    /// Moves on by how a look-up that the rules asked for ended.
     pub(super) fn looked_up(&mut self, lookup: Lookup, end: LookupEnd, policy: &Policy) {
         self.phase = Phase::Deciding(None);
         if lookup == Lookup::Session {
@@ -105,8 +106,8 @@ impl Attempt {
         self.note(lookup, end);
     }
 
-    /// Begins the call again where something is pending for the session: a caller who was a
-    /// stranger has passed by it, and it is settled first.
+    /// Begins the call again if something is pending for the session. It was not settled before,
+    /// because the caller had not been shown the session.
     pub(super) fn meet(&mut self) -> Option<Next> {
         self.phase = Phase::Deciding(None);
         let pending = self.known.session.as_ref().is_some_and(|record| record.pending.is_some());
@@ -117,12 +118,12 @@ impl Attempt {
     }
 }
 
-/// Returns whether this attempt has looked up both the primary that a remedy takes away and the
-/// source that comes. `Err`: this has to be looked up first.
+/// Returns whether this attempt's look-ups confirm both the primary that a remedy takes away and
+/// the source that comes, or the look-up to make first.
 ///
-/// However fresh a record is, removing a payment option may have spent a source without naming it,
+/// A remembered source may have been spent by the removal of a payment option that did not name it,
 /// and a remedy must not begin what it cannot finish.
-fn confirmed(known: &Known, remedy: &Remedy) -> Result<bool, Lookup> {
+fn confirm_sources(known: &Known, remedy: &Remedy) -> Result<bool, Lookup> {
     let (primary, incoming) = match remedy {
         Remedy::Repair { primary, incoming }
         | Remedy::Replace { primary, incoming: Incoming::Source(incoming) } => {

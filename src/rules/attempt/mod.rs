@@ -6,17 +6,16 @@
 //! ```text
 //!  admit ─ take the turn ─ settle what is pending ─ follow the active session ─ decide ─┬▶ send
 //!    │          │                   │                          │            ▲    │      ├▶ repair
-//!    ▼          ▼                   ▼                          ▼            └ look up,  ├▶ promise
+//!    ▼          ▼                   ▼                          ▼            └ look up,  ├▶ defer
 //! answer      answer             answer                  another turn         hold      └▶ answer
 //! ```
-//! - *admit*: a caller to whom upstream has not shown the session is first sent to look it up.
-//! - *settle*: a repair that was not finished is finished; an attach that was promised is sent,
+//! - *admit*: the session is looked up first for a caller to whom upstream has not shown it.
+//! - *settle*: a repair that was not finished is finished; an attach that was deferred is sent,
 //!   unless the call goes before it or makes it pointless.
-//! - *follow*: the shopper's active session may be another one by now; then the call begins again
-//!   in that one's turn.
+//! - *follow*: if the shopper's active session has changed, the call begins again in its turn.
 //!
-//! `step` names the steps and their ends, `state` where a call is; `drive` asks the other files,
-//! one for each part of the course: `admit`, `settle`, `follow`, `judge`.
+//! `step` names the steps and how they end, `state` holds how far a call has come, and `drive`
+//! calls the file of each part of the course: `admit`, `settle`, `follow`, `judge`.
 //!
 //! A read takes the same course, but is never judged, and takes a turn only to settle.
 

@@ -1,14 +1,15 @@
 //! Settling what an earlier call left pending, before a call is decided.
 //!
 //! ```text
-//!   promised ─┬─ the call goes before it, or deletes the session ─────────────▶ the call goes on
-//!             ├─ the call is the same attach ─ look up the source ────────────▶ promised again
-//!             └─ anything else ─ send the promised attach ─┬─ carried out ────▶ the call goes on
-//!                                                          └─ any other way ──▶ that is the answer
+//!   deferred ─┬─ the call goes before it, or deletes the session ─────────────▶ the call goes on
+//!             ├─ the call is the same attach ─ look up the source ────────────▶ deferred again
+//!             └─ anything else ─ send the deferred attach ─┬─ carried out ────▶ the call goes on
+//!                                                          └─ any other way ──▶ the failure is the
+//!                                                                                answer
 //! ```
-//! A promise whose sending was interrupted is first looked for upstream: nothing is sent twice. A
-//! promise is settled in every mode, since the caller it was made to has long gone: a failure is
-//! the answer of the call that needed it.
+//! If sending a deferred attach was interrupted, the session is looked up first, so that nothing is
+//! sent twice. A promise is settled in every mode, because the caller to whom it was made already
+//! has an answer: a failure becomes the answer of the call that needs the attach.
 
 use super::{
     state::{Attempt, Phase, Settling},
@@ -17,7 +18,7 @@ use super::{
 use crate::rules::{Intent, Lookup, Pending, Policy, RefusalScope, SourceId, Timestamp, overtakes};
 
 impl Attempt {
-    /// Settles what is pending for the session.
+    /// Returns the next step that settles what is pending for the session.
     pub(super) fn settle(
         &mut self,
         settling: Settling,
@@ -42,32 +43,32 @@ impl Attempt {
             Settling::Begun { asked } => match overtakes(&self.known, intent, policy) {
                 Err(lookup) if !asked => return Some(Next::LookUp(lookup)),
                 Ok(true) if !sending => self.go_on(intent),
-                // The note goes when the session is deleted: upstream may yet refuse that.
+                // The note is erased once the session is deleted; upstream may still refuse that.
                 _ if matches!(intent, Intent::DeleteSession { .. }) => self.go_on(intent),
                 _ if sending => self.phase = Phase::Settling(Settling::Seeking),
                 _ => self.phase = Phase::Settling(Settling::Missing),
             },
             Settling::Seeking => return Some(Next::LookUp(Lookup::Session)),
             Settling::Sought(at) => match self.is_attached(primary, at) {
-                Some(true) => return Some(Next::ErasePromise),
+                Some(true) => return Some(Next::EraseDeferred),
                 Some(false) => self.phase = Phase::Settling(Settling::Missing),
                 None => self.end(Some(Next::Answer(OwnAnswer::FactUnknown))),
             },
             Settling::Missing => {
                 let repeats = matches!(intent, Intent::Attach { source, .. } if source == primary);
-                let then = if repeats { Settling::Promising } else { Settling::Sending };
+                let then = if repeats { Settling::Deferring } else { Settling::Sending };
                 self.phase = Phase::Settling(then);
             }
-            Settling::Promising => return Some(Next::LookUp(Lookup::Source(primary.clone()))),
+            Settling::Deferring => return Some(Next::LookUp(Lookup::Source(primary.clone()))),
             Settling::Sending => {
-                return Some(Next::SendPromised { primary: primary.clone(), since });
+                return Some(Next::SendDeferred { primary: primary.clone(), since });
             }
         }
         None
     }
 
-    /// Takes in how a step of settling ended.
-    pub(super) fn settled(&mut self, settling: Settling, event: Event, intent: &Intent) {
+    /// Moves on by how a step of settling ended.
+    pub(super) fn on_settling(&mut self, settling: Settling, event: Event, intent: &Intent) {
         match (settling, event) {
             (Settling::Begun { .. }, Event::LookedUp(_)) => {
                 self.phase = Phase::Settling(Settling::Begun { asked: true });
@@ -77,24 +78,24 @@ impl Attempt {
             (Settling::Seeking, Event::LookedUp(end)) => match end {
                 LookupEnd::Shown { at, .. } => self.phase = Phase::Settling(Settling::Sought(at)),
                 LookupEnd::Denied { why, .. } => {
-                    self.unsettled(OwnAnswer::OfLastStep, why == RefusalScope::ForNow, intent);
+                    self.fail_settling(OwnAnswer::OfLastStep, why == RefusalScope::ForNow, intent);
                 }
-                LookupEnd::Failed => self.unsettled(OwnAnswer::FactUnknown, false, intent),
+                LookupEnd::Failed => self.fail_settling(OwnAnswer::FactUnknown, false, intent),
             },
             (Settling::Sought(_), Event::Erased) => self.go_on(intent),
-            (Settling::Promising, Event::LookedUp(end)) => match end {
+            (Settling::Deferring, Event::LookedUp(end)) => match end {
                 LookupEnd::Shown { .. } => {
-                    let promised = intent.attaches().cloned().map(Next::Promise);
-                    self.end(promised);
+                    let deferred = intent.attaches().cloned().map(Next::Defer);
+                    self.end(deferred);
                 }
                 LookupEnd::Denied { .. } | LookupEnd::Failed => {
                     self.phase = Phase::Settling(Settling::Sending);
                 }
             },
-            (Settling::Sending, Event::PromisedSent(None)) => self.go_on(intent),
-            (Settling::Sending, Event::PromisedSent(Some(why))) => {
+            (Settling::Sending, Event::DeferredSent(None)) => self.go_on(intent),
+            (Settling::Sending, Event::DeferredSent(Some(why))) => {
                 let not_from_this_caller = why == Unsent::NotFromThisCaller;
-                self.unsettled(OwnAnswer::OfLastStep, not_from_this_caller, intent);
+                self.fail_settling(OwnAnswer::OfLastStep, not_from_this_caller, intent);
             }
             (Settling::Recovering | Settling::Sending, Event::Lost) => {
                 self.end(Some(Next::Answer(OwnAnswer::Lost)));
@@ -103,20 +104,21 @@ impl Attempt {
         }
     }
 
-    /// Ends the call with what went wrong. A read by a key that may read and not attach goes on:
-    /// upstream shows it what there is, and the attach waits for another caller.
-    fn unsettled(&mut self, answer: OwnAnswer, not_from_this_caller: bool, intent: &Intent) {
+    /// Ends the call with this answer. A read by a caller who may read but not attach goes on
+    /// instead, and the attach waits for another caller.
+    fn fail_settling(&mut self, answer: OwnAnswer, not_from_this_caller: bool, intent: &Intent) {
         match intent.is_read() && not_from_this_caller {
             true => self.go_on(intent),
             false => self.end(Some(Next::Answer(answer))),
         }
     }
 
-    /// Returns whether the session holds this source, by what it has shown since `at`.
+    /// Returns whether the source is attached, or `None` if the session has not shown its sources
+    /// since `at`.
     fn is_attached(&self, source: &SourceId, at: Timestamp) -> Option<bool> {
         let sources = &self.known.session.as_ref()?.sources;
         let attached =
-            sources.get().filter(|_| sources.stated_at().is_some_and(|told| told >= at))?;
+            sources.get().filter(|_| sources.stated_at().is_some_and(|stated| stated >= at))?;
         Some(attached.iter().any(|attached| attached.id == *source))
     }
 }

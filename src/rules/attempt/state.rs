@@ -1,5 +1,4 @@
-//! Where a call is on its course, and the small changes of that which several parts of the course
-//! make.
+//! How far a call has come on its course, and the transitions that several parts share.
 
 use super::step::{Admission, LookupEnd, Next, OwnAnswer, Sending};
 use crate::rules::{
@@ -10,8 +9,8 @@ use crate::rules::{
 /// One call on its course.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// What is known. Records are read into it before every [`Attempt::next`]; what this attempt
-    /// has looked up is noted in it.
+    /// What is known: the records, read before every [`Attempt::next`], and the look-ups that this
+    /// attempt has made.
     pub known: Known,
     pub(super) session: Option<SessionKey>,
     pub(super) phase: Phase,
@@ -23,30 +22,30 @@ pub struct Attempt {
     pub(super) held: Option<bool>,
 }
 
-/// The part of the course that a call has come to.
+/// The part of the course that a call has reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The caller has to be shown the session first.
+    /// The session is looked up for a caller who has not been shown it.
     Admitting,
-    /// The call's place among those that wait is worked out; `asked`: a look-up has been made.
+    /// Whether the call overtakes held calls is decided; `asked`: a look-up has been made.
     Entering { asked: bool },
-    /// The turn is waited for.
+    /// The call waits for the turn.
     TakingTurn { overtakes: bool },
     /// What is pending for the session is settled.
     Settling(Settling),
     /// The shopper's active session is checked.
     Following,
-    /// The call removes something that it does not name.
+    /// The source is looked up that the call removes without naming it.
     Naming,
-    /// The rules are asked; `Some`: this is being looked up for them.
+    /// The rules decide; `Some`: this is being looked up for them.
     Deciding(Option<Lookup>),
-    /// The session was looked up for the rules, for a caller who had not been shown it.
+    /// The session was looked up for the rules and so shown to the caller for the first time.
     Introduced,
-    /// The source of an attach is looked up in order to promise the attach.
-    Promising(SourceId),
-    /// Calls that overtake go first.
+    /// The source of an attach is looked up to defer the attach.
+    Deferring(SourceId),
+    /// The call is held, and calls that overtake go first.
     Holding,
-    /// Back from that; the epoch of the record before it.
+    /// The call is no longer held; `epoch` is the record's from before.
     Back { epoch: Option<u32> },
     /// The last step.
     Ending(Box<Next>),
@@ -55,7 +54,7 @@ pub(super) enum Phase {
 /// How far settling has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Settling {
-    /// At its beginning; `asked`: the source of the call has been looked up.
+    /// Settling begins; `asked`: the source of the call has been looked up.
     Begun { asked: bool },
     /// An unfinished repair is finished.
     Recovering,
@@ -63,17 +62,16 @@ pub(super) enum Settling {
     Seeking,
     /// The session was looked up at this time.
     Sought(Timestamp),
-    /// The promised attach is sent or, for a caller who repeats it, promised again.
+    /// The deferred attach is sent or, for a caller who repeats it, deferred again.
     Missing,
-    /// The source is looked up in order to promise the attach again.
-    Promising,
-    /// The promised attach is sent.
+    /// The source is looked up to defer the attach again.
+    Deferring,
+    /// The deferred attach is sent.
     Sending,
 }
 
-/// Keeps a call from upstream, in the one mode that may: outside [`Mode::Enforce`] the call goes
-/// on instead. What has been promised is settled in every mode:
-/// see `settle`.
+/// Returns the refusal when the mode is `Enforce`, or `None`: the other modes let the call go on.
+/// Deferred attaches are settled in every mode: see `settle`.
 pub(super) fn keep(answer: OwnAnswer, policy: &Policy) -> Option<Next> {
     match policy.mode {
         Mode::Enforce => Some(Next::Answer(answer)),
@@ -81,15 +79,15 @@ pub(super) fn keep(answer: OwnAnswer, policy: &Policy) -> Option<Next> {
     }
 }
 
-/// Keeps a call from upstream for which a fact is missing, where the policy wants no guess.
+/// Returns the refusal for a missing fact when the policy rejects such calls, as `keep` does.
 pub(super) fn keep_unknown(policy: &Policy) -> Option<Next> {
     let refuses = policy.on_lookup_failure == OnLookupFailure::Reject;
     keep(OwnAnswer::FactUnknown, policy).filter(|_| refuses)
 }
 
 impl Attempt {
-    /// Puts a call before its first step. `session` is the one it names, as far as that can be
-    /// told.
+    /// Makes an attempt before its first step. `session` is the one that the call names, if that
+    /// is known.
     pub fn new(session: Option<SessionKey>, room: Admission) -> Self {
         Self {
             known: Known::default(),
@@ -102,7 +100,7 @@ impl Attempt {
         }
     }
 
-    /// Returns the session the call is about, as far as it is known by now.
+    /// Returns the session that the call is about, if it is known by now.
     pub fn session(&self) -> Option<&SessionKey> {
         self.session.as_ref()
     }
@@ -112,24 +110,24 @@ impl Attempt {
         self.has_turn
     }
 
-    /// Returns whether the next step is the last one, whatever is known.
+    /// Returns whether the next step is the last one.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ending(_))
     }
 
-    /// Ends with this step, or sends the call unjudged.
+    /// Makes this the last step; `None` sends the call unjudged.
     pub(super) fn end(&mut self, step: Option<Next>) {
         let unjudged = Sending { judged: false, ..Sending::default() };
         self.phase = Phase::Ending(Box::new(step.unwrap_or(Next::Send(unjudged))));
     }
 
-    /// Goes to a phase that has the next step.
+    /// Goes to another phase, which gives the next step.
     pub(super) fn go(&mut self, phase: Phase) -> Option<Next> {
         self.phase = phase;
         None
     }
 
-    /// Goes on to the next part of the course: nothing is pending any more.
+    /// Leaves settling: ends a read, and goes on to follow or, after being held, to decide.
     pub(super) fn go_on(&mut self, intent: &Intent) {
         match self.held {
             _ if intent.is_read() => self.end(None),
@@ -138,7 +136,7 @@ impl Attempt {
         }
     }
 
-    /// Notes how a look-up ended.
+    /// Notes how a look-up ended, for the rules.
     pub(super) fn note(&mut self, lookup: Lookup, end: LookupEnd) {
         let result = match end {
             LookupEnd::Shown { at, options, .. } => {

@@ -5,7 +5,7 @@ use crate::rules::{
 };
 use std::time::Duration;
 
-/// What to do next. All but [`Next::Send`], [`Next::Repair`], [`Next::Promise`] and
+/// What to do next. All but [`Next::Send`], [`Next::Repair`], [`Next::Defer`] and
 /// [`Next::Answer`] are followed by an [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -16,25 +16,25 @@ pub enum Next {
         /// Whether the call goes before calls that are held.
         overtakes: bool,
     },
-    /// Step aside so long for calls that overtake.
+    /// Let calls that overtake go first for this long.
     Hold(Duration),
     /// Finish a repair that an earlier call left unfinished.
     Recover {
         /// The primary that it took away.
         primary: SourceId,
     },
-    /// Send the attach that was promised to an earlier caller.
-    SendPromised {
+    /// Send the deferred attach of an earlier caller.
+    SendDeferred {
         /// The primary that it attaches.
         primary: SourceId,
-        /// When it was promised.
+        /// When it was deferred.
         since: Timestamp,
     },
-    /// Erase the note of a promised attach: upstream shows that it was carried out.
-    ErasePromise,
+    /// Erase the note of a deferred attach, because upstream shows that it was carried out.
+    EraseDeferred,
     /// Note a promise to attach this primary, and answer with the last look-up's answer.
-    Promise(SourceId),
-    /// Run this repair in the turn, and answer with its answer.
+    Defer(SourceId),
+    /// Run this remedy in the turn, and answer with its answer. The violation is what it avoids.
     Repair(Remedy, Violation),
     /// Send the call and answer with upstream's answer.
     Send(Sending),
@@ -45,11 +45,11 @@ pub enum Next {
 /// How a call is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sending {
-    /// Whether its `owner` member is taken out.
+    /// Whether its `owner` member is removed.
     pub without_owner: bool,
-    /// Whether what is known of the session takes part: `false` where the call is sent unjudged.
+    /// Whether the rules judged it.
     pub judged: bool,
-    /// What a rule that only reports, or that `without_owner` satisfies, has found.
+    /// The violation that is only reported, or that removing the owner avoids.
     pub violation: Option<Violation>,
     /// Whether calls that came later went first.
     pub reordered: bool,
@@ -60,14 +60,13 @@ pub struct Sending {
 pub enum OwnAnswer {
     /// A rule's refusal.
     Refusal(Violation),
-    /// Upstream's answer to the last step: it did not show what was looked up, or did not carry
-    /// out what had been promised.
+    /// Upstream's answer to the last step, which denied a look-up or refused a deferred attach.
     OfLastStep,
-    /// A fact cannot be had, and the policy wants no guess.
+    /// A fact that is needed could not be looked up.
     FactUnknown,
-    /// The turn did not come.
+    /// The turn did not become free in time.
     Busy,
-    /// What was to be settled first was lost on the way.
+    /// The work to be settled first panicked.
     Lost,
 }
 
@@ -81,31 +80,31 @@ pub enum Event {
         /// Whether there is a turn in hand.
         in_hand: bool,
     },
-    /// [`Next::TakeTurn`] or [`Next::Hold`]: the turn did not come.
+    /// [`Next::TakeTurn`] or [`Next::Hold`]: the turn did not become free in time.
     Busy,
     /// [`Next::Hold`]: the turn is in hand again.
     TurnBack,
     /// [`Next::Recover`].
     Recovered,
-    /// [`Next::SendPromised`] ended so; `None`: upstream carried it out.
-    PromisedSent(Option<Unsent>),
-    /// [`Next::ErasePromise`].
+    /// [`Next::SendDeferred`]: why it was not carried out, or `None` if it was.
+    DeferredSent(Option<Unsent>),
+    /// [`Next::EraseDeferred`].
     Erased,
-    /// [`Next::Recover`] or [`Next::SendPromised`] was lost on the way.
+    /// [`Next::Recover`] or [`Next::SendDeferred`]: the work panicked.
     Lost,
-    /// The store failed: what is remembered cannot be read or written. It may happen at any step.
+    /// The store failed, so records cannot be read or written. This may happen at any step.
     StoreFailed {
-        /// Whether an attach may have been promised for the session.
-        promise_possible: bool,
+        /// Whether an attach may have been deferred for the session.
+        deferral_possible: bool,
     },
 }
 
-/// Why a promised attach was not carried out.
+/// Why a deferred attach was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsent {
-    /// Upstream does not take it from this caller (401, 403).
+    /// Upstream does not accept it from this caller (401, 403).
     NotFromThisCaller,
-    /// Any other way.
+    /// It failed in another way.
     Failed,
 }
 
@@ -116,7 +115,7 @@ pub enum LookupEnd {
     Shown {
         /// The date of the facts.
         at: Timestamp,
-        /// The session that was shown. An active one may be another than was thought.
+        /// The session that was shown. The active one may differ from the one expected.
         session: Option<SessionKey>,
         /// The payment options, where these were looked up.
         options: Option<Vec<OptionFacts>>,
@@ -125,18 +124,18 @@ pub enum LookupEnd {
     Denied {
         /// Why.
         why: RefusalScope,
-        /// Whether that says that there is no such thing, or no such caller.
+        /// Whether upstream says that the thing or the caller does not exist.
         absent: bool,
     },
-    /// It is not known: an error, a time-out, a pause that upstream asked for.
+    /// Upstream did not answer usably: an error, a time-out, or a pause that it asked for.
     Failed,
 }
 
-/// What a call finds before its first step.
+/// The facts that a call is admitted with, read before its first step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Admission {
-    /// There is room for one more promised attach.
+    /// Whether there is room for one more deferred attach.
     pub can_defer: bool,
-    /// Something is pending for a session that the caller has not been shown.
+    /// Whether something is pending for a session that the caller has not been shown.
     pub pending_unseen: bool,
 }

@@ -9,7 +9,7 @@ use std::{
 
 const WINDOW: Duration = Duration::from_millis(250);
 
-/// What the records hold, and whether the caller has been shown the session.
+/// The state of the records, and whether the caller has been shown the session.
 #[derive(Clone, Debug)]
 struct World {
     given: Given,
@@ -31,9 +31,9 @@ impl World {
         self.given.known.session.as_ref()?.pending.as_deref()
     }
 
-    /// The effect of a step that ended so, on the records.
+    /// Applies the effect of a step that ended like this.
     fn after(&mut self, next: &Next, event: &Event) {
-        let settles = matches!(event, Event::PromisedSent(None) | Event::Erased | Event::Recovered);
+        let settles = matches!(event, Event::DeferredSent(None) | Event::Erased | Event::Recovered);
         if settles {
             self.alter(|record| record.pending = None);
         }
@@ -48,7 +48,7 @@ impl World {
     }
 }
 
-/// The events that may follow a step.
+/// Returns the events that may follow a step.
 fn events_of(next: &Next) -> Vec<Event> {
     match next {
         Next::LookUp(Lookup::Session) => look_ups(true),
@@ -60,18 +60,18 @@ fn events_of(next: &Next) -> Vec<Event> {
         ],
         Next::Hold(_) => vec![Event::TurnBack, Event::Busy],
         Next::Recover { .. } => vec![Event::Recovered, Event::Lost],
-        Next::SendPromised { .. } => vec![
-            Event::PromisedSent(None),
-            Event::PromisedSent(Some(Unsent::NotFromThisCaller)),
-            Event::PromisedSent(Some(Unsent::Failed)),
+        Next::SendDeferred { .. } => vec![
+            Event::DeferredSent(None),
+            Event::DeferredSent(Some(Unsent::NotFromThisCaller)),
+            Event::DeferredSent(Some(Unsent::Failed)),
             Event::Lost,
         ],
-        Next::ErasePromise => vec![Event::Erased],
-        Next::Promise(_) | Next::Repair(..) | Next::Send(_) | Next::Answer(_) => Vec::new(),
+        Next::EraseDeferred => vec![Event::Erased],
+        Next::Defer(_) | Next::Repair(..) | Next::Send(_) | Next::Answer(_) => Vec::new(),
     }
 }
 
-/// How a look-up can end; that of a session always tells which one it is.
+/// Returns the ways in which a look-up can end. That of a session always names the session.
 fn look_ups(of_session: bool) -> Vec<Event> {
     let shown = |session| LookupEnd::Shown { at: NOW, session, options: None };
     let denied = |why, absent| LookupEnd::Denied { why, absent };
@@ -100,8 +100,8 @@ fn all_events() -> Vec<Event> {
         Event::Busy,
         Event::TurnBack,
         Event::Recovered,
-        Event::PromisedSent(None),
-        Event::PromisedSent(Some(Unsent::Failed)),
+        Event::DeferredSent(None),
+        Event::DeferredSent(Some(Unsent::Failed)),
         Event::Erased,
         Event::Lost,
     ]);
@@ -137,7 +137,7 @@ fn intents() -> Vec<Intent> {
     ]
 }
 
-/// Every mode, whether guesses are refused, and what a single-use primary waits for.
+/// Returns the policies: every mode and lookup failure, and every way in which a primary waits.
 fn policies() -> Vec<Policy> {
     let mut policies = Vec::new();
     for mode in [Mode::Enforce, Mode::Monitor, Mode::Off] {
@@ -184,7 +184,7 @@ fn worlds(policy: &Policy) -> Vec<World> {
     given.into_iter().flat_map(both).collect()
 }
 
-/// One reached state: the course so far led to this step.
+/// One state that was reached, with its next step.
 struct State<'a> {
     attempt: Attempt,
     world: World,
@@ -194,7 +194,7 @@ struct State<'a> {
     course: Vec<(Next, Event)>,
 }
 
-/// Visits every state that can be reached, once; panics where a course does not end.
+/// Visits every state that can be reached once, and panics if a course does not end.
 fn walk(policies: &[Policy], visit: &mut dyn FnMut(&State<'_>)) {
     for policy in policies {
         for intent in &intents() {
@@ -261,8 +261,8 @@ fn monitor_and_off_keep_no_call_from_upstream() {
             assert!(!sending.without_owner && !sending.reordered);
         }
         Next::Hold(_) | Next::Repair(..) => panic!("{:?} {:?}", state.intent, state.course),
-        // What has been promised to an earlier caller is kept in every mode.
-        Next::Answer(_) | Next::Promise(_) => {
+        // A promise to an earlier caller is kept in every mode.
+        Next::Answer(_) | Next::Defer(_) => {
             assert!(settles(state), "{:?} {:?}", state.intent, state.course);
         }
         _ => {}
@@ -302,8 +302,7 @@ fn a_promised_attach_is_never_walked_past() {
                 && matches!(event, Event::TurnTaken { .. })
         });
         let no_turn = !state.attempt.has_turn;
-        // The caller was a stranger when it took the turn, and has not been shown the session for
-        // the rules either: nothing it does depends on the promise.
+        // The caller has not been shown the session, so the call does not depend on the promise.
         assert!(
             deletes || no_turn || (overtaking && !sending) || goes_before(state),
             "{:?} {:?}",
@@ -313,7 +312,7 @@ fn a_promised_attach_is_never_walked_past() {
     });
 }
 
-/// Store credit goes before a promised primary in every mode, with or without a window.
+/// Store credit goes before a deferred primary in every mode, with or without a window.
 fn goes_before(state: &State<'_>) -> bool {
     overtakes(&state.attempt.known, state.intent, state.policy) == Ok(true)
 }
@@ -321,10 +320,10 @@ fn goes_before(state: &State<'_>) -> bool {
 #[test]
 fn steps_that_need_a_turn_have_one_and_promises_are_made_to_no_stranger() {
     walk(&policies(), &mut |state| match &state.next {
-        Next::Hold(_) | Next::Repair(..) | Next::Recover { .. } | Next::SendPromised { .. } => {
+        Next::Hold(_) | Next::Repair(..) | Next::Recover { .. } | Next::SendDeferred { .. } => {
             assert!(state.attempt.has_turn, "{:?} {:?}", state.intent, state.course);
         }
-        Next::Promise(source) => {
+        Next::Defer(source) => {
             assert!(state.attempt.known.session.is_some());
             assert_eq!(state.intent.attaches(), Some(source));
             let looked_up = Next::LookUp(Lookup::Source(source.clone()));
@@ -360,7 +359,7 @@ fn reads_are_neither_judged_nor_held_up_but_by_what_is_pending() {
         }
         match &state.next {
             Next::Send(sending) => assert!(!sending.judged && sending.violation.is_none()),
-            Next::Answer(OwnAnswer::Refusal(_)) | Next::Hold(_) | Next::Promise(_) => {
+            Next::Answer(OwnAnswer::Refusal(_)) | Next::Hold(_) | Next::Defer(_) => {
                 panic!("{:?}", state.course)
             }
             Next::TakeTurn { .. } => assert!(state.world.pending().is_some()),

@@ -5,9 +5,9 @@ use crate::rules::{
     known::{Judged, View},
 };
 
-/// Never fires: such a call is found before there is an intent, while it is read
-/// ([`Violation::ambiguous`](crate::rules::Violation::ambiguous)). The row gives it its place and
-/// its toggle.
+/// Returns no finding, because such a call is refused while it is read, before there is an intent
+/// ([`Violation::ambiguous`](crate::rules::Violation::ambiguous)). Its row gives it a place and a
+/// toggle.
 pub(super) fn ambiguous_request(_: &mut View<'_>) -> Judged<Option<Finding>> {
     Ok(None)
 }

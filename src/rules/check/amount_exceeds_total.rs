@@ -1,4 +1,4 @@
-//! More store credit than there is to pay.
+//! More store credit than is left to pay.
 
 use crate::rules::{
     Amount, Field, Finding, Intent, SourceId,
@@ -7,7 +7,7 @@ use crate::rules::{
 
 pub(super) fn amount_exceeds_total(view: &mut View<'_>) -> Judged<Option<Finding>> {
     if matches!(view.intent, Intent::UpdateSession { funding, .. } if funding.changes_total) {
-        // The same call may change the total: upstream judges by the new one.
+        // The same call may change the total, and upstream judges by the new one.
         return Ok(None);
     }
     let Some(incoming) = view.incoming()? else { return Ok(None) };
@@ -28,8 +28,8 @@ pub(super) fn amount_exceeds_total(view: &mut View<'_>) -> Judged<Option<Finding
     Ok(Some(Finding::ExceedsTotal { secondary: incoming.clone(), amount, room }))
 }
 
-/// What one more secondary may amount to. A primary shrinks to make room, so only the secondaries
-/// count.
+/// Returns the largest amount that one more secondary may have. A primary shrinks to make room, so
+/// only the secondaries count.
 fn room(view: &mut View<'_>, incoming: &SourceId) -> Judged<Amount> {
     if view.primary()?.is_none()
         && let Ok(remaining) = view.of_session(Field::Remaining, |s| &s.remaining)
@@ -50,6 +50,7 @@ fn room(view: &mut View<'_>, incoming: &SourceId) -> Judged<Amount> {
     Ok(total.saturating_sub(contributed))
 }
 
+/// Returns whether the source and the session are known to differ in currency.
 fn other_currency(view: &View<'_>, incoming: &SourceId) -> bool {
     let of_source = view.known.sources.get(incoming).and_then(|s| s.currency.as_ref());
     let of_session = view.known.session.as_ref().and_then(|s| s.currency.as_ref());

@@ -1,5 +1,5 @@
-//! Checkouts before 2021-03-23: a credit amount after a single-use primary. Both in one call are
-//! valid: the credit comes first.
+//! A legacy credit amount after a single-use primary. Both in one call are valid, because the
+//! credit comes first.
 
 use super::credit_amount_repeated::sent;
 use crate::rules::{

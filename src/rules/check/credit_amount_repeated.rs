@@ -1,12 +1,12 @@
-//! Checkouts before 2021-03-23: a credit amount where there is one already.
+//! A legacy credit amount where there is one already.
 
 use crate::rules::{
     Amount, Field, Finding, Intent, Stated, Version,
     known::{Judged, View},
 };
 
-/// The credit that this call sets on a session that exists. Later versions know no `creditAmount`:
-/// what they make of it is upstream's.
+/// Returns the credit amount that this call sets on an existing session. Later versions have no
+/// credit amount, so upstream judges it there.
 pub(super) fn sent(view: &View<'_>) -> Option<Amount> {
     match view.intent {
         Intent::UpdateSession { funding, .. }

@@ -1,4 +1,4 @@
-//! Checkouts: a default source that the customer has not saved.
+//! A default source that is not saved to the customer.
 
 use crate::rules::{
     Finding, Intent,

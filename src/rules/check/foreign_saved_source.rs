@@ -1,4 +1,4 @@
-//! Checkouts: an order with a source that is saved to somebody else than the buyer.
+//! An order with a source that is saved to another customer than the buyer.
 
 use crate::rules::{
     Field, Finding, Intent, PaidWith,

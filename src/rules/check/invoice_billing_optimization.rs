@@ -15,7 +15,7 @@ pub(super) fn invoice_billing_optimization(view: &mut View<'_>) -> Judged<Option
         _ => return Ok(None),
     };
     let Some(incoming) = view.intent.attaches() else { return Ok(None) };
-    // The source first: of a primary, nobody needs to know how the invoice bills.
+    // The source is judged first, because a primary needs no look-up of the invoice.
     if !kind.has_billing() || !view.is_secondary(incoming)? {
         return Ok(None);
     }
@@ -23,7 +23,7 @@ pub(super) fn invoice_billing_optimization(view: &mut View<'_>) -> Judged<Option
         Some(sent) => *sent,
         None => *view.of_session(Field::BillingOptimization, |s| &s.billing_optimization)?,
     };
-    // Attaching once more what is attached changes nothing, and upstream allows it.
+    // Attaching an attached source again changes nothing, and upstream allows it.
     if !optimized
         || (view.intent.session().is_some() && view.attached()?.iter().any(|a| a.id == *incoming))
     {

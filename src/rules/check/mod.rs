@@ -1,8 +1,8 @@
-//! The checks, a file each: when a rule fires. Shared by all dialects; which rules a dialect has is
-//! its table's to say.
+//! The checks, a file each. All dialects share them, and a dialect's table lists the rules that it
+//! has.
 //!
-//! A [`Check`] is a pure function of a [`View`]. It answers with a finding, with none, or with the
-//! gap in what is known.
+//! A [`Check`] is a pure function of a [`View`]. It returns a finding if the rule is broken, `None`
+//! if not, or the gap that keeps it from judging.
 
 mod ambiguous_request;
 mod amount_exceeds_total;
@@ -29,7 +29,7 @@ use super::{
     known::{Judged, View},
 };
 
-/// Finds a rule broken.
+/// A function that returns the finding if a rule is broken.
 pub(super) type Check = fn(&mut View<'_>) -> Judged<Option<Finding>>;
 
 /// Returns the check of a rule.

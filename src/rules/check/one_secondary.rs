@@ -1,4 +1,4 @@
-//! Carts: one primary goes with one secondary. Several secondaries alone are fine.
+//! One primary goes with one secondary. Several secondaries alone are allowed.
 
 use crate::rules::{
     Finding,

@@ -1,5 +1,5 @@
-//! Carts: store credit attached while a primary is attached. Upstream accepts it and ignores it at
-//! submit: the shopper is charged in full.
+//! Store credit attached while a primary is attached. Upstream accepts it and ignores it when the
+//! order is made, so the shopper is charged in full.
 
 use crate::rules::{
     Finding,
@@ -12,8 +12,8 @@ pub(super) fn primary_before_secondary(view: &mut View<'_>) -> Judged<Option<Fin
     if believed.is_some_and(|primary| primary.id == *incoming) || !view.is_secondary(incoming)? {
         return Ok(None);
     }
-    // Where upstream would not refuse, "no primary" must be as fresh as "a primary": the shopper
-    // may have attached one past Weir.
+    // Upstream would not refuse, so "no primary" must be as fresh as "a primary": the shopper may
+    // have attached one past Weir.
     let Some(primary) =
         believed.map_or_else(|| view.strictly().primary(), |primary| Ok(Some(primary)))?
     else {
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn reorder_moves_the_primary_behind_the_credit() {
         match reorder().decide(&attach(cart(), "credit")) {
-            Verdict::Remedy(remedy, violation) => {
+            Verdict::Remedy { remedy, violation } => {
                 assert_eq!(
                     remedy,
                     Remedy::Repair { primary: "card".into(), incoming: "credit".into() }

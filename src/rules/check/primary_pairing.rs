@@ -1,4 +1,4 @@
-//! Store credit combined with a primary that does not go with it, in either order.
+//! Store credit combined with a primary that cannot be combined with it, in either order.
 
 use crate::rules::{
     Finding, SourceType,
@@ -13,7 +13,7 @@ pub(super) fn primary_pairing(view: &mut View<'_>) -> Judged<Option<Finding>> {
     Ok(Some(Finding::NoPair { primary: primary.clone(), secondary: secondary.clone() }))
 }
 
-/// The types of the primary and the secondary that this call would bring together.
+/// Returns the types of the primary and the secondary that this call would combine.
 fn pair<'a>(view: &mut View<'a>) -> Judged<Option<(&'a SourceType, &'a SourceType)>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     if view.intent.session().is_none() {

@@ -1,4 +1,4 @@
-//! Saving a source that cannot be used again.
+//! Saving a source whose type cannot be used again.
 
 use crate::rules::{
     Finding, Intent,

@@ -1,4 +1,4 @@
-//! A different primary while one is attached. Checkouts replace the first; carts want it detached.
+//! A different primary while one is attached, where upstream does not replace the first itself.
 
 use crate::rules::{
     Finding,
@@ -113,7 +113,7 @@ mod tests {
             (by_option, apply_shopper(), Incoming::Option("option-second".into())),
         ] {
             match given.toggle(RULE, Toggle::Reorder).decide(&intent) {
-                Verdict::Remedy(remedy, violation) => {
+                Verdict::Remedy { remedy, violation } => {
                     assert_eq!(remedy, Remedy::Replace { primary: "first".into(), incoming });
                     assert_eq!(
                         (violation.rule, crate::dialects::Dialects::built_in().words(&violation)),

@@ -1,4 +1,4 @@
-//! Checkouts and invoices: store credit attached while the primary is single-use.
+//! Store credit attached while the primary is single-use.
 
 use crate::rules::{
     Field, Finding,
@@ -7,7 +7,7 @@ use crate::rules::{
 
 pub(super) fn secondary_after_single_use_primary(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Some(incoming) = view.incoming()? else { return Ok(None) };
-    // The session first: where nothing is attached, nobody needs to know what is coming.
+    // The session is judged first, because without a primary the incoming source needs no look-up.
     let Some(primary) = view.primary()? else { return Ok(None) };
     if primary.id == *incoming
         || !view.is_secondary(incoming)?

@@ -1,5 +1,5 @@
-//! Advice: store credit with an owner, whose address can be copied to the cart and make
-//! authorisation fail.
+//! Store credit created with an owner, whose address upstream can copy to the session so that
+//! authorisation fails.
 
 use crate::rules::{
     Finding, Intent,

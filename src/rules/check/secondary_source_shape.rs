@@ -1,4 +1,4 @@
-//! Creating store credit without what it needs.
+//! Creating store credit without a member that it needs.
 
 use crate::rules::{
     Finding, Intent, Missing, NewSource, Policy,
@@ -10,8 +10,7 @@ pub(super) fn secondary_source_shape(view: &mut View<'_>) -> Judged<Option<Findi
     Ok(missing(new, view.policy).map(Finding::Missing))
 }
 
-/// Returns the first thing that is missing. A primary source has other needs, which upstream
-/// judges.
+/// Returns the first missing member. A primary has other needs, which upstream judges.
 fn missing(new: &NewSource, policy: &Policy) -> Option<Missing> {
     let Some(kind) = &new.kind else { return Some(Missing::Type) };
     if !policy.types.is_secondary(kind) {

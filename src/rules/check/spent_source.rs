@@ -107,7 +107,7 @@ mod tests {
                 given.needs(&intent, lookup());
                 given.clone().confirmed(lookup()).forwards(&intent);
                 given.clone().failed(lookup()).forwards(&intent);
-                // It has failed meanwhile, out of anybody's sight.
+                // It has failed meanwhile, without a call.
                 given.source(card("s").in_state("failed")).looked_up(lookup()).refuses(
                     &intent,
                     RULE,

@@ -1,4 +1,4 @@
-//! An order before the money is there.
+//! An order before the session is fully funded.
 
 use crate::rules::{
     Amount, Field, Finding, Intent, PaidWith, SessionState, SourceId,
@@ -9,9 +9,9 @@ pub(super) fn underfunded_order(view: &mut View<'_>) -> Judged<Option<Finding>> 
     let Intent::Order { paid_with, .. } = view.intent else { return Ok(None) };
     let missing = match (paid_with, view.session_state()) {
         (PaidWith::Brought, _) => return Ok(None),
-        // A second order from one checkout is upstream's to refuse.
+        // Upstream judges a second order from one session.
         (_, Ok(SessionState::Complete)) => return Ok(None),
-        // A state tells how much is attached, not how much is listed.
+        // The state depends on what is attached, not on what is listed.
         (PaidWith::Listed(sources), Ok(_) | Err(Gap::Unstated)) => missing_in_list(view, sources)?,
         (PaidWith::Attached, Ok(SessionState::RequiresConfirmation) | Err(Gap::Unstated)) => {
             missing(view)?
@@ -24,8 +24,8 @@ pub(super) fn underfunded_order(view: &mut View<'_>) -> Judged<Option<Finding>> 
     Ok(missing.map(|remaining| Finding::Underfunded { remaining }))
 }
 
-/// What the listed sources leave of the total, where that is more than nothing. A list with a
-/// source that is not attached is upstream's to judge.
+/// Returns what the listed sources leave of the total, if that is more than zero. Upstream judges a
+/// list with a source that is not attached.
 fn missing_in_list(view: &mut View<'_>, listed: &[SourceId]) -> Judged<Option<Amount>> {
     let total = *view.of_session(Field::Total, |s| &s.total)?;
     let attached = view.attached()?;
@@ -40,8 +40,8 @@ fn missing_in_list(view: &mut View<'_>, listed: &[SourceId]) -> Judged<Option<Am
     Ok(remaining.is_positive().then_some(remaining))
 }
 
-/// What is still to be contributed, where that is more than nothing. A primary contributes all that
-/// the secondaries leave.
+/// Returns what remains to be contributed, if that is more than zero. A primary contributes all
+/// that the secondaries leave.
 fn missing(view: &mut View<'_>) -> Judged<Option<Amount>> {
     let remaining = match view.of_session(Field::Remaining, |s| &s.remaining) {
         Ok(remaining) => *remaining,
@@ -56,8 +56,8 @@ fn missing(view: &mut View<'_>) -> Judged<Option<Amount>> {
                     contributed.checked_add(view.contribution(secondary)?).ok_or(Gap::Unstated)?;
             }
             if contributed < total {
-                // Later versions never tell a credit amount; where it may be told, nothing is
-                // refused before it is.
+                // Later versions never state a credit amount. Where it may be stated, a refusal
+                // must wait for it.
                 match view.of_session(Field::CreditAmount, |s| &s.credit_amount) {
                     Ok(credit) => contributed = contributed.max(credit.unwrap_or_default()),
                     Err(Gap::Unstated) => {}
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// The older versions know neither the state nor what remains.
+    /// Makes the session of an older version, which states neither the state nor what remains.
     fn legacy(credit: Option<&str>) -> SessionFacts {
         SessionFacts {
             state: Stated::Unstated,

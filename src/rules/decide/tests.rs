@@ -245,8 +245,7 @@ fn a_clock_that_goes_back_makes_nothing_older() {
 fn a_look_up_confirms_only_what_it_told() {
     let intent = attach(checkout(), "s");
     let given = Given::session().source(card("s").in_state("consumed")).an_hour_later();
-    // Upstream was asked, and told something else than the state: what is remembered of that is
-    // still old.
+    // The look-up stated other facts than the state, so the remembered state is still old.
     given.looked_up(Lookup::Source("s".into())).forwards(&intent);
 }
 

@@ -140,8 +140,7 @@ fn a_detached_source_is_spent_where_it_was_attached_and_single_use() {
             Some(SourceState::Chargeable),
         ),
         (Given::session().holds(card("p")), cart(), Some(SourceState::Chargeable)),
-        // Upstream may say yes to detaching what was not attached: nothing is known of it
-        // then.
+        // Upstream also accepts detaching a source that is not attached, so its state is unknown.
         (Given::session().source(card("p")), checkout(), None),
         (Given::nothing().source(card("p")), checkout(), None),
         (Given::session().source(card("p")), cart(), Some(SourceState::Chargeable)),
@@ -201,7 +200,7 @@ fn an_order_that_lists_its_sources_charges_these_and_gives_up_the_rest() {
 
 #[test]
 fn a_submitted_cart_charges_whom_its_answer_names_and_leaves_the_rest_open() {
-    // Store credit that came after the primary was ignored: it can be used in the next cart.
+    // Store credit that came after the primary was ignored, so the next cart can use it.
     let given = || Given::session().holds(card("p")).holds(credit("ignored", "5"));
     let named =
         given().after(&order(cart()), &Answer { charged: vec!["p".into()], ..Answer::default() });

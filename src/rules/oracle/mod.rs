@@ -1,10 +1,9 @@
 //! Every sequence of calls over a small world, decided by Weir and judged by an independent account
 //! of the vendor.
 //!
-//! A walk goes from one pair of (world, what Weir remembers) to the next, breadth first; pairs met
-//! before are not walked again, since nothing that follows can differ. After each step: Weir
-//! refused exactly what the vendor would have refused by a rule, with the same answer; and nothing
-//! that is remembered is untrue.
+//! A walk goes breadth first from one pair of (world, what Weir remembers) to the next, and visits
+//! each pair once. After each step it checks that Weir refused exactly what the vendor would have
+//! refused by a rule, with the same answer, and that no remembered fact is untrue.
 
 mod vendor;
 mod weir;
@@ -17,27 +16,27 @@ use std::collections::HashSet;
 use vendor::{Broken, CREDITS, Call, PRIMARIES, SOURCES, Source, State, Vendor};
 use weir::{Memory, Shows, Walk};
 
-/// What may happen between two looks at the world.
+/// One step of a walk.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A call through Weir.
     Call(Call),
-    /// A call through Weir that upstream takes (`true`) or never sees, and whose answer is lost.
+    /// A call through Weir that upstream accepts (`true`) or never gets, and whose answer is lost.
     Lost(Call, bool),
-    /// A call through Weir during which Weir ends; its store outlives it.
+    /// A call through Weir during which Weir ends, but its store remains.
     Crash(Call, bool),
-    /// Weir starts again with nothing.
+    /// Weir starts again with an empty store.
     Restart,
     /// Much time passes.
     Wait,
-    /// Somebody else calls upstream, past Weir, and much time passes.
+    /// Another caller calls upstream past Weir, and much time passes.
     Past(Call),
-    /// What is pending is settled, out of anybody's sight.
+    /// Pending sources are settled without a call.
     Settle(State),
 }
 
 impl Event {
-    /// Whether it counts as one of the calls of a sequence.
+    /// Returns whether it counts as one of the calls of a sequence.
     fn is_call(self) -> bool {
         !matches!(self, Event::Restart | Event::Wait | Event::Settle(_))
     }
@@ -48,7 +47,7 @@ impl Event {
 struct Place {
     vendor: Vendor,
     memory: Memory,
-    /// Somebody else has called upstream.
+    /// Whether another caller has called upstream.
     others_call: bool,
     /// Weir ended during a call: what its sources became is not known, but none of it is anything
     /// that a refusal could rest on.
@@ -121,7 +120,7 @@ impl Explorer {
         self.steps
     }
 
-    /// Where this leads; `None` where it changes nothing, or cannot happen.
+    /// Returns the next place, or `None` if the step changes nothing or cannot happen.
     fn step(&mut self, from: &Place, event: Event) -> Option<Place> {
         self.steps += 1;
         let stepped = match event {
@@ -162,7 +161,7 @@ impl Explorer {
         Some(place)
     }
 
-    /// Decides a call, holds the verdict against the vendor's, and sends it.
+    /// Decides a call, compares the verdict with the vendor's, and sends it.
     fn call(&self, from: &Place, call: Call) -> Result<Option<Place>, String> {
         let (walk, vendor) = (&self.walk, &from.vendor);
         let broken = self.judged(vendor, call);
@@ -184,14 +183,14 @@ impl Explorer {
         }
         let mut place = from.remembering(looked_up);
         match verdict {
-            Verdict::Remedy(remedy, violation) => {
+            Verdict::Remedy { remedy, violation } => {
                 if expected.is_some() || !broken.iter().any(|rule| same(&violation, rule)) {
                     return Err(format!("{remedy:?} for {broken:?}"));
                 }
                 self.mend(&mut place, call, &remedy)?;
             }
             Verdict::Forward { monitored } => {
-                // A cart that was submitted is another one now, of which nothing is known but that.
+                // After a submit the active cart is another one, of which nothing else is known.
                 let submitted = vendor.carts
                     && place.memory.session.state.get() == Some(&SessionState::Complete);
                 let may_not_know =
@@ -217,7 +216,7 @@ impl Explorer {
         Ok(Some(place))
     }
 
-    /// What the vendor finds broken, but for the rules that are off.
+    /// Returns what the vendor finds broken, without the rules that are off.
     fn judged(&self, vendor: &Vendor, call: Call) -> Vec<Broken> {
         let mut broken = vendor.broken(call);
         broken.retain(|broken| self.toggle(vendor, broken) != Toggle::Off);
@@ -229,7 +228,7 @@ impl Explorer {
         broken.rule.parse().map_or(Toggle::Reject, |rule| self.walk.policy.toggle(dialect, rule))
     }
 
-    /// The refusal that the table prefers, where a rule is broken that no remedy puts right.
+    /// Returns the refusal that the table prefers, if a rule is broken that no remedy mends.
     fn refusal(&self, vendor: &Vendor, broken: &[Broken]) -> Option<Broken> {
         let hopeless = broken.iter().find(|broken| self.toggle(vendor, broken) != Toggle::Reorder);
         let lost = vendor.primary().is_some_and(|id| vendor.sources[id].is_spent());
@@ -238,8 +237,7 @@ impl Explorer {
         hopeless.or(unmended).copied()
     }
 
-    /// Makes the calls of a remedy, each of which the vendor must take, and looks at what they have
-    /// led to.
+    /// Makes the calls of a remedy, each of which the vendor must accept, and checks their effect.
     fn mend(&self, place: &mut Place, call: Call, remedy: &Remedy) -> Result<(), String> {
         let primary = place.vendor.primary().ok_or("no primary to move")?;
         let calls = match remedy {

@@ -1,5 +1,5 @@
-//! An account of the vendor, independent of the rules: what it would refuse, and what a call that
-//! it takes changes.
+//! A model of the vendor, independent of the rules: what it refuses, and what a call that it
+//! accepts changes.
 //!
 //! Written from the domain's two tables and "What a successful call changes", for a world small
 //! enough to be walked through wholly: two primaries, two store credits, two customers, one session
@@ -106,7 +106,7 @@ pub(super) enum Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Vendor {
     pub carts: bool,
-    /// Says yes to detaching what is not attached.
+    /// Whether it accepts detaching a source that is not attached.
     pub lenient: bool,
     pub sources: [Source; 4],
     pub places: [Place; 4],
@@ -155,7 +155,7 @@ impl Vendor {
         if self.primary().is_some() { 0 } else { TOTAL.saturating_sub(self.credited(None)) }
     }
 
-    /// What an attached source contributes.
+    /// Returns what an attached source contributes.
     pub(super) fn contribution(&self, id: Id) -> u8 {
         if CREDITS.contains(&id) {
             self.sources[id].amount
@@ -164,13 +164,13 @@ impl Vendor {
         }
     }
 
-    /// What `apply-shopper` would attach.
+    /// Returns the source that `apply-shopper` would attach.
     pub(super) fn option(&self, option: Option<Id>) -> Option<Id> {
         let id = option.or(self.default_option)?;
         self.sources[id].owner.is_some().then_some(id)
     }
 
-    /// Every rule that this call breaks, in the order of the dialect's table.
+    /// Returns every rule that this call breaks, in the order of the dialect's table.
     pub(super) fn broken(&self, call: Call) -> Vec<Broken> {
         match call {
             Call::Attach(id) => self.broken_by_attach(id),
@@ -329,13 +329,13 @@ impl Vendor {
         !broken.is_empty() && broken.iter().all(|broken| broken.rule == "primary-before-secondary")
     }
 
-    /// Checkouts: whether another primary takes the place of the attached one.
+    /// Returns whether another primary replaces the attached one (checkouts).
     pub(super) fn replaces(&self, call: Call) -> bool {
         let Call::Attach(id) = call else { return false };
         PRIMARIES.contains(&id) && self.primary().is_some_and(|primary| primary != id)
     }
 
-    /// What a call changes that is taken.
+    /// Applies a call that is accepted.
     pub(super) fn take(&mut self, call: Call) {
         match call {
             Call::Attach(id) => self.attach(id),
@@ -380,7 +380,7 @@ impl Vendor {
         self.places[id] = Place::Detached;
     }
 
-    /// Charges what is attached; the next session is empty.
+    /// Charges the attached sources, and begins an empty session.
     fn order(&mut self) {
         for id in SOURCES {
             if self.places[id] == Place::Attached && !self.sources[id].reusable {
@@ -392,7 +392,7 @@ impl Vendor {
         self.credit = None;
     }
 
-    /// Every pending source is settled, out of anybody's sight.
+    /// Settles every pending source without a call.
     pub(super) fn settle(&mut self, state: State) {
         for source in self.sources.iter_mut().filter(|source| source.state == State::Pending) {
             source.state = state;

@@ -29,7 +29,7 @@ pub(super) enum Shows {
 
 const NAMES: [&str; 4] = ["primary-0", "primary-1", "credit-2", "credit-3"];
 const CUSTOMERS: [&str; 2] = ["alice", "bob"];
-/// Facts are told at [`NOW`] or at this moment long ago.
+/// Facts are stated at [`NOW`] or at this earlier moment.
 const LONG_AGO: Timestamp = Timestamp(0);
 
 fn place_of(id: &SourceId) -> Option<Id> {
@@ -65,7 +65,7 @@ pub(super) struct Walk {
     pub shows: Shows,
     /// Checkouts: attach through the path rather than in the body of an update.
     pub by_path: bool,
-    /// Checkouts: the older versions tell neither the state nor what remains.
+    /// Whether the version states neither the state nor what remains (checkouts).
     pub legacy: bool,
 }
 
@@ -132,7 +132,7 @@ impl Walk {
         }
     }
 
-    /// The answer to a call that was taken, as far as this walk's answers show it.
+    /// Makes the answer to a call that was accepted, as far as this walk's answers show it.
     pub(super) fn answer(&self, vendor: &Vendor, call: Call) -> Answer {
         let mut answer = Answer::default();
         match call {
@@ -258,7 +258,7 @@ fn whole(vendor: &Vendor, id: Id) -> SourceFacts {
     }
 }
 
-/// All that is remembered.
+/// Everything that is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Memory {
     pub session: SessionRecord,
@@ -361,14 +361,14 @@ impl Memory {
         }
     }
 
-    /// The call is about to be sent.
+    /// Notes that the call is about to be sent.
     pub(super) fn begin(&mut self, walk: &Walk, intent: &Intent) {
         if intent.session().is_some() {
             self.session.apply(&SessionObservation::Begun, &walk.policy, NOW);
         }
     }
 
-    /// It was taken; `before` and `vendor` are how it found and left the world.
+    /// Learns from a call that was accepted. `before` and `vendor` are the world before and after.
     pub(super) fn taken(
         &mut self,
         walk: &Walk,
@@ -419,8 +419,8 @@ impl Memory {
         self.customers.iter_mut().for_each(|customer| redate(&mut customer.saved, &|_| LONG_AGO));
     }
 
-    /// What the record says that is not so. Only facts of this moment must be true where others may
-    /// have called meanwhile.
+    /// Returns the remembered facts that are untrue. Where others may have called meanwhile, only
+    /// facts of this moment must be true.
     pub(super) fn lies(
         &self,
         vendor: &Vendor,
@@ -459,7 +459,7 @@ impl Memory {
             let mut check = |what, told| check(NAMES[id], what, told);
             check("type", record.kind.as_ref().map(|kind| (kind.as_str() == truth.kind, true)));
             check("reusable", against(&record.reusable, |told| *told == truth.reusable));
-            // A state that changes on its own is confirmed before anything rests on it.
+            // A state that changes on its own is confirmed before a refusal rests on it.
             check(
                 "state",
                 against(&record.state, |told| {
@@ -484,7 +484,7 @@ impl Memory {
         lies
     }
 
-    /// The record in a few bytes: equal for records that no decision tells apart.
+    /// Returns the record in a few bytes, equal for records that no decision distinguishes.
     pub(super) fn digest(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
         let session = &self.session;
@@ -549,7 +549,7 @@ fn is_customer(told: Option<&CustomerId>, truth: Option<Who>) -> bool {
     told.map(CustomerId::as_str) == truth.map(|who| CUSTOMERS[who])
 }
 
-/// Whether what is told is true, and whether it was told just now.
+/// Returns whether a stated fact is true, and whether it was stated now.
 fn against<T>(fact: &Fact<T>, is_true: impl FnOnce(&T) -> bool) -> Option<(bool, bool)> {
     match fact {
         Fact::Known(told, at) => Some((is_true(told), *at == NOW)),

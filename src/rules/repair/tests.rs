@@ -1,19 +1,19 @@
-//! Every course a repair can take, against a cart that does what it is told, or does not.
+//! Every course that a repair can take, against a cart whose calls may succeed or fail.
 
 use super::*;
 use std::collections::BTreeSet;
 
-/// What a step does to the cart, and what its answer tells of that.
+/// The effect of a step on the cart, and what its answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Done,
     Refused(RefusalScope),
     NotSent,
-    /// No usable answer; upstream did it, or did not.
+    /// The answer is not usable; upstream carried it out, or not.
     Lost {
         done: bool,
     },
-    /// A look that shows nothing.
+    /// A look-up that shows nothing.
     Blind,
     Truthful,
 }
@@ -136,7 +136,7 @@ fn apply() -> Repair {
     Repair::new(&Remedy::Replace { primary: "card".into(), incoming })
 }
 
-/// The repairs there are, with what the caller's call attaches in each.
+/// Returns the kinds of repairs, with what the caller's call attaches in each.
 fn repairs() -> [(Repair, Option<&'static str>); 4] {
     [
         (join(), Some("credit")),

@@ -29,7 +29,7 @@ fn only_a_look_up_makes_an_unsure_record_sure() {
         (vec![Begun, OutcomeUnknown, Begun, Refused], false, true),
         (vec![Begun, OutcomeUnknown, Begun, as_shown()], false, true),
         (vec![Begun, OutcomeUnknown, look_up()], false, false),
-        // Whoever began the first is gone: nobody knows how it ended.
+        // The first call never recorded its end, so its outcome is unknown.
         (vec![Begun, Begun], true, true),
         (vec![Begun, Begun, Refused], false, true),
         (vec![Begun, Begun, as_shown()], false, true),

@@ -83,7 +83,6 @@ fn only_mutations_outdate_a_look_up_under_way() {
     for (observation, outdates) in [
         (SourceObservation::Shown(Box::new(card("p"))), false),
         (SourceObservation::ShownTo(crate::rules::CredentialHash([1; 16])), false),
-        (SourceObservation::Begun, true),
         (SourceObservation::Detached { spends: false }, true),
         (SourceObservation::Saved(None), true),
         (SourceObservation::Removed, true),
