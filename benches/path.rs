@@ -12,8 +12,6 @@
 //! the rounds, since what disturbs one only adds to it. Run with `cargo bench --bench path`, with
 //! `-- refused` for those lines that say so.
 
-#![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`")]
-
 use http::{HeaderValue, Request, Response, Uri, header};
 use hyper::{body::Incoming, client::conn::http1::SendRequest, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};

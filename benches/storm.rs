@@ -7,7 +7,6 @@
 //! invariant does not hold.
 
 #![allow(missing_docs, reason = "a program")]
-#![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`")]
 
 use bytes::Bytes;
 use http::{Method, Request};

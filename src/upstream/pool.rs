@@ -6,11 +6,6 @@
 //! returned unwritten. Here such a request (`TrySendError::take_message`) goes to the next
 //! connection, body and all; one that was begun is never sent again.
 
-#![allow(
-    clippy::disallowed_types,
-    reason = "the list is clippy.toml's for `rules`; a pool has a lock"
-)]
-
 use crate::http::Body;
 use hyper::client::conn::http1::SendRequest;
 use std::{
