@@ -1,4 +1,4 @@
-//! Reports: decisions to the log, the admin API and listeners; and sets up the log.
+//! Reports decisions to the log, the admin API and the listeners, and sets up the log.
 
 mod decision;
 mod decisions;
