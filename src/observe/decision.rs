@@ -5,7 +5,7 @@ use crate::rules::{Dialect, Lookup, RuleId, SessionKey, SourceId};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::fmt;
 
-/// What became of a call: the value of the `Weir-Decision` header.
+/// What Weir did with a call: the value of the `Weir-Decision` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decided {
@@ -88,7 +88,7 @@ impl Serialize for Step {
     }
 }
 
-/// One governed call and what became of it.
+/// One governed call and its outcome.
 #[derive(Clone, Debug, Serialize)]
 pub struct Decision {
     /// Unique in this process: the value of `Weir-Decision-Id`.
@@ -104,7 +104,7 @@ pub struct Decision {
     pub call: &'static str,
     /// The source it names.
     pub source: Option<String>,
-    /// What became of it.
+    /// What Weir did with it.
     pub decision: Decided,
     /// The rule that was broken, if one was.
     pub rule: Option<RuleId>,

@@ -246,7 +246,7 @@ mod tests {
         }
     }
 
-    /// What must hold after every verb.
+    /// Checks what must hold after every verb.
     fn check(line: &TurnQueue<()>, seen: &mut Watched) {
         let mut present: Vec<_> = line.turn.iter().map(|(ticket, _)| *ticket).collect();
         present.extend(line.queue.iter().chain(&line.held).map(|caller| caller.ticket));
@@ -254,13 +254,10 @@ mod tests {
         assert_eq!(
             present,
             seen.live.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(),
-            "somebody was lost or doubled"
+            "a call was lost or doubled"
         );
-        assert!(line.waiting() <= BOUND, "more wait than may");
-        assert!(
-            line.turn.is_some() || line.queue.is_empty(),
-            "a turn that nobody has, and callers who want it"
-        );
+        assert!(line.waiting() <= BOUND, "more calls wait than may");
+        assert!(line.turn.is_some() || line.queue.is_empty(), "calls wait for a turn that is free");
         let now = line.turn.map(|(ticket, _)| ticket);
         if now != seen.holder {
             if let Some((ticket, priority)) = line.turn {
@@ -270,8 +267,8 @@ mod tests {
         }
     }
 
-    /// Who may be passed: by an ordinary call nobody; by one that overtakes, calls that have been
-    /// held.
+    /// Checks that an ordinary call passes no other, and that an overtaking one passes only calls
+    /// that have been held.
     fn served_in_order(line: &TurnQueue<()>, seen: &Watched, served: Ticket, priority: Priority) {
         let earlier = line.queue.iter().chain(&line.held).filter(|caller| caller.ticket < served);
         for passed in earlier {
@@ -359,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_call_lets_those_that_overtake_pass_and_nobody_else() {
+    fn a_held_call_lets_only_those_that_overtake_pass() {
         let cases: &[(&[Priority], usize, &[u64])] = &[
             (&[Ordinary], 0, &[0]),
             (&[Ordinary, Overtaking], 0, &[1, 0]),

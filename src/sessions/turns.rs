@@ -262,7 +262,7 @@ mod tests {
         turns.turn(key, priority).now_or_never().expect("the turn is free").unwrap()
     }
 
-    /// Gets in line and stays there.
+    /// Enters the queue and stays there.
     macro_rules! in_line {
         ($turns:ident, $key:ident, $priority:expr) => {{
             let mut waiting = Box::pin($turns.turn(&$key, $priority));
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_waits_longer_than_may() {
+    async fn no_call_waits_longer_than_it_may() {
         let (turns, key) = (turns(), cart("1"));
         let first = at_once(&turns, &key, Ordinary).await;
         let mut second = in_line!(turns, key, Ordinary);

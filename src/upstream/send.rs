@@ -33,7 +33,7 @@ const CONTINUE_WITHIN: Duration = Duration::from_secs(1);
 /// How to reach upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
-    /// Where it is.
+    /// The address of upstream.
     pub target: Target,
     /// The bound for making a connection, name resolution and TLS included.
     pub connect_timeout: Duration,

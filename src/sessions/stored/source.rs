@@ -21,7 +21,7 @@ pub(super) struct Source<'a> {
     state: Dated<State<'a>>,
     customer: Dated<Option<Text<'a>>>,
     payment_session: PaymentSession<'a>,
-    /// `None` stands for the session's callers.
+    /// The callers; `None` if they are the session's.
     shown_to: Option<Callers>,
     epoch: u32,
 }
