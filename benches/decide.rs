@@ -1,7 +1,7 @@
-//! What Weir adds to a call, piece by piece: classifying, reading a request and an answer,
+//! Measures what Weir adds to a call, piece by piece: classifying, reading a request and an answer,
 //! deciding, writing a refusal.
 //!
-//! `cargo bench --bench decide`
+//! Run with `cargo bench --bench decide`.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -58,7 +58,7 @@ fn classifying(c: &mut Criterion) {
     }
 }
 
-/// A checkout of the size that the vendor answers with: about 4.8 KB, most of it items.
+/// Returns a checkout as large as the vendor's answers: about 4.8 KB, mostly items.
 fn checkout() -> String {
     let item = r#"{"id":"135930700336","skuId":"gold-plan","quantity":1,"amount":26.89,"tax":{"rate":0.085,"amount":2.11},"importerTax":{"amount":0},"duties":{"amount":0},"fees":{"amount":0,"taxAmount":0},"availableToRefundAmount":0,"metadata":{"note":"as long as a real one"},"subscriptionInfo":{"autoRenewal":true,"freeTrial":false,"terms":"terms of a subscription, in the words of a lawyer"}}"#;
     let items = [item; 11].join(",");
@@ -116,7 +116,7 @@ fn reading(c: &mut Criterion) {
             })
         });
     }
-    // What the same bytes cost at the least, and what a tree of them would.
+    // For comparison: only skipping the same bytes, and building a tree of them.
     group.bench_function("checkouts answer, skipped by serde_json", |b| {
         b.iter(|| serde_json::from_slice::<serde::de::IgnoredAny>(black_box(whole.as_bytes())))
     });

@@ -1,9 +1,9 @@
-//! What a remembered session costs: fills a million typical records and prints bytes per session,
-//! everything included (keys, the cache's own book-keeping, the allocator's rounding). Run with
+//! Measures the memory that a remembered session takes: writes a million typical records and prints
+//! bytes per session, with keys, the cache's book-keeping and the allocator's rounding. Run with
 //! `cargo bench --bench memory`, with `-- 100000` for another number.
 //!
-//! A typical record: a checkout with two sources and a payment session, all named by UUIDs, seen by
-//! one credential.
+//! A typical record is a checkout with two sources and a payment session, all named by UUIDs, and
+//! seen by one credential.
 
 #![allow(missing_docs, reason = "a program")]
 
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Bytes of this process that are in memory.
+/// Returns how many bytes of this process are in memory.
 fn resident() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -61,7 +61,7 @@ fn key(number: u64) -> SessionKey {
     SessionKey::new(checkouts::CHECKOUT, uuid(number, 0))
 }
 
-/// As random to a cache as a real one.
+/// Returns an id that spreads in a cache as a real one does.
 fn uuid(number: u64, salt: u64) -> String {
     let [high, low] = [1, 2].map(|half| {
         (number * 4 + salt + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.rotate_left(half))

@@ -1,4 +1,4 @@
-//! What a request costs on its way through: CPU time of the proxy's own thread per request, for
+//! Measures what a request costs: CPU time of the proxy's own thread per request, for
 //!
 //! 1. a bare relay: hyper on both sides, connections reused, no hygiene, no time-outs, no errors of
 //!    its own;
@@ -8,11 +8,9 @@
 //! Each relays calls that no rule governs, reads of a checkout (which Weir learns from) and
 //! attaches of store credit; Weir also refuses some. All run in turn, several rounds, on loopback,
 //! each alone on its thread; callers and upstream have threads of their own and are not counted.
-//! CPU time and not throughput, since on a small machine all of them share its cores; the least of
-//! the rounds, since what disturbs one only adds to it. Run with `cargo bench --bench path`, with
-//! `-- refused` for those lines that say so.
-
-#![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`")]
+//! The measure is CPU time rather than throughput, since all of them share a small machine's cores;
+//! it is the least of the rounds, since disturbances only add to it. Run with
+//! `cargo bench --bench path`, with `-- refused` for only the lines with that word.
 
 use http::{HeaderValue, Request, Response, Uri, header};
 use hyper::{body::Incoming, client::conn::http1::SendRequest, service::service_fn};
@@ -35,7 +33,7 @@ const CONNECTIONS: usize = 32;
 const REQUESTS: usize = 20_000;
 const ROUNDS: usize = 7;
 
-/// What is asked for.
+/// The kinds of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     /// A call that no rule governs; an answer of 4.8 KB.
@@ -124,7 +122,7 @@ struct Way {
 }
 
 impl Way {
-    /// Nanoseconds of CPU per request.
+    /// Returns nanoseconds of CPU time per request.
     fn cost(&self, ask: Ask) -> u64 {
         let before = self.clock();
         load(self.address, ask);
@@ -154,13 +152,13 @@ fn start<F: Future<Output = ()>>(
     Way { address, clock }
 }
 
-/// Nanoseconds that this thread has run (Linux).
+/// Returns how many nanoseconds this thread has run (Linux).
 fn thread_cpu() -> u64 {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
     stat.split(' ').next().and_then(|ran| ran.parse().ok()).expect("a number")
 }
 
-/// Runs `run` on a new thread with a runtime and a listener; where it listens.
+/// Runs `run` on a new thread with a runtime and a listener, and returns the address.
 fn spawn<F: Future<Output = ()>>(
     name: &str,
     run: impl FnOnce(TcpListener) -> F + Send + 'static,
@@ -171,7 +169,7 @@ fn spawn<F: Future<Output = ()>>(
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         LocalSet::new().block_on(&runtime, async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            tell.send(listener.local_addr().expect("bound")).expect("somebody waits");
+            tell.send(listener.local_addr().expect("bound")).expect("the starter waits");
             run(listener).await;
         });
     };
@@ -231,7 +229,8 @@ fn answer(line: &str) -> String {
     )
 }
 
-/// Mostly items, as a real one. Those from 2000 on hold a single-use card.
+/// Returns a checkout that is mostly items, as real ones are. Those whose id begins with 2 hold a
+/// single-use card.
 fn checkout(id: &str) -> String {
     let item = r#"{"id":"135930700336","skuId":"gold-plan","quantity":1,"amount":26.89,"tax":{"rate":0.085,"amount":2.11},"importerTax":{"amount":0},"duties":{"amount":0},"fees":{"amount":0,"taxAmount":0},"availableToRefundAmount":0,"metadata":{"note":"as long as a real one"},"subscriptionInfo":{"autoRenewal":true,"freeTrial":false,"terms":"terms of a subscription, in the words of a lawyer"}}"#;
     let items = [item; 11].join(",");
@@ -249,7 +248,7 @@ fn source(id: &str) -> String {
     )
 }
 
-/// `REQUESTS` over `CONNECTIONS`, each connection one request at a time.
+/// Sends `REQUESTS` over `CONNECTIONS`, one at a time on each connection.
 fn load(address: SocketAddr, ask: Ask) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     LocalSet::new().block_on(&runtime, async {
@@ -281,7 +280,7 @@ async fn caller(address: SocketAddr, ask: Ask, connection: usize) {
     }
 }
 
-/// How long an answer is, head included, once its head is there.
+/// Returns the length of an answer, head included, once its head is there.
 fn whole(read: &[u8], status: &str) -> Option<usize> {
     let head = read.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&read[..head]).expect("a head in ASCII");
@@ -293,7 +292,7 @@ fn whole(read: &[u8], status: &str) -> Option<usize> {
     Some(head + length.and_then(|(_, length)| length.parse::<usize>().ok()).expect("a length"))
 }
 
-/// The least that relays: one connection taken, one given back.
+/// Relays with the least work: takes an idle connection and gives it back.
 async fn bare(listener: TcpListener, upstream: SocketAddr) {
     type Idle = Rc<RefCell<Vec<SendRequest<Incoming>>>>;
 

@@ -1,5 +1,5 @@
-//! What remembering costs a call: one change of a record, one turn taken and given back, and a
-//! governed call's turn with its record, written twice.
+//! Measures what remembering costs a call: one change of a record, one turn taken and given back,
+//! and a governed call's turn with its record, written twice.
 
 #![allow(missing_docs, reason = "a program")]
 

@@ -1,13 +1,12 @@
-//! Ten thousand checkouts, each called by eight callers at once, for a minute, over sockets on
-//! loopback: no turn may be lost and nothing may be left behind. Reports what it took: calls a
-//! second, how long they took, and Weir's own CPU time a call.
+//! Calls ten thousand checkouts, each by eight callers at once, for a minute, over sockets on
+//! loopback: no turn may be lost and nothing may be left behind. Prints calls per second, how long
+//! they took, and Weir's own CPU time per call.
 //!
 //! Weir, the emulator and the callers have threads of their own, so that Weir's can be counted
 //! alone. Run with `cargo bench --bench storm`, with `-- 10` for ten seconds. Exits with 1 if an
 //! invariant does not hold.
 
 #![allow(missing_docs, reason = "a program")]
-#![allow(clippy::disallowed_types, reason = "the list is clippy.toml's for `rules`")]
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -60,7 +59,7 @@ struct Tally {
 }
 
 fn main() -> ExitCode {
-    // Under `cargo test` it only shows that it compiles.
+    // `cargo test` only checks that it compiles.
     if !std::env::args().any(|arg| arg == "--bench") {
         return ExitCode::SUCCESS;
     }
@@ -188,7 +187,7 @@ async fn scenes(weir: SocketAddr, upstream: SocketAddr) -> Vec<Scene> {
     scenes
 }
 
-/// Crowds of callers, each crowd at one checkout after another until the time is over.
+/// Runs crowds of callers, each crowd at one checkout after another until the time is over.
 async fn storm(weir: SocketAddr, scenes: Arc<Vec<Scene>>, time: Duration) -> Tally {
     let (next, tally) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Tally::default())));
     let until = Instant::now() + time;
@@ -216,7 +215,7 @@ async fn storm(weir: SocketAddr, scenes: Arc<Vec<Scene>>, time: Duration) -> Tal
     std::mem::take(&mut *tally.lock().expect("no panic"))
 }
 
-/// Each of the eight makes a call of its own.
+/// Makes one of the eight calls, by its number.
 async fn timed(
     caller: &Caller,
     weir: SocketAddr,
@@ -237,7 +236,7 @@ async fn timed(
     (status, rule, begun.elapsed())
 }
 
-/// CPU time of all threads of that name.
+/// Returns the CPU time of all threads of that name.
 fn cpu(name: &str) -> Duration {
     let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let spent = tasks.filter_map(|task| {

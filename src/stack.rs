@@ -1,4 +1,4 @@
-//! The whole proxy in one place, in the order in which a request meets its layers.
+//! Builds the whole proxy, in the order in which a request passes its layers.
 //!
 //! ```text
 //!   caller ─▶ serve ─────▶ Faults ─────▶ Govern ────▶ Hygiene ─▶ Upstream ────▶ upstream
@@ -18,8 +18,8 @@ use std::{convert::Infallible, sync::Arc};
 use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceBuilder, service_fn};
 
-/// Builds everything between a caller's connection and upstream's. Each worker has one: they share
-/// the governor, not their connections. `work` counts the calls that outlive their callers.
+/// Builds everything between a caller's connection and upstream's. Each worker has its own stack:
+/// they share the governor, but no connections. `work` counts the calls that outlive their callers.
 pub fn stack(
     governor: Arc<Governor>,
     upstream: Upstream,
@@ -35,17 +35,16 @@ pub fn stack(
         }))
         // The rules. Ungoverned calls pass untouched.
         .layer(GovernLayer::new(governor).work(work))
-        // Inside of the rules, so that Weir's own look-ups are as clean as callers' calls.
+        // Inside the rules, so that Weir's own look-ups get the same hygiene as callers' calls.
         .layer(upstream.hygiene().keeping(dialects.version_headers()))
-        // One exchange with upstream. A function, since `Upstream` as a service boxes its future,
-        // to have a name for it.
+        // One exchange with upstream. A function, since `Upstream` as a service boxes its future.
         .service(service_fn(move |request| {
             let upstream = upstream.clone();
             async move { upstream.send(request).await }
         }))
 }
 
-/// Answers a problem in the error form of the API that the caller believes to talk to.
+/// Answers a problem in the error form of the API that the request addresses.
 fn in_vendors_form(
     dialects: &Dialects,
     uri: &Uri,

@@ -116,12 +116,11 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
     for kind in dialect.kinds() {
         let key = SessionKey::new(*kind, id);
         if let Ok(Some(record)) = governor.sessions().session(&key).await {
-            let name = key.to_string();
             let decisions = governor
                 .decisions()
                 .latest(usize::MAX)
                 .into_iter()
-                .filter(|d| d.session.as_ref() == Some(&name))
+                .filter(|d| d.session.as_ref() == Some(&key))
                 .take(50)
                 .map(|decision| (*decision).clone())
                 .collect();

@@ -186,7 +186,7 @@ async fn print(
 
 /// Writes who called, what for and how it ended; then what was seen, and what Weir asked upstream.
 fn line(decision: &Decision) -> String {
-    let session = decision.session.as_deref().unwrap_or("-");
+    let session = decision.session.as_ref().map_or("-".to_owned(), ToString::to_string);
     let what = match &decision.source {
         Some(source) => format!("{} {source}", decision.call),
         None => decision.call.to_owned(),
@@ -234,7 +234,11 @@ fn shorten_uuids(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dialects::carts, observe::Decided, rules::RuleId};
+    use crate::{
+        dialects::carts,
+        observe::Decided,
+        rules::{RuleId, SessionKey},
+    };
 
     #[test]
     fn a_line_tells_who_what_how_it_ended_and_what_was_seen() {
@@ -243,7 +247,7 @@ mod tests {
             id: "1".to_owned(),
             at: 0,
             dialect: carts::DIALECT,
-            session: Some("cart 388401425688".to_owned()),
+            session: Some(SessionKey::new(carts::CART, "388401425688")),
             call: "attach",
             source: Some("de70d101-9fc6-4081-96de-6acd12c87e38".to_owned()),
             decision: Decided::Rejected,

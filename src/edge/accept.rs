@@ -1,4 +1,4 @@
-//! Takes connections and finds out which HTTP they speak.
+//! Accepts connections and detects which version of HTTP they use.
 
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
@@ -8,7 +8,7 @@ use tokio::{
 
 /// How long to wait when the process is out of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// How often to look whether the rest of a preface has come.
+/// How often to look for the rest of a preface.
 const PREFACE_STEP: Duration = Duration::from_millis(10);
 
 /// Accepts the next connection. Retries on error: either the peer left, or descriptors ran out and
@@ -31,15 +31,15 @@ fn is_peers_fault(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Which HTTP a caller speaks.
+/// The version of HTTP that a caller uses.
 #[derive(Clone, Copy)]
 pub(super) enum Protocol {
     Http1,
     Http2,
 }
 
-/// Looks at the first bytes without taking them. HTTP/2 with prior knowledge begins with `PRI` (RFC
-/// 9113 section 3.4), which is no method.
+/// Detects the version of HTTP from the first bytes, without consuming them. HTTP/2 with prior
+/// knowledge begins with `PRI` (RFC 9113 section 3.4), which is no method.
 pub(super) async fn sniff_protocol(stream: &TcpStream) -> Option<Protocol> {
     const PRI: &[u8] = b"PRI";
     let mut first = [0; PRI.len()];
@@ -48,8 +48,8 @@ pub(super) async fn sniff_protocol(stream: &TcpStream) -> Option<Protocol> {
             Ok(0) | Err(_) => return None,
             Ok(n) if first[..n] != PRI[..n] => return Some(Protocol::Http1),
             Ok(n) if n == PRI.len() => return Some(Protocol::Http2),
-            // A caller that dribbles. The bytes stay in the socket, so it would be found readable
-            // at once.
+            // The caller sends byte by byte. What it has sent stays in the socket, which would be
+            // readable again at once.
             Ok(_) => sleep(PREFACE_STEP).await,
         }
     }

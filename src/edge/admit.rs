@@ -1,26 +1,26 @@
-//! What a reverse proxy may take from a caller at all, and what it must answer itself (RFC 9110
+//! Decides which requests a reverse proxy may forward, and which it must answer itself (RFC 9110
 //! sections 7.6.2, 9.3; RFC 9112 sections 3.2, 6.1).
 //!
-//! hyper has parsed the head and refused what is malformed; several lengths that differ,
-//! `Transfer-Encoding` over HTTP/1.0 or without a final `chunked` among them. Of
-//! `Transfer-Encoding` with `Content-Length` it takes the former, forgets the latter and closes
-//! afterwards.
+//! hyper has already parsed the head and refused malformed ones, among them those with lengths that
+//! differ, or with `Transfer-Encoding` over HTTP/1.0 or without a final `chunked`. If a request has
+//! both `Transfer-Encoding` and `Content-Length`, hyper uses the first, drops the second and closes
+//! the connection afterwards.
 
 use crate::http::{Problem, only_chunked};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 
-/// What is done with a request.
+/// What to do with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// It goes on its way to upstream.
+    /// Forward the request.
     Pass,
-    /// It is an `OPTIONS` whose last hop this is.
+    /// Answer the request: it is an `OPTIONS` whose last hop this is.
     Options,
-    /// It is refused.
+    /// Refuse the request.
     Refuse(Problem),
 }
 
-/// Judges a request's head, and counts the `Max-Forwards` of TRACE and OPTIONS down.
+/// Checks a request's head, and counts the `Max-Forwards` of TRACE and OPTIONS down.
 pub(super) fn admit<B>(request: &mut Request<B>) -> Admission {
     match refusal(request) {
         Some(problem) => Admission::Refuse(problem),
@@ -59,7 +59,8 @@ fn host_is_valid(headers: &HeaderMap, version: Version) -> bool {
     }
 }
 
-/// Allows what a host and a port are made of, and no user (RFC 3986 section 3.2).
+/// Returns whether a host and its port may contain this byte (RFC 3986 section 3.2). A user is not
+/// allowed.
 fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&byte)
 }

@@ -1,8 +1,8 @@
-//! The outermost layer: it turns every failure into a response.
+//! The outermost layer: turns every failure into a response.
 //!
-//! Requests that a proxy may not take are answered here (see `admit`); an exchange that failed
-//! becomes an error answer and a line in the log. The `Problem` stays in the response's extensions
-//! for layers outside of this one.
+//! It answers requests that a proxy may not forward (see `admit`), and turns an exchange that
+//! failed into an error answer and a line in the log. The `Problem` stays in the response's
+//! extensions for layers outside this one.
 
 use super::admit::{Admission, admit};
 use crate::http::{ALLOWED, Body, Chain, Problem, UpstreamError};
@@ -17,8 +17,8 @@ use std::{
 };
 use tower::{Layer, Service};
 
-/// Answers a problem in the form that a caller expects, which a request's URI and its `Accept`
-/// tell.
+/// Answers a problem in the form that the caller expects, which depends on the request's URI and
+/// its `Accept`.
 pub trait Answer: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy {}
 
 impl<F: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy> Answer for F {}
@@ -30,8 +30,8 @@ pub struct FaultsLayer<A> {
 }
 
 impl<A: Answer> FaultsLayer<A> {
-    /// Makes a layer that answers in this form. Of a request's headers, `answer` gets `Accept`
-    /// only.
+    /// Makes a layer that answers with this function, which gets only `Accept` of the request's
+    /// headers.
     pub fn new(answer: A) -> Self {
         Self { answer }
     }
@@ -45,7 +45,7 @@ impl<S, A: Answer> Layer<S> for FaultsLayer<A> {
     }
 }
 
-/// A service whose failures are responses; see the module.
+/// A service that turns the failures of the inner one into responses.
 #[derive(Clone, Copy, Debug)]
 pub struct Faults<S, A> {
     inner: S,
@@ -61,7 +61,7 @@ where
     type Error = Infallible;
     type Future = FaultsFuture<S::Future, A>;
 
-    /// Waits for the inner service. An error is left to its `call`, which meets it again.
+    /// Waits for the inner service. Ignores its error, which its `call` will return again.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context).map(|_| Ok(()))
     }
@@ -90,8 +90,8 @@ fn options() -> Response<Body> {
     response
 }
 
-/// What is kept of a request to answer a failure. The form is worked out only then: most requests
-/// do not fail.
+/// The parts of a request that are kept to answer a failure. The form is worked out only then:
+/// most requests do not fail.
 struct Asked<A> {
     uri: Uri,
     accept: SmallVec<[HeaderValue; 1]>,

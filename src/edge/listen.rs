@@ -1,4 +1,5 @@
-//! A listener for each worker on one address: the kernel deals out connections (`SO_REUSEPORT`).
+//! Opens a listener for each worker on one address, among which the kernel spreads connections
+//! (`SO_REUSEPORT`).
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -12,8 +13,9 @@ const BACKLOG: i32 = 1024;
 /// Opens `n` listeners (at least one) on `address`; port 0 is chosen once and shared by all.
 ///
 /// # Errors
-/// The address cannot be had. That another process listens on it is found out by a first bind
-/// without `SO_REUSEPORT`, which would else let two proxies of one user share a port unknowingly.
+/// Returns an error if the address cannot be bound. A first bind without `SO_REUSEPORT` finds out
+/// whether another process listens on it: otherwise two proxies of one user could share a port
+/// unknowingly.
 pub fn listeners(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> {
     let exclusive = socket(address)?;
     if n <= 1 {
@@ -24,8 +26,8 @@ pub fn listeners(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> 
     (0..n).map(|_| shared(address).and_then(listening)).collect()
 }
 
-/// Binds a socket that does not listen yet. Connections of a former process that still close do not
-/// hinder it (`SO_REUSEADDR`), a listener does.
+/// Binds a socket that does not listen yet. It fails if there is a listener, but not because of a
+/// former process's connections that are still closing (`SO_REUSEADDR`).
 fn socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = unbound(address)?;
     socket.bind(&address.into())?;

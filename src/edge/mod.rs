@@ -1,5 +1,5 @@
-//! Accepts: listeners, workers, which HTTP a caller speaks, what a proxy may take at all, faults as
-//! answers, and the drain at shutdown.
+//! Accepts callers' connections and requests: listeners, workers, protocol detection, admission,
+//! error answers, and the drain at shutdown.
 //!
 //! Connections come in; requests go to a service that always answers, and its answers go out.
 

@@ -1,9 +1,9 @@
-//! The caller's side: serves the connections that come in, and drains them at shutdown.
+//! Serves callers' connections, and drains them at shutdown.
 //!
-//! Draining: nothing new is accepted, idle connections are closed, open requests are answered
-//! (HTTP/1.1: with `Connection: close`, HTTP/2: after GOAWAY) and detached work is waited for, all
-//! within the drain time-out; then everything is cut. Deliberately absent: TLS, which ends before a
-//! sidecar; tunnels, which no shutdown waits for.
+//! Draining accepts nothing new, closes idle connections, answers open requests (HTTP/1.1: with
+//! `Connection: close`, HTTP/2: after GOAWAY) and waits for detached work, all within the drain
+//! time-out; then it cuts what is left. Deliberately absent: TLS, which ends before a sidecar;
+//! tunnels, which no shutdown waits for.
 
 use super::accept::{Protocol, accept, sniff_protocol};
 use crate::http::{Body, CallerAddress};
@@ -39,15 +39,15 @@ pub struct ServeOptions {
     pub header_timeout: Duration,
     /// How long shutdown waits for open requests.
     pub drain: Duration,
-    /// Put `CallerAddress` into every request's extensions: an allocation a request, so only where
-    /// it is used.
+    /// Whether to put `CallerAddress` into every request's extensions, which costs an allocation
+    /// for each request.
     pub caller_address: bool,
-    /// What else a shutdown waits for.
+    /// Detached work that a shutdown waits for.
     pub work: TaskTracker,
 }
 
-/// The configuration's defaults.
 impl Default for ServeOptions {
+    /// Returns the configuration's defaults.
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(15),
@@ -60,7 +60,7 @@ impl Default for ServeOptions {
 
 /// How a shutdown went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use = "tells whether callers were cut off"]
+#[must_use = "says whether callers were cut off"]
 pub struct Drained {
     /// Connections cut off when the drain time-out ended.
     pub connections_cut: usize,
@@ -93,17 +93,17 @@ impl fmt::Display for Drained {
     }
 }
 
-/// The connections that are served, and how they are told to end.
+/// The connections that are served, and the signals that end them.
 #[derive(Default)]
 struct Connections {
     tasks: TaskTracker,
-    /// Nothing new is taken.
+    /// Cancelled when no new requests are taken.
     draining: CancellationToken,
-    /// What is still open is cut.
+    /// Cancelled when open connections are cut.
     closed: CancellationToken,
 }
 
-/// Serves everybody who connects to `listener` until `shutdown` completes, then drains.
+/// Serves the connections to `listener` until `shutdown` completes, then drains.
 pub async fn serve<S>(
     listener: TcpListener,
     service: S,
@@ -122,7 +122,7 @@ where
     let _end = [&connections.draining, &connections.closed].map(|token| token.clone().drop_guard());
     let (open, header_timeout, with_address) =
         (&connections, options.header_timeout, options.caller_address);
-    // Owns the service: a reference to it, held while we wait, would ask for `Sync`.
+    // Owns the service: a reference to it, held across an await, would require `Sync`.
     let start = move |(stream, address)| {
         let service =
             PerConnection { service: service.clone(), address: with_address.then_some(address) };
@@ -137,7 +137,7 @@ where
             accepted = accept(&listener) => start(accepted),
         }
     }
-    // What the kernel has accepted for us would be reset with the listener.
+    // Connections that the kernel has accepted already would be reset with the listener.
     while let Some(accepted) = accept(&listener).now_or_never() {
         start(accepted);
     }
@@ -182,31 +182,24 @@ async fn connection<S>(
     match protocol {
         None => {}
         Some(Protocol::Http1) => {
-            let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
-            run(
-                builder.serve_connection(io, service).with_upgrades(),
-                |connection| connection.graceful_shutdown(),
-                draining,
-                closed,
-            )
-            .await;
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(header_timeout)
+                .serve_connection(io, service)
+                .with_upgrades();
+            run(connection, |connection| connection.graceful_shutdown(), draining, closed).await;
         }
         Some(Protocol::Http2) => {
-            let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder.timer(TokioTimer::new());
-            run(
-                builder.serve_connection(io, service),
-                |connection| connection.graceful_shutdown(),
-                draining,
-                closed,
-            )
-            .await;
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .serve_connection(io, service);
+            run(connection, |connection| connection.graceful_shutdown(), draining, closed).await;
         }
     }
 }
 
-/// Runs a connection to its end; while draining to a polite end, and when all is closed no further.
+/// Runs a connection to its end. Calls `end`, which shuts it down gracefully, once `draining` is
+/// cancelled, and drops it once `closed` is.
 async fn run<C>(
     connection: C,
     end: impl FnOnce(Pin<&mut C>),
@@ -233,7 +226,7 @@ async fn run<C>(
     }
 }
 
-/// Waits until a connection that has sent nothing is given up.
+/// Waits for as long as a connection may take to send its first byte.
 async fn give_up(draining: &CancellationToken, header_timeout: Duration) {
     tokio::select! {
         () = sleep(header_timeout) => {}
@@ -241,7 +234,7 @@ async fn give_up(draining: &CancellationToken, header_timeout: Duration) {
     }
 }
 
-/// The service as one connection's hyper sees it.
+/// Adapts the service for hyper, for one connection.
 struct PerConnection<S> {
     service: S,
     address: Option<SocketAddr>,

@@ -1,5 +1,5 @@
-//! A thread with a runtime of its own for each listener: a connection, its service and its
-//! connections to upstream never leave their core.
+//! Runs a worker for each listener: a thread with a runtime of its own, so that a connection, its
+//! service and its connections to upstream stay on one core.
 
 use super::serve::{Drained, ServeOptions, serve};
 use crate::http::Body;
@@ -10,20 +10,21 @@ use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
-/// What a worker's service is made with.
+/// A worker, for which a service is made.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    /// Counted from 0.
+    /// The worker's number, from 0.
     pub index: usize,
-    /// Detached work of this worker: its shutdown waits for it.
+    /// Detached work of this worker, for which its shutdown waits.
     pub work: TaskTracker,
 }
 
-/// Runs one worker a listener until `shutdown` completes and all have drained. `make_service` is
-/// called once in each worker's own runtime. If a worker fails, the others are shut down too.
+/// Runs one worker for each listener until `shutdown` completes and all have drained.
+/// `make_service` is called once in each worker's own runtime. If a worker fails, the others are
+/// shut down too.
 ///
 /// # Errors
-/// A thread, a runtime or a listener could not be set up, or a worker panicked.
+/// Returns an error if a thread, a runtime or a listener could not be set up, or a worker panicked.
 pub async fn run_workers<S>(
     listeners: Vec<TcpListener>,
     make_service: impl Fn(Worker) -> S + Send + Sync + 'static,

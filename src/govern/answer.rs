@@ -156,7 +156,7 @@ pub(super) fn finish(
         id,
         at: now().0,
         dialect: about.dialect,
-        session: session.map(|key| key.to_string()),
+        session,
         call: about.call,
         source: about.source,
         decision: outcome.decided,

@@ -2,6 +2,6 @@
 
 use std::net::SocketAddr;
 
-/// The address of the caller, in a request's extensions where the server was told to put it there.
+/// The caller's address, in a request's extensions if `ServeOptions::caller_address` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerAddress(pub SocketAddr);

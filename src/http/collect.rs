@@ -13,7 +13,7 @@ use tower::BoxError;
 pub struct Collected {
     /// The content.
     pub bytes: Bytes,
-    /// What came after it.
+    /// The trailers, if there were any.
     pub trailers: Option<HeaderMap>,
 }
 
@@ -40,17 +40,17 @@ impl fmt::Debug for Collected {
 /// Why a body could not be read whole.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// It is, or announces itself as, longer than the limit. The body is given back with everything
-    /// read so far before the rest of it, so that it can still be forwarded untouched.
+    /// The body is, or announces itself as, longer than the limit. It is given back with everything
+    /// that was read before the rest, so that it can still be forwarded untouched.
     #[error("the body is too large")]
     TooLarge(Body),
-    /// It broke off.
+    /// The body broke off.
     #[error("the body broke off")]
     Broken(#[source] BoxError),
 }
 
-/// Reads a body of at most `limit` bytes. One that announces a greater length is not read at all: a
-/// caller that asked with `Expect: 100-continue` is then never told to go on.
+/// Reads a body of at most `limit` bytes. One that announces a greater length is not read at all,
+/// so a caller that sent `Expect: 100-continue` never gets the 100.
 pub async fn collect(mut body: Body, limit: usize) -> Result<Collected, CollectError> {
     if body.size_hint().lower() > limit as u64 {
         return Err(CollectError::TooLarge(body));

@@ -1,15 +1,15 @@
-//! Why an exchange with upstream has no answer.
+//! The errors of an exchange with upstream.
 //!
-//! An [`UpstreamError`] is for code: whether the request was sent decides whether its outcome is
-//! known. A [`Problem`](super::Problem) is what the caller is told of it.
+//! An [`UpstreamError`] is for code: it says whether the request was sent, so that its outcome may
+//! be unknown. A [`Problem`](super::Problem) is what the caller sees.
 
 use std::{error::Error, fmt};
 use tower::BoxError;
 
-/// Why there is no answer from upstream, or only a part of it.
+/// Why there is no answer from upstream, or only a part of one.
 ///
-/// A client of one's own may give these as its errors; any other error is taken for a request that
-/// may have reached upstream.
+/// A custom client may return these as its errors; with any other error, the request counts as one
+/// that may have reached upstream.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     /// No connection was made: refused, no such name, no route, a certificate that does not hold.
@@ -19,8 +19,8 @@ pub enum UpstreamError {
     /// There was a connection, but it ended before any of the request was written to it.
     #[error("the connection to upstream ended before the request was sent")]
     NotSent(#[source] BoxError),
-    /// Upstream kept us waiting for longer than the time-out: for a connection (not `sent`), or for
-    /// the answer's head or its next part (`sent`).
+    /// Upstream took longer than the time-out: for a connection (not `sent`), or for the answer's
+    /// head or its next part (`sent`).
     #[error("{}", match sent {
         true => "upstream did not answer in time",
         false => "connecting to upstream took too long",
@@ -29,7 +29,7 @@ pub enum UpstreamError {
         /// True when some of the request may have reached upstream.
         sent: bool,
     },
-    /// Reset, closed early, or what came is no HTTP.
+    /// Upstream reset the connection, closed it early, or sent something that is not HTTP.
     #[error("upstream's answer is broken")]
     Broken {
         /// True when some of the request may have reached upstream.
@@ -38,7 +38,7 @@ pub enum UpstreamError {
         #[source]
         cause: BoxError,
     },
-    /// The caller did not send its own request to the end. Upstream saw an unfinished one.
+    /// The caller did not send its whole request. Upstream saw an unfinished one.
     #[error("{}", match late {
         true => "the caller stalled in its request",
         false => "the caller broke off its request",
@@ -53,8 +53,8 @@ pub enum UpstreamError {
 }
 
 impl UpstreamError {
-    /// Returns true when some of the request may have reached upstream, so that what became of it
-    /// is unknown.
+    /// Returns true when some of the request may have reached upstream, so that its outcome is
+    /// unknown.
     pub fn was_sent(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::NotSent(_) => false,
@@ -64,8 +64,8 @@ impl UpstreamError {
     }
 }
 
-/// Takes an error of any client: one that is not an `UpstreamError` says nothing of whether the
-/// request was sent, so it counts as sent.
+/// Converts the error of any client. One that is not an `UpstreamError` does not say whether the
+/// request was sent, so the request counts as sent.
 impl From<BoxError> for UpstreamError {
     fn from(error: BoxError) -> Self {
         match error.downcast() {
@@ -77,7 +77,7 @@ impl From<BoxError> for UpstreamError {
 
 /// Prints an error and its causes, outermost first.
 ///
-/// For logs: hyper's errors hold addresses and protocol faults, and nothing of a message.
+/// For logs: hyper's errors hold addresses and protocol faults, but no part of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'a>(pub &'a (dyn Error + 'static));
 

@@ -1,9 +1,9 @@
-//! What headers say of a message's framing.
+//! Reads a message's framing from its headers.
 
 use http::{HeaderMap, header};
 
-/// Returns false when content is coded for transfer in any way but once `chunked` (RFC 9112 section
-/// 6.1). hyper decodes that one and no other.
+/// Returns false when content has any transfer coding other than one `chunked` (RFC 9112 section
+/// 6.1), the only one that hyper decodes.
 pub(crate) fn only_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {

@@ -1,5 +1,5 @@
-//! Carries: the one body type on the way, what headers say of a message's framing, and what can go
-//! wrong.
+//! Defines what the other rooms share of HTTP: the one body type, the framing that headers
+//! announce, and the errors of an exchange.
 //!
 //! Every room through which a request passes uses this one; it uses no other.
 

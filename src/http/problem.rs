@@ -1,21 +1,21 @@
-//! Every answer of Weir's own that is no rule's, closed: status, code and text.
+//! The closed list of Weir's own error answers: status, code and text.
 //!
-//! The form on the wire comes from outside, since it is the dialect's. Broken rules are not here:
-//! they are answered in the vendor's own words.
+//! The form on the wire comes from outside, since it is the dialect's. Refusals by rules are not
+//! here: they are answered in the vendor's own words.
 
 use super::{body::Body, error::UpstreamError};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use std::borrow::Cow;
 
-/// Every answer of Weir's own that is no rule's.
+/// An error answer of Weir's own that is no rule's refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// An HTTP/1.1 request must name exactly one valid host (RFC 9112 section 3.2).
     Host,
     /// A request target in a form that its method does not have (RFC 9112 section 3.2).
     Target,
-    /// CONNECT asks for a tunnel; a reverse proxy has none to give.
+    /// CONNECT asks for a tunnel, which a reverse proxy does not offer.
     Connect,
     /// A transfer coding other than `chunked` (RFC 9112 section 6.1).
     TransferCoding,
@@ -34,11 +34,11 @@ pub enum Problem {
     Stalled,
     /// No connection to upstream.
     Unreachable,
-    /// Upstream reset the connection, closed it early, or what it answered is no HTTP.
+    /// Upstream reset the connection, closed it early, or answered with something that is not HTTP.
     Broken,
     /// Upstream did not answer in time.
     Late,
-    /// A fact that a rule needs could not be had from upstream, and the policy says to reject then.
+    /// A fact that a rule needs could not be looked up, and the policy rejects the call then.
     FactUnknown,
     /// A fault in Weir itself.
     Internal,

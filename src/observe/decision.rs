@@ -1,23 +1,11 @@
-//! What Weir decided about one governed call, for response headers, log, admin API and the terminal
-//! of `weir dev`.
-//!
-//! In: one [`Decision`] per governed call, when it is answered. Out: the last of them, and a line
-//! each for whoever listens. Deliberately absent: bodies, headers, credentials. Ids, types, states
-//! and amounts only.
+//! What Weir decided about one governed call: ids, types, states and amounts, never bodies, headers
+//! or credentials.
 
-use crate::rules::{Dialect, Lookup, RuleId, SourceId};
+use crate::rules::{Dialect, Lookup, RuleId, SessionKey, SourceId};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
-use std::{
-    collections::VecDeque,
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-};
-use tokio::sync::broadcast;
+use std::fmt;
 
-/// What became of a call: the value of the `Weir-Decision` header.
+/// What Weir did with a call: the value of the `Weir-Decision` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decided {
@@ -25,23 +13,23 @@ pub enum Decided {
     Forwarded,
     /// Answered by Weir; nothing was sent.
     Rejected,
-    /// Sent in another order than it came, or put right by several calls.
+    /// Sent in another order than it arrived in, or replaced by several calls.
     Reordered,
-    /// Answered with the source as upstream shows it; to be sent when something depends on it.
+    /// Answered with the source as upstream shows it; sent when a later call depends on it.
     Deferred,
     /// Sent unchanged, although a rule that only reports was broken.
     Monitored,
 }
 
 impl Decided {
-    /// The header's value.
+    /// Returns the header's value.
     pub fn as_str(self) -> &'static str {
         match self {
-            Decided::Forwarded => "forwarded",
-            Decided::Rejected => "rejected",
-            Decided::Reordered => "reordered",
-            Decided::Deferred => "deferred",
-            Decided::Monitored => "monitored",
+            Self::Forwarded => "forwarded",
+            Self::Rejected => "rejected",
+            Self::Reordered => "reordered",
+            Self::Deferred => "deferred",
+            Self::Monitored => "monitored",
         }
     }
 }
@@ -55,22 +43,22 @@ impl fmt::Display for Decided {
 /// One call that Weir made upstream while it dealt with the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What it was for.
+    /// The purpose of the call.
     pub kind: StepKind,
-    /// Upstream's status; `None` where none came.
+    /// Upstream's status; `None` when upstream did not answer.
     pub status: Option<u16>,
 }
 
-/// What a call of Weir's was for.
+/// The purpose of a call of Weir's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepKind {
     /// A look-up.
     LookUp(Lookup),
-    /// A remedy takes this source off.
+    /// A remedy detaches this source.
     Detach(SourceId),
     /// A remedy attaches this primary again.
     AttachPrimary(SourceId),
-    /// The attach of this primary had been promised.
+    /// Attaches a primary whose attach had been deferred.
     AttachPromised(SourceId),
     /// The caller's own call, among the steps of a remedy.
     Call(&'static str),
@@ -100,22 +88,23 @@ impl Serialize for Step {
     }
 }
 
-/// One governed call and what became of it.
+/// One governed call and its outcome.
 #[derive(Clone, Debug, Serialize)]
 pub struct Decision {
     /// Unique in this process: the value of `Weir-Decision-Id`.
     pub id: String,
     /// Milliseconds since the Unix epoch when the answer was ready.
     pub at: u64,
-    /// Whose rules held.
+    /// The dialect whose rules were applied.
     pub dialect: Dialect,
-    /// The session, as `checkout 123`; absent where the call is about none, or none was resolved.
-    pub session: Option<String>,
+    /// The session, shown as `checkout 123`; absent where the call names none, or none was found.
+    #[serde(serialize_with = "as_text")]
+    pub session: Option<SessionKey>,
     /// What the call means: `attach`, `order`, …
     pub call: &'static str,
     /// The source it names.
     pub source: Option<String>,
-    /// What became of it.
+    /// What Weir did with it.
     pub decision: Decided,
     /// The rule that was broken, if one was.
     pub rule: Option<RuleId>,
@@ -135,85 +124,6 @@ pub struct Decision {
     pub request_id: Option<String>,
 }
 
-/// How many decisions are kept for the admin API.
-const KEPT: usize = 1024;
-
-/// The latest decisions. Publishing never waits: a listener that is too slow misses some, and is
-/// told how many.
-pub struct Decisions {
-    prefix: String,
-    next: AtomicU64,
-    latest: Mutex<VecDeque<Arc<Decision>>>,
-    listeners: broadcast::Sender<Arc<Decision>>,
-}
-
-impl Default for Decisions {
-    fn default() -> Self {
-        let mut random = [0; 4];
-        // Without randomness ids still differ within the process.
-        let _ = getrandom::fill(&mut random);
-        Self {
-            prefix: format!("{:08x}", u32::from_ne_bytes(random)),
-            next: AtomicU64::new(1),
-            latest: Mutex::new(VecDeque::with_capacity(KEPT)),
-            listeners: broadcast::channel(256).0,
-        }
-    }
-}
-
-impl Decisions {
-    /// Returns an id for the next decision.
-    pub fn next_id(&self) -> String {
-        format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Keeps a decision, logs it and sends it to the listeners.
-    pub fn publish(&self, decision: Decision) {
-        log(&decision);
-        let decision = Arc::new(decision);
-        {
-            let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-            if latest.len() == KEPT {
-                latest.pop_front();
-            }
-            latest.push_back(decision.clone());
-        }
-        if self.listeners.receiver_count() > 0 {
-            // The last listener may have left in this instant; then nothing is lost.
-            let _ = self.listeners.send(decision);
-        }
-    }
-
-    /// Returns the latest decisions, newest first.
-    pub fn latest(&self, at_most: usize) -> Vec<Arc<Decision>> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.iter().rev().take(at_most).cloned().collect()
-    }
-
-    /// Receives every decision from now on.
-    pub fn listen(&self) -> broadcast::Receiver<Arc<Decision>> {
-        self.listeners.subscribe()
-    }
-}
-
-fn log(decision: &Decision) {
-    tracing::info!(
-        target: "weir::decision",
-        decision_id = %decision.id,
-        request_id = decision.request_id.as_deref(),
-        dialect = %decision.dialect,
-        session = decision.session.as_deref(),
-        call = decision.call,
-        source = decision.source.as_deref(),
-        decision = %decision.decision,
-        rule = decision.rule.map(RuleId::as_str),
-        found = decision.found.as_deref(),
-        accepted = decision.accepted,
-        status = decision.status,
-        upstream_us = decision.upstream_us,
-        weir_us = decision.weir_us,
-        "{} {}",
-        decision.call,
-        decision.decision,
-    );
+fn as_text<S: Serializer>(session: &Option<SessionKey>, serializer: S) -> Result<S::Ok, S::Error> {
+    session.as_ref().map(ToString::to_string).serialize(serializer)
 }

@@ -1,8 +1,11 @@
-//! Reports: decisions to the log, the admin API and listeners; and sets up the log.
+//! Reports decisions to the log, the admin API and the listeners, and sets up the log.
 
 mod decision;
+mod decisions;
+mod log;
 #[cfg(feature = "cli")]
 pub(crate) mod telemetry;
 
 pub use decision::{Decided, Decision};
-pub(crate) use decision::{Decisions, Step, StepKind};
+pub(crate) use decision::{Step, StepKind};
+pub(crate) use decisions::Decisions;

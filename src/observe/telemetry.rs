@@ -6,11 +6,11 @@ use std::{
 };
 use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
 
-/// Starts logging. Returns false if the process has a subscriber already, which stays as it is.
+/// Starts logging. Returns false if the process already has a subscriber, which stays.
 ///
-/// `RUST_LOG` decides what is logged; where it is unset, empty or cannot be read, `level` does, a
-/// name as `RUST_LOG` knows them. Lines are for people if they are `human`, else JSON; unless that
-/// is said, a terminal gets lines for people.
+/// `RUST_LOG` decides what is logged; if it is unset, empty or cannot be read, `level` does, which
+/// is one of the names that `RUST_LOG` knows. `human` chooses lines for people or JSON; without it,
+/// a terminal gets lines for people.
 pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
     let rust_log = env::var_os("RUST_LOG")
         .filter(|text| !text.is_empty())
@@ -34,7 +34,7 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
     started.is_ok()
 }
 
-/// Returns what is logged, and why `RUST_LOG` was ignored, if it was.
+/// Returns the filter of what is logged, and the reason if `RUST_LOG` was ignored.
 fn filter(level: &str, rust_log: Option<&str>) -> (EnvFilter, Option<String>) {
     let ours = || EnvFilter::new(directives(level));
     match rust_log.map(|text| EnvFilter::builder().parse(text)) {
@@ -44,8 +44,8 @@ fn filter(level: &str, rust_log: Option<&str>) -> (EnvFilter, Option<String>) {
     }
 }
 
-/// Logs Weir's own lines at this level, and those of libraries at no more than `warn`: at `debug`
-/// and `trace` an HTTP library shows headers, credentials among them.
+/// Returns the filter that logs Weir's own lines at this level and those of libraries at no more
+/// than `warn`: at `debug` and `trace` an HTTP library shows headers, credentials among them.
 fn directives(level: &str) -> String {
     match level {
         "off" | "error" => level.to_owned(),

@@ -1,8 +1,7 @@
-//! Credentials that upstream has told to slow down (429): until when Weir's own look-ups leave them
-//! alone.
+//! Remembers the credentials that upstream has asked to slow down (429), and until when Weir sends
+//! no look-ups with them.
 //!
-//! In: a credential's hash and a moment. Out: how long is left. Bounded, and forgotten by itself;
-//! forgetting one costs one look-up too many.
+//! The cache is bounded and its entries expire: a lost entry costs one look-up too many.
 
 use crate::rules::CredentialHash;
 use moka::{policy::EvictionPolicy, sync::Cache};
@@ -28,7 +27,7 @@ impl BackOffs {
         Self { until }
     }
 
-    /// Of two the later holds.
+    /// Records a back-off. A later moment replaces an earlier one.
     pub(super) fn begin(&self, caller: CredentialHash, until: Instant) {
         let until = until.min(Instant::now() + BACK_OFF_AT_MOST);
         self.until

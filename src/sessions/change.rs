@@ -1,14 +1,14 @@
-//! What a store is asked to change, and what it answers.
+//! The changes that a store is asked to make, and its answers.
 
 use super::keys::Key;
 
-/// The bytes of one record, and nothing beside them.
+/// The bytes of one record, without spare capacity.
 pub(super) type Bytes = Box<[u8]>;
 
-/// The store did not do what it was asked.
+/// Why a store did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// What is stored is no record of this version.
+    /// The stored bytes are no record of this version.
     #[error("the stored record is not of this version")]
     Unreadable,
     /// A record has no stored form.
@@ -17,7 +17,7 @@ pub enum StoreError {
     /// The store does not answer.
     #[error("the store cannot be reached")]
     Unavailable,
-    /// Others changed the same records every time.
+    /// Other calls changed the same records at every try.
     #[error("the record changes too often to be written")]
     Contended,
 }
@@ -25,19 +25,19 @@ pub enum StoreError {
 /// One change of what is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where.
+    /// The place of the record.
     pub key: Key,
-    /// What must be stored there, for the change to be made.
+    /// The bytes that must be stored there for the change to be made; `None` for no record.
     pub seen: Option<Bytes>,
-    /// What is stored there from then on; `None`: nothing.
+    /// The bytes that the change stores there; `None` removes the record.
     pub new: Option<Bytes>,
-    /// Whether it may never be dropped to make room for others.
+    /// Whether the record may never be dropped to make room for others.
     pub pin: bool,
 }
 
 impl Change {
-    /// Returns whether something else is stored afterwards.
-    pub(super) fn is_one(&self) -> bool {
+    /// Returns whether the new bytes differ from those seen.
+    pub(super) fn changes_anything(&self) -> bool {
         self.seen != self.new
     }
 }
@@ -47,6 +47,6 @@ impl Change {
 pub enum Swapped {
     /// All were made.
     Made,
-    /// None was made: something else is stored than was seen.
+    /// None was made: other bytes are stored than were seen.
     Lost,
 }

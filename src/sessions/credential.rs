@@ -1,32 +1,33 @@
-//! Credentials as keyed hashes: enough to recognise a caller, nothing to learn a key from.
+//! Hashes credentials with a key, to recognise a caller without keeping its credential.
 //!
-//! In: the bytes of a credential. Out: a [`CredentialHash`]. Without the key, which never leaves
-//! the process, a hash tells nothing even of a credential that can be guessed.
+//! The key never leaves the process. Without it, not even a guessed credential can be checked
+//! against a hash.
 
 use crate::rules::CredentialHash;
 use std::fmt;
 
-/// What credentials are hashed with. Replicas that share a store share one.
+/// The key that credentials are hashed with. Replicas that share a store share one.
 #[derive(Clone)]
 pub struct CredentialKey([u8; 32]);
 
 impl CredentialKey {
-    /// A key of the operator's: 32 bytes that nobody can guess.
+    /// Makes a key of 32 bytes that the operator has chosen and that cannot be guessed.
     pub fn new(key: [u8; 32]) -> Self {
         Self(key)
     }
 
-    /// A new one, from the operating system.
+    /// Makes a key of random bytes from the operating system.
     ///
     /// # Panics
-    /// Where the operating system has no random numbers to give.
+    /// Panics if the operating system has no random numbers to give.
     pub fn random() -> Self {
         let mut key = [0; 32];
         getrandom::fill(&mut key).expect("the operating system gives random numbers");
         Self(key)
     }
 
-    /// The first 16 bytes of the keyed hash: two credentials meet once in 2^64 tries.
+    /// Returns the first 16 bytes of the keyed hash: enough for two credentials to collide once in
+    /// 2^64 tries.
     pub(super) fn hash(&self, credential: &[u8]) -> CredentialHash {
         let mut short = [0; 16];
         short.copy_from_slice(&blake3::keyed_hash(&self.0, credential).as_bytes()[..16]);

@@ -1,13 +1,13 @@
-//! Records in hand: what was read together, as it is after what was learned since.
+//! Holds the records that were read together, and applies observations to them.
 //!
-//! In: what is stored, and observations. Out: the changes that a store is to make. A pure value
-//! with verbs; reading, writing and trying again are [`super::records`]'s.
+//! In: stored bytes and observations. Out: the changes that a store is to make. A pure value with
+//! verbs; [`super::records`] reads, writes and tries again.
 //!
-//! What is known of a source is in one place. Its own entry holds it, or points to the session that
-//! does; an entry that says otherwise wins over what a session holds. A source that a session owns
-//! ([`SessionRecord::owns`]) moves into that session's record when it is written, unless another
-//! session holds it; it moves out when the session owns it no more. A pointer to a session that
-//! does not hold the source tells nothing.
+//! A source's record is kept in one place. The source's own entry holds it, or points to the
+//! session that does; where an entry and a session disagree, the entry wins. A source that a
+//! session owns ([`SessionRecord::owns`]) moves into that session's record when it is written,
+//! unless another session holds it; it moves out when the session no longer owns it. A pointer to a
+//! session that does not hold the source is ignored.
 
 use super::{
     change::{Bytes, Change, StoreError},
@@ -21,8 +21,8 @@ use crate::rules::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// An observation in hand. One that is a mere reading comes with the epoch of its record then: it
-/// teaches nothing to a record that has changed otherwise since.
+/// A pending observation and its record's epoch when it was made. A read is dropped if the record's
+/// epoch has changed since.
 #[derive(Clone, Debug)]
 pub(super) enum Noted {
     Session(SessionObservation, Arc<Policy>, Timestamp, u32),
@@ -30,11 +30,11 @@ pub(super) enum Noted {
     Customer(CustomerObservation, Timestamp, u32),
 }
 
-/// Where what is known of a source is.
+/// The place that holds a source's record.
 #[derive(Clone, Debug)]
 enum Home {
     Own(Option<SourceRecord>),
-    /// In this session's record.
+    /// The record of this session.
     In(KeyBytes),
 }
 
@@ -45,17 +45,17 @@ pub(super) struct Hand {
     /// The session in scope.
     key: Option<Key>,
     record: SessionRecord,
-    /// Others, that hold a source in hand.
+    /// Other sessions' records that hold a source in hand.
     others: BTreeMap<KeyBytes, SessionRecord>,
     sources: BTreeMap<SourceId, Home>,
     customer: Option<(Key, CustomerRecord)>,
-    /// What must be read as well: sessions that sources point to, and sources that the session owns
-    /// and does not hold.
+    /// The keys that must be read as well: sessions that sources point to, and sources that the
+    /// session owns and does not hold.
     missing: Vec<Key>,
 }
 
 impl Hand {
-    /// Takes up what is stored.
+    /// Decodes what is stored.
     pub(super) fn take_up(scope: &Scope, stored: Stored) -> Result<Self, StoreError> {
         let mut hand =
             Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
@@ -86,7 +86,7 @@ impl Hand {
         Ok(hand)
     }
 
-    /// Returns what must be read as well, before anything is made of what is in hand.
+    /// Returns the keys that must be read as well before the records are complete.
     pub(super) fn missing(&self) -> &[Key] {
         &self.missing
     }
@@ -95,7 +95,7 @@ impl Hand {
         let entry = Key::source(&id);
         let held = self.key.as_ref().filter(|_| self.record.member(&id).is_some());
         let home = match (self.stored.get(&entry), held) {
-            // Owned only. Should anything be learned of it, the store will say what it holds.
+            // Owned, not asked for. If it is learned of later, the write finds out what is stored.
             (None, None) => {
                 self.missing.extend(Some(entry).filter(|_| whole));
                 return Ok(());
@@ -118,7 +118,7 @@ impl Hand {
         Ok(())
     }
 
-    /// `held`: the session, where it holds the source.
+    /// Finds where a source's record is. `held` is the session in scope, if that holds the source.
     fn home(
         &mut self,
         id: &SourceId,
@@ -141,12 +141,12 @@ impl Hand {
         Ok(held.map_or(Home::Own(None), Home::In))
     }
 
-    /// Returns what is in hand of the session; an empty record where nothing is remembered.
+    /// Returns the session's record; an empty one if nothing is remembered.
     pub(super) fn record(&self) -> &SessionRecord {
         &self.record
     }
 
-    /// Returns the same, to be changed otherwise than by an observation.
+    /// Returns the session's record for a change that is no observation.
     pub(super) fn record_mut(&mut self) -> &mut SessionRecord {
         &mut self.record
     }
@@ -157,7 +157,7 @@ impl Hand {
             || self.key.as_ref().is_some_and(|key| self.is_stored(key))
     }
 
-    /// Returns whether this source was read, or is part of what was.
+    /// Returns whether this source was read, by itself or as part of a session.
     pub(super) fn holds(&self, id: &SourceId) -> bool {
         self.sources.contains_key(id)
     }
@@ -167,7 +167,7 @@ impl Hand {
         self.sources.keys()
     }
 
-    /// Returns what is in hand of a source.
+    /// Returns a source's record.
     pub(super) fn source(&self, id: &SourceId) -> Option<&SourceRecord> {
         match self.sources.get(id)? {
             Home::Own(record) => record.as_ref(),
@@ -176,10 +176,11 @@ impl Hand {
         }
     }
 
-    /// Returns the same to be changed; an empty record where nothing is known.
+    /// Returns a source's record for a change; an empty one if nothing is known.
     pub(super) fn source_mut(&mut self, id: &SourceId) -> &mut SourceRecord {
         if !self.sources.contains_key(id) {
-            // Nobody has asked what is stored: the store will say if it is something.
+            // It was not read: if something is stored, the write fails and everything is read
+            // again.
             self.stored.set(Key::source(id), None);
         }
         match self.sources.entry(id.clone()).or_insert(Home::Own(None)) {
@@ -191,12 +192,13 @@ impl Hand {
         }
     }
 
-    /// Returns what is in hand of the customer; an empty record where nothing is remembered.
+    /// Returns the customer's record; an empty one if nothing is remembered.
     pub(super) fn customer(&self) -> Option<&CustomerRecord> {
         self.customer.as_ref().map(|(_, record)| record)
     }
 
-    /// Returns the same, to be changed.
+    /// Returns the customer's record for a change.
+    #[cfg(test)]
     pub(super) fn customer_mut(&mut self) -> Option<&mut CustomerRecord> {
         self.customer.as_mut().map(|(_, record)| record)
     }
@@ -216,7 +218,8 @@ impl Hand {
         }
     }
 
-    /// Applies an observation that was applied before, to what others have made of the records.
+    /// Applies a pending observation again, after the records were read again. A read is dropped if
+    /// the record's epoch has changed since.
     pub(super) fn apply_again(&mut self, noted: &Noted) {
         let (is_reading, then, now) = match noted {
             Noted::Session(observation, .., then) => {
@@ -242,7 +245,7 @@ impl Hand {
         self.customer().map_or(0, |record| record.epoch)
     }
 
-    /// Moves what is known of sources to where it belongs.
+    /// Moves each source's record to the place where it belongs.
     pub(super) fn settle(&mut self) {
         let Some(key) = &self.key else { return };
         for (id, facts) in self.record.give_up_strangers() {
@@ -258,21 +261,21 @@ impl Hand {
         }
     }
 
-    /// Returns the changes that make the store hold what is in hand; none where it does. A session
-    /// that changes comes with its sources' pointers, though they stay: a source that others have
-    /// taken elsewhere is not changed here, and a pointer lasts as long as the session.
+    /// Returns the changes that make the store hold what is in hand; none if it already does. A
+    /// changed session brings its sources' pointers even where they stay the same: the swap then
+    /// fails if another call has moved a source, and a pointer is kept as long as its session.
     pub(super) fn changes(&self) -> Result<Vec<Change>, StoreError> {
         let mut changes = Vec::new();
         let main = self.key.as_ref().map(|key| (&key.bytes, &self.record));
         for (bytes, record) in main.into_iter().chain(&self.others) {
             let key = Key { space: Space::Sessions, bytes: bytes.clone() };
-            // A record that was not there and holds nothing is not written.
+            // An empty record that was not stored is not written.
             if *record != SessionRecord::default() || self.is_stored(&key) {
                 let pin = record.pending.is_some();
                 changes.push(self.change(key, stored::write_session(record)?, pin));
             }
         }
-        changes.retain(Change::is_one);
+        changes.retain(Change::changes_anything);
         for (id, home) in &self.sources {
             let (bytes, stays) = match home {
                 Home::Own(None) => continue,
@@ -283,7 +286,7 @@ impl Hand {
                 }
             };
             let change = self.change(Key::source(id), bytes, false);
-            if stays || change.is_one() {
+            if stays || change.changes_anything() {
                 changes.push(change);
             }
         }
@@ -300,7 +303,7 @@ impl Hand {
     }
 
     /// Notes that the store has made these changes.
-    pub(super) fn made(&mut self, changes: Vec<Change>) {
+    pub(super) fn note_written(&mut self, changes: Vec<Change>) {
         for Change { key, new, .. } in changes {
             self.stored.set(key, new);
         }

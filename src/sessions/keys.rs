@@ -1,4 +1,4 @@
-//! Where records are kept: in a space, under a few bytes.
+//! The keys of records: a space, and a few bytes.
 //!
 //! ```text
 //!   Sessions    number of the kind, id          Customers   caller (16 bytes), id
@@ -33,17 +33,17 @@ pub enum Space {
 /// The place of one record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// Among which records.
+    /// The kind of record.
     pub space: Space,
-    /// Which of them.
+    /// The bytes that name it among its kind.
     pub bytes: KeyBytes,
 }
 
 /// The name of a customer. Merchants choose their customers' ids, so two of them may choose the
-/// same: what is known of a customer is kept for each credential apart.
+/// same: a customer has a record for each credential.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CustomerKey {
-    /// Who speaks of the customer.
+    /// The credential with which the customer was named.
     pub caller: CredentialHash,
     /// The customer's id upstream.
     pub id: CustomerId,
@@ -71,7 +71,7 @@ impl Key {
     }
 }
 
-/// Returns the session at this place; `None` where its kind is none of these.
+/// Returns the session at this place; `None` if its kind is none of these.
 pub(super) fn session_at(bytes: &KeyBytes, kinds: &[SessionKind]) -> Option<SessionKey> {
     let (number, id) = bytes.split_first()?;
     let kind = kinds.iter().find(|kind| kind.number() == *number)?;
@@ -108,15 +108,15 @@ pub(super) fn uuid_text(bytes: [u8; 16]) -> String {
     Uuid::from_bytes(bytes).hyphenated().to_string()
 }
 
-/// The most bytes that need nothing beside the key.
+/// The most bytes that are kept without an allocation.
 const INLINE: usize = 22;
 
-/// The bytes of a key; up to 22 take no memory of their own.
+/// The bytes of a key; up to 22 need no allocation.
 #[derive(Clone)]
 pub enum KeyBytes {
-    /// So many of these.
+    /// The first so many of these.
     Inline(u8, [u8; INLINE]),
-    /// More than fit.
+    /// More than fit inline.
     Boxed(Box<[u8]>),
 }
 

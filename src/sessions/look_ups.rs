@@ -1,8 +1,7 @@
-//! Look-ups in flight: callers who want to know the same thing at the same time ask upstream once.
+//! Shares look-ups in flight: callers that ask the same at the same time make one upstream call.
 //!
-//! In: what is asked and a future that asks. Out: its answer, to all who share it. The first
-//! caller's future runs on its own: that caller's hanging up takes nothing from the others. Answers
-//! are not kept: who comes after the end asks anew.
+//! The first caller's future runs in a task of its own, so that the others get the answer even if
+//! that caller hangs up. Answers are not kept: a caller that comes after the end asks again.
 
 use crate::rules::CredentialHash;
 use dashmap::{DashMap, Entry};
@@ -10,23 +9,23 @@ use http::{HeaderValue, uri::PathAndQuery};
 use std::sync::Arc;
 use tokio::{sync::watch, task::JoinHandle};
 
-/// What makes two look-ups the same one.
+/// Identifies a look-up: two with equal keys are shared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LookupKey {
-    /// What is asked for.
+    /// The path asked for.
     pub path: PathAndQuery,
-    /// In which form.
+    /// The form asked for.
     pub accept: Option<HeaderValue>,
-    /// Who asks. What one caller may see is never told to another.
+    /// The caller, since one caller may see what another may not.
     pub caller: CredentialHash,
-    /// The record's epoch when the look-up was asked for: what was read before a change is not
-    /// shared with those who ask after it.
+    /// The record's epoch when the look-up was asked for: an answer from before a change is not
+    /// shared with callers that ask after it.
     pub epoch: u32,
 }
 
 type InFlight<T> = Arc<DashMap<LookupKey, watch::Receiver<Option<T>>>>;
 
-/// Those under way. Clones share them.
+/// The look-ups in flight. Clones share them.
 pub struct LookUps<T> {
     in_flight: InFlight<T>,
 }
@@ -44,11 +43,11 @@ impl<T> Default for LookUps<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> LookUps<T> {
-    /// Runs a look-up, or waits for the same one that is already under way; one without a key is
-    /// shared with no other. It runs on its own: a caller that hangs up does not stop it.
+    /// Runs a look-up, or waits for one with the same key that is already in flight; one without a
+    /// key is never shared. It runs in a task of its own: a caller that hangs up does not stop it.
     ///
     /// # Panics
-    /// In the caller whose `look_up` panics. Those who shared it run theirs.
+    /// Panics in the caller whose `look_up` panics. Callers that shared it run their own.
     pub async fn share(
         &self,
         key: Option<LookupKey>,
@@ -69,11 +68,11 @@ impl<T: Clone + Send + Sync + 'static> LookUps<T> {
                 return answer.clone();
             }
             // It ended without an answer (it panicked, or its runtime was shut down): this caller
-            // asks for itself.
+            // runs its own.
         }
     }
 
-    /// Returns how many look-ups are under way.
+    /// Returns how many look-ups are in flight.
     pub fn open(&self) -> usize {
         self.in_flight.len()
     }
@@ -89,7 +88,7 @@ where
 {
     let task = tokio::spawn(async move {
         let answer = look_up.await;
-        // First gone, then told: nobody joins a look-up that has ended.
+        // Removed before the answer is sent, so that no caller joins a look-up that has ended.
         drop(under_way);
         tell.send_replace(Some(answer.clone()));
         answer
@@ -108,7 +107,7 @@ async fn on_its_own<T>(task: JoinHandle<T>) -> T {
     }
 }
 
-/// Takes the look-up off the list however it ends.
+/// Removes the look-up from the list when dropped, even after a panic.
 struct UnderWay<T> {
     key: LookupKey,
     in_flight: InFlight<T>,

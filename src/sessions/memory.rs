@@ -1,9 +1,9 @@
-//! Records in this process: a bounded cache for each space, the least recently used gone first, and
-//! a place beside it for records that must stay.
+//! Keeps records in this process: for each space a bounded cache that drops the least recently used
+//! record first, and a map of pinned records, which are never dropped to make room.
 //!
-//! In: keys and changes. Out: bytes. A record is in one of the two places, never in both, and moves
-//! under its key's lock. An operation holds the locks of all its keys, always taken in one order:
-//! several keys are read, or changed, as of one moment.
+//! A record is in one of the two, never in both, and moves under its key's lock. An operation holds
+//! the locks of all its keys, always taken in one order: several keys are read, or changed, as of
+//! one moment.
 
 mod shelf;
 
@@ -36,8 +36,8 @@ pub(super) struct Memory {
 type Locks<'a> = SmallVec<[MutexGuard<'a, ()>; 6]>;
 
 impl Memory {
-    /// `capacity` counts sessions. A session has one or two sources, at most one customer, and one
-    /// shopper with one token at a time.
+    /// Makes an empty memory. `capacity` counts sessions: a session has one or two sources, at most
+    /// one customer, and one shopper with one token at a time.
     pub(super) fn new(settings: &Settings) -> Self {
         let shelf = |capacity| Shelf::new(capacity, settings.idle_ttl, settings.kinds.clone());
         Self {
@@ -75,9 +75,9 @@ impl Memory {
         Swapped::Made
     }
 
-    /// As many as `limit` records whose keys begin with one of `first`, in the order of their keys,
-    /// beginning after `after`. Does not count as use. Reads through everything: not for the path
-    /// of a call.
+    /// Returns at most `limit` records whose keys begin with one of `first` and come after `after`,
+    /// in the order of their keys. Does not count as use. Scans all records, so it is not for the
+    /// path of a call.
     pub(super) fn list(
         &self,
         space: Space,
@@ -88,21 +88,23 @@ impl Memory {
         self.shelf(space).list(first, after, limit)
     }
 
-    /// How many records a space holds; an estimate while they come and go.
+    /// Returns how many records a space holds; an estimate while records are added and dropped.
     pub(super) fn count(&self, space: Space) -> u64 {
         self.shelf(space).count()
     }
 
-    /// How many records must stay. Only sessions' records do.
+    /// Returns how many records are pinned. Only sessions' records ever are.
     pub(super) fn pinned(&self) -> usize {
         self.sessions.pinned()
     }
 
-    /// How many that had to stay were given up, because nobody had asked for them for so long.
+    /// Returns how many pinned records were dropped because no call asked for them within
+    /// `idle_ttl`.
     pub(super) fn expired(&self) -> u64 {
         self.sessions.expired()
     }
 
+    /// Makes room and drops idle records now.
     pub(super) fn tidy(&self) {
         for shelf in [&self.sessions, &self.sources, &self.customers, &self.active] {
             shelf.tidy();
@@ -118,12 +120,13 @@ impl Memory {
         }
     }
 
+    /// Takes the locks of these keys, in the one order that all operations use.
     fn lock<'a>(&'a self, keys: impl Iterator<Item = &'a Key>) -> Locks<'a> {
         let mut places: SmallVec<[usize; 6]> =
             keys.map(|key| self.spread.hash_one(key) as usize % LOCKS).collect();
         places.sort_unstable();
         places.dedup();
-        // A panic under a lock leaves nothing half-done: no step of a change can fail.
+        // A poisoned lock is safe to use: no step of a change can panic half-way.
         let lock = |place: usize| self.locks[place].lock().unwrap_or_else(PoisonError::into_inner);
         places.into_iter().map(lock).collect()
     }

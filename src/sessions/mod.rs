@@ -4,13 +4,12 @@
 //!   session, sources ─ turn ──────▶ the right to change the session, and its record in hand
 //!   session, sources ─ records ───▶ the same records without that right
 //!   key ─ session, source, … ─────▶ record
-//!   key ─ update_session, … ──────▶ record after the change, at one stroke
 //!   look-up ─ LookUps::share ─────▶ its answer, asked for once
 //! ```
 //! One [`Sessions`] serves the whole process, from any number of runtimes; cloning it is cheap.
-//! Records change only by what `rules` makes of observations. Where they are kept, the [`Store`],
-//! knows bytes only; that it fails is always told. Deliberately absent: deciding (`rules`), sending
-//! (`govern`), raw credentials (only keyed hashes come in and stay).
+//! Records change only by what `rules` makes of observations. The [`Store`] that keeps them knows
+//! bytes only, and each of its failures is returned to the caller. Deliberately absent: deciding
+//! (`rules`), sending (`govern`), raw credentials (only keyed hashes are kept).
 
 mod back_off;
 mod change;
@@ -70,16 +69,16 @@ struct Inner {
 }
 
 impl Sessions {
-    /// Remembers in this process; credentials are hashed with a new random key.
+    /// Keeps records in this process and hashes credentials with a new random key.
     ///
     /// # Panics
-    /// Where the operating system has no random numbers to give.
+    /// Panics if the operating system has no random numbers to give.
     pub fn in_memory(settings: Settings) -> Self {
         Self::with_store(Store::in_memory(&settings), CredentialKey::random(), settings)
     }
 
-    /// Remembers in this store; credentials are hashed with a key that all who share the store must
-    /// share.
+    /// Keeps records in this store and hashes credentials with this key, which all replicas that
+    /// share the store must share.
     pub fn with_store(store: Store, key: CredentialKey, settings: Settings) -> Self {
         Self(Arc::new(Inner {
             store,
@@ -90,7 +89,8 @@ impl Sessions {
         }))
     }
 
-    /// Recognises a caller: the keyed hash of the credential, which is not kept.
+    /// Returns the keyed hash of a credential, by which a caller is recognised. The credential
+    /// itself is not kept.
     pub fn hash(&self, credential: &[u8]) -> CredentialHash {
         self.0.key.hash(credential)
     }
@@ -99,11 +99,11 @@ impl Sessions {
 /// Turns.
 impl Sessions {
     /// Waits for the right to change a session: one call at a time, first come first served. Then
-    /// reads what is remembered of the session and of these sources, all in one request to the
-    /// store. Dropping the future gives the place up.
+    /// reads the records of the session and of these sources in one request to the store. Dropping
+    /// the future leaves the queue.
     ///
     /// # Errors
-    /// [`Busy`] when as many wait as may, or when the turn does not come in time.
+    /// Returns [`Busy`] when the queue is full or the turn does not come in time.
     pub async fn turn(
         &self,
         session: &SessionKey,
@@ -114,8 +114,8 @@ impl Sessions {
         Turn::begin(guard, self.0.store.clone(), session.clone(), sources).await
     }
 
-    /// Takes the right to change a session where no other call has it or waits for it, and reads as
-    /// [`Sessions::turn`] does; `None` where one does.
+    /// Takes the right to change a session and reads as [`Sessions::turn`] does; returns `None` if
+    /// another call has that right or waits for it.
     pub async fn turn_if_free(
         &self,
         session: &SessionKey,
@@ -131,31 +131,31 @@ impl Sessions {
         }
     }
 
-    /// Waits for the right to change something that has no session's record.
+    /// Waits for the right to change something other than one session's record.
     ///
     /// # Errors
-    /// As [`Sessions::turn`].
+    /// Returns the same errors as [`Sessions::turn`].
     pub async fn guard(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
         self.0.turns.turn(of, priority).await
     }
 
-    /// Ends every hold on this: a call tells that nothing more is coming. Neither waits nor takes a
-    /// turn.
+    /// Ends every hold on this: a call has shown that no overtaking call will follow. Neither waits
+    /// nor takes a turn.
     pub fn release_held(&self, of: &TurnKey) {
         self.0.turns.release_held(of);
     }
 
-    /// How many calls wait for this, held ones included.
+    /// Returns how many calls wait for this, held ones included.
     pub fn waiting(&self, of: &TurnKey) -> usize {
         self.0.turns.waiting(of)
     }
 
-    /// How many things somebody has or wants the turn of.
+    /// Returns how many turns a call has or waits for.
     pub fn turns_open(&self) -> usize {
         self.0.turns.open()
     }
 
-    /// How many calls wait for any turn, held ones included.
+    /// Returns how many calls wait for any turn, held ones included.
     pub fn turns_waiting(&self) -> usize {
         self.0.turns.all_waiting()
     }
@@ -163,8 +163,8 @@ impl Sessions {
 
 /// Records outside a turn.
 impl Sessions {
-    /// Reads what is remembered of these, all in one request to the store, for a call that has no
-    /// turn: a read teaches, too.
+    /// Reads the records of these in one request to the store, for a call without a turn: a read
+    /// brings facts, too.
     pub async fn records(
         &self,
         session: Option<&SessionKey>,
@@ -180,7 +180,7 @@ impl Sessions {
         Records::read(self.0.store.clone(), scope).await
     }
 
-    /// What is remembered of a session.
+    /// Returns what is remembered of a session.
     pub async fn session(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
         match self.get(Key::session(key)).await? {
             Some(bytes) => stored::read_session(&bytes).map(Some),
@@ -188,9 +188,9 @@ impl Sessions {
         }
     }
 
-    /// Changes what is remembered of a session, creating an empty record where there is none, and
-    /// returns it as it is then. No other change comes in between. `change` may be called more
-    /// than once, each time with a record as it was before.
+    /// Changes a session's record in one step, for tests and benches; creates an empty record if
+    /// there is none. Returns the record after the change. `change` is called again on a fresh
+    /// record if another change came in between.
     pub async fn update_session(
         &self,
         key: &SessionKey,
@@ -201,14 +201,15 @@ impl Sessions {
         Ok(hand.await?.record().clone())
     }
 
-    /// What is remembered of a source, wherever that is.
+    /// Returns what is remembered of a source, in its own record or in a session's.
     pub async fn source(&self, id: &SourceId) -> Result<Option<SourceRecord>, StoreError> {
         let scope = Scope { sources: vec![id.clone()], ..Scope::default() };
         Ok(records::read(&self.0.store, &scope).await?.source(id).cloned())
     }
 
-    /// As [`Sessions::update_session`].
-    pub async fn update_source(
+    /// Changes a source's record as [`Sessions::update_session`] does, for tests.
+    #[cfg(test)]
+    pub(crate) async fn update_source(
         &self,
         id: &SourceId,
         mut change: impl FnMut(&mut SourceRecord) + Send,
@@ -218,7 +219,7 @@ impl Sessions {
         Ok(hand.await?.source(id).cloned().unwrap_or_default())
     }
 
-    /// What is remembered of a customer.
+    /// Returns what is remembered of a customer.
     pub async fn customer(&self, key: &CustomerKey) -> Result<Option<CustomerRecord>, StoreError> {
         match self.get(Key::customer(key)).await? {
             Some(bytes) => stored::read_customer(&bytes).map(Some),
@@ -226,8 +227,9 @@ impl Sessions {
         }
     }
 
-    /// As [`Sessions::update_session`].
-    pub async fn update_customer(
+    /// Changes a customer's record as [`Sessions::update_session`] does, for tests.
+    #[cfg(test)]
+    pub(crate) async fn update_customer(
         &self,
         key: &CustomerKey,
         mut change: impl FnMut(&mut CustomerRecord) + Send,
@@ -241,7 +243,7 @@ impl Sessions {
         Ok(hand.await?.customer().cloned().unwrap_or_default())
     }
 
-    /// Returns which session is the active one, for this credential. `None`: only upstream knows.
+    /// Returns which session is the active one, for this credential; `None` if only upstream knows.
     pub async fn active_of(&self, caller: CredentialHash) -> Result<Option<SessionId>, StoreError> {
         match self.get(Key::active(caller)).await? {
             Some(bytes) => stored::read_active(&bytes).map(Some),
@@ -249,7 +251,7 @@ impl Sessions {
         }
     }
 
-    /// Remembers which session is the active one, for this credential.
+    /// Records which session is the active one, for this credential.
     pub async fn set_active(
         &self,
         caller: CredentialHash,
@@ -258,8 +260,8 @@ impl Sessions {
         records::replace(&self.0.store, Key::active(caller), Some(stored::write_active(id)?)).await
     }
 
-    /// Forgets which session is the active one, for this credential: it was ordered, deleted, or shown to
-    /// be another.
+    /// Forgets which session is the active one, for this credential: it was ordered or deleted, or
+    /// upstream has shown another.
     pub async fn forget_active(&self, caller: CredentialHash) -> Result<(), StoreError> {
         records::replace(&self.0.store, Key::active(caller), None).await
     }
@@ -271,9 +273,9 @@ impl Sessions {
 
 /// What the admin API and the metrics show.
 impl Sessions {
-    /// At most `limit` sessions of these kinds whose keys come after `after`, by kind and then by
-    /// id, ids that are UUIDs before all others. Leaves out what cannot be read. Reads through
-    /// everything, on a thread of its own; does not count as use.
+    /// Returns at most `limit` sessions of these kinds whose keys come after `after`, by kind and
+    /// then by id, ids that are UUIDs first. Leaves out records that cannot be read. Scans all
+    /// records on a thread of its own and does not count as use.
     pub async fn list(
         &self,
         kinds: &[SessionKind],
@@ -289,46 +291,45 @@ impl Sessions {
         Ok(listed.into_iter().filter_map(read).collect())
     }
 
-    /// How many sessions are remembered; an estimate while they come and go.
+    /// Returns how many sessions are remembered; an estimate while records are added and dropped.
     pub fn count(&self) -> u64 {
         self.0.store.count(Space::Sessions)
     }
 
-    /// Whether there is room for one more session with something pending. A record that says so is
-    /// kept in any case, whatever the answer: callers that asked at the same time may go over
-    /// the bound, nothing is dropped for it.
+    /// Returns whether there is room for one more session with something pending. The bound is not
+    /// exact: callers that ask at the same time may exceed it, and no record is dropped for that.
     pub fn can_pin(&self) -> bool {
         self.pinned() < self.0.deferred_at_most
     }
 
-    /// How many sessions have something pending. They are kept beside the others and never make
-    /// room for them.
+    /// Returns how many sessions have something pending. They are kept apart from the others and
+    /// never dropped to make room.
     pub fn pinned(&self) -> usize {
         self.0.store.pinned()
     }
 
-    /// How many sessions with something pending were given up, because nobody asked for them for as
-    /// long as `idle_ttl`. Each is logged.
+    /// Returns how many sessions with something pending were dropped because no call asked for them
+    /// within `idle_ttl`. Each is logged.
     pub fn pending_expired(&self) -> u64 {
         self.0.store.expired()
     }
 
-    /// Does now what is otherwise done bit by bit alongside calls: makes room, drops what is idle.
-    /// For tests and measurements.
+    /// Makes room and drops idle records now, which is otherwise done bit by bit during calls. For
+    /// tests and measurements.
     pub fn run_pending_tasks(&self) {
         self.0.store.tidy();
     }
 }
 
-/// Leaving upstream alone.
+/// Back-offs that upstream asked for.
 impl Sessions {
-    /// Upstream has told this caller to slow down until then ([`BACK_OFF_AT_MOST`] from now at the
-    /// latest). Of two moments the later holds.
+    /// Records until when upstream has asked this caller to slow down, at most [`BACK_OFF_AT_MOST`]
+    /// from now. A later moment replaces an earlier one.
     pub fn back_off(&self, caller: CredentialHash, until: Instant) {
         self.0.back_offs.begin(caller, until);
     }
 
-    /// How long this caller has still to be left alone.
+    /// Returns how long Weir must still send no look-ups for this caller.
     pub fn backing_off(&self, caller: CredentialHash) -> Option<Duration> {
         self.0.back_offs.left(caller)
     }

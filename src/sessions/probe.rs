@@ -1,4 +1,4 @@
-//! A probe in the store, for tests: counts what the store is asked, and makes it fail.
+//! A probe in the store, for tests: counts the requests and makes them fail.
 
 use super::change::StoreError;
 use std::sync::{
@@ -15,7 +15,7 @@ pub struct Probe(Arc<[Operation; 2]>);
 #[derive(Debug)]
 struct Operation {
     asked: AtomicU64,
-    /// Those after so many fail.
+    /// How many succeed before the rest fail.
     good: AtomicU64,
 }
 
@@ -49,12 +49,12 @@ impl Probe {
         self.0[1].asked.load(Ordering::SeqCst)
     }
 
-    /// Lets so many more reads succeed, and none after them.
+    /// Makes all reads fail after so many more.
     pub fn fail_reads_after(&self, more: u64) {
         self.0[0].fail_after(more);
     }
 
-    /// Lets so many more writes succeed, and none after them.
+    /// Makes all writes fail after so many more.
     pub fn fail_writes_after(&self, more: u64) {
         self.0[1].fail_after(more);
     }

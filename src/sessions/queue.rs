@@ -1,8 +1,8 @@
-//! The queue for one turn: who has it, who waits for it, who has put itself aside. A pure value
-//! with verbs; no clock, no waking.
+//! The queue for one turn: the call that has it, those that wait, and those that are held. A pure
+//! value with verbs; no clock, no waking.
 //!
 //! ```text
-//!            enter            (nobody before it)
+//!            enter           (no call before it)
 //!   caller ────────▶ queue ────────────────────────▶ turn ──── leave ───▶ gone
 //!                      ▲                              │
 //!                      │ end_window,                  │ hold
@@ -10,22 +10,20 @@
 //!                      │ an ordinary call enters      ▼
 //!                      └──────────────────────────── held
 //! ```
-//! A caller may leave from wherever it is. A call that was held goes before every ordinary call
-//! that came after it; calls that overtake go before those that are held. Otherwise first come,
-//! first served.
+//! A call may leave from any of these places. A held call goes before every ordinary call that came
+//! after it; calls that overtake go before held ones. Otherwise first come, first served.
 //!
-//! Each verb returns the wake-up of whoever has the turn now and did not before. The wake-up
-//! carries nothing: that the turn was given stands in the queue, so a caller that vanishes at that
-//! very moment passes the turn on when it leaves.
+//! Each verb returns the waker of the call that has just got the turn. The queue records the turn,
+//! so a call that vanishes still passes it on when it leaves.
 
 use std::collections::VecDeque;
 
-/// How a call stands towards calls that are held.
+/// The order of a call and the calls that are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// It goes before them: an attach of store credit.
+    /// The call goes before held calls: an attach of store credit.
     Overtaking,
-    /// It ends their waiting and goes after them: any other mutation.
+    /// The call ends the holds and goes after those calls: any other mutation.
     Ordinary,
 }
 
@@ -33,7 +31,7 @@ pub enum Priority {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Ticket(u64);
 
-/// As many wait as may.
+/// The error of a queue in which no more calls may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -56,12 +54,12 @@ pub(super) struct TurnQueue<W> {
 }
 
 impl<W> TurnQueue<W> {
-    /// Nobody there. At most `bound` callers may wait, held ones included.
+    /// Makes an empty queue in which at most `bound` calls may wait, held ones included.
     pub(super) fn new(bound: usize) -> Self {
         Self { next: 0, bound, turn: None, queue: VecDeque::new(), held: Vec::new() }
     }
 
-    /// Comes in at the back. An ordinary call ends every hold first.
+    /// Adds a call at the back. An ordinary call ends every hold first.
     pub(super) fn enter(&mut self, priority: Priority) -> Result<(Ticket, Option<W>), Full> {
         let served_at_once =
             self.turn.is_none() && (priority == Priority::Overtaking || self.held.is_empty());
@@ -77,7 +75,7 @@ impl<W> TurnQueue<W> {
         Ok((ticket, self.serve()))
     }
 
-    /// Whether this caller has the turn; if not, `wake` is kept for when it gets it.
+    /// Returns whether this call has the turn; if not, keeps `wake` until the call gets it.
     pub(super) fn has_turn(&mut self, ticket: Ticket, wake: impl FnOnce() -> W) -> bool {
         if self.turn.is_some_and(|(holder, _)| holder == ticket) {
             return true;
@@ -90,7 +88,7 @@ impl<W> TurnQueue<W> {
         false
     }
 
-    /// Goes away: from the turn, from the queue or from aside.
+    /// Removes a call, whether it has the turn, waits or is held.
     pub(super) fn leave(&mut self, ticket: Ticket) -> Option<W> {
         self.turn.take_if(|(holder, _)| *holder == ticket);
         self.queue.retain(|caller| caller.ticket != ticket);
@@ -98,9 +96,9 @@ impl<W> TurnQueue<W> {
         self.serve()
     }
 
-    /// Puts itself aside, so that calls that overtake may go first. Where an ordinary call already
-    /// waits, only those before that one may; where no more may wait, nobody may, and the
-    /// caller keeps its turn.
+    /// Takes the turn back and holds the call, so that calls that overtake may go first. If an
+    /// ordinary call already waits, the call is put before that one instead; if no more calls may
+    /// wait, it keeps its turn.
     pub(super) fn hold(&mut self, ticket: Ticket) -> Option<W> {
         let (_, priority) = self.turn.take_if(|(holder, _)| *holder == ticket)?;
         if self.queue.is_empty() && self.waiting() >= self.bound {
@@ -116,7 +114,7 @@ impl<W> TurnQueue<W> {
         self.serve()
     }
 
-    /// Its window is over: from aside into the queue.
+    /// Ends one hold because its window is over: moves the call into the queue.
     pub(super) fn end_window(&mut self, ticket: Ticket) -> Option<W> {
         if let Some(at) = self.held.iter().position(|caller| caller.ticket == ticket) {
             let caller = self.held.remove(at);
@@ -125,18 +123,18 @@ impl<W> TurnQueue<W> {
         self.serve()
     }
 
-    /// Nothing more is coming: every held call goes into the queue.
+    /// Ends every hold: moves the held calls into the queue.
     pub(super) fn release_held(&mut self) -> Option<W> {
         self.release();
         self.serve()
     }
 
-    /// How many wait, held ones included.
+    /// Returns how many calls wait, held ones included.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len() + self.held.len()
     }
 
-    /// Nobody has the turn and nobody wants it.
+    /// Returns whether no call has the turn or waits for it.
     pub(super) fn is_idle(&self) -> bool {
         self.turn.is_none() && self.waiting() == 0
     }
@@ -147,7 +145,7 @@ impl<W> TurnQueue<W> {
         }
     }
 
-    /// To the back, but before the ordinary calls that came later.
+    /// Adds a call at the back, but before the ordinary calls that came after it.
     fn enqueue(&mut self, caller: Caller<W>) {
         let later = |waiting: &Caller<W>| {
             waiting.priority == Priority::Ordinary && waiting.ticket > caller.ticket
@@ -156,6 +154,7 @@ impl<W> TurnQueue<W> {
         self.queue.insert(at, caller);
     }
 
+    /// Gives a free turn to the first call in the queue. Returns its waker.
     fn serve(&mut self) -> Option<W> {
         if self.turn.is_some() {
             return None;
@@ -180,7 +179,7 @@ mod tests {
         Enter(Priority),
         Hold,
         ReleaseHeld,
-        /// Of whoever has the turn.
+        /// Of the call that has the turn.
         Finish,
         /// Of the n-th that waits.
         GiveUp(usize),
@@ -188,7 +187,7 @@ mod tests {
         EndWindow(usize),
     }
 
-    /// The line, with what a bystander can see of it.
+    /// What can be seen of a queue from outside.
     #[derive(Default)]
     struct Watched {
         live: Vec<(Ticket, Priority)>,
@@ -247,7 +246,7 @@ mod tests {
         }
     }
 
-    /// What must hold after every verb.
+    /// Checks what must hold after every verb.
     fn check(line: &TurnQueue<()>, seen: &mut Watched) {
         let mut present: Vec<_> = line.turn.iter().map(|(ticket, _)| *ticket).collect();
         present.extend(line.queue.iter().chain(&line.held).map(|caller| caller.ticket));
@@ -255,13 +254,10 @@ mod tests {
         assert_eq!(
             present,
             seen.live.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>(),
-            "somebody was lost or doubled"
+            "a call was lost or doubled"
         );
-        assert!(line.waiting() <= BOUND, "more wait than may");
-        assert!(
-            line.turn.is_some() || line.queue.is_empty(),
-            "a turn that nobody has, and callers who want it"
-        );
+        assert!(line.waiting() <= BOUND, "more calls wait than may");
+        assert!(line.turn.is_some() || line.queue.is_empty(), "calls wait for a turn that is free");
         let now = line.turn.map(|(ticket, _)| ticket);
         if now != seen.holder {
             if let Some((ticket, priority)) = line.turn {
@@ -271,8 +267,8 @@ mod tests {
         }
     }
 
-    /// Who may be passed: by an ordinary call nobody; by one that overtakes, calls that have been
-    /// held.
+    /// Checks that an ordinary call passes no other, and that an overtaking one passes only calls
+    /// that have been held.
     fn served_in_order(line: &TurnQueue<()>, seen: &Watched, served: Ticket, priority: Priority) {
         let earlier = line.queue.iter().chain(&line.held).filter(|caller| caller.ticket < served);
         for passed in earlier {
@@ -360,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_call_lets_those_that_overtake_pass_and_nobody_else() {
+    fn a_held_call_lets_only_those_that_overtake_pass() {
         let cases: &[(&[Priority], usize, &[u64])] = &[
             (&[Ordinary], 0, &[0]),
             (&[Ordinary, Overtaking], 0, &[1, 0]),

@@ -1,9 +1,9 @@
-//! Records that are read together, changed in hand, and written together.
+//! Reads records together, changes them in hand, and writes them together.
 //!
-//! In: which session, sources and customer, and what is learned of them. Out: what is remembered.
-//! Reading is one request to the store and writing is another, however many records take part. One
-//! of them may be in another session's record, or be changed by others meanwhile: then the store is
-//! asked again, and what was learned is applied again.
+//! Reading is one request to the store and writing is another, however many records take part. If a
+//! source's record turns out to be in another session's, everything is read again with that
+//! session. If another call has changed the records meanwhile, they are read again and the pending
+//! observations are applied again.
 
 use super::{
     change::{Bytes, Change, StoreError, Swapped},
@@ -18,8 +18,8 @@ use crate::rules::{
 };
 use std::{fmt, sync::Arc};
 
-/// How often the same records are read or written before that is given up. Each time means that
-/// somebody else has written one of them at the same moment.
+/// How often the same records are read or written before giving up. Each failed try means that
+/// another call has just written one of them.
 const TRIES: usize = 64;
 
 /// What is remembered of one session, of sources and of a customer, and what was learned since.
@@ -41,12 +41,12 @@ impl Records {
         self.scope.session.as_ref()
     }
 
-    /// Returns what is remembered of the session; an empty record where nothing is.
+    /// Returns the session's record; an empty one if nothing is remembered.
     pub fn record(&self) -> &SessionRecord {
         self.hand.record()
     }
 
-    /// Returns the same, or `None` where nothing is remembered.
+    /// Returns the session's record, or `None` if nothing is remembered.
     pub fn session(&self) -> Option<&SessionRecord> {
         self.hand.is_remembered().then(|| self.hand.record())
     }
@@ -84,9 +84,9 @@ impl Records {
         self.unwritten.push(noted);
     }
 
-    /// Writes what changed since the last write: one request to the store, none where nothing
-    /// changed. Where others have changed the same records, it reads them again and applies again
-    /// what was learned; a mere reading teaches nothing then that has changed since.
+    /// Writes what changed since the last write, in one request to the store, or in none if nothing
+    /// changed. If other calls have changed the same records, reads them again and applies the
+    /// pending observations again; a read is dropped if its record's epoch has changed.
     pub async fn write(&mut self) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             if write(&self.store, &mut self.hand).await? {
@@ -98,7 +98,7 @@ impl Records {
         Err(StoreError::Contended)
     }
 
-    /// Reads everything again. What was not written yet is applied to what is found.
+    /// Reads everything again and applies the pending observations to it.
     pub async fn refresh(&mut self) -> Result<(), StoreError> {
         let mut scope = self.scope.clone();
         scope.sources.extend(self.hand.sources().cloned());
@@ -108,7 +108,7 @@ impl Records {
         Ok(())
     }
 
-    /// Reads these sources along, too. Asks the store only where one is not in hand.
+    /// Reads these sources as well. Asks the store only if one is not in hand.
     pub async fn read_along(&mut self, sources: &[SourceId]) -> Result<(), StoreError> {
         if sources.iter().all(|id| self.hand.holds(id)) {
             return Ok(());
@@ -124,8 +124,8 @@ impl fmt::Debug for Records {
     }
 }
 
-/// Changes records otherwise than by observations: reads them, lets `change` change them, writes
-/// them, all again where others came in between.
+/// Reads records, lets `change` change them, and writes them; starts over if another call came in
+/// between. For changes that are no observations.
 pub(super) async fn update(
     store: &Store,
     scope: &Scope,
@@ -141,8 +141,8 @@ pub(super) async fn update(
     Err(StoreError::Contended)
 }
 
-/// Reads what is in scope, and then, where records elsewhere belong to it, everything once more:
-/// what is in hand was stored at one moment.
+/// Reads what is in scope. If records elsewhere belong to it, reads everything once more, so that
+/// all that is in hand was stored at one moment.
 pub(super) async fn read(store: &Store, scope: &Scope) -> Result<Hand, StoreError> {
     let mut keys = scope.keys();
     for _ in 0..TRIES {
@@ -158,23 +158,23 @@ pub(super) async fn read(store: &Store, scope: &Scope) -> Result<Hand, StoreErro
     Err(StoreError::Contended)
 }
 
-/// Returns whether the store holds now what is in hand.
+/// Writes what is in hand. Returns false if something else is stored than was read.
 async fn write(store: &Store, hand: &mut Hand) -> Result<bool, StoreError> {
     hand.settle();
     let changes = hand.changes()?;
     let made = changes.is_empty() || store.swap(&changes).await? == Swapped::Made;
     if made {
-        hand.made(changes);
+        hand.note_written(changes);
     }
     Ok(made)
 }
 
-/// Stores these bytes whatever was stored before; `None`: stores nothing.
+/// Stores these bytes, or removes the record if there are none, whatever was stored before.
 pub(super) async fn replace(store: &Store, key: Key, new: Option<Bytes>) -> Result<(), StoreError> {
     for _ in 0..TRIES {
         let seen = store.get(std::slice::from_ref(&key)).await?.pop().flatten();
         let change = Change { key: key.clone(), seen, new: new.clone(), pin: false };
-        if !change.is_one() || store.swap(&[change]).await? == Swapped::Made {
+        if !change.changes_anything() || store.swap(&[change]).await? == Swapped::Made {
             return Ok(());
         }
     }

@@ -1,4 +1,4 @@
-//! What is read together, and what the store answered.
+//! The records that are read together, and what the store answered.
 
 use super::{
     change::Bytes,
@@ -6,22 +6,22 @@ use super::{
 };
 use crate::rules::{SessionKey, SourceId};
 
-/// What is read together.
+/// The records that are read together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     pub session: Option<SessionKey>,
     pub sources: Vec<SourceId>,
     pub customer: Option<CustomerKey>,
-    /// Whether the sources that the session owns are read, too, where it does not hold them.
+    /// Whether sources that the session owns and does not hold are read as well.
     pub whole: bool,
 }
 
-/// What the store holds, or is taken to hold until it says otherwise.
+/// What the store holds, or is assumed to hold until a swap fails.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stored(Vec<(Key, Option<Bytes>)>);
 
 impl Scope {
-    /// Returns the keys of what is in scope by name.
+    /// Returns the keys of the records that are named.
     pub(super) fn keys(&self) -> Vec<Key> {
         let session = self.session.iter().map(Key::session);
         let sources = self.sources.iter().map(Key::source);
@@ -42,7 +42,7 @@ impl Stored {
         self.0.iter().map(|(key, bytes)| (key, bytes.as_ref()))
     }
 
-    /// `None`: not read.
+    /// Returns what is stored under a key; the outer `None` if that was not read.
     pub(super) fn get(&self, key: &Key) -> Option<Option<&Bytes>> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, bytes)| bytes.as_ref())
     }

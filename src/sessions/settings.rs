@@ -6,10 +6,10 @@ use std::time::Duration;
 /// How much is remembered, and how long a call waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How many sessions are remembered; twice as many sources, as many customers and
-    /// active sessions. The least recently used go first.
+    /// How many sessions are kept, and as many customers and active sessions; twice as many
+    /// sources. The least recently used are dropped first.
     pub capacity: u64,
-    /// How long anything is remembered that nobody asks for.
+    /// How long a record is kept that no call asks for.
     pub idle_ttl: Duration,
     /// How many calls may wait for one turn, held ones included.
     pub queue: usize,
@@ -18,12 +18,12 @@ pub struct Settings {
     /// How many sessions may have something pending before
     /// [`Sessions::can_pin`](super::Sessions::can_pin) says no.
     pub deferred_at_most: usize,
-    /// The kinds of session there are, to name a session in the log.
+    /// All kinds of session, to name a session in the log.
     pub kinds: Vec<SessionKind>,
 }
 
 impl Default for Settings {
-    /// A million sessions for a day; 64 callers, ten seconds; ten thousand pending.
+    /// Returns the configuration's defaults.
     fn default() -> Self {
         Self {
             capacity: 1_000_000,

@@ -1,9 +1,8 @@
-//! The store: bytes under keys, in named spaces.
+//! The store: bytes under keys, in named spaces. It does not know what the bytes mean.
 //!
-//! In: keys, and changes of what is stored under them. Out: bytes. It knows nothing of records.
 //! Both operations take several keys and are one step: what `get` returns was stored at one moment,
-//! and `swap` makes all of its changes or none. A store shared by replicas does either in one round
-//! trip. Today there is one store, in memory.
+//! and `swap` makes all of its changes or none. So a store shared by replicas can do either in one
+//! round trip.
 
 use super::{
     change::{Bytes, Change, StoreError, Swapped},
@@ -14,7 +13,7 @@ use super::{
 };
 use std::sync::Arc;
 
-/// Where records are kept. Clones share what is stored.
+/// Keeps records. Clones share what is stored.
 #[derive(Clone)]
 pub struct Store {
     backend: Backend,
@@ -33,7 +32,7 @@ impl Store {
         Self { backend: Backend::Memory(Arc::new(Memory::new(settings))), probe: None }
     }
 
-    /// Lets a test count what this store is asked, and make it fail.
+    /// Lets a test count the requests to this store and make them fail.
     #[doc(hidden)]
     pub fn probed(self, probe: &Probe) -> Self {
         Self { probe: Some(probe.clone()), ..self }
@@ -47,8 +46,8 @@ impl Store {
         }
     }
 
-    /// Makes all these changes, or none where something else is stored than was seen. A key may
-    /// stand in one change only.
+    /// Makes all these changes, or none if other bytes are stored than were seen. No two changes
+    /// may have the same key.
     pub async fn swap(&self, changes: &[Change]) -> Result<Swapped, StoreError> {
         self.probe.as_ref().map_or(Ok(()), Probe::write)?;
         match &self.backend {
@@ -57,7 +56,7 @@ impl Store {
     }
 
     /// Returns at most `limit` records of a space whose keys begin with one of these bytes and come
-    /// after `after`, in the order of their keys. Reads through everything; does not count as use.
+    /// after `after`, in the order of their keys. Scans all records and does not count as use.
     pub async fn list(
         &self,
         space: Space,
@@ -74,7 +73,7 @@ impl Store {
         }
     }
 
-    /// Returns how many records a space holds; an estimate while they come and go.
+    /// Returns how many records a space holds; an estimate while records are added and dropped.
     pub fn count(&self, space: Space) -> u64 {
         match &self.backend {
             Backend::Memory(memory) => memory.count(space),
@@ -88,15 +87,15 @@ impl Store {
         }
     }
 
-    /// Returns how many pinned records were given up, because nobody had asked for them for so
-    /// long.
+    /// Returns how many pinned records were dropped because no call asked for them within
+    /// `idle_ttl`.
     pub fn expired(&self) -> u64 {
         match &self.backend {
             Backend::Memory(memory) => memory.expired(),
         }
     }
 
-    /// Does now what is otherwise done bit by bit: makes room, drops what is idle.
+    /// Makes room and drops idle records now, which is otherwise done bit by bit.
     pub fn tidy(&self) {
         match &self.backend {
             Backend::Memory(memory) => memory.tidy(),

@@ -1,4 +1,4 @@
-//! A turn that carries its record: the right to change one session, and what is remembered of it.
+//! A turn with its records: the right to change one session, and what is remembered of it.
 
 use super::{
     change::StoreError,
@@ -16,10 +16,10 @@ use std::{fmt, sync::Arc, time::Duration};
 /// Why there is no turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TurnError {
-    /// Others have it.
+    /// The turn was not given.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// It came, and what is remembered of the session cannot be read.
+    /// The turn came, but the session's records cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -33,7 +33,7 @@ pub struct Turn {
     records: Records,
 }
 
-/// What a turn is for.
+/// The session that a turn is for, and the sources that are read with it.
 struct Session {
     key: SessionKey,
     sources: Vec<SourceId>,
@@ -68,17 +68,17 @@ impl Turn {
         &self.session.key
     }
 
-    /// Returns what is remembered of the session; an empty record where nothing is.
+    /// Returns the session's record; an empty one if nothing is remembered.
     pub fn record(&self) -> &SessionRecord {
         self.records.record()
     }
 
-    /// Returns everything in hand.
+    /// Returns all records in hand.
     pub fn records(&self) -> &Records {
         &self.records
     }
 
-    /// Returns everything in hand, to be changed.
+    /// Returns all records in hand, for changes.
     pub fn records_mut(&mut self) -> &mut Records {
         &mut self.records
     }
@@ -103,19 +103,19 @@ impl Turn {
         self.records.write().await
     }
 
-    /// Reads everything again: a look-up that others may share writes to the store by itself. See
-    /// [`Records::refresh`].
+    /// Reads everything again, because a look-up that several calls share writes to the store by
+    /// itself. See [`Records::refresh`].
     pub async fn refresh(&mut self) -> Result<(), StoreError> {
         self.records.refresh().await
     }
 
-    /// Reads these sources along, too: see [`Records::read_along`].
+    /// Reads these sources as well: see [`Records::read_along`].
     pub async fn read_along(&mut self, sources: &[SourceId]) -> Result<(), StoreError> {
         self.records.read_along(sources).await
     }
 
     /// Gives the turn back and steps aside for `window`, so that calls that overtake may go first.
-    /// What was not written is given up.
+    /// What was not written is lost.
     pub fn hold(self, window: Duration) -> Held {
         Held { guard: self.guard.hold(window), session: self.session }
     }

@@ -1,13 +1,13 @@
 //! Turns: one mutation of a session (or of a customer's saved sources) at a time, first come first
 //! served.
 //!
-//! In: the key of what is to be changed. Out: a [`TurnGuard`] that hands the turn on when it is
-//! dropped, or [`Busy`]. The order is [`super::queue`]'s; this file waits, wakes and measures time.
-//! Different keys never wait for each other, and a key that nobody has or wants takes no memory.
-//! Callers may wait on different runtimes.
+//! In: the key of what is to be changed. Out: a [`TurnGuard`] that passes the turn on when it is
+//! dropped, or [`Busy`]. [`super::queue`] keeps the order; this file waits, wakes and measures
+//! time. Different keys never wait for each other, and a key without calls takes no memory. Callers
+//! may wait on different runtimes.
 //!
-//! A place in the queue is a value: whoever drops it, by hanging up, by running out of time or by
-//! finishing, leaves the queue.
+//! A place in the queue is a value. Dropping it leaves the queue, whether the caller hung up, ran
+//! out of time or finished.
 
 use super::{
     keys::CustomerKey,
@@ -24,32 +24,32 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 
-/// What is changed by one call at a time. A call that needs several turns takes them in this order,
-/// so that no two calls wait for each other.
+/// Names what one call at a time may change. A call that needs several turns takes them in this
+/// order, so that no two calls wait for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TurnKey {
     /// A session.
     Session(SessionKey),
     /// A customer's saved sources.
     Customer(CustomerKey),
-    /// What is a shopper's own: saved options, and an active session whose id is not known yet.
+    /// A shopper's saved options, and its active session while the id is not known.
     Shopper(CredentialHash),
 }
 
-/// The turn was not given.
+/// The error of a call that did not get its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Busy {
-    /// Why.
+    /// Why the turn was not given.
     pub reason: BusyReason,
-    /// When to try again: what `Retry-After` says, whole seconds, at least one.
+    /// When to try again, for `Retry-After`: whole seconds, at least one.
     pub retry_after: Duration,
 }
 
 /// Why a turn was not given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BusyReason {
-    /// As many calls wait already as may.
+    /// No more calls may wait.
     #[error("too many calls already wait to change this")]
     QueueFull,
     /// The turn did not come within the time a call may wait.
@@ -66,7 +66,7 @@ impl Busy {
 
 type Queues = DashMap<Arc<TurnKey>, TurnQueue<Waker>>;
 
-/// Every queue that somebody stands in.
+/// All queues that are not empty.
 #[derive(Clone)]
 pub(super) struct Turns {
     queues: Arc<Queues>,
@@ -76,7 +76,7 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// At most `bound` calls wait for one turn, each at most for `wait`.
+    /// Makes queues in which at most `bound` calls wait for one turn, each for at most `wait`.
     pub(super) fn new(bound: usize, wait: Duration) -> Self {
         Self { queues: Arc::default(), bound, wait }
     }
@@ -87,7 +87,7 @@ impl Turns {
         place.turn(self.wait).await
     }
 
-    /// Takes the turn where the queue is empty; waits for nothing.
+    /// Takes the turn if the queue is empty; never waits.
     pub(super) fn turn_if_free(&self, of: &TurnKey) -> Option<TurnGuard> {
         let key = Arc::new(of.clone());
         let Entry::Vacant(slot) = self.queues.entry(key.clone()) else { return None };
@@ -126,14 +126,14 @@ impl Turns {
     }
 }
 
-/// Never under a lock: a waker may run anything.
+/// Wakes a call. Must not be called under a lock, since a waker may run any code.
 fn wake(next: Option<Waker>) {
     if let Some(waker) = next {
         waker.wake();
     }
 }
 
-/// A place in a queue, wherever in it. Dropping it leaves the queue.
+/// A place in a queue, whether waiting, held or with the turn. Dropping it leaves the queue.
 struct Place {
     queues: Arc<Queues>,
     key: Arc<TurnKey>,
@@ -141,6 +141,8 @@ struct Place {
 }
 
 impl Place {
+    /// Runs a verb on the queue, wakes the call that got the turn, and drops the queue if it is
+    /// idle.
     fn in_queue(&self, verb: impl FnOnce(&mut TurnQueue<Waker>, Ticket) -> Option<Waker>) {
         let next = match self.queues.entry(self.key.clone()) {
             Entry::Occupied(mut queue) => {
@@ -156,7 +158,7 @@ impl Place {
     }
 
     async fn turn(self, at_most: Duration) -> Result<TurnGuard, Busy> {
-        // Looked at before the clock is: an uncontended turn sets no timer.
+        // Checked first, so that an uncontended turn sets no timer.
         if !self.has_turn(Waker::noop()) && timeout(at_most, self.turn_comes()).await.is_err() {
             return Err(Busy::because(BusyReason::WaitedTooLong));
         }
@@ -188,7 +190,7 @@ pub struct TurnGuard {
 }
 
 impl TurnGuard {
-    /// What may be changed.
+    /// Returns what may be changed.
     pub fn key(&self) -> &TurnKey {
         &self.place.key
     }
@@ -216,9 +218,9 @@ pub struct HeldGuard {
 }
 
 impl HeldGuard {
-    /// Waits for the turn to come back: when the window ends, or at once when a call arrives that
-    /// does not overtake. Calls that overtake and were already waiting then go first. Takes at
-    /// most the window and once more the time a call may wait.
+    /// Waits for the turn to come back: when the window ends, or at once when an ordinary call
+    /// arrives. Overtaking calls that already wait by then go first. Takes at most the window plus
+    /// the time a call may wait.
     pub async fn wait(self) -> Result<TurnGuard, Busy> {
         if timeout(self.window.saturating_sub(self.since.elapsed()), self.place.turn_comes())
             .await
@@ -260,7 +262,7 @@ mod tests {
         turns.turn(key, priority).now_or_never().expect("the turn is free").unwrap()
     }
 
-    /// Gets in line and stays there.
+    /// Enters the queue and stays there.
     macro_rules! in_line {
         ($turns:ident, $key:ident, $priority:expr) => {{
             let mut waiting = Box::pin($turns.turn(&$key, $priority));
@@ -346,7 +348,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_waits_longer_than_may() {
+    async fn no_call_waits_longer_than_it_may() {
         let (turns, key) = (turns(), cart("1"));
         let first = at_once(&turns, &key, Ordinary).await;
         let mut second = in_line!(turns, key, Ordinary);

@@ -1,5 +1,5 @@
-//! Makes connections to upstream: TCP (both address families raced), TLS by rustls where the target
-//! says so.
+//! Makes connections to upstream: TCP, racing both address families, and TLS by rustls if the
+//! target is `https`.
 
 use super::{pool::Connection, target::Target};
 use crate::http::{Body, UpstreamError};
@@ -75,7 +75,7 @@ impl Connector {
         Ok(Self { address: target.address(), timeout, transport })
     }
 
-    /// Makes a connection, driven by a task of its own on the current runtime.
+    /// Makes a connection and drives it in a task of its own on the current runtime.
     pub(super) async fn connect(&self) -> Result<Connection, UpstreamError> {
         let stream = tokio::time::timeout(self.timeout, self.stream())
             .await
@@ -102,8 +102,7 @@ impl Connector {
     }
 }
 
-/// Sets up TLS: SNI is the target's host; ALPN offers HTTP/1.1 only, which is what upstream is
-/// spoken to in.
+/// Sets up TLS. SNI is the target's host; ALPN offers HTTP/1.1 only, which is what Weir sends.
 fn tls(
     tcp: HttpConnector,
     ca_file: Option<&Path>,

@@ -1,8 +1,9 @@
-//! Which header fields end at a proxy, and which stay although `Connection` names them.
+//! Removes hop-by-hop header fields, and keeps end-to-end fields even if `Connection` names them.
 //!
 //! A `Connection` that names a field of the request itself, such as `Authorization` or
 //! `Content-Type`, is a sender's error (a sender MUST NOT, RFC 9110 section 7.6.1) and a known
-//! attack: what was judged would not be what is sent. Such a name is ignored and the field stays.
+//! attack: upstream would get another request than the one that was judged. Such a name is ignored
+//! and the field stays.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use smallvec::SmallVec;
@@ -24,9 +25,9 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// Fields that make a message what it is: its framing, its content's form, its author, its
-/// conditions, its route. In order, for the search. The list errs on the side of keeping: a private
-/// hop-by-hop field that slips through does no harm, a lost credential or version does.
+/// Fields that belong to the message itself, which `Connection` cannot remove. Sorted, for the
+/// binary search. The list keeps too much rather than too little: a private hop-by-hop field that
+/// is passed on does no harm, but a lost credential or version does.
 const END_TO_END: [&str; 33] = [
     "age",
     "allow",
@@ -63,12 +64,12 @@ const END_TO_END: [&str; 33] = [
     "x-method-override",
 ];
 
-/// What the names of further end-to-end fields begin with.
+/// The prefixes of further end-to-end fields' names.
 const END_TO_END_PREFIXES: [&str; 6] =
     ["content-", "accept", "if-", "x-forwarded-", "access-control-", "sec-"];
 
-/// Removes `Connection`, the fields it names, and those that are always hop-by-hop. Fields in `kept`
-/// stay, as other end-to-end fields do.
+/// Removes `Connection`, the fields it names, and those that are always hop-by-hop. Fields in
+/// `kept` stay, as other end-to-end fields do.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap, kept: &[&str]) {
     if headers.contains_key(header::CONNECTION) {
         for name in named_by_connection(headers, kept) {
@@ -81,8 +82,7 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap, kept: &[&str]) {
     }
 }
 
-/// Returns the fields that `Connection` takes away. `close` and `keep-alive` are no fields;
-/// end-to-end fields stay, see the module.
+/// Returns the fields that `Connection` names, without end-to-end fields and those in `kept`.
 fn named_by_connection(headers: &HeaderMap, kept: &[&str]) -> SmallVec<[HeaderName; 4]> {
     headers
         .get_all(header::CONNECTION)
@@ -99,9 +99,9 @@ fn is_end_to_end(name: &HeaderName) -> bool {
         || END_TO_END_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Returns the protocols asked for, if they may be passed on. HTTP/2 has no `Upgrade`. `h2c` and
-/// `TLS` would put a second, unread HTTP conversation into the tunnel, past every rule: they are
-/// left out (RFC 9110 section 7.8 lets a server ignore the field).
+/// Returns the protocols asked for in `Upgrade`, if they may be passed on. HTTP/2 has no `Upgrade`.
+/// `h2c` and `TLS` are not passed on: HTTP inside the tunnel would bypass every rule (RFC 9110
+/// section 7.8 lets a server ignore the field).
 pub(super) fn upgrade_of(headers: &HeaderMap, version: Version) -> Option<HeaderValue> {
     let value = headers.get(header::UPGRADE)?;
     let asked =
@@ -118,7 +118,7 @@ fn tokens(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
-/// Returns true when the comma-separated list has the token, whatever its parameters.
+/// Returns true when the comma-separated list has the token, with any parameters.
 pub(super) fn has_token(value: &HeaderValue, token: &str) -> bool {
     tokens(value).any(|found| {
         let name = found.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();

@@ -1,13 +1,13 @@
-//! Header hygiene as a layer: what a proxy must take away, must set and must leave (RFC 9110
-//! section 7.6, RFC 9112 sections 6, 7 and 9).
+//! Header hygiene as a layer: the fields that a proxy must remove, set and keep (RFC 9110 section
+//! 7.6, RFC 9112 sections 6, 7 and 9).
 //!
-//! Taken away in both directions: `Connection` and the fields it names, `Keep-Alive`,
-//! `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade`, `HTTP2-Settings`, and the credentials
-//! of a proxy, which Weir is none of (`Proxy-Authorization`, `Proxy-Authenticate`,
+//! Removed in both directions: `Connection` and the fields it names, `Keep-Alive`,
+//! `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade`, `HTTP2-Settings`, and the fields of
+//! proxy authentication, which Weir does not do (`Proxy-Authorization`, `Proxy-Authenticate`,
 //! `Proxy-Authentication-Info`). Set: the URI and `Host` to upstream's, `Via`, and `Content-Length`
-//! to what the body is. Left as they are: all others, in their order and with their bytes,
-//! `Forwarded` and `X-Forwarded-For` among them unless the switch is on; `Trailer` too, which is no
-//! hop-by-hop field (RFC 9110 section 6.6.2).
+//! to the body's length. Kept: all others, in their order and with their bytes, `Forwarded` and
+//! `X-Forwarded-For` among them unless the switch is on; `Trailer` too, which is not hop-by-hop
+//! (RFC 9110 section 6.6.2).
 
 use super::{
     fields::{has_token, remove_hop_by_hop, upgrade_of},
@@ -37,16 +37,16 @@ const TE_OPTION: HeaderValue = HeaderValue::from_static("te");
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 
-/// Makes callers' requests fit for upstream, and upstream's answers fit for callers.
+/// Prepares callers' requests for upstream, and upstream's answers for callers.
 #[derive(Clone, Debug)]
 pub struct HygieneLayer(Arc<Outward>);
 
-/// What upstream must be told.
+/// The settings for requests to upstream.
 #[derive(Clone, Debug)]
 struct Outward {
     target: Target,
     forwarded: bool,
-    /// Names of fields that `Connection` cannot take away, beside those that it never can.
+    /// Names of fields that `Connection` cannot remove, besides end-to-end fields.
     kept: Vec<&'static str>,
 }
 
@@ -62,8 +62,8 @@ impl HygieneLayer {
         Self(Arc::new(Outward { forwarded, ..(*self.0).clone() }))
     }
 
-    /// Keeps fields of these names, in lower case, where a caller's `Connection` names them: the
-    /// vendor's own that change what a call means.
+    /// Keeps fields of these names, in lower case, even if a caller's `Connection` names them: the
+    /// vendor's own fields that change what a call means.
     pub fn keeping(self, kept: Vec<&'static str>) -> Self {
         Self(Arc::new(Outward { kept, ..(*self.0).clone() }))
     }
@@ -77,7 +77,7 @@ impl<S> Layer<S> for HygieneLayer {
     }
 }
 
-/// A client behind header hygiene; see the module.
+/// A client whose requests and answers go through header hygiene.
 #[derive(Clone, Debug)]
 pub struct Hygiene<S> {
     inner: S,
@@ -103,7 +103,7 @@ where
         let caller = caller.filter(|_| self.outward.forwarded).map(|caller| caller.0.ip());
         let target = &self.outward.target;
         to_upstream(&mut parts, &body, &self.outward, caller);
-        // A client that keeps connections to many hosts reads from the URI which one is meant.
+        // A client that keeps connections to many hosts reads the host from the URI.
         parts.uri = target.absolute(parts.uri);
         HygieneFuture { inner: self.inner.call(Request::from_parts(parts, body)), over_http1 }
     }
@@ -140,9 +140,8 @@ where
     }
 }
 
-/// Makes a caller's request one for upstream over HTTP/1.1. It has an `Upgrade` exactly when it
-/// asks for one that may be passed on. `forwarded_for` is appended to `Forwarded` and
-/// `X-Forwarded-For`.
+/// Turns a caller's request into one for upstream over HTTP/1.1. Keeps an `Upgrade` only if it may
+/// be passed on. Appends `forwarded_for` to `Forwarded` and `X-Forwarded-For`.
 fn to_upstream(
     parts: &mut request::Parts,
     body: &Body,
@@ -176,8 +175,8 @@ fn to_upstream(
     parts.version = Version::HTTP_11;
 }
 
-/// Makes upstream's answer one for the caller. It fails on a transfer coding other than `chunked`,
-/// whose content could not be read; our `TE` asks for none.
+/// Turns upstream's answer into one for the caller. Fails on a transfer coding other than
+/// `chunked`, whose content could not be read; Weir's `TE` asks for none.
 fn to_caller(parts: &mut response::Parts, body: &Body) -> Result<(), UnknownCoding> {
     let headers = &mut parts.headers;
     let upgrade =
@@ -209,8 +208,7 @@ fn to_caller(parts: &mut response::Parts, body: &Body) -> Result<(), UnknownCodi
 #[error("a transfer coding other than chunked")]
 struct UnknownCoding;
 
-/// Returns `Via`, which tells the version of the message as we received it (RFC 9110 section
-/// 7.6.3).
+/// Returns `Via`, which states the version of the received message (RFC 9110 section 7.6.3).
 fn via(version: Version) -> HeaderValue {
     HeaderValue::from_static(match version {
         Version::HTTP_09 | Version::HTTP_10 => "1.0 weir",
@@ -219,8 +217,8 @@ fn via(version: Version) -> HeaderValue {
     })
 }
 
-/// Announces the length that the body has, also where Weir replaced it. hyper would drop the
-/// content of a GET whose length is unknown unless told that it is chunked.
+/// Announces the length of the body, also if Weir replaced it. hyper would drop the content of a
+/// GET whose length is unknown if its headers did not say that it is chunked.
 fn frame_request(method: &Method, headers: &mut HeaderMap, body: &Body) {
     let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
     let (first, second) = (lines.next(), lines.next());
@@ -275,8 +273,8 @@ fn one_length(headers: &mut HeaderMap, body: &Body) {
     }
 }
 
-/// Joins the cookies, which HTTP/2 splits into fields; HTTP/1.1 wants them in one (RFC 9113 section
-/// 8.2.3).
+/// Joins cookies that HTTP/2 has split into several fields; HTTP/1.1 needs one field (RFC 9113
+/// section 8.2.3).
 fn join_cookies(headers: &mut HeaderMap) {
     let Entry::Occupied(mut cookies) = headers.entry(header::COOKIE) else { return };
     if cookies.iter().nth(1).is_none() {

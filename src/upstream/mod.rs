@@ -1,10 +1,10 @@
-//! Forwards: one exchange with upstream at a time, over connections that are kept.
+//! Forwards requests to upstream, one exchange at a time, over connections that are kept.
 //!
 //! ```text
 //!   request ─ Hygiene ─ Upstream ─ Pool ─ connection ─▶ upstream
 //! ```
-//! [`Hygiene`] makes the message fit for upstream and can stand before any client; [`Upstream`] is
-//! Weir's own, with time-outs, TLS and upgrades. It never sends a request twice.
+//! `Hygiene` prepares the message for upstream and works with any client; [`Upstream`] is Weir's
+//! own client, with time-outs, TLS and upgrades. It never sends a request twice.
 
 mod connect;
 mod fields;

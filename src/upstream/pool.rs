@@ -1,15 +1,11 @@
 //! Idle connections to upstream, newest first.
 //!
-//! A pool belongs to one worker: its lock is taken for a push or a pop and never contended. It is
-//! not hyper-util's `client::pool::cache`, which gives a connection back when its guard is dropped,
-//! not when the body has ended, knows no age or number, and cannot send again only what hyper
-//! returned unwritten. Here such a request (`TrySendError::take_message`) goes to the next
-//! connection, body and all; one that was begun is never sent again.
-
-#![allow(
-    clippy::disallowed_types,
-    reason = "the list is clippy.toml's for `rules`; a pool has a lock"
-)]
+//! A pool belongs to one worker: its lock is taken for a push or a pop and never contended.
+//! hyper-util's `client::pool::cache` does not serve here: it gives a connection back when its
+//! guard is dropped rather than when the body has ended, and bounds neither age nor number. It
+//! cannot resend exactly those requests that hyper returned unwritten
+//! (`TrySendError::take_message`), which here go to the next connection with their body. A request
+//! that was begun is never sent again.
 
 use crate::http::Body;
 use hyper::client::conn::http1::SendRequest;
@@ -19,11 +15,11 @@ use std::{
 };
 use tokio::{task::AbortHandle, time::Instant};
 
-/// How long a connection whose answer has ended may take to finish sending the request. Upstream
-/// that answered early and reads no further would hold it for ever.
+/// How long a connection whose answer has ended may take to finish sending the request. Without a
+/// bound, an upstream that answered early and stopped reading would hold it for ever.
 const LINGER: Duration = Duration::from_millis(500);
 
-/// One connection. Dropping it closes it at once, whatever it is in the middle of.
+/// One connection. Dropping it closes it at once, even in the middle of an exchange.
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Body>,
     driver: Option<AbortHandle>,
@@ -34,7 +30,7 @@ impl Connection {
         Self { sender, driver: Some(driver) }
     }
 
-    /// Lets the connection live on: it belongs to a tunnel now.
+    /// Keeps the connection open after the drop, for a tunnel.
     pub(super) fn detach(mut self) {
         self.driver = None;
     }
@@ -53,7 +49,7 @@ struct Idle {
     since: Instant,
 }
 
-/// The idle connections of one worker; see the module.
+/// The idle connections of one worker.
 pub(super) struct Pool {
     idle: Mutex<IdleConnections>,
     idle_timeout: Duration,
@@ -64,7 +60,7 @@ pub(super) struct Pool {
 struct IdleConnections {
     /// Oldest first.
     connections: Vec<Idle>,
-    /// Whether a task runs that closes what stays unused.
+    /// Whether a task runs that closes connections unused for too long.
     swept: bool,
 }
 
@@ -74,7 +70,7 @@ impl Pool {
         Arc::new(Self { idle: Mutex::default(), idle_timeout, max_idle })
     }
 
-    /// Takes the connection used last, if it is still good.
+    /// Takes the connection used last among those that are still good.
     pub(super) fn take(&self) -> Option<Connection> {
         let now = Instant::now();
         let mut idle = self.idle();
@@ -102,7 +98,7 @@ impl Pool {
         }
     }
 
-    /// Closes what has been unused for too long. Returns when the next connection will have been.
+    /// Closes connections unused for too long. Returns when the next one is due.
     fn close_old(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut idle = self.idle();
@@ -128,7 +124,7 @@ async fn sweep(pool: Weak<Pool>, idle_timeout: Duration) {
     }
 }
 
-/// A connection in use, and where it goes afterwards.
+/// A connection in use, and the pool that it goes back to.
 pub(super) struct Lease {
     connection: Connection,
     pool: Arc<Pool>,

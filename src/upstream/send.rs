@@ -1,9 +1,9 @@
 //! The innermost service: one exchange with upstream.
 //!
-//! A request that header hygiene has made fit goes in; upstream's answer comes out, its content
-//! still streaming, or why there is none. Deliberately absent: retries. A request of which anything
-//! was written is never sent a second time, whatever its method; one that a stale connection handed
-//! back unwritten goes to the next connection (see `pool`).
+//! In: a request that has been through header hygiene. Out: upstream's answer, its content still
+//! streaming, or an error. Deliberately absent: retries. A request of which any byte was written is
+//! never sent again, even if its method is idempotent; one that a stale connection returned
+//! unwritten goes to the next connection (see `pool`).
 
 use super::{
     connect::{Connector, TlsError},
@@ -25,15 +25,15 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// How long upstream may take to say 100 before a caller that expects it is told to go on anyway
-/// (RFC 9110 section 10.1.1: a client need not wait for ever, and upstream may not know the
+/// How long upstream may take to send a 100 before a caller that expects one gets it anyway (RFC
+/// 9110 section 10.1.1: a client need not wait for ever, and upstream may not know the
 /// expectation).
 const CONTINUE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to reach upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
-    /// Where it is.
+    /// The address of upstream.
     pub target: Target,
     /// The bound for making a connection, name resolution and TLS included.
     pub connect_timeout: Duration,
@@ -121,8 +121,7 @@ impl Upstream {
     }
 
     /// Sends a request that has been through [`Self::hygiene`]. Dropping the future, or the
-    /// answer's body before its end, closes the connection: upstream never gets what it has not
-    /// been sent by then.
+    /// answer's body before its end, closes the connection: nothing more is sent to upstream.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
         to_origin_form(request.uri_mut());
@@ -149,7 +148,8 @@ impl Shared {
         loop {
             let (mut connection, fresh) = match self.pool.take() {
                 Some(connection) => (connection, false),
-                // In a box: rare, and TLS makes it large. Every request would carry its size along.
+                // Boxed: it is rare, and TLS makes it large, which would enlarge every request's
+                // future.
                 None => (Box::pin(self.connector.connect()).await?, true),
             };
             let answer = answer_in_time(
@@ -162,8 +162,8 @@ impl Shared {
                 Err(error) => error,
             };
             match error.take_message() {
-                // hyper gives a request back only if it wrote none of it, so this is the first time
-                // that it is sent. Ends with a fresh connection.
+                // hyper returns a request only if it wrote none of it, so it has not been sent yet.
+                // The loop ends with a fresh connection at the latest.
                 Some(unsent) if !fresh => request = unsent,
                 Some(_) => return Err(UpstreamError::NotSent(error.into_error().into())),
                 None => return Err(broken(error.into_error(), upload)),
@@ -199,7 +199,7 @@ fn switched(
     Ok(response.map(|_| Body::empty()))
 }
 
-/// Takes scheme and authority away: there is only one upstream, and its connections are made.
+/// Removes scheme and authority, since the connection is already to upstream.
 fn to_origin_form(uri: &mut Uri) {
     if uri.scheme().is_some() {
         let target = std::mem::take(uri).into_parts().path_and_query;
@@ -207,8 +207,8 @@ fn to_origin_form(uri: &mut Uri) {
     }
 }
 
-/// Watches a streamed body. A caller that expects 100 is told to go on when upstream says so: then,
-/// and not before, its body is polled.
+/// Watches a streamed body. If the caller expects 100, its body is not polled before upstream has
+/// sent one.
 fn watch(request: Request<Body>, expects: bool) -> (Request<Body>, Option<Arc<Upload>>) {
     if !request.body().is_streamed() {
         return (request, None);
@@ -226,8 +226,8 @@ fn watch(request: Request<Body>, expects: bool) -> (Request<Body>, Option<Arc<Up
     (request, Some(upload))
 }
 
-/// Waits for the answer; when none comes in time, tells whose fault that is. An upload that moves
-/// has all the time it needs.
+/// Waits for the answer. If none comes in time, the error says which side stalled. An upload that
+/// moves may take any time.
 async fn answer_in_time<T>(
     answer: impl Future<Output = T>,
     upload: Option<&Upload>,
@@ -259,7 +259,8 @@ async fn answer_in_time<T>(
     }
 }
 
-/// Tells a caller that broke off from a broken answer; hyper reports both as a failed exchange.
+/// Distinguishes a request that its caller broke off from a broken answer; hyper reports both as a
+/// failed exchange.
 fn broken(error: hyper::Error, upload: Option<&Upload>) -> UpstreamError {
     let cause = error.into();
     match upload.map(Upload::state) {

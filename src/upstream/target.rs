@@ -1,5 +1,4 @@
-//! Where upstream is, and what a request's target becomes there. Path and query are kept byte for
-//! byte.
+//! Upstream's address, and the targets of requests to it. Path and query are kept byte for byte.
 
 use http::{
     HeaderValue, Uri,
@@ -13,26 +12,26 @@ pub struct Target {
     scheme: Scheme,
     authority: Authority,
     host: HeaderValue,
-    /// Without its last slash: empty for the root.
+    /// The path, without slashes at its end: empty for the root.
     base: String,
 }
 
-/// Why a text is not upstream's address.
+/// Why a text is not an address of upstream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseTargetError {
-    /// It is no URL.
+    /// The text is no URL.
     #[error("not a URL: {0}")]
     NotAUrl(String),
-    /// It is neither `http` nor `https`.
+    /// The scheme is neither `http` nor `https`.
     #[error("the scheme must be http or https, not `{0}`")]
     Scheme(String),
-    /// It names no host.
+    /// The URL names no host.
     #[error("the URL names no host")]
     NoHost,
-    /// It carries a user or a password.
+    /// The URL carries a user or a password.
     #[error("the URL must carry no user or password")]
     UserInfo,
-    /// It carries a query.
+    /// The URL carries a query.
     #[error("the URL must carry no query")]
     Query,
 }
@@ -70,8 +69,8 @@ fn host<'a>(scheme: &Scheme, authority: &'a Authority) -> &'a str {
 }
 
 impl Target {
-    /// Puts an address together. Of `base_path`, which is put before every request's path, slashes
-    /// at the end are left out.
+    /// Makes an address. `base_path`, without slashes at its end, is put before every request's
+    /// path.
     pub fn new(scheme: Scheme, authority: Authority, base_path: &str) -> Self {
         // Every byte that an authority may have is one that a header value may have.
         let host = HeaderValue::from_str(host(&scheme, &authority))
@@ -100,7 +99,7 @@ impl Target {
     }
 
     /// Returns the request target for upstream, in origin-form; `*` (OPTIONS for the server as a
-    /// whole) stays what it is. The caller's scheme and authority, if its target was in
+    /// whole) stays as it is. The caller's scheme and authority, if its target was in
     /// absolute-form or came over HTTP/2, are dropped: there is only one upstream.
     pub fn join(&self, uri: &Uri) -> Uri {
         let Some(target) = uri.path_and_query() else { return Uri::from_static("/") };
@@ -111,8 +110,8 @@ impl Target {
             .map_or_else(|_| Uri::from(target.clone()), Uri::from)
     }
 
-    /// Returns a request target in absolute-form, for a client that reads from it which host is
-    /// meant; `*` stays what it is.
+    /// Returns a request target in absolute-form, for a client that reads the host from it; `*`
+    /// stays as it is.
     pub(super) fn absolute(&self, origin: Uri) -> Uri {
         if origin.path() == "*" {
             return origin;

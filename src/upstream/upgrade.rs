@@ -1,14 +1,14 @@
-//! Tunnels: after upstream's 101 both directions are copied until both have ended.
+//! Tunnels: copies both directions after upstream's 101, until both have ended.
 //!
-//! A shutdown does not wait for tunnels: a protocol whose messages we cannot see has no moment at
-//! which it could be ended politely.
+//! A shutdown does not wait for tunnels: Weir cannot see the protocol's messages, so it knows no
+//! moment at which to end it politely.
 
 use super::pool::Connection;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-/// Copies between caller and upstream once both have switched. `connection` is kept until
-/// upstream's side has been handed over.
+/// Copies between caller and upstream once both have switched. Keeps `connection` until upstream's
+/// side has been handed over.
 pub(super) fn tunnel(caller: OnUpgrade, upstream: OnUpgrade, connection: Connection) {
     tokio::spawn(async move {
         let switched = upstream.await;

@@ -1,10 +1,9 @@
 //! An answer's body on its way to the caller.
 //!
-//! Whatever holds the connection is released when the body has ended, and dropped when it has not:
-//! an answer that was given up in the middle leaves nothing on the wire that the next request could
-//! read. A body that stops moving for the read time-out breaks off, so that the caller sees a
-//! broken body, never a short one that looks whole. Back-pressure is the caller's: what it does not
-//! poll, hyper does not read.
+//! The connection is given back when the body has ended, and closed if the body is dropped before
+//! that, so that the next request cannot read the rest of this answer. A body that stops moving for
+//! the read time-out breaks off with an error, so that the caller never takes a short body for a
+//! whole one. hyper reads only when the caller polls, which gives back-pressure.
 
 use crate::http::error::UpstreamError;
 use bytes::Bytes;
@@ -19,7 +18,7 @@ use std::{
 use tokio::time::{Instant, Sleep};
 use tower::BoxError;
 
-/// Done when a body has ended; dropped undone when it has not.
+/// Called when a body has ended; dropped without a call if it breaks off.
 pub(super) type AtEnd = Box<dyn FnOnce() + Send>;
 
 /// A body that upstream sends.
@@ -32,11 +31,11 @@ pub(super) struct Download {
 
 /// Rings when upstream has been silent for too long.
 enum Alarm {
-    /// Upstream has never kept us waiting, which small answers never do.
+    /// There has been no wait for upstream yet; small answers never have one.
     Unset,
-    /// Upstream kept us waiting before; the timer is kept for the next time.
+    /// There was a wait before; its timer is kept for the next one.
     Stopped(Pin<Box<Sleep>>),
-    /// Upstream keeps us waiting.
+    /// There is a wait now.
     Running(Pin<Box<Sleep>>),
 }
 
@@ -48,7 +47,7 @@ impl Alarm {
         };
     }
 
-    /// Waits for `timeout` from the first poll after a stop.
+    /// Completes `timeout` after the first poll since the last stop.
     fn poll(&mut self, timeout: Duration, context: &mut Context<'_>) -> Poll<()> {
         let mut sleep = match mem::replace(self, Self::Unset) {
             Self::Running(sleep) => sleep,
@@ -65,7 +64,7 @@ impl Alarm {
 }
 
 impl Download {
-    /// Takes what upstream sends; it may be silent for `read_timeout` between two frames.
+    /// Makes a body of what upstream sends, with at most `read_timeout` between two frames.
     pub(super) fn new(body: Incoming, read_timeout: Duration, at_end: AtEnd) -> Self {
         Self { body, at_end: Some(at_end), read_timeout, alarm: Alarm::Unset }
     }

@@ -1,8 +1,8 @@
 //! The one body type for requests and responses, on every path through the proxy.
 //!
-//! It is what hyper reads (streamed, untouched), what Weir writes (whole), or the read part of a
-//! body that turned out too large to be read whole, and then its rest. Nothing is boxed or copied
-//! for these. Deliberately absent: decoding; a governed call decodes a copy of the bytes.
+//! A body is streamed untouched from hyper, or written whole by Weir, or is the part already read
+//! of a body that proved too large, followed by its rest. None of these is boxed or copied.
+//! Deliberately absent: decoding; a governed call decodes a copy of the bytes.
 
 mod download;
 mod upload;
@@ -27,17 +27,17 @@ use tower::BoxError;
 
 /// A request's or a response's body.
 ///
-/// Its error says what ended it too early: an error of hyper's, a time-out, or what a boxed body
-/// gives.
+/// Its error says what ended it too early: an error of hyper's, a time-out, or the error of a boxed
+/// body.
 pub struct Body {
     kind: Kind,
-    /// Set while the body goes upstream, to tell who is to blame if it stops moving.
+    /// Set while the body goes upstream, to find out which side stalls.
     upload: Option<Arc<Upload>>,
 }
 
 enum Kind {
     Empty,
-    /// Empty, with the length of the content that a GET would have.
+    /// Without content, but with the `Content-Length` that a GET would have.
     HeadOnly,
     Full(Bytes),
     WithTrailers(Bytes, Box<HeaderMap>),
@@ -45,7 +45,7 @@ enum Kind {
     Incoming(Incoming),
     /// From upstream.
     Download(Download),
-    /// What was read, then the rest.
+    /// The part already read, then the rest.
     Partial(VecDeque<Bytes>, Box<Kind>),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
 }
@@ -74,12 +74,12 @@ impl Body {
         Kind::WithTrailers(content.into(), Box::new(trailers)).into()
     }
 
-    /// Takes what hyper reads from a peer, frame by frame.
+    /// Makes a body of what hyper reads from a peer, frame by frame.
     pub fn incoming(body: Incoming) -> Self {
         if body.is_end_stream() { Body::empty() } else { Kind::Incoming(body).into() }
     }
 
-    /// Takes any other body, at the cost of an allocation and a virtual call a frame.
+    /// Makes a body of any other, at the cost of an allocation and a virtual call for each frame.
     pub fn boxed<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -88,7 +88,7 @@ impl Body {
         Kind::Boxed(body.map_err(Into::into).boxed_unsync()).into()
     }
 
-    /// Puts what has been read of a body before the rest of it.
+    /// Makes a body of the part already read and the rest.
     pub(in crate::http) fn partial(mut read: VecDeque<Bytes>, rest: Body) -> Self {
         read.retain(|bytes| !bytes.is_empty());
         if read.is_empty() {
@@ -98,9 +98,9 @@ impl Body {
         }
     }
 
-    /// Takes what upstream sends; it may be silent for `read_timeout` between two frames. `at_end`
-    /// is called when the body has ended, and dropped when it breaks off or is given up: it holds
-    /// the connection, which this room need not know.
+    /// Makes a body of what upstream sends, with at most `read_timeout` between two frames. Calls
+    /// `at_end` when the body has ended, and drops it when the body breaks off or is dropped: it
+    /// holds the connection, which this room need not know.
     pub(crate) fn download(
         body: Incoming,
         read_timeout: Duration,
@@ -109,7 +109,7 @@ impl Body {
         Kind::Download(Download::new(body, read_timeout, Box::new(at_end))).into()
     }
 
-    /// Returns true for a body whose bytes arrive over time, so that a peer can hold it up or break
+    /// Returns true for a body whose bytes arrive over time, so that a peer can delay it or break
     /// it off.
     pub(crate) fn is_streamed(&self) -> bool {
         !matches!(self.kind, Kind::Empty | Kind::HeadOnly | Kind::Full(_) | Kind::WithTrailers(..))
@@ -140,7 +140,7 @@ impl From<Bytes> for Body {
     }
 }
 
-/// Names the form and the length, never the content.
+/// Shows the form and the length, never the content.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let form = match self.kind {

@@ -1,9 +1,9 @@
 //! Watches a streamed request body on its way upstream.
 //!
-//! An upload may rightly take longer than upstream may take to answer. The watch tells who is
-//! waited for when nothing moves: the caller (it has not sent the next bytes) or upstream (it does
-//! not read, or does not answer). It also holds the body back while an `Expect: 100-continue` is
-//! being asked of upstream. Whole bodies need no watch and have none.
+//! An upload may take longer than upstream may take to answer. When nothing moves, the watch says
+//! which side stalls: the caller (it has not sent the next bytes) or upstream (it does not read, or
+//! does not answer). It also holds the body back until upstream has answered an
+//! `Expect: 100-continue`. Whole bodies need no watch.
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
@@ -16,21 +16,21 @@ use std::{
 use tokio::time::Instant;
 use tower::BoxError;
 
-/// Who is waited for.
+/// Which side the upload waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UploadState {
-    /// Upstream, to take the next bytes.
+    /// It waits for upstream to take the next bytes.
     Upstream,
-    /// The caller, to send the next bytes.
+    /// It waits for the caller to send the next bytes.
     Caller,
-    /// Upstream, to answer: everything was handed over.
+    /// It waits for upstream to answer: everything was handed over.
     Done,
-    /// No one: the caller broke off.
+    /// It waits for neither: the caller broke off.
     Broken,
 }
 
-/// The watch over one body. It is shared by the body, which hyper's connection polls, and the
-/// exchange, which waits for the answer.
+/// The watch over one body. The body, which hyper's connection polls, and the exchange, which waits
+/// for the answer, share it.
 pub(crate) struct Upload {
     began: Instant,
     /// Milliseconds after `began` at which the upload last moved.
@@ -41,7 +41,7 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// Makes a watch. A body that is `held` is not polled until `release`.
+    /// Makes a watch. A `held` body is not polled until `release`.
     pub(crate) fn new(held: bool) -> Self {
         Self {
             began: Instant::now(),
@@ -52,7 +52,7 @@ impl Upload {
         }
     }
 
-    /// Lets a held body go.
+    /// Ends the hold on the body.
     pub(crate) fn release(&self) {
         if self.held.swap(false, Ordering::AcqRel) {
             self.moved_now();
@@ -75,7 +75,7 @@ impl Upload {
         if self.is_held() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Notes what a poll of the body brought.
+    /// Records the result of a poll of the body.
     pub(crate) fn note(&self, polled: &Poll<Option<Result<Frame<Bytes>, BoxError>>>, ended: bool) {
         let state = match polled {
             Poll::Pending => UploadState::Caller,
@@ -90,7 +90,7 @@ impl Upload {
         self.state.store(state as u8, Ordering::Release);
     }
 
-    /// Returns who is waited for.
+    /// Returns which side the upload waits for.
     pub(crate) fn state(&self) -> UploadState {
         match self.state.load(Ordering::Acquire) {
             state if state == UploadState::Upstream as u8 => UploadState::Upstream,

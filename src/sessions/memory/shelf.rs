@@ -1,4 +1,4 @@
-//! The records of one space. Where a method takes a key, its lock is held.
+//! The records of one space. A caller holds the lock of each key that it passes to a method.
 
 use super::super::{
     change::Bytes,
@@ -21,10 +21,10 @@ use tokio::time::Instant;
 /// The records of one space.
 pub(super) struct Shelf {
     cache: Cache<KeyBytes, Bytes>,
-    /// Records that must stay. They leave only when a change says so, or when nobody asked for so
-    /// long as `idle_ttl`.
+    /// Records that are never dropped to make room. They go only by a change, or when no call asks
+    /// for them within `idle_ttl`.
     pinned: DashMap<KeyBytes, Pinned>,
-    /// An upper bound on how many those are. Usually 0, which lets reads skip the map.
+    /// An upper bound on the number of pinned records. Usually 0, which lets reads skip the map.
     pins: AtomicUsize,
     idle_ttl: Duration,
     swept: Mutex<Instant>,
@@ -56,7 +56,7 @@ impl Shelf {
         }
     }
 
-    /// Under the key's lock, as are `put` and `remove`.
+    /// Returns the bytes under this key, and counts that as use.
     pub(super) fn find(&self, key: &KeyBytes) -> Option<Bytes> {
         if self.pinned() > 0
             && let Some(mut pinned) = self.pinned.get_mut(key)
@@ -111,7 +111,7 @@ impl Shelf {
         self.pinned.iter().for_each(|pinned| consider(pinned.key(), &pinned.bytes));
         let mut listed: Vec<_> =
             found.into_sorted_vec().into_iter().map(|Listed(key, bytes)| (key, bytes)).collect();
-        // A record that moved while we read was seen in both places.
+        // A record that moved during the scan was seen in both places.
         listed.dedup_by(|a, b| a.0 == b.0);
         listed
     }
@@ -140,7 +140,7 @@ impl Shelf {
         }
     }
 
-    /// Whether it was pinned, and wanted to go.
+    /// Removes a pinned record for which `goes` is true. Returns whether it did.
     fn unpin(&self, key: &KeyBytes, goes: impl FnOnce(&Pinned) -> bool) -> bool {
         let gone =
             self.pinned() > 0 && self.pinned.remove_if(key, |_, pinned| goes(pinned)).is_some();

@@ -4,12 +4,12 @@ use super::{super::change::StoreError, text::Text};
 use crate::rules::{Amount, CredentialHash, Currency, Fact, ShownTo, Stated, Timestamp};
 use smallvec::SmallVec;
 
-/// A fact, and how long before the latest of its record it was learned.
+/// A fact, and how long before the latest one of its record it was learned.
 pub(super) type Dated<T> = Option<(T, u64)>;
 
 pub(super) type Callers = SmallVec<[[u8; 16]; 1]>;
 
-/// The digits as one number, and how many of them stand after the point.
+/// The digits as one number, and how many of them come after the point.
 pub(super) type Digits = (i128, u32);
 
 pub(super) fn dated<'a, T, U>(
@@ -37,7 +37,7 @@ pub(super) fn remembered<T, U>(
     }
 }
 
-pub(super) fn told<T, U>(
+pub(super) fn stated<T, U>(
     form: Option<U>,
     value: impl FnOnce(U) -> Result<T, StoreError>,
 ) -> Result<Stated<T>, StoreError> {
@@ -56,7 +56,7 @@ pub(super) fn amount((digits, after_point): Digits) -> Result<Amount, StoreError
     Amount::from_parts(digits, after_point).ok_or(StoreError::Unreadable)
 }
 
-/// Reads who owns a source, or who buys.
+/// Reads the customer of a source or of a session.
 pub(super) fn customer<T: for<'t> From<&'t str>>(
     form: Dated<Option<Text<'_>>>,
     latest: Timestamp,

@@ -1,11 +1,10 @@
-//! The stored form: what a record is as bytes, in memory as in a shared store.
+//! The stored form: a record as bytes, in memory as in a shared store.
 //!
-//! In: records. Out: bytes, and records again: one byte for the version of the form, the rest
-//! postcard's, which holds fields by position. Structs of its own mirror those of `rules`, so that
-//! these may change without the form; golden bytes in the tests hold it. Bytes of another version
-//! are an error, never a guess.
+//! The first byte is the version of the form; the rest is postcard's, which keeps fields by
+//! position. The structs here mirror those of `rules`, so that these may change without the form;
+//! golden bytes in the tests pin it. Bytes of another version are an error.
 //!
-//! Dates are written as their distance to the latest of a record, of which they are seldom far.
+//! Dates are written as their distance to the latest of a record, which is usually small.
 
 mod fields;
 mod session;
@@ -29,12 +28,12 @@ use text::Text;
 /// The first byte of every record. It changes when the form does.
 const VERSION: u8 = 1;
 
-/// What is stored of a source: its record, or where that is.
+/// A source's own entry: its record, or a pointer to the session that holds that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SourceEntry {
     /// The record.
     Own(SourceRecord),
-    /// It is part of the record of this session.
+    /// The session whose record holds the source's.
     In(KeyBytes),
 }
 
@@ -103,7 +102,7 @@ enum StoredSource<'a> {
     In(&'a [u8]),
 }
 
-/// One date needs no distance.
+/// A customer's record. It has one date, which is written whole.
 #[derive(Serialize, Deserialize)]
 struct Customer<'a> {
     #[serde(borrow)]
@@ -113,7 +112,7 @@ struct Customer<'a> {
 }
 
 fn write(record: &impl Serialize) -> Result<Bytes, StoreError> {
-    // Written beside the heap, so that what stays there has its exact size.
+    // Written on the stack first, so that the box on the heap has the exact size.
     let buffer = SmallVec::<[u8; 256]>::from_slice(&[VERSION]);
     let buffer = postcard::to_extend(record, buffer).map_err(|_| StoreError::Unwritable)?;
     Ok(Box::from(buffer.as_slice()))

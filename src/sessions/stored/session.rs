@@ -4,7 +4,7 @@ use super::{
     super::change::StoreError,
     fields::{
         Callers, Dated, Digits, amount, callers, currency, customer, dated, letters, remembered,
-        shown_to, told,
+        shown_to, stated,
     },
     source::{self, Source},
     text::Text,
@@ -68,7 +68,7 @@ enum Note<'a> {
     },
 }
 
-/// Which source a member is: mostly one of those attached, by its place among them.
+/// Names a member: usually by its position among the attached sources.
 #[derive(Serialize, Deserialize)]
 enum Member<'a> {
     Attached(u8),
@@ -120,14 +120,14 @@ impl<'a> Session<'a> {
             })?,
             total: remembered(self.total, latest, amount)?,
             remaining: remembered(self.remaining, latest, amount)?,
-            currency: told(self.currency, currency)?,
+            currency: stated(self.currency, currency)?,
             state: remembered(self.state, latest, |state| Ok(state.value()))?,
             customer: customer(self.customer, latest)?,
             credit_amount: remembered(self.credit_amount, latest, |digits| {
                 digits.map(amount).transpose()
             })?,
             billing_optimization: remembered(self.billing_optimization, latest, Ok)?,
-            payment_session: told(self.payment_session, Text::name)?,
+            payment_session: stated(self.payment_session, Text::name)?,
             shown_to: shown_to(self.shown_to),
             in_flight: self.in_flight,
             unsure: self.unsure,
@@ -172,8 +172,8 @@ impl<'a> Part<'a> {
     fn value(self) -> Result<Attached, StoreError> {
         Ok(Attached {
             id: self.id.name()?,
-            kind: told(self.kind, Text::name)?,
-            amount: told(self.amount, amount)?,
+            kind: stated(self.kind, Text::name)?,
+            amount: stated(self.amount, amount)?,
         })
     }
 }

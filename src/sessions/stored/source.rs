@@ -4,7 +4,7 @@ use super::{
     super::change::StoreError,
     fields::{
         Callers, Dated, Digits, amount, callers, currency, customer, dated, letters, remembered,
-        shown_to, told,
+        shown_to, stated,
     },
     text::Text,
 };
@@ -21,7 +21,7 @@ pub(super) struct Source<'a> {
     state: Dated<State<'a>>,
     customer: Dated<Option<Text<'a>>>,
     payment_session: PaymentSession<'a>,
-    /// `None`: the session's callers.
+    /// The callers; `None` if they are the session's.
     shown_to: Option<Callers>,
     epoch: u32,
 }
@@ -42,7 +42,7 @@ enum State<'a> {
 #[derive(Serialize, Deserialize)]
 enum PaymentSession<'a> {
     Unstated,
-    /// That of the session whose record this is part of.
+    /// The same as that of the session that holds this record.
     Same,
     Stated(#[serde(borrow)] Text<'a>),
 }
@@ -55,7 +55,8 @@ pub(super) fn latest(record: &SourceRecord) -> Timestamp {
 }
 
 impl<'a> Source<'a> {
-    /// `within`: the session whose record it is part of; what both have in common is written once.
+    /// Returns the stored form of a record. `within` is the session whose record holds it, if one
+    /// does; what both have in common is written once.
     pub(super) fn of(
         record: &'a SourceRecord,
         latest: Timestamp,
@@ -63,7 +64,7 @@ impl<'a> Source<'a> {
     ) -> Self {
         let payment_session = match (&record.payment_session, within) {
             (Stated::Unstated, _) => PaymentSession::Unstated,
-            (told, Some(session)) if *told == session.payment_session => PaymentSession::Same,
+            (stated, Some(session)) if *stated == session.payment_session => PaymentSession::Same,
             (Stated::Stated(id), _) => PaymentSession::Stated((**id).into()),
         };
         let same_callers = within.is_some_and(|session| session.shown_to == record.shown_to);
@@ -89,9 +90,9 @@ impl<'a> Source<'a> {
     ) -> Result<SourceRecord, StoreError> {
         let session = || within.ok_or(StoreError::Unreadable);
         Ok(SourceRecord {
-            kind: told(self.kind, Text::name)?,
+            kind: stated(self.kind, Text::name)?,
             amount: remembered(self.amount, latest, amount)?,
-            currency: told(self.currency, currency)?,
+            currency: stated(self.currency, currency)?,
             reusable: remembered(self.reusable, latest, Ok)?,
             state: remembered(self.state, latest, |state| Ok(state.value()))?,
             customer: customer(self.customer, latest)?,

@@ -1,5 +1,5 @@
-//! Short forms of text: 16 bytes for a UUID, as upstream's ids mostly are, one byte for a source
-//! type of the domain's lists, and any other text as it is. What comes back is what went in.
+//! Short forms of text: 16 bytes for a UUID, as most of upstream's ids are, one byte for a source
+//! type of the domain's lists, and any other text unchanged. Reading gives back the same text.
 
 use super::super::{
     change::StoreError,
@@ -59,7 +59,7 @@ impl<'a> From<&'a str> for Text<'a> {
 }
 
 impl Text<'_> {
-    /// Returns the id, or whatever the text names.
+    /// Returns the id or name that the text holds.
     pub(super) fn name<T: for<'a> From<&'a str>>(self) -> Result<T, StoreError> {
         match self {
             Self::Plain(text) => Ok(T::from(text)),
