@@ -1,8 +1,8 @@
-//! Asking upstream for a fact, with the caller's own credentials and headers.
+//! Asks upstream for a fact, with the caller's own credentials and headers.
 //!
-//! In: what is missing. Out: the moment from which the records know it, or why they do not. Callers
-//! who miss the same thing share one request. An answer that overlapped with a change teaches
-//! nothing: the record's epoch tells.
+//! In: what is missing. Out: the time as of which the records have it, or why they do not. Callers
+//! that miss the same thing share one request. An answer that overlapped with a change teaches
+//! nothing; the record's epoch shows that.
 
 use super::{
     answer::{OwnError, own_error},
@@ -36,7 +36,7 @@ struct Asked {
     records: Records,
 }
 
-/// Looks one thing up. `session` is the session the call is about, where it is known.
+/// Looks one thing up. `session` is the call's session, where it is known.
 pub(super) async fn look_up(
     exchange: &Exchange,
     lookup: &Lookup,
@@ -65,7 +65,7 @@ pub(super) async fn look_up(
         caller,
         epoch,
     });
-    // Boxed: rare beside decisions that need none, which would carry its size along.
+    // Boxed: rare, and its size would be added to every decision.
     let work = Box::pin(async move {
         let request = asked.exchange.asker.request(&outgoing);
         let at = now();
@@ -77,8 +77,8 @@ pub(super) async fn look_up(
     Ok(outcome)
 }
 
-/// Returns whether callers may share this look-up. Payment options have no record whose epoch would
-/// tell an old answer from a new one: each decision asks for itself.
+/// Returns whether callers may share this look-up. Payment options have no record whose epoch could
+/// distinguish an old answer from a new one.
 fn is_shared(lookup: &Lookup) -> bool {
     *lookup != Lookup::PaymentOptions
 }
@@ -111,7 +111,7 @@ fn epoch(records: &Records, lookup: &Lookup) -> u32 {
     }
 }
 
-/// Sends the caller's own read: its answer passes through, and teaches what a look-up would.
+/// Sends the caller's own read, passes its answer through, and learns from it as from a look-up.
 pub(super) async fn read(
     exchange: &Exchange,
     session: Option<&SessionKey>,
@@ -157,8 +157,8 @@ pub(super) async fn read(
 }
 
 impl Asked {
-    /// Learns from the answer. Facts are dated when the request was sent: upstream may have read
-    /// them at any time since.
+    /// Learns from the answer. Facts have the time at which the request was sent, because upstream
+    /// may have read them at any time since.
     async fn learn(
         mut self,
         at: Timestamp,
@@ -204,7 +204,7 @@ impl Asked {
     }
 
     /// Learns that upstream does not show the session to this caller. Creates no record for a
-    /// session nobody has been shown.
+    /// session that no caller has been shown.
     async fn learn_denial(&mut self, status: StatusCode) -> Result<(), StoreError> {
         let (Lookup::Session, Some(record)) = (&self.lookup, self.records.session()) else {
             return Ok(());
