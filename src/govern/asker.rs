@@ -87,9 +87,9 @@ impl Failure {
 }
 
 impl Asker {
-    /// Returns a call of Weir's own with the asker's headers, except those that describe its body or
-    /// make it conditional. Asks for an answer without a coding, because Weir reads it and it may
-    /// become the answer of every caller that shares it.
+    /// Returns a call of Weir's own with the asker's headers, except those that describe its body
+    /// or make it conditional. Asks for an answer without a coding, because Weir reads it and it
+    /// may become the answer of every caller that shares it.
     pub(super) fn request(&self, outgoing: &Outgoing) -> Request<Body> {
         let mut headers = self.head.headers.clone();
         for name in NOT_COPIED {

@@ -5,7 +5,10 @@
 
 use super::exchange::Exchange;
 use crate::{
-    rules::{Learned, SessionKey, SessionObservation, SourceObservation, Timestamp},
+    rules::{
+        CustomerId, CustomerObservation, Learned, SessionKey, SessionObservation, SourceId,
+        SourceObservation, Timestamp,
+    },
     sessions::{Records, StoreError, Turn, TurnGuard},
 };
 
@@ -60,6 +63,36 @@ pub(super) async fn commit(
         _ => note(exchange, records, learned, at),
     }
     records.write().await
+}
+
+/// Adds that upstream has shown the caller these sources and this customer, and all sources that
+/// `learned` lists.
+pub(super) fn add_shown<'a>(
+    exchange: &Exchange,
+    learned: &mut Learned,
+    sources: impl IntoIterator<Item = &'a SourceId>,
+    customer: Option<&CustomerId>,
+) {
+    let Some(caller) = exchange.asker.who.caller() else { return };
+    let mut shown: Vec<SourceId> = sources.into_iter().cloned().collect();
+    shown.extend(learned.sources.iter().map(|(id, _)| id.clone()));
+    learned.sources.extend(shown.into_iter().map(|id| (id, SourceObservation::ShownTo(caller))));
+    let shown_to = |id: &CustomerId| (id.clone(), CustomerObservation::ShownTo(caller));
+    learned.customers.extend(customer.map(shown_to));
+}
+
+/// Remembers that this session, which upstream has shown, is the caller's active one, if it is of a
+/// kind that is.
+pub(super) async fn remember_active(
+    exchange: &Exchange,
+    shown: Option<&SessionKey>,
+) -> Result<(), StoreError> {
+    match (shown, exchange.asker.who.caller()) {
+        (Some(key), Some(caller)) if key.kind.is_active() => {
+            exchange.asker.governor.sessions().set_active(caller, &key.id).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Applies what was learned to records in hand.

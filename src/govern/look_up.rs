@@ -17,9 +17,8 @@ use crate::{
     http::Body,
     observe::StepKind,
     rules::{
-        CustomerObservation, Intent, Known, Learned, Lookup, Pending, SessionKey,
-        SessionObservation, SourceId, SourceObservation, Stated, Target, Timestamp,
-        learn as learn_from,
+        Intent, Known, Lookup, Pending, SessionKey, SessionObservation, SourceId, Stated, Target,
+        Timestamp, learn as learn_from,
     },
     sessions::{LookupKey, Records, StoreError, now},
 };
@@ -193,9 +192,14 @@ impl Asked {
         let known = Known::default();
         let mut learned =
             learn_from(&self.intent, &answer, shown.as_ref(), &known, &exchange.policy);
-        self.show_to_caller(&mut learned);
+        let (source, customer) = match self.lookup {
+            Lookup::Source(_) => (self.intent.source(), None),
+            Lookup::Customer => (None, self.intent.customer()),
+            _ => (None, None),
+        };
+        learn::add_shown(exchange, &mut learned, source, customer);
         learn::commit(exchange, &mut self.records, learned, at).await?;
-        self.remember_active(shown.as_ref()).await?;
+        learn::remember_active(exchange, shown.as_ref()).await?;
         let options = match answer.options {
             Stated::Stated(options) => Some(Arc::new(options)),
             Stated::Unstated => None,
@@ -222,32 +226,6 @@ impl Asked {
             self.records.apply(SessionObservation::DeniedTo(caller), policy, at);
         }
         self.records.write().await
-    }
-
-    /// Adds that upstream has shown these things to the caller.
-    fn show_to_caller(&self, learned: &mut Learned) {
-        let Some(caller) = self.exchange.asker.who.caller() else { return };
-        let asked_for = match self.lookup {
-            Lookup::Source(_) => self.intent.source(),
-            _ => None,
-        };
-        let listed = learned.sources.iter().map(|(id, _)| id);
-        let shown: Vec<SourceId> = asked_for.into_iter().chain(listed).cloned().collect();
-        let shown_to = |id| (id, SourceObservation::ShownTo(caller));
-        learned.sources.extend(shown.into_iter().map(shown_to));
-        if let (Lookup::Customer, Some(id)) = (&self.lookup, self.intent.customer()) {
-            learned.customers.push((id.clone(), CustomerObservation::ShownTo(caller)));
-        }
-    }
-
-    /// Remembers which session is the caller's active one.
-    async fn remember_active(&self, shown: Option<&SessionKey>) -> Result<(), StoreError> {
-        match (shown, self.exchange.asker.who.caller()) {
-            (Some(key), Some(caller)) if key.kind.is_active() => {
-                self.exchange.asker.governor.sessions().set_active(caller, &key.id).await
-            }
-            _ => Ok(()),
-        }
     }
 }
 

@@ -9,8 +9,8 @@
 //!   call has its answer. `Attempt` decides; this room waits and sends.
 //! - `recall` reads the records that this caller may know of; `look_up` asks upstream for what they
 //!   lack.
-//! - `send` sends a call, detached from its caller, and keeps the session's turn until the answer is
-//!   learned; `learn` writes down what was learned.
+//! - `send` sends a call, detached from its caller, and keeps the session's turn until the answer
+//!   is learned; `learn` writes down what was learned.
 //! - `repair` and `promise` perform the remedies; each leaves a note before its first step.
 //! - `asker` sends requests to upstream for a caller, with its credentials, or for Weir itself.
 //!

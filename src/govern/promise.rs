@@ -8,9 +8,9 @@
 //! ```
 //! The note is in the session's record. Credentials are not kept: the attach is sent with those of
 //! the call that needs it. "Sending" is written before the request, so that an attach is never sent
-//! twice without a look-up that shows it is missing. [`Attempt`](crate::rules::Attempt) decides when
-//! to promise and when to send. Only the path form is deferred, because its answer is the source
-//! itself; the answer to the body form is the session as it is after the attach.
+//! twice without a look-up that shows it is missing. [`Attempt`](crate::rules::Attempt) decides
+//! when to promise and when to send. Only the path form is deferred, because its answer is the
+//! source itself; the answer to the body form is the session as it is after the attach.
 
 use super::{
     answer::Outcome,

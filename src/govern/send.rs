@@ -6,8 +6,8 @@
 //!                                            └─ 5xx, 3xx, lost ▶ outcome unknown: looked up before
 //!                                                                the next decision
 //! ```
-//! The work runs detached from the caller and holds the session's turn: a caller that hangs up stops
-//! nothing that has begun.
+//! The work runs detached from the caller and holds the session's turn: a caller that hangs up
+//! stops nothing that has begun.
 
 use super::{
     answer::{OwnError, own_error},
@@ -21,9 +21,8 @@ use crate::{
     dialects::{Call, Form},
     http::{Body, Problem},
     rules::{
-        Answer, CallEnd, CustomerObservation, Intent, Known, Learned, RefusalScope, SessionKey,
-        SessionObservation, SourceObservation, Target, learn as learn_from, outcome_unknown,
-        refused,
+        Answer, CallEnd, Intent, Known, Learned, RefusalScope, SessionKey, SessionObservation,
+        Target, learn as learn_from, outcome_unknown, refused,
     },
     sessions::{Records, StoreError, now},
 };
@@ -186,18 +185,10 @@ async fn learn_from_call(
     let caller = exchange.asker.who.caller();
     let session = records.session_key().cloned();
     let of = learned.session.as_ref().map(|(key, _)| key.clone());
-    if let (true, Some(caller)) = (ended.read, caller) {
-        // Upstream accepts detaching a source that is not attached, even someone else's, so success
-        // proves no access.
-        if !matches!(intent, Intent::Detach { .. }) {
-            let listed = learned.sources.iter().map(|(id, _)| id);
-            let shown: Vec<_> = intent.sources().chain(listed).cloned().collect();
-            let shown_to = |id| (id, SourceObservation::ShownTo(caller));
-            learned.sources.extend(shown.into_iter().map(shown_to));
-        }
-        let customer = intent.customer().cloned();
-        let shown_to = |id| (id, CustomerObservation::ShownTo(caller));
-        learned.customers.extend(customer.map(shown_to));
+    // Upstream accepts detaching a source that is not attached, even someone else's, so success
+    // proves no access.
+    if ended.read && !matches!(intent, Intent::Detach { .. }) {
+        learn::add_shown(exchange, &mut learned, intent.sources(), intent.customer());
     }
     if let (Intent::CreateSession { .. }, Some(created)) = (intent, &of) {
         exchange.asker.trace.note_created(created);
@@ -231,16 +222,13 @@ async fn remember_active(
     session: Option<SessionKey>,
     ended: Ended,
 ) -> Result<(), StoreError> {
-    let Some(caller) = exchange.asker.who.caller() else { return Ok(()) };
-    let sessions = exchange.asker.governor.sessions();
-    match (intent, ended.end, session) {
-        (Intent::Order { session: Target::Active(_), .. }, CallEnd::Done | CallEnd::Unknown, _) => {
-            sessions.forget_active(caller).await
-        }
-        (_, _, Some(key)) if key.kind.is_active() && ended.read => {
-            sessions.set_active(caller, &key.id).await
-        }
-        _ => Ok(()),
+    match (intent, ended.end, exchange.asker.who.caller()) {
+        (
+            Intent::Order { session: Target::Active(_), .. },
+            CallEnd::Done | CallEnd::Unknown,
+            Some(caller),
+        ) => exchange.asker.governor.sessions().forget_active(caller).await,
+        _ => learn::remember_active(exchange, session.filter(|_| ended.read).as_ref()).await,
     }
 }
 
@@ -284,8 +272,8 @@ fn conclude(
     }
 }
 
-/// Returns the session that an answer is about: the one it shows, where the call creates one or names
-/// the active one.
+/// Returns the session that an answer is about: the one it shows, where the call creates one or
+/// names the active one.
 fn about(intent: &Intent, answer: &Answer, session: Option<&SessionKey>) -> Option<SessionKey> {
     let shown = || answer.session.as_ref().and_then(|facts| facts.id.clone());
     match (intent, intent.session()) {

@@ -57,8 +57,8 @@ impl Course<'_> {
         }
     }
 
-    /// Begins the turn in hand. Marks the session as unsure where the outcome of an earlier call was
-    /// never learned.
+    /// Begins the turn in hand. Marks the session as unsure where the outcome of an earlier call
+    /// was never learned.
     async fn begin_turn(&mut self) -> Result<Event, StoreError> {
         if let Some(Grip::Turn(turn)) = &mut self.hand
             && turn.record().in_flight
