@@ -8,8 +8,8 @@
 //! One verb per room. A request goes from left to right, and each step belongs to one room:
 //!
 //! ```text
-//!   request ─ serve ─ classify ─ read ─ [ in the session's turn: next ─ perform ─ learn ] ─ respond
-//!             edge    dialects  dialects                         rules   govern    sessions
+//! request ─ serve ─ classify ─ read ─ [ in the session's turn: next ─ perform ─ learn ] ─ respond
+//!           edge    dialects  dialects                         rules   govern    sessions
 //! ```
 //!
 //! | room | verb | may use |
@@ -24,7 +24,7 @@
 //! | `observe` | reports | `rules` |
 //! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects` |
 //! | `config` | reads | `rules` |
-//! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `http` |
+//! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `edge`, `http` |
 //! | `emulator` | pretends | nothing |
 //! | `cli` | starts | all |
 //!

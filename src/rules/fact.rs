@@ -26,7 +26,7 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Returns the value, to be changed by what a successful call is known to change. Its age stays.
+    /// Returns the value, to be changed as a successful call is known to change it. Its age stays.
     pub fn get_mut(&mut self) -> Option<&mut T> {
         match self {
             Fact::Known(value, _) => Some(value),

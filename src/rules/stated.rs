@@ -1,7 +1,7 @@
 //! Tells "upstream stated that there is none" from "upstream did not state it".
 
-/// What an answer states of one field. A field that is missing from a filtered answer is `Unstated`,
-/// never "absent".
+/// What an answer states of one field. A field that is missing from a filtered answer is
+/// `Unstated`, never "absent".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Stated<T> {
     /// Upstream did not state it.

@@ -258,8 +258,8 @@ impl Sessions {
         records::replace(&self.0.store, Key::active(caller), Some(stored::write_active(id)?)).await
     }
 
-    /// Forgets which session is the active one, for this credential: it was ordered, deleted, or shown to
-    /// be another.
+    /// Forgets which session is the active one, for this credential: it was ordered, deleted, or
+    /// shown to be another.
     pub async fn forget_active(&self, caller: CredentialHash) -> Result<(), StoreError> {
         records::replace(&self.0.store, Key::active(caller), None).await
     }

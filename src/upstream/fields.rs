@@ -67,8 +67,8 @@ const END_TO_END: [&str; 33] = [
 const END_TO_END_PREFIXES: [&str; 6] =
     ["content-", "accept", "if-", "x-forwarded-", "access-control-", "sec-"];
 
-/// Removes `Connection`, the fields it names, and those that are always hop-by-hop. Fields in `kept`
-/// stay, as other end-to-end fields do.
+/// Removes `Connection`, the fields it names, and those that are always hop-by-hop. Fields in
+/// `kept` stay, as other end-to-end fields do.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap, kept: &[&str]) {
     if headers.contains_key(header::CONNECTION) {
         for name in named_by_connection(headers, kept) {
