@@ -2,8 +2,8 @@
 //! own HTTP client.
 //!
 //! ```text
-//!   caller ─▶ axum ─┬─ /health                         ─▶ the application's own answer
-//!                   └─ everything else ─▶ GovernLayer ─▶ the application's own client ─▶ payments API
+//! caller ─▶ axum ─┬─ /health                         ─▶ the application's own answer
+//!                 └─ everything else ─▶ GovernLayer ─▶ the application's own client ─▶ upstream
 //! ```
 //! Run it before the emulator:
 //!

@@ -8,8 +8,8 @@
 //! One verb per room. A request goes from left to right, and each step belongs to one room:
 //!
 //! ```text
-//!   request ─ serve ─ classify ─ read ─ [ in the session's turn: next ─ perform ─ learn ] ─ respond
-//!             edge    dialects  dialects                         rules   govern    sessions
+//! request ─ serve ─ classify ─ read ─ [ in the session's turn: next ─ perform ─ learn ] ─ respond
+//!           edge    dialects  dialects                         rules   govern    sessions
 //! ```
 //!
 //! | room | verb | may use |

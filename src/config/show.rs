@@ -10,8 +10,8 @@ use super::{
 use serde_json::{Map, Value};
 
 impl Loaded {
-    /// Returns `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address": "w:3", …}}`;
-    /// a key without an origin has its built-in value.
+    /// Returns `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address": "w:3"}}`; a
+    /// key without an origin has its built-in value.
     pub(crate) fn to_json(&self) -> Value {
         let origins: Map<String, Value> = self
             .origins

@@ -1,5 +1,5 @@
-//! One vendor API as a value: what its paths are made of, and the functions that read and write its
-//! wire form.
+//! Describes one vendor API as a value: the words of its paths, and the functions that read and
+//! write its wire form.
 
 use super::{
     outgoing::Outgoing,
@@ -20,7 +20,7 @@ use std::fmt;
 
 /// One vendor API. The functions get the segments of paths that every parser reads alike.
 pub(crate) struct Api {
-    /// What the rules know of it.
+    /// What the rules know about it.
     pub dialect: Dialect,
     /// The words of its governed paths.
     pub path: PathWords,
@@ -29,7 +29,7 @@ pub(crate) struct Api {
     /// The parameters of its queries.
     pub parameters: Parameters,
     /// Whether it has a call that reads a source. Sources of an API that has none are read through
-    /// the first listed one that does.
+    /// the first listed API that has one.
     pub reads_sources: bool,
     /// The code of an error that tells a caller to wait for other changes of the session.
     pub busy_code: &'static str,
@@ -40,7 +40,7 @@ pub(crate) struct Api {
     pub resource: fn(&[&str]) -> Option<&'static str>,
     /// Returns whether a rule may have something to say about a call.
     pub governs: fn(Operation<'_>) -> bool,
-    /// Reads what a request means. `None`: nothing that a rule governs.
+    /// Reads what a request means. `None`: no rule governs it.
     pub intent: fn(Operation<'_>, &Request<'_>) -> Result<Option<Intent>, RequestError>,
     /// Reads what a successful answer says. The body is decoded, trimmed and not empty.
     pub answer: fn(Operation<'_>, &Intent, Coverage, &[u8]) -> Result<Answer, UnreadableAnswer>,
@@ -53,7 +53,7 @@ pub(crate) struct Api {
     /// Makes the call that detaches a source. `None` where the path would be too long.
     pub detach: fn(&SessionKey, &SourceId, &Uri) -> Option<Outgoing>,
     /// Returns the body of a request without the members that the toggle `strip` takes out. `None`
-    /// where it has none, or has a form out of which they cannot be taken.
+    /// where it has none, or its form does not let them be taken out.
     pub strip: fn(&[u8]) -> Option<Bytes>,
     /// Returns the media type in which an error is answered.
     pub media: fn(&Uri, &HeaderMap) -> Media,

@@ -1,4 +1,4 @@
-//! One governed call: where it goes, in which form it is answered, and how its two bodies are read.
+//! Describes one governed call: its route, the form of its answer, and how its bodies are read.
 
 use super::{
     api::{Api, Coverage, Operation, Request},
@@ -63,8 +63,8 @@ impl Call {
         self.form
     }
 
-    /// Reads what the call means. `None`: nothing that a rule governs (an order without a checkout,
-    /// a payment option without a source); it is forwarded like an ungoverned call.
+    /// Reads what the call means. `None`: no rule governs it (an order without a checkout, a
+    /// payment option without a source); it is forwarded like an ungoverned call.
     pub fn intent(
         &self,
         headers: &HeaderMap,
@@ -85,7 +85,7 @@ impl Call {
         })
     }
 
-    /// Reads what upstream's answer to the call says; for success (2xx) only. `body` is still
+    /// Reads what upstream's successful (2xx) answer to the call says. `body` is still
     /// encoded; one that decodes to more than `limit` bytes is not read. An answer without a body
     /// says nothing.
     pub fn read_answer(
@@ -163,7 +163,7 @@ impl Call {
     }
 
     /// Returns the decoded body of this call without the members that the toggle `strip` takes out.
-    /// `None` where it has none, or has a form out of which they cannot be taken.
+    /// `None` where it has none, or its form does not let them be taken out.
     pub fn strip(&self, body: &DecodedBody<'_>) -> Option<Bytes> {
         (self.form.api.strip)(body.bytes()?)
     }
@@ -216,14 +216,16 @@ mod tests {
             text in r#"([{}\[\]<>&;:,"\\/=!?-]|[0-9.eE+-]{1,9}|"sourceId"|<sourceId>|</sourceId>|<!\[CDATA\[|\]\]>|&#x41;|null|\PC){0,60}"#,
             bytes in prop::collection::vec(any::<u8>(), 0..60),
         ) {
-            let Classified::Governed(call) = classify(Dialects::built_in(), &http::Method::POST, &CALLS[nth].parse().unwrap(), &HeaderMap::new()) else {
-                panic!("{}", CALLS[nth])
-            };
+            let uri = CALLS[nth].parse().unwrap();
+            let found =
+                classify(Dialects::built_in(), &http::Method::POST, &uri, &HeaderMap::new());
+            let Classified::Governed(call) = found else { panic!("{}", CALLS[nth]) };
             let objects = [format!("{{{text}}}"), format!(r#"{{"id":{text}}}"#), format!("<cart>{text}</cart>"), text];
             for body in objects.iter().map(String::as_bytes).chain([&*bytes]) {
                 let none = HeaderMap::new();
                 let _ = call.intent(&none, &decoded_body(&none, body, 1 << 20));
-                let _ = call.read_answer(&Intent::ReadOptions, StatusCode::OK, &none, body, 8 << 20);
+                let (options, ok) = (Intent::ReadOptions, StatusCode::OK);
+                let _ = call.read_answer(&options, ok, &none, body, 8 << 20);
                 for coding in ["gzip", "deflate", "br"] {
                     let headers = crate::dialects::read::coding::tests::coded(coding);
                     let _ = call.intent(&headers, &decoded_body(&headers, body, 1 << 20));

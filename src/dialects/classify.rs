@@ -1,4 +1,4 @@
-//! Tells governed calls from all others, from the request head alone.
+//! Separates governed calls from all others by the request head alone.
 //!
 //! A call that upstream could read as a governed one is either understood as that or ambiguous. An
 //! ungoverned call costs one look at its path, and no allocation unless the path is oddly spelled.
@@ -11,7 +11,7 @@ use super::{
         path::{self, Path},
         query::Query,
     },
-    registry::{Dialects, Place},
+    registry::{Dialects, GovernedPath},
 };
 use crate::rules::Violation;
 use http::{HeaderMap, HeaderName, Method, Uri};
@@ -58,8 +58,9 @@ pub fn classify(
         Path::Plain(segments) => head.classify_plain(segments.as_slice()),
         Path::Suspicious { reading, escapes, reason } => {
             let parts: Vec<&str> = reading.iter().map(String::as_str).collect();
-            let is_governed =
-                || dialects.place(&parts).is_some_and(|place| head.could_be(place.api, &parts));
+            let is_governed = || {
+                dialects.governed_path(&parts).is_some_and(|path| head.could_be(path.api, &parts))
+            };
             match escapes || is_governed() {
                 true => head.ambiguous(dialects.marked(&reading), reason),
                 false => Classified::Ungoverned,
@@ -70,11 +71,11 @@ pub fn classify(
 
 impl Head<'_> {
     fn classify_plain(&self, segments: &[&str]) -> Classified {
-        let place = self.dialects.place(segments);
-        if let Some(other) = self.relaxed(segments, place) {
+        let governed = self.dialects.governed_path(segments);
+        if let Some(other) = self.relaxed(segments, governed) {
             return self.ambiguous(other, "The path has words in an unusual spelling.");
         }
-        let Some(Place { api, .. }) = place else { return Classified::Ungoverned };
+        let Some(GovernedPath { api, .. }) = governed else { return Classified::Ungoverned };
         let governs = |method| (api.governs)(Operation { method, path: segments });
         if self.overrides_method() {
             return self.ambiguous(api, "A header overrides the method.");
@@ -98,12 +99,12 @@ impl Head<'_> {
         }
     }
 
-    /// Returns the API whose governed path these segments are to a server that ignores case and
-    /// suffixes, where they are another one, or none, as they stand.
-    fn relaxed(&self, segments: &[&str], place: Option<Place>) -> Option<&'static Api> {
+    /// Returns the API in which a server that ignores case and suffixes would find a governed path,
+    /// where the segments as they are mean another path or none.
+    fn relaxed(&self, segments: &[&str], governed: Option<GovernedPath>) -> Option<&'static Api> {
         let relaxed = path::relaxed(segments, &self.dialects.words)?;
         let parts: Vec<&str> = relaxed.iter().map(String::as_str).collect();
-        let other = self.dialects.place(&parts).filter(|other| place != Some(*other))?;
+        let other = self.dialects.governed_path(&parts).filter(|other| governed != Some(*other))?;
         self.could_be(other.api, &parts).then_some(other.api)
     }
 

@@ -10,8 +10,8 @@
 //! governed), `request`, `answer`, `outgoing` (calls of Weir's own), `rows` (the table of rules),
 //! `words` (the answer to a broken rule) and `error` (the error body).
 //! `read/` holds what all of them read with. This file lists them and is the only one that names
-//! two. Deliberately absent: sending, waiting, remembering, and any copy of a body that outlives
-//! the call that reads it.
+//! two. Not done here: sending, waiting, remembering, and copying a body so that it outlives the
+//! call that reads it.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
@@ -53,7 +53,7 @@ use std::sync::LazyLock;
 /// answered in the form of the first.
 const APIS: &[&Api] = &[&checkouts::API, &carts::API];
 
-/// The same, and a toy that shows what a further one takes.
+/// The same, and a toy that shows what a further API needs.
 #[cfg(test)]
 const APIS_AND_TOY: &[&Api] = &[&checkouts::API, &carts::API, &toy::API];
 
@@ -68,7 +68,7 @@ pub static ALL: [Dialect; APIS.len()] = {
     all
 };
 
-/// Returns the policy that holds where nothing is said.
+/// Returns the policy that holds where nothing else is configured.
 pub fn policy() -> Policy {
     Dialects::built_in().policy()
 }

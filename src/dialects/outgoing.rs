@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Uri, uri::PathAndQuery};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// A call of Weir's own. The caller's headers are the sender's to add.
+/// A call of Weir's own; its sender adds the caller's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Its method.
@@ -28,7 +28,7 @@ impl Outgoing {
     }
 }
 
-/// What must be encoded in a path: all but the marks of `escapes::is_plain_id`.
+/// What must be encoded in a path: all except the marks of `escapes::is_plain_id`.
 const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

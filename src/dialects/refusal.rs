@@ -9,7 +9,7 @@ pub struct Refusal {
     pub status: u16,
     /// The vendor's error code.
     pub code: &'static str,
-    /// What tells errors of one code apart, where the vendor's form has it.
+    /// What distinguishes errors of one code, where the vendor's form has it.
     pub subcode: Option<&'static str>,
     /// The parameter at fault, where the vendor's form has it.
     pub parameter: Option<Cow<'static, str>>,
@@ -28,12 +28,12 @@ impl Refusal {
         Self { status: 400, ..Self::conflict(code, message) }
     }
 
-    /// Names what tells it from other errors of its code.
+    /// Adds what distinguishes it from other errors of its code.
     pub(super) fn subcode(self, subcode: &'static str) -> Self {
         Self { subcode: Some(subcode), ..self }
     }
 
-    /// Names the parameter at fault.
+    /// Adds the parameter at fault.
     pub(super) fn parameter(self, name: impl Into<Cow<'static, str>>) -> Self {
         Self { parameter: Some(name.into()), ..self }
     }

@@ -1,4 +1,4 @@
-//! The vendor APIs that calls are told apart by.
+//! Lists the vendor APIs, and finds the one that a path or a rule belongs to.
 
 use super::{
     api::Api,
@@ -18,15 +18,15 @@ pub struct Dialects {
     pub(super) words: Words,
 }
 
-/// What a governed path is about.
+/// The API and the resource of a governed path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct GovernedPath {
     pub api: &'static Api,
     pub resource: &'static str,
 }
 
 impl Dialects {
-    /// Puts APIs together, of which there must be one. An error about a path that is in none of
+    /// Puts APIs together; there must be at least one. An error about a path that is in none of
     /// them is answered in the form of the first.
     pub(crate) fn new(apis: &[&'static Api]) -> Self {
         Self { apis: apis.to_vec(), words: Words::new(apis.iter().map(|api| &api.path)) }
@@ -36,7 +36,7 @@ impl Dialects {
         self.apis.iter().copied()
     }
 
-    /// Returns the first API but the default one that is such, or the default one.
+    /// Returns the first API, except the default one, that is such, or the default one.
     fn find(&self, is_such: impl FnMut(&&'static Api) -> bool) -> &'static Api {
         self.all().skip(1).find(is_such).unwrap_or(self.apis[0])
     }
@@ -46,9 +46,10 @@ impl Dialects {
         self.all().filter_map(|api| api.version_header).collect()
     }
 
-    /// Returns what a path is about, where some method of it is governed.
-    pub(super) fn place(&self, segments: &[&str]) -> Option<Place> {
-        self.all().find_map(|api| (api.resource)(segments).map(|resource| Place { api, resource }))
+    /// Returns the API and the resource of a path, where some method on it is governed.
+    pub(super) fn governed_path(&self, segments: &[&str]) -> Option<GovernedPath> {
+        self.all()
+            .find_map(|api| (api.resource)(segments).map(|resource| GovernedPath { api, resource }))
     }
 
     /// Returns the API in whose form a call with a suspicious path is answered.
@@ -72,7 +73,7 @@ impl Dialects {
         Form::of(api, uri, headers)
     }
 
-    /// Returns the policy that holds where nothing is said.
+    /// Returns the policy that holds where nothing else is configured.
     pub fn policy(&self) -> Policy {
         let dialects: Vec<_> = self.all().map(|api| api.dialect).collect();
         Policy::new(&dialects, types(&dialects))
@@ -83,8 +84,8 @@ impl Dialects {
         (self.find(|api| api.dialect == violation.dialect).refusal)(violation)
     }
 
-    /// Writes the vendor's answer to a broken rule, in the form of the call: calls that all APIs
-    /// share may break a rule of another table than that of the form's.
+    /// Writes the vendor's answer to a broken rule, in the form of the call. A call that all APIs
+    /// share may break a rule of another API than the form's.
     pub fn refusal(&self, form: Form, violation: &Violation) -> Rendered {
         render::refusal(form, &self.words(violation))
     }

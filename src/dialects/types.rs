@@ -1,4 +1,4 @@
-//! The vendor's lists of source types, which both of its dialects share (domain: sections 1 and 8).
+//! Lists the vendor's source types, shared by both of its dialects (domain: sections 1 and 8).
 
 use crate::rules::{Dialect, SourceType, Types};
 
@@ -39,7 +39,7 @@ const NOT_SAVABLE: &[&str] = &[
     "customerCredit",
 ];
 
-/// Returns the lists that hold where nothing is said.
+/// Returns the lists that hold where nothing else is configured.
 pub(super) fn types(dialects: &[Dialect]) -> Types {
     Types {
         secondary: named(SECONDARY),

@@ -1,4 +1,4 @@
-//! The answers that are Weir's own to give, in the vendor's form, and the marks on every answer.
+//! Makes the answers that Weir gives itself, in the vendor's form, and marks every answer.
 
 use super::{governor::Governor, trace::Trace};
 use crate::{
@@ -15,7 +15,7 @@ const DECISION: HeaderName = HeaderName::from_static("weir-decision");
 const RULE: HeaderName = HeaderName::from_static("weir-rule");
 const DECISION_ID: HeaderName = HeaderName::from_static("weir-decision-id");
 
-/// An answer to the caller, and what is to be said of it.
+/// An answer and its decision.
 pub(super) struct Outcome {
     pub response: Response<Body>,
     pub decided: Decided,
@@ -39,11 +39,13 @@ impl Outcome {
         Self { violation, ..Self::new(response, decided) }
     }
 
+    /// Makes the outcome of a call that breaks a rule.
     pub(super) fn refused(dialects: &Dialects, form: Form, violation: Violation) -> Self {
         let response = rendered(dialects.refusal(form, &violation));
         Self { violation: Some(violation), ..Self::new(response, Decided::Rejected) }
     }
 
+    /// Makes the outcome of a call that gets an error of Weir's own.
     pub(super) fn failed(form: Form, error: &OwnError<'_>) -> Self {
         Self::new(own_error(form, error), Decided::Rejected)
     }
@@ -59,7 +61,7 @@ impl Outcome {
     }
 }
 
-/// What Weir itself has to say when it is not a rule that speaks.
+/// Errors of Weir's own that are not rules.
 pub(super) enum OwnError<'a> {
     /// A fault that any call may meet.
     Problem(Problem),
@@ -67,7 +69,7 @@ pub(super) enum OwnError<'a> {
     Malformed(&'a str),
     /// Too many wait for this session, or one waited too long.
     Busy(&'a Busy),
-    /// A repair that could not attach the primary again: what is attached now.
+    /// A repair could not attach the primary again; the text says what is attached now.
     Stranded(&'a str),
 }
 
@@ -108,7 +110,7 @@ fn rendered(rendered: Rendered) -> Response<Body> {
     response
 }
 
-/// What is said of a call besides its outcome.
+/// What a decision records of a call besides its outcome.
 pub(super) struct About {
     dialect: Dialect,
     call: &'static str,
@@ -172,7 +174,7 @@ pub(super) fn finish(
     response
 }
 
-/// Sets `Weir-Decision`, `Weir-Decision-Id`, and `Weir-Rule` where a rule spoke.
+/// Sets `Weir-Decision`, `Weir-Decision-Id`, and `Weir-Rule` where a rule was broken.
 fn mark(response: &mut Response<Body>, decided: Decided, rule: Option<RuleId>, id: &str) {
     let headers = response.headers_mut();
     headers.insert(DECISION, HeaderValue::from_static(decided.as_str()));
@@ -184,7 +186,7 @@ fn mark(response: &mut Response<Body>, decided: Decided, rule: Option<RuleId>, i
     }
 }
 
-/// Returns the caller's own name for this request, where it is short and printable.
+/// Returns the caller's own id of this request, where it is short and printable.
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     (id.len() <= 128).then(|| id.to_owned())

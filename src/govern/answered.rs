@@ -1,4 +1,4 @@
-//! Answers of upstream that were read whole, and what look-ups bring.
+//! Holds upstream's answers that were read whole, and how look-ups ended.
 
 use crate::{
     http::{Body, Collected},
@@ -33,22 +33,22 @@ impl Answered {
 /// How a look-up ended.
 #[derive(Clone)]
 pub(super) enum LookupOutcome {
-    /// Upstream answered; what it told is in the records, dated so.
+    /// Upstream answered; its facts are in the records.
     Shown(Shown),
-    /// Upstream does not show it to this caller (401, 403, 404): this is its answer.
+    /// Upstream does not show it to this caller; its answer is a 401, 403 or 404.
     Denied(Answered),
-    /// It is not known: an error, a time-out, a pause that upstream asked for.
+    /// There is no usable answer: an error, a time-out, or a pause that upstream asked for.
     Failed,
 }
 
-/// What a look-up brought.
+/// What a look-up found.
 #[derive(Clone)]
 pub(super) struct Shown {
     /// The date of the facts.
     pub at: Timestamp,
-    /// The session that was shown. An active one may be another than was thought.
+    /// The session that was shown; the active one may have changed.
     pub session: Option<SessionKey>,
-    /// The payment options, where these were asked for.
+    /// The payment options, where they were asked for.
     pub options: Option<Arc<Vec<OptionFacts>>>,
     /// The answer itself.
     pub answer: Answered,
@@ -63,8 +63,8 @@ impl LookupOutcome {
         }
     }
 
-    /// Returns the outcome without its answer. A caller that is not recognised where sources are
-    /// looked up may still be good for its session: `credential_opens_sources` says.
+    /// Returns the outcome without its answer. `credential_opens_sources`: a credential that is not
+    /// recognised for a source cannot be good for the session either.
     pub(super) fn end(&self, credential_opens_sources: bool) -> LookupEnd {
         match self {
             Self::Shown(shown) => LookupEnd::Shown {

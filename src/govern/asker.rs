@@ -1,4 +1,4 @@
-//! Who asks upstream, and how a request is sent and its answer read.
+//! Sends requests to upstream for a caller or for Weir itself, and reads the answers.
 //!
 //! In: requests. Out: answers, read whole up to a bound, and the time they took. An asker is a
 //! caller, with its own headers and credentials, or Weir itself.
@@ -16,24 +16,24 @@ use std::{
 };
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
-/// The client behind the layer, whatever its type.
+/// The client behind the layer, boxed so that its type is known.
 pub(super) type BoxClient = BoxCloneSyncService<Request<Body>, Response<Body>, UpstreamError>;
 
-/// However long upstream asks for, a credential is tried again after this.
+/// The longest back-off kept for a credential.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 
-/// Who asks.
+/// The one for whom a request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
     /// A caller, known by the hash of its credential.
     Caller(CredentialHash),
-    /// Weir itself. Upstream's answers to it are shown to no caller.
+    /// Weir itself; no caller is shown upstream's answers to it.
     #[cfg_attr(not(test), expect(dead_code, reason = "Weir has no key of its own yet"))]
     Weir,
 }
 
 impl Who {
-    /// Returns the caller to whom upstream's answers are shown.
+    /// Returns the caller to whom upstream's answers are shown, if there is one.
     pub(super) fn caller(self) -> Option<CredentialHash> {
         match self {
             Self::Caller(caller) => Some(caller),
@@ -41,13 +41,13 @@ impl Who {
         }
     }
 
-    /// Returns whether this is one of those to whom upstream has shown something.
+    /// Returns whether this is a caller to whom upstream has shown something.
     pub(super) fn is_among(self, shown_to: &ShownTo) -> bool {
         self.caller().is_some_and(|caller| shown_to.contains(caller))
     }
 }
 
-/// Who asks, with what it takes to ask. Cheap to clone.
+/// One who asks upstream, with the client, the headers and the notes of one call. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Asker {
     pub client: BoxClient,
@@ -61,7 +61,7 @@ pub(super) struct Asker {
 pub(super) enum SendOutcome {
     /// With an answer, read whole.
     Answered(Answered),
-    /// With an answer too long to be read: it passes through, and teaches nothing.
+    /// With an answer that is too long to be read; it passes through, and nothing is learned.
     TooLong(Response<Body>),
     /// Without a usable answer.
     Failed(Failure),
@@ -72,7 +72,7 @@ pub(super) enum SendOutcome {
 pub(super) struct Failure {
     /// Whether upstream may have acted on the request.
     pub sent: bool,
-    /// What the caller is told.
+    /// The problem that the caller's answer names.
     pub problem: Problem,
 }
 
@@ -87,9 +87,9 @@ impl Failure {
 }
 
 impl Asker {
-    /// Returns a call of Weir's own with the asker's headers, but those that speak of its body or
-    /// make it conditional. Its answer comes in the clear: it must be readable here, and it may
-    /// become the answer of any caller who shares it.
+    /// Returns a call of Weir's own with the asker's headers, except those that describe its body
+    /// or make it conditional. Asks for an answer without a coding, because Weir reads it and it
+    /// may become the answer of every caller that shares it.
     pub(super) fn request(&self, outgoing: &Outgoing) -> Request<Body> {
         let mut headers = self.head.headers.clone();
         for name in NOT_COPIED {
@@ -106,7 +106,7 @@ impl Asker {
         request
     }
 
-    /// Sends, and reads the answer whole, up to the bound.
+    /// Sends a request and reads its answer whole, up to the bound.
     pub(super) async fn send(&self, request: Request<Body>) -> SendOutcome {
         let started = Instant::now();
         let outcome = self.send_untimed(request).await;
@@ -133,7 +133,7 @@ impl Asker {
         }
     }
 
-    /// Takes note of upstream's "slow down": look-ups with this credential pause for so long.
+    /// Records how long look-ups with this credential pause, where upstream answered 429.
     fn record_back_off(&self, status: StatusCode, headers: &HeaderMap) {
         let (StatusCode::TOO_MANY_REQUESTS, Some(caller)) = (status, self.who.caller()) else {
             return;
@@ -146,7 +146,7 @@ impl Asker {
         self.governor.sessions().back_off(caller, tokio::time::Instant::now() + pause);
     }
 
-    /// Returns how long upstream wants to be left alone by this asker.
+    /// Returns how long look-ups with this asker's credential still pause.
     pub(super) fn backing_off(&self) -> Option<Duration> {
         self.governor.sessions().backing_off(self.who.caller()?)
     }

@@ -1,8 +1,7 @@
-//! One call on its course: performs the steps that [`Attempt`] asks for.
+//! Performs the steps of one call until it has its outcome.
 //!
-//! In: the exchange. Out: its outcome. Every deciding is in [`Attempt`]; here each step is a few
-//! lines that wait for something. A store that fails is dealt with in one place,
-//! [`Event::StoreFailed`].
+//! In: the exchange. Out: its outcome. [`Attempt`] decides; each function here performs one step.
+//! A failure of the store becomes [`Event::StoreFailed`] in one place, [`run`].
 
 mod ends;
 mod turns;
@@ -12,7 +11,7 @@ use super::{
     answered::LookupOutcome,
     exchange::Exchange,
     governor::{UnreadChange, log_store_error},
-    learn::Hand,
+    learn::Grip,
     look_up,
     promise::{self, note_pending},
     recall::recall,
@@ -28,7 +27,7 @@ use crate::{
 };
 use http::{Response, StatusCode};
 
-/// Brings a call to its end.
+/// Runs a call until it has its outcome.
 pub(super) async fn run(exchange: &Exchange) -> Outcome {
     let begun = Course::begin(exchange).await;
     let (mut course, mut failed) = match begun {
@@ -60,13 +59,13 @@ struct Course<'a> {
     exchange: &'a Exchange,
     attempt: Attempt,
     /// The records that the call may change; `None` before they are read, or where the store fails.
-    hand: Option<Hand>,
+    hand: Option<Grip>,
     /// Whether a look-up may have changed what is stored since the records were read.
     stale: bool,
     /// Upstream's answer to the last step.
     last: Option<Response<Body>>,
     busy: Option<Busy>,
-    /// Where the store has failed: what the call changes from then on is not remembered.
+    /// Set once the store has failed: what the call changes from then on is not remembered.
     unrecorded: Option<UnreadChange>,
 }
 
@@ -77,7 +76,7 @@ impl<'a> Course<'a> {
         Self { exchange, attempt, hand, stale: false, last, busy, unrecorded }
     }
 
-    /// Reads what is remembered of the session, with its turn in hand where it is free.
+    /// Reads the session's records, and takes its turn where it is free.
     async fn begin(exchange: &'a Exchange) -> Result<Self, StoreError> {
         let sessions = exchange.asker.governor.sessions();
         let mut room = Admission { can_defer: sessions.can_pin(), pending_unseen: false };
@@ -101,7 +100,7 @@ impl<'a> Course<'a> {
         self.attempt.on(event, &self.exchange.intent, &self.exchange.policy);
     }
 
-    /// Performs the next step. `Some`: the call has its answer.
+    /// Performs the next step. Returns the outcome once the call has its answer.
     async fn step(&mut self) -> Result<Option<Outcome>, StoreError> {
         self.recall().await?;
         let exchange = self.exchange;
@@ -125,20 +124,20 @@ impl<'a> Course<'a> {
         Ok(None)
     }
 
-    /// Fills in what is known, from the records of the session that the attempt is about.
+    /// Fills in what is known from the records of the attempt's session.
     async fn recall(&mut self) -> Result<(), StoreError> {
         if self.attempt.is_over() {
             return Ok(());
         }
         let session = self.attempt.session();
-        let other = |hand: &Hand| session.is_some() && hand.records().session_key() != session;
+        let other = |hand: &Grip| session.is_some() && hand.records().session_key() != session;
         if self.hand.as_ref().is_some_and(other) {
             self.hand = None;
         }
         if let (None, Some(key)) = (&self.hand, session) {
             let sessions = self.exchange.asker.governor.sessions();
             let records = sessions.records(Some(key), &self.exchange.sources(), None).await?;
-            self.hand = Some(Hand::Records(records, None));
+            self.hand = Some(Grip::Records(records, None));
             self.stale = false;
         }
         let Some(hand) = &mut self.hand else { return Ok(()) };
@@ -150,7 +149,7 @@ impl<'a> Course<'a> {
     }
 
     async fn look_up(&mut self, lookup: &Lookup) -> Result<Event, StoreError> {
-        if !self.attempt.has_turn() && matches!(self.hand, Some(Hand::Turn(_))) {
+        if !self.attempt.has_turn() && matches!(self.hand, Some(Grip::Turn(_))) {
             // A turn that was taken because it was free is not kept while upstream is asked.
             self.hand = None;
         }
@@ -168,10 +167,10 @@ impl<'a> Course<'a> {
     }
 
     async fn recover(&mut self, primary: SourceId) -> Result<Event, StoreError> {
-        let Some(Hand::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
+        let Some(Grip::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
         match repair::recover(self.exchange, turn, primary).await {
             Ok(turn) => {
-                self.hand = Some(Hand::Turn(turn?));
+                self.hand = Some(Grip::Turn(turn?));
                 Ok(Event::Recovered)
             }
             Err(_) => Ok(Event::Lost),
@@ -183,12 +182,12 @@ impl<'a> Course<'a> {
         primary: SourceId,
         since: Timestamp,
     ) -> Result<Event, StoreError> {
-        let Some(Hand::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
+        let Some(Grip::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
         let Ok(sent) = promise::send_promised(self.exchange, turn, primary, since).await else {
             return Ok(Event::Lost);
         };
         let (turn, outcome) = sent?;
-        self.hand = Some(Hand::Turn(turn));
+        self.hand = Some(Grip::Turn(turn));
         let unsent = match outcome.end() {
             CallEnd::Done => None,
             _ => Some(match outcome.status() {
@@ -201,27 +200,27 @@ impl<'a> Course<'a> {
     }
 
     async fn erase_promise(&mut self) -> Result<Event, StoreError> {
-        if let Some(Hand::Turn(turn)) = &mut self.hand {
+        if let Some(Grip::Turn(turn)) = &mut self.hand {
             note_pending(self.exchange, turn, None).await?;
         }
         Ok(Event::Erased)
     }
 }
 
-/// Takes the session's turn where it is free, so that the record is read once; else only reads the
-/// record.
-async fn take_up(exchange: &Exchange, key: &SessionKey) -> Result<Hand, StoreError> {
+/// Takes the session's turn where it is free, so that the record is read once; otherwise only reads
+/// the record.
+async fn take_up(exchange: &Exchange, key: &SessionKey) -> Result<Grip, StoreError> {
     let sessions = exchange.asker.governor.sessions();
     let sources = exchange.sources();
     if !exchange.intent.is_read()
         && let Some(turn) = sessions.turn_if_free(key, &sources).await?
     {
-        return Ok(Hand::Turn(turn));
+        return Ok(Grip::Turn(turn));
     }
-    Ok(Hand::Records(sessions.records(Some(key), &sources, None).await?, None))
+    Ok(Grip::Records(sessions.records(Some(key), &sources, None).await?, None))
 }
 
-/// Resolves the session that the call names. `None` for an active one that only upstream can tell.
+/// Returns the session that the call names; `None` where it is an active one that is not known.
 async fn session_of(exchange: &Exchange) -> Result<Option<SessionKey>, StoreError> {
     let sessions = exchange.asker.governor.sessions();
     match (exchange.intent.session(), exchange.asker.who.caller()) {

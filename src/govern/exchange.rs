@@ -11,7 +11,7 @@ use http::Request;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
-/// A caller's call: who asks, and what for. Cheap to clone: detached work takes a clone along.
+/// A caller's call: who asks, and what for. Cheap to clone, so that detached work can own one.
 #[derive(Clone)]
 pub(super) struct Exchange {
     pub asker: Asker,
@@ -28,7 +28,7 @@ impl Exchange {
         Request::from_parts((*self.asker.head).clone(), self.body.to_body())
     }
 
-    /// Returns the sources that the call names: their records are read along.
+    /// Returns the sources that the call names.
     pub(super) fn sources(&self) -> Vec<SourceId> {
         self.intent.sources().cloned().collect()
     }

@@ -1,4 +1,4 @@
-//! What every clone of the layer shares.
+//! Holds what every clone of the layer shares.
 
 use super::answered::LookupOutcome;
 use crate::{
@@ -54,12 +54,12 @@ pub struct Governor {
     decisions: Decisions,
     in_flight: AtomicU64,
     stranded: AtomicU64,
-    /// The time of [`Governor::note_unread_change`]; 0: never.
+    /// When [`Governor::note_unread_change`] was last called; 0: never.
     last_unread_change: AtomicU64,
 }
 
 impl Governor {
-    /// Puts them together.
+    /// Creates a governor.
     pub fn new(policy: Policy, sessions: Sessions, settings: GovernSettings) -> Arc<Self> {
         Arc::new(Self {
             policy: ArcSwap::from_pointee(policy),
@@ -78,8 +78,8 @@ impl Governor {
         self.policy.load_full()
     }
 
-    /// Changes the policy. Calls under way finish under the old one. What passed while no rule was
-    /// looked at was not learned from.
+    /// Changes the policy. Calls under way finish under the old one. Facts are no longer trusted if
+    /// the old policy was off, because nothing was learned under it.
     pub fn set_policy(&self, policy: Policy) {
         if self.policy.swap(Arc::new(policy)).mode == Mode::Off {
             self.note_unread_change();
@@ -92,7 +92,7 @@ impl Governor {
         self.last_unread_change.fetch_max(now().0, Ordering::Relaxed);
     }
 
-    /// Records such a change when it begins, and when it is over: when the guard is dropped.
+    /// Records an unread change now, and again when the guard is dropped.
     pub(super) fn unread_change(self: &Arc<Self>) -> UnreadChange {
         self.note_unread_change();
         UnreadChange(self.clone())
@@ -115,12 +115,12 @@ impl Governor {
         self.settings.dialects
     }
 
-    /// Returns what is remembered.
+    /// Returns the sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// Returns what was decided.
+    /// Returns the decisions made.
     pub fn decisions(&self) -> &Decisions {
         &self.decisions
     }
@@ -161,8 +161,8 @@ impl Drop for UnderWay {
     }
 }
 
-/// A call that Weir could not read, or could not learn from, may change anything, whatever its
-/// method, until its answer comes or its caller leaves.
+/// Marks facts as untrusted until a call that was not read, or not learned from, is answered or
+/// dropped: it may change anything, whatever its method.
 pub(super) struct UnreadChange(Arc<Governor>);
 
 impl Drop for UnreadChange {
@@ -171,7 +171,7 @@ impl Drop for UnreadChange {
     }
 }
 
-/// Logs that the store failed. What is done about it is the course's to say.
+/// Logs that the store failed.
 pub(super) fn log_store_error(error: &StoreError) {
     tracing::error!(%error, "the session store failed");
 }

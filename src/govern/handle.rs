@@ -1,8 +1,8 @@
-//! One governed call, from its body to its answer.
+//! Handles one governed call, from its body to its answer.
 //!
-//! In: the call, known from its head. Out: the answer, or the call itself, where it is to be
-//! forwarded without being understood. While the policy does not enforce, a call whose body cannot
-//! be read is forwarded.
+//! In: the call, known from its head. Out: the answer, or the call itself where it is forwarded
+//! without being understood. A call whose body cannot be read is forwarded unless the policy
+//! enforces.
 
 use super::{
     answer::{About, Outcome, OwnError, finish, own_error},
@@ -22,11 +22,11 @@ use http::{Request, Response, request};
 use std::{sync::Arc, time::Instant};
 use tokio_util::task::TaskTracker;
 
-/// What becomes of a governed call.
+/// How a governed call was handled.
 pub(super) enum Handled {
-    /// It has this answer.
+    /// Weir has its answer.
     Answered(Response<Body>),
-    /// It goes to upstream without being understood.
+    /// It is forwarded without being understood.
     Forward(Box<Forward>),
 }
 
@@ -36,8 +36,9 @@ pub(super) struct Forward {
     pub marks: Marks,
 }
 
-/// What is noted of such a call while it is under way, and said of it when it is answered.
+/// The notes on such a call until it is answered.
 pub(super) struct Marks {
+    /// Marks facts as untrusted until the unread call is answered or dropped.
     unread: Option<UnreadChange>,
     reported: Option<Reported>,
 }
@@ -52,7 +53,7 @@ struct Reported {
 impl Marks {
     const NONE: Self = Self { unread: None, reported: None };
 
-    /// Marks the answer.
+    /// Marks the answer where a rule reports the call.
     pub(super) fn finish(self, response: Response<Body>) -> Response<Body> {
         drop(self.unread);
         match self.reported {
@@ -102,13 +103,13 @@ pub(super) async fn handle(
 
 /// Why a call has no intent.
 enum Unread {
-    /// It means nothing that a rule governs.
+    /// No rule governs it.
     Ungoverned(Collected),
     /// Two parsers could read it differently.
     Ambiguous(Collected, Box<Violation>),
-    /// It cannot be read, and while the policy does not enforce it is forwarded.
+    /// It cannot be read, and is forwarded because the policy does not enforce.
     Lenient(Body),
-    /// It cannot be read, and is answered so.
+    /// It cannot be read, and is answered with this error.
     Refused(OwnError<'static>),
 }
 
@@ -140,7 +141,7 @@ impl Unread {
     }
 }
 
-/// Reads the body whole, and what the call means.
+/// Reads the whole body and what the call means.
 async fn read(
     governor: &Governor,
     policy: &Policy,

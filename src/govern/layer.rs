@@ -1,4 +1,4 @@
-//! The layer itself.
+//! The Tower layer and its service.
 
 use super::{
     asker::BoxClient,
@@ -19,8 +19,8 @@ use std::{
 use tokio_util::task::TaskTracker;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
-/// What the layer needs of the service behind it: a client that can be cloned and whose requests
-/// may outlive their callers. `UpstreamError`s in its errors tell whether a request was sent; of
+/// A service that the layer can stand before: a client that can be cloned and whose requests may
+/// outlive their callers. An `UpstreamError` among its errors says whether a request was sent; for
 /// any other error Weir assumes that it was.
 pub trait Client:
     Service<Request<Body>, Response = Response<Body>, Error: Into<BoxError>, Future: Send>
@@ -62,13 +62,13 @@ pub struct GovernLayer {
 }
 
 impl GovernLayer {
-    /// A layer that decides by, and remembers in, this governor. Share one governor among all
-    /// workers.
+    /// Creates a layer that decides and remembers with this governor. All workers must share one
+    /// governor.
     pub fn new(governor: Arc<Governor>) -> Self {
         Self { governor, work: TaskTracker::new() }
     }
 
-    /// Counts the calls that outlive their callers here, so that a shutdown can wait for them.
+    /// Counts the calls that outlive their callers in `work`, so that a shutdown can wait for them.
     pub fn work(self, work: TaskTracker) -> Self {
         Self { work, ..self }
     }
@@ -83,9 +83,8 @@ impl<S> Layer<S> for GovernLayer {
 }
 
 /// A client that keeps the rules. Ungoverned calls reach the inner service unchanged; governed ones
-/// are answered here when they must be. Its errors are the inner service's, of calls that are
-/// forwarded without being understood: what goes wrong with a governed call is an answer in the
-/// vendor's form.
+/// are answered here where a rule demands it. Its errors are those of the inner service for calls
+/// that are not understood; a governed call that fails has an answer in the vendor's form.
 #[derive(Clone)]
 pub struct Govern<S> {
     inner: S,
@@ -104,7 +103,7 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let policy = self.governor.policy.load();
-        // What a remedy has promised is kept also when the rules have been switched off since.
+        // Deferred attaches are sent even in mode `off`.
         if policy.mode == Mode::Off && self.governor.sessions().pinned() == 0 {
             return Either::Left(self.inner.call(request));
         }
@@ -130,8 +129,8 @@ impl<S: Clone> Govern<S> {
     }
 }
 
-/// Handles a governed call. One that is forwarded without being understood goes to the inner
-/// service as if the layer were not there.
+/// Handles a governed call, or passes it to the inner service where it is forwarded without being
+/// understood.
 async fn govern<S: Client>(
     inner: S,
     governor: Arc<Governor>,

@@ -1,23 +1,26 @@
-//! Writing down what a finished call taught.
+//! Writes down what a finished call taught.
 //!
 //! In: observations ([`Learned`]) and the records in hand. Out: the same records, changed and
-//! written. Observations about another session than the one in hand go to that one's record.
+//! written. Observations about another session go to the record of that session.
 
 use super::exchange::Exchange;
 use crate::{
-    rules::{Learned, SessionKey, SessionObservation, SourceObservation, Timestamp},
+    rules::{
+        CustomerId, CustomerObservation, Learned, SessionKey, SessionObservation, SourceId,
+        SourceObservation, Timestamp,
+    },
     sessions::{Records, StoreError, Turn, TurnGuard},
 };
 
-/// The records that a call may change, and by what right.
-pub(super) enum Hand {
+/// The records that a call may change, with the turn that allows it.
+pub(super) enum Grip {
     /// The turn of a session.
     Turn(Turn),
-    /// Records, and the turn of what else the call changes, where it has one.
+    /// Records without a session's turn, and the turn of a shopper or customer where one was taken.
     Records(Records, Option<TurnGuard>),
 }
 
-impl Hand {
+impl Grip {
     pub(super) fn records(&self) -> &Records {
         match self {
             Self::Turn(turn) => turn.records(),
@@ -41,8 +44,8 @@ impl Hand {
     }
 }
 
-/// Applies what was learned, as of `at`, and writes it: in one request to the store where all of it
-/// is about the records in hand.
+/// Applies what was learned, as of `at`, and writes it. Needs one request to the store where all of
+/// it is about the records in hand.
 pub(super) async fn commit(
     exchange: &Exchange,
     records: &mut Records,
@@ -60,6 +63,36 @@ pub(super) async fn commit(
         _ => note(exchange, records, learned, at),
     }
     records.write().await
+}
+
+/// Adds that upstream has shown the caller these sources and this customer, and all sources that
+/// `learned` lists.
+pub(super) fn add_shown<'a>(
+    exchange: &Exchange,
+    learned: &mut Learned,
+    sources: impl IntoIterator<Item = &'a SourceId>,
+    customer: Option<&CustomerId>,
+) {
+    let Some(caller) = exchange.asker.who.caller() else { return };
+    let mut shown: Vec<SourceId> = sources.into_iter().cloned().collect();
+    shown.extend(learned.sources.iter().map(|(id, _)| id.clone()));
+    learned.sources.extend(shown.into_iter().map(|id| (id, SourceObservation::ShownTo(caller))));
+    let shown_to = |id: &CustomerId| (id.clone(), CustomerObservation::ShownTo(caller));
+    learned.customers.extend(customer.map(shown_to));
+}
+
+/// Remembers that this session, which upstream has shown, is the caller's active one, if it is of a
+/// kind that is.
+pub(super) async fn remember_active(
+    exchange: &Exchange,
+    shown: Option<&SessionKey>,
+) -> Result<(), StoreError> {
+    match (shown, exchange.asker.who.caller()) {
+        (Some(key), Some(caller)) if key.kind.is_active() => {
+            exchange.asker.governor.sessions().set_active(caller, &key.id).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Applies what was learned to records in hand.
@@ -80,7 +113,7 @@ pub(super) fn note(exchange: &Exchange, records: &mut Records, learned: Learned,
             records.apply(SessionObservation::ShownTo(caller), policy, at);
         }
     }
-    // What was learned of one source stays in the order in which it was learned.
+    // A stable sort: observations about one source keep their order.
     sources.sort_by(|(one, _), (other, _)| one.cmp(other));
     for of_one in sources.chunk_by(|(one, _), (other, _)| one == other) {
         let epoch = |records: &Records, id| records.source(id).map_or(0, |record| record.epoch);

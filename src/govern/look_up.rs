@@ -1,8 +1,8 @@
-//! Asking upstream for a fact, with the caller's own credentials and headers.
+//! Asks upstream for a fact, with the caller's own credentials and headers.
 //!
-//! In: what is missing. Out: the moment from which the records know it, or why they do not. Callers
-//! who miss the same thing share one request. An answer that overlapped with a change teaches
-//! nothing: the record's epoch tells.
+//! In: what is missing. Out: the time as of which the records have it, or why they do not. Callers
+//! that miss the same thing share one request. An answer that overlapped with a change teaches
+//! nothing; the record's epoch shows that.
 
 use super::{
     answer::{OwnError, own_error},
@@ -17,9 +17,8 @@ use crate::{
     http::Body,
     observe::StepKind,
     rules::{
-        CustomerObservation, Intent, Known, Learned, Lookup, Pending, SessionKey,
-        SessionObservation, SourceId, SourceObservation, Stated, Target, Timestamp,
-        learn as learn_from,
+        Intent, Known, Lookup, Pending, SessionKey, SessionObservation, SourceId, Stated, Target,
+        Timestamp, learn as learn_from,
     },
     sessions::{LookupKey, Records, StoreError, now},
 };
@@ -36,7 +35,7 @@ struct Asked {
     records: Records,
 }
 
-/// Looks one thing up. `session` is the session the call is about, where it is known.
+/// Looks one thing up. `session` is the call's session, where it is known.
 pub(super) async fn look_up(
     exchange: &Exchange,
     lookup: &Lookup,
@@ -65,7 +64,7 @@ pub(super) async fn look_up(
         caller,
         epoch,
     });
-    // Boxed: rare beside decisions that need none, which would carry its size along.
+    // Boxed: rare, and its size would be added to every decision.
     let work = Box::pin(async move {
         let request = asked.exchange.asker.request(&outgoing);
         let at = now();
@@ -77,8 +76,8 @@ pub(super) async fn look_up(
     Ok(outcome)
 }
 
-/// Returns whether callers may share this look-up. Payment options have no record whose epoch would
-/// tell an old answer from a new one: each decision asks for itself.
+/// Returns whether callers may share this look-up. Payment options have no record whose epoch could
+/// distinguish an old answer from a new one.
 fn is_shared(lookup: &Lookup) -> bool {
     *lookup != Lookup::PaymentOptions
 }
@@ -111,7 +110,7 @@ fn epoch(records: &Records, lookup: &Lookup) -> u32 {
     }
 }
 
-/// Sends the caller's own read: its answer passes through, and teaches what a look-up would.
+/// Sends the caller's own read, passes its answer through, and learns from it as from a look-up.
 pub(super) async fn read(
     exchange: &Exchange,
     session: Option<&SessionKey>,
@@ -157,8 +156,8 @@ pub(super) async fn read(
 }
 
 impl Asked {
-    /// Learns from the answer. Facts are dated when the request was sent: upstream may have read
-    /// them at any time since.
+    /// Learns from the answer. Facts have the time at which the request was sent, because upstream
+    /// may have read them at any time since.
     async fn learn(
         mut self,
         at: Timestamp,
@@ -193,9 +192,14 @@ impl Asked {
         let known = Known::default();
         let mut learned =
             learn_from(&self.intent, &answer, shown.as_ref(), &known, &exchange.policy);
-        self.show_to_caller(&mut learned);
+        let (source, customer) = match self.lookup {
+            Lookup::Source(_) => (self.intent.source(), None),
+            Lookup::Customer => (None, self.intent.customer()),
+            _ => (None, None),
+        };
+        learn::add_shown(exchange, &mut learned, source, customer);
         learn::commit(exchange, &mut self.records, learned, at).await?;
-        self.remember_active(shown.as_ref()).await?;
+        learn::remember_active(exchange, shown.as_ref()).await?;
         let options = match answer.options {
             Stated::Stated(options) => Some(Arc::new(options)),
             Stated::Unstated => None,
@@ -204,7 +208,7 @@ impl Asked {
     }
 
     /// Learns that upstream does not show the session to this caller. Creates no record for a
-    /// session nobody has been shown.
+    /// session that no caller has been shown.
     async fn learn_denial(&mut self, status: StatusCode) -> Result<(), StoreError> {
         let (Lookup::Session, Some(record)) = (&self.lookup, self.records.session()) else {
             return Ok(());
@@ -222,32 +226,6 @@ impl Asked {
             self.records.apply(SessionObservation::DeniedTo(caller), policy, at);
         }
         self.records.write().await
-    }
-
-    /// Adds that upstream has shown these things to the caller.
-    fn show_to_caller(&self, learned: &mut Learned) {
-        let Some(caller) = self.exchange.asker.who.caller() else { return };
-        let asked_for = match self.lookup {
-            Lookup::Source(_) => self.intent.source(),
-            _ => None,
-        };
-        let listed = learned.sources.iter().map(|(id, _)| id);
-        let shown: Vec<SourceId> = asked_for.into_iter().chain(listed).cloned().collect();
-        let shown_to = |id| (id, SourceObservation::ShownTo(caller));
-        learned.sources.extend(shown.into_iter().map(shown_to));
-        if let (Lookup::Customer, Some(id)) = (&self.lookup, self.intent.customer()) {
-            learned.customers.push((id.clone(), CustomerObservation::ShownTo(caller)));
-        }
-    }
-
-    /// Remembers which session is the caller's active one.
-    async fn remember_active(&self, shown: Option<&SessionKey>) -> Result<(), StoreError> {
-        match (shown, self.exchange.asker.who.caller()) {
-            (Some(key), Some(caller)) if key.kind.is_active() => {
-                self.exchange.asker.governor.sessions().set_active(caller, &key.id).await
-            }
-            _ => Ok(()),
-        }
     }
 }
 

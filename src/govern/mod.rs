@@ -1,4 +1,4 @@
-//! Keeps order: the layer that stands before a client and deals with every governed call.
+//! Keeps order: the layer stands before a client and handles every governed call.
 //!
 //! ```text
 //!   request ─ classify ─┬─ ungoverned ────────────────────────────────────────▶ inner, untouched
@@ -6,16 +6,16 @@
 //! ```
 //! - `handle` reads the body, bounded, into an [`Intent`](crate::rules::Intent).
 //! - `course` asks [`Attempt`](crate::rules::Attempt) for the next step and performs it, until the
-//!   call has its answer. All deciding is there; here is all waiting and sending.
+//!   call has its answer. `Attempt` decides; this room waits and sends.
 //! - `recall` reads the records that this caller may know of; `look_up` asks upstream for what they
 //!   lack.
-//! - `send` sends a call detached from its caller, in the session's turn, until its answer is
-//!   learned; `learn` writes that down.
+//! - `send` sends a call, detached from its caller, and keeps the session's turn until the answer
+//!   is learned; `learn` writes down what was learned.
 //! - `repair` and `promise` perform the remedies; each leaves a note before its first step.
-//! - `asker` is who asks upstream: the caller with its credentials, or Weir itself.
+//! - `asker` sends requests to upstream for a caller, with its credentials, or for Weir itself.
 //!
-//! Deliberately absent: the rules (`rules`), the wire (`dialects`), how things are kept
-//! (`sessions`), how they are sent (the inner service).
+//! Elsewhere: the rules (`rules`), the wire (`dialects`), the store (`sessions`), the sending (the
+//! inner service).
 
 mod answer;
 mod answered;

@@ -1,4 +1,4 @@
-//! Promised attaches: answered at once, sent when something depends on them.
+//! Promises attaches: answers them at once, and sends them when something depends on them.
 //!
 //! ```text
 //!             answered                   something depends on it
@@ -6,18 +6,18 @@
 //!                            ▲                                      │      ├─ refused: erased
 //!                            └──── not sent, or refused for now ────┘      └─ not known: stays
 //! ```
-//! The note is in the session's record and lives as long as the store. Credentials are not kept: it
-//! is sent with those of the call that needs it. "Sending" is written before the request: an attach
-//! is never sent twice without a look-up that shows it is missing. When to do what is
-//! [`Attempt`](crate::rules::Attempt)'s to say. Only the path form is deferred: its answer is the
-//! source itself; the body form is answered with a session that does not exist yet.
+//! The note is in the session's record. Credentials are not kept: the attach is sent with those of
+//! the call that needs it. "Sending" is written before the request, so that an attach is never sent
+//! twice without a look-up that shows it is missing. [`Attempt`](crate::rules::Attempt) decides
+//! when to promise and when to send. Only the path form is deferred, because its answer is the
+//! source itself; the answer to the body form is the session as it is after the attach.
 
 use super::{
     answer::Outcome,
     asker::Failure,
     exchange::Exchange,
     recall::recall,
-    send::{CallOutcome, detached, send},
+    send::{CallOutcome, run_detached, send},
 };
 use crate::{
     http::Body,
@@ -44,7 +44,7 @@ pub(super) async fn promise(
     Ok(Outcome::new(shown, Decided::Deferred).with(violation))
 }
 
-/// What deferring prevents, for the decision's record.
+/// Returns the violation that deferring prevents, for the decision's record.
 fn prevented(dialect: Dialect, source: &SourceId) -> Violation {
     Violation {
         rule: dialect.semantics().waits_under,
@@ -61,12 +61,14 @@ pub(super) async fn send_promised(
     primary: SourceId,
     since: Timestamp,
 ) -> Result<Result<(Turn, CallOutcome), StoreError>, Failure> {
-    let own = exchange.clone();
-    let work = async move {
-        let outcome = send_in_turn(&own, &mut turn, primary, since).await?;
-        Ok((turn, outcome))
+    let work = {
+        let exchange = exchange.clone();
+        async move {
+            let outcome = send_in_turn(&exchange, &mut turn, primary, since).await?;
+            Ok((turn, outcome))
+        }
     };
-    detached(exchange, work).await
+    run_detached(exchange, work).await
 }
 
 async fn send_in_turn(
@@ -83,7 +85,7 @@ async fn send_in_turn(
     };
     let mut known = Known::default();
     recall(exchange, turn.records_mut(), &mut known).await?;
-    // Written together with the call's beginning.
+    // `send` writes this together with the call's beginning.
     let policy = &exchange.policy;
     turn.records_mut().apply(SessionObservation::Pending(deferred(true)), policy, now());
     let request = exchange.asker.request(&outgoing);

@@ -1,7 +1,7 @@
-//! What is remembered that bears on a call, and that its caller may know of.
+//! Reads the records that a caller may know of.
 //!
 //! In: the records in hand. Out: a [`Known`]. A record that upstream has shown only to other
-//! callers is left out, so that no caller can infer from Weir what upstream would not tell it.
+//! callers is left out, so that no caller can infer from Weir what upstream would not show it.
 
 use super::{asker::Who, exchange::Exchange};
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
     sessions::{Records, StoreError},
 };
 
-/// Fills `known` with the records in hand; what has been looked up stays noted. Asks the store only
-/// for sources that are not in hand.
+/// Fills `known` with the records in hand, and keeps the notes on look-ups. Asks the store only for
+/// sources that are not in hand.
 pub(super) async fn recall(
     exchange: &Exchange,
     records: &mut Records,
@@ -35,14 +35,14 @@ pub(super) async fn recall(
     Ok(())
 }
 
-/// Every source that the call or its options name.
+/// Returns every source that the call or its options name.
 fn named<'a>(intent: &'a Intent, known: &'a Known) -> impl Iterator<Item = &'a SourceId> {
     let options = known.options.iter().flatten().filter_map(|option| option.source.as_ref());
     intent.sources().chain(options.map(|source| &source.id))
 }
 
-/// Returns whether the caller may know of a source: upstream has shown it, or it was created for
-/// the very payment session that the caller has been shown.
+/// Returns whether the caller may know of a source: upstream has shown it to the caller, or it was
+/// created for the payment session that the caller has been shown.
 fn may_know(who: Who, source: &SourceRecord, session: Option<&SessionRecord>) -> bool {
     let belongs = match (&source.payment_session, session.map(|s| &s.payment_session)) {
         (Stated::Stated(own), Some(Stated::Stated(shown))) => own == shown,

@@ -1,8 +1,8 @@
-//! Performing a repair: several calls in place of one.
+//! Performs a repair: several calls in place of one.
 //!
-//! What comes next is [`Repair`]'s to say. The note (`Pending::Repair`) is written before the first
-//! step: the next call in the session's turn finds it and finishes or undoes the repair. Where the
-//! primary cannot be attached again, the caller is told what is attached, and the session is unsure.
+//! [`Repair`] decides each step. The note (`Pending::Repair`) is written before the first step, so
+//! that the next call in the session's turn can finish or undo the repair. Where the primary cannot
+//! be attached again, the answer says what is attached, and the session is unsure.
 
 use super::{
     answer::{OwnError, own_error},
@@ -12,7 +12,7 @@ use super::{
     look_up::look_up,
     promise::note_pending,
     recall::recall,
-    send::{CallOutcome, detached, send},
+    send::{CallOutcome, run_detached, send},
 };
 use crate::{
     dialects::{Call, Outgoing},
@@ -27,21 +27,22 @@ use crate::{
 use http::Response;
 use std::time::Duration;
 
-/// The longest pause before the primary is attached again, however long upstream asks for: the
-/// caller waits, and so do those behind it.
+/// The longest pause before the primary is attached again, since the caller and those behind it
+/// wait for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How a repair went: its end, and the turn.
-type Performed = Result<(Turn, End), StoreError>;
+/// The turn, and the answer of the repair.
+type Performed = Result<(Turn, RepairAnswer), StoreError>;
 
-/// How a repair ended, with the answer for its caller.
-enum End {
-    /// This step's answer.
+/// How a repair ended.
+enum RepairAnswer {
+    /// With this answer for the caller.
     Answer(Response<Body>),
+    /// Without an answer.
     Other(RepairEnd),
 }
 
-/// Carries a repair out, detached from the caller. `known` is what the caller's call was decided on.
+/// Performs a repair, detached from the caller. `known` is what the caller's call was decided on.
 pub(super) async fn run(
     exchange: &Exchange,
     turn: Turn,
@@ -49,16 +50,18 @@ pub(super) async fn run(
     known: Known,
 ) -> Result<Response<Body>, StoreError> {
     let form = exchange.call.form();
-    match detached(exchange, perform(exchange.clone(), turn, repair, known)).await {
+    match run_detached(exchange, perform(exchange.clone(), turn, repair, known)).await {
         Ok(performed) => match performed?.1 {
-            End::Answer(response) => Ok(response),
-            End::Other(_) => Ok(own_error(form, &OwnError::Problem(Failure::NOT_SENT.problem))),
+            RepairAnswer::Answer(response) => Ok(response),
+            RepairAnswer::Other(_) => {
+                Ok(own_error(form, &OwnError::Problem(Failure::NOT_SENT.problem)))
+            }
         },
         Err(failure) => Ok(own_error(form, &OwnError::Problem(failure.problem))),
     }
 }
 
-/// Finishes or undoes, detached from the caller, a repair that an earlier call left unfinished.
+/// Finishes or undoes a repair that an earlier call left unfinished, detached from the caller.
 pub(super) async fn recover(
     exchange: &Exchange,
     turn: Turn,
@@ -67,25 +70,26 @@ pub(super) async fn recover(
     let session = turn.key().clone();
     tracing::warn!(%session, "found a repair that was never finished");
     let repair = Repair::recovery(primary.clone());
-    let own = exchange.clone();
+    let governor = exchange.asker.governor.clone();
+    let performed = perform(exchange.clone(), turn, repair, Known::default());
     let work = async move {
-        let (turn, end) = perform(own.clone(), turn, repair, Known::default()).await?;
+        let (turn, end) = performed.await?;
         match end {
-            End::Other(RepairEnd::Refused) => {
-                own.asker.governor.count_stranded();
+            RepairAnswer::Other(RepairEnd::Refused) => {
+                governor.count_stranded();
                 tracing::error!(%session, %primary, "upstream refuses the primary of an unfinished repair");
             }
-            End::Other(RepairEnd::Recovered { again: true }) => {
+            RepairAnswer::Other(RepairEnd::Recovered { again: true }) => {
                 tracing::info!(%session, "attached the primary of an unfinished repair again");
             }
             _ => {}
         }
         Ok(turn)
     };
-    detached(exchange, work).await
+    run_detached(exchange, work).await
 }
 
-/// A repair under way. Answers stand under the number of their step.
+/// A repair under way. `answers` has one entry for each step.
 struct Performer {
     exchange: Exchange,
     turn: Turn,
@@ -96,7 +100,7 @@ struct Performer {
 async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Known) -> Performed {
     let mut performer = Performer { exchange, turn, known, answers: Vec::new() };
     if let Some(note) = repair.note() {
-        // Written before the first step is sent, together with its beginning.
+        // `send` writes this together with the beginning of the first step.
         let policy = &performer.exchange.policy;
         let note = SessionObservation::Pending(Some(note));
         performer.turn.records_mut().apply(note, policy, now());
@@ -146,25 +150,30 @@ impl Performer {
         let records = Some(self.turn.records_mut());
         let outcome =
             send(exchange, &exchange.call, &exchange.intent, records, &self.known, request).await?;
-        Ok(self.ended(outcome, StepKind::Call(exchange.intent.name())))
+        Ok(self.note_end(outcome, StepKind::Call(exchange.intent.name())))
     }
 
-    /// Sends a call of Weir's own. `None`: an id is too long for a path, so it was never attached
-    /// by one.
+    /// Sends a call of Weir's own. `None`: an id is too long for a path, so no path can have
+    /// attached it.
     async fn step(&mut self, step: Option<(Outgoing, Call)>, kind: StepKind) -> StepEnd {
         let exchange = &self.exchange;
         let Some((outgoing, call)) = step else {
-            return Ok(self.ended(CallOutcome::NotSent(Failure::NOT_SENT), kind));
+            return Ok(self.note_end(CallOutcome::NotSent(Failure::NOT_SENT), kind));
         };
         let mut known = Known::default();
         recall(exchange, self.turn.records_mut(), &mut known).await?;
         let request = exchange.asker.request(&outgoing);
         let records = Some(self.turn.records_mut());
         let outcome = send(exchange, &call, &outgoing.intent, records, &known, request).await?;
-        Ok(self.ended(outcome, kind))
+        Ok(self.note_end(outcome, kind))
     }
 
-    fn ended(&self, outcome: CallOutcome, kind: StepKind) -> (RepairEvent, Option<Response<Body>>) {
+    /// Notes how a step ended, and returns its event and its answer.
+    fn note_end(
+        &self,
+        outcome: CallOutcome,
+        kind: StepKind,
+    ) -> (RepairEvent, Option<Response<Body>>) {
         self.exchange.asker.trace.note(kind, outcome.status());
         let end = outcome.end();
         (RepairEvent::Ended(end), Some(outcome.into_response(self.exchange.call.form())))
@@ -181,8 +190,8 @@ impl Performer {
         let mut known = Known::default();
         recall(exchange, self.turn.records_mut(), &mut known).await?;
         let sources = known.session.as_ref().map(|record| &record.sources);
-        let told = sources.is_some_and(|s| s.stated_at().is_some_and(|at| at >= shown.at));
-        if !told || shown.session.as_ref() != Some(&key) {
+        let stated = sources.is_some_and(|s| s.stated_at().is_some_and(|at| at >= shown.at));
+        if !stated || shown.session.as_ref() != Some(&key) {
             return Ok((RepairEvent::Saw(SessionView::Unknown), None));
         }
         let attached: Vec<SourceId> =
@@ -196,29 +205,29 @@ impl Performer {
         Ok((RepairEvent::Saw(sight), Some(shown.answer.into_response())))
     }
 
-    async fn end(&mut self, repair: &Repair, end: RepairEnd) -> Result<End, StoreError> {
+    async fn end(&mut self, repair: &Repair, end: RepairEnd) -> Result<RepairAnswer, StoreError> {
         match end {
             RepairEnd::Answer(step) => match self.answers.get_mut(step).and_then(Option::take) {
-                Some(response) => Ok(End::Answer(response)),
-                None => Ok(End::Other(RepairEnd::Answer(step))),
+                Some(response) => Ok(RepairAnswer::Answer(response)),
+                None => Ok(RepairAnswer::Other(RepairEnd::Answer(step))),
             },
             RepairEnd::Stranded { attached } => {
                 let attached = attached.or_else(|| self.remembered());
-                self.strand(repair.primary(), attached.as_deref()).await.map(End::Answer)
+                self.strand(repair.primary(), attached.as_deref()).await.map(RepairAnswer::Answer)
             }
-            end => Ok(End::Other(end)),
+            end => Ok(RepairAnswer::Other(end)),
         }
     }
 
-    /// Returns what is attached, as far as every step's own answer told: while upstream asks for a
-    /// pause, the session is not looked at.
+    /// Returns what is attached according to the steps' own answers: the session is not looked up
+    /// while upstream asks for a pause.
     fn remembered(&self) -> Option<Vec<SourceId>> {
         let record = self.turn.record();
         let sources = record.sources.get().filter(|_| !record.unsure && !record.in_flight)?;
         Some(sources.iter().map(|attached| attached.id.clone()).collect())
     }
 
-    /// Tells the caller what is attached, now that the primary cannot be attached again.
+    /// Makes the answer that says what is attached, where the primary cannot be attached again.
     async fn strand(
         &mut self,
         primary: &SourceId,

@@ -1,4 +1,4 @@
-//! Sending a call that changes something, and learning how it ended.
+//! Sends a call that changes something, and learns how it ended.
 //!
 //! ```text
 //!   begin (in flight, written first) ─ send ─┬─ 2xx ───────────▶ learned
@@ -6,8 +6,8 @@
 //!                                            └─ 5xx, 3xx, lost ▶ outcome unknown: looked up before
 //!                                                                the next decision
 //! ```
-//! It runs detached from the caller and holds the session's turn: a caller who hangs up stops
-//! nothing that has begun.
+//! The work runs detached from the caller and holds the session's turn: a caller that hangs up
+//! stops nothing that has begun.
 
 use super::{
     answer::{OwnError, own_error},
@@ -15,15 +15,14 @@ use super::{
     asker::{Failure, SendOutcome},
     exchange::Exchange,
     governor::log_store_error,
-    learn::{self, Hand},
+    learn::{self, Grip},
 };
 use crate::{
     dialects::{Call, Form},
     http::{Body, Problem},
     rules::{
-        Answer, CallEnd, CustomerObservation, Intent, Known, Learned, RefusalScope, SessionKey,
-        SessionObservation, SourceObservation, Target, learn as learn_from, outcome_unknown,
-        refused,
+        Answer, CallEnd, Intent, Known, Learned, RefusalScope, SessionKey, SessionObservation,
+        Target, learn as learn_from, outcome_unknown, refused,
     },
     sessions::{Records, StoreError, now},
 };
@@ -34,13 +33,13 @@ use std::future::Future;
 pub(super) enum CallOutcome {
     /// Upstream did it.
     Done(Answered),
-    /// Upstream did it, and the answer cannot be read; it passes through.
+    /// Upstream did it, but the answer cannot be read; it passes through.
     DoneUnread(Response<Body>),
     /// Upstream refused: nothing changed.
     Refused(Answered),
     /// Nothing was sent.
     NotSent(Failure),
-    /// Whether it was done is not known. What upstream said, if anything.
+    /// Whether it was done is not known; upstream's answer, if there is one.
     Unknown(Result<Response<Body>, Failure>),
 }
 
@@ -53,7 +52,7 @@ impl CallOutcome {
         }
     }
 
-    /// Returns how it ended, without the answer.
+    /// Returns how the call ended, without the answer.
     pub(super) fn end(&self) -> CallEnd {
         match self {
             Self::Done(_) | Self::DoneUnread(_) => CallEnd::Done,
@@ -69,7 +68,7 @@ impl CallOutcome {
         }
     }
 
-    /// Returns the answer for the caller: upstream's own wherever there is one.
+    /// Returns the answer for the caller, which is upstream's own where there is one.
     pub(super) fn into_response(self, form: Form) -> Response<Body> {
         match self {
             Self::Done(answered) | Self::Refused(answered) => answered.into_response(),
@@ -86,7 +85,7 @@ impl CallOutcome {
 struct Ended {
     end: CallEnd,
     status: Option<StatusCode>,
-    /// Upstream did it, and its answer was read.
+    /// Whether upstream did it and its answer was read.
     read: bool,
 }
 
@@ -97,8 +96,8 @@ impl Ended {
     }
 }
 
-/// Runs `work` to its end whether or not the caller stays. `Err`: it panicked, which is logged.
-pub(super) fn detached<T: Send + 'static>(
+/// Runs `work` to its end whether or not the caller stays. Logs a panic and returns it as an error.
+pub(super) fn run_detached<T: Send + 'static>(
     exchange: &Exchange,
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = Result<T, Failure>> + Send {
@@ -118,33 +117,34 @@ pub(super) fn detached<T: Send + 'static>(
     }
 }
 
-/// Sends the caller's call, detached, holding its turn until the answer is learned.
+/// Sends the caller's call, detached, and holds its turn until the answer is learned.
 ///
 /// # Errors
-/// Where the store fails before the call is sent.
+/// Fails where the store fails before the call is sent.
 pub(super) async fn forward(
     exchange: &Exchange,
-    mut hand: Option<Hand>,
+    mut hand: Option<Grip>,
     request: Request<Body>,
     known: Known,
 ) -> Result<Response<Body>, StoreError> {
     let form = exchange.call.form();
-    let own = exchange.clone();
-    let work = async move {
-        let records = hand.as_mut().map(Hand::records_mut);
-        send(&own, &own.call, &own.intent, records, &known, request).await
+    let work = {
+        let exchange = exchange.clone();
+        async move {
+            let records = hand.as_mut().map(Grip::records_mut);
+            send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await
+        }
     };
-    match detached(exchange, work).await {
+    match run_detached(exchange, work).await {
         Ok(outcome) => Ok(outcome?.into_response(form)),
         Err(failure) => Ok(own_error(form, &OwnError::Problem(failure.problem))),
     }
 }
 
-/// Sends one call, from its beginning in the record to what it taught. Without records, it teaches
-/// nothing.
+/// Notes that a call begins, sends it, and learns from its answer. Learns nothing without records.
 ///
 /// # Errors
-/// Where the store fails before the call is sent.
+/// Fails where the store fails before the call is sent.
 pub(super) async fn send(
     exchange: &Exchange,
     call: &Call,
@@ -165,16 +165,16 @@ pub(super) async fn send(
     let sent = exchange.asker.send(request).await;
     let (outcome, learned) = conclude(exchange, call, intent, session.as_ref(), known, sent);
     let ended = Ended::of(&outcome);
-    // The call is over: what cannot be written is looked up when it matters.
-    if let Err(error) = take_in(exchange, intent, records, learned, ended).await {
+    // The call is over; if this cannot be written, the session is looked up when it matters.
+    if let Err(error) = learn_from_call(exchange, intent, records, learned, ended).await {
         log_store_error(&error);
         exchange.asker.governor.note_unread_change();
     }
     Ok(outcome)
 }
 
-/// Writes down what the call taught, and what its end says of the caller and of the session.
-async fn take_in(
+/// Writes down what the call taught, and what its end shows about the caller and the session.
+async fn learn_from_call(
     exchange: &Exchange,
     intent: &Intent,
     records: &mut Records,
@@ -185,24 +185,16 @@ async fn take_in(
     let caller = exchange.asker.who.caller();
     let session = records.session_key().cloned();
     let of = learned.session.as_ref().map(|(key, _)| key.clone());
-    if let (true, Some(caller)) = (ended.read, caller) {
-        // Upstream accepts detaching a source that is not attached, even someone else's, so success
-        // proves no access.
-        if !matches!(intent, Intent::Detach { .. }) {
-            let listed = learned.sources.iter().map(|(id, _)| id);
-            let shown: Vec<_> = intent.sources().chain(listed).cloned().collect();
-            let shown_to = |id| (id, SourceObservation::ShownTo(caller));
-            learned.sources.extend(shown.into_iter().map(shown_to));
-        }
-        let customer = intent.customer().cloned();
-        let shown_to = |id| (id, CustomerObservation::ShownTo(caller));
-        learned.customers.extend(customer.map(shown_to));
+    // Upstream accepts detaching a source that is not attached, even someone else's, so success
+    // proves no access.
+    if ended.read && !matches!(intent, Intent::Detach { .. }) {
+        learn::add_shown(exchange, &mut learned, intent.sources(), intent.customer());
     }
     if let (Intent::CreateSession { .. }, Some(created)) = (intent, &of) {
         exchange.asker.trace.note_created(created);
     }
     if session.is_some() && of.is_some() && of != session {
-        // The shopper has another active session by now: nothing is known of this turn's.
+        // The shopper's active session has changed, so this session's state is unknown.
         records.apply(SessionObservation::OutcomeUnknown, policy, at);
     }
     let denied = matches!(ended.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
@@ -210,7 +202,7 @@ async fn take_in(
         learn::note(exchange, records, std::mem::take(&mut learned), at);
     }
     if let (true, Some(caller), true) = (denied, caller, session.is_some()) {
-        // A key that upstream no longer takes has no part in what it once was shown.
+        // Upstream rejects this credential, so it is not shown the session.
         records.apply(SessionObservation::DeniedTo(caller), policy, at);
     }
     if ended.read && matches!(intent, Intent::DeleteSession { .. }) {
@@ -218,7 +210,7 @@ async fn take_in(
         records.apply(SessionObservation::Pending(None), policy, at);
     }
     learn::commit(exchange, records, learned, at).await?;
-    // Where the session in hand is still the active one, that is remembered already.
+    // The session in hand is remembered already, if it is the active one.
     let of = of.filter(|of| session.as_ref() != Some(of));
     remember_active(exchange, intent, of, ended).await
 }
@@ -230,19 +222,17 @@ async fn remember_active(
     session: Option<SessionKey>,
     ended: Ended,
 ) -> Result<(), StoreError> {
-    let Some(caller) = exchange.asker.who.caller() else { return Ok(()) };
-    let sessions = exchange.asker.governor.sessions();
-    match (intent, ended.end, session) {
-        (Intent::Order { session: Target::Active(_), .. }, CallEnd::Done | CallEnd::Unknown, _) => {
-            sessions.forget_active(caller).await
-        }
-        (_, _, Some(key)) if key.kind.is_active() && ended.read => {
-            sessions.set_active(caller, &key.id).await
-        }
-        _ => Ok(()),
+    match (intent, ended.end, exchange.asker.who.caller()) {
+        (
+            Intent::Order { session: Target::Active(_), .. },
+            CallEnd::Done | CallEnd::Unknown,
+            Some(caller),
+        ) => exchange.asker.governor.sessions().forget_active(caller).await,
+        _ => learn::remember_active(exchange, session.filter(|_| ended.read).as_ref()).await,
     }
 }
 
+/// Returns how the call ended, and what its answer teaches.
 fn conclude(
     exchange: &Exchange,
     call: &Call,
@@ -275,15 +265,15 @@ fn conclude(
             Err(_) => (CallOutcome::DoneUnread(answered.into_response()), unknown()),
         };
     }
-    // 408: upstream gave up on the request, perhaps not on the change.
+    // 408: upstream gave up on the request, but may have made the change.
     match status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
         true => (CallOutcome::Refused(answered), refused(session)),
         false => (CallOutcome::Unknown(Ok(answered.into_response())), unknown()),
     }
 }
 
-/// Returns the session an answer is about: the one it shows, where the call creates one or speaks
-/// of the active one.
+/// Returns the session that an answer is about: the one it shows, where the call creates one or
+/// names the active one.
 fn about(intent: &Intent, answer: &Answer, session: Option<&SessionKey>) -> Option<SessionKey> {
     let shown = || answer.session.as_ref().and_then(|facts| facts.id.clone());
     match (intent, intent.session()) {

@@ -1,4 +1,4 @@
-//! What is noted of a call on its way, for its decision.
+//! Collects the steps of a call for its decision.
 
 use crate::{
     observe::{Step, StepKind},
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// What happened on the way, for the decision's record.
+/// The steps of a call, for the decision's record.
 #[derive(Default)]
 pub(super) struct Trace {
     upstream_us: AtomicU64,

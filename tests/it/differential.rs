@@ -394,7 +394,11 @@ proptest! {
     fn on_checkouts_also_when_others_change_things_behind_its_back(
         ops in ops(), behind in prop::collection::vec(0usize..24, 1..10),
     ) {
-        let circumstances = Circumstances { fresh_for: FreshFor::Within(Duration::ZERO), cold_at: None, behind };
+        let circumstances = Circumstances {
+            fresh_for: FreshFor::Within(Duration::ZERO),
+            cold_at: None,
+            behind,
+        };
         on_a_runtime(checkouts(ops, circumstances))?;
     }
 }

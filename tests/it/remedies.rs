@@ -248,7 +248,8 @@ async fn repair_where_a_step_fails_and_the_cart_cannot_be_seen() {
         ("attach credit", place("POST", APPLY, 1, 1)),
         ("attach again", place("POST", APPLY, 2, 1)),
     ];
-    same(&table(Wanted::Credit, Some((place("GET", CART, 1, 99), FaultKind::FailBefore(503))), &places).await, "
+    let first = Some((place("GET", CART, 1, 99), FaultKind::FailBefore(503)));
+    same(&table(Wanted::Credit, first, &places).await, "
         detach: 500 card, unsure: fails before, fails after
         detach: 502 card, unsure: reset before, reset after
         detach: 429 card, sure: slow down
@@ -275,7 +276,8 @@ async fn repair_where_the_credit_is_refused_and_putting_back_fails_too() {
         ("put back once", place("POST", APPLY, 2, 1)),
         ("put back twice", place("POST", APPLY, 2, 2)),
     ];
-    same(&table(Wanted::Credit, Some((place("POST", APPLY, 1, 1), FaultKind::FailBefore(409))), &places).await, "
+    let first = Some((place("POST", APPLY, 1, 1), FaultKind::FailBefore(409)));
+    same(&table(Wanted::Credit, first, &places).await, "
         put back once: 409 card, sure: fails before, fails after, reset before, reset after, slow down, cut, wrong length, redirect, refused
         put back once: 409 card, unsure: garbage
         put back twice: 502 nothing, unsure, note: fails before, reset before, slow down, redirect, refused
@@ -321,7 +323,8 @@ async fn repair_where_attaching_again_fails_and_the_credit_cannot_be_taken_off()
         ("again twice", place("POST", APPLY, 2, 2)),
         ("again 4 times", place("POST", APPLY, 2, 4)),
     ];
-    same(&table(Wanted::Credit, Some((place("DELETE", APPLY, 2, 1), FaultKind::FailBefore(500))), &places).await, "
+    let first = Some((place("DELETE", APPLY, 2, 1), FaultKind::FailBefore(500)));
+    same(&table(Wanted::Credit, first, &places).await, "
         again twice: 200 credit+card, sure: fails before, fails after, reset before, reset after, slow down, cut, wrong length, redirect, refused
         again twice: 200 credit+card, unsure: garbage
         again 4 times: 502 credit, unsure, note: fails before, reset before, slow down, redirect, refused
@@ -336,8 +339,9 @@ async fn repair_where_attaching_again_fails_and_taking_the_credit_off_ends_in_no
         ("again twice", place("POST", APPLY, 2, 2)),
         ("again 4 times", place("POST", APPLY, 2, 4)),
     ];
+    let first = Some((place("DELETE", APPLY, 2, 1), FaultKind::ResetAfter));
     same(
-        &table(Wanted::Credit, Some((place("DELETE", APPLY, 2, 1), FaultKind::ResetAfter)), &places).await,
+        &table(Wanted::Credit, first, &places).await,
         "
         again twice: 500 card, sure: fails before
         again twice: 200 credit+card, sure: fails after, reset after, cut, wrong length
@@ -409,7 +413,8 @@ async fn replace_where_the_other_is_refused_and_putting_back_fails_too() {
         ("put back once", place("POST", APPLY, 2, 1)),
         ("put back twice", place("POST", APPLY, 2, 2)),
     ];
-    same(&table(Wanted::Other, Some((place("POST", APPLY, 1, 1), FaultKind::FailBefore(409))), &places).await, "
+    let first = Some((place("POST", APPLY, 1, 1), FaultKind::FailBefore(409)));
+    same(&table(Wanted::Other, first, &places).await, "
         put back once: 409 card, sure: fails before, fails after, reset before, reset after, slow down, cut, wrong length, redirect, refused
         put back once: 409 card, unsure: garbage
         put back twice: 502 nothing, unsure, note: fails before, reset before, slow down, redirect, refused

@@ -1,4 +1,4 @@
-//! Calls of Weir's own on the active cart and the payment options.
+//! Makes Weir's own calls on the active cart and the payment options.
 
 use super::{routes::PARAMETERS, ruleset::ACTIVE};
 use crate::{
@@ -13,8 +13,8 @@ use http::{Method, Uri, uri::PathAndQuery};
 use serde::Serialize;
 
 /// Makes the `GET` that looks something up. It has the media type that the caller asks for, because
-/// what upstream says to a look-up may become the caller's answer. `fields` is never carried over,
-/// since a look-up must show the whole thing.
+/// upstream's answer to a look-up may become the caller's. `fields` is never carried over, since a
+/// look-up must show the whole thing.
 pub(super) fn look_up(
     lookup: &Lookup,
     _: &Intent,

@@ -1,4 +1,5 @@
-//! The paths and methods of the shopper's active cart and payment options below `/v1/shoppers/me`.
+//! Recognises the paths and methods of the shopper's active cart and payment options below
+//! `/v1/shoppers/me`.
 
 use crate::{
     dialects::{

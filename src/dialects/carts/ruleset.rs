@@ -1,4 +1,4 @@
-//! What the rules know of the carts dialect.
+//! Lists what the rules know about the carts dialect.
 
 use super::rows::ROWS;
 use crate::rules::{

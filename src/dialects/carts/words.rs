@@ -1,5 +1,5 @@
-//! How the carts dialect words a broken rule (domain: section 4). `/sources` is answered in the
-//! form of the checkouts dialect, so what is said of it has no subcode.
+//! Words a broken rule for the carts dialect (domain: section 4). `/sources` is answered in the
+//! form of the checkouts dialect, so refusals there have no subcode.
 
 use crate::{
     dialects::refusal::Refusal,

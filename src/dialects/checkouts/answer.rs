@@ -1,8 +1,8 @@
 //! Answers of the checkouts dialect, in the shape since 2021-03-23 (`payment`) and in the one
 //! before.
 //!
-//! An answer of this dialect is whole: what it does not show is absent. Only where the caller
-//! filtered it (`fields=`) does a missing member say nothing.
+//! An answer of this dialect is whole: what it does not show is absent. A missing member says
+//! nothing only where the caller filtered the answer (`fields=`).
 
 use super::routes::{Route, route};
 use crate::{

@@ -1,4 +1,4 @@
-//! Calls of Weir's own on checkouts, invoices, customers and sources. `fields` is never carried
+//! Makes Weir's own calls on checkouts, invoices, customers and sources. `fields` is never carried
 //! into a look-up, which must show the whole thing.
 
 use super::ruleset::INVOICE;

@@ -57,7 +57,7 @@ pub(super) fn strip(body: &[u8]) -> Option<Bytes> {
     fields::without_member(body, "owner")
 }
 
-/// Returns what a call means whose body has no say in that.
+/// Returns what a call means whose body does not matter.
 fn without_body(route: &Route) -> Option<Intent> {
     Some(match route {
         Route::ReadSource(source) => Intent::ReadSource { source: source.clone() },
@@ -325,10 +325,10 @@ mod tests {
             ("POST /sources/s", r#"{"Amount":1}"#),
         ] {
             let found = read(call, "", body);
-            assert!(
-                matches!(&found, Err(UnreadableRequest::Ambiguous(v)) if v.rule == RuleId::AmbiguousRequest),
-                "{call} {body}: {found:?}"
-            );
+            let Err(UnreadableRequest::Ambiguous(violation)) = &found else {
+                panic!("{call} {body}: {found:?}")
+            };
+            assert_eq!(violation.rule, RuleId::AmbiguousRequest, "{call} {body}: {found:?}");
         }
         assert!(read("POST /checkouts/1/sources/s?sourceId=s", "", r#"{"sourceId":"s"}"#).is_ok());
     }

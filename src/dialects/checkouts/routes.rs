@@ -1,4 +1,4 @@
-//! The paths and methods of checkouts, invoices, customers, orders and sources.
+//! Recognises the paths and methods of checkouts, invoices, customers, orders and sources.
 
 use super::ruleset::{CHECKOUT, INVOICE};
 use crate::{
@@ -79,8 +79,8 @@ pub(super) fn route(operation: Operation<'_>) -> Option<Route> {
     resource(operation.path)?.route(operation.method)
 }
 
-/// Returns what a path names. Store credits that the vendor asks a merchant's server about are no
-/// checkouts, though they live below them.
+/// Returns what a path names. The store credits that the vendor asks a merchant's server about have
+/// paths below checkouts, but are none.
 fn resource<'a>(segments: &[&'a str]) -> Option<Resource<'a>> {
     Some(match segments {
         ["sources"] => Resource::Sources,

@@ -1,4 +1,4 @@
-//! How the checkouts dialect words a broken rule (domain: section 4).
+//! Words a broken rule for the checkouts dialect (domain: section 4).
 
 use crate::{
     dialects::refusal::Refusal,

@@ -1,4 +1,4 @@
-//! The text of a request's body, and why a body cannot be read.
+//! Reads the text of a request's body.
 
 use super::{
     coding::{DecodeError, DecodedBody},
@@ -27,7 +27,7 @@ impl RequestError {
 }
 
 /// Returns the body as text: in UTF-8, without a byte order mark, and no form that hides one of the
-/// dialect's fields. The body counts and not what its `Content-Type` says of it.
+/// dialect's fields. Decides by the body itself, whatever its `Content-Type` says.
 pub(crate) fn text<'a>(
     headers: &HeaderMap,
     body: &'a DecodedBody<'_>,

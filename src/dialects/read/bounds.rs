@@ -1,4 +1,4 @@
-//! How deep a JSON body may nest and how large its numbers may be.
+//! Bounds how deep a JSON body may nest and how large its numbers may be.
 
 use super::body::RequestError;
 

@@ -1,6 +1,6 @@
 //! Undoes `Content-Encoding`: gzip, deflate (with its zlib wrapper or without), br, and up to three
-//! of them over each other. A body never decodes to more than a limit, so that a bomb costs no more
-//! than that.
+//! of them over each other. A body never decodes to more than a limit, which bounds what a bomb can
+//! cost.
 
 use http::{HeaderMap, header};
 use std::{
@@ -23,7 +23,7 @@ pub(crate) enum DecodeError {
 }
 
 /// A request's body without its `Content-Encoding`, or why it cannot be decoded. It is decoded once
-/// for all who look at it.
+/// for all its readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodedBody<'a>(Result<Cow<'a, [u8]>, DecodeError>);
 

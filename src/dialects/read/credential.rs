@@ -1,5 +1,5 @@
-//! Finds the caller's credential, and spells it the same in whichever way it comes. The bytes are
-//! to be hashed at once, never kept or shown.
+//! Finds the caller's credential, and spells it the same in every form. The bytes must be hashed at
+//! once, and never kept or shown.
 
 use super::query;
 use http::{HeaderMap, Uri, header};

@@ -1,4 +1,4 @@
-//! What may stand in a path as it is, and what encoded characters could stand for.
+//! Knows what may stand plainly in a path, and what encoded characters could stand for.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What all dialects read with: paths, queries, encodings, request bodies, answers.
+//! Reads what all dialects have: paths, queries, encodings, request bodies, answers.
 //!
 //! ```text
 //!   path ─ path ─▶ segments     body ─ coding ─ body ─ fields ─▶ members that rules look at

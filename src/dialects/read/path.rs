@@ -1,7 +1,7 @@
 //! Reads a request path: it means one governed thing, could be read as one, or is ungoverned.
 //!
 //! In: the path as the caller spelled it, and the words of the dialects' paths. Out: its segments,
-//! where every parser would agree on them, or else the segments that some parser could make of it.
+//! where every parser would agree on them, or else the segments that some parser could read.
 //! An ordinary ungoverned path is known by one pass over its bytes and the first letter of its
 //! first segment.
 

@@ -12,7 +12,7 @@ pub(crate) struct Parameters {
     pub body_fields: &'static [&'static str],
     /// The parameter that names a thing by its id.
     pub id: Option<&'static str>,
-    /// Parameters that change nothing but how an answer looks, or who asks.
+    /// Parameters that change only how an answer looks, or who asks.
     pub inert: &'static [&'static str],
 }
 

@@ -1,5 +1,5 @@
-//! The pieces that answers are read with: borrowed, lenient in form, exact in value. Numbers are
-//! read from their text, never through binary floating point.
+//! Reads the values of answers: borrowed, lenient in form, exact in value. Numbers are read from
+//! their text, never through binary floating point.
 
 use crate::rules::{Amount, Currency, SourceState, SourceType, Stated};
 use serde::{
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, marker::PhantomData, str::FromStr};
 
 /// An answer that cannot be understood. It passes on unchanged and teaches nothing. The text says
-/// why, and quotes nothing of the answer.
+/// why, and quotes nothing from the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("upstream's answer cannot be understood: {0}")]
 pub struct UnreadableAnswer(pub &'static str);

@@ -1,5 +1,5 @@
-//! Every row of the rules' table, from the wire to the wire: what upstream has shown, a call that
-//! breaks the rule, and the body it is refused with.
+//! Checks every row of the rules' tables from wire to wire: what upstream has shown, a call that
+//! breaks the rule, and the body of the refusal.
 
 use crate::{
     dialects::{
@@ -17,7 +17,7 @@ const CART: &str = "GET /v1/shoppers/me/carts/active?expand=all";
 const OPTIONS: &str = "GET /v1/shoppers/me/payment-options?expand=all";
 const ATTACH: &str = "POST /v1/shoppers/me/carts/active/apply-payment-method";
 
-/// A checkout's answer; its id is 1.
+/// Writes a checkout's answer; its id is 1.
 fn checkout(total: &str, remaining: &str, state: &str, sources: &str, more: &str) -> String {
     format!(
         r#"{{"id":"1","totalAmount":{total},"payment":{{"sources":[{sources}],"session":{{"amountRemainingToBeContributed":{remaining},"state":"{state}"}}}}{more}}}"#
@@ -47,7 +47,7 @@ fn policy() -> Policy {
     policy
 }
 
-/// What is known once upstream has given these answers.
+/// Returns what is known once upstream has given these answers.
 fn known(shown: &[(String, String)], policy: &Policy) -> Known {
     let (mut known, now) = (Known::default(), Timestamp(1));
     for (call, body) in shown {
@@ -96,7 +96,7 @@ fn head(call: &str) -> (Method, Uri) {
     (method.parse().unwrap(), uri.parse().unwrap())
 }
 
-/// The rule that a call breaks, and how it is answered.
+/// Returns the rule that a call breaks, and how it is answered.
 fn refused(call: &str, body: &str, shown: &[(String, String)]) -> ((Dialect, RuleId), Rendered) {
     let policy = policy();
     let (method, uri) = head(call);
@@ -135,8 +135,17 @@ fn carts_body(code: &str, subcode: &str, description: &str) -> String {
     )
 }
 
-/// A rule, a call that breaks it, what upstream has shown before, and the answer.
-type Case = (Dialect, RuleId, &'static str, &'static str, Vec<(String, String)>, u16, String);
+/// A call that breaks a rule, and how it is refused.
+struct Case {
+    dialect: Dialect,
+    rule: RuleId,
+    call: &'static str,
+    body: &'static str,
+    /// Calls and what upstream answered them before.
+    shown: Vec<(String, String)>,
+    status: u16,
+    answer: String,
+}
 
 fn checkouts_cases() -> Vec<Case> {
     use checkouts::DIALECT as D;
@@ -164,65 +173,65 @@ fn checkouts_cases() -> Vec<Case> {
     let bad =
         |code, parameter, message: &str| checkouts_body("bad_request", code, parameter, message);
     vec![
-        (
-            D,
-            RuleId::AmbiguousRequest,
-            "POST /checkouts//1",
-            "",
-            vec![],
-            400,
-            bad("ambiguous_request", "", "The path has empty segments."),
-        ),
-        (
-            D,
-            RuleId::AmbiguousRequest,
-            "POST /checkouts/1",
-            "x=y",
-            vec![],
-            400,
-            bad("ambiguous_request", "", "The body is not one JSON object."),
-        ),
-        (
-            D,
-            RuleId::SecondaryAfterSingleUsePrimary,
-            attach,
-            "",
-            vec![funded(card, ""), unsaved.clone(), credit()],
-            409,
-            conflict("session_update_not_allowed", "", credit_too_late),
-        ),
-        (
-            D,
-            RuleId::SpentSource,
-            "POST /checkouts/1",
-            r#"{"sourceId":"c"}"#,
-            vec![empty(), spent.clone()],
-            409,
-            conflict(
+        Case {
+            dialect: D,
+            rule: RuleId::AmbiguousRequest,
+            call: "POST /checkouts//1",
+            body: "",
+            shown: vec![],
+            status: 400,
+            answer: bad("ambiguous_request", "", "The path has empty segments."),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::AmbiguousRequest,
+            call: "POST /checkouts/1",
+            body: "x=y",
+            shown: vec![],
+            status: 400,
+            answer: bad("ambiguous_request", "", "The body is not one JSON object."),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SecondaryAfterSingleUsePrimary,
+            call: attach,
+            body: "",
+            shown: vec![funded(card, ""), unsaved.clone(), credit()],
+            status: 409,
+            answer: conflict("session_update_not_allowed", "", credit_too_late),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SpentSource,
+            call: "POST /checkouts/1",
+            body: r#"{"sourceId":"c"}"#,
+            shown: vec![empty(), spent.clone()],
+            status: 409,
+            answer: conflict(
                 "source_status_invalid_for_session",
                 "",
                 "The source status is invalid for this session.",
             ),
-        ),
-        (
-            D,
-            RuleId::AmountExceedsTotal,
-            attach,
-            "",
-            vec![read(checkout("4", "4", "requires_source", "", "")), credit()],
-            409,
-            conflict(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::AmountExceedsTotal,
+            call: attach,
+            body: "",
+            shown: vec![read(checkout("4", "4", "requires_source", "", "")), credit()],
+            status: 409,
+            answer: conflict(
                 "session_source_amount_too_large",
                 "",
                 "Source amount(s) exceed session amount",
             ),
-        ),
-        (
-            D,
-            RuleId::PrimaryPairing,
-            "POST /checkouts/1/sources/b",
-            "",
-            vec![
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::PrimaryPairing,
+            call: "POST /checkouts/1/sources/b",
+            body: "",
+            shown: vec![
                 read(checkout(
                     "20",
                     "15",
@@ -232,144 +241,152 @@ fn checkouts_cases() -> Vec<Case> {
                 )),
                 source("b", "blik", ""),
             ],
-            409,
-            conflict(
+            status: 409,
+            answer: conflict(
                 "source_not_supported",
                 "sourceId",
                 "A source of type 'customerCredit' cannot be combined with a primary source of type 'blik'.",
             ),
-        ),
-        (
-            D,
-            RuleId::SecondPrimary,
-            "POST /checkouts/1/sources/q",
-            "",
-            vec![funded(card, ""), unsaved, source("q", "payPal", "")],
-            409,
-            conflict("session_update_not_allowed", "", credit_too_late),
-        ),
-        (
-            D,
-            RuleId::SaveNonreusable,
-            "POST /customers/5/sources/c",
-            "",
-            vec![credit()],
-            409,
-            conflict(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SecondPrimary,
+            call: "POST /checkouts/1/sources/q",
+            body: "",
+            shown: vec![funded(card, ""), unsaved, source("q", "payPal", "")],
+            status: 409,
+            answer: conflict("session_update_not_allowed", "", credit_too_late),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SaveNonreusable,
+            call: "POST /customers/5/sources/c",
+            body: "",
+            shown: vec![credit()],
+            status: 409,
+            answer: conflict(
                 "nonreusable_source",
                 "",
                 "Only a reusable source may be attached to a customer.",
             ),
-        ),
-        (
-            D,
-            RuleId::SaveNotChargeable,
-            "POST /customers/5/sources/ea6b",
-            "",
-            vec![(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SaveNotChargeable,
+            call: "POST /customers/5/sources/ea6b",
+            body: "",
+            shown: vec![(
                 "GET /sources/ea6b".to_owned(),
                 r#"{"id":"ea6b","type":"creditCard","state":"cancelled"}"#.to_owned(),
             )],
-            409,
-            conflict("source_not_chargeable", "sourceId", "Source 'ea6b' is not chargeable."),
-        ),
-        (
-            D,
-            RuleId::ForeignSavedSource,
-            "POST /orders",
-            r#"{"checkoutId":"1"}"#,
-            vec![funded(card, r#","customerId":"6""#), saved],
-            409,
-            conflict(
+            status: 409,
+            answer: conflict(
+                "source_not_chargeable",
+                "sourceId",
+                "Source 'ea6b' is not chargeable.",
+            ),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::ForeignSavedSource,
+            call: "POST /orders",
+            body: r#"{"checkoutId":"1"}"#,
+            shown: vec![funded(card, r#","customerId":"6""#), saved],
+            status: 409,
+            answer: conflict(
                 "source_in_use",
                 "sourceId",
                 "Source 'p' is attached to a different customer.",
             ),
-        ),
-        (
-            D,
-            RuleId::UnderfundedOrder,
-            "POST /orders",
-            r#"{"checkoutId":"1"}"#,
-            vec![empty()],
-            400,
-            bad("order_submit_failed", "", "Payment session status is invalid."),
-        ),
-        (
-            D,
-            RuleId::DefaultSourceNotSaved,
-            "POST /customers/5",
-            r#"{"defaultSourceId":"p"}"#,
-            vec![("GET /customers/5".to_owned(), r#"{"id":"5","sources":[]}"#.to_owned())],
-            409,
-            conflict(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::UnderfundedOrder,
+            call: "POST /orders",
+            body: r#"{"checkoutId":"1"}"#,
+            shown: vec![empty()],
+            status: 400,
+            answer: bad("order_submit_failed", "", "Payment session status is invalid."),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::DefaultSourceNotSaved,
+            call: "POST /customers/5",
+            body: r#"{"defaultSourceId":"p"}"#,
+            shown: vec![("GET /customers/5".to_owned(), r#"{"id":"5","sources":[]}"#.to_owned())],
+            status: 409,
+            answer: conflict(
                 "invalid_parameter",
                 "defaultSourceId",
                 "Source 'p' is not attached to this customer.",
             ),
-        ),
-        (
-            D,
-            RuleId::SecondarySourceShape,
-            "POST /sources",
-            r#"{"type":"customerCredit","customerCredit":{}}"#,
-            vec![],
-            400,
-            bad("missing_parameter", "amount", "Missing required parameter 'amount'."),
-        ),
-        (
-            D,
-            RuleId::SecondarySourceShape,
-            "POST /sources",
-            "{}",
-            vec![],
-            400,
-            bad("missing_parameter", "type", "Missing required parameter 'type'."),
-        ),
-        (
-            D,
-            RuleId::CreditAmountRepeated,
-            "POST /checkouts/1",
-            r#"{"creditAmount":1}"#,
-            vec![read(r#"{"id":"1","creditAmount":"11.00"}"#.to_owned())],
-            409,
-            conflict("creditAmount_already_updated", "", "Credit amount has already been updated."),
-        ),
-        (
-            D,
-            RuleId::CreditAmountAfterSingleUsePrimary,
-            "POST /checkouts/1",
-            r#"{"creditAmount":1}"#,
-            vec![
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SecondarySourceShape,
+            call: "POST /sources",
+            body: r#"{"type":"customerCredit","customerCredit":{}}"#,
+            shown: vec![],
+            status: 400,
+            answer: bad("missing_parameter", "amount", "Missing required parameter 'amount'."),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SecondarySourceShape,
+            call: "POST /sources",
+            body: "{}",
+            shown: vec![],
+            status: 400,
+            answer: bad("missing_parameter", "type", "Missing required parameter 'type'."),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::CreditAmountRepeated,
+            call: "POST /checkouts/1",
+            body: r#"{"creditAmount":1}"#,
+            shown: vec![read(r#"{"id":"1","creditAmount":"11.00"}"#.to_owned())],
+            status: 409,
+            answer: conflict(
+                "creditAmount_already_updated",
+                "",
+                "Credit amount has already been updated.",
+            ),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::CreditAmountAfterSingleUsePrimary,
+            call: "POST /checkouts/1",
+            body: r#"{"creditAmount":1}"#,
+            shown: vec![
                 read(format!(r#"{{"id":"1","sources":[{card}]}}"#)),
                 source("p", "creditCard", ""),
             ],
-            409,
-            conflict(
+            status: 409,
+            answer: conflict(
                 "source_not_supported",
                 "sourceId",
                 "The source status is invalid for this session.",
             ),
-        ),
-        (
-            D,
-            RuleId::InvoiceBillingOptimization,
-            "POST /invoices/1/sources/c",
-            "",
-            vec![
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::InvoiceBillingOptimization,
+            call: "POST /invoices/1/sources/c",
+            body: "",
+            shown: vec![
                 (
                     "GET /invoices/1".to_owned(),
                     checkout("20", "20", "requires_source", "", r#","billingOptimization":true"#),
                 ),
                 credit(),
             ],
-            409,
-            conflict(
+            status: 409,
+            answer: conflict(
                 "source_not_supported",
                 "sourceId",
                 "A secondary source is not supported by an invoice whose billing optimization is turned on.",
             ),
-        ),
+        },
     ]
 }
 
@@ -387,33 +404,33 @@ fn carts_cases() -> Vec<Case> {
     let one = r#""sourceId":"c","type":"customerCredit","amountContributed":{"value":5}"#;
     let save = "POST /v1/shoppers/me/payment-options";
     vec![
-        (
-            D,
-            RuleId::AmbiguousRequest,
-            "POST /v1/shoppers/me/carts/active/submit-cart;a",
-            "",
-            vec![],
-            400,
-            carts_body("ambiguous_request", "ambiguous-request", "The path has matrix parameters."),
-        ),
-        (
-            D,
-            RuleId::PrimaryBeforeSecondary,
-            ATTACH,
-            credit_in_body,
-            vec![paid(), credit()],
-            409,
-            pay(
+        Case {
+            dialect: D,
+            rule: RuleId::AmbiguousRequest,
+            call: "POST /v1/shoppers/me/carts/active/submit-cart;a",
+            body: "",
+            shown: vec![],
+            status: 400,
+            answer: carts_body("ambiguous_request", "ambiguous-request", "The path has matrix parameters."),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::PrimaryBeforeSecondary,
+            call: ATTACH,
+            body: credit_in_body,
+            shown: vec![paid(), credit()],
+            status: 409,
+            answer: pay(
                 RuleId::PrimaryBeforeSecondary,
                 "Store credit applied after the primary payment method would be ignored when the cart is submitted. Detach the primary, attach the store credit, then attach the primary again.",
             ),
-        ),
-        (
-            D,
-            RuleId::SecondPrimary,
-            "POST /v1/shoppers/me/carts/active/apply-shopper",
-            "",
-            vec![
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SecondPrimary,
+            call: "POST /v1/shoppers/me/carts/active/apply-shopper",
+            body: "",
+            shown: vec![
                 paid(),
                 (
                     OPTIONS.to_owned(),
@@ -422,136 +439,135 @@ fn carts_cases() -> Vec<Case> {
                 ),
                 source("q", "payPalBilling", ""),
             ],
-            409,
-            pay(RuleId::SecondPrimary, "The cart already has a primary payment method. Detach it, then attach the new one."),
-        ),
-        (
-            D,
-            RuleId::OneSecondary,
-            ATTACH,
-            r#"{"paymentMethod":{"sourceId":"p"}}"#,
-            vec![read(cart("15", "requires_source", two)), source("p", "creditCard", "")],
-            409,
-            pay(
+            status: 409,
+            answer: pay(RuleId::SecondPrimary, "The cart already has a primary payment method. Detach it, then attach the new one."),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::OneSecondary,
+            call: ATTACH,
+            body: r#"{"paymentMethod":{"sourceId":"p"}}"#,
+            shown: vec![read(cart("15", "requires_source", two)), source("p", "creditCard", "")],
+            status: 409,
+            answer: pay(
                 RuleId::OneSecondary,
                 "A primary payment method can be combined with only one store credit. Detach the other store credits, or create one with the whole amount.",
             ),
-        ),
-        (
-            D,
-            RuleId::PrimaryPairing,
-            ATTACH,
-            r#"{"paymentMethod":{"sourceId":"b"}}"#,
-            vec![read(cart("15", "requires_source", one)), source("b", "konbini", "")],
-            409,
-            pay(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::PrimaryPairing,
+            call: ATTACH,
+            body: r#"{"paymentMethod":{"sourceId":"b"}}"#,
+            shown: vec![read(cart("15", "requires_source", one)), source("b", "konbini", "")],
+            status: 409,
+            answer: pay(
                 RuleId::PrimaryPairing,
                 "A source of type 'customerCredit' cannot be combined with a primary source of type 'konbini'. Use another primary payment method, or pay without store credit.",
             ),
-        ),
-        (
-            D,
-            RuleId::SpentSource,
-            ATTACH,
-            credit_in_body,
-            vec![
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SpentSource,
+            call: ATTACH,
+            body: credit_in_body,
+            shown: vec![
                 read(cart("20", "requires_source", "")),
                 ("GET /sources/c".to_owned(), r#"{"id":"c","type":"customerCredit","state":"consumed"}"#.to_owned()),
             ],
-            409,
-            pay(
+            status: 409,
+            answer: pay(
                 RuleId::SpentSource,
                 "The source has been consumed, cancelled or has failed. Create a new source and attach that.",
             ),
-        ),
-        (
-            D,
-            RuleId::SaveNonreusable,
-            save,
-            r#"{"paymentOption":{"sourceId":"c"}}"#,
-            vec![credit()],
-            409,
-            carts_body(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SaveNonreusable,
+            call: save,
+            body: r#"{"paymentOption":{"sourceId":"c"}}"#,
+            shown: vec![credit()],
+            status: 409,
+            answer: carts_body(
                 "apply-payment-failure",
                 "nonreusable_source",
                 "Only a reusable source may be saved as a payment option. Attach this one to the cart only.",
             ),
-        ),
-        (
-            D,
-            RuleId::SaveNotChargeable,
-            save,
-            r#"{"paymentOption":{"sourceId":"p"}}"#,
-            vec![("GET /sources/p".to_owned(), r#"{"id":"p","type":"creditCard","state":"failed"}"#.to_owned())],
-            409,
-            carts_body("apply-payment-failure", "source_not_chargeable", "Source 'p' is not chargeable. Save it once it is."),
-        ),
-        (
-            D,
-            RuleId::AmountExceedsTotal,
-            ATTACH,
-            credit_in_body,
-            vec![read(cart("4", "requires_source", "")), credit()],
-            409,
-            carts_body(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SaveNotChargeable,
+            call: save,
+            body: r#"{"paymentOption":{"sourceId":"p"}}"#,
+            shown: vec![("GET /sources/p".to_owned(), r#"{"id":"p","type":"creditCard","state":"failed"}"#.to_owned())],
+            status: 409,
+            answer: carts_body("apply-payment-failure", "source_not_chargeable", "Source 'p' is not chargeable. Save it once it is."),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::AmountExceedsTotal,
+            call: ATTACH,
+            body: credit_in_body,
+            shown: vec![read(cart("4", "requires_source", "")), credit()],
+            status: 409,
+            answer: carts_body(
                 "apply-payment-failure",
                 "session_source_amount_too_large",
                 "The store credit exceeds what remains to be paid. Create one of at most amountRemainingToBeContributed.",
             ),
-        ),
-        (
-            D,
-            RuleId::UnderfundedOrder,
-            "POST /v1/shoppers/me/carts/active/submit-cart",
-            "",
-            vec![read(cart("4", "requires_source", ""))],
-            409,
-            carts_body(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::UnderfundedOrder,
+            call: "POST /v1/shoppers/me/carts/active/submit-cart",
+            body: "",
+            shown: vec![read(cart("4", "requires_source", ""))],
+            status: 409,
+            answer: carts_body(
                 "submit-cart-failed",
                 "underfunded-order",
                 "The cart is not fully paid for. Attach sources until amountRemainingToBeContributed is 0.",
             ),
-        ),
-        (
-            D,
-            RuleId::SecondarySourceOwner,
-            "POST /sources",
-            r#"{"type":"customerCredit","amount":1,"customerCredit":{},"owner":{"email":"e"}}"#,
-            vec![],
-            400,
-            checkouts_body(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SecondarySourceOwner,
+            call: "POST /sources",
+            body: r#"{"type":"customerCredit","amount":1,"customerCredit":{},"owner":{"email":"e"}}"#,
+            shown: vec![],
+            status: 400,
+            answer: checkouts_body(
                 "bad_request",
                 "invalid_parameter",
                 "owner",
                 "Create a secondary source without an owner: its address could be copied to the cart and make the authorisation fail.",
             ),
-        ),
-        (
-            D,
-            RuleId::SecondaryAmountEdit,
-            "PATCH /sources/c",
-            r#"{"amount":"7"}"#,
-            vec![credit()],
-            409,
-            checkouts_body(
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::SecondaryAmountEdit,
+            call: "PATCH /sources/c",
+            body: r#"{"amount":"7"}"#,
+            shown: vec![credit()],
+            status: 409,
+            answer: checkouts_body(
                 "conflict",
                 "session_update_not_allowed",
                 "",
                 "The amount of a secondary source cannot be changed. Detach it, create a new one, and attach that.",
             ),
-        ),
+        },
     ]
 }
 
 #[test]
 fn every_row_is_refused_with_its_literal_body() {
     let mut met = BTreeSet::new();
-    for (dialect, rule, call, body, shown, status, expected) in
-        checkouts_cases().into_iter().chain(carts_cases())
-    {
+    for case in checkouts_cases().into_iter().chain(carts_cases()) {
+        let Case { dialect, rule, call, body, shown, status, answer } = case;
         let (broken, rendered) = refused(call, body, &shown);
         assert_eq!(broken, (dialect, rule), "{call} {body}");
-        assert_eq!(std::str::from_utf8(&rendered.body), Ok(expected.as_str()), "{call} {body}");
+        assert_eq!(std::str::from_utf8(&rendered.body), Ok(answer.as_str()), "{call} {body}");
         assert_eq!(
             (rendered.status.as_u16(), rendered.content_type),
             (status, "application/json"),

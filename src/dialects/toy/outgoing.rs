@@ -1,4 +1,4 @@
-//! Calls of Weir's own on tabs and tokens.
+//! Makes Weir's own calls on tabs and tokens.
 
 use crate::{
     dialects::{

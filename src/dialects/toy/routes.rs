@@ -1,4 +1,4 @@
-//! The paths and methods of tabs and tokens.
+//! Recognises the paths and methods of tabs and tokens.
 
 use super::ruleset::TAB;
 use crate::{

@@ -1,4 +1,4 @@
-//! What the rules know of the toy.
+//! Lists what the rules know about the toy.
 
 use super::rows::ROWS;
 use crate::rules::{Charges, Dialect, Keys, KindSpec, RuleId, Ruleset, Semantics, SessionKind};

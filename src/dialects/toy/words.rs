@@ -1,4 +1,4 @@
-//! How the toy words a broken rule.
+//! Words a broken rule for the toy.
 
 use super::answer::MINOR_DIGITS;
 use crate::{

@@ -1,11 +1,11 @@
-//! The last step of a call: what gives it its answer.
+//! Performs the last step of a call, which gives it its answer.
 
 use super::Course;
 use crate::{
     dialects::decoded_body,
     govern::{
         answer::{Outcome, OwnError, own_error},
-        learn::Hand,
+        learn::Grip,
         look_up, promise, repair,
         send::forward,
     },
@@ -18,7 +18,7 @@ use http::{Request, header};
 
 impl Course<'_> {
     pub(super) async fn promise(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
-        let (Some(Hand::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
+        let (Some(Grip::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
         promise::promise(self.exchange, turn, source, shown).await
@@ -29,12 +29,12 @@ impl Course<'_> {
         remedy: &Remedy,
         violation: Violation,
     ) -> Result<Outcome, StoreError> {
-        let Some(Hand::Turn(turn)) = self.hand.take() else {
+        let Some(Grip::Turn(turn)) = self.hand.take() else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
         let known = std::mem::take(&mut self.attempt.known);
         let response = repair::run(self.exchange, turn, Repair::new(remedy), known).await?;
-        // One that was undone, or never begun, answers with what went wrong: nothing was put in
+        // A repair that was undone, or never begun, answers with the error: nothing was put in
         // order.
         let done = response.status().is_success();
         let decided = if done { Decided::Reordered } else { Decided::Forwarded };
@@ -46,7 +46,7 @@ impl Course<'_> {
         let Sending { without_owner, judged, violation, reordered } = sending;
         if exchange.intent.is_read() && self.unrecorded.is_none() {
             let records = match self.hand.take() {
-                Some(Hand::Records(records, None)) => Some(records),
+                Some(Grip::Records(records, None)) => Some(records),
                 _ => None,
             };
             let response = look_up::read(exchange, self.attempt.session(), records).await?;
@@ -58,7 +58,7 @@ impl Course<'_> {
         };
         let hand = self.hand.take();
         if let Some((request, violation)) =
-            without_owner.then(|| self.stripped()).flatten().zip(violation.clone())
+            without_owner.then(|| self.without_owner()).flatten().zip(violation.clone())
         {
             let response = forward(exchange, hand, request, known).await?;
             return Ok(Outcome::forwarded(response).with(violation));
@@ -71,8 +71,8 @@ impl Course<'_> {
         })
     }
 
-    /// Returns the request without its `owner` member, or `None` if the body cannot be rewritten.
-    fn stripped(&self) -> Option<Request<Body>> {
+    /// Returns the request without its `owner` member; `None` where the body cannot be rewritten.
+    fn without_owner(&self) -> Option<Request<Body>> {
         let exchange = self.exchange;
         let limit = exchange.asker.governor.settings.governed_body;
         let mut head = (*exchange.asker.head).clone();

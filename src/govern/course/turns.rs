@@ -1,16 +1,16 @@
-//! Taking the turn of a call, and putting it aside.
+//! Takes the turn of a call, and holds it for a while.
 
 use super::Course;
 use crate::{
-    govern::learn::Hand,
+    govern::learn::Grip,
     rules::{Event, Intent, Owner, SessionObservation},
     sessions::{Busy, Priority, StoreError, TurnError, TurnKey, now},
 };
 use std::time::Duration;
 
 impl Course<'_> {
-    /// Takes the turn that the call must have: its session's, or that of whose saved sources it
-    /// changes.
+    /// Takes the turn that the call must have: that of its session, or of the shopper or customer
+    /// whose saved sources it changes.
     pub(super) async fn take_turn(&mut self, overtakes: bool) -> Result<Event, StoreError> {
         let exchange = self.exchange;
         let sessions = exchange.asker.governor.sessions();
@@ -19,15 +19,15 @@ impl Course<'_> {
         let session = self.attempt.session().cloned();
         if let Some(key) = &session {
             if self.hand.as_ref().is_some_and(|hand| hand.turn() == Some(key)) {
-                return self.turn_taken().await;
+                return self.begin_turn().await;
             }
             self.hand = None;
             return match sessions.turn(key, &sources, priority).await {
                 Ok(turn) => {
-                    self.hand = Some(Hand::Turn(turn));
-                    self.turn_taken().await
+                    self.hand = Some(Grip::Turn(turn));
+                    self.begin_turn().await
                 }
-                Err(TurnError::Busy(busy)) => Ok(self.is_busy(busy)),
+                Err(TurnError::Busy(busy)) => Ok(self.note_busy(busy)),
                 Err(TurnError::Store(error)) => Err(error),
             };
         }
@@ -36,16 +36,16 @@ impl Course<'_> {
             None => None,
             Some(key) => match sessions.guard(&key, priority).await {
                 Ok(guard) => Some(guard),
-                Err(busy) => return Ok(self.is_busy(busy)),
+                Err(busy) => return Ok(self.note_busy(busy)),
             },
         };
         let in_hand = guard.is_some();
         let records = sessions.records(None, &sources, exchange.customer().as_ref()).await?;
-        self.hand = Some(Hand::Records(records, guard));
+        self.hand = Some(Grip::Records(records, guard));
         Ok(Event::TurnTaken { in_hand })
     }
 
-    /// The turn of a call that is about no session that is known.
+    /// Returns the turn of a call whose session is not known, or that has none.
     fn other_turn(&self) -> Option<TurnKey> {
         let caller = self.exchange.asker.who.caller()?;
         match &*self.exchange.intent {
@@ -57,9 +57,10 @@ impl Course<'_> {
         }
     }
 
-    /// An earlier call whose outcome was never learned leaves the session unsure.
-    async fn turn_taken(&mut self) -> Result<Event, StoreError> {
-        if let Some(Hand::Turn(turn)) = &mut self.hand
+    /// Begins the turn in hand. Marks the session as unsure where the outcome of an earlier call
+    /// was never learned.
+    async fn begin_turn(&mut self) -> Result<Event, StoreError> {
+        if let Some(Grip::Turn(turn)) = &mut self.hand
             && turn.record().in_flight
         {
             let records = turn.records_mut();
@@ -69,20 +70,21 @@ impl Course<'_> {
         Ok(Event::TurnTaken { in_hand: true })
     }
 
-    fn is_busy(&mut self, busy: Busy) -> Event {
+    fn note_busy(&mut self, busy: Busy) -> Event {
         self.busy = Some(busy);
         Event::Busy
     }
 
+    /// Gives the turn away for at most `window`, and takes it back.
     pub(super) async fn hold(&mut self, window: Duration) -> Result<Event, StoreError> {
         let hand = match self.hand.take() {
-            Some(Hand::Turn(turn)) => turn.hold(window).wait().await.map(Hand::Turn),
-            Some(Hand::Records(records, Some(guard))) => {
+            Some(Grip::Turn(turn)) => turn.hold(window).wait().await.map(Grip::Turn),
+            Some(Grip::Records(records, Some(guard))) => {
                 let guard = guard.hold(window).wait().await;
                 self.stale = true;
-                guard.map(|guard| Hand::Records(records, Some(guard))).map_err(TurnError::Busy)
+                guard.map(|guard| Grip::Records(records, Some(guard))).map_err(TurnError::Busy)
             }
-            // There is no turn to put aside.
+            // There is no turn to give away.
             hand => {
                 self.hand = hand;
                 return Ok(Event::TurnBack);
@@ -91,10 +93,10 @@ impl Course<'_> {
         match hand {
             Ok(hand) => {
                 self.hand = Some(hand);
-                self.turn_taken().await?;
+                self.begin_turn().await?;
                 Ok(Event::TurnBack)
             }
-            Err(TurnError::Busy(busy)) => Ok(self.is_busy(busy)),
+            Err(TurnError::Busy(busy)) => Ok(self.note_busy(busy)),
             Err(TurnError::Store(error)) => Err(error),
         }
     }
