@@ -228,7 +228,7 @@ fn source(attached: &Attached, known: &SourceRecord, policy: &Policy, now: Times
     }
 }
 
-/// Tells how an order made now would be captured.
+/// Returns how an order made now would be captured; `None` while an amount is not known.
 fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>> {
     let attached = record.sources.get()?;
     let mut parts = Vec::with_capacity(attached.len());
