@@ -10,6 +10,7 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// Shows this as JSON.
     pub(super) fn ok(content: &impl Serialize) -> Self {
         match serde_json::to_string_pretty(content) {
             Ok(json) => Self { status: StatusCode::OK, json: json + "\n" },

@@ -9,7 +9,7 @@ use crate::{
         SourceRecord, Stated, Timestamp,
         settlement::{Operation, Part, split},
     },
-    sessions::{TurnKey, now},
+    sessions::{StoreError, TurnKey, now},
 };
 use http::StatusCode;
 use serde::Serialize;
@@ -21,6 +21,7 @@ struct AgedFact<T> {
     age_ms: u64,
 }
 
+/// A source that a session holds.
 #[derive(Serialize)]
 struct Source {
     id: String,
@@ -32,12 +33,14 @@ struct Source {
     customer: Option<AgedFact<Option<String>>>,
 }
 
+/// What a source pays of an order.
 #[derive(Serialize)]
 struct Charge {
     source: String,
     amount: String,
 }
 
+/// What is remembered of a session.
 #[derive(Serialize)]
 struct Session {
     kind: &'static str,
@@ -51,13 +54,14 @@ struct Session {
     customer: Option<AgedFact<Option<String>>>,
     credit_amount: Option<AgedFact<Option<String>>>,
     sources: Option<AgedFact<Vec<Source>>>,
-    /// Store credit first, then the primary; absent while an amount is not told.
+    /// Store credit first, then the primary; absent while an amount is not known.
     capture_order: Option<Vec<Charge>>,
     pending: Option<Pending>,
     calls_waiting: usize,
     known_to_credentials: usize,
 }
 
+/// A session and what was decided about it.
 #[derive(Serialize)]
 struct Detail {
     #[serde(flatten)]
@@ -65,6 +69,7 @@ struct Detail {
     decisions: Vec<Decision>,
 }
 
+/// Shows the sessions of one dialect or of all, page by page.
 pub(super) async fn list(governor: &Governor, query: &str) -> Page {
     let policy = governor.policy();
     let limit = match limit(query) {
@@ -93,47 +98,64 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
     };
     let found = match governor.sessions().list(&kinds, after.as_ref(), limit).await {
         Ok(found) => found,
-        Err(error) => {
-            return Page::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string());
-        }
+        Err(error) => return unavailable(error),
     };
     let next = (found.len() == limit)
         .then(|| found.last().map(|(key, _)| format!("{}:{}", key.kind.as_str(), key.id)))
         .flatten();
     let mut sessions = Vec::with_capacity(found.len());
     for (key, record) in &found {
-        sessions.push(session(governor, key, record).await);
+        match session(governor, key, record).await {
+            Ok(session) => sessions.push(session),
+            Err(error) => return unavailable(error),
+        }
     }
     Page::ok(&serde_json::json!({ "sessions": sessions, "next": next }))
 }
 
+/// Shows one session.
 pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
     let policy = governor.policy();
     let Some(dialect) = dialect(&policy, name) else {
         let names = names(&policy).join(" and ");
         return Page::error(StatusCode::NOT_FOUND, &format!("no such dialect: there are {names}"));
     };
+    match detail(governor, dialect, id).await {
+        Ok(Some(detail)) => Page::ok(&detail),
+        Ok(None) => Page::error(
+            StatusCode::NOT_FOUND,
+            "nothing is remembered of this session; the next call about it is looked up",
+        ),
+        Err(error) => unavailable(error),
+    }
+}
+
+/// Answers for a store that fails, which is not one that remembers nothing.
+fn unavailable(error: StoreError) -> Page {
+    Page::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+}
+
+/// Returns the first session of a dialect that has this id, with its latest decisions.
+async fn detail(
+    governor: &Governor,
+    dialect: Dialect,
+    id: &str,
+) -> Result<Option<Detail>, StoreError> {
     for kind in dialect.kinds() {
         let key = SessionKey::new(*kind, id);
-        if let Ok(Some(record)) = governor.sessions().session(&key).await {
-            let decisions = governor
-                .decisions()
-                .latest(usize::MAX)
-                .into_iter()
-                .filter(|d| d.session.as_ref() == Some(&key))
-                .take(50)
-                .map(|decision| (*decision).clone())
-                .collect();
-            return Page::ok(&Detail {
-                session: session(governor, &key, &record).await,
-                decisions,
-            });
+        if let Some(record) = governor.sessions().session(&key).await? {
+            let session = session(governor, &key, &record).await?;
+            return Ok(Some(Detail { session, decisions: decisions(governor, &key) }));
         }
     }
-    Page::error(
-        StatusCode::NOT_FOUND,
-        "nothing is remembered of this session; the next call about it is looked up",
-    )
+    Ok(None)
+}
+
+/// Returns the latest decisions about a session, newest first.
+fn decisions(governor: &Governor, key: &SessionKey) -> Vec<Decision> {
+    let latest = governor.decisions().latest(usize::MAX).into_iter();
+    let about = latest.filter(|decision| decision.session.as_ref() == Some(key));
+    about.take(50).map(|decision| (*decision).clone()).collect()
 }
 
 fn dialect(policy: &Policy, name: &str) -> Option<Dialect> {
@@ -154,16 +176,19 @@ fn key(policy: &Policy, text: &str) -> Option<SessionKey> {
     Some(SessionKey::new(kind, id))
 }
 
-async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Session {
+async fn session(
+    governor: &Governor,
+    key: &SessionKey,
+    record: &SessionRecord,
+) -> Result<Session, StoreError> {
     let now = now();
     let policy = governor.policy();
     let mut sources = Vec::new();
     for attached in record.sources.get().into_iter().flatten() {
-        let known =
-            governor.sessions().source(&attached.id).await.ok().flatten().unwrap_or_default();
+        let known = governor.sessions().source(&attached.id).await?.unwrap_or_default();
         sources.push(source(attached, &known, &policy, now));
     }
-    Session {
+    Ok(Session {
         kind: key.kind.as_str(),
         id: key.id.to_string(),
         sure: !record.unsure && !record.in_flight,
@@ -186,7 +211,7 @@ async fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) 
         pending: record.pending.as_deref().cloned(),
         calls_waiting: governor.sessions().waiting(&TurnKey::Session(key.clone())),
         known_to_credentials: record.shown_to.len(),
-    }
+    })
 }
 
 fn source(attached: &Attached, known: &SourceRecord, policy: &Policy, now: Timestamp) -> Source {
@@ -202,7 +227,7 @@ fn source(attached: &Attached, known: &SourceRecord, policy: &Policy, now: Times
     }
 }
 
-/// Tells how an order made now would be captured.
+/// Returns how an order made now would be captured; `None` while an amount is not known.
 fn capture_order(record: &SessionRecord, policy: &Policy) -> Option<Vec<Charge>> {
     let attached = record.sources.get()?;
     let mut parts = Vec::with_capacity(attached.len());

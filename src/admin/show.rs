@@ -7,6 +7,7 @@ use crate::{
 };
 use serde::Serialize;
 
+/// Shows the latest decisions, newest first.
 pub(super) fn decisions(governor: &Governor, query: &str) -> Page {
     match limit(query) {
         Ok(limit) => {
@@ -17,6 +18,7 @@ pub(super) fn decisions(governor: &Governor, query: &str) -> Page {
     }
 }
 
+/// A rule in one dialect, and what the policy makes of it.
 #[derive(Serialize)]
 struct Rule {
     rule: RuleId,
@@ -26,6 +28,7 @@ struct Rule {
     meaning: &'static str,
 }
 
+/// Shows every rule of every dialect.
 pub(super) fn rules(governor: &Governor) -> Page {
     let policy = governor.policy();
     let rules: Vec<_> = policy
@@ -41,6 +44,7 @@ pub(super) fn rules(governor: &Governor) -> Page {
     Page::ok(&serde_json::json!({ "mode": policy.mode, "rules": rules }))
 }
 
+/// Shows how much is remembered, waiting and under way.
 pub(super) fn stats(governor: &Governor) -> Page {
     let sessions = governor.sessions();
     // Counts are brought up to date from time to time; these are to be exact.

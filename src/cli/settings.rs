@@ -68,7 +68,7 @@ pub(super) struct SettingArgs {
 }
 
 impl SettingArgs {
-    /// Tells whether a flag sets this key.
+    /// Returns whether a flag sets this key.
     pub(super) fn sets(&self, key: &str) -> bool {
         self.flags.0.iter().any(|(given, _)| *given == key)
     }

@@ -54,7 +54,7 @@ fn also(listen: SocketAddr, admin: SocketAddr) -> String {
     }
 }
 
-/// Whether two sockets need the same port of the same address. Port 0 is always a free one.
+/// Returns whether two sockets need the same port of the same address. Port 0 is always a free one.
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port()
         && a.port() != 0
@@ -109,7 +109,8 @@ fn url(config: &Config, purpose: Purpose, reading: &Reading) -> Option<Problem> 
     }
 }
 
-/// Whether `listen` answers at a host and port, as far as can be told without resolving names.
+/// Returns whether `listen` answers at a host and port, as far as can be told without resolving
+/// names.
 fn is_here(host: &str, port: u16, listen: SocketAddr) -> bool {
     let ip: Option<IpAddr> = match host {
         "localhost" => Some(IpAddr::from([127, 0, 0, 1])),

@@ -188,14 +188,13 @@ impl Problems {
         self.0.len() - self.errors()
     }
 
-    /// Tells whether nothing is wrong.
+    /// Returns whether nothing is wrong.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns an array of objects with `file`, `line`, `column`, `severity`, `message`,
-    /// `suggestion` and
-    /// `key`; `null` where there is none.
+    /// `suggestion` and `key`; `null` where there is none.
     pub(crate) fn to_json(&self) -> Value {
         self.0.iter().map(Problem::to_json).collect()
     }

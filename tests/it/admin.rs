@@ -2,7 +2,8 @@
 //! ask for what is not there.
 
 use crate::testbed::{
-    Adjusted, Admin, CART, Caller, Governor, Mode, Server, Testbed, defaults, items, method, rows,
+    Adjusted, Admin, CART, Caller, Governor, Mode, Probe, Server, Testbed, defaults, items, method,
+    rows,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -210,4 +211,23 @@ async fn what_is_not_there_or_makes_no_sense_is_told() {
             "{method}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_told_and_not_taken_for_an_empty_one() {
+    let probe = Probe::default();
+    let bed = Testbed::new().probed(&probe).start().await;
+    let checkout = bed.checkout(100.0).await;
+    let credit = bed.credit(20.0).await;
+    bed.weir.attach(&format!("/checkouts/{checkout}"), &credit).await;
+    let (admin, _, _running) = admin(bed.governor().clone()).await;
+    let path = format!("/sessions/checkouts/{checkout}");
+    assert_eq!(admin.get(&path).await.status.as_u16(), 200);
+    // The first read is of the session, the second of its source.
+    for reads in [0, 1] {
+        probe.fail_reads_after(reads);
+        assert_eq!(admin.get(&path).await.status.as_u16(), 500, "{reads} reads succeed");
+    }
+    probe.heal();
+    assert_eq!(admin.get(&path).await.status.as_u16(), 200);
 }

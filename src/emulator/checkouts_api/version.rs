@@ -12,7 +12,7 @@ impl Version {
         is_date.then(|| Self(text.to_owned()))
     }
 
-    /// Tells whether it is older than `payment`: sources are at the top, and there is
+    /// Returns whether it is older than `payment`: sources are at the top, and there is
     /// `creditAmount`.
     pub(crate) fn legacy(&self) -> bool {
         self.0.as_str() < "2021-03-23"

@@ -90,7 +90,7 @@ impl Fault {
         self
     }
 
-    /// Tells whether the fault names this call.
+    /// Returns whether the fault names this call.
     fn matches(&self, method: &str, path: &str) -> bool {
         self.method.as_deref().is_none_or(|wanted| wanted == "*" || wanted == method)
             && glob(self.path.as_bytes(), path.as_bytes())

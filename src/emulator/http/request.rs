@@ -77,19 +77,19 @@ impl ParsedRequest {
         if self.method == Method::HEAD { "GET" } else { self.method.as_str() }
     }
 
-    /// Tells whether the call is the carts API's; all others are the checkouts API's.
+    /// Returns whether the call is the carts API's; all others are the checkouts API's.
     pub(crate) fn is_carts(&self) -> bool {
         let word = self.segment(0);
         word.eq_ignore_ascii_case("v1") || word.eq_ignore_ascii_case("oauth20")
     }
 
-    /// Tells whether the answer is XML: that of the carts API, unless JSON is asked for. Tokens are
+    /// Returns whether the answer is XML: that of the carts API, unless JSON is asked for. Tokens are
     /// always JSON.
     pub(crate) fn speaks_xml(&self) -> bool {
         self.segment(0).eq_ignore_ascii_case("v1") && !self.wants_json()
     }
 
-    /// Tells whether the call changes something, or only reads.
+    /// Returns whether the call changes something, or only reads.
     pub(crate) fn mutation(&self) -> bool {
         !matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }

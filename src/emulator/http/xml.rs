@@ -36,7 +36,7 @@ fn element(out: &mut String, name: &str, value: &Doc) {
     out.push_str(&format!("</{name}>"));
 }
 
-/// Tells whether XML can have an element of that name. Callers choose some names (a source's
+/// Returns whether XML can have an element of that name. Callers choose some names (a source's
 /// details), and the others are left out.
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())

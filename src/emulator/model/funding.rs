@@ -57,7 +57,7 @@ impl Funding {
         charged
     }
 
-    /// Tells whether an order will leave this source out.
+    /// Returns whether an order will leave this source out.
     pub(crate) fn loses(&self, one: &Attached) -> bool {
         self.lost().any(|lost| lost.source == one.source)
     }

@@ -90,12 +90,12 @@ impl Source {
         matches!(self.state, "cancelled" | "consumed" | "failed")
     }
 
-    /// Tells whether it waits for its shopper or for money to arrive.
+    /// Returns whether it waits for its shopper or for money to arrive.
     pub(crate) fn pending(&self) -> bool {
         matches!(self.state, "pending_redirect" | "pending_funds" | "requires_action")
     }
 
-    /// Tells whether it was saved by another customer or shopper.
+    /// Returns whether it was saved by another customer or shopper.
     pub(crate) fn belongs_to_another(&self, customer: &str) -> bool {
         self.customer.as_deref().is_some_and(|owner| owner != customer)
     }
