@@ -9,11 +9,11 @@ mod turns;
 use super::{
     answer::Outcome,
     answered::LookupOutcome,
+    defer::{self, note_pending},
     exchange::Exchange,
     governor::{UnreadChange, log_store_error},
     learn::Grip,
     look_up,
-    promise::{self, note_pending},
     recall::recall,
     repair,
 };
@@ -39,7 +39,7 @@ pub(super) async fn run(exchange: &Exchange) -> Outcome {
             log_store_error(&error);
             course.unrecorded.get_or_insert_with(|| exchange.asker.governor.unread_change());
             course.hand = None;
-            course.on(Event::StoreFailed { deferral_possible: promise_possible(exchange) });
+            course.on(Event::StoreFailed { deferral_possible: deferral_possible(exchange) });
         }
         match course.step().await {
             Ok(Some(outcome)) => return outcome.about(course.attempt.session()),
@@ -49,9 +49,9 @@ pub(super) async fn run(exchange: &Exchange) -> Outcome {
     }
 }
 
-/// Returns whether an attach may have been promised for a session, as far as can be told without
+/// Returns whether an attach may have been deferred for a session, as far as can be told without
 /// its record.
-fn promise_possible(exchange: &Exchange) -> bool {
+fn deferral_possible(exchange: &Exchange) -> bool {
     exchange.policy.sequencing.defer || exchange.asker.governor.sessions().pinned() > 0
 }
 
@@ -111,9 +111,9 @@ impl<'a> Course<'a> {
             Next::TakeTurn { overtakes } => self.take_turn(overtakes).await?,
             Next::Hold(window) => self.hold(window).await?,
             Next::Recover { primary } => self.recover(primary).await?,
-            Next::SendDeferred { primary, since } => self.send_promised(primary, since).await?,
-            Next::EraseDeferred => self.erase_promise().await?,
-            Next::Defer(source) => return self.promise(source).await.map(Some),
+            Next::SendDeferred { primary, since } => self.send_deferred(primary, since).await?,
+            Next::EraseDeferred => self.erase_deferred().await?,
+            Next::Defer(source) => return self.defer(source).await.map(Some),
             Next::Repair(remedy, violation) => {
                 return self.repair(&remedy, violation).await.map(Some);
             }
@@ -177,13 +177,13 @@ impl<'a> Course<'a> {
         }
     }
 
-    async fn send_promised(
+    async fn send_deferred(
         &mut self,
         primary: SourceId,
         since: Timestamp,
     ) -> Result<Event, StoreError> {
         let Some(Grip::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
-        let Ok(sent) = promise::send_promised(self.exchange, turn, primary, since).await else {
+        let Ok(sent) = defer::send_deferred(self.exchange, turn, primary, since).await else {
             return Ok(Event::Lost);
         };
         let (turn, outcome) = sent?;
@@ -199,7 +199,7 @@ impl<'a> Course<'a> {
         Ok(Event::DeferredSent(unsent))
     }
 
-    async fn erase_promise(&mut self) -> Result<Event, StoreError> {
+    async fn erase_deferred(&mut self) -> Result<Event, StoreError> {
         if let Some(Grip::Turn(turn)) = &mut self.hand {
             note_pending(self.exchange, turn, None).await?;
         }

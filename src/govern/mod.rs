@@ -11,7 +11,7 @@
 //!   lack.
 //! - `send` sends a call, detached from its caller, and keeps the session's turn until the answer
 //!   is learned; `learn` writes down what was learned.
-//! - `repair` and `promise` perform the remedies; each leaves a note before its first step.
+//! - `repair` and `defer` perform the remedies; each leaves a note before its first step.
 //! - `asker` sends requests to upstream for a caller, with its credentials, or for Weir itself.
 //!
 //! Elsewhere: the rules (`rules`), the wire (`dialects`), the store (`sessions`), the sending (the
@@ -21,13 +21,13 @@ mod answer;
 mod answered;
 mod asker;
 mod course;
+mod defer;
 mod exchange;
 mod governor;
 mod handle;
 mod layer;
 mod learn;
 mod look_up;
-mod promise;
 mod recall;
 mod repair;
 mod send;

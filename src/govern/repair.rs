@@ -8,9 +8,9 @@ use super::{
     answer::{OwnError, own_error},
     answered::LookupOutcome,
     asker::Failure,
+    defer::note_pending,
     exchange::Exchange,
     look_up::look_up,
-    promise::note_pending,
     recall::recall,
     send::{CallOutcome, run_detached, send},
 };

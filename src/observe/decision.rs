@@ -59,7 +59,7 @@ pub enum StepKind {
     /// A remedy attaches this primary again.
     AttachPrimary(SourceId),
     /// Attaches a primary whose attach had been deferred.
-    AttachPromised(SourceId),
+    AttachDeferred(SourceId),
     /// The caller's own call, among the steps of a remedy.
     Call(&'static str),
 }
@@ -73,7 +73,7 @@ impl fmt::Display for StepKind {
             Self::LookUp(Lookup::PaymentOptions) => f.write_str("look up the payment options"),
             Self::Detach(id) => write!(f, "detach {id}"),
             Self::AttachPrimary(id) => write!(f, "attach primary {id}"),
-            Self::AttachPromised(id) => write!(f, "attach deferred primary {id}"),
+            Self::AttachDeferred(id) => write!(f, "attach deferred primary {id}"),
             Self::Call(name) => f.write_str(name),
         }
     }

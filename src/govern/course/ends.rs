@@ -5,8 +5,9 @@ use crate::{
     dialects::decoded_body,
     govern::{
         answer::{Outcome, OwnError, own_error},
+        defer,
         learn::Grip,
-        look_up, promise, repair,
+        look_up, repair,
         send::forward,
     },
     http::{Body, Problem},
@@ -17,11 +18,11 @@ use crate::{
 use http::{Request, header};
 
 impl Course<'_> {
-    pub(super) async fn promise(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
+    pub(super) async fn defer(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
         let (Some(Grip::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
-        promise::promise(self.exchange, turn, source, shown).await
+        defer::defer(self.exchange, turn, source, shown).await
     }
 
     pub(super) async fn repair(

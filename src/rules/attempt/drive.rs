@@ -77,7 +77,7 @@ impl Attempt {
         }
     }
 
-    /// Goes on without records after a store failure. The call is not judged, but a promised
+    /// Goes on without records after a store failure. The call is not judged, but a deferred
     /// attach is never bypassed.
     fn without_records(&mut self, deferral_possible: bool, policy: &Policy) {
         self.session = None;

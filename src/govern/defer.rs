@@ -9,7 +9,7 @@
 //! The note is in the session's record. Credentials are not kept: the attach is sent with those of
 //! the call that needs it. "Sending" is written before the request, so that an attach is never sent
 //! twice without a look-up that shows it is missing. [`Attempt`](crate::rules::Attempt) decides
-//! when to promise and when to send. Only the path form is deferred, because its answer is the
+//! when to defer and when to send. Only the path form is deferred, because its answer is the
 //! source itself; the answer to the body form is the session as it is after the attach.
 
 use super::{
@@ -30,8 +30,8 @@ use crate::{
 };
 use http::Response;
 
-/// Notes the promise and answers with the source as upstream shows it.
-pub(super) async fn promise(
+/// Notes the deferred attach and answers with the source as upstream shows it.
+pub(super) async fn defer(
     exchange: &Exchange,
     turn: &mut Turn,
     primary: SourceId,
@@ -54,8 +54,8 @@ fn prevented(dialect: Dialect, source: &SourceId) -> Violation {
     }
 }
 
-/// Sends a promised attach, detached, in the session's turn.
-pub(super) async fn send_promised(
+/// Sends a deferred attach, detached, in the session's turn.
+pub(super) async fn send_deferred(
     exchange: &Exchange,
     mut turn: Turn,
     primary: SourceId,
@@ -91,7 +91,7 @@ async fn send_in_turn(
     let request = exchange.asker.request(&outgoing);
     let records = Some(turn.records_mut());
     let outcome = send(exchange, &call, &outgoing.intent, records, &known, request).await?;
-    exchange.asker.trace.note(StepKind::AttachPromised(primary.clone()), outcome.status());
+    exchange.asker.trace.note(StepKind::AttachDeferred(primary.clone()), outcome.status());
     let after = match outcome.end() {
         CallEnd::Done | CallEnd::Refused(RefusalScope::ForGood | RefusalScope::Missing) => None,
         CallEnd::Refused(RefusalScope::ForNow) | CallEnd::NotSent => deferred(false),
