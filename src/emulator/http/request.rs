@@ -83,8 +83,8 @@ impl ParsedRequest {
         word.eq_ignore_ascii_case("v1") || word.eq_ignore_ascii_case("oauth20")
     }
 
-    /// Returns whether the answer is XML: that of the carts API, unless JSON is asked for. Tokens are
-    /// always JSON.
+    /// Returns whether the answer is XML: that of the carts API, unless JSON is asked for. Tokens
+    /// are always JSON.
     pub(crate) fn speaks_xml(&self) -> bool {
         self.segment(0).eq_ignore_ascii_case("v1") && !self.wants_json()
     }
