@@ -51,8 +51,8 @@ impl Ask {
         let (method, path) = match self {
             Ask::Product => ("GET", "/products/1?fields=id".to_owned()),
             Ask::Checkout => ("GET", format!("/checkouts/{}", 1_000 + connection)),
-            Ask::Attach => ("POST", format!("/checkouts/{}/sources/{CREDIT}", 1_000 + connection)),
-            Ask::TooLate => ("POST", format!("/checkouts/{}/sources/{CREDIT}", 2_000 + connection)),
+            Ask::Attach => ("POST", attach(1_000 + connection)),
+            Ask::TooLate => ("POST", attach(2_000 + connection)),
         };
         let length = if method == "POST" { "Content-Length: 0\r\n" } else { "" };
         format!("{method} {path} HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer sk_test_0123456789\r\nAccept: application/json\r\nUser-Agent: bench\r\n{length}\r\n").into_bytes()
@@ -188,7 +188,14 @@ async fn each_connection<F: Future<Output = ()> + 'static>(
     }
 }
 
-const CREDIT: &str = "c9e79f0b-284a-4dbc-8659-84b8975d1571";
+/// What the ids of store credit begin with; the id of its checkout follows. A source is part of one
+/// payment session.
+const CREDIT: &str = "c9e79f0b-284a-4dbc-8659-84b8975d";
+
+/// Returns the path that attaches a checkout's own store credit.
+fn attach(checkout: usize) -> String {
+    format!("/checkouts/{checkout}/sources/{CREDIT}{checkout}")
+}
 
 /// Answers as the payments API would, from the request line alone.
 fn upstream() -> SocketAddr {
@@ -234,17 +241,20 @@ fn answer(line: &str) -> String {
 fn checkout(id: &str) -> String {
     let item = r#"{"id":"135930700336","skuId":"gold-plan","quantity":1,"amount":26.89,"tax":{"rate":0.085,"amount":2.11},"importerTax":{"amount":0},"duties":{"amount":0},"fees":{"amount":0,"taxAmount":0},"availableToRefundAmount":0,"metadata":{"note":"as long as a real one"},"subscriptionInfo":{"autoRenewal":true,"freeTrial":false,"terms":"terms of a subscription, in the words of a lawyer"}}"#;
     let items = [item; 11].join(",");
-    let card = r#"{"id":"2308a5a8-d9c4-49e3-8125-d49c09628ac8","type":"creditCard","amount":295.79,"reusable":false,"state":"chargeable"}"#;
-    let (sources, remaining) = if id.starts_with('2') { (card, "0.0") } else { ("", "295.79") };
+    let card = format!(
+        r#"{{"id":"2308a5a8-d9c4-49e3-8125-d49c0962{id}","type":"creditCard","amount":295.79,"reusable":false,"state":"chargeable"}}"#
+    );
+    let (sources, remaining) = if id.starts_with('2') { (&*card, "0.0") } else { ("", "295.79") };
     format!(
-        r#"{{"id":"{id}","createdTime":"2026-01-01T00:00:00Z","currency":"USD","items":[{items}],"subtotal":272.58,"totalTax":23.21,"totalAmount":295.79,"payment":{{"sources":[{sources}],"session":{{"id":"ps_8cecaa32","amountRemainingToBeContributed":{remaining},"state":"requires_source"}}}}}}"#
+        r#"{{"id":"{id}","createdTime":"2026-01-01T00:00:00Z","currency":"USD","items":[{items}],"subtotal":272.58,"totalTax":23.21,"totalAmount":295.79,"payment":{{"sources":[{sources}],"session":{{"id":"ps_{id}","amountRemainingToBeContributed":{remaining},"state":"requires_source"}}}}}}"#
     )
 }
 
 fn source(id: &str) -> String {
-    let kind = if id == CREDIT { "customerCredit" } else { "creditCard" };
+    let kind = if id.starts_with(CREDIT) { "customerCredit" } else { "creditCard" };
+    let checkout = &id[id.len() - 4..];
     format!(
-        r#"{{"id":"{id}","createdTime":"2026-01-01T00:00:00Z","type":"{kind}","currency":"USD","amount":11.0,"reusable":false,"state":"chargeable","clientSecret":"{id}_a8c8bbb4","{kind}":{{}},"paymentSessionId":"ps_8cecaa32","liveMode":false}}"#
+        r#"{{"id":"{id}","createdTime":"2026-01-01T00:00:00Z","type":"{kind}","currency":"USD","amount":11.0,"reusable":false,"state":"chargeable","clientSecret":"{id}_a8c8bbb4","{kind}":{{}},"paymentSessionId":"ps_{checkout}","liveMode":false}}"#
     )
 }
 

@@ -50,7 +50,7 @@ impl Who {
 /// One who asks upstream, with the client, the headers and the notes of one call. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Asker {
-    pub client: BoxClient,
+    pub client: Arc<BoxClient>,
     pub governor: Arc<Governor>,
     pub head: Arc<request::Parts>,
     pub who: Who,
@@ -115,7 +115,7 @@ impl Asker {
     }
 
     async fn send_untimed(&self, request: Request<Body>) -> SendOutcome {
-        let response = match self.client.clone().oneshot(request).await {
+        let response = match BoxClient::clone(&self.client).oneshot(request).await {
             Ok(response) => response,
             Err(error) => return SendOutcome::Failed(Failure::of(&error)),
         };

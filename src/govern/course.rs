@@ -62,6 +62,8 @@ struct Course<'a> {
     hand: Option<Grip>,
     /// Whether a look-up may have changed what is stored since the records were read.
     stale: bool,
+    /// Whether the last step left the records in hand and what is known of them as they were.
+    unchanged: bool,
     /// Upstream's answer to the last step.
     last: Option<Response<Body>>,
     busy: Option<Busy>,
@@ -73,7 +75,8 @@ impl<'a> Course<'a> {
     fn without_records(exchange: &'a Exchange) -> Self {
         let attempt = Attempt::new(None, Admission::default());
         let (hand, last, busy, unrecorded) = (None, None, None, None);
-        Self { exchange, attempt, hand, stale: false, last, busy, unrecorded }
+        let (stale, unchanged) = (false, false);
+        Self { exchange, attempt, hand, stale, unchanged, last, busy, unrecorded }
     }
 
     /// Reads the session's records, and takes its turn where it is free.
@@ -126,7 +129,7 @@ impl<'a> Course<'a> {
 
     /// Fills in what is known from the records of the attempt's session.
     async fn recall(&mut self) -> Result<(), StoreError> {
-        if self.attempt.is_over() {
+        if std::mem::take(&mut self.unchanged) || self.attempt.is_over() {
             return Ok(());
         }
         let session = self.attempt.session();

@@ -84,7 +84,7 @@ pub(super) async fn handle(
     let credential = credential(&head.headers, &head.uri);
     let caller = governor.sessions().hash(credential.as_deref().unwrap_or_default());
     let asker = Asker {
-        client,
+        client: Arc::new(client),
         governor: governor.clone(),
         head: Arc::new(head),
         who: Who::Caller(caller),

@@ -34,14 +34,6 @@ impl Grip {
             Self::Records(records, _) => records,
         }
     }
-
-    /// Returns the session whose turn is in hand.
-    pub(super) fn turn(&self) -> Option<&SessionKey> {
-        match self {
-            Self::Turn(turn) => Some(turn.key()),
-            Self::Records(..) => None,
-        }
-    }
 }
 
 /// Applies what was learned, as of `at`, and writes it. Needs one request to the store where all of

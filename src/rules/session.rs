@@ -268,6 +268,9 @@ impl SessionRecord {
 
     /// Removes and returns the records of the sources that no longer belong here.
     pub fn give_up_strangers(&mut self) -> Vec<(SourceId, SourceRecord)> {
+        if self.members.iter().all(|(id, _)| self.owns(id)) {
+            return Vec::new();
+        }
         let (stay, leave) =
             std::mem::take(&mut self.members).into_iter().partition(|(id, _)| self.owns(id));
         self.members = stay;

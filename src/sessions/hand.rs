@@ -19,6 +19,7 @@ use crate::rules::{
     CustomerObservation, CustomerRecord, Policy, SessionObservation, SessionRecord, SourceId,
     SourceObservation, SourceRecord, Timestamp,
 };
+use smallvec::SmallVec;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A pending observation and its record's epoch when it was made. A read is dropped if the record's
@@ -47,7 +48,8 @@ pub(super) struct Hand {
     record: SessionRecord,
     /// Other sessions' records that hold a source in hand.
     others: BTreeMap<KeyBytes, SessionRecord>,
-    sources: BTreeMap<SourceId, Home>,
+    /// Each at most once. There are few, so that looking through them is quicker than any map.
+    sources: Vec<(SourceId, Home)>,
     customer: Option<(Key, CustomerRecord)>,
     /// The keys that must be read as well: sessions that sources point to, and sources that the
     /// session owns and does not hold.
@@ -76,10 +78,11 @@ impl Hand {
             hand.customer = Some((key, record));
         }
         let members = hand.record.members.iter().map(|(id, _)| id);
-        let mut ids: Vec<SourceId> =
+        let mut ids: SmallVec<[SourceId; 6]> =
             scope.sources.iter().chain(hand.record.owned()).chain(members).cloned().collect();
         ids.sort_unstable();
         ids.dedup();
+        hand.sources.reserve(ids.len());
         for id in ids {
             hand.find_home(id, scope.whole)?;
         }
@@ -92,45 +95,36 @@ impl Hand {
     }
 
     fn find_home(&mut self, id: SourceId, whole: bool) -> Result<(), StoreError> {
-        let entry = Key::source(&id);
+        let key = Key::source(&id);
         let held = self.key.as_ref().filter(|_| self.record.member(&id).is_some());
-        let home = match (self.stored.get(&entry), held) {
+        let home = match (self.stored.get(&key), held) {
             // Owned, not asked for. If it is learned of later, the write finds out what is stored.
             (None, None) => {
-                self.missing.extend(Some(entry).filter(|_| whole));
+                self.missing.extend(Some(key).filter(|_| whole));
                 return Ok(());
             }
-            (None, Some(session)) => {
-                let session = session.bytes.clone();
-                self.stored.set(entry, Some(stored::write_pointer(&session)?));
-                Home::In(session)
-            }
+            (None, Some(session)) => Home::In(session.bytes.clone()),
             (Some(bytes), held) => {
+                let entry = bytes.map(|bytes| stored::read_source(bytes)).transpose()?;
                 let held = held.map(|key| key.bytes.clone());
-                let bytes = bytes.cloned();
-                self.home(&id, bytes.as_deref(), held)?
+                self.home(&id, entry, held)
             }
         };
         if !matches!(&home, Home::In(session) if self.is_main(session)) {
             self.record.members.retain(|(member, _)| *member != id);
         }
-        self.sources.insert(id, home);
+        self.sources.push((id, home));
         Ok(())
     }
 
     /// Finds where a source's record is. `held` is the session in scope, if that holds the source.
-    fn home(
-        &mut self,
-        id: &SourceId,
-        entry: Option<&[u8]>,
-        held: Option<KeyBytes>,
-    ) -> Result<Home, StoreError> {
-        match entry.map(stored::read_source).transpose()? {
-            Some(SourceEntry::Own(record)) => return Ok(Home::Own(Some(record))),
+    fn home(&mut self, id: &SourceId, entry: Option<SourceEntry>, held: Option<KeyBytes>) -> Home {
+        match entry {
+            Some(SourceEntry::Own(record)) => return Home::Own(Some(record)),
             Some(SourceEntry::In(other)) if !self.is_main(&other) => {
                 let key = Key { space: Space::Sessions, bytes: other };
                 if self.others.get(&key.bytes).is_some_and(|other| other.member(id).is_some()) {
-                    return Ok(Home::In(key.bytes));
+                    return Home::In(key.bytes);
                 }
                 if self.stored.get(&key).is_none() {
                     self.missing.push(key);
@@ -138,7 +132,11 @@ impl Hand {
             }
             Some(SourceEntry::In(_)) | None => {}
         }
-        Ok(held.map_or(Home::Own(None), Home::In))
+        held.map_or(Home::Own(None), Home::In)
+    }
+
+    fn home_of(&self, id: &SourceId) -> Option<&Home> {
+        self.sources.iter().find(|(known, _)| known == id).map(|(_, home)| home)
     }
 
     /// Returns the session's record; an empty one if nothing is remembered.
@@ -159,17 +157,17 @@ impl Hand {
 
     /// Returns whether this source was read, by itself or as part of a session.
     pub(super) fn holds(&self, id: &SourceId) -> bool {
-        self.sources.contains_key(id)
+        self.home_of(id).is_some()
     }
 
     /// Returns every source that was read or learned of.
     pub(super) fn sources(&self) -> impl Iterator<Item = &SourceId> {
-        self.sources.keys()
+        self.sources.iter().map(|(id, _)| id)
     }
 
     /// Returns a source's record.
     pub(super) fn source(&self, id: &SourceId) -> Option<&SourceRecord> {
-        match self.sources.get(id)? {
+        match self.home_of(id)? {
             Home::Own(record) => record.as_ref(),
             Home::In(session) if self.is_main(session) => self.record.member(id),
             Home::In(session) => self.others.get(session)?.member(id),
@@ -178,12 +176,14 @@ impl Hand {
 
     /// Returns a source's record for a change; an empty one if nothing is known.
     pub(super) fn source_mut(&mut self, id: &SourceId) -> &mut SourceRecord {
-        if !self.sources.contains_key(id) {
+        let place = self.sources.iter().position(|(known, _)| known == id).unwrap_or_else(|| {
             // It was not read: if something is stored, the write fails and everything is read
             // again.
             self.stored.set(Key::source(id), None);
-        }
-        match self.sources.entry(id.clone()).or_insert(Home::Own(None)) {
+            self.sources.push((id.clone(), Home::Own(None)));
+            self.sources.len() - 1
+        });
+        match &mut self.sources[place].1 {
             Home::Own(record) => record.get_or_insert_default(),
             Home::In(session) if self.key.as_ref().is_some_and(|key| key.bytes == *session) => {
                 self.record.member_mut(id)
@@ -249,7 +249,11 @@ impl Hand {
     pub(super) fn settle(&mut self) {
         let Some(key) = &self.key else { return };
         for (id, facts) in self.record.give_up_strangers() {
-            self.sources.insert(id, Home::Own(Some(facts)));
+            let home = Home::Own(Some(facts));
+            match self.sources.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, known)) => *known = home,
+                None => self.sources.push((id, home)),
+            }
         }
         for (id, home) in &mut self.sources {
             if let Home::Own(facts @ Some(_)) = home
@@ -272,7 +276,7 @@ impl Hand {
             // An empty record that was not stored is not written.
             if *record != SessionRecord::default() || self.is_stored(&key) {
                 let pin = record.pending.is_some();
-                changes.push(self.change(key, stored::write_session(record)?, pin));
+                changes.push(self.change(key, stored::write_session(record)?, pin)?);
             }
         }
         changes.retain(Change::changes_anything);
@@ -285,7 +289,7 @@ impl Hand {
                     (stored::write_pointer(session)?, changes)
                 }
             };
-            let change = self.change(Key::source(id), bytes, false);
+            let change = self.change(Key::source(id), bytes, false)?;
             if stays || change.changes_anything() {
                 changes.push(change);
             }
@@ -293,7 +297,7 @@ impl Hand {
         if let Some((key, record)) = &self.customer
             && (*record != CustomerRecord::default() || self.is_stored(key))
         {
-            changes.push(self.change(key.clone(), stored::write_customer(record)?, false));
+            changes.push(self.change(key.clone(), stored::write_customer(record)?, false)?);
         }
         Ok(changes)
     }
@@ -309,9 +313,17 @@ impl Hand {
         }
     }
 
-    fn change(&self, key: Key, new: Bytes, pin: bool) -> Change {
-        let seen = self.stored.get(&key).flatten().cloned();
-        Change { key, seen, new: Some(new), pin }
+    /// Makes a change. The entry of a source that was not read points to the session in scope,
+    /// which holds the source.
+    fn change(&self, key: Key, new: Bytes, pin: bool) -> Result<Change, StoreError> {
+        let seen = match (self.stored.get(&key), &self.key) {
+            (Some(bytes), _) => bytes.cloned(),
+            (None, Some(session)) if key.space == Space::Sources => {
+                Some(stored::write_pointer(&session.bytes)?)
+            }
+            (None, _) => None,
+        };
+        Ok(Change { key, seen, new: Some(new), pin })
     }
 
     fn is_main(&self, session: &KeyBytes) -> bool {

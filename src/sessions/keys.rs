@@ -9,6 +9,7 @@
 //! Keys are ordered by their bytes: sessions by kind, then by id, UUIDs before all others.
 
 use crate::rules::{CredentialHash, CustomerId, SessionId, SessionKey, SessionKind, SourceId};
+use smallvec::SmallVec;
 use std::{
     cmp::Ordering,
     fmt::{Debug, Formatter, Result as Written},
@@ -93,7 +94,10 @@ fn packed(before: &[u8], id: &str) -> KeyBytes {
         Some(uuid) => (0, &uuid[..]),
         None => (1, id.as_bytes()),
     };
-    KeyBytes::from(&[before, &[form], id].concat()[..])
+    let mut bytes = SmallVec::<[u8; 64]>::from_slice(before);
+    bytes.push(form);
+    bytes.extend_from_slice(id);
+    KeyBytes::from(&bytes[..])
 }
 
 /// Returns the 16 bytes of a UUID in the one spelling that [`uuid_text`] gives back: lower case,

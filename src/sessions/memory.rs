@@ -65,7 +65,8 @@ impl Memory {
         if !changes.iter().all(holds) {
             return Swapped::Lost;
         }
-        for change in changes {
+        // Looking counted as use: a record that stays the same is kept as long as the others.
+        for change in changes.iter().filter(|change| change.changes_anything()) {
             let shelf = self.shelf(change.key.space);
             match &change.new {
                 Some(bytes) => shelf.put(&change.key.bytes, bytes, change.pin),

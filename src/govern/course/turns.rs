@@ -18,7 +18,10 @@ impl Course<'_> {
         let sources = exchange.sources();
         let session = self.attempt.session().cloned();
         if let Some(key) = &session {
-            if self.hand.as_ref().is_some_and(|hand| hand.turn() == Some(key)) {
+            if let Some(Grip::Turn(turn)) = &self.hand
+                && turn.key() == key
+            {
+                self.unchanged = !turn.record().in_flight;
                 return self.begin_turn().await;
             }
             self.hand = None;

@@ -77,9 +77,7 @@ impl Shelf {
             self.pin(key.clone(), bytes.clone());
         } else {
             self.unpin(key, |_| true);
-            if self.cache.get(key).as_ref() != Some(bytes) {
-                self.cache.insert(key.clone(), bytes.clone());
-            }
+            self.cache.insert(key.clone(), bytes.clone());
         }
     }
 
