@@ -16,13 +16,25 @@ enum Fate {
     /// A look-up that shows nothing.
     Blind,
     Truthful,
+    /// The store fails, and the step is not made.
+    StoreFails,
 }
 
-const CALLS: [Fate; 7] = [
+const CALLS: [Fate; 8] = [
     Fate::Done,
     Fate::Refused(RefusalScope::ForNow),
     Fate::Refused(RefusalScope::Missing),
     Fate::Refused(RefusalScope::ForGood),
+    Fate::NotSent,
+    Fate::Lost { done: true },
+    Fate::Lost { done: false },
+    Fate::StoreFails,
+];
+
+/// After the store has failed: without the refusals that are dealt with like these.
+const UNWRITTEN: [Fate; 5] = [
+    Fate::Done,
+    Fate::Refused(RefusalScope::Missing),
     Fate::NotSent,
     Fate::Lost { done: true },
     Fate::Lost { done: false },
@@ -67,8 +79,21 @@ struct Course {
 }
 
 impl Course {
+    /// Whether every look showed the cart.
     fn is_sure(&self) -> bool {
-        !self.fates.contains(&Fate::Blind)
+        let blind = |step: &RepairStep, fate| {
+            fate == Fate::Blind || (*step == RepairStep::Look && fate == Fate::StoreFails)
+        };
+        !self.made().any(|(step, fate)| blind(step, fate))
+    }
+
+    /// Whether the note could not be erased.
+    fn keeps_its_note(&self) -> bool {
+        self.made().any(|made| made == (&RepairStep::EraseNote, Fate::StoreFails))
+    }
+
+    fn made(&self) -> impl Iterator<Item = (&RepairStep, Fate)> {
+        self.steps.iter().zip(self.fates.iter().copied())
     }
 }
 
@@ -82,7 +107,7 @@ fn walk(
     let mut open = vec![(repair, cart, Vec::new(), Vec::new())];
     let mut courses = 0;
     while let Some((repair, cart, fates, steps)) = open.pop() {
-        assert!(steps.len() < 16, "it never ends: {steps:?}");
+        assert!(steps.len() < 18, "it never ends: {steps:?}");
         let step = repair.next();
         let fates_here: &[Fate] = match &step {
             RepairStep::End(end) => {
@@ -90,8 +115,12 @@ fn walk(
                 check(&Course { fates, steps, cart, end: end.clone() });
                 continue;
             }
-            RepairStep::Look => &[Fate::Truthful, Fate::Blind],
-            RepairStep::EraseNote => &[Fate::Truthful],
+            RepairStep::EraseNote => &[Fate::Truthful, Fate::StoreFails],
+            // After the store has failed, a look that cannot be made is a blind one, and a call is
+            // sent in any case.
+            RepairStep::Look if !repair.needs_store() => &[Fate::Truthful, Fate::Blind],
+            RepairStep::Look => &[Fate::Truthful, Fate::Blind, Fate::StoreFails],
+            _ if !repair.needs_store() => &UNWRITTEN,
             _ => &CALLS,
         };
         for &fate in fates_here {
@@ -99,8 +128,9 @@ fn walk(
             if matches!(fate, Fate::Done | Fate::Lost { done: true }) {
                 cart.change(&step, incoming);
             }
-            cart.note &= step != RepairStep::EraseNote;
+            cart.note &= step != RepairStep::EraseNote || fate == Fate::StoreFails;
             repair.on(match (&step, fate) {
+                (_, Fate::StoreFails) => RepairEvent::StoreFailed,
                 (RepairStep::Look, Fate::Blind) => RepairEvent::Saw(SessionView::Unknown),
                 (RepairStep::Look, _) => RepairEvent::Saw(cart.sight()),
                 (RepairStep::EraseNote, _) => RepairEvent::Erased,
@@ -158,9 +188,15 @@ fn no_course_leaves_a_cart_without_a_primary_unsaid() {
             }
             RepairEnd::Answer(_) if course.is_sure() => {
                 assert!(course.cart.has_primary() || called_plainly(course), "{:?}", course.steps);
-                assert!(!course.cart.note, "{:?}", course.steps);
+                assert_eq!(course.cart.note, course.keeps_its_note(), "{:?}", course.steps);
             }
-            RepairEnd::Answer(_) => {}
+            RepairEnd::Answer(_) => assert!(
+                course.cart.has_primary() || course.cart.note || called_plainly(course),
+                "nobody knows: {:?} {:?}",
+                course.steps,
+                course.fates
+            ),
+            RepairEnd::NotBegun => assert_eq!(course.cart, holding(&["card"])),
             end => panic!("{end:?} is the end of a recovery"),
         });
         assert!(courses > 20, "{courses}");
@@ -179,21 +215,72 @@ fn the_answer_is_of_a_step_that_has_one() {
             if let RepairEnd::Answer(step) = course.end {
                 assert_ne!(course.steps[step], RepairStep::EraseNote);
                 assert_ne!(course.fates[step], Fate::Blind, "{:?}", course.steps);
+                assert_ne!(course.fates[step], Fate::StoreFails, "{:?}", course.steps);
             }
         });
     }
 }
 
 #[test]
+fn a_repair_that_has_begun_ends_with_an_answer_and_the_call_is_sent_once_at_most() {
+    for (repair, incoming) in repairs() {
+        walk(repair, holding(&["card"]), incoming, &|course| {
+            let not_begun = course.fates == [Fate::StoreFails];
+            assert_eq!(course.end == RepairEnd::NotBegun, not_begun, "{:?}", course.steps);
+            let sent = course.made().filter(|(_, fate)| *fate != Fate::StoreFails);
+            let calls = sent.filter(|(step, _)| **step == RepairStep::Call).count();
+            assert!(calls <= 1, "{:?} {:?}", course.steps, course.fates);
+        });
+    }
+}
+
+/// The steps that are sent are the same as with a good store, and so is the answer.
+#[test]
+fn a_store_that_fails_after_the_first_step_changes_nothing_upstream() {
+    let faultless = |course: &Course| {
+        course
+            .fates
+            .iter()
+            .all(|fate| matches!(fate, Fate::Done | Fate::Truthful | Fate::StoreFails))
+    };
+    for ((repair, incoming), attached, looks) in [
+        (repairs()[0].clone(), &["card", "credit"][..], 0),
+        (repairs()[1].clone(), &["card 2"][..], 0),
+        (repairs()[2].clone(), &["card 2"][..], 1),
+    ] {
+        let seen = std::cell::Cell::new(0);
+        walk(repair, holding(&["card"]), incoming, &|course| {
+            if course.end == RepairEnd::NotBegun || !faultless(course) {
+                return;
+            }
+            assert_eq!(course.cart.attached, holding(attached).attached, "{:?}", course.steps);
+            let RepairEnd::Answer(answer) = course.end else { panic!("{:?}", course.end) };
+            let answers = if incoming == Some("credit") {
+                RepairStep::Reattach("card".into())
+            } else {
+                RepairStep::Call
+            };
+            assert_eq!((&course.steps[answer], course.fates[answer]), (&answers, Fate::Done));
+            seen.set(seen.get() + 1);
+        });
+        assert!(seen.get() > 3 + looks, "{}", seen.get());
+    }
+}
+
+#[test]
 fn a_refused_credit_leaves_the_cart_as_it_was() {
     walk(join(), holding(&["card"]), Some("credit"), &|course| {
-        let call = course.steps.iter().position(|step| *step == RepairStep::Call);
+        let is_call = |(step, fate): (&RepairStep, Fate)| {
+            *step == RepairStep::Call && fate != Fate::StoreFails
+        };
+        let call = course.made().position(is_call);
         if let (Some(call), RepairEnd::Answer(answer)) = (call, &course.end)
             && matches!(course.fates[call], Fate::Refused(_) | Fate::NotSent)
             && course.is_sure()
             && !called_plainly(course)
         {
-            assert_eq!(course.cart, Cart { note: false, ..holding(&["card"]) });
+            let note = course.keeps_its_note();
+            assert_eq!(course.cart, Cart { note, ..holding(&["card"]) });
             assert_eq!(*answer, call, "the caller gets the refusal of its own call");
         }
     });
@@ -239,9 +326,10 @@ fn a_recovery_attaches_the_primary_unless_one_is_attached() {
             match course.end {
                 RepairEnd::Recovered { again } => {
                     assert_eq!(again, !found.contains(&"card"), "{:?}", course.steps);
-                    assert!(course.cart.has_primary() && !course.cart.note, "{:?}", course.steps);
+                    assert!(course.cart.has_primary(), "{:?}", course.steps);
+                    assert_eq!(course.cart.note, course.keeps_its_note(), "{:?}", course.steps);
                 }
-                RepairEnd::Refused => assert!(!course.cart.note),
+                RepairEnd::Refused => assert_eq!(course.cart.note, course.keeps_its_note()),
                 RepairEnd::Unfinished => assert!(course.cart.note),
                 ref end => panic!("{end:?} is the end of a caller's repair"),
             }
@@ -253,7 +341,8 @@ fn a_recovery_attaches_the_primary_unless_one_is_attached() {
 #[test]
 fn a_recovery_gives_up_only_on_a_refusal_for_good() {
     walk(Repair::recovery("card".into()), holding(&["credit"]), None, &|course| {
-        let last = course.fates.iter().rev().find(|fate| **fate != Fate::Truthful);
+        let passes_by = |fate: &&Fate| matches!(fate, Fate::Truthful | Fate::StoreFails);
+        let last = course.fates.iter().rev().find(|fate| !passes_by(fate));
         let for_good =
             matches!(last, Some(Fate::Refused(RefusalScope::ForGood | RefusalScope::Missing)));
         assert_eq!(course.end == RepairEnd::Refused, for_good, "{:?}", course.fates);
