@@ -469,7 +469,7 @@ fn no_call_walks_past_an_unfinished_repair_whatever_the_mode() {
                         } else {
                             assert_eq!(reply.status, 200, "{row}: {}", reply.text());
                         }
-                        assert_eq!(cart.attached(), [cart.card.clone()], "{row}");
+                        assert_eq!(cart.attached(), [cart.card.as_str()], "{row}");
                         assert_eq!(cart.scene.bed.times_done("POST", APPLY), 1, "{row}");
                         assert!(cart.waits_for_nothing().await, "{row}");
                         if !failed {
