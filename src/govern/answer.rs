@@ -92,7 +92,7 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
     let mut response = rendered(dialects::error(form, status, code, &message));
     let retry_after = match error {
         OwnError::Busy(busy) => Some(busy.retry_after.as_secs().max(1)),
-        OwnError::Problem(Problem::FactUnknown) => Some(1),
+        OwnError::Problem(Problem::FactUnknown | Problem::StoreFailed) => Some(1),
         _ => None,
     };
     if let Some(seconds) = retry_after {

@@ -2,7 +2,9 @@
 //!
 //! [`Repair`] decides each step. The note (`Pending::Repair`) is written before the first step, so
 //! that the next call in the session's turn can finish or undo the repair. Where the primary cannot
-//! be attached again, the answer says what is attached, and the session is unsure.
+//! be attached again, the answer says what is attached, and the session is unsure. A failure of the
+//! store after the first step stays here: [`Repair`] goes on without the store, and the repair ends
+//! with an answer of its own, so that the caller's call is not sent again.
 
 use super::{
     answer::{OwnError, own_error},
@@ -10,13 +12,14 @@ use super::{
     asker::Failure,
     defer::note_pending,
     exchange::Exchange,
+    governor::{UnreadChange, log_store_error},
     look_up::look_up,
     recall::recall,
-    send::{CallOutcome, run_detached, send},
+    send::{CallOutcome, begin, run_detached, send_begun},
 };
 use crate::{
     dialects::{Call, Outgoing},
-    http::Body,
+    http::{Body, Problem},
     observe::StepKind,
     rules::{
         Known, Lookup, Repair, RepairEnd, RepairEvent, RepairStep, SessionObservation, SessionView,
@@ -31,8 +34,13 @@ use std::time::Duration;
 /// wait for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The turn, and the answer of the repair.
-type Performed = Result<(Turn, RepairAnswer), StoreError>;
+/// A repair that has ended.
+struct Performed {
+    turn: Turn,
+    end: RepairAnswer,
+    /// Set once the store has failed.
+    failed: Option<StoreError>,
+}
 
 /// How a repair ended.
 enum RepairAnswer {
@@ -43,6 +51,9 @@ enum RepairAnswer {
 }
 
 /// Performs a repair, detached from the caller. `known` is what the caller's call was decided on.
+///
+/// # Errors
+/// Fails where the store fails before the first step is sent, and only then.
 pub(super) async fn run(
     exchange: &Exchange,
     turn: Turn,
@@ -51,17 +62,20 @@ pub(super) async fn run(
 ) -> Result<Response<Body>, StoreError> {
     let form = exchange.call.form();
     match run_detached(exchange, perform(exchange.clone(), turn, repair, known)).await {
-        Ok(performed) => match performed?.1 {
-            RepairAnswer::Answer(response) => Ok(response),
-            RepairAnswer::Other(_) => {
-                Ok(own_error(form, &OwnError::Problem(Failure::NOT_SENT.problem)))
-            }
-        },
+        Ok(Performed { end: RepairAnswer::Answer(response), .. }) => Ok(response),
+        Ok(Performed { end: RepairAnswer::Other(RepairEnd::NotBegun), failed, .. }) => {
+            Err(failed.unwrap_or(StoreError::Unavailable))
+        }
+        Ok(_) => Ok(own_error(form, &OwnError::Problem(Problem::Internal))),
         Err(failure) => Ok(own_error(form, &OwnError::Problem(failure.problem))),
     }
 }
 
 /// Finishes or undoes a repair that an earlier call left unfinished, detached from the caller.
+///
+/// # Errors
+/// Fails where the store failed on the way, even if the primary is attached again: the note may
+/// still be there.
 pub(super) async fn recover(
     exchange: &Exchange,
     turn: Turn,
@@ -73,8 +87,8 @@ pub(super) async fn recover(
     let governor = exchange.asker.governor.clone();
     let performed = perform(exchange.clone(), turn, repair, Known::default());
     let work = async move {
-        let (turn, end) = performed.await?;
-        match end {
+        let performed = performed.await;
+        match performed.end {
             RepairAnswer::Other(RepairEnd::Refused) => {
                 governor.count_stranded();
                 tracing::error!(%session, %primary, "upstream refuses the primary of an unfinished repair");
@@ -84,7 +98,10 @@ pub(super) async fn recover(
             }
             _ => {}
         }
-        Ok(turn)
+        match performed.failed {
+            Some(error) => Err(error),
+            None => Ok(performed.turn),
+        }
     };
     run_detached(exchange, work).await
 }
@@ -95,77 +112,126 @@ struct Performer {
     turn: Turn,
     known: Known,
     answers: Vec<Option<Response<Body>>>,
+    /// Set once the store has failed: what the steps change from then on may not be remembered.
+    failed: Option<(StoreError, UnreadChange)>,
 }
 
 async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Known) -> Performed {
-    let mut performer = Performer { exchange, turn, known, answers: Vec::new() };
+    let mut performer = Performer { exchange, turn, known, answers: Vec::new(), failed: None };
     if let Some(note) = repair.note() {
-        // `send` writes this together with the beginning of the first step.
+        // It is written together with the beginning of the first step.
         let policy = &performer.exchange.policy;
         let note = SessionObservation::Pending(Some(note));
         performer.turn.records_mut().apply(note, policy, now());
     }
     loop {
-        let (event, answer) = match repair.next() {
-            RepairStep::Detach(source) => performer.detach(&source).await?,
-            RepairStep::Call => performer.callers_call().await?,
-            RepairStep::Reattach(primary) => performer.reattach(&primary).await?,
-            RepairStep::Look => performer.look().await?,
-            RepairStep::EraseNote => {
-                note_pending(&performer.exchange, &mut performer.turn, None).await?;
-                (RepairEvent::Erased, None)
-            }
+        let must = repair.needs_store();
+        let ended = match repair.next() {
+            RepairStep::Detach(source) => performer.detach(&source, must).await,
+            RepairStep::Call => performer.callers_call(must).await,
+            RepairStep::Reattach(primary) => performer.reattach(&primary, must).await,
+            RepairStep::Look => performer.look().await,
+            RepairStep::EraseNote => performer.erase_note().await,
             RepairStep::End(end) => {
-                let end = performer.end(&repair, end).await?;
-                return Ok((performer.turn, end));
+                let end = performer.end(&repair, end).await;
+                let failed = performer.failed.map(|(error, _)| error);
+                return Performed { turn: performer.turn, end, failed };
             }
         };
+        let (event, answer) = ended.unwrap_or_else(|error| {
+            performer.note_failed(error);
+            (RepairEvent::StoreFailed, None)
+        });
         performer.answers.push(answer);
         repair.on(event);
     }
 }
 
+/// The event of a step and its answer, or why the store kept it from being made.
 type StepEnd = Result<(RepairEvent, Option<Response<Body>>), StoreError>;
 
 impl Performer {
-    async fn detach(&mut self, source: &SourceId) -> StepEnd {
+    /// Notes that the store failed. Facts in memory are not trusted until the repair is over.
+    fn note_failed(&mut self, error: StoreError) {
+        log_store_error(&error);
+        let governor = &self.exchange.asker.governor;
+        self.failed.get_or_insert_with(|| (error, governor.unread_change()));
+    }
+
+    async fn detach(&mut self, source: &SourceId, must: bool) -> StepEnd {
         let uri = &self.exchange.asker.head.uri;
         let step = self.exchange.call.detach(self.turn.key(), source, uri);
-        self.step(step, StepKind::Detach(source.clone())).await
+        self.step(step, StepKind::Detach(source.clone()), must).await
     }
 
     /// Attaches the primary, after the pause that upstream asked for.
-    async fn reattach(&mut self, primary: &SourceId) -> StepEnd {
+    async fn reattach(&mut self, primary: &SourceId, must: bool) -> StepEnd {
         if let Some(left) = self.exchange.asker.backing_off() {
             tokio::time::sleep(left.min(LONGEST_PAUSE)).await;
         }
         let uri = &self.exchange.asker.head.uri;
         let step = self.exchange.call.attach(self.turn.key(), primary, uri);
-        self.step(step, StepKind::AttachPrimary(primary.clone())).await
+        self.step(step, StepKind::AttachPrimary(primary.clone()), must).await
     }
 
-    async fn callers_call(&mut self) -> StepEnd {
+    async fn callers_call(&mut self, must: bool) -> StepEnd {
+        self.begin(must).await?;
         let exchange = &self.exchange;
-        let request = exchange.original();
-        let records = Some(self.turn.records_mut());
-        let outcome =
-            send(exchange, &exchange.call, &exchange.intent, records, &self.known, request).await?;
-        Ok(self.note_end(outcome, StepKind::Call(exchange.intent.name())))
+        let (call, intent, request) = (&exchange.call, &exchange.intent, exchange.original());
+        let records = self.turn.records_mut();
+        let outcome = send_begun(exchange, call, intent, records, &self.known, request).await;
+        Ok(self.note_end(outcome, StepKind::Call(intent.name())))
     }
 
     /// Sends a call of Weir's own. `None`: an id is too long for a path, so no path can have
     /// attached it.
-    async fn step(&mut self, step: Option<(Outgoing, Call)>, kind: StepKind) -> StepEnd {
-        let exchange = &self.exchange;
+    async fn step(
+        &mut self,
+        step: Option<(Outgoing, Call)>,
+        kind: StepKind,
+        must: bool,
+    ) -> StepEnd {
         let Some((outgoing, call)) = step else {
             return Ok(self.note_end(CallOutcome::NotSent(Failure::NOT_SENT), kind));
         };
         let mut known = Known::default();
-        recall(exchange, self.turn.records_mut(), &mut known).await?;
+        let recalled = recall(&self.exchange, self.turn.records_mut(), &mut known).await;
+        let blind = recalled.is_err();
+        self.allow(recalled, must)?;
+        self.begin(must).await?;
+        let exchange = &self.exchange;
         let request = exchange.asker.request(&outgoing);
-        let records = Some(self.turn.records_mut());
-        let outcome = send(exchange, &call, &outgoing.intent, records, &known, request).await?;
+        let (intent, records) = (&outgoing.intent, self.turn.records_mut());
+        let outcome = send_begun(exchange, &call, intent, records, &known, request).await;
+        if blind {
+            let policy = &self.exchange.policy;
+            self.turn.records_mut().apply(SessionObservation::OutcomeUnknown, policy, now());
+        }
         Ok(self.note_end(outcome, kind))
+    }
+
+    /// Writes down that a step begins. Where that fails, the step is not sent, if it `must` be
+    /// written.
+    async fn begin(&mut self, must: bool) -> Result<(), StoreError> {
+        let begun = begin(&self.exchange, self.turn.records_mut()).await;
+        self.allow(begun, must)
+    }
+
+    /// Goes past a failure of the store, if the step need not be written.
+    fn allow(&mut self, asked: Result<(), StoreError>, must: bool) -> Result<(), StoreError> {
+        match asked {
+            Err(error) if must => Err(error),
+            Err(error) => {
+                self.note_failed(error);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn erase_note(&mut self) -> StepEnd {
+        note_pending(&self.exchange, &mut self.turn, None).await?;
+        Ok((RepairEvent::Erased, None))
     }
 
     /// Notes how a step ended, and returns its event and its answer.
@@ -205,17 +271,17 @@ impl Performer {
         Ok((RepairEvent::Saw(sight), Some(shown.answer.into_response())))
     }
 
-    async fn end(&mut self, repair: &Repair, end: RepairEnd) -> Result<RepairAnswer, StoreError> {
+    async fn end(&mut self, repair: &Repair, end: RepairEnd) -> RepairAnswer {
         match end {
             RepairEnd::Answer(step) => match self.answers.get_mut(step).and_then(Option::take) {
-                Some(response) => Ok(RepairAnswer::Answer(response)),
-                None => Ok(RepairAnswer::Other(RepairEnd::Answer(step))),
+                Some(response) => RepairAnswer::Answer(response),
+                None => RepairAnswer::Other(RepairEnd::Answer(step)),
             },
             RepairEnd::Stranded { attached } => {
                 let attached = attached.or_else(|| self.remembered());
-                self.strand(repair.primary(), attached.as_deref()).await.map(RepairAnswer::Answer)
+                RepairAnswer::Answer(self.strand(repair.primary(), attached.as_deref()).await)
             }
-            end => Ok(RepairAnswer::Other(end)),
+            end => RepairAnswer::Other(end),
         }
     }
 
@@ -232,7 +298,7 @@ impl Performer {
         &mut self,
         primary: &SourceId,
         attached: Option<&[SourceId]>,
-    ) -> Result<Response<Body>, StoreError> {
+    ) -> Response<Body> {
         let kind = self.turn.key().kind;
         let now_attached = match attached {
             None => format!("what is attached to the {kind} now cannot be seen"),
@@ -242,17 +308,18 @@ impl Performer {
                 format!("attached to the {kind} now: {}", ids.join(", "))
             }
         };
-        let exchange = &self.exchange;
-        exchange.asker.governor.count_stranded();
+        self.exchange.asker.governor.count_stranded();
         let records = self.turn.records_mut();
-        records.apply(SessionObservation::OutcomeUnknown, &exchange.policy, now());
-        records.write().await?;
+        records.apply(SessionObservation::OutcomeUnknown, &self.exchange.policy, now());
+        if let Err(error) = records.write().await {
+            self.note_failed(error);
+        }
         let session = self.turn.key();
         tracing::error!(%session, %primary, now = %now_attached, "a primary could not be attached again");
         let message = format!(
             "The primary payment method {primary} was detached and could not be attached again; \
              {now_attached}. Attach it again."
         );
-        Ok(own_error(exchange.call.form(), &OwnError::Stranded(&message)))
+        own_error(self.exchange.call.form(), &OwnError::Stranded(&message))
     }
 }

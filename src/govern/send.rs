@@ -144,7 +144,7 @@ pub(super) async fn forward(
 /// Notes that a call begins, sends it, and learns from its answer. Learns nothing without records.
 ///
 /// # Errors
-/// Fails where the store fails before the call is sent.
+/// Fails where the store fails before the call is sent, and only then.
 pub(super) async fn send(
     exchange: &Exchange,
     call: &Call,
@@ -157,11 +157,30 @@ pub(super) async fn send(
         let sent = exchange.asker.send(request).await;
         return Ok(conclude(exchange, call, intent, None, known, sent).0);
     };
-    let session = records.session_key().cloned();
-    if session.is_some() {
-        records.apply(SessionObservation::Begun, &exchange.policy, now());
-        records.write().await?;
+    begin(exchange, records).await?;
+    Ok(send_begun(exchange, call, intent, records, known, request).await)
+}
+
+/// Writes down that a call of the session begins. It does not begin where this fails, unless
+/// something worse would follow.
+pub(super) async fn begin(exchange: &Exchange, records: &mut Records) -> Result<(), StoreError> {
+    if records.session_key().is_none() {
+        return Ok(());
     }
+    records.apply(SessionObservation::Begun, &exchange.policy, now());
+    records.write().await
+}
+
+/// Sends a call that has begun, and learns from its answer.
+pub(super) async fn send_begun(
+    exchange: &Exchange,
+    call: &Call,
+    intent: &Intent,
+    records: &mut Records,
+    known: &Known,
+    request: Request<Body>,
+) -> CallOutcome {
+    let session = records.session_key().cloned();
     let sent = exchange.asker.send(request).await;
     let (outcome, learned) = conclude(exchange, call, intent, session.as_ref(), known, sent);
     let ended = Ended::of(&outcome);
@@ -170,7 +189,7 @@ pub(super) async fn send(
         log_store_error(&error);
         exchange.asker.governor.note_unread_change();
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Writes down what the call taught, and what its end shows about the caller and the session.

@@ -40,6 +40,8 @@ pub enum Problem {
     Late,
     /// A fact that a rule needs could not be looked up, and the policy rejects the call then.
     FactUnknown,
+    /// What is remembered cannot be read or written, and the call must not be sent then.
+    StoreFailed,
     /// A fault in Weir itself.
     Internal,
 }
@@ -57,7 +59,7 @@ impl Problem {
             Self::Connect | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Unreachable | Self::Broken => StatusCode::BAD_GATEWAY,
             Self::Late => StatusCode::GATEWAY_TIMEOUT,
-            Self::FactUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::FactUnknown | Self::StoreFailed => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -78,6 +80,7 @@ impl Problem {
             Self::Broken => "bad_gateway",
             Self::Late => "gateway_timeout",
             Self::FactUnknown => "lookup_failed",
+            Self::StoreFailed => "store_failed",
             Self::Internal => "internal_server_error",
         }
     }
@@ -105,6 +108,10 @@ impl Problem {
             Self::FactUnknown => {
                 "The payments API did not tell what is needed to judge this call. \
                  Nothing was changed."
+            }
+            Self::StoreFailed => {
+                "The proxy's memory of payment sessions cannot be read or written now. \
+                 This call was not sent; try again."
             }
             Self::Internal => "The proxy failed to serve this request.",
         })

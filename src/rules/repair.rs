@@ -18,6 +18,15 @@
 //! The session's record holds a note of the repair ([`super::Pending::Repair`]) from before the
 //! first step until [`RepairStep::EraseNote`]. A later call that finds the note runs
 //! [`Repair::recovery`].
+//!
+//! # Where the store fails
+//! The first step is sent only once the note is written. If it cannot be, nothing was sent, and the
+//! repair ends [`RepairEnd::NotBegun`]: only then may the caller's call still be sent in another
+//! way. From the first step on, the repair needs no store ([`Repair::needs_store`]). A step that
+//! cannot be written down is sent all the same, because the primary must not stay detached; a look
+//! that cannot be made shows nothing; a note that cannot be erased stays. The note in the store is
+//! what makes this safe: the next call finds it and looks. So a repair that has begun always ends
+//! with an answer of its own. A recovery has its note before its first step, and is the same.
 
 use super::{Incoming, Remedy, SourceId};
 
@@ -98,6 +107,8 @@ pub enum RepairEnd {
     Refused,
     /// The recovery could not be finished now. The note stays.
     Unfinished,
+    /// The store failed before the first step was sent: nothing was changed.
+    NotBegun,
 }
 
 /// How a step ended.
@@ -109,6 +120,8 @@ pub enum RepairEvent {
     Saw(SessionView),
     /// [`RepairStep::EraseNote`].
     Erased,
+    /// The store failed, and the step was not made.
+    StoreFailed,
 }
 
 /// A repair under way.
@@ -121,6 +134,8 @@ pub struct Repair {
     replaces: bool,
     state: State,
     steps: usize,
+    /// Whether the store has failed.
+    store_failed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -181,14 +196,14 @@ impl Repair {
             Remedy::Replace { primary, incoming: Incoming::Option(_) } => (primary, None, true),
         };
         let state = State::Detaching;
-        Self { primary: primary.clone(), incoming, replaces, state, steps: 0 }
+        Self { primary: primary.clone(), incoming, replaces, state, steps: 0, store_failed: false }
     }
 
     /// Makes the recovery of a repair that an earlier call left unfinished. It attaches the primary
     /// again unless a primary is attached.
     pub fn recovery(primary: SourceId) -> Self {
         let state = State::Looking(Look::Found);
-        Self { primary, incoming: None, replaces: false, state, steps: 0 }
+        Self { primary, incoming: None, replaces: false, state, steps: 0, store_failed: false }
     }
 
     /// Returns the note of this repair, or `None` for a recovery, whose note already exists.
@@ -204,6 +219,12 @@ impl Repair {
     /// Returns the primary that is moved or taken away.
     pub fn primary(&self) -> &SourceId {
         &self.primary
+    }
+
+    /// Returns whether the step is sent only once its beginning is written. After the store has
+    /// failed, a step that cannot be written is sent all the same.
+    pub fn needs_store(&self) -> bool {
+        !self.store_failed
     }
 
     /// Returns the step to perform. It stays the same until [`Repair::on`] gets its end.
@@ -230,7 +251,9 @@ impl Repair {
         let state = std::mem::replace(&mut self.state, State::Over(RepairEnd::Unfinished));
         self.state = match (state, event) {
             (State::Detaching, RepairEvent::Ended(end)) => after_detach(end, step),
-            (State::Calling { in_the_way: false }, _) => State::Over(RepairEnd::Answer(step)),
+            (State::Calling { in_the_way: false }, RepairEvent::Ended(_)) => {
+                State::Over(RepairEnd::Answer(step))
+            }
             (State::Calling { .. }, RepairEvent::Ended(end)) => self.after_call(end, step),
             (State::Reattaching { tries, goal }, RepairEvent::Ended(end)) => match end {
                 CallEnd::Done => after_reattach(goal, step),
@@ -245,9 +268,23 @@ impl Repair {
             },
             (State::Looking(look), RepairEvent::Saw(view)) => self.after_look(look, view, step),
             (State::Erasing(then), RepairEvent::Erased) => *then,
+            (state, RepairEvent::StoreFailed) => self.without_store(state, step),
             // An event of another step changes nothing.
             (state, _) => state,
         };
+    }
+
+    /// Returns the state after the store failed and the step was not made.
+    fn without_store(&mut self, state: State, step: usize) -> State {
+        self.store_failed = true;
+        match state {
+            State::Detaching => State::Over(RepairEnd::NotBegun),
+            State::Looking(look) => self.after_look(look, SessionView::Unknown, step),
+            // The note stays.
+            State::Erasing(then) => *then,
+            // The same step again, unwritten.
+            state => state,
+        }
     }
 
     /// Returns the state after the caller's call.
@@ -276,7 +313,9 @@ impl Repair {
             }
             (Look::Missing { step }, _) => erase_and_answer(step),
             (Look::Applied { .. }, SessionView::NoPrimary(_)) => reattach(Goal::OptionGone),
-            (Look::Applied { step }, _) => erase_and_answer(step),
+            (Look::Applied { step }, SessionView::Primary(_)) => erase_and_answer(step),
+            // The note stays: the next call attaches the primary again if none is attached.
+            (Look::Applied { step }, SessionView::Unknown) => State::Over(RepairEnd::Answer(step)),
             (Look::Called { .. }, SessionView::Primary(_)) if self.replaces => {
                 erase_and_answer(seen)
             }

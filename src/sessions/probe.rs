@@ -15,26 +15,31 @@ pub struct Probe(Arc<[Operation; 2]>);
 #[derive(Debug)]
 struct Operation {
     asked: AtomicU64,
-    /// How many succeed before the rest fail.
+    /// The first request that fails, counted from 0.
     good: AtomicU64,
+    /// The first request after that which succeeds again.
+    healed: AtomicU64,
 }
 
 impl Default for Operation {
     fn default() -> Self {
-        Self { asked: AtomicU64::new(0), good: AtomicU64::new(u64::MAX) }
+        let [good, healed] = [u64::MAX; 2].map(AtomicU64::new);
+        Self { asked: AtomicU64::new(0), good, healed }
     }
 }
 
 impl Operation {
     fn ask(&self) -> Result<(), StoreError> {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst);
-        let fails = asked >= self.good.load(Ordering::SeqCst);
+        let failing = self.good.load(Ordering::SeqCst)..self.healed.load(Ordering::SeqCst);
+        let fails = failing.contains(&asked);
         if fails { Err(StoreError::Unavailable) } else { Ok(()) }
     }
 
-    fn fail_after(&self, more: u64) {
-        let asked = self.asked.load(Ordering::SeqCst);
-        self.good.store(asked.saturating_add(more), Ordering::SeqCst);
+    fn fail_after(&self, more: u64, times: u64) {
+        let first = self.asked.load(Ordering::SeqCst).saturating_add(more);
+        self.healed.store(first.saturating_add(times), Ordering::SeqCst);
+        self.good.store(first, Ordering::SeqCst);
     }
 }
 
@@ -49,14 +54,14 @@ impl Probe {
         self.0[1].asked.load(Ordering::SeqCst)
     }
 
-    /// Makes all reads fail after so many more.
-    pub fn fail_reads_after(&self, more: u64) {
-        self.0[0].fail_after(more);
+    /// Makes so many reads fail after so many more have succeeded.
+    pub fn fail_reads_after(&self, more: u64, times: u64) {
+        self.0[0].fail_after(more, times);
     }
 
-    /// Makes all writes fail after so many more.
-    pub fn fail_writes_after(&self, more: u64) {
-        self.0[1].fail_after(more);
+    /// Makes so many writes fail after so many more have succeeded.
+    pub fn fail_writes_after(&self, more: u64, times: u64) {
+        self.0[1].fail_after(more, times);
     }
 
     /// Lets everything succeed again.

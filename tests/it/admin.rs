@@ -225,7 +225,7 @@ async fn a_store_that_fails_is_told_and_not_taken_for_an_empty_one() {
     assert_eq!(admin.get(&path).await.status.as_u16(), 200);
     // The first read is of the session, the second of its source.
     for reads in [0, 1] {
-        probe.fail_reads_after(reads);
+        probe.fail_reads_after(reads, u64::MAX);
         assert_eq!(admin.get(&path).await.status.as_u16(), 500, "{reads} reads succeed");
     }
     probe.heal();

@@ -2,33 +2,39 @@
 //! point where the store may fail.
 
 use crate::testbed::{
-    APPLY, Adjusted, Ask, CART, Caller, Kind, Mode, OnLookupFailure, Policy, Probe, Reply, SUBMIT,
-    Testbed, Waiting, defers, items, method, on_a_paused_runtime, reorders, trusting, until,
+    APPLY, APPLY_SHOPPER, Adjusted, Ask, CART, Caller, Fault, FaultKind, Kind, Mode, OPTIONS,
+    OnLookupFailure, Policy, Probe, Reply, SUBMIT, Testbed, Waiting, defers, items, method,
+    on_a_paused_runtime, option_of, reorders, text_of, trusting, until,
 };
 use serde_json::Value;
 use std::time::Duration;
 
-/// What fails of the store.
+/// What fails of the store, from some request on.
 #[derive(Clone, Copy, Debug)]
 enum Failing {
     Reads,
     Writes,
+    /// Only that one.
+    OneRead,
+    OneWrite,
 }
 
 impl Failing {
-    const BOTH: [Self; 2] = [Self::Reads, Self::Writes];
+    const ALL: [Self; 4] = [Self::Reads, Self::Writes, Self::OneRead, Self::OneWrite];
 
     fn after(self, probe: &Probe, good: u64) {
         match self {
-            Self::Reads => probe.fail_reads_after(good),
-            Self::Writes => probe.fail_writes_after(good),
+            Self::Reads => probe.fail_reads_after(good, u64::MAX),
+            Self::Writes => probe.fail_writes_after(good, u64::MAX),
+            Self::OneRead => probe.fail_reads_after(good, 1),
+            Self::OneWrite => probe.fail_writes_after(good, 1),
         }
     }
 
     fn asked(self, probe: &Probe) -> u64 {
         match self {
-            Self::Reads => probe.reads(),
-            Self::Writes => probe.writes(),
+            Self::Reads | Self::OneRead => probe.reads(),
+            Self::Writes | Self::OneWrite => probe.writes(),
         }
     }
 }
@@ -117,6 +123,11 @@ impl Scene {
         reply.expect("an answer")
     }
 
+    /// Returns how often the call reached upstream, but for Weir's own reads.
+    fn times_sent(&self) -> usize {
+        if self.ask.method == "GET" { 0 } else { self.statuses().len() }
+    }
+
     /// Returns upstream's answers to the call so far.
     fn statuses(&self) -> Vec<Option<u16>> {
         let calls = self.bed.emulator.calls().into_iter();
@@ -128,7 +139,11 @@ impl Scene {
 
 fn is_held_back(reply: &Reply) -> bool {
     let own = reply.status == 503;
-    assert!(!own || reply.header("retry-after").is_some(), "503 without Retry-After");
+    if own {
+        assert!(reply.header("retry-after").is_some(), "503 without Retry-After");
+        let text = reply.text();
+        assert!(text.contains("store_failed") && text.contains("This call was not sent"), "{text}");
+    }
     own
 }
 
@@ -150,7 +165,7 @@ async fn row(call: &str, mode: Mode, on: OnLookupFailure, failing: Failing, good
     let held_back = is_held_back(&reply);
     let may = mode == Mode::Enforce && on == OnLookupFailure::Reject;
     assert!(may || !held_back, "{row}: kept from upstream");
-    if may && good == 0 && matches!(failing, Failing::Reads) {
+    if may && good == 0 && matches!(failing, Failing::Reads | Failing::OneRead) {
         assert!(held_back, "{row}: {:?}", reply.found());
     }
     if held_back {
@@ -182,7 +197,7 @@ fn every_call_is_dealt_with_by_policy_wherever_the_store_fails() {
         let mut rows = 0;
         for call in CALLS {
             for (mode, on) in every_mode() {
-                for failing in Failing::BOTH {
+                for failing in Failing::ALL {
                     let mut good = 0;
                     while row(call, mode, on, failing, good).await {
                         good += 1;
@@ -216,40 +231,67 @@ fn a_session_changed_while_the_store_failed_is_looked_up_before_the_next_refusal
     });
 }
 
-/// A checkout whose card was promised, and its order.
-async fn promised(mode: Mode, on: OnLookupFailure) -> (Scene, String) {
+/// A call that depends on a promised card.
+#[derive(Clone, Copy, Debug)]
+enum Dependent {
+    Order,
+    Read,
+    Update,
+}
+
+/// A checkout whose card was promised, and a call that depends on it.
+async fn promised(call: Dependent, mode: Mode, on: OnLookupFailure) -> (Scene, String) {
     let mut scene = Scene::new("attach", defers()).await;
     let attach = scene.ask.clone();
     let deferred = scene.answered(&attach).await;
     assert_eq!(deferred.verdict().0, "deferred");
     scene.bed.set_policy(defers().with_mode(mode).with_on_lookup_failure(on));
-    scene.ask = scene.then.clone();
+    let (checkout, _) = attach.path.split_once("/sources").expect("an attach by the path");
+    scene.ask = match call {
+        Dependent::Order => scene.then.clone(),
+        Dependent::Read => Ask::get(checkout),
+        Dependent::Update => Ask::post(checkout, items(90.0)),
+    };
     (scene, attach.path)
 }
 
+/// One row of the table; returns whether the store failed in it.
+async fn settled(
+    call: Dependent,
+    (mode, on): (Mode, OnLookupFailure),
+    failing: Failing,
+    good: u64,
+) -> bool {
+    let row = format!("{call:?}, {mode:?}, {on:?}, {failing:?} after {good}");
+    let (scene, attach) = promised(call, mode, on).await;
+    let (reply, failed) = scene.run(failing, good).await;
+    if is_held_back(&reply) {
+        assert!(failed, "{row}");
+        assert_eq!(scene.times_sent(), 0, "{row}: it was sent");
+        let again = scene.answered(&scene.ask).await;
+        assert!(again.status.is_success(), "{row}, again: {}", again.text());
+    } else {
+        assert!(reply.status.is_success(), "{row}: {}", reply.text());
+    }
+    assert_eq!(scene.bed.times_done("POST", &attach), 1, "{row}");
+    if !matches!(call, Dependent::Read) {
+        assert_eq!(scene.bed.times_done("POST", &scene.ask.path), 1, "{row}");
+    }
+    assert_eq!(scene.bed.pinned(), 0, "{row}");
+    failed
+}
+
 #[test]
-fn an_order_never_walks_past_a_promise_whatever_the_mode() {
+fn no_call_walks_past_a_promise_whatever_the_mode() {
     on_a_paused_runtime(async {
-        for (mode, on) in every_mode() {
-            for failing in Failing::BOTH {
-                for good in 0.. {
-                    let row = format!("{mode:?}, {on:?}, {failing:?} after {good}");
-                    let (scene, attach) = promised(mode, on).await;
-                    let (reply, failed) = scene.run(failing, good).await;
-                    if !failed {
-                        assert!(good > 0, "{row}");
-                        break;
+        for call in [Dependent::Order, Dependent::Read, Dependent::Update] {
+            for mode in every_mode() {
+                for failing in Failing::ALL {
+                    let mut good = 0;
+                    while settled(call, mode, failing, good).await {
+                        good += 1;
                     }
-                    if is_held_back(&reply) {
-                        assert_eq!(scene.statuses(), [], "{row}: the order was sent");
-                        let again = scene.answered(&scene.ask).await;
-                        assert_eq!(again.status, 201, "{row}, again: {}", again.text());
-                    } else {
-                        assert_eq!(reply.status, 201, "{row}: {}", reply.text());
-                    }
-                    assert_eq!(scene.bed.times_done("POST", &attach), 1, "{row}");
-                    assert_eq!(scene.bed.times_done("POST", "/orders"), 1, "{row}");
-                    assert_eq!(scene.bed.pinned(), 0, "{row}");
+                    assert!(good > 0, "{call:?}, {failing:?}");
                 }
             }
         }
@@ -259,7 +301,7 @@ fn an_order_never_walks_past_a_promise_whatever_the_mode() {
 #[test]
 fn nothing_is_promised_that_cannot_be_written_down() {
     on_a_paused_runtime(async {
-        for failing in Failing::BOTH {
+        for failing in Failing::ALL {
             for good in 0.. {
                 let scene = Scene::new("attach", defers()).await;
                 let (reply, failed) = scene.run(failing, good).await;
@@ -274,34 +316,167 @@ fn nothing_is_promised_that_cannot_be_written_down() {
     });
 }
 
-/// A repair that is broken off is finished or undone by the next call.
+/// The shopper's cart: what it holds when the store begins to fail, and the call that is made then.
+struct Cart {
+    scene: Scene,
+    /// The id of the cart itself.
+    id: String,
+    card: String,
+    /// The primary that is to replace it.
+    other: String,
+}
+
+const REPAIRS: [&str; 4] = ["repair", "replace", "replace by an option", "kept"];
+
+impl Cart {
+    /// A cart that holds a card, and a call that puts it in order. `kept`: the card is refused
+    /// twice, and the credit cannot be taken off again.
+    async fn to_be_repaired(how: &str) -> Self {
+        let mut scene = Scene::new("cart-detach", reorders()).await;
+        let read = scene.caller.done(&Ask::get(CART)).await.json();
+        let id = text_of(&read["cart"]["id"]);
+        let card = scene.bed.attached(Kind::Cart, &id).remove(0);
+        let other = scene.bed.card().await;
+        scene.ask = match how {
+            "repair" | "kept" => scene.then.clone(),
+            "replace" => Ask::post(APPLY, method(&other)),
+            "replace by an option" => {
+                // The first that is saved is the default.
+                let past_weir = scene.caller.to(&scene.bed.upstream);
+                past_weir.done(&Ask::post(OPTIONS, option_of(&other))).await;
+                Ask::post(APPLY_SHOPPER, Value::Null)
+            }
+            _ => unreachable!("{how}"),
+        };
+        for source in [&card, &other] {
+            scene.caller.done(&Ask::get(format!("/sources/{source}"))).await;
+        }
+        if how == "kept" {
+            let refused = |method: &str, nth, times| {
+                let fault = Fault::once(method, APPLY, FaultKind::FailBefore(409));
+                scene.bed.emulator.faults().add(fault.from_nth(nth).times(times));
+            };
+            refused("POST", 2, 2);
+            refused("DELETE", 2, 1);
+        }
+        scene.bed.emulator.clear_calls();
+        Self { scene, id, card, other }
+    }
+
+    /// A cart whose card was taken off and could not be put back, and the call that comes next.
+    async fn to_be_recovered(ask: Ask, mode: Mode, on: OnLookupFailure) -> Self {
+        let mut cart = Self::to_be_repaired("repair").await;
+        let fault = Fault::once("POST", APPLY, FaultKind::FailBefore(500));
+        cart.scene.bed.emulator.faults().add(fault.from_nth(1).times(9));
+        let stranded = cart.scene.answered(&cart.scene.ask).await;
+        assert_eq!(stranded.status, 502, "{}", stranded.text());
+        assert_eq!(cart.attached(), Vec::<String>::new());
+        cart.scene.bed.emulator.faults().clear();
+        cart.scene.bed.set_policy(reorders().with_mode(mode).with_on_lookup_failure(on));
+        cart.scene.ask = ask;
+        cart.scene.bed.emulator.clear_calls();
+        cart
+    }
+
+    fn attached(&self) -> Vec<String> {
+        self.scene.bed.attached(Kind::Cart, &self.id)
+    }
+
+    /// Returns the methods of the calls that change something, as they reached upstream.
+    fn changes(&self) -> Vec<String> {
+        let calls = self.scene.bed.emulator.calls();
+        calls.into_iter().filter(|call| call.mutation).map(|call| call.method).collect()
+    }
+
+    async fn waits_for_nothing(&self) -> bool {
+        let remembered = self.scene.bed.remembers(Kind::Cart, &self.id).await;
+        remembered.waiting == Waiting::Nothing
+    }
+}
+
+/// One row of the table; returns whether the store failed in it.
+async fn broken_off(how: &str, on: OnLookupFailure, failing: Failing, good: u64) -> bool {
+    let row = format!("{how}, {on:?}, {failing:?} after {good}");
+    let cart = Cart::to_be_repaired(how).await;
+    cart.scene.bed.set_policy(reorders().with_on_lookup_failure(on));
+    let (reply, failed) = cart.scene.run(failing, good).await;
+    let whole: &[&str] = match how {
+        "repair" => &["DELETE", "POST", "POST"],
+        "kept" => &["DELETE", "POST", "POST", "POST", "DELETE", "POST"],
+        _ => &["DELETE", "POST"],
+    };
+    let changes = cart.changes();
+    if is_held_back(&reply) {
+        assert_eq!(changes, [""; 0], "{row}: it was sent, or changed something");
+        assert!(failed && on == OnLookupFailure::Reject, "{row}");
+    } else if changes == ["POST"] {
+        assert!(failed && on == OnLookupFailure::Forward, "{row}: it was sent out of order");
+        assert_eq!(reply.verdict().0, "forwarded", "{row}");
+    } else {
+        assert_eq!(changes, whole, "{row}: {}", reply.text());
+        // Where the store keeps the cart from being seen, the caller gets the refusal of the card.
+        let refused = how == "kept" && failed && reply.status == 409;
+        assert!(refused || reply.verdict().0 == "reordered", "{row}: {}", reply.text());
+    }
+    // The next call tidies up. It has nothing to put back, and no memory that it must not trust.
+    cart.scene.bed.emulator.clear_calls();
+    let read = cart.scene.answered(&Ask::get(CART)).await;
+    assert_eq!(read.status, 200, "{row}");
+    assert_eq!(cart.changes(), [""; 0], "{row}, then");
+    let attached = cart.attached();
+    let replaced = how.starts_with("replace") && changes == whole;
+    let primary = if replaced { &cart.other } else { &cart.card };
+    assert!(attached.contains(primary), "{row}: {attached:?}");
+    assert!(cart.waits_for_nothing().await, "{row}");
+    assert_eq!(cart.scene.bed.stranded(), 0, "{row}");
+    failed
+}
+
 #[test]
-fn a_repair_that_the_store_breaks_off_leaves_no_cart_without_its_card() {
+fn a_repair_that_has_begun_is_finished_wherever_the_store_fails() {
     on_a_paused_runtime(async {
-        for (mode, on) in every_mode().filter(|(mode, _)| *mode == Mode::Enforce) {
-            for failing in Failing::BOTH {
-                for good in 0.. {
-                    let row = format!("{on:?}, {failing:?} after {good}");
-                    let policy = reorders().with_mode(mode).with_on_lookup_failure(on);
-                    let mut scene = Scene::new("cart-detach", policy).await;
-                    let read = Ask::get(CART);
-                    let cart = super::testbed::text_of(
-                        &scene.caller.done(&read).await.json()["cart"]["id"],
-                    );
-                    let before = scene.bed.attached(Kind::Cart, &cart);
-                    scene.ask = scene.then.clone();
-                    let (reply, failed) = scene.run(failing, good).await;
-                    if !failed {
-                        assert_eq!(reply.verdict().0, "reordered", "{row}: {}", reply.text());
-                        break;
+        let mut rows = 0;
+        for how in REPAIRS {
+            for on in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
+                for failing in Failing::ALL {
+                    let mut good = 0;
+                    while broken_off(how, on, failing, good).await {
+                        good += 1;
                     }
-                    is_held_back(&reply);
-                    scene.answered(&read).await;
-                    let attached = scene.bed.attached(Kind::Cart, &cart);
-                    assert!(attached.contains(&before[0]), "{row}: {attached:?}");
-                    let remembered = scene.bed.remembers(Kind::Cart, &cart).await;
-                    assert_eq!(remembered.waiting, Waiting::Nothing, "{row}");
-                    assert_eq!(scene.bed.stranded(), 0, "{row}");
+                    rows += good;
+                }
+            }
+        }
+        assert!(rows > 100, "{rows} rows");
+    });
+}
+
+#[test]
+fn no_call_walks_past_an_unfinished_repair_whatever_the_mode() {
+    on_a_paused_runtime(async {
+        let calls = [Ask::post(SUBMIT, Value::Null), Ask::get(CART)];
+        for ask in calls {
+            for (mode, on) in every_mode() {
+                for failing in Failing::ALL {
+                    for good in 0.. {
+                        let row = format!("{ask:?}, {mode:?}, {on:?}, {failing:?} after {good}");
+                        let cart = Cart::to_be_recovered(ask.clone(), mode, on).await;
+                        let (reply, failed) = cart.scene.run(failing, good).await;
+                        if is_held_back(&reply) {
+                            assert_eq!(cart.scene.times_sent(), 0, "{row}: it was sent");
+                            let again = cart.scene.answered(&ask).await;
+                            assert_eq!(again.status, 200, "{row}, again: {}", again.text());
+                        } else {
+                            assert_eq!(reply.status, 200, "{row}: {}", reply.text());
+                        }
+                        assert_eq!(cart.attached(), [cart.card.as_str()], "{row}");
+                        assert_eq!(cart.scene.bed.times_done("POST", APPLY), 1, "{row}");
+                        assert!(cart.waits_for_nothing().await, "{row}");
+                        if !failed {
+                            assert!(good > 0, "{row}");
+                            break;
+                        }
+                    }
                 }
             }
         }

@@ -33,7 +33,7 @@ impl Course<'_> {
         let Some(Grip::Turn(turn)) = self.hand.take() else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
-        let known = std::mem::take(&mut self.attempt.known);
+        let known = self.attempt.take_known();
         let response = repair::run(self.exchange, turn, Repair::new(remedy), known).await?;
         // A repair that was undone, or never begun, answers with the error: nothing was put in
         // order.
@@ -54,7 +54,7 @@ impl Course<'_> {
             return Ok(Outcome::forwarded(response));
         }
         let known = match judged {
-            true => std::mem::take(&mut self.attempt.known),
+            true => self.attempt.take_known(),
             false => Default::default(),
         };
         let hand = self.hand.take();
@@ -98,6 +98,9 @@ impl Course<'_> {
             },
             OwnAnswer::FactUnknown => {
                 Outcome::failed(form, &OwnError::Problem(Problem::FactUnknown))
+            }
+            OwnAnswer::StoreFailed => {
+                Outcome::failed(form, &OwnError::Problem(Problem::StoreFailed))
             }
             OwnAnswer::Busy => match &self.busy {
                 Some(busy) => Outcome::failed(form, &OwnError::Busy(busy)),

@@ -1,7 +1,7 @@
 //! Runs the parts of the course: asks one for the next step, and hands it how that step ended.
 
 use super::{
-    state::{Attempt, Phase, Settling, keep, keep_unknown},
+    state::{Attempt, Phase, Settling, keep, keep_unjudged},
     step::{Event, LookupEnd, Next, OwnAnswer},
 };
 use crate::rules::{Intent, Known, Lookup, Policy, Timestamp};
@@ -36,7 +36,8 @@ impl Attempt {
     pub fn on(&mut self, event: Event, intent: &Intent, policy: &Policy) {
         match (self.phase.clone(), event) {
             (_, Event::StoreFailed { deferral_possible }) => {
-                self.without_records(deferral_possible && intent.session().is_some(), policy);
+                let possible = deferral_possible || self.is_pending();
+                self.without_records(possible && intent.session().is_some(), policy);
             }
             (Phase::Admitting, Event::LookedUp(end)) => self.on_admission(end, intent, policy),
             (Phase::Entering { .. }, Event::LookedUp(_)) => {
@@ -69,22 +70,22 @@ impl Attempt {
             }
             (Phase::Holding, Event::TurnBack) => {
                 let epoch = self.known.session.as_ref().map(|record| record.epoch);
-                self.known =
-                    Known { held: true, deferrable: self.known.deferrable, ..Known::default() };
+                let deferrable = self.take_known().deferrable;
+                self.known = Known { held: true, deferrable, ..Known::default() };
                 self.phase = Phase::Back { epoch };
             }
             _ => {}
         }
     }
 
-    /// Goes on without records after a store failure. The call is not judged, but a deferred
-    /// attach is never bypassed.
-    fn without_records(&mut self, deferral_possible: bool, policy: &Policy) {
+    /// Goes on without records after a store failure. The call is not judged, but a deferred attach
+    /// or an unfinished repair is never bypassed, whatever the mode.
+    fn without_records(&mut self, pending_possible: bool, policy: &Policy) {
         self.session = None;
         self.has_turn = false;
-        match deferral_possible {
-            true => self.end(Some(Next::Answer(OwnAnswer::FactUnknown))),
-            false => self.end(keep_unknown(policy)),
+        match pending_possible {
+            true => self.end(Some(Next::Answer(OwnAnswer::StoreFailed))),
+            false => self.end(keep_unjudged(OwnAnswer::StoreFailed, policy)),
         }
     }
 

@@ -81,8 +81,14 @@ pub(super) fn keep(answer: OwnAnswer, policy: &Policy) -> Option<Next> {
 
 /// Returns the refusal for a missing fact when the policy rejects such calls, as `keep` does.
 pub(super) fn keep_unknown(policy: &Policy) -> Option<Next> {
+    keep_unjudged(OwnAnswer::FactUnknown, policy)
+}
+
+/// Returns the answer to a call that cannot be judged when the policy rejects such calls, as `keep`
+/// does.
+pub(super) fn keep_unjudged(answer: OwnAnswer, policy: &Policy) -> Option<Next> {
     let refuses = policy.on_lookup_failure == OnLookupFailure::Reject;
-    keep(OwnAnswer::FactUnknown, policy).filter(|_| refuses)
+    keep(answer, policy).filter(|_| refuses)
 }
 
 impl Attempt {
@@ -113,6 +119,21 @@ impl Attempt {
     /// Returns whether the next step is the last one.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ending(_))
+    }
+
+    /// Takes what is known. Whether something is pending stays noted, should the store fail next.
+    pub fn take_known(&mut self) -> Known {
+        self.room.pending_unseen = self.is_pending();
+        std::mem::take(&mut self.known)
+    }
+
+    /// Returns whether an attach or a repair is pending for the session, as far as this call has
+    /// seen.
+    pub(super) fn is_pending(&self) -> bool {
+        match &self.known.session {
+            Some(record) => record.pending.is_some(),
+            None => self.room.pending_unseen,
+        }
     }
 
     /// Makes this the last step; `None` sends the call unjudged.

@@ -64,6 +64,8 @@ pub enum OwnAnswer {
     OfLastStep,
     /// A fact that is needed could not be looked up.
     FactUnknown,
+    /// The store failed, so the call cannot be judged, or something may be pending.
+    StoreFailed,
     /// The turn did not become free in time.
     Busy,
     /// The work to be settled first panicked.
@@ -92,9 +94,11 @@ pub enum Event {
     Erased,
     /// [`Next::Recover`] or [`Next::SendDeferred`]: the work panicked.
     Lost,
-    /// The store failed, so records cannot be read or written. This may happen at any step.
+    /// The store failed, so records cannot be read or written. This may happen at any step, as long
+    /// as the call itself was not sent, be it as a step of a repair.
     StoreFailed {
-        /// Whether an attach may have been deferred for the session.
+        /// Whether an attach may have been deferred for the session, as far as can be told without
+        /// its record.
         deferral_possible: bool,
     },
 }
@@ -136,6 +140,7 @@ pub enum LookupEnd {
 pub struct Admission {
     /// Whether there is room for one more deferred attach.
     pub can_defer: bool,
-    /// Whether something is pending for a session that the caller has not been shown.
+    /// Whether something is pending for a session that the caller has not been shown, or whose
+    /// record is not known any more.
     pub pending_unseen: bool,
 }

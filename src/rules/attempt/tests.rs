@@ -333,6 +333,36 @@ fn steps_that_need_a_turn_have_one_and_promises_are_made_to_no_stranger() {
     });
 }
 
+/// What the call itself has seen to be pending counts, even where nothing else says so.
+#[test]
+fn a_failing_store_lets_no_call_past_what_is_pending() {
+    let mut seen = HashMap::new();
+    walk(&policies(), &mut |state| {
+        let policy = state.policy;
+        let rejects =
+            policy.mode == Mode::Enforce && policy.on_lookup_failure == OnLookupFailure::Reject;
+        for (deferral_possible, taken) in
+            [(false, false), (false, true), (true, false), (true, true)]
+        {
+            let pending = deferral_possible || state.world.pending().is_some();
+            let kept = rejects || (pending && state.intent.session().is_some());
+            let expected = match kept {
+                true => Next::Answer(OwnAnswer::StoreFailed),
+                false => Next::Send(Sending::default()),
+            };
+            let mut attempt = state.attempt.clone();
+            if taken {
+                attempt.take_known();
+            }
+            attempt.on(Event::StoreFailed { deferral_possible }, state.intent, policy);
+            let next = attempt.next(state.intent, policy, NOW);
+            assert_eq!(next, expected, "{:?} {:?}", state.intent, state.course);
+            *seen.entry(kept).or_insert(0) += 1;
+        }
+    });
+    assert!(seen[&true] > 1_000 && seen[&false] > 1_000, "{seen:?}");
+}
+
 #[test]
 fn a_denied_session_answers_the_call_only_where_the_rules_are_enforced() {
     let mut ends = HashMap::new();

@@ -16,14 +16,25 @@ enum Fate {
     /// A look-up that shows nothing.
     Blind,
     Truthful,
+    /// The store fails, and the step is not made.
+    StoreFails,
 }
 
-const CALLS: [Fate; 7] = [
+const CALLS: [Fate; 8] = [
     Fate::Done,
     Fate::Refused(RefusalScope::ForNow),
     Fate::Refused(RefusalScope::Missing),
     Fate::Refused(RefusalScope::ForGood),
     Fate::NotSent,
+    Fate::Lost { done: true },
+    Fate::Lost { done: false },
+    Fate::StoreFails,
+];
+
+/// After the store has failed: without the fates that are dealt with like one of these.
+const UNWRITTEN: [Fate; 4] = [
+    Fate::Done,
+    Fate::Refused(RefusalScope::ForGood),
     Fate::Lost { done: true },
     Fate::Lost { done: false },
 ];
@@ -67,8 +78,21 @@ struct Course {
 }
 
 impl Course {
+    /// Whether every look showed the cart.
     fn is_sure(&self) -> bool {
-        !self.fates.contains(&Fate::Blind)
+        let blind = |step: &RepairStep, fate| {
+            fate == Fate::Blind || (*step == RepairStep::Look && fate == Fate::StoreFails)
+        };
+        !self.made().any(|(step, fate)| blind(step, fate))
+    }
+
+    /// Whether the note could not be erased.
+    fn keeps_its_note(&self) -> bool {
+        self.made().any(|made| made == (&RepairStep::EraseNote, Fate::StoreFails))
+    }
+
+    fn made(&self) -> impl Iterator<Item = (&RepairStep, Fate)> {
+        self.steps.iter().zip(self.fates.iter().copied())
     }
 }
 
@@ -79,10 +103,21 @@ fn walk(
     incoming: Option<&'static str>,
     check: &dyn Fn(&Course),
 ) -> usize {
+    walk_with(&|_| true, repair, cart, incoming, check)
+}
+
+/// Walks every course on which only these fates are met.
+fn walk_with(
+    met: &dyn Fn(Fate) -> bool,
+    repair: Repair,
+    cart: Cart,
+    incoming: Option<&'static str>,
+    check: &dyn Fn(&Course),
+) -> usize {
     let mut open = vec![(repair, cart, Vec::new(), Vec::new())];
     let mut courses = 0;
     while let Some((repair, cart, fates, steps)) = open.pop() {
-        assert!(steps.len() < 16, "it never ends: {steps:?}");
+        assert!(steps.len() < 18, "it never ends: {steps:?}");
         let step = repair.next();
         let fates_here: &[Fate] = match &step {
             RepairStep::End(end) => {
@@ -90,17 +125,22 @@ fn walk(
                 check(&Course { fates, steps, cart, end: end.clone() });
                 continue;
             }
-            RepairStep::Look => &[Fate::Truthful, Fate::Blind],
-            RepairStep::EraseNote => &[Fate::Truthful],
+            RepairStep::EraseNote => &[Fate::Truthful, Fate::StoreFails],
+            // After the store has failed, a look that cannot be made is a blind one, and a call is
+            // sent in any case.
+            RepairStep::Look if !repair.needs_store() => &[Fate::Truthful, Fate::Blind],
+            RepairStep::Look => &[Fate::Truthful, Fate::Blind, Fate::StoreFails],
+            _ if !repair.needs_store() => &UNWRITTEN,
             _ => &CALLS,
         };
-        for &fate in fates_here {
+        for &fate in fates_here.iter().filter(|fate| met(**fate)) {
             let (mut repair, mut cart) = (repair.clone(), cart.clone());
             if matches!(fate, Fate::Done | Fate::Lost { done: true }) {
                 cart.change(&step, incoming);
             }
-            cart.note &= step != RepairStep::EraseNote;
+            cart.note &= step != RepairStep::EraseNote || fate == Fate::StoreFails;
             repair.on(match (&step, fate) {
+                (_, Fate::StoreFails) => RepairEvent::StoreFailed,
                 (RepairStep::Look, Fate::Blind) => RepairEvent::Saw(SessionView::Unknown),
                 (RepairStep::Look, _) => RepairEvent::Saw(cart.sight()),
                 (RepairStep::EraseNote, _) => RepairEvent::Erased,
@@ -158,9 +198,15 @@ fn no_course_leaves_a_cart_without_a_primary_unsaid() {
             }
             RepairEnd::Answer(_) if course.is_sure() => {
                 assert!(course.cart.has_primary() || called_plainly(course), "{:?}", course.steps);
-                assert!(!course.cart.note, "{:?}", course.steps);
+                assert_eq!(course.cart.note, course.keeps_its_note(), "{:?}", course.steps);
             }
-            RepairEnd::Answer(_) => {}
+            RepairEnd::Answer(_) => assert!(
+                course.cart.has_primary() || course.cart.note || called_plainly(course),
+                "nobody knows: {:?} {:?}",
+                course.steps,
+                course.fates
+            ),
+            RepairEnd::NotBegun => assert_eq!(course.cart, holding(&["card"])),
             end => panic!("{end:?} is the end of a recovery"),
         });
         assert!(courses > 20, "{courses}");
@@ -179,21 +225,67 @@ fn the_answer_is_of_a_step_that_has_one() {
             if let RepairEnd::Answer(step) = course.end {
                 assert_ne!(course.steps[step], RepairStep::EraseNote);
                 assert_ne!(course.fates[step], Fate::Blind, "{:?}", course.steps);
+                assert_ne!(course.fates[step], Fate::StoreFails, "{:?}", course.steps);
             }
         });
     }
 }
 
 #[test]
+fn a_repair_that_has_begun_ends_with_an_answer_and_the_call_is_sent_once_at_most() {
+    for (repair, incoming) in repairs() {
+        walk(repair, holding(&["card"]), incoming, &|course| {
+            let not_begun = course.fates == [Fate::StoreFails];
+            assert_eq!(course.end == RepairEnd::NotBegun, not_begun, "{:?}", course.steps);
+            let sent = course.made().filter(|(_, fate)| *fate != Fate::StoreFails);
+            let calls = sent.filter(|(step, _)| **step == RepairStep::Call).count();
+            assert!(calls <= 1, "{:?} {:?}", course.steps, course.fates);
+        });
+    }
+}
+
+/// The steps that are sent are the same as with a good store, and so is the answer.
+#[test]
+fn a_store_that_fails_after_the_first_step_changes_nothing_upstream() {
+    let faultless = |fate| matches!(fate, Fate::Done | Fate::Truthful | Fate::StoreFails);
+    for ((repair, incoming), attached, looks) in [
+        (repairs()[0].clone(), &["card", "credit"][..], 0),
+        (repairs()[1].clone(), &["card 2"][..], 0),
+        (repairs()[2].clone(), &["card 2"][..], 1),
+    ] {
+        let seen = std::cell::Cell::new(0);
+        walk_with(&faultless, repair, holding(&["card"]), incoming, &|course| {
+            if course.end == RepairEnd::NotBegun {
+                return;
+            }
+            assert_eq!(course.cart.attached, holding(attached).attached, "{:?}", course.steps);
+            let RepairEnd::Answer(answer) = course.end else { panic!("{:?}", course.end) };
+            let answers = if incoming == Some("credit") {
+                RepairStep::Reattach("card".into())
+            } else {
+                RepairStep::Call
+            };
+            assert_eq!((&course.steps[answer], course.fates[answer]), (&answers, Fate::Done));
+            seen.set(seen.get() + 1);
+        });
+        assert!(seen.get() > 3 + looks, "{}", seen.get());
+    }
+}
+
+#[test]
 fn a_refused_credit_leaves_the_cart_as_it_was() {
     walk(join(), holding(&["card"]), Some("credit"), &|course| {
-        let call = course.steps.iter().position(|step| *step == RepairStep::Call);
+        let is_call = |(step, fate): (&RepairStep, Fate)| {
+            *step == RepairStep::Call && fate != Fate::StoreFails
+        };
+        let call = course.made().position(is_call);
         if let (Some(call), RepairEnd::Answer(answer)) = (call, &course.end)
             && matches!(course.fates[call], Fate::Refused(_) | Fate::NotSent)
             && course.is_sure()
             && !called_plainly(course)
         {
-            assert_eq!(course.cart, Cart { note: false, ..holding(&["card"]) });
+            let note = course.keeps_its_note();
+            assert_eq!(course.cart, Cart { note, ..holding(&["card"]) });
             assert_eq!(*answer, call, "the caller gets the refusal of its own call");
         }
     });
@@ -203,8 +295,7 @@ fn a_refused_credit_leaves_the_cart_as_it_was() {
 fn without_faults_each_repair_takes_the_shortest_course() {
     use RepairStep::{Call, Detach, EraseNote, Look, Reattach};
     let card = || SourceId::from("card");
-    let plain =
-        |course: &Course| course.fates.iter().all(|f| matches!(f, Fate::Done | Fate::Truthful));
+    let plain = |fate| matches!(fate, Fate::Done | Fate::Truthful);
     for ((repair, incoming), expected, attached, answer) in repairs()
         .into_iter()
         .zip([
@@ -221,13 +312,12 @@ fn without_faults_each_repair_takes_the_shortest_course() {
         ])
         .map(|((repair, steps), (attached, answer))| (repair, steps, attached, answer))
     {
-        walk(repair, holding(&["card"]), incoming, &|course| {
-            if plain(course) {
-                assert_eq!(course.steps, expected);
-                assert_eq!(course.cart, Cart { note: false, ..holding(attached) });
-                assert_eq!(course.end, RepairEnd::Answer(answer));
-            }
+        let courses = walk_with(&plain, repair, holding(&["card"]), incoming, &|course| {
+            assert_eq!(course.steps, expected);
+            assert_eq!(course.cart, Cart { note: false, ..holding(attached) });
+            assert_eq!(course.end, RepairEnd::Answer(answer));
         });
+        assert_eq!(courses, 1);
     }
 }
 
@@ -239,9 +329,10 @@ fn a_recovery_attaches_the_primary_unless_one_is_attached() {
             match course.end {
                 RepairEnd::Recovered { again } => {
                     assert_eq!(again, !found.contains(&"card"), "{:?}", course.steps);
-                    assert!(course.cart.has_primary() && !course.cart.note, "{:?}", course.steps);
+                    assert!(course.cart.has_primary(), "{:?}", course.steps);
+                    assert_eq!(course.cart.note, course.keeps_its_note(), "{:?}", course.steps);
                 }
-                RepairEnd::Refused => assert!(!course.cart.note),
+                RepairEnd::Refused => assert_eq!(course.cart.note, course.keeps_its_note()),
                 RepairEnd::Unfinished => assert!(course.cart.note),
                 ref end => panic!("{end:?} is the end of a caller's repair"),
             }
@@ -253,7 +344,8 @@ fn a_recovery_attaches_the_primary_unless_one_is_attached() {
 #[test]
 fn a_recovery_gives_up_only_on_a_refusal_for_good() {
     walk(Repair::recovery("card".into()), holding(&["credit"]), None, &|course| {
-        let last = course.fates.iter().rev().find(|fate| **fate != Fate::Truthful);
+        let passes_by = |fate: &&Fate| matches!(fate, Fate::Truthful | Fate::StoreFails);
+        let last = course.fates.iter().rev().find(|fate| !passes_by(fate));
         let for_good =
             matches!(last, Some(Fate::Refused(RefusalScope::ForGood | RefusalScope::Missing)));
         assert_eq!(course.end == RepairEnd::Refused, for_good, "{:?}", course.fates);

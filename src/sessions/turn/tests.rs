@@ -293,7 +293,7 @@ async fn a_store_that_fails_is_never_as_good_as_an_empty_one() {
     room.attach(&checkout(), &["p"]).await;
     let mut turn = room.turn(&checkout(), &[]).await;
 
-    room.probe.fail_reads_after(0);
+    room.probe.fail_reads_after(0, u64::MAX);
     let sessions = &room.sessions;
     assert_eq!(sessions.session(&checkout()).await, Err(StoreError::Unavailable));
     assert_eq!(sessions.source(&"p".into()).await, Err(StoreError::Unavailable));
@@ -304,7 +304,7 @@ async fn a_store_that_fails_is_never_as_good_as_an_empty_one() {
     assert_eq!(sessions.turns_open(), 1, "the turn that cannot be read is given back");
 
     room.probe.heal();
-    room.probe.fail_writes_after(0);
+    room.probe.fail_writes_after(0, u64::MAX);
     turn.apply(SessionObservation::Begun, &room.policy, NOW);
     assert_eq!(turn.write().await, Err(StoreError::Unavailable));
     assert_eq!(sessions.set_active(caller, &"1".into()).await, Err(StoreError::Unavailable));
