@@ -56,7 +56,8 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
             Err(error) => return report(&error),
         };
         introduce(out, &gateway, emulator, &loaded.config.policy)?;
-        let pretending = Emulator::new(Options { seed: args.seed, ..Options::default() });
+        let pretending =
+            Emulator::new(Options { seed: args.seed, quirks: args.quirks, ..Options::default() });
         serve(gateway, pretending, listener, out).await?;
         Ok(ExitCode::SUCCESS)
     })

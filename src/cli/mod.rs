@@ -42,7 +42,7 @@ enum Command {
     /// Run the proxy before the built-in emulator, with a walk-through.
     Dev(settings::DevArgs),
     /// Run the built-in emulator alone.
-    Emulator(settings::EmulatorArgs),
+    Emulator(emulator::EmulatorArgs),
     /// Say everything that is wrong with configuration files.
     Check(check::CheckArgs),
     /// List the rules.

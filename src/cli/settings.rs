@@ -1,4 +1,4 @@
-//! The command lines of `run`, `dev` and `emulator`, and how they become [`Sources`].
+//! The command lines of `run` and `dev`, and how they become [`Sources`].
 //!
 //! The flags that set configuration are built from [`OVERRIDES`]. Their values stay text here: the
 //! configuration reads them, so that a bad flag is reported together with everything else that is
@@ -7,6 +7,7 @@
 use crate::{
     config::{Config, OVERRIDES, Override, Purpose, Sources},
     dialects,
+    emulator::Quirks,
 };
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf};
@@ -108,6 +109,9 @@ pub(super) struct DevArgs {
     /// Makes the emulator's ids the same in every run
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// In what the emulator is odd, with commas between; `weir emulator --help` lists the quirks
+    #[arg(long, value_name = "QUIRKS", default_value = "", hide_default_value = true)]
+    pub quirks: Quirks,
     /// Put calls in order instead of refusing them: repair on carts, defer on checkouts
     #[arg(long)]
     pub reorder: bool,
@@ -126,17 +130,6 @@ impl DevArgs {
     ) -> Sources {
         self.settings.sources(vec![("upstream.url", upstream)], environment)
     }
-}
-
-/// Arguments of `weir emulator`.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct EmulatorArgs {
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
-    pub listen: SocketAddr,
-    /// Makes ids the same in every run
-    #[arg(long, value_name = "NUMBER")]
-    pub seed: Option<u64>,
 }
 
 /// Returns the variables of the process's environment that are Weir's.
@@ -191,6 +184,7 @@ mod tests {
         let args = DevArgs {
             emulator: "127.0.0.1:0".parse().unwrap(),
             seed: None,
+            quirks: Quirks::default(),
             reorder: false,
             settings: SettingArgs::default(),
         };

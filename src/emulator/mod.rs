@@ -33,6 +33,10 @@
 //!
 //! `POST /_emulator/sources/{id}/authorize` makes a waiting source chargeable.
 //!
+//! # Quirks
+//! The vendor is as its pages say, unless it is told to be odd ([`Quirks`]): by a flag, by
+//! `/_emulator/quirks`, or by [`Emulator::set_quirks`]. `docs/emulator.md` lists the quirks.
+//!
 //! # Choices where the vendor's pages are silent
 //! - A change of items that would leave less than the credits attached is refused
 //!   (`session_source_amount_too_large`).
@@ -43,7 +47,14 @@
 //! - A cart without sources shows an empty `paymentMethod`; a checkout without any shows an empty
 //!   `sources[]`.
 //! - `creditAmount` in a call of 2021-03-23 or later is refused (`invalid_parameter`), not ignored.
-//! - The customer of a checkout must exist. Deleting a customer spends its saved sources.
+//! - The customer of a checkout must exist. Deleting a customer spends its saved sources, and so
+//!   does a customer's request to be forgotten. Orders for a disabled customer are refused
+//!   (`invalid_parameter`).
+//! - Opening an invoice that is not funded is refused as an order would be. Voiding one releases
+//!   its sources as a detach does.
+//! - `resume-cart` does and answers what `submit-cart` does. `web-checkout` answers the cart.
+//! - Lists hold everything of the merchant on one page, whatever the query asks for.
+//! - `POST /orders` without `checkoutId` needs `currency` and `items`, as a checkout does.
 //! - Lists inside XML are repeated elements: `<supplementaryPaymentMethods>` once per credit.
 //! - A mutation that has begun completes even if its caller hangs up.
 
@@ -56,13 +67,13 @@ mod model;
 mod tests;
 
 pub use self::{
-    http::{Call, Fault, FaultKind, Faults, Gate},
-    model::{Kind, Options},
+    http::{CONTROL_ROUTES, Call, ControlRoute, Fault, FaultKind, Faults, Gate},
+    model::{Denial, FailingReads, Kind, Landing, Options, QuirkWords, Quirks},
 };
 
 use self::{
     checkouts_api::sources,
-    http::{exchange::exchange, serve, snapshot, vendor::Vendor},
+    http::{exchange::exchange, landing, serve, snapshot, vendor::Vendor},
 };
 use ::http::{Request, Response};
 use bytes::Bytes;
@@ -149,6 +160,22 @@ impl Emulator {
         &self.vendor.faults
     }
 
+    /// Returns in what the vendor is odd.
+    #[must_use]
+    pub fn quirks(&self) -> Quirks {
+        self.vendor.world().quirks
+    }
+
+    /// Makes the vendor odd in these things from now on, and in nothing else.
+    pub fn set_quirks(&self, quirks: Quirks) {
+        self.vendor.world().quirks = quirks;
+    }
+
+    /// Lets a late credit take effect; returns false if it is not on its way.
+    pub fn land(&self, source: &str) -> bool {
+        landing::land_source(&mut self.vendor.world(), source)
+    }
+
     /// Makes a waiting source chargeable: the shopper returns from a redirect, or the bank has
     /// received the money. Returns false if there is no such source.
     pub fn authorize(&self, source: &str) -> bool {
@@ -160,7 +187,8 @@ impl Emulator {
         self.vendor.world().shoppers.expire(token)
     }
 
-    /// Forgets all state, faults and calls. With a seed, ids start over.
+    /// Forgets all state, faults and calls; quirks are those of the options again. With a seed, ids
+    /// start over.
     pub fn reset(&self) {
         self.vendor.reset();
     }

@@ -10,6 +10,7 @@ mod concurrency;
 mod deferring;
 mod dev;
 mod differential;
+mod emulator;
 mod layer;
 mod layout;
 mod monitoring;

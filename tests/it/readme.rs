@@ -63,7 +63,8 @@ fn run_in_a_shell(shown: &[(String, String)]) -> Program {
     for (commands, _) in shown {
         let commands = commands
             .replace("127.0.0.1:8080", &dev.address("Weir"))
-            .replace("127.0.0.1:9090", &dev.address("Admin"));
+            .replace("127.0.0.1:9090", &dev.address("Admin"))
+            .replace("127.0.0.1:8090", &dev.address("Emulator"));
         script += &format!("{commands}\necho '{MARK}'\n");
     }
     let seen = lines_of(&script);
@@ -142,6 +143,7 @@ fn the_commands_that_stay_running_start() {
             }
             [".ci/run"] => assert!(root().join(".ci/run").is_file(), "{command}"),
             ["weir", "run", ..] => until_ready(&words[1..]),
+            ["weir", "emulator", ..] => drop(Program::emulator(&words[2..])),
             ["cargo", "bench", "--bench", bench] => {
                 assert!(
                     include_str!("../../Cargo.toml")

@@ -3,7 +3,7 @@
 //! A shopper always has an active cart: the first call that looks for it opens it, also after a
 //! submit.
 
-use crate::emulator::model::{Cart, Doc, Item, Kind, Refusal, Shopper, World};
+use crate::emulator::model::{Cart, Doc, Item, Kind, Pricing, Refusal, Shopper, World};
 use rust_decimal::Decimal;
 
 /// The price of any product, unless the request names another.
@@ -59,29 +59,33 @@ pub(crate) fn update(
     Ok(cart)
 }
 
-/// `POST …/line-items/{id}?quantity=` and, without a quantity, `DELETE …/line-items/{id}`.
+/// `POST …/line-items/{id}?quantity=`.
 pub(crate) fn change_line(
     world: &mut World,
     shopper: &Shopper,
     line: &str,
-    quantity: Option<&Doc>,
+    quantity: &Doc,
 ) -> Result<Cart, Refusal> {
     let mut cart = active(world, shopper)?;
-    let at = cart
-        .items
-        .iter()
-        .position(|item| item.id == line)
-        .ok_or_else(|| Refusal::not_found("LineItem", line))?;
-    match quantity {
-        None => drop(cart.items.remove(at)),
-        Some(quantity) => {
-            let quantity = read_quantity(quantity)?;
-            resize(&mut cart.items[at], quantity, world.options.tax_rate);
-        }
-    }
+    let pricing = world.pricing(&cart.funding.currency);
+    let found = cart.items.iter_mut().find(|item| item.id == line);
+    let item = found.ok_or_else(|| Refusal::not_found("LineItem", line))?;
+    resize(item, read_quantity(quantity)?, pricing);
     cart.recount()?;
     put_back(world, cart.clone());
     Ok(cart)
+}
+
+/// `DELETE …/line-items/{id}`.
+pub(crate) fn remove_line(world: &mut World, shopper: &Shopper, line: &str) -> Result<(), Refusal> {
+    let mut cart = active(world, shopper)?;
+    let Some(at) = cart.items.iter().position(|item| item.id == line) else {
+        return world.quirks.absent(Refusal::not_found("LineItem", line));
+    };
+    cart.items.remove(at);
+    cart.recount()?;
+    put_back(world, cart);
+    Ok(())
 }
 
 /// A line to add to a cart, as it was sent.
@@ -113,14 +117,14 @@ impl<'a> Line<'a> {
 
 /// Adds a line; a line for a product that the cart holds already adds to its quantity.
 fn add(world: &mut World, cart: &mut Cart, line: &Line<'_>) -> Result<(), Refusal> {
-    let rate = world.options.tax_rate;
+    let pricing = world.pricing(&cart.funding.currency);
     let quantity = line.quantity.map_or(Ok(1), read_quantity)?;
     let held = cart.items.iter_mut().find(|item| {
         line.product.is_some() && item.sku.as_deref() == line.product && line.price.is_none()
     });
     if let Some(item) = held {
         let more = item.quantity.saturating_add(quantity).min(MOST_OF_ONE);
-        resize(item, more, rate);
+        resize(item, more, pricing);
         return Ok(());
     }
     let price = match line.price {
@@ -130,7 +134,7 @@ fn add(world: &mut World, cart: &mut Cart, line: &Line<'_>) -> Result<(), Refusa
     let id = world.mint.number();
     let product = line.product.map(str::to_owned);
     let amount = price * Decimal::from(quantity);
-    cart.items.push(Item::new(id, product, None, quantity, amount, rate));
+    cart.items.push(Item::new(id, product, None, quantity, amount, pricing));
     Ok(())
 }
 
@@ -139,7 +143,7 @@ fn read_quantity(quantity: &Doc) -> Result<u32, Refusal> {
 }
 
 /// Changes the quantity of a line at its price.
-fn resize(item: &mut Item, quantity: u32, rate: Decimal) {
+fn resize(item: &mut Item, quantity: u32, pricing: Pricing) {
     let amount = item.amount / Decimal::from(item.quantity) * Decimal::from(quantity);
-    *item = Item::new(item.id.clone(), item.sku.clone(), None, quantity, amount, rate);
+    *item = Item::new(item.id.clone(), item.sku.clone(), None, quantity, amount, pricing);
 }

@@ -4,7 +4,7 @@
 //! it as attached, and ignores it when the cart is submitted.
 
 use super::carts;
-use crate::emulator::model::{Attached, CREDIT, Cart, Doc, Refusal, Shopper, Source, World};
+use crate::emulator::model::{Attached, CREDIT, Cart, Doc, Kind, Refusal, Shopper, Source, World};
 use rust_decimal::Decimal;
 
 /// Primaries that store credit may supplement on a cart.
@@ -54,7 +54,7 @@ pub(crate) fn detach(world: &mut World, shopper: &Shopper, body: &Doc) -> Result
     let mut cart = carts::active(world, shopper)?;
     let named = named_source(body);
     if let Some(source) = named.filter(|source| !cart.funding.holds(source)) {
-        return Err(Refusal::not_found("Source", source));
+        return world.quirks.absent(Refusal::not_found("Source", source));
     }
     let gone: Vec<String> = cart
         .funding
@@ -83,10 +83,29 @@ fn attach(world: &mut World, shopper: &Shopper, id: &str) -> Result<Cart, Refusa
         return Ok(cart);
     }
     judge(&cart, &source, world.primary(&cart.funding))?;
+    if !world.put_off(Kind::Cart, &cart.id, &source) {
+        push(&mut cart, source);
+        carts::put_back(world, cart.clone());
+    }
+    Ok(cart)
+}
+
+/// Attaches a credit whose attach was put off, unless something is in its way by now.
+pub(crate) fn land(world: &mut World, cart: &str, source: &str) -> Result<(), Refusal> {
+    let found = world.carts.get(cart).filter(|cart| !cart.funding.complete);
+    let mut cart = found.cloned().ok_or_else(|| Refusal::not_found("Cart", cart))?;
+    let source = world.source(&cart.merchant, source)?.clone();
+    judge(&cart, &source, world.primary(&cart.funding))?;
+    if !cart.funding.holds(&source.id) {
+        push(&mut cart, source);
+        carts::put_back(world, cart);
+    }
+    Ok(())
+}
+
+fn push(cart: &mut Cart, source: Source) {
     let (secondary, amount) = (source.secondary(), credit_amount(&source));
     cart.funding.attached.push(Attached { source: source.id, secondary, amount });
-    carts::put_back(world, cart.clone());
-    Ok(cart)
 }
 
 /// Refuses what may not be attached, in the order in which the vendor judges it.

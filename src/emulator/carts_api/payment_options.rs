@@ -50,7 +50,9 @@ pub(crate) fn change(
 /// `DELETE …/payment-options/{id}`: spends the source.
 pub(crate) fn remove(world: &mut World, shopper: &Shopper, id: &str) -> Result<(), Refusal> {
     let held = &mut world.shoppers.get_mut(&shopper.id)?.options;
-    let at = held.iter().position(|option| option.id == id).ok_or_else(|| unknown(id))?;
+    let Some(at) = held.iter().position(|option| option.id == id) else {
+        return world.quirks.absent(unknown(id));
+    };
     let option = held.remove(at);
     world.source_mut(&shopper.merchant, &option.source)?.unsave();
     Ok(())

@@ -41,7 +41,7 @@ fn line(world: &World, currency: &str, item: &Item, expanded: bool) -> Doc {
 
 pub(crate) fn pricing(world: &World, cart: &Cart) -> Doc {
     let (subtotal, tax) = totals(&cart.items);
-    let price = |amount| price(world, &cart.funding.currency, amount);
+    let price = |amount| computed(world, &cart.funding.currency, amount);
     Doc::object()
         .with("subtotal", price(subtotal))
         .with("tax", price(tax))
@@ -73,7 +73,24 @@ pub(crate) fn error(refusal: &Refusal) -> Doc {
 
 /// Shows `{currency, value}`; the value is a string if the options say so.
 fn price(world: &World, currency: &str, amount: Decimal) -> Doc {
-    let value = Doc::plain_money(amount);
+    written(world, currency, Doc::plain_money(amount))
+}
+
+/// Shows an amount that the vendor computes.
+fn computed(world: &World, currency: &str, amount: Decimal) -> Doc {
+    let value = world.noise(amount).unwrap_or_else(|| Doc::plain_money(amount));
+    written(world, currency, value)
+}
+
+/// Shows what is left to pay.
+fn remaining(world: &World, funding: &Funding) -> Doc {
+    let value = world.noise_of_remainder(funding);
+    let value = value.unwrap_or_else(|| Doc::plain_money(funding.remaining()));
+    written(world, &funding.currency, value)
+}
+
+/// Writes a value as a number, or as a string.
+fn written(world: &World, currency: &str, value: Doc) -> Doc {
     let value = if world.options.cart_amounts_as_strings {
         Doc::Text(value.text().unwrap_or_default().to_owned())
     } else {
@@ -102,6 +119,8 @@ fn method(world: &World, funding: &Funding, one: &Attached) -> Doc {
     let Some(source) = world.sources.get(&one.source) else {
         return Doc::object();
     };
+    // A credit's amount was sent; a primary's is computed.
+    let price = if one.secondary { price } else { computed };
     self::source(source)
         .with("amountContributed", price(world, &funding.currency, funding.share(one)))
 }
@@ -130,11 +149,8 @@ pub(crate) fn payment_session(world: &World, funding: &Funding) -> Doc {
         .with("id", &funding.session)
         .with("clientSecret", &funding.secret)
         .with("status", funding.state())
-        .with("amountContributed", price(world, &funding.currency, funding.contributed()))
-        .with(
-            "amountRemainingToBeContributed",
-            price(world, &funding.currency, funding.remaining()),
-        )
+        .with("amountContributed", computed(world, &funding.currency, funding.contributed()))
+        .with("amountRemainingToBeContributed", remaining(world, funding))
 }
 
 /// Keeps the members that `fields` names: `paymentSession,pricing.orderTotal`. A leading `cart.` is

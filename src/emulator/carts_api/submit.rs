@@ -1,16 +1,17 @@
-//! `POST …/submit-cart`: the cart becomes an order. A credit that was attached after the primary is
-//! silently left out.
+//! `POST …/submit-cart`, and `…/resume-cart` after a redirect: the cart becomes an order. A credit
+//! that was attached after the primary is silently left out.
 
 use super::{carts, show};
 use crate::emulator::model::{Doc, Kind, Refusal, Shopper, World, authorize, place};
 
-/// `POST …/submit-cart`: submits the active cart; the next call opens an empty one.
+/// `POST …/submit-cart`, `POST …/resume-cart`: submits the active cart; the next call opens an
+/// empty one.
 pub(crate) fn submit(world: &mut World, shopper: &Shopper) -> Result<Doc, Refusal> {
     let cart = carts::active(world, shopper)?;
     if cart.items.is_empty() || cart.funding.state() != "requires_confirmation" {
         return Err(failed("underfunded-order", "Payment session status is invalid."));
     }
-    let mut order = authorize(world, &shopper.merchant, Kind::Cart, &cart.id, &cart.funding)
+    let mut order = authorize(world, &shopper.merchant, Kind::Cart, Some(&cart.id), &cart.funding)
         .map_err(|refusal| failed(refusal.code, &refusal.text))?;
     order.customer = Some(shopper.id.clone());
     order.items = cart.items.clone();

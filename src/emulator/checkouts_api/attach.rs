@@ -31,7 +31,7 @@ pub(crate) fn attach(
     source: &Source,
     primary: Option<&Source>,
 ) -> Result<Option<String>, Refusal> {
-    if checkout.funding.complete {
+    if checkout.ended() {
         return Err(not_allowed());
     }
     if source.secondary() && primary.is_some_and(|primary| !primary.reusable) {

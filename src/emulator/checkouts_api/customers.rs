@@ -19,15 +19,21 @@ pub(crate) fn create(world: &mut World, merchant: &str, body: &Doc) -> Result<Do
         .about("id"));
     }
     let created = world.mint.time();
-    let mut customer =
-        Customer { id, created, kept: Doc::object(), sources: Vec::new(), default: None };
+    let mut customer = Customer {
+        id,
+        created,
+        kept: Doc::object(),
+        sources: Vec::new(),
+        default: None,
+        enabled: true,
+    };
     change(&mut customer, body)?;
     let doc = show::customer(world, &customer);
     world.customers.insert(at, customer);
     Ok(doc)
 }
 
-/// `POST /customers/{id}`.
+/// `POST /customers/{id}`. A customer who asks to be forgotten loses the sources saved to it.
 pub(crate) fn update(
     world: &mut World,
     merchant: &str,
@@ -37,7 +43,12 @@ pub(crate) fn update(
     let mut customer = world.customer(merchant, id)?.clone();
     change(&mut customer, body)?;
     let doc = show::customer(world, &customer);
+    let forgotten = body.get("requestToBeForgotten").and_then(Doc::truth) == Some(true);
     *world.customer_mut(merchant, id)? = customer;
+    if forgotten {
+        forget(world, merchant, id)?;
+        return read(world, merchant, id);
+    }
     Ok(doc)
 }
 
@@ -48,10 +59,10 @@ pub(crate) fn read(world: &World, merchant: &str, id: &str) -> Result<Doc, Refus
 
 /// `DELETE /customers/{id}`: spends the sources saved to it.
 pub(crate) fn delete(world: &mut World, merchant: &str, id: &str) -> Result<(), Refusal> {
-    let saved = world.customer(merchant, id)?.sources.clone();
-    for source in saved {
-        remove(world, merchant, id, &source)?;
+    if let Err(refusal) = world.customer(merchant, id) {
+        return world.quirks.absent(refusal);
     }
+    forget(world, merchant, id)?;
     world.customers.remove(&(merchant.to_owned(), id.to_owned()));
     Ok(())
 }
@@ -97,7 +108,7 @@ pub(crate) fn remove(
 ) -> Result<(), Refusal> {
     let customer = world.customer_mut(merchant, id)?;
     if !customer.has_saved(source) {
-        return Err(Refusal::not_found("Source", source).about("sourceId"));
+        return world.quirks.absent(Refusal::not_found("Source", source).about("sourceId"));
     }
     customer.sources.retain(|saved| saved != source);
     if customer.default.as_deref() == Some(source) {
@@ -116,6 +127,14 @@ pub(crate) fn in_use(source: &str) -> Refusal {
     .about("sourceId")
 }
 
+/// Removes every source that is saved to a customer.
+fn forget(world: &mut World, merchant: &str, id: &str) -> Result<(), Refusal> {
+    for source in world.customer(merchant, id)?.sources.clone() {
+        remove(world, merchant, id, &source)?;
+    }
+    Ok(())
+}
+
 fn change(customer: &mut Customer, body: &Doc) -> Result<(), Refusal> {
     if let Some(default) = body.text_of("defaultSourceId") {
         if !customer.has_saved(default) {
@@ -123,6 +142,9 @@ fn change(customer: &mut Customer, body: &Doc) -> Result<(), Refusal> {
             return Err(Refusal::conflict("invalid_parameter", text).about("defaultSourceId"));
         }
         customer.default = Some(default.to_owned());
+    }
+    if let Some(enabled) = body.get("enabled") {
+        customer.enabled = enabled.truth().ok_or_else(|| Refusal::invalid("enabled"))?;
     }
     for name in KEPT {
         if let Some(value) = body.get(name) {

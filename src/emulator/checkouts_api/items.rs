@@ -1,21 +1,21 @@
 //! Reads `items[]` of a checkout or invoice.
 
-use crate::emulator::model::{Doc, Item, Mint, Refusal};
+use crate::emulator::model::{Doc, Item, Mint, Pricing, Refusal};
 use rust_decimal::Decimal;
 
 /// Reads lines of `quantity` (1 if absent) and either the `price` of one or the `aggregatePrice` of
 /// the line.
-pub(crate) fn read(items: &Doc, tax_rate: Decimal, mint: &mut Mint) -> Result<Vec<Item>, Refusal> {
+pub(crate) fn read(items: &Doc, pricing: Pricing, mint: &mut Mint) -> Result<Vec<Item>, Refusal> {
     let Doc::List(items) = items else {
         return Err(Refusal::invalid("items"));
     };
     if items.is_empty() {
         return Err(Refusal::missing("items"));
     }
-    items.iter().enumerate().map(|(at, item)| read_line(at, item, tax_rate, mint)).collect()
+    items.iter().enumerate().map(|(at, item)| read_line(at, item, pricing, mint)).collect()
 }
 
-fn read_line(at: usize, line: &Doc, tax_rate: Decimal, mint: &mut Mint) -> Result<Item, Refusal> {
+fn read_line(at: usize, line: &Doc, pricing: Pricing, mint: &mut Mint) -> Result<Item, Refusal> {
     let invalid = |name: &str| Refusal::invalid(&format!("items[{at}].{name}"));
     let quantity = match line.get("quantity") {
         Some(quantity) => quantity.count().filter(|n| *n > 0).ok_or_else(|| invalid("quantity"))?,
@@ -33,5 +33,5 @@ fn read_line(at: usize, line: &Doc, tax_rate: Decimal, mint: &mut Mint) -> Resul
     if sku.is_none() && details.is_none() {
         return Err(Refusal::missing(&format!("items[{at}].skuId")));
     }
-    Ok(Item::new(mint.number(), sku, details, quantity, amount, tax_rate))
+    Ok(Item::new(mint.number(), sku, details, quantity, amount, pricing))
 }

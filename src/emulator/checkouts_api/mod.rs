@@ -6,12 +6,14 @@
 
 pub(crate) mod checkouts;
 pub(crate) mod customers;
+pub(crate) mod invoices;
 pub(crate) mod orders;
 pub(crate) mod settlement;
 pub(crate) mod show;
 pub(crate) mod sources;
 
 mod attach;
+mod draft;
 mod items;
 mod magic;
 mod version;

@@ -1,7 +1,8 @@
-//! `/orders` and `/charges`: a checkout becomes an order, with a charge for each source that pays.
+//! `/orders` and `/charges`: a checkout becomes an order, with a charge for each source that pays;
+//! or an order is made at once, from a source and items.
 
-use super::{customers, show, version::Version};
-use crate::emulator::model::{Checkout, Doc, Kind, Refusal, World, authorize, place};
+use super::{customers, draft::Draft, show, version::Version};
+use crate::emulator::model::{Checkout, Doc, Kind, Order, Refusal, World, authorize, place};
 
 /// `POST /orders`.
 pub(crate) fn create(
@@ -10,27 +11,82 @@ pub(crate) fn create(
     version: &Version,
     body: &Doc,
 ) -> Result<Doc, Refusal> {
-    let id = body.text_of("checkoutId").ok_or_else(|| Refusal::missing("checkoutId"))?;
-    let mut checkout = world
-        .checkout(merchant, Kind::Checkout, id)
-        .map_err(|refusal| refusal.about("checkoutId"))?
-        .clone();
-    refuse_foreign_sources(world, &checkout)?;
-    if checkout.funding.state() != "requires_confirmation" {
+    let mut order = match body.text_of("checkoutId") {
+        Some(id) => {
+            let checkout = world
+                .checkout(merchant, Kind::Checkout, id)
+                .map_err(|refusal| refusal.about("checkoutId"))?
+                .clone();
+            charge(world, checkout)?
+        }
+        None if body.get("items").is_some() => at_once(world, merchant, version, body)?,
+        None => return Err(Refusal::missing("checkoutId")),
+    };
+    if let Some(upstream) = body.get("upstreamId") {
+        order.kept.set("upstreamId", upstream);
+    }
+    let order = place(world, order);
+    Ok(show::order(world, &order, version.legacy()))
+}
+
+/// Ends a checkout or invoice by charging its sources; the order is not in place yet.
+pub(crate) fn charge(world: &mut World, mut checkout: Checkout) -> Result<Order, Refusal> {
+    let order = authorized(world, &checkout, Some(&checkout.id))?;
+    checkout.funding.complete = true;
+    if checkout.kind == Kind::Invoice {
+        checkout.order = Some(order.id.clone());
+    }
+    world.checkouts_mut(checkout.kind).insert(checkout.id.clone(), checkout);
+    Ok(order)
+}
+
+/// Charges the source that the body of an order names; there is no checkout.
+fn at_once(
+    world: &mut World,
+    merchant: &str,
+    version: &Version,
+    body: &Doc,
+) -> Result<Order, Refusal> {
+    if body.get("creditAmount").is_some() {
+        return Err(Refusal::invalid("creditAmount"));
+    }
+    let draft = Draft::new(world, merchant, Kind::Checkout, version, body)?;
+    let order = authorized(world, &draft.checkout, None)?;
+    draft.settle(world);
+    Ok(order)
+}
+
+/// Authorises the charges of a checkout, or refuses and changes nothing.
+fn authorized(
+    world: &mut World,
+    checkout: &Checkout,
+    origin: Option<&str>,
+) -> Result<Order, Refusal> {
+    refuse_disabled_customer(world, checkout)?;
+    refuse_foreign_sources(world, checkout)?;
+    if checkout.voided || checkout.funding.state() != "requires_confirmation" {
         return Err(Refusal::new(400, "order_submit_failed", "Payment session status is invalid."));
     }
-    let mut order = authorize(world, merchant, Kind::Checkout, &checkout.id, &checkout.funding)?;
+    let Checkout { kind, merchant, funding, .. } = checkout;
+    let mut order = authorize(world, merchant, *kind, origin, funding)?;
     order.customer = checkout.customer.clone();
     order.items = checkout.items.clone();
     order.kept = checkout.kept.clone();
     order.credit_amount = checkout.credit_amount;
-    if let Some(upstream) = body.get("upstreamId") {
-        order.kept.set("upstreamId", upstream);
+    Ok(order)
+}
+
+/// Refuses to order for a customer who is disabled.
+fn refuse_disabled_customer(world: &World, checkout: &Checkout) -> Result<(), Refusal> {
+    let customer = checkout.customer.as_deref();
+    let customer = customer.and_then(|id| world.customer(&checkout.merchant, id).ok());
+    match customer.filter(|customer| !customer.enabled) {
+        Some(customer) => {
+            let text = format!("Customer '{}' is disabled.", customer.id);
+            Err(Refusal::conflict("invalid_parameter", text).about("customerId"))
+        }
+        None => Ok(()),
     }
-    checkout.funding.complete = true;
-    world.checkouts.insert(checkout.id.clone(), checkout);
-    let order = place(world, order);
-    Ok(show::order(world, &order, version.legacy()))
 }
 
 /// `GET /orders/{id}`.

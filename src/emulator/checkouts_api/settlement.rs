@@ -4,7 +4,7 @@
 //! primary first.
 
 use super::show;
-use crate::emulator::model::{Charge, Doc, Item, Movement, Order, Refusal, World, cents};
+use crate::emulator::model::{Charge, Doc, Item, Movement, Order, Refusal, World, round};
 use rust_decimal::Decimal;
 
 /// `POST /fulfillments`: captures what `quantity` of each item is worth, and cancels what
@@ -48,7 +48,7 @@ pub(crate) fn fulfill(world: &mut World, merchant: &str, body: &Doc) -> Result<D
 pub(crate) fn refund(world: &mut World, merchant: &str, body: &Doc) -> Result<Doc, Refusal> {
     let id = body.text_of("orderId").ok_or_else(|| Refusal::missing("orderId"))?;
     let mut order = world.order(merchant, id)?.clone();
-    let amount = read_refund(&order, body)?;
+    let amount = read_refund(&order, body, world.decimals(&order.funding.currency))?;
     let time = world.mint.time();
     let before: Vec<usize> = order.charges.iter().map(|charge| charge.refunds.len()).collect();
     move_money(primary_first(&mut order.charges), amount, &time, Charge::refundable, |charge| {
@@ -84,7 +84,7 @@ pub(crate) fn read(world: &World, merchant: &str, what: &str, id: &str) -> Resul
 }
 
 /// Reads the amount to refund, and refuses more than is available.
-fn read_refund(order: &Order, body: &Doc) -> Result<Decimal, Refusal> {
+fn read_refund(order: &Order, body: &Doc, decimals: u32) -> Result<Decimal, Refusal> {
     if body.text_of("currency").is_some_and(|currency| currency != order.funding.currency) {
         return Err(Refusal::invalid("currency"));
     }
@@ -95,7 +95,8 @@ fn read_refund(order: &Order, body: &Doc) -> Result<Decimal, Refusal> {
                 .amount()
                 .filter(|percent| *percent <= Decimal::ONE_HUNDRED)
                 .ok_or_else(|| Refusal::invalid("percent"))?;
-            cents(percent * order.sum(Charge::captured) / Decimal::ONE_HUNDRED)
+            let share = percent * order.sum(Charge::captured) / Decimal::ONE_HUNDRED;
+            round(share, decimals)
         }
         (None, None) => return Err(Refusal::missing("amount")),
     };

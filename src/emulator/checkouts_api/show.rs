@@ -21,14 +21,15 @@ pub(crate) fn checkout(world: &World, checkout: &Checkout, version: &Version) ->
     if checkout.kind == Kind::Invoice {
         doc = doc
             .with("billingOptimization", checkout.billing_optimization)
-            .with("state", if funding.complete { "paid" } else { "draft" });
+            .with("state", invoice_state(checkout))
+            .with_some("orderId", checkout.order.as_deref());
     }
     let (subtotal, tax) = totals(&checkout.items);
     let doc = doc
-        .with("totalAmount", Doc::money(funding.total))
-        .with("subtotal", Doc::money(subtotal))
+        .with("totalAmount", computed(world, funding.total))
+        .with("subtotal", computed(world, subtotal))
         .with("totalFees", Doc::money(Decimal::ZERO))
-        .with("totalTax", Doc::money(tax))
+        .with("totalTax", computed(world, tax))
         .with("totalDuty", Doc::money(Decimal::ZERO))
         .with("totalDiscount", Doc::money(Decimal::ZERO))
         .with("totalShipping", Doc::money(Decimal::ZERO))
@@ -41,7 +42,7 @@ pub(crate) fn checkout(world: &World, checkout: &Checkout, version: &Version) ->
     } else {
         doc.with(
             "payment",
-            Doc::object().with("sources", sources).with("session", session(funding)),
+            Doc::object().with("sources", sources).with("session", session(world, funding)),
         )
     };
     doc.with("liveMode", false)
@@ -55,7 +56,8 @@ pub(crate) fn order(world: &World, order: &Order, legacy: bool) -> Doc {
         .with_some("customerId", order.customer.as_deref())
         .with("currency", &order.funding.currency)
         .with_members(&order.kept);
-    let doc = order_totals(doc, order).with(order.kind.origin_field(), &order.origin);
+    let doc = order_totals(world, doc, order)
+        .with_some(order.kind.origin_field(), order.origin.as_deref());
     let charges = Doc::list(order.charges.iter().map(|one| charge(order, one)));
     let sources = sources(world, &order.funding);
     let doc = if legacy {
@@ -68,19 +70,19 @@ pub(crate) fn order(world: &World, order: &Order, legacy: bool) -> Doc {
             Doc::object()
                 .with("sources", sources)
                 .with("charges", charges)
-                .with("session", session(&order.funding)),
+                .with("session", session(world, &order.funding)),
         )
     };
     doc.with("liveMode", false)
 }
 
-fn order_totals(doc: Doc, order: &Order) -> Doc {
+fn order_totals(world: &World, doc: Doc, order: &Order) -> Doc {
     let (subtotal, tax) = totals(&order.items);
     let captured = order.sum(Charge::captured);
     let refunded = order.sum(Charge::refunded);
-    doc.with("totalAmount", Doc::money(order.funding.total))
-        .with("subtotal", Doc::money(subtotal))
-        .with("totalTax", Doc::money(tax))
+    doc.with("totalAmount", computed(world, order.funding.total))
+        .with("subtotal", computed(world, subtotal))
+        .with("totalTax", computed(world, tax))
         .with("items", Doc::list(order.items.iter().map(item)))
         .with("state", order.state())
         .with("fraudState", "passed")
@@ -127,7 +129,7 @@ pub(crate) fn customer(world: &World, customer: &Customer) -> Doc {
         .with_members(&customer.kept)
         .with_some("defaultSourceId", customer.default.as_deref())
         .with("sources", Doc::list(saved.map(|saved| source(saved, true))))
-        .with("enabled", true)
+        .with("enabled", customer.enabled)
         .with("liveMode", false)
 }
 
@@ -178,19 +180,42 @@ pub(crate) fn error(refusal: &Refusal) -> Doc {
 fn sources(world: &World, funding: &Funding) -> Vec<Doc> {
     let attached = funding.attached.iter().filter_map(|one| {
         let mut attached = world.sources.get(&one.source)?.clone();
-        attached.amount = Some(funding.share(one));
-        Some(source(&attached, world.options.whole_sources))
+        let share = funding.share(one);
+        attached.amount = Some(share);
+        let shown = source(&attached, world.options.whole_sources);
+        // A credit's amount was sent; a primary's is computed.
+        Some(if one.secondary { shown } else { shown.with("amount", computed(world, share)) })
     });
     attached.collect()
 }
 
-fn session(funding: &Funding) -> Doc {
+fn session(world: &World, funding: &Funding) -> Doc {
     Doc::object()
         .with("id", &funding.session)
-        .with("amountContributed", Doc::money(funding.contributed()))
-        .with("amountRemainingToBeContributed", Doc::money(funding.remaining()))
+        .with("amountContributed", computed(world, funding.contributed()))
+        .with("amountRemainingToBeContributed", remaining(world, funding))
         .with("clientSecret", &funding.secret)
         .with("state", funding.state())
+}
+
+fn invoice_state(invoice: &Checkout) -> &'static str {
+    if invoice.voided {
+        "void"
+    } else if invoice.funding.complete {
+        "paid"
+    } else {
+        "draft"
+    }
+}
+
+/// Shows an amount that the vendor computes.
+fn computed(world: &World, amount: Decimal) -> Doc {
+    world.noise(amount).unwrap_or_else(|| Doc::money(amount))
+}
+
+/// Shows what is left to pay.
+fn remaining(world: &World, funding: &Funding) -> Doc {
+    world.noise_of_remainder(funding).unwrap_or_else(|| Doc::money(funding.remaining()))
 }
 
 fn item(item: &Item) -> Doc {

@@ -27,6 +27,8 @@ pub(crate) fn create(world: &mut World, key: &Key, body: &Doc) -> Result<Doc, Re
         currency.or_else(|| session.as_deref().and_then(|id| world.currency_of_session(id)));
     let mut source = Source::new(&mut world.mint, &key.merchant, kind, amount);
     source.currency = currency.or_else(|| (kind == CREDIT).then(|| "USD".to_owned()));
+    let currency = source.currency.as_deref().unwrap_or_default();
+    source.amount = amount.map(|amount| world.credit_amount(amount, currency));
     source.session = session;
     source.upstream = body.text_of("upstreamId").map(str::to_owned);
     source.owner = body.get("owner").cloned();
@@ -71,7 +73,12 @@ pub(crate) fn read(
     secret: Option<&str>,
 ) -> Result<Doc, Refusal> {
     let source = world.source(merchant, id)?;
-    if role == Role::Public && secret != Some(source.secret.as_str()) {
+    let is_denied = match role {
+        Role::Public => secret != Some(source.secret.as_str()),
+        Role::OrderOnly => true,
+        Role::Confidential | Role::Restricted => false,
+    };
+    if is_denied {
         return Err(Refusal::forbidden());
     }
     Ok(show::source(source, true))

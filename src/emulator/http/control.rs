@@ -1,18 +1,7 @@
 //! `/_emulator/…`: what no vendor offers. It speaks JSON, needs no key, and is not in the log of
 //! calls.
 //!
-//! | route | does |
-//! |---|---|
-//! | `GET /_emulator/state` | everything (`Emulator::snapshot`) |
-//! | `GET /_emulator/state/{checkout\|invoice\|cart}/{id}` | one session |
-//! | `GET`, `DELETE /_emulator/calls` | the log; forgets it |
-//! | `POST /_emulator/faults` | adds a fault, answers its `number` |
-//! | `GET`, `DELETE /_emulator/faults` | lists; clears |
-//! | `DELETE /_emulator/faults/{number}` | removes one |
-//! | `POST /_emulator/gates/{name}/release`, `…/open` | lets one held call go on; lets all go on |
-//! | `POST /_emulator/sources/{id}/authorize` | the shopper authorises, or the money arrives |
-//! | `POST /_emulator/tokens/{token}/expire` | the token is no longer valid |
-//! | `POST /_emulator/reset` | back to nothing |
+//! [`CONTROL_ROUTES`] lists the routes.
 //!
 //! A fault is `{"kind": …, "method"?, "path"?, "nth"?, "times"?}`; `path` may hold `*` and defaults
 //! to all, `nth` counts from 1, `times` defaults to 1 and `0` means for ever. Kinds: `delay`
@@ -21,7 +10,7 @@
 //! (`location`), `wrong-length` (`by`), `hold-before`, `hold-after` (`gate`).
 
 use super::{
-    fault_docs,
+    fault_docs, landing,
     reply::Reply,
     request::ParsedRequest,
     snapshot::{session, snapshot},
@@ -29,13 +18,53 @@ use super::{
 };
 use crate::emulator::{
     checkouts_api::{show, sources},
-    model::{Doc, Kind, Refusal},
+    model::{Doc, Kind, Quirks, Refusal},
 };
 use bytes::Bytes;
 use http::Response;
 
 /// The first segment of control routes.
 pub(crate) const PREFIX: &str = "_emulator";
+
+/// A control route, as help and pages describe it.
+#[derive(Clone, Copy, Debug)]
+pub struct ControlRoute {
+    /// Its methods and its path.
+    pub form: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// Every control route.
+pub const CONTROL_ROUTES: [ControlRoute; 14] = [
+    route_words("GET /_emulator/state", "Shows everything, amounts exactly."),
+    route_words("GET /_emulator/state/{checkout|invoice|cart}/{id}", "Shows one session."),
+    route_words("GET, DELETE /_emulator/calls", "Lists the calls, or forgets them."),
+    route_words("GET /_emulator/quirks", "Shows every quirk with its value; false is off."),
+    route_words("PUT /_emulator/quirks", "Sets the quirks it names, and turns off all others."),
+    route_words("PATCH /_emulator/quirks", "Sets the quirks it names, and leaves all others."),
+    route_words("POST /_emulator/faults", "Adds a fault, and answers its number."),
+    route_words("GET, DELETE /_emulator/faults", "Lists the faults, or removes them all."),
+    route_words("DELETE /_emulator/faults/{number}", "Removes one fault."),
+    route_words(
+        "POST /_emulator/gates/{name}/{release|open}",
+        "Lets one held call go on, or all of them.",
+    ),
+    route_words(
+        "POST /_emulator/sources/{id}/authorize",
+        "Makes a waiting source chargeable: the shopper authorises, or the money arrives.",
+    ),
+    route_words("POST /_emulator/sources/{id}/land", "Lets a late credit take effect."),
+    route_words("POST /_emulator/tokens/{token}/expire", "Makes a token invalid."),
+    route_words(
+        "POST /_emulator/reset",
+        "Forgets everything; quirks are those of the start again.",
+    ),
+];
+
+const fn route_words(form: &'static str, about: &'static str) -> ControlRoute {
+    ControlRoute { form, about }
+}
 
 /// What a control call answers: a body, or 204.
 type Done = Result<Option<Doc>, Refusal>;
@@ -63,6 +92,7 @@ fn route(vendor: &Vendor, request: &ParsedRequest) -> Done {
             vendor.calls().clear();
             Ok(None)
         }
+        (_, ["quirks"]) => route_quirks(vendor, request),
         (_, ["faults", rest @ ..]) => route_faults(vendor, request, rest),
         ("POST", ["gates", name, "release"]) => {
             vendor.gates.named(name).release();
@@ -75,6 +105,10 @@ fn route(vendor: &Vendor, request: &ParsedRequest) -> Done {
         ("POST", ["sources", id, "authorize"]) => {
             sources::authorize(&mut vendor.world(), id).map(Some)
         }
+        ("POST", ["sources", id, "land"]) => {
+            let landed = landing::land_source(&mut vendor.world(), id);
+            landed.then_some(None).ok_or_else(|| Refusal::not_found("Late credit", id))
+        }
         ("POST", ["tokens", token, "expire"]) => {
             let expired = vendor.world().shoppers.expire(token);
             expired.then_some(None).ok_or_else(|| Refusal::not_found("Token", token))
@@ -85,6 +119,18 @@ fn route(vendor: &Vendor, request: &ParsedRequest) -> Done {
         }
         _ => Err(unknown_route()),
     }
+}
+
+/// Answers a call about quirks: what is wrong with one changes none.
+fn route_quirks(vendor: &Vendor, request: &ParsedRequest) -> Done {
+    let mut world = vendor.world();
+    match request.method.as_str() {
+        "GET" => {}
+        "PUT" => world.quirks = Quirks::default().read(&request.body()?)?,
+        "PATCH" => world.quirks = world.quirks.read(&request.body()?)?,
+        _ => return Err(unknown_route()),
+    }
+    Ok(Some(world.quirks.to_doc()))
 }
 
 /// Answers a call about faults; `path` follows `faults`.

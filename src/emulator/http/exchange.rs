@@ -8,6 +8,7 @@ use super::{
     calls::{Refused, Session},
     control,
     faults::FaultKind,
+    landing,
     reply::Reply,
     request::ParsedRequest,
     router,
@@ -56,19 +57,31 @@ impl Outcome {
 
 /// Answers one request.
 pub(crate) async fn exchange(vendor: &Vendor, request: Request<Bytes>) -> Outcome {
-    let request = ParsedRequest::read(request);
+    let mut request = ParsedRequest::read(request);
     if request.segment(0) == control::PREFIX {
         return Outcome::Answer(control::answer(vendor, &request));
+    }
+    if vendor.world().quirks.jsonp {
+        request.read_jsonp();
     }
     let session = router::session_of(&mut vendor.world(), &request);
     let mutation = request.mutation();
     let (number, overlap) =
         vendor.calls().begin(request.method.as_str(), &request.target, session.clone(), mutation);
-    let session = session.filter(|_| mutation);
-    let flight = Flight { vendor, number, session, ended: false };
-    let (outcome, refused) = process(vendor, &request, number, overlap).await;
+    let changed = session.clone().filter(|_| mutation);
+    let flight = Flight { vendor, number, session: changed, ended: false };
+    let arrival = Arrival { number, overlap, session };
+    let (outcome, refused) = process(vendor, &request, &arrival).await;
     flight.land(&outcome, refused);
     outcome
+}
+
+/// What the log noted of a call as it came.
+struct Arrival {
+    number: u64,
+    overlap: bool,
+    /// What the call is about, reads included.
+    session: Option<Session>,
 }
 
 /// A call in progress. If it is dropped unfinished (its task was aborted), it still leaves the
@@ -99,8 +112,7 @@ impl Drop for Flight<'_> {
 async fn process(
     vendor: &Vendor,
     request: &ParsedRequest,
-    number: u64,
-    overlap: bool,
+    arrival: &Arrival,
 ) -> (Outcome, Option<Refused>) {
     let faults = vendor.faults.strike(request.method.as_str(), request.raw_path());
     for fault in &faults {
@@ -108,18 +120,23 @@ async fn process(
             return (outcome, None);
         }
     }
-    let (latency, refuse) = {
-        let world = vendor.world();
-        (world.options.latency, world.options.refuse_overlaps)
+    let (latency, refuse, failing) = {
+        let mut world = vendor.world();
+        let failing = if request.is_read() { world.quirks.fail_a_read() } else { None };
+        (world.options.latency, world.options.refuse_overlaps, failing)
     };
+    if let Some(status) = failing {
+        let retry_after = (status == 429).then_some(1);
+        return (Outcome::Answer(failure(request, status, retry_after)), None);
+    }
     if request.mutation() && !latency.is_zero() {
         sleep(latency).await;
     }
-    let (response, refused) = if overlap && refuse {
+    let (response, refused) = if arrival.overlap && refuse {
         refuse_overlap(request)
     } else {
-        vendor.calls().applied(number);
-        apply(vendor, request)
+        vendor.calls().applied(arrival.number);
+        apply(vendor, request, arrival.session.as_ref())
     };
     let mut outcome = Outcome::Answer(response);
     for fault in &faults {
@@ -128,10 +145,18 @@ async fn process(
     (outcome, refused)
 }
 
-fn apply(vendor: &Vendor, request: &ParsedRequest) -> (Response<Bytes>, Option<Refused>) {
+/// Makes the call, and then attaches the late credits for which it was the last to wait.
+fn apply(
+    vendor: &Vendor,
+    request: &ParsedRequest,
+    session: Option<&Session>,
+) -> (Response<Bytes>, Option<Refused>) {
     let mut world = vendor.world();
     let gzip = world.options.gzip;
-    match router::route(&mut world, request) {
+    landing::count(&mut world, session);
+    let answer = router::route(&mut world, request);
+    landing::land_due(&mut world);
+    match answer {
         Ok(reply) => (reply.write(request, request.speaks_xml(), gzip), None),
         Err(refusal) => refuse(request, refusal, gzip),
     }

@@ -6,8 +6,8 @@ use super::{
     request::ParsedRequest,
 };
 use crate::emulator::{
-    checkouts_api::{Version, checkouts, customers, orders, settlement, sources},
-    model::{Key, Kind, Refusal, Role, World},
+    checkouts_api::{Version, checkouts, customers, invoices, orders, settlement, sources},
+    model::{Denial, Key, Kind, Refusal, Role, World},
 };
 
 /// Answers a call of the checkouts API; `words` are the segments of its path in lower case.
@@ -18,10 +18,12 @@ pub(crate) fn route(world: &mut World, request: &ParsedRequest, words: &[&str]) 
     if let (["sources", _], "GET") = (words, request.verb())
         && let Some(shopper) = credential.and_then(|token| world.shoppers.of_token(token).ok())
     {
+        refuse_shopper(world)?;
         let (merchant, id) = (&shopper.merchant, request.segment(1));
         return ok(sources::read(world, merchant, Role::Restricted, id, None));
     }
     let key = credential.and_then(Key::parse).ok_or_else(Refusal::unauthorized)?;
+    let key = if world.quirks.order_only_keys { key.order_only() } else { key };
     if let ["sources", ..] = words {
         return route_source(world, request, &key, words);
     }
@@ -33,6 +35,15 @@ pub(crate) fn route(world: &mut World, request: &ParsedRequest, words: &[&str]) 
         Some(&"invoices") => call.route_checkout(world, Kind::Invoice),
         Some(&"customers") => call.route_customer(world),
         _ => call.route_order(world),
+    }
+}
+
+/// Refuses to show a source to a shopper, where the vendor's quirks say so.
+fn refuse_shopper(world: &World) -> Result<(), Refusal> {
+    match world.quirks.deny_shopper_reads {
+        Some(Denial::Unauthorized) => Err(Refusal::unauthorized()),
+        Some(Denial::Forbidden) => Err(Refusal::forbidden()),
+        None => Ok(()),
     }
 }
 
@@ -65,11 +76,14 @@ impl MerchantCall<'_> {
             ("POST", [_]) => {
                 created(checkouts::create(world, merchant, kind, version, &request.body()?))
             }
+            ("GET", [_]) => ok(Ok(checkouts::list(world, merchant, kind, version))),
             ("GET", [_, _]) => ok(checkouts::read(world, merchant, kind, id, version)),
             ("POST", [_, _]) => {
                 ok(checkouts::update(world, merchant, kind, id, version, &request.body()?))
             }
             ("DELETE", [_, _]) => no_content(checkouts::delete(world, merchant, kind, id)),
+            ("POST", ["invoices", _, "open"]) => ok(invoices::open(world, merchant, id, version)),
+            ("POST", ["invoices", _, "void"]) => ok(invoices::void(world, merchant, id, version)),
             ("POST", [_, _, "sources", _]) => {
                 ok(checkouts::attach_source(world, merchant, kind, id, source))
             }

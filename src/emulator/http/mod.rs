@@ -6,6 +6,7 @@
 //! (JSON, XML, gzip). `control` answers `/_emulator/…`.
 
 pub(crate) mod exchange;
+pub(crate) mod landing;
 pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod vendor;
@@ -27,6 +28,7 @@ mod xml;
 
 pub use self::{
     calls::Call,
+    control::{CONTROL_ROUTES, ControlRoute},
     faults::{Fault, FaultKind, Faults},
     gate::Gate,
 };

@@ -60,7 +60,10 @@ impl Reply {
         let (body, kind) = match &self.doc {
             None => (Vec::new(), None),
             Some(doc) if as_xml => (xml::write(doc), Some("application/xml;charset=UTF-8")),
-            Some(doc) => (doc.to_json(), Some("application/json;charset=UTF-8")),
+            Some(doc) => match request.callback() {
+                Some(name) => (script(name, doc), Some("application/javascript;charset=UTF-8")),
+                None => (doc.to_json(), Some("application/json;charset=UTF-8")),
+            },
         };
         let compress = gzip && !body.is_empty() && request.accepts_gzip();
         let body = if compress { compressed(&body).unwrap_or(body) } else { body };
@@ -82,6 +85,11 @@ impl Reply {
         }
         response
     }
+}
+
+/// Writes a script that calls a function with the answer.
+fn script(function: &str, doc: &Doc) -> Vec<u8> {
+    [function.as_bytes(), b"(", &doc.to_json(), b");"].concat()
 }
 
 fn compressed(body: &[u8]) -> Option<Vec<u8>> {

@@ -3,7 +3,8 @@
 //! The reading is deliberately lenient, because a strict stand-in would hide what a lenient vendor
 //! lets through: path letters may be percent-encoded or in any case; `//`, dot segments, matrix
 //! parameters and trailing slashes are tidied; bodies may be gzip or carry a byte order mark;
-//! `X-HTTP-Method-Override` counts and the content type does not.
+//! `X-HTTP-Method-Override` counts and the content type does not. Where the vendor's quirks say so,
+//! the query of a cart's GET overrides the method too.
 
 use super::xml;
 use crate::emulator::model::{Doc, Refusal};
@@ -27,6 +28,8 @@ pub(crate) struct ParsedRequest {
     /// Query parameters, as an object of texts.
     pub(crate) query: Doc,
     pub(crate) headers: HeaderMap,
+    /// The function that the answer calls, once [`ParsedRequest::read_jsonp`] has found one.
+    callback: Option<String>,
     body: Bytes,
 }
 
@@ -52,8 +55,29 @@ impl ParsedRequest {
             ),
             target,
             headers: head.headers,
+            callback: None,
             body,
         }
+    }
+
+    /// Takes method and callback of a GET of the carts API from its query, as scripts send them.
+    pub(crate) fn read_jsonp(&mut self) {
+        if self.method != Method::GET || !self.segment(0).eq_ignore_ascii_case("v1") {
+            return;
+        }
+        let callback = self.query.text_of("callback").filter(|name| is_function(name));
+        self.callback = callback.map(str::to_owned);
+        match self.query.text_of("method").map(str::to_ascii_uppercase).as_deref() {
+            Some("POST") => self.method = Method::POST,
+            Some("PUT") => self.method = Method::PUT,
+            Some("DELETE") => self.method = Method::DELETE,
+            _ => {}
+        }
+    }
+
+    /// Returns the function that the answer calls, if it is a script.
+    pub(crate) fn callback(&self) -> Option<&str> {
+        self.callback.as_deref()
     }
 
     /// Returns the segments of the path in lower case, to be matched with words. Ids are taken from
@@ -92,6 +116,11 @@ impl ParsedRequest {
     /// Returns whether the call changes something, or only reads.
     pub(crate) fn mutation(&self) -> bool {
         !matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+
+    /// Returns whether the call reads something.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
     }
 
     /// Reads the body as a tree; an empty body is an empty object.
@@ -139,6 +168,9 @@ impl ParsedRequest {
     }
 
     fn wants_json(&self) -> bool {
+        if self.callback.is_some() {
+            return true;
+        }
         match self.query.text_of("format") {
             Some(format) => format.eq_ignore_ascii_case("json"),
             None => self
@@ -168,6 +200,12 @@ impl ParsedRequest {
             })
         })
     }
+}
+
+/// Returns whether a script can call a function of that name.
+fn is_function(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_$.".contains(&byte))
 }
 
 fn read_bounded(body: impl Read) -> Result<Vec<u8>, Refusal> {

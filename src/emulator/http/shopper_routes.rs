@@ -62,16 +62,16 @@ fn route_cart(
 ) -> Answer {
     let query = &request.query;
     let cart = match (request.verb(), words) {
-        ("GET", []) => carts::active(world, shopper),
+        ("GET", [] | ["web-checkout"]) => carts::active(world, shopper),
         ("POST", []) => carts::update(world, shopper, &request.body()?, query),
         ("POST", ["apply-payment-method"]) => payment::apply(world, shopper, &request.body()?),
         ("POST", ["apply-shopper"]) => payment::apply_shopper(world, shopper, query),
         ("POST", ["line-items", line]) => {
             let quantity = query.get("quantity").unwrap_or(&Doc::Null);
-            carts::change_line(world, shopper, line, Some(quantity))
+            carts::change_line(world, shopper, line, quantity)
         }
         ("DELETE", ["line-items", line]) => {
-            return no_content(carts::change_line(world, shopper, line, None));
+            return no_content(carts::remove_line(world, shopper, line));
         }
         ("DELETE", ["apply-payment-method"]) => {
             return no_content(payment::detach(world, shopper, &request.body()?));
@@ -79,7 +79,7 @@ fn route_cart(
         ("DELETE", ["payment"]) => {
             return no_content(payment::detach(world, shopper, &Doc::object()));
         }
-        ("POST", ["submit-cart"]) => return ok(submit::submit(world, shopper)),
+        ("POST", ["submit-cart" | "resume-cart"]) => return ok(submit::submit(world, shopper)),
         _ => return Err(request.unknown_route()),
     };
     ok(cart.map(|cart: Cart| show::cart(world, &cart, query)))

@@ -75,7 +75,7 @@ fn session_or_null(world: &World, kind: Kind, id: &str) -> Doc {
 fn lost_credits(order: &Order) -> impl Iterator<Item = Doc> {
     order.lost.iter().map(|one| {
         Doc::object()
-            .with("cartId", &order.origin)
+            .with_some("cartId", order.origin.as_deref())
             .with("orderId", &order.id)
             .with("sourceId", &one.source)
             .with("amount", Doc::money(one.amount))

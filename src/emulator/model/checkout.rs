@@ -19,4 +19,15 @@ pub(crate) struct Checkout {
     pub(crate) credit_amount: Option<Decimal>,
     /// Invoices only.
     pub(crate) billing_optimization: bool,
+    /// The order that was made from it (invoices only).
+    pub(crate) order: Option<String>,
+    /// Whether it was voided (invoices only).
+    pub(crate) voided: bool,
+}
+
+impl Checkout {
+    /// Returns whether nothing can be attached or changed any more.
+    pub(crate) fn ended(&self) -> bool {
+        self.funding.complete || self.voided
+    }
 }

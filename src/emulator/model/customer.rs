@@ -11,6 +11,8 @@ pub(crate) struct Customer {
     /// Saved sources, in the order in which they were saved.
     pub(crate) sources: Vec<String>,
     pub(crate) default: Option<String>,
+    /// Whether orders can be made for it.
+    pub(crate) enabled: bool,
 }
 
 impl Customer {

@@ -2,16 +2,19 @@
 //!
 //! In: bytes of JSON. Out: bytes of JSON, or a [`serde_json::Value`] for assertions. Two things set
 //! a [`Doc`] apart from a `Value`: members keep their order, so answers read like the vendor's own,
-//! and a number is the text that will be written, so money never passes through binary floating
-//! point on its way out.
+//! and a number is the text that was read and will be written, so money never passes through binary
+//! floating point.
 
 use rust_decimal::Decimal;
 use serde::{
-    de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor},
+    de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor},
     ser::{Error as _, Serialize, SerializeMap, Serializer},
 };
 use serde_json::value::RawValue;
-use std::{fmt, str::FromStr};
+use std::{fmt, marker::PhantomData};
+
+/// Deeper nesting is not read.
+const DEEPEST: u32 = 127;
 
 /// Larger amounts are refused, because sums of them might overflow.
 const LARGEST_AMOUNT: i64 = 1_000_000_000_000;
@@ -120,7 +123,7 @@ impl Doc {
 
     /// Reads an amount of money: not negative, not astronomical, at most six decimal places.
     pub(crate) fn amount(&self) -> Option<Decimal> {
-        let amount = Decimal::from_str(self.text()?.trim()).ok()?;
+        let amount = exactly(self.text()?.trim())?;
         let sane = !amount.is_sign_negative()
             && amount <= Decimal::from(LARGEST_AMOUNT)
             && amount.normalize().scale() <= 6;
@@ -221,59 +224,73 @@ impl Serialize for Doc {
 
 impl<'de> Deserialize<'de> for Doc {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        read(raw.get(), DEEPEST).ok_or_else(|| D::Error::custom("not a document"))
     }
 }
 
-struct Reader;
+/// Reads the text of a value: what a number says is never put into a binary float.
+fn read(text: &str, depth: u32) -> Option<Doc> {
+    let under = |raw: &RawValue| read(raw.get(), depth.checked_sub(1)?);
+    match text.as_bytes().first()? {
+        b'{' => {
+            let Members(members) = serde_json::from_str(text).ok()?;
+            members.into_iter().try_fold(Doc::object(), |mut doc, (name, raw)| {
+                doc.set(&name, under(raw)?);
+                Some(doc)
+            })
+        }
+        b'[' => {
+            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            items.into_iter().map(under).collect::<Option<_>>().map(Doc::List)
+        }
+        b'"' => serde_json::from_str(text).ok().map(Doc::Text),
+        b't' | b'f' => text.parse().ok().map(Doc::Bool),
+        b'n' => Some(Doc::Null),
+        _ => number(text),
+    }
+}
 
-impl<'de> Visitor<'de> for Reader {
-    type Value = Doc;
+/// Reads a number. `26.890` and `2.689e1` become `26.89`, and an integer stays as it is; a number
+/// that the vendor's doubles do not reach is not read.
+fn number(text: &str) -> Option<Doc> {
+    text.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    let exact = match text.split_once(['e', 'E']) {
+        Some((digits, _)) => exactly(digits).and_then(|_| Decimal::from_scientific(text).ok()),
+        None => Some(text).filter(|text| text.contains('.')).and_then(exactly),
+    };
+    Some(Doc::Number(exact.map_or_else(|| text.to_owned(), |exact| exact.normalize().to_string())))
+}
+
+/// Reads a decimal, unless it has more digits than a [`Decimal`] holds.
+fn exactly(text: &str) -> Option<Decimal> {
+    Decimal::from_str_exact(text).ok()
+}
+
+/// The members of an object in their order, duplicates included.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
+}
+
+struct Reader<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
+    type Value = Members<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        f.write_str("an object")
     }
 
-    fn visit_unit<E>(self) -> Result<Doc, E> {
-        Ok(Doc::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Doc, E> {
-        Ok(Doc::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Doc, E> {
-        Ok(Doc::Number(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Doc, E> {
-        Ok(Doc::from(value))
-    }
-
-    /// Keeps every amount of up to 15 digits as it was sent, because Rust prints the shortest text
-    /// that reads back as the same number.
-    fn visit_f64<E>(self, value: f64) -> Result<Doc, E> {
-        Ok(Doc::Number(value.to_string()))
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Doc, E> {
-        Ok(Doc::from(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Doc, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'a>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
         }
-        Ok(Doc::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Doc, A::Error> {
-        let mut doc = Doc::object();
-        while let Some((name, value)) = map.next_entry::<String, Doc>()? {
-            doc.set(&name, value);
-        }
-        Ok(doc)
+        Ok(Members(members))
     }
 }
 
@@ -286,6 +303,38 @@ mod tests {
         let text = r#"{"z":26.89,"a":[1,true,null,"x"],"m":{"n":0.1}}"#;
         let doc: Doc = serde_json::from_str(text).unwrap();
         assert_eq!(doc.to_json(), text.as_bytes());
+    }
+
+    #[test]
+    fn numbers_are_read_digit_by_digit() {
+        for (text, read) in [
+            ("26.890", "26.89"),
+            ("2.689e1", "26.89"),
+            ("1E3", "1000"),
+            ("1.0", "1"),
+            ("0.30000000000000000004", "0.30000000000000000004"),
+            ("12345678901234567890123", "12345678901234567890123"),
+            ("9007199254740993.01", "9007199254740993.01"),
+            ("-0.5", "-0.5"),
+        ] {
+            let doc: Doc = serde_json::from_str(text).unwrap();
+            assert_eq!(doc, Doc::Number(read.to_owned()), "{text}");
+        }
+        assert!(serde_json::from_str::<Doc>("1e999").is_err());
+    }
+
+    #[test]
+    fn an_amount_of_too_many_digits_is_not_rounded_to_one_of_fewer() {
+        let almost = Doc::from("15.8900000000000000000000000000000001");
+        assert_eq!((almost.amount(), Doc::from("15.89").amount().is_some()), (None, true));
+    }
+
+    #[test]
+    fn nesting_has_a_bound() {
+        let nested = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(serde_json::from_str::<Doc>(&nested(127)).is_ok());
+        assert!(serde_json::from_str::<Doc>(&nested(128)).is_err());
+        assert!(serde_json::from_str::<Doc>(&nested(100_000)).is_err());
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) enum Role {
     Confidential,
     /// Reads only.
     Restricted,
+    /// Changes only: what a restricted key is where the vendor's quirks say so.
+    OrderOnly,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +40,21 @@ impl Key {
         Some(Self { merchant: merchant.to_owned(), role })
     }
 
+    /// Makes a restricted key one that changes things and reads nothing.
+    pub(crate) fn order_only(mut self) -> Self {
+        if self.role == Role::Restricted {
+            self.role = Role::OrderOnly;
+        }
+        self
+    }
+
     /// Refuses calls that this key may not make: a restricted key only reads, and a public key
     /// does not even read.
     pub(crate) fn allow(&self, mutation: bool) -> Result<(), Refusal> {
         match self.role {
             Role::Confidential => Ok(()),
             Role::Restricted if !mutation => Ok(()),
+            Role::OrderOnly if mutation => Ok(()),
             _ => Err(Refusal::forbidden()),
         }
     }

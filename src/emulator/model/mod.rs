@@ -13,10 +13,14 @@ mod funding;
 mod item;
 mod key;
 mod kind;
+mod late;
 mod mint;
+mod noise;
 mod options;
 mod order;
 mod ordering;
+mod pricing;
+mod quirks;
 mod refusal;
 mod shopper;
 mod source;
@@ -28,14 +32,20 @@ pub(crate) use self::{
     customer::Customer,
     doc::Doc,
     funding::{Attached, Funding},
-    item::{Item, cents, totals},
+    item::{Item, totals},
     key::{Key, Role},
+    late::LateCredit,
     mint::Mint,
     order::{Charge, Movement, Order},
     ordering::{authorize, place},
+    pricing::{Pricing, round},
     refusal::Refusal,
     shopper::{PaymentOption, Shopper},
     source::{CREDIT, Source},
     world::World,
 };
-pub use self::{kind::Kind, options::Options};
+pub use self::{
+    kind::Kind,
+    options::Options,
+    quirks::{Denial, FailingReads, Landing, QuirkWords, Quirks},
+};

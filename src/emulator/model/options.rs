@@ -1,5 +1,6 @@
 //! How an emulator behaves.
 
+use super::quirks::Quirks;
 use rust_decimal::Decimal;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Options {
     pub refuse_overlaps: bool,
     /// The number of calls that the log keeps.
     pub call_log: usize,
+    /// In what the vendor is odd at the beginning, and again after a reset.
+    pub quirks: Quirks,
     /// How long connections may take to finish after shutdown.
     pub drain: Duration,
 }
@@ -45,6 +48,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             refuse_overlaps: false,
             call_log: 10_000,
+            quirks: Quirks::default(),
             drain: Duration::from_secs(1),
         }
     }

@@ -15,8 +15,8 @@ pub(crate) struct Order {
     pub(crate) created: String,
     /// What it was made from: a checkout, invoice or cart.
     pub(crate) kind: Kind,
-    /// The id of what it was made from.
-    pub(crate) origin: String,
+    /// The id of what it was made from; `None` is an order at once.
+    pub(crate) origin: Option<String>,
     pub(crate) customer: Option<String>,
     pub(crate) items: Vec<Item>,
     /// Members that are stored and shown as they were sent.

@@ -18,7 +18,7 @@ pub(crate) fn authorize(
     world: &mut World,
     merchant: &str,
     kind: Kind,
-    origin: &str,
+    origin: Option<&str>,
     funding: &Funding,
 ) -> Result<Order, Refusal> {
     let charged = funding.charged();
@@ -40,7 +40,7 @@ pub(crate) fn authorize(
         merchant: merchant.to_owned(),
         created: world.mint.time(),
         kind,
-        origin: origin.to_owned(),
+        origin: origin.map(str::to_owned),
         customer: None,
         items: Vec::new(),
         kept: Doc::object(),

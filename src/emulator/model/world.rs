@@ -1,8 +1,21 @@
 //! Everything that the vendor remembers, in one place behind one lock.
 
 use super::{
-    cart::Cart, checkout::Checkout, customer::Customer, doc::Doc, funding::Funding, kind::Kind,
-    mint::Mint, options::Options, order::Order, refusal::Refusal, shopper::Shoppers,
+    cart::Cart,
+    checkout::Checkout,
+    customer::Customer,
+    doc::Doc,
+    funding::Funding,
+    kind::Kind,
+    late::LateCredits,
+    mint::Mint,
+    noise::{noisy, noisy_nothing},
+    options::Options,
+    order::Order,
+    pricing::{Pricing, decimals, round},
+    quirks::Quirks,
+    refusal::Refusal,
+    shopper::Shoppers,
     source::Source,
 };
 use rust_decimal::Decimal;
@@ -10,6 +23,8 @@ use std::collections::BTreeMap;
 
 pub(crate) struct World {
     pub(crate) options: Options,
+    /// In what the vendor is odd now.
+    pub(crate) quirks: Quirks,
     pub(crate) mint: Mint,
     pub(crate) sources: BTreeMap<String, Source>,
     pub(crate) checkouts: BTreeMap<String, Checkout>,
@@ -21,6 +36,8 @@ pub(crate) struct World {
     /// Fulfillments and refunds as they were answered, with their merchant.
     pub(crate) settled: BTreeMap<String, (String, Doc)>,
     pub(crate) shoppers: Shoppers,
+    /// Credits whose attach was answered and has not taken effect.
+    pub(crate) late: LateCredits,
     /// The currency of every payment session, by the session's id.
     currencies: BTreeMap<String, String>,
 }
@@ -29,6 +46,7 @@ impl World {
     pub(crate) fn new(options: Options) -> Self {
         Self {
             mint: Mint::new(options.seed),
+            quirks: options.quirks,
             options,
             sources: BTreeMap::new(),
             checkouts: BTreeMap::new(),
@@ -38,6 +56,7 @@ impl World {
             orders: BTreeMap::new(),
             settled: BTreeMap::new(),
             shoppers: Shoppers::default(),
+            late: LateCredits::default(),
             currencies: BTreeMap::new(),
         }
     }
@@ -110,6 +129,44 @@ impl World {
 
     pub(crate) fn currency_of_session(&self, id: &str) -> Option<String> {
         self.currencies.get(id).cloned()
+    }
+
+    /// Puts off the attach of a source, if it is store credit and the vendor attaches that late.
+    pub(crate) fn put_off(&mut self, kind: Kind, session: &str, source: &Source) -> bool {
+        match self.quirks.late_credit.filter(|_| source.secondary()) {
+            Some(landing) => {
+                self.late.add(kind, session, &source.id, landing);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Returns a computed amount as doubles have it, where the vendor's amounts are noisy.
+    pub(crate) fn noise(&self, amount: Decimal) -> Option<Doc> {
+        (self.quirks.noisy_amounts && !amount.is_zero()).then(|| noisy(amount))
+    }
+
+    /// Returns what is left to pay as doubles have it, where the vendor's amounts are noisy.
+    pub(crate) fn noise_of_remainder(&self, funding: &Funding) -> Option<Doc> {
+        let rest = funding.remaining();
+        let is_paid = self.quirks.noisy_amounts && rest.is_zero() && !funding.total.is_zero();
+        if is_paid { Some(noisy_nothing()) } else { self.noise(rest) }
+    }
+
+    /// Returns how many decimals amounts of a currency have.
+    pub(crate) fn decimals(&self, currency: &str) -> u32 {
+        decimals(currency, self.quirks.currency_decimals)
+    }
+
+    /// Returns the amount of a new credit: as it was sent, or in the decimals of its currency.
+    pub(crate) fn credit_amount(&self, amount: Decimal, currency: &str) -> Decimal {
+        if self.quirks.currency_decimals { round(amount, self.decimals(currency)) } else { amount }
+    }
+
+    /// Returns how the amounts of lines in a currency come about.
+    pub(crate) fn pricing(&self, currency: &str) -> Pricing {
+        Pricing { tax_rate: self.options.tax_rate, decimals: self.decimals(currency) }
     }
 
     /// Opens a payment session with nothing attached.

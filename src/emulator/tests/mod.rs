@@ -2,7 +2,9 @@
 
 mod carts;
 mod checkouts;
+mod endings;
 mod properties;
+mod quirks;
 mod saved;
 mod settlement;
 mod wire;

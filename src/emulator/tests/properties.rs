@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::{Shop, id, order_of};
+use super::{super::Options, Shop, id, order_of};
 
 const CHECKOUT_TOTAL: f64 = 30.0;
 const CART: &str = "/v1/shoppers/me/carts/active";
@@ -20,8 +20,9 @@ struct Little {
 }
 
 impl Little {
-    async fn new() -> Little {
-        let shop = Shop::new();
+    async fn new(quirks: &str) -> Little {
+        let quirks = quirks.parse().unwrap();
+        let shop = Shop::with(Options { quirks, ..Options::default() });
         let shopper = shop.shopper().await;
         shopper.post(&format!("{CART}?productId=p&price=30"), Value::Null).await;
         let sources = vec![
@@ -114,7 +115,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let little = Little::new().await;
+            let little = Little::new("").await;
             for (verb, source) in calls {
                 let before = little.shop.emulator.snapshot();
                 let (status, body) = little.call(verb, source).await;
@@ -131,6 +132,22 @@ proptest! {
                         charges.iter().map(|charge| money(&charge["amount"])).sum();
                     assert_eq!(charged, money(&order["totalAmount"]), "{}", id(order));
                 }
+            }
+        });
+    }
+    #[test]
+    fn money_adds_up_also_where_the_vendor_is_odd(
+        calls in prop::collection::vec((0u8..15, 0usize..5), 1..30)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let odd = "late-credit=2,lenient-removals,currency-decimals,noisy-amounts";
+            let little = Little::new(odd).await;
+            for (verb, source) in calls {
+                little.call(verb, source).await;
+                let after = little.shop.emulator.snapshot();
+                adds_up(&after["checkouts"]);
+                adds_up(&after["carts"]);
             }
         });
     }

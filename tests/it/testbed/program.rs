@@ -80,6 +80,14 @@ impl Program {
         program
     }
 
+    /// `weir emulator` on a free port, once it listens.
+    pub(crate) fn emulator(flags: &[&str]) -> Self {
+        let mut program =
+            Program::start(&[&["emulator", "--listen", "127.0.0.1:0"], flags].concat());
+        program.until(|line| line.starts_with("The emulator listens on "));
+        program
+    }
+
     /// The lines that the walk-through asks to paste.
     pub(crate) fn walk(&self) -> String {
         let begin =
