@@ -146,7 +146,7 @@ pub(super) fn finish(
     outcome: Outcome,
 ) -> Response<Body> {
     let mut response = outcome.response;
-    let id = governor.decisions().next_id();
+    let id = trace.id(governor.decisions()).to_owned();
     let rule = outcome.violation.as_ref().map(|violation| violation.rule);
     if governor.settings.headers {
         mark(&mut response, outcome.decided, rule, &id);

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     dialects::{Call, Form},
     http::{Body, Problem},
+    observe::StepKind,
     rules::{
         Answer, CallEnd, Intent, Known, Learned, RefusalScope, SessionKey, SessionObservation,
         Target, learn as learn_from, outcome_unknown, refused,
@@ -153,8 +154,9 @@ pub(super) async fn send(
     known: &Known,
     request: Request<Body>,
 ) -> Result<CallOutcome, StoreError> {
+    let what = StepKind::Call(intent.name());
     let Some(records) = records else {
-        let sent = exchange.asker.send(request).await;
+        let sent = exchange.asker.send(request, &what).await;
         return Ok(conclude(exchange, call, intent, None, known, sent).0);
     };
     let session = records.session_key().cloned();
@@ -162,7 +164,7 @@ pub(super) async fn send(
         records.apply(SessionObservation::Begun, &exchange.policy, now());
         records.write().await?;
     }
-    let sent = exchange.asker.send(request).await;
+    let sent = exchange.asker.send(request, &what).await;
     let (outcome, learned) = conclude(exchange, call, intent, session.as_ref(), known, sent);
     let ended = Ended::of(&outcome);
     // The call is over; if this cannot be written, the session is looked up when it matters.
