@@ -34,7 +34,7 @@ mod values;
 
 pub(crate) use load::Loaded;
 pub(crate) use overrides::{OVERRIDES, Override};
-pub(crate) use problem::Problems;
+pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
 pub(crate) use sections::{Format, Log};
 pub(crate) use sources::{Purpose, Sources};
