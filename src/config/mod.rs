@@ -32,6 +32,7 @@ mod tests;
 mod upstream_url;
 mod values;
 
+pub(crate) use form::read_address;
 pub(crate) use load::Loaded;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};

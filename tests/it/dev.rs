@@ -269,6 +269,14 @@ fn slips_of_the_command_line_are_told_with_what_was_meant() {
         (&["runn"][..], ["unrecognized subcommand 'runn'", "'run'"]),
         (&["dev", "--lisen", "x"], ["unexpected argument '--lisen'", "'--listen'"]),
         (&["emulator", "--listen", "x"], ["invalid value 'x' for '--listen <ADDR>'", "--help"]),
+        (
+            &["emulator", "--listen", "8090"],
+            ["for '--listen <ADDR>'", "is not an address and port; write \"127.0.0.1:8090\""],
+        ),
+        (
+            &["dev", "--emulator", "localhost:8095"],
+            ["for '--emulator <ADDR>'", "is not an address and port; write \"127.0.0.1:8095\""],
+        ),
     ] {
         let ended = Program::start(arguments).ended();
         let told = ended.errors.join("\n");

@@ -43,6 +43,17 @@ impl Form for Address {
     }
 }
 
+/// Reads an address and port that is no key of the configuration: what is wrong is told as if it
+/// were one.
+pub(crate) fn read_address(text: &str) -> Result<SocketAddr, String> {
+    Address.read_text(text).map_err(|complaints| {
+        let told = complaints.into_iter().map(|Complaint { message, suggestion, .. }| {
+            [Some(message), suggestion].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        });
+        told.collect::<Vec<_>>().join("; ")
+    })
+}
+
 const PATTERN: &str = r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\]):\d{1,5}$";
 
 /// Guesses the address that was meant. Only one who names all addresses is told to open them all:
