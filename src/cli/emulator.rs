@@ -4,7 +4,10 @@ use super::{
     signals,
     start_error::{StartError, report},
 };
-use crate::emulator::{CONTROL_ROUTES, Emulator, Options, Quirks};
+use crate::{
+    config::read_address,
+    emulator::{CONTROL_ROUTES, Emulator, Options, Quirks},
+};
 use std::{
     io::{self, Write},
     net::SocketAddr,
@@ -17,7 +20,7 @@ use tokio::net::TcpListener;
 #[command(after_help = words())]
 pub(super) struct EmulatorArgs {
     /// Address and port to listen on
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090", value_parser = read_address)]
     listen: SocketAddr,
     /// Makes ids the same in every run
     #[arg(long, value_name = "NUMBER")]

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     admin::Admin,
-    config::{Config, Format, Loaded, Log, Sources},
+    config::{Config, Format, Loaded, Log, Problems, Severity, Sources},
     dialects,
+    edge::Drained,
     govern::Governor,
     observe::telemetry,
 };
@@ -44,10 +45,18 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
                  a second signal cuts it off"
             );
         });
-        let drained = drained.await?;
-        tracing::info!(%drained, "stopped");
+        tell_the_end(drained.await?);
         Ok(ExitCode::SUCCESS)
     })
+}
+
+fn tell_the_end(drained: Drained) {
+    match drained {
+        Drained { connections_cut: 0, work_cut: 0 } => tracing::info!(%drained, "stopped"),
+        Drained { connections_cut, work_cut: calls_cut } => {
+            tracing::warn!(connections_cut, calls_cut, "stopped, and cut off what was under way");
+        }
+    }
 }
 
 /// Reads the configuration and starts the log. `Err`: it cannot be used, which has been reported.
@@ -61,14 +70,24 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
                 Format::Json => Some(false),
             };
             telemetry::start(level.as_str(), human);
-            for warning in loaded.warnings.iter() {
-                tracing::warn!("{warning}");
-            }
+            tell(&loaded.warnings);
             Ok(loaded)
         }
         Err(problems) => {
             let _ = write!(io::stderr(), "{problems}");
             Err(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Logs each problem with its place.
+fn tell(problems: &Problems) {
+    for problem in problems.iter() {
+        let (file, line) = (problem.file(), problem.line());
+        let (key, suggestion) = (problem.key.as_deref(), problem.suggestion.as_deref());
+        match problem.severity {
+            Severity::Error => tracing::error!(file, line, key, suggestion, "{}", problem.told()),
+            Severity::Warning => tracing::warn!(file, line, key, suggestion, "{}", problem.told()),
         }
     }
 }
@@ -87,29 +106,49 @@ async fn reload_on_hangup(
     while hangup.recv().await.is_some() {
         match Config::load(&sources, dialects::policy()) {
             Ok(loaded) => {
+                tell(&loaded.warnings);
+                let differences = running.config.differences(&loaded.config);
                 take_over(&mut running, loaded);
                 governor.set_policy(running.config.policy.clone());
                 if let Some(admin) = &admin {
                     admin.show_config(config_json(&running));
                 }
-                tracing::info!(
-                    "read the configuration again: [policy] and the window and defer of \
-                     [sequencing] are in force; all else needs a restart"
-                );
+                tell_differences(differences);
             }
-            Err(problems) => tracing::error!(
-                "the configuration was not read again, nothing has changed:\n{problems}"
-            ),
+            Err(problems) => {
+                tell(&problems);
+                tracing::error!("the configuration was not read again, nothing has changed");
+            }
         }
     }
+}
+
+/// Says which keys differ from what ran: those that are in force now, and those that need a restart.
+#[cfg(unix)]
+fn tell_differences(keys: Vec<String>) {
+    if keys.is_empty() {
+        tracing::info!("read the configuration again: nothing has changed");
+    }
+    let (changed, ignored): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| reloads(key));
+    if !changed.is_empty() {
+        let keys = changed.join(", ");
+        tracing::info!(keys, "read the configuration again: what has changed is in force");
+    }
+    if !ignored.is_empty() {
+        let keys = ignored.join(", ");
+        tracing::warn!(keys, "read the configuration again: what has changed needs a restart");
+    }
+}
+
+/// Returns whether a reload puts this key in force.
+#[cfg(unix)]
+fn reloads(key: &str) -> bool {
+    key.starts_with("policy.") || matches!(key, "sequencing.window" | "sequencing.defer")
 }
 
 /// Takes over what a reload changes, and where it came from; all else stays as it runs.
 #[cfg(unix)]
 fn take_over(running: &mut Loaded, again: Loaded) {
-    let reloads = |key: &str| {
-        key.starts_with("policy.") || matches!(key, "sequencing.window" | "sequencing.defer")
-    };
     running.config.policy = again.config.policy;
     running.origins.retain(|key, _| !reloads(key));
     running.origins.extend(again.origins.into_iter().filter(|(key, _)| reloads(key)));

@@ -5,7 +5,7 @@
 //! wrong.
 
 use crate::{
-    config::{Config, OVERRIDES, Override, Purpose, Sources},
+    config::{Config, OVERRIDES, Override, Purpose, Sources, read_address},
     dialects,
     emulator::Quirks,
 };
@@ -104,7 +104,7 @@ impl RunArgs {
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct DevArgs {
     /// Address and port of the emulator
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090", value_parser = read_address)]
     pub emulator: SocketAddr,
     /// Makes the emulator's ids the same in every run
     #[arg(long, value_name = "NUMBER")]

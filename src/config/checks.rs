@@ -10,7 +10,18 @@ use super::{
     values::Config,
 };
 use crate::rules::{Dialect, Mend, RuleId, Sequencing, SourceType, Toggle};
-use std::net::{IpAddr, SocketAddr};
+use rustls::{
+    RootCertStore,
+    pki_types::{
+        CertificateDer,
+        pem::{self, PemObject},
+    },
+};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+};
 
 pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
     let mut found = Vec::new();
@@ -65,27 +76,64 @@ fn upstream(config: &Config, purpose: Purpose, reading: &Reading, found: &mut Ve
     if readable(reading, &["upstream.url"]) {
         found.extend(url(config, purpose, reading));
     }
-    if readable(reading, &["upstream.timeout", "upstream.connect-timeout"])
+    // The built-in value is nobody's mistake.
+    if let Some(place) = reading.places.get("upstream.connect-timeout")
+        && readable(reading, &["upstream.timeout", "upstream.connect-timeout"])
         && config.upstream.connect_timeout > config.upstream.timeout
     {
-        let place = place(reading, &["upstream.connect-timeout", "upstream.timeout"]);
-        let problem = Problem::warning(place, "`connect-timeout` is longer than `timeout`")
-            .about("upstream.connect-timeout");
-        found.push(problem.suggest(
-            "a call is given up after `timeout` in all; make `connect-timeout` the shorter",
-        ));
+        let message = "`connect-timeout` is longer than `timeout`";
+        let problem = Problem::warning(place.clone(), message).about("upstream.connect-timeout");
+        found
+            .push(problem.suggest("connecting has its own time-out, which comes before `timeout`"));
     }
-    if let Some(file) = &config.upstream.ca_file
-        && let Err(error) = std::fs::File::open(file)
-    {
+    if let Some(file) = &config.upstream.ca_file {
         let place = place(reading, &["upstream.ca-file"]);
-        let message = format!("the file {} cannot be read: {error}", file.display());
-        let problem = match purpose {
-            Purpose::Run => Problem::error(place, message),
-            Purpose::Check => Problem::warning(place, message),
-        };
-        found.push(problem.about("upstream.ca-file"));
+        found.extend(certificates(file, place, purpose).map(|p| p.about("upstream.ca-file")));
     }
+}
+
+/// Returns what is wrong with a file of certificates to trust. It may be on another machine when
+/// the configuration is only checked; where it is here, it must hold what a run needs.
+fn certificates(file: &Path, place: Place, purpose: Purpose) -> Option<Problem> {
+    let name = file.display();
+    match trusted(file) {
+        Ok(0) => {
+            let problem = Problem::error(place, format!("{name} holds no certificate"));
+            Some(problem.suggest("name a PEM file, with \"-----BEGIN CERTIFICATE-----\" in it"))
+        }
+        Ok(_) => None,
+        Err(Unusable::File(error)) => {
+            let message = format!("the file {name} cannot be read: {error}");
+            Some(match purpose {
+                Purpose::Run => Problem::error(place, message),
+                Purpose::Check => Problem::warning(place, message),
+            })
+        }
+        Err(Unusable::Certificate(why)) => {
+            let message = format!("{name} holds a certificate that cannot be used: {why}");
+            Some(Problem::error(place, message))
+        }
+    }
+}
+
+/// Why a file of certificates cannot be used.
+enum Unusable {
+    File(io::Error),
+    Certificate(String),
+}
+
+/// Counts the certificates of a file, as a run would trust them.
+fn trusted(file: &Path) -> Result<usize, Unusable> {
+    let unusable = |error| match error {
+        pem::Error::Io(error) => Unusable::File(error),
+        other => Unusable::Certificate(other.to_string()),
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(unusable)? {
+        let certificate = certificate.map_err(unusable)?;
+        roots.add(certificate).map_err(|error| Unusable::Certificate(error.to_string()))?;
+    }
+    Ok(roots.len())
 }
 
 fn url(config: &Config, purpose: Purpose, reading: &Reading) -> Option<Problem> {

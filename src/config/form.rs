@@ -12,6 +12,7 @@ mod size;
 mod text;
 mod time;
 
+pub(crate) use address::read_address;
 pub(super) use address::{Address, address_or_off};
 pub(super) use base::{Complaint, Form, kind};
 pub(super) use choice::{Choice, Switch, ToggleForm};

@@ -32,9 +32,10 @@ mod tests;
 mod upstream_url;
 mod values;
 
+pub(crate) use form::read_address;
 pub(crate) use load::Loaded;
 pub(crate) use overrides::{OVERRIDES, Override};
-pub(crate) use problem::Problems;
+pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
 pub(crate) use sections::{Format, Log};
 pub(crate) use sources::{Purpose, Sources};

@@ -89,22 +89,41 @@ impl Problem {
         self
     }
 
-    fn to_json(&self) -> Value {
-        let (file, line, column) = match &self.place {
-            Place::File(file) => (Some(file), None, None),
-            Place::Spot { file, line, column, .. } => (Some(file), Some(line), Some(column)),
-            Place::Nowhere | Place::Variable(_) | Place::Flag(_) => (None, None, None),
-        };
-        let message = match &self.place {
+    /// Returns the file that it is in, if it is in one.
+    pub(crate) fn file(&self) -> Option<String> {
+        match &self.place {
+            Place::File(file) | Place::Spot { file, .. } => Some(file.display().to_string()),
+            Place::Nowhere | Place::Variable(_) | Place::Flag(_) => None,
+        }
+    }
+
+    /// Returns the line of the file, from 1, if it is in one.
+    pub(crate) fn line(&self) -> Option<usize> {
+        match self.place {
+            Place::Spot { line, .. } => Some(line),
+            _ => None,
+        }
+    }
+
+    /// Returns the message, after the flag or variable that it is about, if it is about one.
+    pub(crate) fn told(&self) -> String {
+        match &self.place {
             Place::Variable(name) | Place::Flag(name) => format!("{name}: {}", self.message),
             _ => self.message.clone(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let column = match self.place {
+            Place::Spot { column, .. } => Some(column),
+            _ => None,
         };
         json!({
-            "file": file.map(|file| file.display().to_string()),
-            "line": line,
+            "file": self.file(),
+            "line": self.line(),
             "column": column,
             "severity": self.severity.as_str(),
-            "message": message,
+            "message": self.told(),
             "suggestion": self.suggestion,
             "key": self.key,
         })

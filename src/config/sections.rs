@@ -70,8 +70,8 @@ section! {
 }
 
 section! {
-    /// Where operators reach Weir: health, readiness, sessions, rules, configuration. Not for
-    /// callers: it has no authentication of its own.
+    /// Where operators reach Weir: health, readiness, sessions, decisions, rules, configuration,
+    /// counts. Not for callers: it has no authentication of its own.
     pub struct Admin {
         /// Address and port of the admin API, or `"off"`.
         "address" address: Option<SocketAddr> =

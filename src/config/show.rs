@@ -8,6 +8,7 @@ use super::{
     values::Config,
 };
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Loaded {
     /// Returns `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address": "w:3"}}`; a
@@ -23,11 +24,33 @@ impl Loaded {
 }
 
 impl Config {
+    /// Returns the keys whose values differ from `other`'s.
+    pub(crate) fn differences(&self, other: &Config) -> Vec<String> {
+        let (mut ours, mut theirs) = (BTreeMap::new(), BTreeMap::new());
+        flatten("", &self.to_json(), &mut ours);
+        flatten("", &other.to_json(), &mut theirs);
+        let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        let differs = |key: &&String| ours.get(*key) != theirs.get(*key);
+        keys.into_iter().filter(differs).cloned().collect()
+    }
+
     /// Returns the values in effect, table by table, written as in the file.
     pub(crate) fn to_json(&self) -> Value {
         let mut walk = AsJson { tables: vec![Map::new()] };
         self.clone().visit(&mut walk);
         walk.tables.pop().unwrap_or_default().into()
+    }
+}
+
+/// Gathers the values of a table and of the tables in it, by the paths of their keys.
+fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, Value>) {
+    let Some(table) = value.as_object() else {
+        into.insert(path.to_owned(), value.clone());
+        return;
+    };
+    for (name, value) in table {
+        let key = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        flatten(&key, value, into);
     }
 }
 
@@ -90,6 +113,26 @@ mod tests {
         assert_eq!(origins["policy.rules.spent-source"], "weir.toml:7");
         assert_eq!(origins["sequencing.window"], "weir.toml:11");
         assert_eq!(origins.get("sequencing.defer"), None);
+    }
+
+    #[test]
+    fn what_differs_is_named_by_its_keys() {
+        let read = |text| Config::parse("w", text, dialects::policy()).unwrap().config;
+        let built_in = read("");
+        assert_eq!(built_in.differences(&read("[log]\nlevel = \"info\"\n")), [""; 0]);
+        let other = read(
+            "[upstream]\nurl = \"https://a\"\n[limits]\ndrain = \"1s\"\n\
+             [policy.rules]\nunderfunded-order = \"off\"\n[policy.types]\nsavable = [\"ideal\"]\n",
+        );
+        let keys = [
+            "limits.drain",
+            "policy.rules.carts.underfunded-order",
+            "policy.rules.checkouts.underfunded-order",
+            "policy.types.savable",
+            "upstream.url",
+        ];
+        assert_eq!(built_in.differences(&other), keys);
+        assert_eq!(other.differences(&built_in), keys);
     }
 
     #[test]

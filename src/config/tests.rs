@@ -178,10 +178,12 @@ fn values_that_contradict_each_other_are_told() {
             &["2:7 upstream is Weir itself: it would call itself without end (name the payments \
                  API)"],
         ),
+        // Only one of the two was written.
+        ("[upstream]\ntimeout = \"1s\"", &[]),
         (
-            "[upstream]\ntimeout = \"1s\"",
-            &["2:11 `connect-timeout` is longer than `timeout` (a call is given up after \
-                 `timeout` in all; make `connect-timeout` the shorter)"],
+            "[upstream]\ntimeout = \"1s\"\nconnect-timeout = \"2s\"",
+            &["3:19 `connect-timeout` is longer than `timeout` (connecting has its own time-out, \
+                 which comes before `timeout`)"],
         ),
         (
             "[policy.rules]\nsecondary-after-single-use-primary = \"reorder\"",
@@ -205,7 +207,7 @@ fn values_that_contradict_each_other_are_told() {
         // What could not be read is not judged a second time.
         (
             "[listen]\naddress = \"9090\"\n[admin]\naddress = \"127.0.0.1:8080\"",
-            &["2:11 \"9090\" is not an address and port (write \"0.0.0.0:9090\")"],
+            &["2:11 \"9090\" is not an address and port (write \"127.0.0.1:9090\")"],
         ),
     ];
     for (text, expected) in cases {
@@ -321,12 +323,43 @@ fn to_run_there_must_be_an_upstream_and_its_certificates() {
 #[test]
 fn a_ca_file_is_looked_for_beside_the_file_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("ca.pem"), "").unwrap();
+    let authority = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+    std::fs::write(folder.path().join("ca.pem"), authority.cert.pem()).unwrap();
     std::fs::write(folder.path().join("weir.toml"), "[upstream]\nca-file = \"ca.pem\"\n").unwrap();
     let loaded =
         Config::load(&Sources::file(folder.path().join("weir.toml")), dialects::policy()).unwrap();
     assert_eq!(loaded.config.upstream.ca_file, Some(folder.path().join("ca.pem")));
     assert!(loaded.warnings.is_empty());
+}
+
+/// Whether it is only checked or to be run: a run would not start.
+#[test]
+fn a_ca_file_without_a_certificate_that_can_be_used_is_an_error_at_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("weir.toml");
+    std::fs::write(&config, "[upstream]\nurl = \"https://a\"\nca-file = \"ca.pem\"\n").unwrap();
+    let ca = folder.path().join("ca.pem");
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (text, what) in [
+        ("", "holds no certificate (name a PEM file, with \"-----BEGIN CERTIFICATE-----\" in it)"),
+        ("# Weir\n", "holds no certificate ("),
+        (garbage, "holds a certificate that cannot be used: "),
+        ("-----BEGIN CERTIFICATE-----\n", "holds a certificate that cannot be used: "),
+    ] {
+        std::fs::write(&ca, text).unwrap();
+        for purpose in [Purpose::Check, Purpose::Run] {
+            let sources = Sources { purpose, ..Sources::file(&config) };
+            let problems = Config::load(&sources, dialects::policy()).unwrap_err();
+            let told: Vec<_> = problems.iter().map(one_line).collect();
+            let expected = format!("3:11 {} {what}", ca.display());
+            assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}: {expected}");
+        }
+    }
+    let flags = vec![("upstream.ca-file", "README.md".to_owned())];
+    let problems =
+        Config::load(&Sources { flags, ..Sources::default() }, dialects::policy()).unwrap_err();
+    let told: Vec<_> = problems.iter().map(one_line).collect();
+    assert!(told[0].starts_with("--upstream-ca-file README.md holds no certificate"), "{told:?}");
 }
 
 #[test]

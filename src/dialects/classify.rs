@@ -72,8 +72,8 @@ pub fn classify(
 impl Head<'_> {
     fn classify_plain(&self, segments: &[&str]) -> Classified {
         let governed = self.dialects.governed_path(segments);
-        if let Some(other) = self.relaxed(segments, governed) {
-            return self.ambiguous(other, "The path has words in an unusual spelling.");
+        if let Some((other, word)) = self.relaxed(segments, governed) {
+            return self.ambiguous(other, &format!("The path spells `{word}` in an unusual way."));
         }
         let Some(GovernedPath { api, .. }) = governed else { return Classified::Ungoverned };
         let governs = |method| (api.governs)(Operation { method, path: segments });
@@ -100,12 +100,17 @@ impl Head<'_> {
     }
 
     /// Returns the API in which a server that ignores case and suffixes would find a governed path,
-    /// where the segments as they are mean another path or none.
-    fn relaxed(&self, segments: &[&str], governed: Option<GovernedPath>) -> Option<&'static Api> {
-        let relaxed = path::relaxed(segments, &self.dialects.words)?;
+    /// where the segments as they are mean another path or none, and the first word that is spelled
+    /// in an unusual way.
+    fn relaxed(
+        &self,
+        segments: &[&str],
+        governed: Option<GovernedPath>,
+    ) -> Option<(&'static Api, &'static str)> {
+        let (relaxed, word) = path::relaxed(segments, &self.dialects.words)?;
         let parts: Vec<&str> = relaxed.iter().map(String::as_str).collect();
         let other = self.dialects.governed_path(&parts).filter(|other| governed != Some(*other))?;
-        self.could_be(other.api, &parts).then_some(other.api)
+        self.could_be(other.api, &parts).then_some((other.api, word))
     }
 
     /// Returns whether a server that is generous about methods would take the call for a governed

@@ -65,7 +65,7 @@ impl Outcome {
 pub(super) enum OwnError<'a> {
     /// A fault that any call may meet.
     Problem(Problem),
-    /// The body cannot be read.
+    /// The body cannot be read; the sentence says why.
     Malformed(&'a str),
     /// Too many wait for this session, or one waited too long.
     Busy(&'a Busy),
@@ -77,11 +77,7 @@ pub(super) enum OwnError<'a> {
 pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
     let (status, code, message) = match error {
         OwnError::Problem(problem) => (problem.status(), problem.code(), problem.message()),
-        OwnError::Malformed(why) => (
-            StatusCode::BAD_REQUEST,
-            "invalid_body",
-            format!("The body cannot be read: {why}.").into(),
-        ),
+        OwnError::Malformed(why) => (StatusCode::BAD_REQUEST, "invalid_body", (*why).into()),
         OwnError::Busy(busy) => (
             StatusCode::CONFLICT,
             form.busy_code(),
@@ -146,7 +142,7 @@ pub(super) fn finish(
     outcome: Outcome,
 ) -> Response<Body> {
     let mut response = outcome.response;
-    let id = governor.decisions().next_id();
+    let id = trace.id(governor.decisions()).to_owned();
     let rule = outcome.violation.as_ref().map(|violation| violation.rule);
     if governor.settings.headers {
         mark(&mut response, outcome.decided, rule, &id);

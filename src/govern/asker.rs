@@ -7,6 +7,7 @@ use super::{answered::Answered, governor::Governor, trace::Trace};
 use crate::{
     dialects::Outgoing,
     http::{Body, Chain, CollectError, Problem, UpstreamError, collect},
+    observe::StepKind,
     rules::{CredentialHash, ShownTo},
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
@@ -80,8 +81,9 @@ impl Failure {
     /// Nothing was sent, through a fault of Weir's own.
     pub(super) const NOT_SENT: Self = Self { sent: false, problem: Problem::Internal };
 
-    fn of(error: &UpstreamError) -> Self {
-        tracing::warn!(error = %Chain(error), "a governed call got no answer");
+    fn of(error: &UpstreamError, what: &StepKind, asker: &Asker) -> Self {
+        let decision_id = asker.trace.id(asker.governor.decisions());
+        tracing::warn!(decision_id, %what, error = %Chain(error), "asking upstream failed");
         Self { sent: error.was_sent(), problem: Problem::from(error) }
     }
 }
@@ -106,18 +108,19 @@ impl Asker {
         request
     }
 
-    /// Sends a request and reads its answer whole, up to the bound.
-    pub(super) async fn send(&self, request: Request<Body>) -> SendOutcome {
+    /// Sends a request and reads its answer whole, up to the bound. `what` is its purpose, for the
+    /// log.
+    pub(super) async fn send(&self, request: Request<Body>, what: &StepKind) -> SendOutcome {
         let started = Instant::now();
-        let outcome = self.send_untimed(request).await;
+        let outcome = self.send_untimed(request, what).await;
         self.trace.add_upstream_time(started.elapsed());
         outcome
     }
 
-    async fn send_untimed(&self, request: Request<Body>) -> SendOutcome {
+    async fn send_untimed(&self, request: Request<Body>, what: &StepKind) -> SendOutcome {
         let response = match BoxClient::clone(&self.client).oneshot(request).await {
             Ok(response) => response,
-            Err(error) => return SendOutcome::Failed(Failure::of(&error)),
+            Err(error) => return SendOutcome::Failed(Failure::of(&error, what, self)),
         };
         let (head, body) = response.into_parts();
         self.record_back_off(head.status, &head.headers);
@@ -127,7 +130,7 @@ impl Asker {
                 SendOutcome::TooLong(Response::from_parts(head, body))
             }
             Err(CollectError::Broken(error)) => {
-                let failure = Failure::of(&UpstreamError::from(error));
+                let failure = Failure::of(&UpstreamError::from(error), what, self);
                 SendOutcome::Failed(Failure { sent: true, ..failure })
             }
         }

@@ -16,7 +16,7 @@ use crate::{
     dialects::{Call, UnreadableRequest, credential, decoded_body},
     http::{Body, CollectError, Collected, Problem, collect},
     observe::Decided,
-    rules::{Intent, Mode, Policy, RuleId, Toggle, Violation},
+    rules::{Intent, Policy, RuleId, Toggle, Violation},
 };
 use http::{Request, Response, request};
 use std::{sync::Arc, time::Instant};
@@ -149,13 +149,13 @@ async fn read(
     head: &request::Parts,
     body: Body,
 ) -> Result<(Collected, Intent), Unread> {
-    let lenient = policy.mode != Mode::Enforce;
+    let keeps = policy.may_keep_calls();
     let limit = governor.settings.governed_body;
     let too_large = || Unread::Refused(OwnError::Problem(Problem::TooLarge { limit }));
     let collected = tokio::time::timeout(governor.settings.body_timeout, collect(body, limit));
     let body = match collected.await {
         Ok(Ok(body)) => body,
-        Ok(Err(CollectError::TooLarge(body))) if lenient => return Err(Unread::Lenient(body)),
+        Ok(Err(CollectError::TooLarge(body))) if !keeps => return Err(Unread::Lenient(body)),
         Ok(Err(CollectError::TooLarge(_))) => return Err(too_large()),
         Ok(Err(CollectError::Broken(_))) => {
             return Err(Unread::Refused(OwnError::Problem(Problem::Incomplete)));
@@ -169,7 +169,7 @@ async fn read(
         Err(UnreadableRequest::Ambiguous(violation)) => {
             Err(Unread::Ambiguous(body.clone(), violation))
         }
-        Err(_) if lenient => Err(Unread::Lenient(body.to_body())),
+        Err(_) if !keeps => Err(Unread::Lenient(body.to_body())),
         Err(UnreadableRequest::TooLarge) => Err(too_large()),
         Err(UnreadableRequest::Malformed(why)) => Err(Unread::Refused(OwnError::Malformed(why))),
     }

@@ -68,7 +68,8 @@ pub(super) async fn look_up(
     let work = Box::pin(async move {
         let request = asked.exchange.asker.request(&outgoing);
         let at = now();
-        let sent = asked.exchange.asker.send(request).await;
+        let what = StepKind::LookUp(asked.lookup.clone());
+        let sent = asked.exchange.asker.send(request, &what).await;
         asked.learn(at, sent).await
     });
     let outcome = asker.governor.look_ups.share(key, work).await?;
@@ -140,7 +141,8 @@ pub(super) async fn read(
         records,
     };
     let at = now();
-    match exchange.asker.send(exchange.original()).await {
+    let what = StepKind::Call(intent.name());
+    match exchange.asker.send(exchange.original(), &what).await {
         SendOutcome::Answered(answered) => {
             // The caller has its answer, whether or not it can be learned from.
             if let Err(error) = asked.learn(at, SendOutcome::Answered(answered.clone())).await {

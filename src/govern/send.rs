@@ -20,6 +20,7 @@ use super::{
 use crate::{
     dialects::{Call, Form},
     http::{Body, Problem},
+    observe::StepKind,
     rules::{
         Answer, CallEnd, Intent, Known, Learned, RefusalScope, SessionKey, SessionObservation,
         Target, learn as learn_from, outcome_unknown, refused,
@@ -154,7 +155,7 @@ pub(super) async fn send(
     request: Request<Body>,
 ) -> Result<CallOutcome, StoreError> {
     let Some(records) = records else {
-        let sent = exchange.asker.send(request).await;
+        let sent = exchange.asker.send(request, &StepKind::Call(intent.name())).await;
         return Ok(conclude(exchange, call, intent, None, known, sent).0);
     };
     begin(exchange, records).await?;
@@ -181,7 +182,7 @@ pub(super) async fn send_begun(
     request: Request<Body>,
 ) -> CallOutcome {
     let session = records.session_key().cloned();
-    let sent = exchange.asker.send(request).await;
+    let sent = exchange.asker.send(request, &StepKind::Call(intent.name())).await;
     let (outcome, learned) = conclude(exchange, call, intent, session.as_ref(), known, sent);
     let ended = Ended::of(&outcome);
     // The call is over; if this cannot be written, the session is looked up when it matters.

@@ -1,13 +1,13 @@
 //! Collects the steps of a call for its decision.
 
 use crate::{
-    observe::{Step, StepKind},
+    observe::{Decisions, Step, StepKind},
     rules::SessionKey,
 };
 use http::StatusCode;
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,9 +19,15 @@ pub(super) struct Trace {
     upstream_us: AtomicU64,
     steps: Mutex<Vec<Step>>,
     created: Mutex<Option<SessionKey>>,
+    id: OnceLock<String>,
 }
 
 impl Trace {
+    /// Returns the id of the decision to come, under which the log can name the call before it.
+    pub(super) fn id(&self, decisions: &Decisions) -> &str {
+        self.id.get_or_init(|| decisions.next_id())
+    }
+
     pub(super) fn add_upstream_time(&self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.upstream_us.fetch_add(took, Ordering::Relaxed);

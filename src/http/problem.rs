@@ -32,7 +32,7 @@ pub enum Problem {
     Incomplete,
     /// The caller stalled in its request's content.
     Stalled,
-    /// No connection to upstream.
+    /// No connection to upstream, or none in time. Nothing was sent.
     Unreachable,
     /// Upstream reset the connection, closed it early, or answered with something that is not HTTP.
     Broken,
@@ -139,8 +139,10 @@ pub(crate) const ALLOWED: HeaderValue =
 impl From<&UpstreamError> for Problem {
     fn from(error: &UpstreamError) -> Self {
         match error {
-            UpstreamError::Unreachable(_) | UpstreamError::NotSent(_) => Problem::Unreachable,
-            UpstreamError::TimedOut { .. } => Problem::Late,
+            UpstreamError::Unreachable(_)
+            | UpstreamError::NotSent(_)
+            | UpstreamError::TimedOut { sent: false } => Problem::Unreachable,
+            UpstreamError::TimedOut { sent: true } => Problem::Late,
             UpstreamError::Broken { .. } => Problem::Broken,
             UpstreamError::Caller { late: false, .. } => Problem::Incomplete,
             UpstreamError::Caller { late: true, .. } => Problem::Stalled,
@@ -160,7 +162,7 @@ mod tests {
         let cases = [
             (UpstreamError::Unreachable(cause()), false, Problem::Unreachable, 502),
             (UpstreamError::NotSent(cause()), false, Problem::Unreachable, 502),
-            (UpstreamError::TimedOut { sent: false }, false, Problem::Late, 504),
+            (UpstreamError::TimedOut { sent: false }, false, Problem::Unreachable, 502),
             (UpstreamError::TimedOut { sent: true }, true, Problem::Late, 504),
             (UpstreamError::Broken { sent: true, cause: cause() }, true, Problem::Broken, 502),
             (UpstreamError::Caller { late: false, cause: cause() }, true, Problem::Incomplete, 400),

@@ -9,7 +9,10 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decided {
-    /// Sent upstream unchanged (or without its `owner`); the answer is upstream's.
+    /// Not stopped by a rule. The answer is upstream's: to this call, sent unchanged (or without its
+    /// `owner`), or to one that Weir sent before it, such as the look-up that denied the session. Or
+    /// it is an error of Weir's own, because there is no answer; a 502 says whether the call was
+    /// sent.
     Forwarded,
     /// Answered by Weir; nothing was sent.
     Rejected,
@@ -17,7 +20,7 @@ pub enum Decided {
     Reordered,
     /// Answered with the source as upstream shows it; sent when a later call depends on it.
     Deferred,
-    /// Sent unchanged, although a rule that only reports was broken.
+    /// Not stopped, although a rule that only reports was broken; the answer is as for `Forwarded`.
     Monitored,
 }
 

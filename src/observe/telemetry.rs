@@ -29,7 +29,13 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
         false => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
     };
     if let Some(reason) = ignored {
-        tracing::warn!(reason, level, "RUST_LOG cannot be read; the configuration's level holds");
+        // A field `level` would stand in the line twice.
+        let log_level = level;
+        tracing::warn!(
+            reason,
+            log_level,
+            "RUST_LOG cannot be read; the configuration's level holds"
+        );
     }
     started.is_ok()
 }

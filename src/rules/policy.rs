@@ -163,6 +163,15 @@ impl Policy {
         }
     }
 
+    /// Returns whether a call may be kept from upstream. Under `monitor` and `off` none is, whatever
+    /// is wrong with it.
+    pub fn may_keep_calls(&self) -> bool {
+        match self.mode {
+            Mode::Enforce => true,
+            Mode::Monitor | Mode::Off => false,
+        }
+    }
+
     /// Returns the rows that apply to a call of this dialect, each with its toggle under the mode
     /// over all rules. `None`: a call that all dialects share.
     pub fn rows(

@@ -7,10 +7,12 @@ use hyper::client::conn::http1;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, InvalidMessage, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use std::{
+    error::Error,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -80,7 +82,7 @@ impl Connector {
         let stream = tokio::time::timeout(self.timeout, self.stream())
             .await
             .map_err(|_| UpstreamError::TimedOut { sent: false })?
-            .map_err(UpstreamError::Unreachable)?;
+            .map_err(|error| UpstreamError::Unreachable(hinted(error)))?;
         let (sender, connection) = http1::handshake::<_, Body>(stream)
             .await
             .map_err(|error| UpstreamError::NotSent(error.into()))?;
@@ -99,6 +101,30 @@ impl Connector {
             }
             Transport::Tls(mut tls) => tls.call(self.address.clone()).await,
         }
+    }
+}
+
+/// Upstream answered a TLS handshake with something else, as a port that speaks plain HTTP does.
+#[derive(Debug, thiserror::Error)]
+#[error("does upstream speak https? Its answer is not TLS")]
+struct NotTls(#[source] BoxError);
+
+/// Adds to an error what its text does not say.
+fn hinted(error: BoxError) -> BoxError {
+    match is_not_tls(&*error) {
+        true => NotTls(error).into(),
+        false => error,
+    }
+}
+
+fn is_not_tls(error: &(dyn Error + 'static)) -> bool {
+    match (error.downcast_ref::<rustls::Error>(), error.downcast_ref::<io::Error>()) {
+        (Some(error), _) => {
+            matches!(error, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType))
+        }
+        // Its source is its cause's source.
+        (_, Some(error)) => error.get_ref().is_some_and(|cause| is_not_tls(cause)),
+        _ => error.source().is_some_and(is_not_tls),
     }
 }
 
@@ -142,4 +168,32 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
         });
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Chain;
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    #[tokio::test]
+    async fn an_upstream_that_speaks_no_tls_is_told_as_that() {
+        let authority = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), authority.cert.pem()).unwrap();
+        let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = format!("https://{}", upstream.local_addr().unwrap()).parse().unwrap();
+        let connector =
+            Connector::new(&target, Duration::from_secs(60), Some(file.path())).unwrap();
+        let plain = async {
+            let mut stream = upstream.accept().await.unwrap().0;
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            stream
+        };
+        let (_open, made) = tokio::join!(plain, connector.connect());
+        let told = Chain(&made.err().unwrap()).to_string();
+        let expected =
+            "upstream is unreachable: does upstream speak https? Its answer is not TLS: ";
+        assert!(told.starts_with(expected), "{told}");
+    }
 }

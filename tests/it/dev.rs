@@ -269,6 +269,14 @@ fn slips_of_the_command_line_are_told_with_what_was_meant() {
         (&["runn"][..], ["unrecognized subcommand 'runn'", "'run'"]),
         (&["dev", "--lisen", "x"], ["unexpected argument '--lisen'", "'--listen'"]),
         (&["emulator", "--listen", "x"], ["invalid value 'x' for '--listen <ADDR>'", "--help"]),
+        (
+            &["emulator", "--listen", "8090"],
+            ["for '--listen <ADDR>'", "is not an address and port; write \"127.0.0.1:8090\""],
+        ),
+        (
+            &["dev", "--emulator", "localhost:8095"],
+            ["for '--emulator <ADDR>'", "is not an address and port; write \"127.0.0.1:8095\""],
+        ),
     ] {
         let ended = Program::start(arguments).ended();
         let told = ended.errors.join("\n");
@@ -346,87 +354,6 @@ async fn a_second_ctrl_c_cuts_a_slow_call_off() {
     assert_eq!(program.until_error("Stopped"), "Stopped at once: what was under way is cut off.");
     assert_eq!(program.ended().code, Some(130));
     assert_eq!(slow.await.expect("an end"), None);
-}
-
-#[cfg(unix)]
-#[test]
-fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
-    let nobody =
-        TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
-    let upstream = format!("http://{nobody}");
-    let flags = [
-        "run",
-        "--upstream",
-        &upstream,
-        "--listen",
-        "127.0.0.1:0",
-        "--admin",
-        "off",
-        "--log-format",
-        "json",
-    ];
-    let mut program = Program::start(&flags);
-    let ready: Value = serde_json::from_str(&program.until_error("weir is ready")).expect("JSON");
-    let weir = ready["listen"].as_str().expect("an address");
-    let seen = lines_of(&format!("curl -s -w ' %{{http_code}}\\n' {weir}/checkouts -d '{{}}'"));
-    assert_eq!(
-        seen,
-        [
-            r#"{"type":"bad_gateway","errors":[{"code":"upstream_unreachable","message":"The payments API cannot be reached. Nothing was sent to it."}]} 502"#
-        ]
-    );
-    assert!(program.until_error("WARN").contains("upstream is unreachable: "));
-    program.signal("TERM");
-    assert_eq!(program.ended().code, Some(0));
-}
-
-#[cfg(unix)]
-#[test]
-fn a_hangup_reads_the_policy_again_and_a_bad_file_changes_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("weir.toml");
-    let write = |mode: &str| {
-        std::fs::write(&file, format!("[policy]\nmode = \"{mode}\"\n")).expect("a file")
-    };
-    write("monitor");
-    let path = file.to_str().expect("a path");
-    let flags = [
-        "--upstream",
-        "http://127.0.0.1:1",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin",
-        "127.0.0.1:0",
-        "--log-format",
-        "json",
-    ];
-    let mut program = Program::start(&[&["run", "--config", path], &flags[..]].concat());
-    let ready: Value = serde_json::from_str(&program.until_error("weir is ready")).expect("JSON");
-    let page = |path: &str| {
-        let shown =
-            lines_of(&format!("curl -s {}{path}", ready["admin"].as_str().expect("an address")))
-                .join("\n");
-        serde_json::from_str::<Value>(&shown).expect("JSON")
-    };
-    let mode = || {
-        let mode = page("/rules")["mode"].as_str().expect("a mode").to_owned();
-        assert_eq!(
-            page("/config")["values"]["policy"]["mode"],
-            mode.as_str(),
-            "/config shows what is in force"
-        );
-        mode
-    };
-    assert_eq!(mode(), "monitor");
-    write("enforce");
-    program.signal("HUP");
-    program.until_error("read the configuration again");
-    assert_eq!(mode(), "enforce");
-    write("of");
-    program.signal("HUP");
-    let told = program.until_error("was not read again");
-    assert!(told.contains("did you mean"), "{told}");
-    assert_eq!(mode(), "enforce");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
+mod running;
 mod store;
 mod store_failing;
 mod tenants;

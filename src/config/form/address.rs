@@ -43,9 +43,21 @@ impl Form for Address {
     }
 }
 
+/// Reads an address and port that is no key of the configuration: what is wrong is told as if it
+/// were one.
+pub(crate) fn read_address(text: &str) -> Result<SocketAddr, String> {
+    Address.read_text(text).map_err(|complaints| {
+        let told = complaints.into_iter().map(|Complaint { message, suggestion, .. }| {
+            [Some(message), suggestion].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        });
+        told.collect::<Vec<_>>().join("; ")
+    })
+}
+
 const PATTERN: &str = r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]+\]):\d{1,5}$";
 
-/// Guesses the address that was meant.
+/// Guesses the address that was meant. Only one who names all addresses is told to open them all:
+/// the admin API asks for no password.
 fn suggestion(text: &str) -> Option<SocketAddr> {
     if let Ok(ip) = text.parse::<IpAddr>() {
         return Some(SocketAddr::new(ip, 8080));
@@ -53,8 +65,8 @@ fn suggestion(text: &str) -> Option<SocketAddr> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let port = port.parse().ok()?;
     match host {
-        "localhost" => Some(SocketAddr::from(([127, 0, 0, 1], port))),
-        "" | "*" => Some(SocketAddr::from(([0, 0, 0, 0], port))),
+        "localhost" | "" => Some(SocketAddr::from(([127, 0, 0, 1], port))),
+        "*" => Some(SocketAddr::from(([0, 0, 0, 0], port))),
         host => Some(SocketAddr::new(host.parse().ok()?, port)),
     }
 }
@@ -89,8 +101,9 @@ mod tests {
                 "localhost:81",
                 "\"localhost:81\" is not an address and port (write \"127.0.0.1:81\")",
             ),
-            (":81", "\":81\" is not an address and port (write \"0.0.0.0:81\")"),
-            ("8080", "\"8080\" is not an address and port (write \"0.0.0.0:8080\")"),
+            (":81", "\":81\" is not an address and port (write \"127.0.0.1:81\")"),
+            ("8080", "\"8080\" is not an address and port (write \"127.0.0.1:8080\")"),
+            ("*:8080", "\"*:8080\" is not an address and port (write \"0.0.0.0:8080\")"),
             ("::1", "\"::1\" is not an address and port (write \"[::1]:8080\")"),
             ("10.0.0.1", "\"10.0.0.1\" is not an address and port (write \"10.0.0.1:8080\")"),
             (

@@ -9,7 +9,7 @@ use schemars::{Schema, json_schema};
 use std::time;
 use toml::de::DeValue;
 
-/// A duration with its units, within bounds (both included): `"250ms"`, `"30s"`, `"1h30m"`.
+/// A duration with its units, within bounds (both included): `"250ms"`, `"30 s"`, `"1h30m"`.
 pub(in crate::config) struct Duration {
     pub(in crate::config) least: time::Duration,
     pub(in crate::config) most: time::Duration,
@@ -19,7 +19,7 @@ pub(in crate::config) struct Duration {
 const UNITS: &[(&str, u64)] =
     &[("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 const WANTED: &str = "a duration such as \"30s\"";
-const PATTERN: &str = "^([0-9]+(ms|s|m|h|d))+$";
+const PATTERN: &str = "^[0-9]+ ?(ms|s|m|h|d)( ?[0-9]+ ?(ms|s|m|h|d))*$";
 
 impl Form for Duration {
     type Value = time::Duration;
@@ -80,6 +80,7 @@ fn parse(text: &str) -> Result<u64, Vec<Complaint>> {
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, after) = rest.split_at(digits);
+        let after = after.strip_prefix(' ').unwrap_or(after);
         let word = &after
             [..after.len() - after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len()];
         let unit = UNITS.iter().find(|(name, _)| *name == word).filter(|_| digits > 0);
@@ -89,6 +90,7 @@ fn parse(text: &str) -> Result<u64, Vec<Complaint>> {
         millis =
             millis.saturating_add(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(*scale));
         rest = &after[name.len()..];
+        rest = rest.strip_prefix(' ').filter(|next| !next.is_empty()).unwrap_or(rest);
     }
     match text.is_empty() {
         true => Err(complaint().suggest("write a whole number and its unit, as in \"30s\"").into()),
@@ -141,7 +143,10 @@ mod tests {
             ("1m30s", "\"90s\""),
             ("3600000ms", "\"1h\""),
             ("30", "\"30\" is not a duration (a duration needs a unit: write \"30s\" or \"30ms\")"),
-            ("30 s", "\"30 s\" is not a duration (write \"30s\")"),
+            ("30 s", "\"30s\""),
+            ("1 m 30s", "\"90s\""),
+            ("30  s", "\"30  s\" is not a duration (write \"30s\")"),
+            ("30 sec", "\"30 sec\" is not a duration (write \"30s\")"),
             ("2min", "\"2min\" is not a duration (write \"2m\")"),
             ("30sec", "\"30sec\" is not a duration (write \"30s\")"),
             ("", "\"\" is not a duration (write a whole number and its unit, as in \"30s\")"),

@@ -300,18 +300,21 @@ fn odd_heads_of_governed_calls_are_ambiguous() {
         ("POST /checkouts%5C1", "The path has percent-encoded characters."),
         ("POST /checkouts\\1", "The path has characters that parsers read differently."),
         ("POST /checkouts/1;x=y", "The path has matrix parameters."),
-        ("POST /Checkouts/1", "The path has words in an unusual spelling."),
-        ("POST /checkouts/1/Sources/s", "The path has words in an unusual spelling."),
-        ("POST /checkouts.json", "The path has words in an unusual spelling."),
-        ("POST /V1/shoppers/me/carts/active", "The path has words in an unusual spelling."),
+        ("POST /Checkouts/1", "The path spells `checkouts` in an unusual way."),
+        ("POST /checkouts/1/Sources/s", "The path spells `sources` in an unusual way."),
+        ("POST /checkouts.json", "The path spells `checkouts` in an unusual way."),
+        ("POST /V1/shoppers/me/carts/active", "The path spells `v1` in an unusual way."),
         (
             "POST /v1/shoppers/me/carts/active/Submit-Cart",
-            "The path has words in an unusual spelling.",
+            "The path spells `submit-cart` in an unusual way.",
         ),
         ("post /checkouts/1", "The method is spelled in an unusual way."),
         ("GET /checkouts?_method=POST", "The query overrides the method."),
         ("POST /checkouts/1?_method=DELETE", "The query overrides the method."),
-        ("POST /v1/shoppers/me/carts/active?token=a&token=b", "The query has more than one token."),
+        (
+            "POST /v1/shoppers/me/carts/active?token=a&token=b",
+            "The query has more than one `token`.",
+        ),
         ("POST /%25252525252525checkouts", "The path is encoded many times over."),
     ] {
         let Classified::Ambiguous(found, violation) = classified(call) else {

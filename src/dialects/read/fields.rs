@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
             match (&agreed, value.id(name)?) {
                 (Some(one), Some(other)) if *one != other => {
                     return Err(RequestError::Ambiguous(format!(
-                        "The body has two values of {name} that differ."
+                        "The body has two values of `{name}` that differ."
                     )));
                 }
                 (None, Some(id)) => agreed = Some(id),
@@ -100,13 +100,13 @@ impl<'a> Fields<'a> {
         };
         if name != member.name {
             return Err(RequestError::Ambiguous(format!(
-                "The body spells {} in an unusual way.",
+                "The body spells `{}` in an unusual way.",
                 member.name
             )));
         }
         if seen.contains(&member.name) {
             return Err(RequestError::Ambiguous(format!(
-                "The body has {} more than once.",
+                "The body has `{}` more than once.",
                 member.name
             )));
         }
@@ -117,7 +117,7 @@ impl<'a> Fields<'a> {
             (_, _) if value.is_nothing() => {}
             _ => {
                 return Err(RequestError::Ambiguous(format!(
-                    "In the body, {} is not an object.",
+                    "In the body, `{}` is not an object.",
                     member.name
                 )));
             }
@@ -156,13 +156,13 @@ impl<'a> Value<'a> {
             Some(text) => text,
             None if self.0.bytes().all(|byte| byte.is_ascii_digit()) => Cow::Borrowed(self.0),
             None => {
-                return Err(RequestError::Ambiguous(format!("In the body, {name} is not text.")));
+                return Err(RequestError::Ambiguous(format!("In the body, `{name}` is not text.")));
             }
         };
         match escapes::is_plain_id(&id) {
             true => Ok(Some(id)),
             false => Err(RequestError::Ambiguous(format!(
-                "In the body, {name} has characters that ids do not have."
+                "In the body, `{name}` has characters that ids do not have."
             ))),
         }
     }
@@ -185,7 +185,7 @@ impl<'a> Value<'a> {
             "false" => Ok(Some(false)),
             "null" | "" => Ok(None),
             _ => Err(RequestError::Ambiguous(format!(
-                "In the body, {name} is neither true nor false."
+                "In the body, `{name}` is neither true nor false."
             ))),
         }
     }

@@ -135,13 +135,11 @@ pub(crate) fn read<'a>(path: &'a str, words: &Words) -> Path<'a> {
 }
 
 /// Returns how a server that ignores case and suffixes (`.json`) would read these segments, where
-/// that differs.
-pub(crate) fn relaxed(segments: &[&str], words: &Words) -> Option<Vec<String>> {
-    let differs = |part: &&str| words.find(part).is_some_and(|word| word != *part);
-    segments
-        .iter()
-        .any(differs)
-        .then(|| segments.iter().map(|part| words.find(part).unwrap_or(part).to_owned()).collect())
+/// that differs, and the first word that does.
+pub(crate) fn relaxed(segments: &[&str], words: &Words) -> Option<(Vec<String>, &'static str)> {
+    let word = segments.iter().find_map(|part| words.find(part).filter(|word| word != part))?;
+    let read = segments.iter().map(|part| words.find(part).unwrap_or(part).to_owned());
+    Some((read.collect(), word))
 }
 
 fn is_plain(path: &str) -> bool {

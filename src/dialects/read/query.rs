@@ -61,19 +61,19 @@ impl Query {
         match known {
             Meaning::Token | Meaning::Id(_) if known.spelling() != Some(name) => {
                 let spelling = known.spelling().unwrap_or_default();
-                return Err(format!("The query spells {spelling} in an unusual way."));
+                return Err(format!("The query spells `{spelling}` in an unusual way."));
             }
             Meaning::Token if *token => {
-                return Err("The query has more than one token.".to_owned());
+                return Err("The query has more than one `token`.".to_owned());
             }
             Meaning::Token => *token = true,
             Meaning::Id(name) if self.id.is_some() => {
-                return Err(format!("The query has more than one {name}."));
+                return Err(format!("The query has more than one `{name}`."));
             }
             Meaning::Id(_) if is_plain_id(&value) => self.id = Some(value.into_owned()),
             Meaning::Id(_) if value.is_empty() => {}
             Meaning::Id(name) => {
-                return Err(format!("The query has a {name} that is no plain id."));
+                return Err(format!("The query has a `{name}` that is no plain id."));
             }
             Meaning::Method => return Err("The query overrides the method.".to_owned()),
             Meaning::Filter => self.filtered = true,
@@ -101,7 +101,7 @@ impl Query {
             .find(|(name, value)| *name != "sourceId" || Some(value.as_str()) != source)
         {
             Some((name, _)) => {
-                Err(format!("The query has {name}, which the rest of the call does not confirm."))
+                Err(format!("The query has `{name}`, which the rest of the call does not confirm."))
             }
             None => Ok(()),
         }
@@ -217,12 +217,15 @@ mod tests {
     #[test]
     fn what_two_parsers_would_read_differently_is_refused() {
         for (query, why) in [
-            ("token=a&token=b", "The query has more than one token."),
-            ("token=a&%74oken=a", "The query has more than one token."),
-            ("Token=a", "The query spells token in an unusual way."),
-            ("paymentOptionId=1&paymentOptionId=2", "The query has more than one paymentOptionId."),
-            ("paymentoptionid=1", "The query spells paymentOptionId in an unusual way."),
-            ("paymentOptionId=..%2f1", "The query has a paymentOptionId that is no plain id."),
+            ("token=a&token=b", "The query has more than one `token`."),
+            ("token=a&%74oken=a", "The query has more than one `token`."),
+            ("Token=a", "The query spells `token` in an unusual way."),
+            (
+                "paymentOptionId=1&paymentOptionId=2",
+                "The query has more than one `paymentOptionId`.",
+            ),
+            ("paymentoptionid=1", "The query spells `paymentOptionId` in an unusual way."),
+            ("paymentOptionId=..%2f1", "The query has a `paymentOptionId` that is no plain id."),
             ("a=1;token=b", "The query has a parameter behind a semicolon."),
             ("_method=DELETE", "The query overrides the method."),
         ] {

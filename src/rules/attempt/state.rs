@@ -2,8 +2,7 @@
 
 use super::step::{Admission, LookupEnd, Next, OwnAnswer, Sending};
 use crate::rules::{
-    Intent, Known, Lookup, LookupResult, Mode, OnLookupFailure, Policy, SessionKey, SourceId,
-    Timestamp,
+    Intent, Known, Lookup, LookupResult, OnLookupFailure, Policy, SessionKey, SourceId, Timestamp,
 };
 
 /// One call on its course.
@@ -70,13 +69,10 @@ pub(super) enum Settling {
     Sending,
 }
 
-/// Returns the refusal when the mode is `Enforce`, or `None`: the other modes let the call go on.
+/// Returns the refusal where the policy may keep calls from upstream, or `None`: the call goes on.
 /// Deferred attaches are settled in every mode: see `settle`.
 pub(super) fn keep(answer: OwnAnswer, policy: &Policy) -> Option<Next> {
-    match policy.mode {
-        Mode::Enforce => Some(Next::Answer(answer)),
-        Mode::Monitor | Mode::Off => None,
-    }
+    policy.may_keep_calls().then_some(Next::Answer(answer))
 }
 
 /// Returns the refusal for a missing fact when the policy rejects such calls, as `keep` does.

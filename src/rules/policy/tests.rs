@@ -50,6 +50,14 @@ fn the_mode_over_everything_wins_but_never_wakes_a_rule_that_is_off() {
 }
 
 #[test]
+fn only_a_mode_that_enforces_may_keep_calls_from_upstream() {
+    for mode in Mode::ALL {
+        let policy = Policy { mode, ..dialects::policy() };
+        assert_eq!(policy.may_keep_calls(), mode == Mode::Enforce, "{mode:?}");
+    }
+}
+
+#[test]
 fn the_lists_of_types_are_the_vendors() {
     let types = dialects::policy().types;
     for (kind, checkouts, carts, unsavable) in [

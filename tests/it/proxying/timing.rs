@@ -47,7 +47,7 @@ async fn an_answer_that_stalls_breaks_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_cannot_be_made_in_time_is_a_gateway_timeout() {
+async fn a_connection_that_is_not_made_in_time_is_a_bad_gateway_to_which_nothing_was_sent() {
     let upstream = Listener::new().await;
     let silent_tls = format!("https://{}", upstream.address());
     let proxy =
@@ -57,7 +57,9 @@ async fn a_connection_that_cannot_be_made_in_time_is_a_gateway_timeout() {
     let silent = async { upstream.accept().await.stream.read_to_end(&mut Vec::new()).await };
     let (_, got) = tokio::join!(silent, proxy.ask(GET));
     assert_eq!(before.elapsed().as_secs(), 2);
-    assert_eq!(status(&got), "HTTP/1.1 504 Gateway Timeout");
+    assert_eq!(status(&got), "HTTP/1.1 502 Bad Gateway");
+    let why = "upstream_unreachable: The payments API cannot be reached. Nothing was sent to it.\n";
+    assert!(got.ends_with(why), "{got}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -148,6 +148,11 @@ impl Program {
         }
     }
 
+    /// Reads standard error until a line contains this, and returns that line as JSON.
+    pub(crate) fn json_until(&mut self, part: &str) -> serde_json::Value {
+        serde_json::from_str(&self.until_error(part)).expect("JSON")
+    }
+
     /// Sends a signal: `INT`, `TERM`, `HUP`.
     pub(crate) fn signal(&self, name: &str) {
         // The shell's own: not every machine has a program of that name.

@@ -1,0 +1,221 @@
+//! `weir run` as its operator meets it: what it logs, what a reload changes, how a stop ends.
+
+use crate::testbed::{Program, lines_of, weir};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+};
+
+/// Flags with which `weir run` takes free ports and writes lines for programs.
+const RUN: [&str; 8] = [
+    "run",
+    "--upstream",
+    "http://127.0.0.1:1",
+    "--listen",
+    "127.0.0.1:0",
+    "--admin",
+    "127.0.0.1:0",
+    "--log-format=json",
+];
+
+/// The keys of an object, each as often as it is written.
+fn keys(line: &str) -> Vec<String> {
+    struct Keys(Vec<String>);
+    impl<'de> serde::Deserialize<'de> for Keys {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            struct Walk;
+            impl<'de> serde::de::Visitor<'de> for Walk {
+                type Value = Keys;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("an object")
+                }
+
+                fn visit_map<A: serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: A,
+                ) -> Result<Keys, A::Error> {
+                    let mut keys = Vec::new();
+                    while let Some((key, _)) = map.next_entry::<String, Value>()? {
+                        keys.push(key);
+                    }
+                    Ok(Keys(keys))
+                }
+            }
+            from.deserialize_map(Walk)
+        }
+    }
+    serde_json::from_str::<Keys>(line).expect("JSON").0
+}
+
+/// The lines of a run that cannot listen, with these flags and this `RUST_LOG`.
+fn lines_of_a_start(flags: &[&str], rust_log: &str) -> Vec<Value> {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let arguments = [&["run", "--upstream", "http://a", "--listen", &address], flags].concat();
+    let output = weir(&arguments).env("RUST_LOG", rust_log).output().expect("weir runs");
+    let text = String::from_utf8(output.stderr).expect("text");
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    lines
+        .map(|line| {
+            let keys = keys(line);
+            assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "{line}");
+            serde_json::from_str(line).expect("JSON")
+        })
+        .collect()
+}
+
+#[test]
+fn a_rust_log_that_cannot_be_read_is_told_in_a_line_without_a_key_twice() {
+    let lines = lines_of_a_start(&["--log-format", "json"], "a=b=c");
+    assert_eq!(
+        (&lines[0]["level"], &lines[0]["log_level"]),
+        (&json!("WARN"), &json!("info")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_warning_of_the_configuration_is_logged_in_fields() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, "[upstream]\ntimeout = \"1s\"\nconnect-timeout = \"2s\"\n")
+        .expect("a file");
+    let path = file.to_str().expect("a path");
+    let lines = lines_of_a_start(&["--log-format", "json", "--config", path], "");
+    let told = &lines[0];
+    assert_eq!(
+        (&told["level"], &told["message"], &told["file"], &told["line"], &told["key"]),
+        (
+            &json!("WARN"),
+            &json!("`connect-timeout` is longer than `timeout`"),
+            &json!(path),
+            &json!(3),
+            &json!("upstream.connect-timeout"),
+        ),
+    );
+    assert_eq!(told["suggestion"], "connecting has its own time-out, which comes before `timeout`");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
+    let nobody =
+        TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let upstream = format!("http://{nobody}");
+    let flags = [
+        "run",
+        "--upstream",
+        &upstream,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+        "--log-format",
+        "json",
+    ];
+    let mut program = Program::start(&flags);
+    let ready = program.json_until("weir is ready");
+    let weir = ready["listen"].as_str().expect("an address");
+    let seen = lines_of(&format!("curl -s -w ' %{{http_code}}\\n' {weir}/checkouts -d '{{}}'"));
+    assert_eq!(
+        seen,
+        [
+            r#"{"type":"bad_gateway","errors":[{"code":"upstream_unreachable","message":"The payments API cannot be reached. Nothing was sent to it."}]} 502"#
+        ]
+    );
+    // It is logged with its purpose, under the id of the decision that it ends in.
+    let told = program.json_until("asking upstream failed");
+    assert_eq!((&told["level"], &told["what"]), (&json!("WARN"), &json!("create")));
+    let error = told["error"].as_str().expect("an error");
+    assert!(error.starts_with("upstream is unreachable: "), "{error}");
+    let decision = program.json_until("create forwarded");
+    assert_eq!(
+        (&decision["decision_id"], &decision["status"]),
+        (&told["decision_id"], &json!(502))
+    );
+    program.signal("TERM");
+    assert_eq!(program.ended().code, Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hangup_reads_the_policy_again_and_a_bad_file_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    let write = |text: &str| std::fs::write(&file, text).expect("a file");
+    write("[policy]\nmode = \"monitor\"\n");
+    let path = file.to_str().expect("a path");
+    let mut program = Program::start(&[&RUN[..], &["--config", path]].concat());
+    let ready = program.json_until("weir is ready");
+    let page = |path: &str| {
+        let shown =
+            lines_of(&format!("curl -s {}{path}", ready["admin"].as_str().expect("an address")))
+                .join("\n");
+        serde_json::from_str::<Value>(&shown).expect("JSON")
+    };
+    let mode = || {
+        let mode = page("/rules")["mode"].as_str().expect("a mode").to_owned();
+        assert_eq!(
+            page("/config")["values"]["policy"]["mode"],
+            mode.as_str(),
+            "/config shows what is in force"
+        );
+        mode
+    };
+    assert_eq!(mode(), "monitor");
+    write("[policy]\nmode = \"enforce\"\n[limits]\ndrain = \"1s\"\n[log]\nlevel = \"warn\"\n");
+    program.signal("HUP");
+    let told = program.json_until("what has changed is in force");
+    assert_eq!((&told["level"], &told["keys"]), (&json!("INFO"), &json!("policy.mode")));
+    let told = program.json_until("what has changed needs a restart");
+    assert_eq!(
+        (&told["level"], &told["keys"]),
+        (&json!("WARN"), &json!("limits.drain, log.level"))
+    );
+    assert_eq!(mode(), "enforce");
+    assert_eq!(page("/config")["values"]["limits"]["drain"], "30s", "it was not taken over");
+    write("[policy]\nmode = \"enforce\"\n");
+    program.signal("HUP");
+    program.json_until("read the configuration again: nothing has changed");
+    write("[policy]\nmode = \"of\"\n");
+    program.signal("HUP");
+    let told = program.json_until("found \\\"of\\\"");
+    assert_eq!(
+        (&told["level"], &told["line"], &told["suggestion"]),
+        (&json!("ERROR"), &json!(2), &json!("did you mean \"off\"?"))
+    );
+    program.json_until("the configuration was not read again, nothing has changed");
+    assert_eq!(mode(), "enforce");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_that_cuts_off_what_is_under_way_is_a_warning_with_the_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, "[limits]\ndrain = \"0s\"\n").expect("a file");
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", upstream.local_addr().expect("an address"));
+    let flags = ["--config", file.to_str().expect("a path")];
+    let mut run = RUN.to_vec();
+    run[2] = &url;
+    let mut program = Program::start(&[&run[..], &flags].concat());
+    let ready = program.json_until("weir is ready");
+    let weir = ready["listen"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let mut caller = TcpStream::connect(weir.expect("an address")).expect("a connection");
+    let call = "POST /checkouts HTTP/1.1\r\nHost: weir\r\nContent-Length: 2\r\n\r\n{}";
+    caller.write_all(call.as_bytes()).expect("a request");
+    // The call is upstream, which never answers.
+    let (mut held, _) = upstream.accept().expect("a connection");
+    held.read_exact(&mut [0; 1]).expect("a request");
+    program.signal("TERM");
+    let told = program.json_until("cut off what was under way");
+    assert_eq!(
+        (&told["level"], &told["connections_cut"], &told["calls_cut"]),
+        (&json!("WARN"), &json!(1), &json!(1))
+    );
+    assert_eq!(program.ended().code, Some(0));
+}
