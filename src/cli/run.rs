@@ -123,7 +123,7 @@ async fn reload_on_hangup(
     }
 }
 
-/// Says which keys differ from what ran: those that are in force now, and those that need a restart.
+/// Says which keys differ from what ran: those in force now, and those that need a restart.
 #[cfg(unix)]
 fn tell_differences(keys: Vec<String>) {
     if keys.is_empty() {

@@ -9,10 +9,10 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decided {
-    /// Not stopped by a rule. The answer is upstream's: to this call, sent unchanged (or without its
-    /// `owner`), or to one that Weir sent before it, such as the look-up that denied the session. Or
-    /// it is an error of Weir's own, because there is no answer; a 502 says whether the call was
-    /// sent.
+    /// Not stopped by a rule. The answer is upstream's: to this call, sent unchanged (or without
+    /// its `owner`), or to one that Weir sent before it, such as the look-up that denied the
+    /// session. Or it is an error of Weir's own, because there is no answer; a 502 says whether
+    /// the call was sent.
     Forwarded,
     /// Answered by Weir; nothing was sent.
     Rejected,

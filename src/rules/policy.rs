@@ -163,8 +163,8 @@ impl Policy {
         }
     }
 
-    /// Returns whether a call may be kept from upstream. Under `monitor` and `off` none is, whatever
-    /// is wrong with it.
+    /// Returns whether a call may be kept from upstream. Under `monitor` and `off` none is,
+    /// whatever is wrong with it.
     pub fn may_keep_calls(&self) -> bool {
         match self.mode {
             Mode::Enforce => true,
