@@ -13,6 +13,7 @@ mod differential;
 mod layer;
 mod layout;
 mod monitoring;
+mod overlapping;
 mod proxying;
 mod purchase;
 mod readme;
