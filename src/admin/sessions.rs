@@ -103,13 +103,8 @@ pub(super) async fn list(governor: &Governor, query: &str) -> Page {
     let next = (found.len() == limit)
         .then(|| found.last().map(|(key, _)| format!("{}:{}", key.kind.as_str(), key.id)))
         .flatten();
-    let mut sessions = Vec::with_capacity(found.len());
-    for (key, record) in &found {
-        match session(governor, key, record).await {
-            Ok(session) => sessions.push(session),
-            Err(error) => return unavailable(error),
-        }
-    }
+    let sessions: Vec<_> =
+        found.iter().map(|(key, record)| session(governor, key, record)).collect();
     Page::ok(&serde_json::json!({ "sessions": sessions, "next": next }))
 }
 
@@ -144,7 +139,7 @@ async fn detail(
     for kind in dialect.kinds() {
         let key = SessionKey::new(*kind, id);
         if let Some(record) = governor.sessions().session(&key).await? {
-            let session = session(governor, &key, &record).await?;
+            let session = session(governor, &key, &record);
             return Ok(Some(Detail { session, decisions: decisions(governor, &key) }));
         }
     }
@@ -176,19 +171,17 @@ fn key(policy: &Policy, text: &str) -> Option<SessionKey> {
     Some(SessionKey::new(kind, id))
 }
 
-async fn session(
-    governor: &Governor,
-    key: &SessionKey,
-    record: &SessionRecord,
-) -> Result<Session, StoreError> {
+/// Shows a session from its own record, which holds the facts of the sources that it has attached.
+/// The store is not asked for them, because that would count as use and keep the records alive.
+fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Session {
     let now = now();
     let policy = governor.policy();
-    let mut sources = Vec::new();
-    for attached in record.sources.get().into_iter().flatten() {
-        let known = governor.sessions().source(&attached.id).await?.unwrap_or_default();
-        sources.push(source(attached, &known, &policy, now));
-    }
-    Ok(Session {
+    let unknown = SourceRecord::default();
+    let show = |attached: &Attached| {
+        source(attached, record.member(&attached.id).unwrap_or(&unknown), &policy, now)
+    };
+    let sources = record.sources.get().into_iter().flatten().map(show).collect();
+    Session {
         kind: key.kind.as_str(),
         id: key.id.to_string(),
         sure: !record.unsure && !record.in_flight,
@@ -211,7 +204,7 @@ async fn session(
         pending: record.pending.as_deref().cloned(),
         calls_waiting: governor.sessions().waiting(&TurnKey::Session(key.clone())),
         known_to_credentials: record.shown_to.len(),
-    })
+    }
 }
 
 fn source(attached: &Attached, known: &SourceRecord, policy: &Policy, now: Timestamp) -> Source {

@@ -129,14 +129,11 @@ impl<'a> Course<'a> {
 
     /// Fills in what is known from the records of the attempt's session.
     async fn recall(&mut self) -> Result<(), StoreError> {
+        self.drop_other_hand();
         if std::mem::take(&mut self.unchanged) || self.attempt.is_over() {
             return Ok(());
         }
         let session = self.attempt.session();
-        let other = |hand: &Grip| session.is_some() && hand.records().session_key() != session;
-        if self.hand.as_ref().is_some_and(other) {
-            self.hand = None;
-        }
         if let (None, Some(key)) = (&self.hand, session) {
             let sessions = self.exchange.asker.governor.sessions();
             let records = sessions.records(Some(key), &self.exchange.sources(), None).await?;
@@ -149,6 +146,21 @@ impl<'a> Course<'a> {
             records.refresh().await?;
         }
         recall(self.exchange, records, &mut self.attempt.known).await
+    }
+
+    /// Drops the records of a session that is not, or no longer, the attempt's: one to which the
+    /// caller was not admitted, or that was the active one before. A read changes no record's
+    /// session, so it may keep them.
+    fn drop_other_hand(&mut self) {
+        let session = self.attempt.session();
+        let is_read = self.exchange.intent.is_read();
+        let other = |hand: &Grip| match session {
+            None => hand.records().session_key().is_some() && !is_read,
+            session => hand.records().session_key() != session,
+        };
+        if self.hand.as_ref().is_some_and(other) {
+            self.hand = None;
+        }
     }
 
     async fn look_up(&mut self, lookup: &Lookup) -> Result<Event, StoreError> {

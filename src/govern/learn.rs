@@ -6,10 +6,10 @@
 use super::exchange::Exchange;
 use crate::{
     rules::{
-        CustomerId, CustomerObservation, Learned, SessionKey, SessionObservation, SourceId,
-        SourceObservation, Timestamp,
+        CustomerId, CustomerObservation, Intent, Known, Learned, SessionKey, SessionObservation,
+        SourceId, SourceObservation, Timestamp, outcome_unknown,
     },
-    sessions::{Records, StoreError, Turn, TurnGuard},
+    sessions::{Records, StoreError, Turn, TurnGuard, now},
 };
 
 /// The records that a call may change, with the turn that allows it.
@@ -18,22 +18,50 @@ pub(super) enum Grip {
     Turn(Turn),
     /// Records without a session's turn, and the turn of a shopper or customer where one was taken.
     Records(Records, Option<TurnGuard>),
+    /// The records of a call that is sent without the turn that it needs, and so overlaps with the
+    /// call that has it.
+    Overlapping(Records),
 }
 
 impl Grip {
     pub(super) fn records(&self) -> &Records {
         match self {
             Self::Turn(turn) => turn.records(),
-            Self::Records(records, _) => records,
+            Self::Records(records, _) | Self::Overlapping(records) => records,
         }
     }
 
     pub(super) fn records_mut(&mut self) -> &mut Records {
         match self {
             Self::Turn(turn) => turn.records_mut(),
-            Self::Records(records, _) => records,
+            Self::Records(records, _) | Self::Overlapping(records) => records,
         }
     }
+}
+
+/// Returns whether the call may change a session of which no record is in hand.
+pub(super) fn is_unread(intent: &Intent, hand: Option<&Grip>) -> bool {
+    match hand {
+        None => true,
+        Some(Grip::Overlapping(records)) => {
+            records.session_key().is_none() && intent.session().is_some()
+        }
+        Some(Grip::Turn(_) | Grip::Records(..)) => false,
+    }
+}
+
+/// Marks as unsure all that a call may change that overlaps with another one. Returns its records,
+/// if it is one.
+pub(super) fn mark_overlap<'a>(
+    exchange: &Exchange,
+    hand: Option<&'a mut Grip>,
+    known: &Known,
+) -> Option<&'a mut Records> {
+    let Some(Grip::Overlapping(records)) = hand else { return None };
+    let session = records.session_key().cloned();
+    let unsure = outcome_unknown(&exchange.intent, session.as_ref(), known);
+    note(exchange, records, unsure, now());
+    Some(records)
 }
 
 /// Applies what was learned, as of `at`, and writes it. Needs one request to the store where all of
@@ -49,12 +77,41 @@ pub(super) async fn commit(
             let sources: Vec<_> = learned.sources.iter().map(|(id, _)| id.clone()).collect();
             let sessions = exchange.asker.governor.sessions();
             let mut others = sessions.records(Some(key), &sources, None).await?;
-            note(exchange, &mut others, learned, at);
+            note_late(exchange, records, &mut others, learned, at);
             others.write().await?;
         }
         _ => note(exchange, records, learned, at),
     }
     records.write().await
+}
+
+/// Applies what was learned to the records of a session that was not known before the answer came.
+/// `before` has what was read before the request was sent. A record that is not among that may have
+/// changed since, unless its epoch is 0.
+fn note_late(
+    exchange: &Exchange,
+    before: &Records,
+    others: &mut Records,
+    mut learned: Learned,
+    at: Timestamp,
+) {
+    learned.sources.retain(|(id, observation)| {
+        let is_look = matches!(observation, SourceObservation::Shown(_));
+        !is_look || source_epoch(before, id) == source_epoch(others, id)
+    });
+    let changed = others.record().epoch != 0;
+    let is_look = matches!(learned.session, Some((_, SessionObservation::LookedUp(_))));
+    if changed && is_look {
+        learned.session = None;
+        if let Some(caller) = exchange.asker.who.caller() {
+            others.apply(SessionObservation::ShownTo(caller), &exchange.policy, at);
+        }
+    }
+    note(exchange, others, learned, at);
+    if changed && !is_look {
+        // The call had another turn than this session's, so it may have overlapped with a change.
+        others.apply(SessionObservation::OutcomeUnknown, &exchange.policy, at);
+    }
 }
 
 /// Adds that upstream has shown the caller these sources and this customer, and all sources that
@@ -108,11 +165,12 @@ pub(super) fn note(exchange: &Exchange, records: &mut Records, learned: Learned,
     // A stable sort: observations about one source keep their order.
     sources.sort_by(|(one, _), (other, _)| one.cmp(other));
     for of_one in sources.chunk_by(|(one, _), (other, _)| one == other) {
-        let epoch = |records: &Records, id| records.source(id).map_or(0, |record| record.epoch);
-        let Some(before) = of_one.first().map(|(id, _)| epoch(records, id)) else { continue };
+        let Some(before) = of_one.first().map(|(id, _)| source_epoch(records, id)) else {
+            continue;
+        };
         for (id, observation) in of_one {
             let is_look = matches!(observation, SourceObservation::Shown(_));
-            if !is_look || epoch(records, id) == before {
+            if !is_look || source_epoch(records, id) == before {
                 records.apply_source(id, observation.clone(), at);
             }
         }
@@ -120,4 +178,8 @@ pub(super) fn note(exchange: &Exchange, records: &mut Records, learned: Learned,
     for (_, observation) in customers {
         records.apply_customer(observation, at);
     }
+}
+
+fn source_epoch(records: &Records, id: &SourceId) -> u32 {
+    records.source(id).map_or(0, |record| record.epoch)
 }

@@ -118,7 +118,9 @@ pub(super) fn run_detached<T: Send + 'static>(
     }
 }
 
-/// Sends the caller's call, detached, and holds its turn until the answer is learned.
+/// Sends the caller's call, detached, and holds its turn until the answer is learned. A call that
+/// overlaps with another leaves unsure what it may have changed; where no record can say so, facts
+/// from before its end are not trusted.
 ///
 /// # Errors
 /// Fails where the store fails before the call is sent.
@@ -132,8 +134,21 @@ pub(super) async fn forward(
     let work = {
         let exchange = exchange.clone();
         async move {
+            let governor = &exchange.asker.governor;
+            let _unread =
+                learn::is_unread(&exchange.intent, hand.as_ref()).then(|| governor.unread_change());
+            learn::mark_overlap(&exchange, hand.as_mut(), &known);
             let records = hand.as_mut().map(Grip::records_mut);
-            send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await
+            let sent =
+                send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await;
+            // Another call may have come in between, so what was learned is not certain.
+            if let Some(records) = learn::mark_overlap(&exchange, hand.as_mut(), &known)
+                && let Err(error) = records.write().await
+            {
+                log_store_error(&error);
+                governor.note_unread_change();
+            }
+            sent
         }
     };
     match run_detached(exchange, work).await {

@@ -65,19 +65,31 @@ impl UpstreamError {
 }
 
 /// Converts the error of any client. One that is not an `UpstreamError` does not say whether the
-/// request was sent, so the request counts as sent.
+/// request was sent, so the request counts as sent. Its text is dropped unless it is hyper's own: a
+/// client may name the whole URL in it, with a token.
 impl From<BoxError> for UpstreamError {
     fn from(error: BoxError) -> Self {
-        match error.downcast() {
-            Ok(error) => *error,
-            Err(cause) => Self::Broken { sent: true, cause },
-        }
+        let foreign = match error.downcast() {
+            Ok(error) => return *error,
+            Err(foreign) => foreign,
+        };
+        let cause: BoxError = match foreign.downcast::<hyper::Error>() {
+            Ok(error) => error,
+            Err(_) => ForeignError.into(),
+        };
+        Self::Broken { sent: true, cause }
     }
 }
 
+/// Stands for the error of a custom client.
+#[derive(Debug, thiserror::Error)]
+#[error("the client failed with an error of its own, which is not shown")]
+struct ForeignError;
+
 /// Prints an error and its causes, outermost first.
 ///
-/// For logs: hyper's errors hold addresses and protocol faults, but no part of a message.
+/// For logs: an [`UpstreamError`] that Weir makes has hyper's errors as its causes, which hold
+/// addresses and protocol faults, but no part of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'a>(pub &'a (dyn Error + 'static));
 
@@ -111,5 +123,17 @@ mod tests {
         let own = BoxError::from(UpstreamError::TimedOut { sent: false });
         assert!(matches!(UpstreamError::from(own), UpstreamError::TimedOut { sent: false }));
         assert!(UpstreamError::from(BoxError::from("reset")).was_sent());
+    }
+
+    #[test]
+    fn nothing_of_a_foreign_errors_text_is_kept() {
+        let text = "https://upstream/v1/shoppers/me?token=secret timed out";
+        let nested = io::Error::other(io::Error::other(text));
+        for foreign in [BoxError::from(text), BoxError::from(nested)] {
+            let error = UpstreamError::from(foreign);
+            let shown = format!("{} {error:?}", Chain(&error));
+            assert!(!shown.contains("secret"), "{shown}");
+            assert!(shown.contains("an error of its own"), "{shown}");
+        }
     }
 }

@@ -57,8 +57,8 @@ impl CustomerRecord {
         match observation {
             CustomerObservation::Shown(facts) => {
                 if let Stated::Stated(saved) = &facts.saved {
-                    self.saved =
-                        Fact::known(saved.iter().map(|source| source.id.clone()).collect(), now);
+                    let saved = saved.iter().map(|source| source.id.clone()).collect();
+                    self.saved.learn(Stated::Stated(saved), now);
                 }
             }
             CustomerObservation::ShownTo(caller) => self.shown_to.add(*caller),

@@ -42,9 +42,12 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Takes over the value that an answer states, or keeps the old one if it states none.
+    /// Takes over the value that an answer states, or keeps the old one if it states none. An
+    /// answer that is older than the fact, because it came late, does not replace it.
     pub fn learn(&mut self, news: Stated<T>, now: Timestamp) {
-        if let Stated::Stated(value) = news {
+        if let Stated::Stated(value) = news
+            && self.stated_at().is_none_or(|at| at <= now)
+        {
             *self = Fact::Known(value, now);
         }
     }
@@ -61,5 +64,14 @@ mod tests {
         assert_eq!(fact, Fact::Known(1, Timestamp(5)));
         fact.learn(Stated::Stated(2), Timestamp(9));
         assert_eq!(fact, Fact::Known(2, Timestamp(9)));
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_replaces_nothing_newer() {
+        let mut fact = Fact::known(1, Timestamp(5));
+        fact.learn(Stated::Stated(2), Timestamp(4));
+        assert_eq!(fact, Fact::Known(1, Timestamp(5)));
+        fact.learn(Stated::Stated(3), Timestamp(5));
+        assert_eq!(fact, Fact::Known(3, Timestamp(5)));
     }
 }

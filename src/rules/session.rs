@@ -300,7 +300,7 @@ impl SessionRecord {
     fn learn(&mut self, facts: &SessionFacts, now: Timestamp) {
         if let Stated::Stated(sources) = &facts.sources {
             let attached = sources.iter().map(|source| self.attached(source)).collect();
-            self.sources = Fact::known(attached, now);
+            self.sources.learn(Stated::Stated(attached), now);
         }
         self.total.learn(facts.total, now);
         self.remaining.learn(facts.remaining, now);

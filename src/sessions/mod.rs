@@ -103,7 +103,8 @@ impl Sessions {
     /// the future leaves the queue.
     ///
     /// # Errors
-    /// Returns [`Busy`] when the queue is full or the turn does not come in time.
+    /// Returns [`TurnError::Busy`] when the queue is full or the turn does not come in time, and
+    /// [`TurnError::Store`] when the turn has come and the store fails.
     pub async fn turn(
         &self,
         session: &SessionKey,
@@ -134,7 +135,7 @@ impl Sessions {
     /// Waits for the right to change something other than one session's record.
     ///
     /// # Errors
-    /// Returns the same errors as [`Sessions::turn`].
+    /// Returns [`Busy`] when the queue is full or the turn does not come in time.
     pub async fn guard(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
         self.0.turns.turn(of, priority).await
     }

@@ -79,3 +79,60 @@ async fn a_policy_given_to_the_example_repairs_a_cart() {
     assert_eq!(shopper.post(SUBMIT, Value::Null).await.status, 200);
     assert_eq!(shop.emulator.snapshot()["lostCredits"], json!([]));
 }
+
+/// A client whose errors say more than anyone may read in a log, in its answers' heads and bodies.
+mod talkative {
+    use crate::testbed::{Body, BoxError, GovernLayer, SECRET, Testbed};
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::StreamBody;
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+    use tower::{Layer, ServiceExt, service_fn};
+
+    const TEXT: &str = "GET https://upstream/v1/shoppers/me?token=hush-hush: timed out";
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn failing_body() -> Body {
+        let failed = Err::<http_body::Frame<Bytes>, _>(io::Error::other(TEXT));
+        Body::boxed(StreamBody::new(futures_util::stream::iter([failed])))
+    }
+
+    #[tokio::test]
+    async fn the_text_of_a_clients_error_is_not_logged() {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let _logging = tracing::subscriber::set_default(lines);
+        for in_body in [false, true] {
+            let client = service_fn(move |_: Request<Body>| async move {
+                match in_body {
+                    true => Ok(Response::new(failing_body())),
+                    false => Err(BoxError::from(io::Error::other(io::Error::other(TEXT)))),
+                }
+            });
+            let governed = GovernLayer::new(Testbed::new().governor()).layer(client);
+            let request = Request::post("/checkouts/1/sources/2").header("authorization", SECRET);
+            let answer = governed.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            assert!(answer.status().is_server_error());
+        }
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(log.contains("an error of its own"), "{log}");
+        assert!(!log.contains("hush-hush"), "{log}");
+    }
+}

@@ -14,6 +14,7 @@ mod emulator;
 mod layer;
 mod layout;
 mod monitoring;
+mod overlapping;
 mod proxying;
 mod purchase;
 mod readme;

@@ -57,7 +57,10 @@ impl Course<'_> {
             true => self.attempt.take_known(),
             false => Default::default(),
         };
-        let hand = self.hand.take();
+        let hand = match self.hand.take() {
+            None if self.unrecorded.is_none() => self.overlapping().await?,
+            hand => hand,
+        };
         if let Some((request, violation)) =
             without_owner.then(|| self.without_owner()).flatten().zip(violation.clone())
         {
@@ -70,6 +73,20 @@ impl Course<'_> {
             true => Outcome { decided: Decided::Reordered, ..outcome },
             false => outcome,
         })
+    }
+
+    /// Reads the records of a call that goes up without the turn that it needs. Returns `None` for
+    /// a caller who was not admitted to the session, and so must not touch its record.
+    async fn overlapping(&mut self) -> Result<Option<Grip>, StoreError> {
+        let exchange = self.exchange;
+        let session = self.attempt.session();
+        if session.is_none() && self.busy.is_none() {
+            return Ok(None);
+        }
+        let customer = exchange.customer().filter(|_| session.is_none());
+        let sessions = exchange.asker.governor.sessions();
+        let records = sessions.records(session, &exchange.sources(), customer.as_ref()).await?;
+        Ok(Some(Grip::Overlapping(records)))
     }
 
     /// Returns the request without its `owner` member; `None` where the body cannot be rewritten.

@@ -1,7 +1,7 @@
 //! Admitting a call to its session, and its place among the calls that wait for the turn.
 
 use super::{
-    state::{Attempt, Phase, keep, keep_unknown},
+    state::{Attempt, Phase, Settling, keep, keep_unknown},
     step::{LookupEnd, Next, OwnAnswer},
 };
 use crate::rules::{Intent, Lookup, Policy, overtakes};
@@ -24,8 +24,9 @@ impl Attempt {
     /// Goes on or ends, depending on whether upstream shows the session to the caller.
     pub(super) fn on_admission(&mut self, end: LookupEnd, intent: &Intent, policy: &Policy) {
         let kept = match end {
-            LookupEnd::Shown { session, .. } => {
-                self.session = session.or(self.session.take());
+            LookupEnd::Shown { ref session, .. } => {
+                self.session = session.clone().or(self.session.take());
+                self.note_early(Lookup::Session, end);
                 self.phase = Phase::Entering { asked: false };
                 return;
             }
@@ -34,6 +35,7 @@ impl Attempt {
             LookupEnd::Denied { .. } => keep(OwnAnswer::OfLastStep, policy),
             LookupEnd::Failed => match keep_unknown(policy) {
                 None => {
+                    self.note(Lookup::Session, end);
                     self.phase = Phase::Entering { asked: false };
                     return;
                 }
@@ -49,6 +51,7 @@ impl Attempt {
 
     /// Asks for the turn, ahead of the held calls if this one overtakes them.
     pub(super) fn enter(&mut self, intent: &Intent, policy: &Policy, asked: bool) -> Option<Next> {
+        self.date_early();
         let pending = self.known.session.as_ref().is_some_and(|record| record.pending.is_some());
         if intent.is_read() && !pending {
             self.end(None);
@@ -62,5 +65,15 @@ impl Attempt {
             Err(lookup) if !asked => Some(Next::LookUp(lookup)),
             overtakes => self.go(Phase::TakingTurn { overtakes: overtakes == Ok(true) }),
         }
+    }
+
+    /// Goes on with the turn in hand, or without one if the call needs none.
+    pub(super) fn entered(&mut self, intent: &Intent) -> Option<Next> {
+        self.confirm_early();
+        match self.has_turn && self.session.is_some() {
+            true => self.phase = Phase::Settling(Settling::Begun { asked: false }),
+            false => self.go_on(intent),
+        }
+        None
     }
 }

@@ -15,6 +15,7 @@ impl Attempt {
                 Phase::Admitting => self.admit(intent),
                 Phase::Entering { asked } => self.enter(intent, policy, asked),
                 Phase::TakingTurn { overtakes } => Some(Next::TakeTurn { overtakes }),
+                Phase::Entered => self.entered(intent),
                 Phase::Settling(settling) => self.settle(settling, intent, policy),
                 Phase::Following => self.follow(intent),
                 Phase::Naming => self.name(intent),
@@ -40,15 +41,15 @@ impl Attempt {
                 self.without_records(possible && intent.session().is_some(), policy);
             }
             (Phase::Admitting, Event::LookedUp(end)) => self.on_admission(end, intent, policy),
-            (Phase::Entering { .. }, Event::LookedUp(_)) => {
+            (Phase::Entering { .. }, Event::LookedUp(end)) => {
+                if let Some(source) = intent.attaches() {
+                    self.note_early(Lookup::Source(source.clone()), end);
+                }
                 self.phase = Phase::Entering { asked: true };
             }
             (Phase::TakingTurn { .. }, Event::TurnTaken { in_hand }) => {
                 self.has_turn = in_hand;
-                match in_hand && self.session.is_some() {
-                    true => self.phase = Phase::Settling(Settling::Begun { asked: false }),
-                    false => self.go_on(intent),
-                }
+                self.phase = Phase::Entered;
             }
             (Phase::TakingTurn { .. } | Phase::Holding, Event::Busy) => {
                 self.end(keep(OwnAnswer::Busy, policy));
@@ -63,9 +64,12 @@ impl Attempt {
                 self.looked_up(lookup, end, policy);
             }
             (Phase::Deferring(source), Event::LookedUp(end)) => {
-                self.phase = match end {
+                self.phase = match &end {
                     LookupEnd::Shown { .. } => Phase::Ending(Box::new(Next::Defer(source))),
-                    LookupEnd::Denied { .. } | LookupEnd::Failed => Phase::Deciding(None),
+                    LookupEnd::Denied { .. } | LookupEnd::Failed => {
+                        self.note_first(Lookup::Source(source), end);
+                        Phase::Deciding(None)
+                    }
                 };
             }
             (Phase::Holding, Event::TurnBack) => {

@@ -17,6 +17,7 @@ impl Attempt {
         match &self.known.session {
             Some(record)
                 if is_active
+                    && self.known.looked_up(&Lookup::Session).is_none()
                     && (record.unsure || record.state.get() == Some(&SessionState::Complete)) =>
             {
                 Some(Next::LookUp(Lookup::Session))
@@ -28,18 +29,19 @@ impl Attempt {
     /// Goes on, or begins again if another session is the active one.
     pub(super) fn on_following(&mut self, end: LookupEnd, policy: &Policy) {
         self.phase = Phase::Naming;
-        let kept = match end {
+        let kept = match &end {
             LookupEnd::Shown { session: Some(found), .. }
-                if self.session.as_ref() != Some(&found) =>
+                if self.session.as_ref() != Some(found) =>
             {
-                return self.begin_again(found);
+                return self.begin_again(found.clone());
             }
             LookupEnd::Shown { .. } => None,
             LookupEnd::Denied { .. } => keep(OwnAnswer::OfLastStep, policy),
             LookupEnd::Failed => keep_unknown(policy),
         };
-        if kept.is_some() {
-            self.end(kept);
+        match kept {
+            Some(kept) => self.end(Some(kept)),
+            None => self.note(Lookup::Session, end),
         }
     }
 
@@ -55,6 +57,7 @@ impl Attempt {
         };
         self.session = Some(session);
         self.has_turn = false;
+        self.early.clear();
         self.held = None;
         self.begun += 1;
         match self.begun > MAX_ATTEMPTS {

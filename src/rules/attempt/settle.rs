@@ -15,7 +15,9 @@ use super::{
     state::{Attempt, Phase, Settling},
     step::{Event, LookupEnd, Next, OwnAnswer, Unsent},
 };
-use crate::rules::{Intent, Lookup, Pending, Policy, RefusalScope, SourceId, Timestamp, overtakes};
+use crate::rules::{
+    Intent, Lookup, LookupResult, Pending, Policy, RefusalScope, SourceId, Timestamp, overtakes,
+};
 
 impl Attempt {
     /// Returns the next step that settles what is pending for the session.
@@ -48,7 +50,10 @@ impl Attempt {
                 _ if sending => self.phase = Phase::Settling(Settling::Seeking),
                 _ => self.phase = Phase::Settling(Settling::Missing),
             },
-            Settling::Seeking => return Some(Next::LookUp(Lookup::Session)),
+            Settling::Seeking => match self.known.looked_up(&Lookup::Session) {
+                Some(LookupResult::At(at)) => self.phase = Phase::Settling(Settling::Sought(at)),
+                _ => return Some(Next::LookUp(Lookup::Session)),
+            },
             Settling::Sought(at) => match self.is_attached(primary, at) {
                 Some(true) => return Some(Next::EraseDeferred),
                 Some(false) => self.phase = Phase::Settling(Settling::Missing),
@@ -70,13 +75,22 @@ impl Attempt {
     /// Moves on by how a step of settling ended.
     pub(super) fn on_settling(&mut self, settling: Settling, event: Event, intent: &Intent) {
         match (settling, event) {
-            (Settling::Begun { .. }, Event::LookedUp(_)) => {
+            (Settling::Begun { .. }, Event::LookedUp(end)) => {
+                if let Some(source) = intent.attaches() {
+                    self.note(Lookup::Source(source.clone()), end);
+                }
                 self.phase = Phase::Settling(Settling::Begun { asked: true });
             }
             // The note may stay: the next call tries again.
-            (Settling::Recovering, Event::Recovered) => self.go_on(intent),
+            (Settling::Recovering, Event::Recovered) => {
+                self.forget_answers();
+                self.go_on(intent);
+            }
             (Settling::Seeking, Event::LookedUp(end)) => match end {
-                LookupEnd::Shown { at, .. } => self.phase = Phase::Settling(Settling::Sought(at)),
+                LookupEnd::Shown { at, .. } => {
+                    self.note(Lookup::Session, end);
+                    self.phase = Phase::Settling(Settling::Sought(at));
+                }
                 LookupEnd::Denied { why, .. } => {
                     self.fail_settling(OwnAnswer::OfLastStep, why == RefusalScope::ForNow, intent);
                 }
@@ -89,10 +103,16 @@ impl Attempt {
                     self.end(deferred);
                 }
                 LookupEnd::Denied { .. } | LookupEnd::Failed => {
+                    if let Some(source) = intent.attaches() {
+                        self.note_first(Lookup::Source(source.clone()), end);
+                    }
                     self.phase = Phase::Settling(Settling::Sending);
                 }
             },
-            (Settling::Sending, Event::DeferredSent(None)) => self.go_on(intent),
+            (Settling::Sending, Event::DeferredSent(None)) => {
+                self.forget_answers();
+                self.go_on(intent);
+            }
             (Settling::Sending, Event::DeferredSent(Some(why))) => {
                 let not_from_this_caller = why == Unsent::NotFromThisCaller;
                 self.fail_settling(OwnAnswer::OfLastStep, not_from_this_caller, intent);

@@ -17,8 +17,19 @@ pub struct Attempt {
     pub(super) begun: u8,
     pub(super) has_turn: bool,
     pub(super) room: Admission,
+    /// The look-ups that were made before the turn, until it is in hand.
+    pub(super) early: Vec<Early>,
     /// Set once the call has been held: whether calls that overtook changed the session.
     pub(super) held: Option<bool>,
+}
+
+/// A look-up that upstream answered before the call had its turn.
+#[derive(Clone, Debug)]
+pub(super) struct Early {
+    lookup: Lookup,
+    at: Timestamp,
+    /// The record's epoch when the call began to wait for the turn.
+    epoch: Option<u32>,
 }
 
 /// The part of the course that a call has reached.
@@ -30,6 +41,8 @@ pub(super) enum Phase {
     Entering { asked: bool },
     /// The call waits for the turn.
     TakingTurn { overtakes: bool },
+    /// The turn has come, or the call needs none.
+    Entered,
     /// What is pending for the session is settled.
     Settling(Settling),
     /// The shopper's active session is checked.
@@ -98,6 +111,7 @@ impl Attempt {
             begun: 1,
             has_turn: false,
             room,
+            early: Vec::new(),
             held: None,
         }
     }
@@ -164,5 +178,69 @@ impl Attempt {
             LookupEnd::Denied { .. } | LookupEnd::Failed => LookupResult::Failed,
         };
         self.known.looked_up.push((lookup, result));
+    }
+
+    /// Notes how a look-up ended that may have been made before; the first end stays.
+    pub(super) fn note_first(&mut self, lookup: Lookup, end: LookupEnd) {
+        if self.known.looked_up(&lookup).is_none() {
+            self.note(lookup, end);
+        }
+    }
+
+    /// Notes how a look-up ended that was made before the call had its turn. An answer counts only
+    /// once the turn is in hand: see [`Attempt::confirm_early`].
+    pub(super) fn note_early(&mut self, lookup: Lookup, end: LookupEnd) {
+        match end {
+            LookupEnd::Shown { at, .. } => self.early.push(Early { lookup, at, epoch: None }),
+            end => self.note(lookup, end),
+        }
+    }
+
+    /// Notes as of which epoch the answers of early look-ups are in the records.
+    pub(super) fn date_early(&mut self) {
+        for early in &mut self.early {
+            early.epoch = early.epoch.or(epoch_of(&self.known, &early.lookup));
+        }
+    }
+
+    /// Notes the early look-ups whose answer is in the record, which nothing has changed since.
+    /// Others do not count, and may be made again.
+    pub(super) fn confirm_early(&mut self) {
+        for Early { lookup, at, epoch } in std::mem::take(&mut self.early) {
+            let unchanged = epoch.is_some() && epoch == epoch_of(&self.known, &lookup);
+            if unchanged && is_in_record(&self.known, &lookup, at) {
+                self.known.looked_up.push((lookup, LookupResult::At(at)));
+            }
+        }
+    }
+
+    /// Forgets the answers of look-ups, because a call was sent since.
+    pub(super) fn forget_answers(&mut self) {
+        self.known.looked_up.retain(|(_, result)| !matches!(result, LookupResult::At(_)));
+    }
+}
+
+/// Returns the epoch of the record that a look-up is about.
+fn epoch_of(known: &Known, lookup: &Lookup) -> Option<u32> {
+    match lookup {
+        Lookup::Session => known.session.as_ref().map(|record| record.epoch),
+        Lookup::Source(id) => known.sources.get(id).map(|record| record.epoch),
+        Lookup::Customer | Lookup::PaymentOptions => None,
+    }
+}
+
+/// Returns whether the record has what a look-up of this date has shown. An answer that overlapped
+/// with a change is not learned.
+fn is_in_record(known: &Known, lookup: &Lookup, at: Timestamp) -> bool {
+    let since = |stated: Option<Timestamp>| stated.is_some_and(|stated| stated >= at);
+    match lookup {
+        Lookup::Session => known.session.as_ref().is_some_and(|record| {
+            let sure = !record.unsure && !record.in_flight;
+            sure && since(record.sources.stated_at()) && since(record.total.stated_at())
+        }),
+        Lookup::Source(id) => {
+            known.sources.get(id).is_some_and(|record| since(record.state.stated_at()))
+        }
+        Lookup::Customer | Lookup::PaymentOptions => false,
     }
 }

@@ -1,6 +1,9 @@
 //! Every state a call can reach, with every event, in every mode.
 
-use super::*;
+use super::{
+    state::{Phase, Settling},
+    *,
+};
 use crate::rules::{fixtures::*, *};
 use std::{
     collections::{HashMap, HashSet},
@@ -44,6 +47,18 @@ impl World {
             let shown = SessionObservation::LookedUp(Box::new(nothing_attached()));
             let policy = self.given.policy.clone();
             self.alter(|record| record.apply(&shown, &policy, NOW));
+        }
+        if let (Next::LookUp(Lookup::Source(id)), Event::LookedUp(LookupEnd::Shown { .. })) =
+            (next, event)
+        {
+            let facts = SourceFacts {
+                kind: Stated::Stated("creditCard".into()),
+                reusable: Stated::Stated(false),
+                state: Stated::Stated(SourceState::Chargeable),
+                ..SourceFacts::named(id.as_str())
+            };
+            let record = self.given.known.sources.entry(id.clone()).or_default();
+            record.apply(&SourceObservation::Shown(Box::new(facts)), NOW);
         }
     }
 }
@@ -286,6 +301,28 @@ fn an_event_of_another_step_changes_nothing() {
         }
     });
     assert!(tried > 1_000, "{tried}");
+}
+
+/// Look-ups are made anew after a call was held or sent, and by a call that began again. To defer
+/// an attach, its source is looked up once more for the answer.
+#[test]
+fn nothing_is_looked_up_twice() {
+    let mut asked = 0;
+    walk(&policies(), &mut |state| {
+        let phase = &state.attempt.phase;
+        let defers = matches!(phase, Phase::Deferring(_) | Phase::Settling(Settling::Deferring));
+        if !matches!(state.next, Next::LookUp(_)) || defers || state.attempt.begun > 1 {
+            return;
+        }
+        let renews = |(next, _): &(Next, Event)| {
+            matches!(next, Next::Hold(_) | Next::SendDeferred { .. } | Next::Recover { .. })
+        };
+        let first = state.course.iter().rposition(renews).map_or(0, |nth| nth + 1);
+        let again = state.course[first..].iter().any(|(next, _)| *next == state.next);
+        assert!(!again, "{:?} {:?} {:?}", state.next, state.intent, state.course);
+        asked += 1;
+    });
+    assert!(asked > 1_000, "{asked}");
 }
 
 #[test]
