@@ -39,9 +39,9 @@ use tokio::net::TcpListener;
 
 /// What the admin address shows.
 #[derive(Clone)]
-pub struct Admin(Arc<Shown>);
+pub struct Admin(Arc<State>);
 
-struct Shown {
+struct State {
     governor: Arc<Governor>,
     config: ArcSwap<String>,
     draining: AtomicBool,
@@ -50,7 +50,7 @@ struct Shown {
 impl Admin {
     /// Makes pages of this governor; `config` is the configuration in force, as JSON.
     pub fn new(governor: Arc<Governor>, config: String) -> Self {
-        Self(Arc::new(Shown {
+        Self(Arc::new(State {
             governor,
             config: ArcSwap::from_pointee(config),
             draining: AtomicBool::new(false),

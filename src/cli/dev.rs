@@ -17,7 +17,7 @@ use crate::{
     dialects,
     emulator::{Emulator, Options},
     observe::{Decision, Step},
-    rules::{Mend, Mode, Policy, Toggle},
+    rules::{Mode, Policy, RemedyKind, Toggle},
 };
 use std::{
     env,
@@ -116,7 +116,8 @@ async fn announced_stop() {
 /// Puts in order all that can be, without waiting: every rule that has an order, and deferring.
 fn reorder(policy: &mut Policy) {
     for dialect in dialects::ALL {
-        for row in dialect.rows().iter().filter(|row| row.remedy() == Some(Toggle::Reorder)) {
+        for row in dialect.rows().iter().filter(|row| row.remedy_toggle() == Some(Toggle::Reorder))
+        {
             policy.toggles.set(dialect, row.id, Toggle::Reorder);
         }
     }
@@ -126,9 +127,9 @@ fn reorder(policy: &mut Policy) {
 /// Returns whether calls that come too late are put in order.
 fn repairs(policy: &Policy) -> bool {
     dialects::ALL.into_iter().any(|dialect| {
-        policy
-            .rows(Some(dialect))
-            .any(|(_, row, toggle)| row.mend == Some(Mend::Repair) && toggle == Toggle::Reorder)
+        policy.rows(Some(dialect)).any(|(_, row, toggle)| {
+            row.remedy == Some(RemedyKind::Repair) && toggle == Toggle::Reorder
+        })
     })
 }
 

@@ -3,7 +3,7 @@
 use super::{page::wrap, rules::toggles};
 use crate::{
     dialects,
-    rules::{Dialect, Mend, Row, RuleId, Toggle},
+    rules::{Dialect, RemedyKind, Row, RuleId, Toggle},
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::{
@@ -66,15 +66,15 @@ fn explain(dialect: Dialect, row: &Row, out: &mut dyn Write) -> io::Result<()> {
 
 /// Writes how to switch the rule to its remedy, if it has one, or else to another toggle.
 fn snippet(dialect: Dialect, row: &Row) -> String {
-    let toggle = row.remedy().unwrap_or(if row.default == Toggle::Reject {
+    let toggle = row.remedy_toggle().unwrap_or(if row.default == Toggle::Reject {
         Toggle::Monitor
     } else {
         Toggle::Reject
     });
     let switch = format!("[policy.rules.{}]\n{} = \"{toggle}\"\n", dialect, row.id);
-    match row.mend {
+    match row.remedy {
         // Nothing can be put in order once it has happened: calls must wait.
-        Some(Mend::Wait) => {
+        Some(RemedyKind::Wait) => {
             format!("{switch}\n[sequencing]\nwindow = \"300ms\"\n")
         }
         _ => switch,

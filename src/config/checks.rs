@@ -9,7 +9,7 @@ use super::{
     sources::Purpose,
     values::Config,
 };
-use crate::rules::{Dialect, Mend, RuleId, Sequencing, SourceType, Toggle};
+use crate::rules::{Dialect, RemedyKind, RuleId, Sequencing, SourceType, Toggle};
 use rustls::{
     RootCertStore,
     pki_types::{
@@ -232,7 +232,7 @@ fn sequencing(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
         })
         .collect();
     for (dialect, rule, reorders) in &waits {
-        let only_waits = dialect.row(*rule).is_some_and(|row| row.mend == Some(Mend::Wait));
+        let only_waits = dialect.row(*rule).is_some_and(|row| row.remedy == Some(RemedyKind::Wait));
         if *reorders && only_waits && !window && !defer {
             found.push(acts_as_reject(reading, *dialect, *rule));
         }

@@ -19,9 +19,9 @@ use tower::{Layer, Service};
 
 /// Answers a problem in the form that the caller expects, which depends on the request's URI and
 /// its `Accept`.
-pub trait Answer: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy {}
+pub trait ErrorForm: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy {}
 
-impl<F: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy> Answer for F {}
+impl<F: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy> ErrorForm for F {}
 
 /// Mounts [`Faults`].
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct FaultsLayer<A> {
     answer: A,
 }
 
-impl<A: Answer> FaultsLayer<A> {
+impl<A: ErrorForm> FaultsLayer<A> {
     /// Makes a layer that answers with this function, which gets only `Accept` of the request's
     /// headers.
     pub fn new(answer: A) -> Self {
@@ -37,7 +37,7 @@ impl<A: Answer> FaultsLayer<A> {
     }
 }
 
-impl<S, A: Answer> Layer<S> for FaultsLayer<A> {
+impl<S, A: ErrorForm> Layer<S> for FaultsLayer<A> {
     type Service = Faults<S, A>;
 
     fn layer(&self, inner: S) -> Faults<S, A> {
@@ -54,7 +54,7 @@ pub struct Faults<S, A> {
 
 impl<S, A> Service<Request<Body>> for Faults<S, A>
 where
-    A: Answer,
+    A: ErrorForm,
     S: Service<Request<Body>, Response = Response<Body>, Error = UpstreamError>,
 {
     type Response = Response<Body>;
@@ -69,13 +69,13 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let state = match admit(&mut request) {
             Admission::Pass => {
-                let asked = Asked::by(&request, self.answer);
+                let asked = ReplyContext::by(&request, self.answer);
                 State::Forwarded { response: self.inner.call(request), asked }
             }
             Admission::Options => State::Answered { response: Some(options()) },
             Admission::Refuse(problem) => {
                 tracing::debug!(problem = problem.code(), "a request was not taken");
-                let response = Asked::by(&request, self.answer).answer(problem);
+                let response = ReplyContext::by(&request, self.answer).answer(problem);
                 State::Answered { response: Some(response) }
             }
         };
@@ -92,13 +92,13 @@ fn options() -> Response<Body> {
 
 /// The parts of a request that are kept to answer a failure. The form is worked out only then:
 /// most requests do not fail.
-struct Asked<A> {
+struct ReplyContext<A> {
     uri: Uri,
     accept: SmallVec<[HeaderValue; 1]>,
     answer: A,
 }
 
-impl<A: Answer> Asked<A> {
+impl<A: ErrorForm> ReplyContext<A> {
     fn by(request: &Request<Body>, answer: A) -> Self {
         let accept = request.headers().get_all(header::ACCEPT).iter().cloned().collect();
         Self { uri: request.uri().clone(), accept, answer }
@@ -125,13 +125,13 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, A> {
         Answered { response: Option<Response<Body>> },
-        Forwarded { #[pin] response: F, asked: Asked<A> },
+        Forwarded { #[pin] response: F, asked: ReplyContext<A> },
     }
 }
 
 impl<F, A> Future for FaultsFuture<F, A>
 where
-    A: Answer,
+    A: ErrorForm,
     F: Future<Output = Result<Response<Body>, UpstreamError>>,
 {
     type Output = Result<Response<Body>, Infallible>;

@@ -11,7 +11,7 @@ mod listen;
 mod serve;
 mod workers;
 
-pub use faults::{Answer, Faults, FaultsFuture, FaultsLayer};
+pub use faults::{ErrorForm, Faults, FaultsFuture, FaultsLayer};
 #[cfg(feature = "cli")]
 pub use listen::listeners;
 pub use serve::{Drained, ServeOptions, serve};

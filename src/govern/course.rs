@@ -9,10 +9,10 @@ mod turns;
 use super::{
     answer::Outcome,
     answered::LookupOutcome,
-    defer::{self, note_pending},
+    defer::{self, write_pending},
     exchange::Exchange,
     governor::{UnreadChange, log_store_error},
-    learn::Grip,
+    holding::Holding,
     look_up,
     recall::recall,
     repair,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     http::Body,
     rules::{
-        Admission, Attempt, CallEnd, Event, Lookup, Next, SessionKey, SourceId, Target, Timestamp,
+        Attempt, CallEnd, Event, Lookup, Next, SessionKey, SourceId, Start, Target, Timestamp,
         Unsent,
     },
     sessions::{Busy, StoreError, TurnKey, now},
@@ -59,7 +59,7 @@ struct Course<'a> {
     exchange: &'a Exchange,
     attempt: Attempt,
     /// The records that the call may change; `None` before they are read, or where the store fails.
-    hand: Option<Grip>,
+    hand: Option<Holding>,
     /// Whether a look-up may have changed what is stored since the records were read.
     stale: bool,
     /// Whether the last step left the records in hand and what is known of them as they were.
@@ -73,7 +73,7 @@ struct Course<'a> {
 
 impl<'a> Course<'a> {
     fn without_records(exchange: &'a Exchange) -> Self {
-        let attempt = Attempt::new(None, Admission::default());
+        let attempt = Attempt::new(None, Start::default());
         let (hand, last, busy, unrecorded) = (None, None, None, None);
         let (stale, unchanged) = (false, false);
         Self { exchange, attempt, hand, stale, unchanged, last, busy, unrecorded }
@@ -82,20 +82,20 @@ impl<'a> Course<'a> {
     /// Reads the session's records, and takes its turn where it is free.
     async fn begin(exchange: &'a Exchange) -> Result<Self, StoreError> {
         let sessions = exchange.asker.governor.sessions();
-        let mut room = Admission { can_defer: sessions.can_pin(), pending_unseen: false };
+        let mut start = Start { can_defer: sessions.can_pin(), pending_unseen: false };
         let mut course = Self::without_records(exchange);
         let session = session_of(exchange).await?;
         if let Some(key) = &session {
             let hand = take_up(exchange, key).await?;
             let is_named = matches!(exchange.intent.session(), Some(Target::Session(_)));
-            room.pending_unseen = is_named && hand.records().record().pending.is_some();
+            start.pending_unseen = is_named && hand.records().record().pending.is_some();
             let known = exchange.asker.who.is_among(&hand.records().record().shown_to);
             if exchange.intent.is_read() && known {
                 sessions.release_held(&TurnKey::Session(key.clone()));
             }
             course.hand = Some(hand);
         }
-        course.attempt = Attempt::new(session, room);
+        course.attempt = Attempt::new(session, start);
         Ok(course)
     }
 
@@ -137,7 +137,7 @@ impl<'a> Course<'a> {
         if let (None, Some(key)) = (&self.hand, session) {
             let sessions = self.exchange.asker.governor.sessions();
             let records = sessions.records(Some(key), &self.exchange.sources(), None).await?;
-            self.hand = Some(Grip::Records(records, None));
+            self.hand = Some(Holding::Records(records, None));
             self.stale = false;
         }
         let Some(hand) = &mut self.hand else { return Ok(()) };
@@ -154,7 +154,7 @@ impl<'a> Course<'a> {
     fn drop_other_hand(&mut self) {
         let session = self.attempt.session();
         let is_read = self.exchange.intent.is_read();
-        let other = |hand: &Grip| match session {
+        let other = |hand: &Holding| match session {
             None => hand.records().session_key().is_some() && !is_read,
             session => hand.records().session_key() != session,
         };
@@ -164,7 +164,7 @@ impl<'a> Course<'a> {
     }
 
     async fn look_up(&mut self, lookup: &Lookup) -> Result<Event, StoreError> {
-        if !self.attempt.has_turn() && matches!(self.hand, Some(Grip::Turn(_))) {
+        if !self.attempt.has_turn() && matches!(self.hand, Some(Holding::Turn(_))) {
             // A turn that was taken because it was free is not kept while upstream is asked.
             self.hand = None;
         }
@@ -182,10 +182,10 @@ impl<'a> Course<'a> {
     }
 
     async fn recover(&mut self, primary: SourceId) -> Result<Event, StoreError> {
-        let Some(Grip::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
+        let Some(Holding::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
         match repair::recover(self.exchange, turn, primary).await {
             Ok(turn) => {
-                self.hand = Some(Grip::Turn(turn?));
+                self.hand = Some(Holding::Turn(turn?));
                 Ok(Event::Recovered)
             }
             Err(_) => Ok(Event::Lost),
@@ -197,12 +197,12 @@ impl<'a> Course<'a> {
         primary: SourceId,
         since: Timestamp,
     ) -> Result<Event, StoreError> {
-        let Some(Grip::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
+        let Some(Holding::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
         let Ok(sent) = defer::send_deferred(self.exchange, turn, primary, since).await else {
             return Ok(Event::Lost);
         };
         let (turn, outcome) = sent?;
-        self.hand = Some(Grip::Turn(turn));
+        self.hand = Some(Holding::Turn(turn));
         let unsent = match outcome.end() {
             CallEnd::Done => None,
             _ => Some(match outcome.status() {
@@ -215,8 +215,8 @@ impl<'a> Course<'a> {
     }
 
     async fn erase_deferred(&mut self) -> Result<Event, StoreError> {
-        if let Some(Grip::Turn(turn)) = &mut self.hand {
-            note_pending(self.exchange, turn, None).await?;
+        if let Some(Holding::Turn(turn)) = &mut self.hand {
+            write_pending(self.exchange, turn, None).await?;
         }
         Ok(Event::Erased)
     }
@@ -224,15 +224,15 @@ impl<'a> Course<'a> {
 
 /// Takes the session's turn where it is free, so that the record is read once; otherwise only reads
 /// the record.
-async fn take_up(exchange: &Exchange, key: &SessionKey) -> Result<Grip, StoreError> {
+async fn take_up(exchange: &Exchange, key: &SessionKey) -> Result<Holding, StoreError> {
     let sessions = exchange.asker.governor.sessions();
     let sources = exchange.sources();
     if !exchange.intent.is_read()
         && let Some(turn) = sessions.turn_if_free(key, &sources).await?
     {
-        return Ok(Grip::Turn(turn));
+        return Ok(Holding::Turn(turn));
     }
-    Ok(Grip::Records(sessions.records(Some(key), &sources, None).await?, None))
+    Ok(Holding::Records(sessions.records(Some(key), &sources, None).await?, None))
 }
 
 /// Returns the session that the call names; `None` where it is an active one that is not known.

@@ -40,7 +40,7 @@ pub(super) async fn defer(
     let dialect = turn.key().kind.dialect();
     let violation = prevented(dialect, &primary);
     let note = Pending::Deferred { primary, since: now(), sending: false };
-    note_pending(exchange, turn, Some(note)).await?;
+    write_pending(exchange, turn, Some(note)).await?;
     Ok(Outcome::new(shown, Decided::Deferred).with(violation))
 }
 
@@ -97,12 +97,12 @@ async fn send_in_turn(
         CallEnd::Refused(RefusalScope::ForNow) | CallEnd::NotSent => deferred(false),
         CallEnd::Unknown => deferred(true),
     };
-    note_pending(exchange, turn, after).await?;
+    write_pending(exchange, turn, after).await?;
     Ok(outcome)
 }
 
 /// Writes what is pending for the session.
-pub(super) async fn note_pending(
+pub(super) async fn write_pending(
     exchange: &Exchange,
     turn: &mut Turn,
     pending: Option<Pending>,

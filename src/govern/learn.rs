@@ -3,50 +3,23 @@
 //! In: observations ([`Learned`]) and the records in hand. Out: the same records, changed and
 //! written. Observations about another session go to the record of that session.
 
-use super::exchange::Exchange;
+use super::{exchange::Exchange, holding::Holding};
 use crate::{
     rules::{
         CustomerId, CustomerObservation, Intent, Known, Learned, SessionKey, SessionObservation,
         SourceId, SourceObservation, Timestamp, outcome_unknown,
     },
-    sessions::{Records, StoreError, Turn, TurnGuard, now},
+    sessions::{Records, StoreError, now},
 };
 
-/// The records that a call may change, with the turn that allows it.
-pub(super) enum Grip {
-    /// The turn of a session.
-    Turn(Turn),
-    /// Records without a session's turn, and the turn of a shopper or customer where one was taken.
-    Records(Records, Option<TurnGuard>),
-    /// The records of a call that is sent without the turn that it needs, and so overlaps with the
-    /// call that has it.
-    Overlapping(Records),
-}
-
-impl Grip {
-    pub(super) fn records(&self) -> &Records {
-        match self {
-            Self::Turn(turn) => turn.records(),
-            Self::Records(records, _) | Self::Overlapping(records) => records,
-        }
-    }
-
-    pub(super) fn records_mut(&mut self) -> &mut Records {
-        match self {
-            Self::Turn(turn) => turn.records_mut(),
-            Self::Records(records, _) | Self::Overlapping(records) => records,
-        }
-    }
-}
-
 /// Returns whether the call may change a session of which no record is in hand.
-pub(super) fn is_unread(intent: &Intent, hand: Option<&Grip>) -> bool {
+pub(super) fn is_unread(intent: &Intent, hand: Option<&Holding>) -> bool {
     match hand {
         None => true,
-        Some(Grip::Overlapping(records)) => {
+        Some(Holding::Overlapping(records)) => {
             records.session_key().is_none() && intent.session().is_some()
         }
-        Some(Grip::Turn(_) | Grip::Records(..)) => false,
+        Some(Holding::Turn(_) | Holding::Records(..)) => false,
     }
 }
 
@@ -54,13 +27,13 @@ pub(super) fn is_unread(intent: &Intent, hand: Option<&Grip>) -> bool {
 /// if it is one.
 pub(super) fn mark_overlap<'a>(
     exchange: &Exchange,
-    hand: Option<&'a mut Grip>,
+    hand: Option<&'a mut Holding>,
     known: &Known,
 ) -> Option<&'a mut Records> {
-    let Some(Grip::Overlapping(records)) = hand else { return None };
+    let Some(Holding::Overlapping(records)) = hand else { return None };
     let session = records.session_key().cloned();
     let unsure = outcome_unknown(&exchange.intent, session.as_ref(), known);
-    note(exchange, records, unsure, now());
+    apply_learned(exchange, records, unsure, now());
     Some(records)
 }
 
@@ -80,7 +53,7 @@ pub(super) async fn commit(
             note_late(exchange, records, &mut others, learned, at);
             others.write().await?;
         }
-        _ => note(exchange, records, learned, at),
+        _ => apply_learned(exchange, records, learned, at),
     }
     records.write().await
 }
@@ -107,7 +80,7 @@ fn note_late(
             others.apply(SessionObservation::ShownTo(caller), &exchange.policy, at);
         }
     }
-    note(exchange, others, learned, at);
+    apply_learned(exchange, others, learned, at);
     if changed && !is_look {
         // The call had another turn than this session's, so it may have overlapped with a change.
         others.apply(SessionObservation::OutcomeUnknown, &exchange.policy, at);
@@ -145,7 +118,12 @@ pub(super) async fn remember_active(
 }
 
 /// Applies what was learned to records in hand.
-pub(super) fn note(exchange: &Exchange, records: &mut Records, learned: Learned, at: Timestamp) {
+pub(super) fn apply_learned(
+    exchange: &Exchange,
+    records: &mut Records,
+    learned: Learned,
+    at: Timestamp,
+) {
     let Learned { session, mut sources, customers } = learned;
     let policy = &exchange.policy;
     if let Some((_, observation)) = session {

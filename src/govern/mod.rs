@@ -25,6 +25,7 @@ mod defer;
 mod exchange;
 mod governor;
 mod handle;
+mod holding;
 mod layer;
 mod learn;
 mod look_up;

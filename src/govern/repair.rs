@@ -10,7 +10,7 @@ use super::{
     answer::{OwnError, own_error},
     answered::LookupOutcome,
     asker::Failure,
-    defer::note_pending,
+    defer::write_pending,
     exchange::Exchange,
     governor::{UnreadChange, log_store_error},
     look_up::look_up,
@@ -118,7 +118,7 @@ struct Performer {
 
 async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Known) -> Performed {
     let mut performer = Performer { exchange, turn, known, answers: Vec::new(), failed: None };
-    if let Some(note) = repair.note() {
+    if let Some(note) = repair.pending() {
         // It is written together with the beginning of the first step.
         let policy = &performer.exchange.policy;
         let note = SessionObservation::Pending(Some(note));
@@ -230,7 +230,7 @@ impl Performer {
     }
 
     async fn erase_note(&mut self) -> StepEnd {
-        note_pending(&self.exchange, &mut self.turn, None).await?;
+        write_pending(&self.exchange, &mut self.turn, None).await?;
         Ok((RepairEvent::Erased, None))
     }
 

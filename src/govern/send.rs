@@ -15,7 +15,8 @@ use super::{
     asker::{Failure, SendOutcome},
     exchange::Exchange,
     governor::log_store_error,
-    learn::{self, Grip},
+    holding::Holding,
+    learn,
 };
 use crate::{
     dialects::{Call, Form},
@@ -126,7 +127,7 @@ pub(super) fn run_detached<T: Send + 'static>(
 /// Fails where the store fails before the call is sent.
 pub(super) async fn forward(
     exchange: &Exchange,
-    mut hand: Option<Grip>,
+    mut hand: Option<Holding>,
     request: Request<Body>,
     known: Known,
 ) -> Result<Response<Body>, StoreError> {
@@ -138,7 +139,7 @@ pub(super) async fn forward(
             let _unread =
                 learn::is_unread(&exchange.intent, hand.as_ref()).then(|| governor.unread_change());
             learn::mark_overlap(&exchange, hand.as_mut(), &known);
-            let records = hand.as_mut().map(Grip::records_mut);
+            let records = hand.as_mut().map(Holding::records_mut);
             let sent =
                 send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await;
             // Another call may have come in between, so what was learned is not certain.
@@ -234,7 +235,7 @@ async fn learn_from_call(
     }
     let denied = matches!(ended.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
     if of == session || of.is_none() {
-        learn::note(exchange, records, std::mem::take(&mut learned), at);
+        learn::apply_learned(exchange, records, std::mem::take(&mut learned), at);
     }
     if let (true, Some(caller), true) = (denied, caller, session.is_some()) {
         // Upstream rejects this credential, so it is not shown the session.

@@ -7,7 +7,7 @@
 //! twice, so this ends.
 
 use super::{
-    Field, Incoming, Intent, Known, Lookup, Mend, OnLookupFailure, Policy, Remedy, Row,
+    Field, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RemedyKind, Row,
     SessionState, Timestamp, Toggle, Verdict, Violation, check,
     known::{Gap, Judged, View},
 };
@@ -20,7 +20,7 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     let view =
         |dialect, strict| View { known, intent, policy, dialect, now, strict, used: Vec::new() };
     let mut monitored = None;
-    let mut mend: Option<(&Row, Toggle, Violation)> = None;
+    let mut mendable: Option<(&Row, Toggle, Violation)> = None;
     for (dialect, row, toggle) in policy.rows(intent.dialect()) {
         if toggle == Toggle::Off {
             continue;
@@ -38,15 +38,15 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
             }
             (Ok(Some(violation)), Toggle::Reorder | Toggle::Strip) => {
                 // A later rule may still refuse, so the remedy waits until all are judged.
-                mend.get_or_insert((row, toggle, violation));
+                mendable.get_or_insert((row, toggle, violation));
             }
             (Ok(Some(violation)), Toggle::Reject) => return Verdict::Reject(violation),
             (Ok(Some(_)), Toggle::Off) => {}
         }
     }
-    match mend {
+    match mendable {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
-        Some((row, _, violation)) => match remedy(row.mend, &mut view(violation.dialect, true)) {
+        Some((row, _, violation)) => match remedy(row.remedy, &mut view(violation.dialect, true)) {
             Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
             Err(Gap::Need(lookup)) => Verdict::Need(lookup),
             // The violation is certain even where the remedy's facts are missing.
@@ -77,12 +77,12 @@ fn judge(row: &Row, mut view: View<'_>) -> Judged<Option<Violation>> {
 }
 
 /// Returns the remedy of a broken rule, if it has one here.
-fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Judged<Option<Remedy>> {
+fn remedy(kind: Option<RemedyKind>, view: &mut View<'_>) -> Judged<Option<Remedy>> {
     let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
         return Ok(None);
     };
-    match mend {
-        Some(Mend::Repair) => {
+    match kind {
+        Some(RemedyKind::Repair) => {
             // A primary that upstream would not accept again must not be detached.
             if view.source_state(&primary)?.is_spent() {
                 return Ok(None);
@@ -91,10 +91,10 @@ fn remedy(mend: Option<Mend>, view: &mut View<'_>) -> Judged<Option<Remedy>> {
                 .incoming()?
                 .map(|incoming| Remedy::Repair { primary, incoming: incoming.clone() }))
         }
-        Some(Mend::Replace) => Ok(view
+        Some(RemedyKind::Replace) => Ok(view
             .incoming_for_remedy()?
             .map(|incoming: Incoming| Remedy::Replace { primary, incoming })),
-        Some(Mend::Wait | Mend::Strip) | None => Ok(None),
+        Some(RemedyKind::Wait | RemedyKind::Strip) | None => Ok(None),
     }
 }
 
@@ -118,7 +118,7 @@ fn wait(view: &mut View<'_>) -> Option<Verdict> {
         Ok(true) if sequencing.defer && view.known.deferrable && semantics.may_defer => {
             Some(Verdict::Defer)
         }
-        Ok(true) if !sequencing.window.is_zero() && !view.known.held => {
+        Ok(true) if !sequencing.window.is_zero() && !view.known.waited => {
             Some(Verdict::Hold { window: sequencing.window })
         }
         Err(Gap::Need(lookup)) => Some(Verdict::Need(lookup)),

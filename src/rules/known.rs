@@ -38,7 +38,7 @@ pub struct Known {
     /// The look-ups that this decision has made.
     pub looked_up: Vec<(Lookup, LookupResult)>,
     /// Whether the call has already waited for secondaries.
-    pub held: bool,
+    pub waited: bool,
     /// Whether the call has a form that can be answered before it is sent, and there is room to
     /// remember it.
     pub deferrable: bool,

@@ -52,7 +52,7 @@ mod verdict;
 mod violation;
 
 pub use answer::Answer;
-pub use attempt::{Admission, Attempt, Event, LookupEnd, Next, OwnAnswer, Sending, Unsent};
+pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Sending, Start, Unsent};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, overtakes};
 pub use dialect::{Dialect, Keys, KindSpec, Ruleset, SessionKind};
@@ -66,7 +66,7 @@ pub use lookup::Lookup;
 pub use money::{Amount, Currency, ParseAmountError, ParseCurrencyError};
 pub use policy::{FreshFor, Mode, OnLookupFailure, Policy, Sequencing, Types};
 pub use repair::{CallEnd, RefusalScope, Repair, RepairEnd, RepairEvent, RepairStep, SessionView};
-pub use row::{Mend, Row};
+pub use row::{RemedyKind, Row};
 pub use rule_id::RuleId;
 pub use semantics::{Charges, Semantics};
 pub use session::{

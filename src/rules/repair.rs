@@ -207,7 +207,7 @@ impl Repair {
     }
 
     /// Returns the note of this repair, or `None` for a recovery, whose note already exists.
-    pub fn note(&self) -> Option<super::Pending> {
+    pub fn pending(&self) -> Option<super::Pending> {
         let note = super::Pending::Repair {
             primary: self.primary.clone(),
             incoming: self.incoming.clone(),

@@ -10,7 +10,7 @@ pub struct Row {
     /// The toggle that holds unless the policy sets another.
     pub default: Toggle,
     /// How a violation can be mended, if it can be.
-    pub mend: Option<Mend>,
+    pub remedy: Option<RemedyKind>,
     /// The text that says in one line what it means.
     pub meaning: &'static str,
     /// The text that says when it fires.
@@ -25,7 +25,7 @@ pub struct Row {
 
 /// How a violation is mended instead of refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mend {
+pub enum RemedyKind {
     /// The first attach of a single-use primary waits for secondaries. A secondary that comes later
     /// is refused.
     Wait,
@@ -39,16 +39,16 @@ pub enum Mend {
 
 impl Row {
     /// Returns the toggle that mends instead of refusing, if there is one.
-    pub fn remedy(&self) -> Option<Toggle> {
-        self.mend.map(|mend| match mend {
-            Mend::Wait | Mend::Repair | Mend::Replace => Toggle::Reorder,
-            Mend::Strip => Toggle::Strip,
+    pub fn remedy_toggle(&self) -> Option<Toggle> {
+        self.remedy.map(|remedy| match remedy {
+            RemedyKind::Wait | RemedyKind::Repair | RemedyKind::Replace => Toggle::Reorder,
+            RemedyKind::Strip => Toggle::Strip,
         })
     }
 
     /// Returns whether the policy may set this rule to `toggle`.
     pub fn allows(&self, toggle: Toggle) -> bool {
         matches!(toggle, Toggle::Reject | Toggle::Monitor | Toggle::Off)
-            || self.remedy() == Some(toggle)
+            || self.remedy_toggle() == Some(toggle)
     }
 }

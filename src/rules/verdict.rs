@@ -55,7 +55,7 @@ pub enum Verdict {
         /// The violation that they avoid.
         violation: Violation,
     },
-    /// Let it wait for secondaries, then decide again with `Known::held`.
+    /// Let it wait for secondaries, then decide again with `Known::waited`.
     Hold {
         /// The longest time to wait.
         window: Duration,

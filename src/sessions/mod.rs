@@ -112,7 +112,7 @@ impl Sessions {
         priority: Priority,
     ) -> Result<Turn, TurnError> {
         let guard = self.guard(&TurnKey::Session(session.clone()), priority).await?;
-        Turn::begin(guard, self.0.store.clone(), session.clone(), sources).await
+        Ok(Turn::begin(guard, self.0.store.clone(), session.clone(), sources).await?)
     }
 
     /// Takes the right to change a session and reads as [`Sessions::turn`] does; returns `None` if
@@ -125,11 +125,7 @@ impl Sessions {
         let Some(guard) = self.0.turns.turn_if_free(&TurnKey::Session(session.clone())) else {
             return Ok(None);
         };
-        match Turn::begin(guard, self.0.store.clone(), session.clone(), sources).await {
-            Ok(turn) => Ok(Some(turn)),
-            Err(TurnError::Store(error)) => Err(error),
-            Err(TurnError::Busy(_)) => Ok(None),
-        }
+        Turn::begin(guard, self.0.store.clone(), session.clone(), sources).await.map(Some)
     }
 
     /// Waits for the right to change something other than one session's record.

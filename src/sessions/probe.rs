@@ -9,11 +9,11 @@ use std::sync::{
 /// Counts the requests to a store ([`super::Store::probed`]) and makes them fail. Clones share what
 /// they count.
 #[derive(Clone, Debug, Default)]
-pub struct Probe(Arc<[Operation; 2]>);
+pub struct Probe(Arc<[Counter; 2]>);
 
 /// Requests of one kind.
 #[derive(Debug)]
-struct Operation {
+struct Counter {
     asked: AtomicU64,
     /// The first request that fails, counted from 0.
     good: AtomicU64,
@@ -21,14 +21,14 @@ struct Operation {
     healed: AtomicU64,
 }
 
-impl Default for Operation {
+impl Default for Counter {
     fn default() -> Self {
         let [good, healed] = [u64::MAX; 2].map(AtomicU64::new);
         Self { asked: AtomicU64::new(0), good, healed }
     }
 }
 
-impl Operation {
+impl Counter {
     fn ask(&self) -> Result<(), StoreError> {
         let asked = self.asked.fetch_add(1, Ordering::SeqCst);
         let failing = self.good.load(Ordering::SeqCst)..self.healed.load(Ordering::SeqCst);

@@ -36,6 +36,11 @@ impl Records {
         Ok(Self { store, scope, hand, unwritten: Vec::new() })
     }
 
+    /// Gives the records up, and returns where they were read and which they were.
+    pub(super) fn into_scope(self) -> (Store, Scope) {
+        (self.store, self.scope)
+    }
+
     /// Returns the session whose record is in hand.
     pub fn session_key(&self) -> Option<&SessionKey> {
         self.scope.session.as_ref()

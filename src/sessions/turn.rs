@@ -29,28 +29,8 @@ pub enum TurnError {
 #[must_use = "a turn that is dropped is over"]
 pub struct Turn {
     guard: TurnGuard,
-    session: Session,
-    records: Records,
-}
-
-/// The session that a turn is for, and the sources that are read with it.
-struct Session {
     key: SessionKey,
-    sources: Vec<SourceId>,
-    store: Store,
-}
-
-impl Session {
-    async fn begin(self, guard: TurnGuard) -> Result<Turn, TurnError> {
-        let scope = Scope {
-            session: Some(self.key.clone()),
-            sources: self.sources.clone(),
-            customer: None,
-            whole: true,
-        };
-        let records = Records::read(self.store.clone(), scope).await?;
-        Ok(Turn { guard, session: self, records })
-    }
+    records: Records,
 }
 
 impl Turn {
@@ -59,13 +39,20 @@ impl Turn {
         store: Store,
         key: SessionKey,
         sources: &[SourceId],
-    ) -> Result<Self, TurnError> {
-        Session { key, sources: sources.to_vec(), store }.begin(guard).await
+    ) -> Result<Self, StoreError> {
+        let scope = Scope {
+            session: Some(key.clone()),
+            sources: sources.to_vec(),
+            customer: None,
+            whole: true,
+        };
+        let records = Records::read(store, scope).await?;
+        Ok(Self { guard, key, records })
     }
 
     /// Returns the session that may be changed.
     pub fn key(&self) -> &SessionKey {
-        &self.session.key
+        &self.key
     }
 
     /// Returns the session's record; an empty one if nothing is remembered.
@@ -117,13 +104,14 @@ impl Turn {
     /// Gives the turn back and steps aside for `window`, so that calls that overtake may go first.
     /// What was not written is lost.
     pub fn hold(self, window: Duration) -> Held {
-        Held { guard: self.guard.hold(window), session: self.session }
+        let (store, scope) = self.records.into_scope();
+        Held { guard: self.guard.hold(window), key: self.key, store, scope }
     }
 }
 
 impl fmt::Debug for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Turn").field(&self.session.key).finish()
+        f.debug_tuple("Turn").field(&self.key).finish()
     }
 }
 
@@ -131,20 +119,23 @@ impl fmt::Debug for Turn {
 #[must_use = "a held call that is dropped gives up its place"]
 pub struct Held {
     guard: HeldGuard,
-    session: Session,
+    key: SessionKey,
+    store: Store,
+    scope: Scope,
 }
 
 impl Held {
     /// Waits for the turn to come back, as [`HeldGuard::wait`] does, and reads the record anew.
     pub async fn wait(self) -> Result<Turn, TurnError> {
         let guard = self.guard.wait().await?;
-        self.session.begin(guard).await
+        let records = Records::read(self.store, self.scope).await?;
+        Ok(Turn { guard, key: self.key, records })
     }
 }
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Held").field(&self.session.key).finish()
+        f.debug_tuple("Held").field(&self.key).finish()
     }
 }
 

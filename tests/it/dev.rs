@@ -142,7 +142,7 @@ fn the_walk_with_reorder_shows_a_deferred_card_and_a_repaired_cart() {
     assert!(line("[attach deferred primary").contains("  order             forwarded  201"));
     assert_eq!(
         line("reordered"),
-        "cart 359821572018      attach e9a61004   reordered  200  primary-before-secondary: secondary e9a61004 after the primary f0af3ce4  [look up source e9a61004 200, look up source e9a61004 200, look up source f0af3ce4 200, detach f0af3ce4 204, attach 200, attach primary f0af3ce4 200]"
+        "cart 359821572018      attach e9a61004   reordered  200  primary-before-secondary: secondary e9a61004 after the primary f0af3ce4  [look up source e9a61004 200, look up source f0af3ce4 200, detach f0af3ce4 204, attach 200, attach primary f0af3ce4 200]"
     );
 }
 

@@ -7,7 +7,7 @@
 
 use crate::{
     dialects,
-    rules::{Dialect, Mend, Policy, Toggle},
+    rules::{Dialect, Policy, RemedyKind, Toggle},
 };
 use std::net::SocketAddr;
 
@@ -33,7 +33,7 @@ pub(super) fn lines(policy: &Policy, weir: SocketAddr, emulator: SocketAddr) -> 
 /// Returns what the rule does that the dialect's template is about.
 fn acts_as(policy: &Policy, dialect: Dialect) -> Toggle {
     let rule = dialect.semantics().waits_under;
-    let waits = dialect.row(rule).is_some_and(|row| row.mend == Some(Mend::Wait));
+    let waits = dialect.row(rule).is_some_and(|row| row.remedy == Some(RemedyKind::Wait));
     match policy.toggle(dialect, rule) {
         // Without `defer`, the card is sent at once and credit that comes after it is refused.
         Toggle::Reorder if waits && !policy.sequencing.defer => Toggle::Reject,

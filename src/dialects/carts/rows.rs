@@ -1,6 +1,6 @@
 //! The carts dialect's table of rules, in the order of preference.
 
-use crate::rules::{Mend, Row, RuleId, Toggle};
+use crate::rules::{RemedyKind, Row, RuleId, Toggle};
 
 const ATTACHING: &str =
     "Commerce API, Managing sources: Attaching multiple payment sources to the cart";
@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::AmbiguousRequest,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "a governed call that two parsers could read differently",
         fires: "A governed call has duplicate keys for a governed field, two source ids that differ (path, query, body), `//`, dot segments, \
                 encoded slashes or letters in its path, a body that is not JSON where a governed field may hide, or a method-override header.",
@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::PrimaryBeforeSecondary,
         default: Toggle::Reject,
-        mend: Some(Mend::Repair),
+        remedy: Some(RemedyKind::Repair),
         meaning: "store credit attached after a primary, which upstream would silently ignore",
         fires: "A secondary source is attached to a cart that holds a primary. Upstream answers 200 and ignores the credit when the cart is submitted.",
         answer: "409, code `apply-payment-failure`; with `reorder`, Weir detaches the primary, attaches the credit and attaches the primary again.",
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::SecondPrimary,
         default: Toggle::Reject,
-        mend: Some(Mend::Replace),
+        remedy: Some(RemedyKind::Replace),
         meaning: "a different primary while one is attached",
         fires: "A primary is attached, or applied with the shopper, while a different primary is attached to the cart.",
         answer: "409, code `apply-payment-failure`; with `reorder`, Weir detaches the first and attaches the new one.",
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::OneSecondary,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "a primary beside two or more secondaries",
         fires: "A primary is attached to a cart that holds two or more secondaries, or a second secondary is attached beside a primary.",
         answer: "409, code `apply-payment-failure`.",
@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::PrimaryPairing,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "store credit combined with a primary of a type that does not go with it",
         fires: "A secondary is combined with a primary whose type is not in the pairing list (`policy.types`), in either order.",
         answer: "409, code `apply-payment-failure`.",
@@ -65,7 +65,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::SpentSource,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "attaching a cancelled, consumed or failed source",
         fires: "A consumed, cancelled or failed source is attached, or applied with the shopper.",
         answer: "409, code `apply-payment-failure`.",
@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::SaveNonreusable,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "saving store credit, or a type that cannot be reused",
         fires: "A secondary, or a source of a type that cannot be reused (`policy.types`), is saved as a payment option.",
         answer: "409, code `apply-payment-failure`, subcode `nonreusable_source`.",
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::SaveNotChargeable,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "saving a source that is not chargeable",
         fires: "A source whose state is not `chargeable` is saved: a redirect the shopper has not finished, or one removed from its customer.",
         answer: "409, code `apply-payment-failure`, subcode `source_not_chargeable`.",
@@ -95,7 +95,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::AmountExceedsTotal,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "store credit that would exceed the total",
         fires: "A secondary is attached to a cart whose secondaries together would exceed its total.",
         answer: "409, code `apply-payment-failure`, subcode `session_source_amount_too_large`.",
@@ -105,7 +105,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::UnderfundedOrder,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "an order while money is missing",
         fires: "`submit-cart` while `paymentSession` is not `requires_confirmation`, or money remains to be contributed.",
         answer: "409, code `submit-cart-failed`.",
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::SecondarySourceOwner,
         default: Toggle::Monitor,
-        mend: Some(Mend::Strip),
+        remedy: Some(RemedyKind::Strip),
         meaning: "store credit created with an owner, whose address may end up on the cart",
         fires: "`POST /sources` of a secondary type carries `owner`.",
         answer: "Forwarded and reported by default; `strip` forwards it without `owner`; `reject`: 400 bad_request, code `invalid_parameter`, parameter `owner`.",
@@ -125,7 +125,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         id: RuleId::SecondaryAmountEdit,
         default: Toggle::Reject,
-        mend: None,
+        remedy: None,
         meaning: "changing the amount of existing store credit",
         fires: "`POST`, `PUT` or `PATCH /sources/{id}` of a secondary source carries `amount`.",
         answer: "409 conflict, code `session_update_not_allowed`.",

@@ -5,7 +5,7 @@ use crate::rules::{Row, RuleId, Toggle};
 pub(super) const ROWS: &[Row] = &[Row {
     id: RuleId::UnderfundedOrder,
     default: Toggle::Reject,
-    mend: None,
+    remedy: None,
     meaning: "paying a tab with too little",
     fires: "The tokens that `POST /tabs/pay` lists are worth less than the tab.",
     answer: "402, code `SHORT`.",

@@ -6,7 +6,7 @@ use crate::{
     govern::{
         answer::{Outcome, OwnError, own_error},
         defer,
-        learn::Grip,
+        holding::Holding,
         look_up, repair,
         send::forward,
     },
@@ -19,7 +19,7 @@ use http::{Request, header};
 
 impl Course<'_> {
     pub(super) async fn defer(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
-        let (Some(Grip::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
+        let (Some(Holding::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
         defer::defer(self.exchange, turn, source, shown).await
@@ -30,7 +30,7 @@ impl Course<'_> {
         remedy: &Remedy,
         violation: Violation,
     ) -> Result<Outcome, StoreError> {
-        let Some(Grip::Turn(turn)) = self.hand.take() else {
+        let Some(Holding::Turn(turn)) = self.hand.take() else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
         let known = self.attempt.take_known();
@@ -47,7 +47,7 @@ impl Course<'_> {
         let Sending { without_owner, judged, violation, reordered } = sending;
         if exchange.intent.is_read() && self.unrecorded.is_none() {
             let records = match self.hand.take() {
-                Some(Grip::Records(records, None)) => Some(records),
+                Some(Holding::Records(records, None)) => Some(records),
                 _ => None,
             };
             let response = look_up::read(exchange, self.attempt.session(), records).await?;
@@ -77,7 +77,7 @@ impl Course<'_> {
 
     /// Reads the records of a call that goes up without the turn that it needs. Returns `None` for
     /// a caller who was not admitted to the session, and so must not touch its record.
-    async fn overlapping(&mut self) -> Result<Option<Grip>, StoreError> {
+    async fn overlapping(&mut self) -> Result<Option<Holding>, StoreError> {
         let exchange = self.exchange;
         let session = self.attempt.session();
         if session.is_none() && self.busy.is_none() {
@@ -86,7 +86,7 @@ impl Course<'_> {
         let customer = exchange.customer().filter(|_| session.is_none());
         let sessions = exchange.asker.governor.sessions();
         let records = sessions.records(session, &exchange.sources(), customer.as_ref()).await?;
-        Ok(Some(Grip::Overlapping(records)))
+        Ok(Some(Holding::Overlapping(records)))
     }
 
     /// Returns the request without its `owner` member; `None` where the body cannot be rewritten.

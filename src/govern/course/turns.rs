@@ -2,7 +2,7 @@
 
 use super::Course;
 use crate::{
-    govern::learn::Grip,
+    govern::holding::Holding,
     rules::{Event, Intent, Owner, SessionObservation},
     sessions::{Busy, Priority, StoreError, TurnError, TurnKey, now},
 };
@@ -18,7 +18,7 @@ impl Course<'_> {
         let sources = exchange.sources();
         let session = self.attempt.session().cloned();
         if let Some(key) = &session {
-            if let Some(Grip::Turn(turn)) = &self.hand
+            if let Some(Holding::Turn(turn)) = &self.hand
                 && turn.key() == key
             {
                 self.unchanged = !turn.record().in_flight;
@@ -27,7 +27,7 @@ impl Course<'_> {
             self.hand = None;
             return match sessions.turn(key, &sources, priority).await {
                 Ok(turn) => {
-                    self.hand = Some(Grip::Turn(turn));
+                    self.hand = Some(Holding::Turn(turn));
                     self.begin_turn().await
                 }
                 Err(TurnError::Busy(busy)) => Ok(self.note_busy(busy)),
@@ -44,7 +44,7 @@ impl Course<'_> {
         };
         let in_hand = guard.is_some();
         let records = sessions.records(None, &sources, exchange.customer().as_ref()).await?;
-        self.hand = Some(Grip::Records(records, guard));
+        self.hand = Some(Holding::Records(records, guard));
         Ok(Event::TurnTaken { in_hand })
     }
 
@@ -63,7 +63,7 @@ impl Course<'_> {
     /// Begins the turn in hand. Marks the session as unsure where the outcome of an earlier call
     /// was never learned.
     async fn begin_turn(&mut self) -> Result<Event, StoreError> {
-        if let Some(Grip::Turn(turn)) = &mut self.hand
+        if let Some(Holding::Turn(turn)) = &mut self.hand
             && turn.record().in_flight
         {
             let records = turn.records_mut();
@@ -81,11 +81,11 @@ impl Course<'_> {
     /// Gives the turn away for at most `window`, and takes it back.
     pub(super) async fn hold(&mut self, window: Duration) -> Result<Event, StoreError> {
         let hand = match self.hand.take() {
-            Some(Grip::Turn(turn)) => turn.hold(window).wait().await.map(Grip::Turn),
-            Some(Grip::Records(records, Some(guard))) => {
+            Some(Holding::Turn(turn)) => turn.hold(window).wait().await.map(Holding::Turn),
+            Some(Holding::Records(records, Some(guard))) => {
                 let guard = guard.hold(window).wait().await;
                 self.stale = true;
-                guard.map(|guard| Grip::Records(records, Some(guard))).map_err(TurnError::Busy)
+                guard.map(|guard| Holding::Records(records, Some(guard))).map_err(TurnError::Busy)
             }
             // There is no turn to give away.
             hand => {

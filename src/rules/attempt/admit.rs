@@ -12,7 +12,7 @@ impl Attempt {
         if intent.session().is_none() || self.known.session.is_some() {
             return self.go(Phase::Entering { asked: false });
         }
-        if intent.is_read() && !self.room.pending_unseen {
+        if intent.is_read() && !self.start.pending_unseen {
             // Upstream's answer to the read itself decides whether the caller is shown the session.
             self.session = None;
             self.end(None);

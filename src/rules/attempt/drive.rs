@@ -75,7 +75,7 @@ impl Attempt {
             (Phase::Holding, Event::TurnBack) => {
                 let epoch = self.known.session.as_ref().map(|record| record.epoch);
                 let deferrable = self.take_known().deferrable;
-                self.known = Known { held: true, deferrable, ..Known::default() };
+                self.known = Known { waited: true, deferrable, ..Known::default() };
                 self.phase = Phase::Back { epoch };
             }
             _ => {}
@@ -95,7 +95,7 @@ impl Attempt {
 
     /// Goes on after being held, and notes whether the calls that overtook changed the session.
     fn come_back(&mut self, epoch: Option<u32>) -> Option<Next> {
-        self.held = Some(self.known.session.as_ref().map(|record| record.epoch) != epoch);
+        self.overtaken = Some(self.known.session.as_ref().map(|record| record.epoch) != epoch);
         // Calls that overtook may have left something pending.
         self.go(match self.session {
             Some(_) => Phase::Settling(Settling::Begun { asked: false }),

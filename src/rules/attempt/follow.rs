@@ -58,7 +58,7 @@ impl Attempt {
         self.session = Some(session);
         self.has_turn = false;
         self.early.clear();
-        self.held = None;
+        self.overtaken = None;
         self.begun += 1;
         match self.begun > MAX_ATTEMPTS {
             true => self.end(None),

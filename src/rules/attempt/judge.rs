@@ -14,7 +14,7 @@ impl Attempt {
     /// behind it, and after the call upstream no longer shows it.
     pub(super) fn name(&mut self, intent: &Intent) -> Option<Next> {
         let attaches_by_id = matches!(intent, Intent::Attach { session: Target::Session(_), .. });
-        self.known.deferrable = self.room.can_defer && attaches_by_id;
+        self.known.deferrable = self.start.can_defer && attaches_by_id;
         match intent {
             Intent::ChangeOption { removes: true, .. } => {
                 Some(Next::LookUp(Lookup::PaymentOptions))
@@ -39,7 +39,7 @@ impl Attempt {
         match decide(&self.known, intent, policy, now) {
             Verdict::Need(lookup) => self.go(Phase::Deciding(Some(lookup))),
             Verdict::Forward { monitored } => {
-                let reordered = self.held == Some(true) && monitored.is_none();
+                let reordered = self.overtaken == Some(true) && monitored.is_none();
                 send(Sending { violation: monitored, reordered, ..judged })
             }
             Verdict::Strip(violation) => {
@@ -58,7 +58,7 @@ impl Attempt {
             },
             Verdict::Hold { .. } if self.has_turn => self.go(Phase::Holding),
             Verdict::Hold { .. } => {
-                self.known.held = true;
+                self.known.waited = true;
                 None
             }
             Verdict::Defer => {

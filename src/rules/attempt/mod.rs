@@ -30,4 +30,4 @@ mod step;
 mod tests;
 
 pub use state::Attempt;
-pub use step::{Admission, Event, LookupEnd, Next, OwnAnswer, Sending, Unsent};
+pub use step::{Event, LookupEnd, Next, OwnAnswer, Sending, Start, Unsent};

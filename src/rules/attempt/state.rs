@@ -1,6 +1,6 @@
 //! How far a call has come on its course, and the transitions that several parts share.
 
-use super::step::{Admission, LookupEnd, Next, OwnAnswer, Sending};
+use super::step::{LookupEnd, Next, OwnAnswer, Sending, Start};
 use crate::rules::{
     Intent, Known, Lookup, LookupResult, OnLookupFailure, Policy, SessionKey, SourceId, Timestamp,
 };
@@ -16,11 +16,11 @@ pub struct Attempt {
     /// How often the call has begun.
     pub(super) begun: u8,
     pub(super) has_turn: bool,
-    pub(super) room: Admission,
+    pub(super) start: Start,
     /// The look-ups that were made before the turn, until it is in hand.
     pub(super) early: Vec<Early>,
     /// Set once the call has been held: whether calls that overtook changed the session.
-    pub(super) held: Option<bool>,
+    pub(super) overtaken: Option<bool>,
 }
 
 /// A look-up that upstream answered before the call had its turn.
@@ -103,16 +103,16 @@ pub(super) fn keep_unjudged(answer: OwnAnswer, policy: &Policy) -> Option<Next> 
 impl Attempt {
     /// Makes an attempt before its first step. `session` is the one that the call names, if that
     /// is known.
-    pub fn new(session: Option<SessionKey>, room: Admission) -> Self {
+    pub fn new(session: Option<SessionKey>, start: Start) -> Self {
         Self {
             known: Known::default(),
             session,
             phase: Phase::Admitting,
             begun: 1,
             has_turn: false,
-            room,
+            start,
             early: Vec::new(),
-            held: None,
+            overtaken: None,
         }
     }
 
@@ -133,7 +133,7 @@ impl Attempt {
 
     /// Takes what is known. Whether something is pending stays noted, should the store fail next.
     pub fn take_known(&mut self) -> Known {
-        self.room.pending_unseen = self.is_pending();
+        self.start.pending_unseen = self.is_pending();
         std::mem::take(&mut self.known)
     }
 
@@ -142,7 +142,7 @@ impl Attempt {
     pub(super) fn is_pending(&self) -> bool {
         match &self.known.session {
             Some(record) => record.pending.is_some(),
-            None => self.room.pending_unseen,
+            None => self.start.pending_unseen,
         }
     }
 
@@ -160,7 +160,7 @@ impl Attempt {
 
     /// Leaves settling: ends a read, and goes on to follow or, after being held, to decide.
     pub(super) fn go_on(&mut self, intent: &Intent) {
-        match self.held {
+        match self.overtaken {
             _ if intent.is_read() => self.end(None),
             Some(_) => self.phase = Phase::Deciding(None),
             None => self.phase = Phase::Following,

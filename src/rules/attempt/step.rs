@@ -137,7 +137,7 @@ pub enum LookupEnd {
 
 /// The facts that a call is admitted with, read before its first step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Admission {
+pub struct Start {
     /// Whether there is room for one more deferred attach.
     pub can_defer: bool,
     /// Whether something is pending for a session that the caller has not been shown, or whose

@@ -217,14 +217,14 @@ fn walk(policies: &[Policy], visit: &mut dyn FnMut(&State<'_>)) {
                 for can_defer in
                     [true, false].into_iter().take(1 + usize::from(policy.sequencing.defer))
                 {
-                    let room = Admission { can_defer, pending_unseen: world.pending().is_some() };
+                    let start = Start { can_defer, pending_unseen: world.pending().is_some() };
                     let session = (!matches!(intent.session(), Some(Target::Active(_))))
                         .then(checkout_key)
                         .or(world
                             .shown
                             .then(|| SessionKey::new(crate::dialects::carts::CART, "cart")));
                     let session = session.filter(|_| intent.session().is_some());
-                    let start = Attempt::new(session, room);
+                    let start = Attempt::new(session, start);
                     walk_from(start, world.clone(), intent, policy, visit);
                 }
             }
@@ -447,7 +447,7 @@ fn the_shortest_course_of_each_call_has_no_step_to_spare() {
         (detach(checkout(), "card"), Given::session().holds(card("card")), vec![turn, sent(true)]),
         (Intent::ReadSession { session: checkout() }, holding(), vec![sent(false)]),
     ] {
-        let mut attempt = Attempt::new(Some(checkout_key()), Admission::default());
+        let mut attempt = Attempt::new(Some(checkout_key()), Start::default());
         let mut steps = Vec::new();
         loop {
             world(given.clone()).recall(&mut attempt);

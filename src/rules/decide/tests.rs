@@ -34,7 +34,7 @@ fn a_single_use_primary_waits_only_where_the_policy_asks_for_it() {
                 (cart(), carts::DIALECT),
             ] {
                 let mut given = Given::session().source(card("p"));
-                given.known.held = held;
+                given.known.waited = held;
                 given.known.deferrable = deferrable;
                 given.policy.sequencing = Sequencing { window, defer };
                 given = given

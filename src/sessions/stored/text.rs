@@ -1,11 +1,9 @@
 //! Short forms of text: 16 bytes for a UUID, as most of upstream's ids are, one byte for a source
 //! type of the domain's lists, and any other text unchanged. Reading gives back the same text.
 
-use super::super::{
-    change::StoreError,
-    keys::{uuid_bytes, uuid_text},
-};
+use super::super::{change::StoreError, keys::uuid_bytes};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The source types of the domain's lists. Stored records hold positions: new names go to the end.
 pub(super) const WORDS: [&str; 26] = [
@@ -63,7 +61,10 @@ impl Text<'_> {
     pub(super) fn name<T: for<'a> From<&'a str>>(self) -> Result<T, StoreError> {
         match self {
             Self::Plain(text) => Ok(T::from(text)),
-            Self::Uuid(bytes) => Ok(T::from(&uuid_text(bytes))),
+            Self::Uuid(bytes) => {
+                let mut text = Uuid::encode_buffer();
+                Ok(T::from(Uuid::from_bytes(bytes).hyphenated().encode_lower(&mut text)))
+            }
             Self::Word(at) => {
                 let word = WORDS.get(usize::from(at)).ok_or(StoreError::Unreadable)?;
                 Ok(T::from(word))
