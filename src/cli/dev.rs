@@ -8,7 +8,7 @@ use super::{
     gateway::Gateway,
     run::load,
     settings::{DevArgs, environment},
-    signals,
+    signals::{self, Hangups, Stops},
     start_error::{StartError, report},
     walk,
 };
@@ -55,10 +55,16 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
             Ok(gateway) => gateway,
             Err(error) => return report(&error),
         };
+        let stopped = (signals::stops()?, signals::hangups()?);
         introduce(out, &gateway, emulator, &loaded.config.policy)?;
+        if args.reorder && !loaded.config.policy.may_keep_calls() {
+            let mode = loaded.config.policy.mode.as_str();
+            writeln!(out, "(--reorder does nothing here: under {mode} no call is kept back.)")?;
+            out.flush()?;
+        }
         let pretending =
             Emulator::new(Options { seed: args.seed, quirks: args.quirks, ..Options::default() });
-        serve(gateway, pretending, listener, out).await?;
+        serve(gateway, pretending, listener, stopped, out).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -80,6 +86,7 @@ async fn serve(
     gateway: Gateway,
     emulator: Emulator,
     listener: TcpListener,
+    stopped: (Stops, Hangups),
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let decisions = gateway.governor.decisions().listen();
@@ -87,7 +94,7 @@ async fn serve(
     // Also when this future is dropped.
     let _stop = stop.clone().drop_guard();
     let pretending = tokio::spawn(emulator.run(listener, stop.clone().cancelled_owned()));
-    let serving = gateway.run(announced_stop());
+    let serving = gateway.run(announced_stop(stopped));
     tokio::pin!(serving);
     let drained = tokio::select! {
         drained = &mut serving => drained?,
@@ -102,8 +109,8 @@ async fn serve(
 }
 
 /// Waits for the signal to stop. A stop that takes a while says what it waits for.
-async fn announced_stop() {
-    signals::stop().await;
+async fn announced_stop((stops, hangups): (Stops, Hangups)) {
+    stops.wait_or_hangup(hangups).await;
     tokio::spawn(async {
         tokio::time::sleep(QUIET_STOP).await;
         let _ = writeln!(
@@ -186,7 +193,8 @@ async fn print(
     }
 }
 
-/// Writes who called, what for and how it ended; then what was seen, and what Weir asked upstream.
+/// Writes who called, what for and how it ended; then what was seen, what Weir asked upstream, and
+/// the decision's id, which is the header `Weir-Decision-Id` of the answer.
 fn line(decision: &Decision) -> String {
     let session = decision.session.as_ref().map_or("-".to_owned(), ToString::to_string);
     let what = match &decision.source {
@@ -209,6 +217,7 @@ fn line(decision: &Decision) -> String {
         let steps: Vec<String> = decision.steps.iter().map(step).collect();
         line += &format!("  [{}]", steps.join(", "));
     }
+    line += &format!("  {}", decision.id);
     shorten_uuids(&line)
 }
 
@@ -279,7 +288,7 @@ mod tests {
             line(&decision),
             "cart 388401425688      attach de70d101   rejected   409  primary-before-secondary: \
              secondary de70d101 after the primary e4d93032  \
-             [look up source e4d93032 200, look up the session: no answer]"
+             [look up source e4d93032 200, look up the session: no answer]  1"
         );
     }
 

@@ -53,6 +53,7 @@ pub(super) fn run(args: &EmulatorArgs, out: &mut dyn Write) -> io::Result<ExitCo
                 return report(&listening(error));
             }
         };
+        let (stops, hangups) = (signals::stops()?, signals::hangups()?);
         writeln!(
             out,
             "The emulator listens on http://{}. Its own pages are under /_emulator/. \
@@ -61,7 +62,7 @@ pub(super) fn run(args: &EmulatorArgs, out: &mut dyn Write) -> io::Result<ExitCo
         )?;
         out.flush()?;
         Emulator::new(Options { seed: args.seed, quirks: args.quirks, ..Options::default() })
-            .run(listener, signals::stop())
+            .run(listener, stops.wait_or_hangup(hangups))
             .await?;
         Ok(ExitCode::SUCCESS)
     })

@@ -3,12 +3,12 @@
 use super::{
     gateway::{Gateway, config_json},
     settings::{RunArgs, environment},
-    signals,
+    signals::{self, Hangups},
     start_error::report,
 };
 use crate::{
     admin::Admin,
-    config::{Config, Format, Loaded, Log, Problems, Severity, Sources},
+    config::{Config, Format, Loaded, Log, Origin, Problems, Severity, Sources},
     dialects,
     edge::Drained,
     govern::Governor,
@@ -35,11 +35,14 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
     let listen = format!("http://{}", gateway.address());
     let mode = loaded.config.policy.mode.as_str();
-    tracing::info!(%listen, %upstream, %admin, %mode, "weir is ready");
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        tokio::spawn(reload_on_hangup(sources, loaded, gateway.governor.clone(), gateway.admin()));
+        // Before the line: a signal that nobody waits for would end the process.
+        let (stops, hangups) = (signals::stops()?, signals::hangups()?);
+        tracing::info!(%listen, %upstream, %admin, %mode, "weir is ready");
+        let (governor, admin) = (gateway.governor.clone(), gateway.admin());
+        tokio::spawn(reload_on_hangup(hangups, sources, loaded, governor, admin));
         let drained = gateway.run(async {
-            signals::stop().await;
+            stops.wait(|| tracing::warn!("stopped at once: what was under way is cut off")).await;
             tracing::info!(
                 "stopping: nothing new is taken, what has begun is finished; \
                  a second signal cuts it off"
@@ -94,16 +97,15 @@ fn tell(problems: &Problems) {
 
 /// Reads the configuration again at every SIGHUP. Its policy takes effect for later calls; a bad
 /// configuration changes nothing.
-#[cfg(unix)]
 async fn reload_on_hangup(
+    mut hangups: Hangups,
     sources: Sources,
     mut running: Loaded,
     governor: Arc<Governor>,
     admin: Option<Admin>,
 ) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-    while hangup.recv().await.is_some() {
+    loop {
+        hangups.next().await;
         match Config::load(&sources, dialects::policy()) {
             Ok(loaded) => {
                 tell(&loaded.warnings);
@@ -114,6 +116,7 @@ async fn reload_on_hangup(
                     admin.show_config(config_json(&running));
                 }
                 tell_differences(differences);
+                tell_held(&running);
             }
             Err(problems) => {
                 tell(&problems);
@@ -124,7 +127,6 @@ async fn reload_on_hangup(
 }
 
 /// Says which keys differ from what ran: those in force now, and those that need a restart.
-#[cfg(unix)]
 fn tell_differences(keys: Vec<String>) {
     if keys.is_empty() {
         tracing::info!("read the configuration again: nothing has changed");
@@ -140,19 +142,28 @@ fn tell_differences(keys: Vec<String>) {
     }
 }
 
+/// Says which keys the file cannot change, because a flag or a variable sets them.
+fn tell_held(running: &Loaded) {
+    let held: Vec<String> = running
+        .origins
+        .iter()
+        .filter(|(key, origin)| reloads(key) && !matches!(origin, Origin::File { .. }))
+        .map(|(key, origin)| format!("{key} by {origin}"))
+        .collect();
+    if !held.is_empty() {
+        let keys = held.join(", ");
+        tracing::info!(keys, "read the configuration again: what a flag or a variable sets stays");
+    }
+}
+
 /// Returns whether a reload puts this key in force.
-#[cfg(unix)]
 fn reloads(key: &str) -> bool {
     key.starts_with("policy.") || matches!(key, "sequencing.window" | "sequencing.defer")
 }
 
 /// Takes over what a reload changes, and where it came from; all else stays as it runs.
-#[cfg(unix)]
 fn take_over(running: &mut Loaded, again: Loaded) {
     running.config.policy = again.config.policy;
     running.origins.retain(|key, _| !reloads(key));
     running.origins.extend(again.origins.into_iter().filter(|(key, _)| reloads(key)));
 }
-
-#[cfg(not(unix))]
-async fn reload_on_hangup(_: Sources, _: Loaded, _: Arc<Governor>, _: Option<Admin>) {}

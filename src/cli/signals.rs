@@ -1,34 +1,95 @@
-//! The signals that stop the process.
+//! The signals that a process waits for. It waits from the moment at which it asks for them: one
+//! that came earlier would end it at once.
 
 use std::io::{self, Write};
 
-/// Waits for Ctrl-C or SIGTERM. The second one ends the process at once.
-pub(super) async fn stop() {
-    signal().await;
-    tokio::spawn(async {
-        signal().await;
-        // Not `eprintln!`, which panics where standard error is closed.
-        let _ = writeln!(io::stderr(), "Stopped at once: what was under way is cut off.");
-        std::process::exit(130);
-    });
+/// Ctrl-C and SIGTERM, which stop the process.
+pub(super) struct Stops {
+    #[cfg(unix)]
+    interrupts: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminations: tokio::signal::unix::Signal,
 }
 
-#[cfg(unix)]
-async fn signal() {
+/// The hang-ups (SIGHUP) of the process; none where there are no signals.
+pub(super) struct Hangups {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+/// Begins to wait for the signals that stop the process.
+pub(super) fn stops() -> io::Result<Stops> {
+    #[cfg(unix)]
     use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+    Ok(Stops {
+        #[cfg(unix)]
+        interrupts: signal(SignalKind::interrupt())?,
+        #[cfg(unix)]
+        terminations: signal(SignalKind::terminate())?,
+    })
+}
+
+/// Begins to wait for hang-ups.
+pub(super) fn hangups() -> io::Result<Hangups> {
+    #[cfg(unix)]
+    use tokio::signal::unix::{SignalKind, signal};
+    Ok(Hangups {
+        #[cfg(unix)]
+        signal: signal(SignalKind::hangup())?,
+    })
+}
+
+impl Stops {
+    /// Waits for the first. The second one calls `tell` and ends the process at once.
+    pub(super) async fn wait(mut self, tell: fn()) {
+        self.next().await;
+        self.end_at_next(tell);
+    }
+
+    /// Waits as [`Stops::wait`] does, and for the end of the terminal, too: for a program that
+    /// somebody watches.
+    pub(super) async fn wait_or_hangup(mut self, mut hangups: Hangups) {
+        tokio::select! {
+            () = self.next() => {}
+            () = hangups.next() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
+        self.end_at_next(print);
+    }
+
+    fn end_at_next(mut self, tell: fn()) {
+        tokio::spawn(async move {
+            self.next().await;
+            tell();
+            std::process::exit(130);
+        });
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupts.recv() => {}
+            _ = self.terminations.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
     }
 }
 
-#[cfg(not(unix))]
-async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
+impl Hangups {
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signal.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+fn print() {
+    // Not `eprintln!`, which panics where standard error is closed.
+    let _ = writeln!(io::stderr(), "Stopped at once: what was under way is cut off.");
 }

@@ -34,6 +34,7 @@ mod values;
 
 pub(crate) use form::read_address;
 pub(crate) use load::Loaded;
+pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;

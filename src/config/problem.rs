@@ -70,7 +70,7 @@ impl Problem {
             severity: Severity::Error,
             place,
             key: None,
-            message: message.into(),
+            message: shorten(message.into()),
             suggestion: None,
         }
     }
@@ -149,16 +149,11 @@ impl fmt::Display for Problem {
             Place::Flag(name) => writeln!(f, "  --> flag {name}")?,
             Place::Spot { file, line, column, width, text } => {
                 margin = " ".repeat(line.to_string().len() + 2);
-                // A tab stays a tab, so that the caret is under its letter however wide a tab is.
-                let before: String = text
-                    .chars()
-                    .take(column - 1)
-                    .map(|c| if c == '\t' { '\t' } else { ' ' })
-                    .collect();
+                let (shown, before, width) = excerpt(text, column - 1, *width);
                 writeln!(f, "  --> {}:{line}:{column}", file.display())?;
                 writeln!(f, "{margin}|")?;
-                writeln!(f, " {line} | {text}")?;
-                writeln!(f, "{margin}| {before}{}", "^".repeat(*width))?;
+                writeln!(f, " {line} | {shown}")?;
+                writeln!(f, "{margin}| {before}{}", "^".repeat(width))?;
             }
         }
         match &self.suggestion {
@@ -166,6 +161,37 @@ impl fmt::Display for Problem {
             None => Ok(()),
         }
     }
+}
+
+/// The most characters of a file's line that are shown.
+const SHOWN: usize = 120;
+
+/// Returns the part of a line around a place, what stands under it before the mark, and the mark's
+/// width. A tab stays a tab, so that the mark is under its letter however wide a tab is.
+fn excerpt(text: &str, before: usize, width: usize) -> (String, String, usize) {
+    let from = if before < SHOWN / 2 { 0 } else { before - SHOWN / 4 };
+    let mut shown: String = text.chars().skip(from).take(SHOWN).collect();
+    if text.chars().count() > from + SHOWN {
+        shown.push('…');
+    }
+    let width = width.min((from + SHOWN).saturating_sub(before)).max(1);
+    let mut under: String =
+        shown.chars().take(before - from).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    if from > 0 {
+        shown.insert(0, '…');
+        under.insert(0, ' ');
+    }
+    (shown, under, width)
+}
+
+/// Cuts a message that quotes a value of any length.
+fn shorten(mut message: String) -> String {
+    const LONGEST: usize = 600;
+    if let Some((end, _)) = message.char_indices().nth(LONGEST) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 /// Everything that is wrong, in the order of the files' lines.
@@ -265,6 +291,23 @@ mod tests {
              \t^^^^^^\n    = help: did you mean `address`?\n\n\
              warning: odd\n  --> environment variable WEIR_MODE\n\n1 error, 1 warning\n"
         );
+    }
+
+    #[test]
+    fn of_a_long_line_only_what_is_around_the_place_is_shown() {
+        let long = format!("{}adress = 1{}", "x".repeat(1_000), "y".repeat(200_000));
+        let problem = Problem::error(spot(2, 1_001, 6, &long), format!("odd: {long}"));
+        let told = problem.to_string();
+        let lines: Vec<_> = told.lines().collect();
+        assert!(told.len() < 1_500, "{}", told.len());
+        let [message, .., shown, mark] = &lines[..] else { panic!("{told}") };
+        assert!(message.ends_with("x…"), "{message}");
+        assert_eq!(shown.find("adress"), mark.find('^').map(|at| at + "……".len() - "…".len() - 1));
+        assert_eq!(mark.matches('^').count(), 6);
+        // The mark of a value that goes on beyond the excerpt ends with it.
+        let (shown, under, width) = excerpt(&long, 2, 5_000);
+        assert_eq!((shown.chars().count(), under.as_str(), width), (SHOWN + 1, "  ", SHOWN - 2));
+        assert_eq!(excerpt("\ta", 1, 0), ("\ta".to_owned(), "\t".to_owned(), 1));
     }
 
     #[test]

@@ -23,7 +23,9 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
         .log_internal_errors(false);
     let started = match human.unwrap_or(terminal) {
         true => {
-            let colour = terminal && env::var_os("NO_COLOR").is_none_or(|text| text.is_empty());
+            let plain = env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty())
+                || env::var_os("TERM").is_some_and(|kind| kind == "dumb");
+            let colour = terminal && !plain;
             lines.with_ansi(colour).with_target(false).finish().try_init()
         }
         false => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),

@@ -193,6 +193,42 @@ fn a_hangup_reads_the_policy_again_and_a_bad_file_changes_nothing() {
 
 #[cfg(unix)]
 #[test]
+fn a_reload_names_what_a_flag_holds_against_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, "[policy]\nmode = \"enforce\"\n").expect("a file");
+    let flags = ["--mode", "monitor", "--config", file.to_str().expect("a path")];
+    let mut program = Program::start(&[&RUN[..], &flags].concat());
+    program.json_until("weir is ready");
+    program.signal("HUP");
+    let told = program.json_until("what a flag or a variable sets stays");
+    assert_eq!(told["keys"], "policy.mode by --mode");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_to_stop_is_a_line_for_programs_too() {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", upstream.local_addr().expect("an address"));
+    let mut run = RUN.to_vec();
+    run[2] = &url;
+    let mut program = Program::start(&run);
+    let ready = program.json_until("weir is ready");
+    let weir = ready["listen"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let mut caller = TcpStream::connect(weir.expect("an address")).expect("a connection");
+    let call = "POST /checkouts HTTP/1.1\r\nHost: weir\r\nContent-Length: 2\r\n\r\n{}";
+    caller.write_all(call.as_bytes()).expect("a request");
+    let (mut held, _) = upstream.accept().expect("a connection");
+    held.read_exact(&mut [0; 1]).expect("a request");
+    program.signal("TERM");
+    program.json_until("stopping");
+    program.signal("TERM");
+    assert_eq!(program.json_until("stopped at once")["level"], "WARN");
+    assert_eq!(program.ended().code, Some(130));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_stop_that_cuts_off_what_is_under_way_is_a_warning_with_the_counts() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("weir.toml");
