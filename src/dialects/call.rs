@@ -188,7 +188,7 @@ impl Call {
             form: Form { api, media: Media::Json },
             source_reader: api,
             route: Some(route),
-            query: Query::read(&uri, &api.parameters).unwrap_or_default(),
+            query: Query::read(&outgoing.method, &uri, &api.parameters).unwrap_or_default(),
             is_lookup,
         }
     }

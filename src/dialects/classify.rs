@@ -14,7 +14,7 @@ use super::{
     registry::{Dialects, GovernedPath},
 };
 use crate::rules::Violation;
-use http::{HeaderMap, HeaderName, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri, header};
 
 /// What a request head says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub enum Classified {
     /// answer; it has no intent.
     Ambiguous(Call, Violation),
 }
+
+/// Headers by which some servers let a caller override the path.
+static REWRITES: [HeaderName; 2] =
+    [HeaderName::from_static("x-original-url"), HeaderName::from_static("x-rewrite-url")];
 
 /// Headers by which some servers let a caller override the method.
 const OVERRIDES: [HeaderName; 4] = [
@@ -53,6 +57,9 @@ pub fn classify(
     headers: &HeaderMap,
 ) -> Classified {
     let head = Head { dialects, method, uri, headers };
+    if let Some(api) = head.rewritten() {
+        return head.ambiguous(api, "A header overrides the path.");
+    }
     match path::read(uri.path(), &dialects.words) {
         Path::Ungoverned => Classified::Ungoverned,
         Path::Plain(segments) => head.classify_plain(segments.as_slice()),
@@ -80,17 +87,23 @@ impl Head<'_> {
         if self.overrides_method() {
             return self.ambiguous(api, "A header overrides the method.");
         }
+        if self.rewrites().next().is_some() {
+            return self.ambiguous(api, "A header overrides the path.");
+        }
+        if self.switches_protocol() {
+            return self.ambiguous(api, "The call asks for another protocol.");
+        }
         let normalised = normalised_method(self.method);
         if normalised != self.method && governs(normalised) {
             return self.ambiguous(api, "The method is spelled in an unusual way.");
         }
         if !governs(self.method) {
-            return match Query::overrides_method(self.uri) {
+            return match Query::overrides_method(self.method, self.uri, &api.parameters) {
                 true => self.ambiguous(api, "The query overrides the method."),
                 false => Classified::Ungoverned,
             };
         }
-        match Query::read(self.uri, &api.parameters) {
+        match Query::read(self.method, self.uri, &api.parameters) {
             Err(why) => self.ambiguous(api, &why),
             Ok(query) => {
                 let route = Route { method: self.method.clone(), path: self.uri.path().into() };
@@ -117,7 +130,47 @@ impl Head<'_> {
     /// one.
     fn could_be(&self, api: &Api, segments: &[&str]) -> bool {
         let method = normalised_method(self.method);
-        self.overrides_method() || (api.governs)(Operation { method, path: segments })
+        self.overrides_method()
+            || Query::overrides_method(self.method, self.uri, &api.parameters)
+            || (api.governs)(Operation { method, path: segments })
+    }
+
+    /// Returns the paths that headers put in place of the call's own.
+    fn rewrites(&self) -> impl Iterator<Item = &[u8]> {
+        REWRITES
+            .iter()
+            .filter(|name| self.headers.contains_key(*name))
+            .flat_map(|name| self.headers.get_all(name))
+            .map(|value| value.as_bytes().trim_ascii())
+    }
+
+    /// Returns the API to which a header would lead, whatever the call's own path is. One that is
+    /// no path leads anywhere.
+    fn rewritten(&self) -> Option<&'static Api> {
+        self.rewrites().find_map(|value| {
+            let target = Uri::try_from(value).ok();
+            let path = target.as_ref().map_or("", Uri::path);
+            match path::read(path, &self.dialects.words) {
+                Path::Ungoverned => None,
+                Path::Plain(segments) => {
+                    let parts = segments.as_slice();
+                    let relaxed = || self.relaxed(parts, None).map(|(api, _)| api);
+                    self.dialects.governed_path(parts).map(|found| found.api).or_else(relaxed)
+                }
+                Path::Suspicious { reading, .. } => Some(self.dialects.marked(&reading)),
+            }
+        })
+    }
+
+    /// Returns whether the call asks to go on in a protocol that Weir cannot follow. A later
+    /// version of HTTP is not offered to upstream.
+    fn switches_protocol(&self) -> bool {
+        const HTTP: [&[u8]; 4] = [b"h2c", b"h2", b"http", b"tls"];
+        let tokens = self.headers.get_all(header::UPGRADE).into_iter();
+        tokens.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).any(|token| {
+            let name = token.trim_ascii().split(|byte| *byte == b'/').next().unwrap_or_default();
+            !name.is_empty() && !HTTP.iter().any(|http| name.eq_ignore_ascii_case(http))
+        })
     }
 
     fn overrides_method(&self) -> bool {

@@ -74,8 +74,11 @@ pub(super) fn intent(
     Ok(Some(intent))
 }
 
-/// Returns the JSON of the body. An XML document is converted whole, since other spellings of a
-/// name must be seen.
+/// How deep a rule looks into a document, and one more.
+const DEPTH: usize = 4;
+
+/// Returns the JSON of the body. An XML document is converted with all its names as deep as a rule
+/// looks, since other spellings of a name must be seen.
 fn text<'a>(request: &Request<'a>) -> Result<Cow<'a, str>, RequestError> {
     let text = body::text(request.headers, request.body, &PARAMETERS)?;
     if !text.trim_ascii_start().starts_with('<') {
@@ -86,14 +89,13 @@ fn text<'a>(request: &Request<'a>) -> Result<Cow<'a, str>, RequestError> {
             "The body has an attribute that could be taken for a member.",
         ));
     }
-    xml::to_json(text, &[], |_, _| true).map(Cow::Owned).map_err(|why| match why {
+    xml::to_json(text, &[], |depth, _| depth <= DEPTH).map(Cow::Owned).map_err(|why| match why {
         XmlError::Ambiguous => {
             RequestError::ambiguous("The body has XML that parsers read differently.")
         }
-        XmlError::Malformed => {
+        XmlError::Malformed | XmlError::TooDeep => {
             RequestError::ambiguous("The body is neither one JSON object nor one XML document.")
         }
-        XmlError::TooDeep => RequestError::Malformed("The body is nested too deeply."),
     })
 }
 
@@ -185,6 +187,35 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_or_deep_nesting_where_no_rule_looks_is_read_past() {
+        let deep = format!("{}{}", "<a>".repeat(1000), "</a>".repeat(1000));
+        let expected = Intent::Attach { session: ACTIVE, source: "s".into() };
+        for body in [
+            "\u{feff}<paymentMethod><sourceId>s</sourceId></paymentMethod>".to_owned(),
+            "\u{feff}{\"sourceId\":\"s\"}".to_owned(),
+            format!("<cart>{deep}<paymentMethod><sourceId>s</sourceId></paymentMethod></cart>"),
+        ] {
+            assert_eq!(read(ATTACH, &body), Ok(Some(expected.clone())));
+        }
+    }
+
+    #[test]
+    fn a_body_that_says_nothing_is_no_body_in_any_call() {
+        for call in [
+            ATTACH,
+            "DELETE carts/active/apply-payment-method",
+            "POST carts/active",
+            "POST carts/active/submit-cart",
+            "POST payment-options",
+        ] {
+            for body in ["[]", "null", "\"\"", "\u{feff}[ ]"] {
+                assert_eq!(read(call, body), read(call, ""), "{call} {body:?}");
+                assert!(read(call, body).is_ok(), "{call} {body:?}");
+            }
+        }
+    }
+
+    #[test]
     fn what_two_parsers_would_read_differently_is_ambiguous() {
         for (call, body) in [
             (ATTACH, r#"{"paymentMethod":{"sourceId":"s","sourceId":"t"}}"#),
@@ -220,7 +251,7 @@ mod tests {
         }
         assert!(matches!(
             read(ATTACH, &"<a>".repeat(10_000)),
-            Err(UnreadableRequest::Malformed(_))
+            Err(UnreadableRequest::Ambiguous(_))
         ));
         assert!(read("POST carts/active/submit-cart?sourceId=s", r#"{"sourceId":"s"}"#).is_ok());
     }

@@ -32,6 +32,7 @@ pub(super) const WORDS: PathWords = PathWords {
 pub(super) const PARAMETERS: Parameters = Parameters {
     body_fields: &["sourceId", "customerId", "checkoutId", "creditAmount", "defaultSourceId"],
     id: Some("paymentOptionId"),
+    method: Some("method"),
     inert: &["token", "apiKey", "format", "fields", "expand"],
 };
 

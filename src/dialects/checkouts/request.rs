@@ -130,7 +130,9 @@ fn funding(kind: SessionKind, headers: &HeaderMap, text: &str) -> Result<Funding
         } else {
             Stated::Unstated
         },
-        credit_amount: fields.get("creditAmount").map_or(Ok(None), Value::amount)?,
+        credit_amount: fields
+            .get("creditAmount")
+            .map_or(Ok(None), |amount| amount.amount("creditAmount"))?,
         changes_total: fields.others().any(|(name, _)| !WITHOUT_PRICE.contains(&name)),
         billing_optimization: optimization
             .map_or(Ok(None), |flag| flag.flag("billingOptimization"))?
@@ -182,9 +184,6 @@ fn order(text: &str) -> Result<Option<Intent>, RequestError> {
 
 /// Checks that a body, if there is one, names the same source as the path.
 fn confirm(source: &SourceId, text: &str) -> Result<(), RequestError> {
-    if matches!(text.trim_ascii(), "" | "null" | "[]" | "\"\"") {
-        return Ok(());
-    }
     match Fields::read(text, NAMED_IN_PATH)?.id("sourceId")? {
         Some(other) if other != source.as_str() => {
             Err(RequestError::ambiguous("The path and the body name different sources."))
@@ -334,18 +333,60 @@ mod tests {
     }
 
     #[test]
-    fn broken_values_are_malformed_not_guessed() {
-        for body in [
-            r#"{"creditAmount":"ten"}"#,
-            r#"{"creditAmount":[1]}"#,
-            r#"{"creditAmount":1e-99}"#,
-            r#"{"a":1e999}"#,
-        ] {
+    fn an_amount_that_cannot_be_read_is_ambiguous_and_not_guessed() {
+        for body in
+            [r#"{"creditAmount":"ten"}"#, r#"{"creditAmount":[1]}"#, r#"{"creditAmount":1e400}"#]
+        {
             assert!(
-                matches!(read("POST /checkouts/1", "", body), Err(UnreadableRequest::Malformed(_))),
+                matches!(read("POST /checkouts/1", "", body), Err(UnreadableRequest::Ambiguous(_))),
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn a_body_that_says_nothing_is_no_body_in_any_call() {
+        for call in [
+            "POST /sources",
+            "POST /sources/s",
+            "POST /checkouts",
+            "POST /checkouts/1",
+            "POST /checkouts/1/sources/s",
+            "DELETE /checkouts/1/sources/s",
+            "POST /orders",
+            "POST /customers/c",
+            "POST /customers/c/sources/s",
+        ] {
+            for body in ["[]", " [ ] ", "null", "\"\"", "\n", "\u{feff}null", "\u{feff}"] {
+                assert_eq!(read(call, "", body), read(call, "", ""), "{call} {body:?}");
+                assert!(read(call, "", body).is_ok(), "{call} {body:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_number_or_deep_nesting_where_no_rule_looks_is_no_reason_to_refuse() {
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        for odd in [&*deep, &"9".repeat(5000), "1e999999999", "-1e-400", "1E+400"] {
+            let funding = update("", &format!(r#"{{"metadata":{odd},"sourceId":"s"}}"#));
+            assert_eq!(funding.source, Some("s".into()));
+        }
+    }
+
+    #[test]
+    fn in_json_any_text_is_one_id() {
+        for id in ["auth0|5f7c", "jane doe", "M\u{fc}ller", "{GUID}", "a#b", "a/b", "../x", "a%2Fb"]
+        {
+            let funding = update("", &format!(r#"{{"customerId":"{id}","sourceId":"{id}"}}"#));
+            assert_eq!(funding.customer, Stated::Stated(Some(id.into())), "{id}");
+            assert_eq!(funding.source, Some(id.into()), "{id}");
+        }
+        let long = |length| format!(r#"{{"sourceId":"{}"}}"#, "x".repeat(length));
+        assert!(read("POST /checkouts/1", "", &long(256)).is_ok());
+        assert!(matches!(
+            read("POST /checkouts/1", "", &long(257)),
+            Err(UnreadableRequest::Ambiguous(_))
+        ));
     }
 
     #[test]

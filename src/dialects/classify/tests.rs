@@ -303,6 +303,14 @@ fn odd_heads_of_governed_calls_are_ambiguous() {
         ("POST /Checkouts/1", "The path spells `checkouts` in an unusual way."),
         ("POST /checkouts/1/Sources/s", "The path spells `sources` in an unusual way."),
         ("POST /checkouts.json", "The path spells `checkouts` in an unusual way."),
+        ("POST /chec%E2%84%AAouts/1", "The path spells `checkouts` in an unusual way."),
+        ("POST /%EF%BD%83heckouts/1", "The path spells `checkouts` in an unusual way."),
+        ("POST /checkouts%3fa/1", "The path spells `checkouts` in an unusual way."),
+        ("POST /checkouts%7C/1", "The path spells `checkouts` in an unusual way."),
+        (
+            "POST /v1/shoppers/me/carts/active/submit%2Dcart",
+            "The path spells `submit-cart` in an unusual way.",
+        ),
         ("POST /V1/shoppers/me/carts/active", "The path spells `v1` in an unusual way."),
         (
             "POST /v1/shoppers/me/carts/active/Submit-Cart",
@@ -313,7 +321,7 @@ fn odd_heads_of_governed_calls_are_ambiguous() {
         ("POST /checkouts/1?_method=DELETE", "The query overrides the method."),
         (
             "POST /v1/shoppers/me/carts/active?token=a&token=b",
-            "The query has more than one `token`.",
+            "The query has two values of `token` that differ.",
         ),
         ("POST /%25252525252525checkouts", "The path is encoded many times over."),
     ] {
@@ -351,6 +359,81 @@ fn a_header_that_overrides_the_method_makes_any_governed_path_ambiguous() {
             assert_eq!(matches!(found, Classified::Ungoverned), !governed, "{name} {call}");
         }
     }
+}
+
+#[test]
+fn a_header_that_overrides_the_path_is_ambiguous_where_either_path_is_governed() {
+    for name in ["x-original-url", "x-rewrite-url"] {
+        for (call, value, governed) in [
+            ("GET /", "/checkouts/1/sources/s", true),
+            ("POST /fulfillments", "/v1/shoppers/me/carts/active/submit-cart?token=t", true),
+            ("GET /", "/Checkouts/1", true),
+            ("GET /", "/x/../checkouts/1", true),
+            ("GET /", "http://api/orders", true),
+            ("POST /checkouts/1", "/x", true),
+            ("POST /checkouts/1", "", true),
+            ("POST /fulfillments", "/refunds", false),
+            ("GET /", "/", false),
+        ] {
+            let (method, uri) = head(call);
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            let found = classify(Dialects::built_in(), &method, &uri, &headers);
+            assert_eq!(
+                matches!(found, Classified::Ambiguous(..)),
+                governed,
+                "{name} {call} {value}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_governed_call_that_asks_for_another_protocol_is_ambiguous() {
+    for (call, upgrade, ambiguous) in [
+        ("GET /checkouts/1", "websocket", true),
+        ("POST /checkouts/1", "h2c, WebSocket", true),
+        ("GET /orders", "websocket/13", true),
+        ("POST /checkouts/1", "h2c", false),
+        ("GET /checkouts/1", "TLS/1.2, HTTP/2.0", false),
+        ("GET /refunds", "websocket", false),
+    ] {
+        let (method, uri) = head(call);
+        let mut headers = HeaderMap::new();
+        headers.insert("upgrade", upgrade.parse().unwrap());
+        let found = classify(Dialects::built_in(), &method, &uri, &headers);
+        assert_eq!(matches!(found, Classified::Ambiguous(..)), ambiguous, "{call} {upgrade}");
+    }
+}
+
+#[test]
+fn an_id_that_looks_like_a_word_is_an_id() {
+    for id in ["orders%40shop.example", "sources", "me@x", "v1%20old", "active%7C5", "payment%23"] {
+        for call in [format!("POST /customers/{id}"), format!("POST /checkouts/1/sources/{id}")] {
+            assert!(matches!(classified(&call), Classified::Governed(_)), "{call}");
+        }
+    }
+}
+
+#[test]
+fn a_script_that_overrides_the_method_of_a_cart_is_ambiguous_and_its_read_is_a_read() {
+    let cart = "/v1/shoppers/me/carts/active";
+    for (call, ambiguous) in [
+        (format!("GET {cart}/submit-cart?token=T&method=post&callback=f"), true),
+        (format!("GET {cart}/payment?method=DELETE&callback=f"), true),
+        (format!("GET {cart}?method=put"), true),
+        (format!("GET /{cart}?method=put"), true),
+        ("GET /v1/shoppers/me/payment-options?method=post".to_owned(), true),
+        (format!("HEAD {cart}?method=post"), true),
+        (format!("GET {cart}?method=get&callback=f"), false),
+        (format!("GET {cart}/submit-cart?method=get&callback=f"), false),
+        (format!("POST {cart}/submit-cart?method=post"), false),
+        ("GET /checkouts/1?method=post".to_owned(), false),
+    ] {
+        assert_eq!(matches!(classified(&call), Classified::Ambiguous(..)), ambiguous, "{call}");
+    }
+    let read = intent(&format!("GET {cart}?method=get&callback=f"), "");
+    assert_eq!(read, Intent::ReadSession { session: carts::ACTIVE });
 }
 
 const GOVERNED: [&str; 12] = [

@@ -2,6 +2,7 @@
 
 use super::{
     coding::{DecodeError, DecodedBody},
+    fields,
     query::Parameters,
 };
 use http::{HeaderMap, header};
@@ -27,7 +28,8 @@ impl RequestError {
 }
 
 /// Returns the body as text: in UTF-8, without a byte order mark, and no form that hides one of the
-/// dialect's fields. Decides by the body itself, whatever its `Content-Type` says.
+/// dialect's fields. Decides by the body itself, whatever its `Content-Type` says: one JSON object
+/// is no form.
 pub(crate) fn text<'a>(
     headers: &HeaderMap,
     body: &'a DecodedBody<'_>,
@@ -42,25 +44,43 @@ pub(crate) fn text<'a>(
             RequestError::ambiguous("The body has a Content-Encoding that cannot be read here.")
         }
     })?;
+    let decoded = unmarked(decoded);
     if decoded.is_empty() {
         return Ok("");
     }
     let ascii = decoded.is_ascii();
+    let text = || std::str::from_utf8(decoded);
     for value in headers.get_all(header::CONTENT_TYPE) {
         match charset(value.as_bytes()) {
             None | Some(Charset::Utf8) => {}
             Some(Charset::LikeAscii) if ascii => {}
             Some(_) => return Err(RequestError::ambiguous("The body is not in UTF-8.")),
         }
-        // Clients that say "form" of their JSON are common; JSON that is a form, too, is a trick.
-        if says_form(value.as_bytes()) && parameters.hides_a_field(decoded) {
+        // Clients that say "form" of their JSON are common.
+        if says_form(value.as_bytes())
+            && parameters.hides_a_field(decoded)
+            && !text().is_ok_and(fields::is_object)
+        {
             return Err(RequestError::ambiguous("The body can be read as a form."));
         }
     }
-    if decoded.starts_with(b"\xEF\xBB\xBF") {
-        return Err(RequestError::ambiguous("The body begins with a byte order mark."));
-    }
-    std::str::from_utf8(decoded).map_err(|_| RequestError::ambiguous("The body is not in UTF-8."))
+    text().map_err(|_| RequestError::ambiguous("The body is not in UTF-8."))
+}
+
+/// Returns a body without the byte order mark that may stand before JSON (RFC 8259, 8.1) and XML
+/// (XML 1.0, 4.3.3).
+pub(crate) fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
+}
+
+/// Returns whether a body is empty, or what clients send that mean no body.
+pub(crate) fn says_nothing(text: &str) -> bool {
+    let text = text.trim_ascii();
+    let is_empty_list = || {
+        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        inner.is_some_and(|inner| inner.trim_ascii().is_empty())
+    };
+    matches!(text, "" | "null" | "\"\"") || is_empty_list()
 }
 
 fn says_form(content_type: &[u8]) -> bool {
@@ -105,7 +125,8 @@ mod tests {
     use super::*;
     use crate::dialects::read::coding::decoded_body;
 
-    const PARAMETERS: Parameters = Parameters { body_fields: &["sourceId"], id: None, inert: &[] };
+    const PARAMETERS: Parameters =
+        Parameters { body_fields: &["sourceId"], id: None, method: None, inert: &[] };
 
     #[test]
     fn the_body_counts_and_not_its_content_type_but_its_encoding_does() {
@@ -125,15 +146,23 @@ mod tests {
         }
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         assert!(read(form, br#"{"paymentMethod":{"sourceId":"a"}}"#).is_ok());
-        assert_eq!(
-            read(form, br#"{"a":"&sourceId=b&"}"#),
-            Err(RequestError::ambiguous("The body can be read as a form."))
-        );
+        for object in [&br#"{"a":"&sourceId=b&"}"#[..], br#" {"a":"/?b=1&customerId=5"} "#] {
+            assert!(read(form, object).is_ok(), "one JSON object is no form");
+        }
+        for hidden in [&br#"{"a":"&sourceId=b&"}x"#[..], b"a=1&sourceId=b", br#"["&sourceId=b&"]"#]
+        {
+            assert_eq!(
+                read(form, hidden),
+                Err(RequestError::ambiguous("The body can be read as a form."))
+            );
+        }
         let not_utf8 = Err(RequestError::ambiguous("The body is not in UTF-8."));
         assert_eq!(read("application/json; charset=utf-16", b"{}"), not_utf8);
         assert_eq!(read("application/json; charset=utf-7", b"{}"), not_utf8);
         assert_eq!(read("application/json; charset=latin1", "{\"\u{e9}\":1}".as_bytes()), not_utf8);
         assert_eq!(read("application/json", b"{\"\xff\":1}"), not_utf8);
-        assert!(read("application/json", b"\xEF\xBB\xBF{}").is_err());
+        assert_eq!(read("application/json", b"\xEF\xBB\xBF{}"), Ok("{}".to_owned()));
+        assert_eq!(read("application/xml", b"\xEF\xBB\xBF<a/>"), Ok("<a/>".to_owned()));
+        assert_eq!(read("application/json", b"\xEF\xBB\xBF"), Ok(String::new()));
     }
 }

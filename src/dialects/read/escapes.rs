@@ -5,10 +5,13 @@ use std::borrow::Cow;
 /// How often a path may be encoded before it is taken for a disguise.
 const ROUNDS: usize = 4;
 
+/// The longest id, in bytes.
+pub(crate) const LONGEST_ID: usize = 256;
+
 /// Returns whether an id stands for itself in a path: letters, digits and marks that no parser
 /// gives a meaning of their own.
 pub(crate) fn is_plain_id(id: &str) -> bool {
-    (1..=256).contains(&id.len()) && id.bytes().all(is_plain_byte) && id != "." && id != ".."
+    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(is_plain_byte) && id != "." && id != ".."
 }
 
 /// Whether a byte is plain; a table, since every byte of every path is looked up in it.
@@ -48,11 +51,39 @@ pub(crate) fn id(segment: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(segment).decode_utf8_lossy()
 }
 
-/// Returns whether the two digits after a `%` encode a mark such as `@`. Careful clients encode
-/// these in an id (`encodeURIComponent`), and all parsers agree on them.
+/// Returns whether all parsers agree on what an escape in an id stands for; `rest` is what follows
+/// its `%`. They may not for what leads elsewhere in a path, for what needs no escape, and for what
+/// is encoded twice.
 pub(crate) fn is_plain_escape(rest: &[u8]) -> bool {
-    hex(rest, 2)
-        .is_some_and(|code| u8::try_from(code).is_ok_and(|byte| b"@:!$&'()*+,=".contains(&byte)))
+    let Some(byte) = hex(rest, 2).and_then(|code| u8::try_from(code).ok()) else { return false };
+    match byte {
+        b'/' | b'\\' | b'.' => false,
+        b'%' => !is_escape(&rest[2..]),
+        byte => !byte.is_ascii_control() && !byte.is_ascii_alphanumeric(),
+    }
+}
+
+/// Returns whether this could follow the `%` of an escape.
+fn is_escape(rest: &[u8]) -> bool {
+    match rest {
+        [b'u' | b'U', digits @ ..] => hex(digits, 4).is_some(),
+        digits => hex(digits, 2).is_some(),
+    }
+}
+
+/// Returns whether the escapes of a segment stand for text that has nothing in it which a parser
+/// could drop, or take for a slash or a dot.
+pub(crate) fn is_plain_text(segment: &str) -> bool {
+    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8();
+    decoded.is_ok_and(|text| {
+        let is_odd = |c: char| c.is_control() || !c.is_ascii() && matches!(fold(c), '/' | '.');
+        text.trim() == text && !text.chars().any(is_odd)
+    })
+}
+
+/// Returns whether a byte stands for itself in an id although it should be escaped.
+pub(crate) fn is_harmless_byte(byte: u8) -> bool {
+    b"|{}^`\"<>".contains(&byte)
 }
 
 /// Decodes until nothing changes, as the most eager parser would; `None` where that takes

@@ -5,7 +5,10 @@
 //! other spellings of their names, text around the object. Only the listed members are entered, so
 //! nothing recurses on what a caller nests.
 
-use super::{body::RequestError, bounds::bounded, escapes};
+use super::{
+    body::{self, RequestError},
+    escapes,
+};
 use crate::rules::Amount;
 use bytes::Bytes;
 use serde::{
@@ -36,11 +39,10 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the text of a body; an empty one has no fields.
+    /// Reads the text of a body; one that says nothing has no fields.
     pub(crate) fn read(text: &'a str, members: &'static [Member]) -> Result<Self, RequestError> {
         let mut fields = Fields::default();
-        if !text.trim_ascii().is_empty() {
-            bounded(text)?;
+        if !body::says_nothing(text) {
             fields.enter(text, members)?;
         }
         Ok(fields)
@@ -159,22 +161,28 @@ impl<'a> Value<'a> {
                 return Err(RequestError::Ambiguous(format!("In the body, `{name}` is not text.")));
             }
         };
-        match escapes::is_plain_id(&id) {
+        if id.trim() != id {
+            return Err(RequestError::Ambiguous(format!(
+                "In the body, `{name}` has blanks around it."
+            )));
+        }
+        match id.len() <= escapes::LONGEST_ID {
             true => Ok(Some(id)),
             false => Err(RequestError::Ambiguous(format!(
-                "In the body, `{name}` has characters that ids do not have."
+                "In the body, `{name}` is longer than {} bytes.",
+                escapes::LONGEST_ID
             ))),
         }
     }
 
     /// Reads an amount: a number, or text that is one.
-    pub(crate) fn amount(self) -> Result<Option<Amount>, RequestError> {
+    pub(crate) fn amount(self, name: &str) -> Result<Option<Amount>, RequestError> {
         if self.is_nothing() {
             return Ok(None);
         }
         let text = self.text().unwrap_or(Cow::Borrowed(self.0));
         text.parse().map(Some).map_err(|_| {
-            RequestError::Malformed("An amount is not a decimal number of at most 28 digits.")
+            RequestError::Ambiguous(format!("In the body, `{name}` is not an amount."))
         })
     }
 
@@ -225,7 +233,7 @@ fn each_member<'a>(object: &'a str, each: impl FnMut(Cow<'a, str>, &'a str) -> b
 /// and their values stay, the blanks between them go. `None` where there is no such member, or
 /// `body` is not one JSON object in UTF-8.
 pub(crate) fn without_member(body: &[u8], member: &str) -> Option<Bytes> {
-    let text = std::str::from_utf8(body).ok()?;
+    let text = std::str::from_utf8(body::unmarked(body)).ok()?;
     let mut kept = String::with_capacity(text.len());
     let mut found = false;
     let whole = each_member(text, |name, raw| {
@@ -243,6 +251,11 @@ pub(crate) fn without_member(body: &[u8], member: &str) -> Option<Bytes> {
     }
     kept.push('}');
     (whole && found).then(|| Bytes::from(kept))
+}
+
+/// Returns whether a text is one JSON object.
+pub(super) fn is_object(text: &str) -> bool {
+    each_member(text, |_, _| true)
 }
 
 /// Returns whether a lenient parser could take `name` for `known`: in any case, with look-alikes,

@@ -8,7 +8,6 @@
 //! read leniently in form and exactly in value. Nothing here knows a vendor's paths or members.
 
 pub(crate) mod body;
-mod bounds;
 pub(crate) mod coding;
 pub(crate) mod credential;
 pub(crate) mod escapes;

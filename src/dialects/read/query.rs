@@ -1,8 +1,8 @@
 //! Reads the query of a governed call: what it filters, what it names, and whether two parsers
 //! would agree on that.
 
-use super::escapes::is_plain_id;
-use http::Uri;
+use super::escapes::LONGEST_ID;
+use http::{Method, Uri};
 use std::borrow::Cow;
 
 /// The parameters of one dialect's queries that have a meaning.
@@ -12,6 +12,8 @@ pub(crate) struct Parameters {
     pub body_fields: &'static [&'static str],
     /// The parameter that names a thing by its id.
     pub id: Option<&'static str>,
+    /// The parameter that overrides the method of a call that a script makes, if there is one.
+    pub method: Option<&'static str>,
     /// Parameters that change only how an answer looks, or who asks.
     pub inert: &'static [&'static str],
 }
@@ -31,10 +33,17 @@ pub(crate) struct Query {
 
 impl Query {
     /// Reads the query of a governed call; the error says what is ambiguous.
-    pub(crate) fn read(uri: &Uri, parameters: &Parameters) -> Result<Self, String> {
+    pub(crate) fn read(
+        method: &Method,
+        uri: &Uri,
+        parameters: &Parameters,
+    ) -> Result<Self, String> {
+        if Self::overrides_method(method, uri, parameters) {
+            return Err("The query overrides the method.".to_owned());
+        }
         let mut query = Self::default();
         let Some(raw) = uri.query().filter(|raw| !raw.is_empty()) else { return Ok(query) };
-        let mut token = false;
+        let mut token = None;
         for pair in raw.split('&') {
             for (nth, part) in pair.split(';').enumerate() {
                 let Some((name, value)) = form_urlencoded::parse(part.as_bytes()).next() else {
@@ -56,26 +65,19 @@ impl Query {
         known: Meaning,
         name: &str,
         value: Cow<'_, str>,
-        token: &mut bool,
+        token: &mut Option<String>,
     ) -> Result<(), String> {
         match known {
             Meaning::Token | Meaning::Id(_) if known.spelling() != Some(name) => {
                 let spelling = known.spelling().unwrap_or_default();
                 return Err(format!("The query spells `{spelling}` in an unusual way."));
             }
-            Meaning::Token if *token => {
-                return Err("The query has more than one `token`.".to_owned());
-            }
-            Meaning::Token => *token = true,
-            Meaning::Id(name) if self.id.is_some() => {
-                return Err(format!("The query has more than one `{name}`."));
-            }
-            Meaning::Id(_) if is_plain_id(&value) => self.id = Some(value.into_owned()),
+            Meaning::Token => one_value(token, "token", value)?,
             Meaning::Id(_) if value.is_empty() => {}
-            Meaning::Id(name) => {
-                return Err(format!("The query has a `{name}` that is no plain id."));
+            Meaning::Id(name) if value.len() > LONGEST_ID => {
+                return Err(format!("The query has a `{name}` of more than {LONGEST_ID} bytes."));
             }
-            Meaning::Method => return Err("The query overrides the method.".to_owned()),
+            Meaning::Id(name) => one_value(&mut self.id, name, value)?,
             Meaning::Filter => self.filtered = true,
             Meaning::Field(_) if value.is_empty() => {}
             Meaning::Field(name) => self.fields.push((name, value.into_owned())),
@@ -84,12 +86,21 @@ impl Query {
         Ok(())
     }
 
-    /// Returns whether some framework would take a parameter for the method.
-    pub(crate) fn overrides_method(uri: &Uri) -> bool {
-        let parts = uri.query().unwrap_or_default().split(['&', ';']);
-        parts
+    /// Returns whether some framework, or the vendor for a script, would take a parameter for
+    /// another method than the call's.
+    pub(crate) fn overrides_method(method: &Method, uri: &Uri, parameters: &Parameters) -> bool {
+        const CHANGING: [&str; 4] = ["POST", "PUT", "PATCH", "DELETE"];
+        let of_script = |name: &str, value: &str| {
+            let value = value.trim();
+            parameters.method.is_some_and(|known| name.eq_ignore_ascii_case(known))
+                && CHANGING.iter().any(|changing| value.eq_ignore_ascii_case(changing))
+                && !value.eq_ignore_ascii_case(method.as_str())
+        };
+        let Some(query) = uri.query() else { return false };
+        query
+            .split(['&', ';'])
             .flat_map(|part| form_urlencoded::parse(part.as_bytes()))
-            .any(|(name, _)| is_override(name.trim()))
+            .any(|(name, value)| is_override(name.trim()) || of_script(name.trim(), &value))
     }
 
     /// Checks that a parameter that belongs into a body names the source that the rest of the call
@@ -104,6 +115,19 @@ impl Query {
                 Err(format!("The query has `{name}`, which the rest of the call does not confirm."))
             }
             None => Ok(()),
+        }
+    }
+}
+
+/// Notes the value of a parameter, which may stand twice where it says the same twice.
+fn one_value(noted: &mut Option<String>, name: &str, value: Cow<'_, str>) -> Result<(), String> {
+    match noted {
+        Some(noted) if *noted != value => {
+            Err(format!("The query has two values of `{name}` that differ."))
+        }
+        _ => {
+            *noted = Some(value.into_owned());
+            Ok(())
         }
     }
 }
@@ -133,7 +157,6 @@ enum Meaning {
     Token,
     /// The parameter that names a thing by its id, in its right spelling.
     Id(&'static str),
-    Method,
     Filter,
     Field(&'static str),
     Other,
@@ -168,9 +191,6 @@ impl Parameters {
         if let Some(id) = self.id.filter(|id| name.eq_ignore_ascii_case(id)) {
             return Meaning::Id(id);
         }
-        if is_override(name) {
-            return Meaning::Method;
-        }
         if name.eq_ignore_ascii_case("fields") {
             return Meaning::Filter;
         }
@@ -197,11 +217,12 @@ mod tests {
     const PARAMETERS: Parameters = Parameters {
         body_fields: &["sourceId", "checkoutId"],
         id: Some("paymentOptionId"),
+        method: Some("method"),
         inert: &["token", "apiKey", "format", "fields", "expand"],
     };
 
     fn read(query: &str) -> Result<Query, String> {
-        Query::read(&format!("/v1?{query}").parse().unwrap(), &PARAMETERS)
+        Query::read(&Method::GET, &format!("/v1?{query}").parse().unwrap(), &PARAMETERS)
     }
 
     #[test]
@@ -212,25 +233,64 @@ mod tests {
         assert!(!read("token=t&expand=all&format=json").unwrap().changes);
         assert!(read("FIELDS=id").unwrap().filtered);
         assert_eq!(read(""), Ok(Query::default()));
+        assert_eq!(read("paymentOptionId=a%7Cb%20c").unwrap().id.as_deref(), Some("a|b c"));
+        let long = |length| format!("paymentOptionId={}", "x".repeat(length));
+        assert!(read(&long(256)).is_ok() && read(&long(257)).is_err());
     }
 
     #[test]
     fn what_two_parsers_would_read_differently_is_refused() {
         for (query, why) in [
-            ("token=a&token=b", "The query has more than one `token`."),
-            ("token=a&%74oken=a", "The query has more than one `token`."),
+            ("token=a&token=b", "The query has two values of `token` that differ."),
+            ("token=a&%74oken=b", "The query has two values of `token` that differ."),
             ("Token=a", "The query spells `token` in an unusual way."),
             (
                 "paymentOptionId=1&paymentOptionId=2",
-                "The query has more than one `paymentOptionId`.",
+                "The query has two values of `paymentOptionId` that differ.",
             ),
             ("paymentoptionid=1", "The query spells `paymentOptionId` in an unusual way."),
-            ("paymentOptionId=..%2f1", "The query has a `paymentOptionId` that is no plain id."),
             ("a=1;token=b", "The query has a parameter behind a semicolon."),
             ("_method=DELETE", "The query overrides the method."),
         ] {
             assert_eq!(read(query), Err(why.to_owned()), "{query}");
         }
+    }
+
+    #[test]
+    fn a_script_may_override_the_method_and_a_read_stays_a_read() {
+        for query in [
+            "method=post&callback=f",
+            "callback=f&Method=PUT",
+            "method=%64elete",
+            "method=get&method=delete",
+            "a=1;method=patch",
+            "_method=get",
+        ] {
+            assert_eq!(read(query), Err("The query overrides the method.".to_owned()), "{query}");
+        }
+        for query in ["method=get&callback=f", "method=", "method=card", "paymentmethod=post"] {
+            assert!(read(query).is_ok(), "{query}");
+        }
+        let uri = "/v1?method=post".parse().unwrap();
+        assert!(Query::read(&Method::POST, &uri, &PARAMETERS).is_ok());
+        assert!(Query::read(&Method::DELETE, &uri, &PARAMETERS).is_err());
+        let none = Parameters { method: None, ..PARAMETERS };
+        assert!(Query::read(&Method::GET, &uri, &none).is_ok());
+    }
+
+    #[test]
+    fn the_same_value_twice_is_one_value() {
+        for query in
+            ["token=a&token=a", "token=a&%74oken=%61", "paymentOptionId=1&paymentOptionId=1"]
+        {
+            let once = query.split('&').next().unwrap();
+            assert_eq!(
+                read(query).map(|query| query.id),
+                read(once).map(|query| query.id),
+                "{query}"
+            );
+        }
+        assert!(read("token=a&token=").is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(super) const WORDS: PathWords = PathWords {
 };
 
 pub(super) const PARAMETERS: Parameters =
-    Parameters { body_fields: &["tab", "token", "tokens"], id: None, inert: &[] };
+    Parameters { body_fields: &["tab", "token", "tokens"], id: None, method: None, inert: &[] };
 
 /// A governed call.
 pub(super) enum Route {

@@ -55,8 +55,8 @@ fn what_two_parsers_would_read_differently_is_ambiguous() {
         (r#"{"sourceId":true}"#, "In the body, `sourceId` is not text."),
         (r#"{"sourceId":1.0}"#, "In the body, `sourceId` is not text."),
         (r#"{"sourceId":["a"]}"#, "In the body, `sourceId` is not text."),
-        (r#"{"sourceId":" a"}"#, "In the body, `sourceId` has characters that ids do not have."),
-        (r#"{"sourceId":"../x"}"#, "In the body, `sourceId` has characters that ids do not have."),
+        (r#"{"sourceId":" a"}"#, "In the body, `sourceId` has blanks around it."),
+        (r#"{"sourceId":"a\n"}"#, "In the body, `sourceId` has blanks around it."),
         (r#"{"sourceId":"a"} {}"#, "The body is not one JSON object."),
         (r#"{"sourceId":"a"}x"#, "The body is not one JSON object."),
         (r#"{"sourceId":"a",}"#, "The body is not one JSON object."),
@@ -64,7 +64,7 @@ fn what_two_parsers_would_read_differently_is_ambiguous() {
         (r#"{/**/"sourceId":"a"}"#, "The body is not one JSON object."),
         (r#"[{"sourceId":"a"}]"#, "The body is not one JSON object."),
         (r#""sourceId""#, "The body is not one JSON object."),
-        ("null", "The body is not one JSON object."),
+        ("[null]", "The body is not one JSON object."),
         ("sourceId=a", "The body is not one JSON object."),
         ("<sourceId>a</sourceId>", "The body is not one JSON object."),
     ] {
@@ -73,29 +73,25 @@ fn what_two_parsers_would_read_differently_is_ambiguous() {
 }
 
 #[test]
-fn depth_and_numbers_have_bounds() {
+fn nothing_is_read_where_no_rule_looks() {
     let deep = |n: usize| format!(r#"{{"a":{}{}}}"#, "[".repeat(n), "]".repeat(n));
-    assert_eq!(source(&deep(127)), Ok(None));
-    for body in [deep(128), deep(500_000), format!(r#"{{"a":{}"#, "{\"a\":".repeat(400_000))] {
-        assert_eq!(source(&body), Err(RequestError::Malformed("The body is nested too deeply.")));
+    assert_eq!(source(&deep(500_000)), Ok(None));
+    let open = format!(r#"{{"a":{}"#, "{\"a\":".repeat(400_000));
+    assert_eq!(source(&open), Err(RequestError::ambiguous("The body is not one JSON object.")));
+    for number in ["1".repeat(65), "1e309".to_owned(), "1E+99999999999".to_owned()] {
+        assert_eq!(source(&format!(r#"{{"a":{number}}}"#)), Ok(None), "{number}");
     }
-    for number in
-        ["1".repeat(65), "1e309".to_owned(), "1E+99999999999".to_owned(), "-1e-400".to_owned()]
-    {
-        let expected = Err(RequestError::Malformed("A number in the body is too large."));
-        assert_eq!(source(&format!(r#"{{"a":{number}}}"#)), expected, "{number}");
-    }
-    assert_eq!(source(r#"{"a":"[[[1e999\"","b":12345678901234567890.12}"#), Ok(None));
 }
 
 #[test]
 fn amounts_and_flags_are_read_from_either_form() {
-    let credit =
-        |body: &str| Fields::read(body, MEMBERS).unwrap().get("creditAmount").map(Value::amount);
+    let credit = |body: &str| {
+        Fields::read(body, MEMBERS).unwrap().get("creditAmount").map(|value| value.amount("c"))
+    };
     assert_eq!(credit(r#"{"creditAmount":11.00}"#), Some(Ok(Some("11".parse().unwrap()))));
     assert_eq!(credit(r#"{"creditAmount":"11.10"}"#), Some(Ok(Some("11.1".parse().unwrap()))));
     assert_eq!(credit(r#"{"creditAmount":null}"#), Some(Ok(None)));
-    assert!(matches!(credit(r#"{"creditAmount":{}}"#), Some(Err(RequestError::Malformed(_)))));
+    assert!(matches!(credit(r#"{"creditAmount":{}}"#), Some(Err(RequestError::Ambiguous(_)))));
     for (text, expected) in [("true", Some(true)), ("\"false\"", Some(false)), ("null", None)] {
         assert_eq!(Value(text).flag("f"), Ok(expected), "{text}");
     }
