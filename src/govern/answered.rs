@@ -72,6 +72,9 @@ impl LookupOutcome {
                 session: shown.session.clone(),
                 options: shown.options.as_deref().cloned(),
             },
+            Self::Denied(answer) if answer.status() == StatusCode::FORBIDDEN => {
+                LookupEnd::Forbidden
+            }
             Self::Denied(answer) => {
                 let status = answer.status();
                 let missing = status == StatusCode::NOT_FOUND;

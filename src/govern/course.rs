@@ -93,7 +93,11 @@ impl<'a> Course<'a> {
             if exchange.intent.is_read() && known {
                 sessions.release_held(&TurnKey::Session(key.clone()));
             }
-            course.hand = Some(hand);
+            course.hand = Some(match (hand, known) {
+                // A stranger does not hold the turn.
+                (Holding::Turn(turn), false) => Holding::Records(turn.into_records(), None),
+                (hand, _) => hand,
+            });
         }
         course.attempt = Attempt::new(session, start);
         Ok(course)

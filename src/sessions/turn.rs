@@ -101,6 +101,11 @@ impl Turn {
         self.records.read_along(sources).await
     }
 
+    /// Gives the turn back, and returns the records that were read in it.
+    pub fn into_records(self) -> Records {
+        self.records
+    }
+
     /// Gives the turn back and steps aside for `window`, so that calls that overtake may go first.
     /// What was not written is lost.
     pub fn hold(self, window: Duration) -> Held {

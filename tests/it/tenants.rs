@@ -2,8 +2,8 @@
 //! turn for those it does, and no secret anywhere.
 
 use crate::testbed::{
-    Adjusted, Admin, CART, Caller, Fault, FaultKind, Gate, OnLookupFailure, PUBLIC, SECRET,
-    Testbed, credential_hash, items, method, trusting,
+    Adjusted, Admin, CART, Caller, Fault, FaultKind, Gate, Mode, OnLookupFailure, PUBLIC, SECRET,
+    Testbed, credential_hash, defers, items, method, trusting,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -105,6 +105,85 @@ async fn a_stranger_neither_waits_in_the_turn_nor_holds_it() {
     assert_eq!(bed.weir.attach(&session, &credit).await.status, 200);
     gate.open();
     assert_eq!(strange.await.unwrap().status, 404);
+}
+
+/// A look-up may fail for many reasons, and none of them introduces a caller.
+#[tokio::test]
+async fn a_stranger_whose_look_up_fails_touches_neither_turn_nor_record() {
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let (session, card, credit) = scene(&bed).await;
+    let gate = Gate::new();
+    let own = format!("{session}/sources/{card}");
+    let held = FaultKind::HoldBefore(gate.clone());
+    bed.emulator.faults().add(Fault::once("DELETE", &own, held));
+    let (weir, path) = (bed.weir.clone(), own.clone());
+    let own = tokio::spawn(async move { weir.delete(&path).await });
+    gate.arrived().await;
+    let remembered = bed.remembered();
+    for (n, fault) in [
+        FaultKind::FailBefore(400),
+        FaultKind::FailBefore(431),
+        FaultKind::FailBefore(503),
+        FaultKind::ResetBefore,
+        FaultKind::Garbage,
+        FaultKind::TooManyRequests(60),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for path in [session.clone(), format!("/checkouts/made-up-{n}")] {
+            let failing = Fault { times: Some(2), ..Fault::once("GET", &path, fault.clone()) };
+            bed.emulator.faults().add(failing);
+            let stranger = bed.weir.key(GLOBEX);
+            let reply = stranger.attach(&path, &credit).await;
+            let direct = stranger.to(&bed.upstream).attach(&path, &credit).await;
+            let said = (reply.status.as_u16(), reply.text());
+            assert_eq!(said, (404, direct.text()), "{fault:?} {path}");
+            assert_eq!((bed.turns_waiting(), bed.remembered()), (0, remembered), "{fault:?}");
+        }
+    }
+    gate.open();
+    assert_eq!(own.await.unwrap().status, 204);
+}
+
+/// Upstream's 403 to a look-up is no answer to another call.
+#[tokio::test]
+async fn a_key_that_may_order_and_not_read_orders() {
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let (session, ..) = scene(&bed).await;
+    let id = session.trim_start_matches("/checkouts/");
+    bed.quirks(json!({ "order-only-keys": true })).await;
+    let ordering = bed.weir.key("Bearer rk_test_acme");
+    assert_eq!(ordering.get(&session).await.status, 403);
+    let ordered = ordering.post("/orders", json!({ "checkoutId": id })).await;
+    assert_eq!((ordered.status.as_u16(), ordered.verdict().0), (201, "forwarded"));
+}
+
+/// The order would go up without the card that was promised.
+#[tokio::test]
+async fn a_promised_card_is_not_walked_past_by_a_key_that_could_not_be_admitted() {
+    for mode in [Mode::Enforce, Mode::Monitor] {
+        let bed = Testbed::new().policy(defers()).start().await;
+        let id = bed.checkout(100.0).await;
+        let session = format!("/checkouts/{id}");
+        let promised = bed.weir.attach(&session, &bed.card().await).await;
+        assert_eq!(promised.verdict().0, "deferred");
+        bed.set_policy(defers().with_mode(mode));
+        let second = bed.weir.key("Bearer sk_test_acme_2");
+        for fault in [FaultKind::FailBefore(503), FaultKind::FailBefore(403)] {
+            bed.emulator.faults().add(Fault::once("GET", &session, fault.clone()));
+            let turned_away = second.post("/orders", json!({ "checkoutId": id })).await;
+            let retry_after = turned_away.header("retry-after").map(str::to_owned);
+            assert_eq!(
+                (turned_away.status.as_u16(), retry_after.as_deref()),
+                (503, Some("1")),
+                "{mode:?} {fault:?} {}",
+                turned_away.text()
+            );
+        }
+        let ordered = second.post("/orders", json!({ "checkoutId": id })).await;
+        assert_eq!(ordered.status, 201, "{}", ordered.text());
+    }
 }
 
 #[tokio::test]

@@ -55,7 +55,8 @@ async fn whoever_has_not_been_shown_a_checkout_neither_sends_nor_loses_its_defer
     bed.emulator.faults().add(Fault::once("GET", "/checkouts/*", FaultKind::TooManyRequests(30)));
     assert_eq!(stranger.get("/checkouts/none").await.status, 429);
     let reply = stranger.post(&path, json!({ "email": "a@example.com" })).await;
-    assert!(reply.status.is_client_error(), "{}", reply.text());
+    assert_eq!(reply.status, 503, "{}", reply.text());
+    assert_eq!(bed.mutations_of(&path), 0);
     assert_eq!(order(&bed.weir, &checkout).await.status, 201);
     assert_eq!(upstream_holds(&bed, &checkout), [card]);
 }

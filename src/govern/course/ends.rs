@@ -59,6 +59,10 @@ impl Course<'_> {
         };
         let hand = match self.hand.take() {
             None if self.unrecorded.is_none() => self.overlapping().await?,
+            // The turn did not come.
+            Some(Holding::Records(records, None)) if self.busy.is_some() => {
+                Some(Holding::Overlapping(records))
+            }
             hand => hand,
         };
         if let Some((request, violation)) =

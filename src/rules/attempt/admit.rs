@@ -21,7 +21,8 @@ impl Attempt {
         Some(Next::LookUp(Lookup::Session))
     }
 
-    /// Goes on or ends, depending on whether upstream shows the session to the caller.
+    /// Goes on or ends, depending on whether upstream shows the session to the caller. A caller to
+    /// whom it does not is a stranger, who touches neither turn nor record.
     pub(super) fn on_admission(&mut self, end: LookupEnd, intent: &Intent, policy: &Policy) {
         let kept = match end {
             LookupEnd::Shown { ref session, .. } => {
@@ -31,10 +32,17 @@ impl Attempt {
                 return;
             }
             // Upstream answers the read itself.
-            LookupEnd::Denied { .. } | LookupEnd::Failed if intent.is_read() => None,
+            LookupEnd::Denied { .. } | LookupEnd::Forbidden if intent.is_read() => None,
             LookupEnd::Denied { .. } => keep(OwnAnswer::OfLastStep, policy),
+            // Whether the caller may be told is not known, and a promise is not walked past.
+            LookupEnd::Forbidden | LookupEnd::Failed if self.depends_on_pending(intent, policy) => {
+                return self.end(Some(Next::Answer(OwnAnswer::FactUnknown)));
+            }
+            LookupEnd::Forbidden => None,
+            LookupEnd::Failed if intent.is_read() => None,
             LookupEnd::Failed => match keep_unknown(policy) {
-                None => {
+                // The turn of a session that is not known is the caller's own.
+                None if self.session.is_none() => {
                     self.note(Lookup::Session, end);
                     self.phase = Phase::Entering { asked: false };
                     return;
@@ -42,11 +50,15 @@ impl Attempt {
                 kept => kept,
             },
         };
-        if kept.as_ref() != Some(&Next::Answer(OwnAnswer::FactUnknown)) {
-            // A call that was not admitted must not change the session's record.
-            self.session = None;
+        match kept {
+            None => self.go_on_as_stranger(),
+            Some(Next::Answer(OwnAnswer::FactUnknown)) => self.end(kept),
+            Some(_) => {
+                // A call that was not admitted must not change the session's record.
+                self.session = None;
+                self.end(kept);
+            }
         }
-        self.end(kept);
     }
 
     /// Asks for the turn, ahead of the held calls if this one overtakes them.

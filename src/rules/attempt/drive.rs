@@ -24,6 +24,7 @@ impl Attempt {
                 Phase::Introduced => self.meet(),
                 Phase::Deferring(source) => Some(Next::LookUp(Lookup::Source(source))),
                 Phase::Holding => Some(Next::Hold(policy.sequencing.window)),
+                Phase::TurnedAway => self.turn_away(intent, policy),
                 Phase::Back { epoch } => self.come_back(epoch),
                 Phase::Ending(next) => Some(*next),
             };
@@ -52,7 +53,7 @@ impl Attempt {
                 self.phase = Phase::Entered;
             }
             (Phase::TakingTurn { .. } | Phase::Holding, Event::Busy) => {
-                self.end(keep(OwnAnswer::Busy, policy));
+                self.phase = Phase::TurnedAway;
             }
             (Phase::Settling(settling), event) => self.on_settling(settling, event, intent),
             (Phase::Following, Event::LookedUp(end)) => self.on_following(end, policy),
@@ -66,7 +67,7 @@ impl Attempt {
             (Phase::Deferring(source), Event::LookedUp(end)) => {
                 self.phase = match &end {
                     LookupEnd::Shown { .. } => Phase::Ending(Box::new(Next::Defer(source))),
-                    LookupEnd::Denied { .. } | LookupEnd::Failed => {
+                    LookupEnd::Denied { .. } | LookupEnd::Forbidden | LookupEnd::Failed => {
                         self.note_first(Lookup::Source(source), end);
                         Phase::Deciding(None)
                     }
@@ -91,6 +92,18 @@ impl Attempt {
             true => self.end(Some(Next::Answer(OwnAnswer::StoreFailed))),
             false => self.end(keep_unjudged(OwnAnswer::StoreFailed, policy)),
         }
+    }
+
+    /// Ends a call whose turn did not come: with an answer where the policy keeps calls or where
+    /// something is pending that the call must not pass, else overlapping with the call that has
+    /// the turn.
+    fn turn_away(&mut self, intent: &Intent, policy: &Policy) -> Option<Next> {
+        let kept = match self.depends_on_pending(intent, policy) {
+            true => Some(Next::Answer(OwnAnswer::Busy)),
+            false => keep(OwnAnswer::Busy, policy),
+        };
+        self.end(kept);
+        None
     }
 
     /// Goes on after being held, and notes whether the calls that overtook changed the session.

@@ -37,6 +37,7 @@ impl Attempt {
             }
             LookupEnd::Shown { .. } => None,
             LookupEnd::Denied { .. } => keep(OwnAnswer::OfLastStep, policy),
+            LookupEnd::Forbidden => return self.go_on_as_stranger(),
             LookupEnd::Failed => keep_unknown(policy),
         };
         match kept {

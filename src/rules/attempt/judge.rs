@@ -95,6 +95,7 @@ impl Attempt {
                 LookupEnd::Shown { .. } if self.known.session.is_none() => {
                     self.phase = Phase::Introduced;
                 }
+                LookupEnd::Forbidden => return self.go_on_as_stranger(),
                 LookupEnd::Denied { .. } => {
                     if let Some(kept) = keep(OwnAnswer::OfLastStep, policy) {
                         return self.end(Some(kept));

@@ -94,6 +94,7 @@ impl Attempt {
                 LookupEnd::Denied { why, .. } => {
                     self.fail_settling(OwnAnswer::OfLastStep, why == RefusalScope::ForNow, intent);
                 }
+                LookupEnd::Forbidden => self.fail_settling(OwnAnswer::FactUnknown, true, intent),
                 LookupEnd::Failed => self.fail_settling(OwnAnswer::FactUnknown, false, intent),
             },
             (Settling::Sought(_), Event::Erased) => self.go_on(intent),
@@ -102,7 +103,7 @@ impl Attempt {
                     let deferred = intent.attaches().cloned().map(Next::Defer);
                     self.end(deferred);
                 }
-                LookupEnd::Denied { .. } | LookupEnd::Failed => {
+                LookupEnd::Denied { .. } | LookupEnd::Forbidden | LookupEnd::Failed => {
                     if let Some(source) = intent.attaches() {
                         self.note_first(Lookup::Source(source.clone()), end);
                     }

@@ -2,7 +2,8 @@
 
 use super::step::{LookupEnd, Next, OwnAnswer, Sending, Start};
 use crate::rules::{
-    Intent, Known, Lookup, LookupResult, OnLookupFailure, Policy, SessionKey, SourceId, Timestamp,
+    Intent, Known, Lookup, LookupResult, OnLookupFailure, Pending, Policy, SessionKey, SourceId,
+    Timestamp, overtakes,
 };
 
 /// One call on its course.
@@ -57,6 +58,8 @@ pub(super) enum Phase {
     Deferring(SourceId),
     /// The call is held, and calls that overtake go first.
     Holding,
+    /// The turn did not become free in time.
+    TurnedAway,
     /// The call is no longer held; `epoch` is the record's from before.
     Back { epoch: Option<u32> },
     /// The last step.
@@ -146,6 +149,25 @@ impl Attempt {
         }
     }
 
+    /// Returns whether the call may not go up before what is pending for the session: an attach
+    /// that was deferred and that the call does not go before, or a repair that was begun.
+    pub(super) fn depends_on_pending(&self, intent: &Intent, policy: &Policy) -> bool {
+        let pending = self.known.session.as_ref().and_then(|record| record.pending.as_deref());
+        match pending {
+            _ if !self.is_pending() || matches!(intent, Intent::DeleteSession { .. }) => false,
+            Some(Pending::Repair { .. }) => !intent.is_read(),
+            Some(Pending::Deferred { .. }) | None => {
+                overtakes(&self.known, intent, policy) != Ok(true)
+            }
+        }
+    }
+
+    /// Goes on as a stranger to the session: without its record and its turn.
+    pub(super) fn go_on_as_stranger(&mut self) {
+        self.session = None;
+        self.end(None);
+    }
+
     /// Makes this the last step; `None` sends the call unjudged.
     pub(super) fn end(&mut self, step: Option<Next>) {
         let unjudged = Sending { judged: false, ..Sending::default() };
@@ -175,7 +197,9 @@ impl Attempt {
                 LookupResult::At(at)
             }
             LookupEnd::Denied { absent: true, .. } => LookupResult::Absent,
-            LookupEnd::Denied { .. } | LookupEnd::Failed => LookupResult::Failed,
+            LookupEnd::Denied { .. } | LookupEnd::Forbidden | LookupEnd::Failed => {
+                LookupResult::Failed
+            }
         };
         self.known.looked_up.push((lookup, result));
     }

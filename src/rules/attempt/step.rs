@@ -131,6 +131,9 @@ pub enum LookupEnd {
         /// Whether upstream says that the thing or the caller does not exist.
         absent: bool,
     },
+    /// Upstream knows this caller and does not let it read this. That says nothing about other
+    /// calls: a key may order and not read.
+    Forbidden,
     /// Upstream did not answer usably: an error, a time-out, or a pause that it asked for.
     Failed,
 }

@@ -103,6 +103,7 @@ fn look_ups(of_session: bool) -> Vec<Event> {
         denied(RefusalScope::ForNow, true),
         denied(RefusalScope::ForNow, false),
         denied(RefusalScope::Missing, true),
+        LookupEnd::Forbidden,
         LookupEnd::Failed,
     ];
     shown.into_iter().chain(not_shown).map(Event::LookedUp).collect()
@@ -262,8 +263,7 @@ fn walk_from(
 
 fn settles(state: &State<'_>) -> bool {
     let last = state.course.last();
-    let pending = |known: &Known| known.session.as_ref().is_some_and(|s| s.pending.is_some());
-    pending(&state.attempt.known) || matches!(last, Some((_, Event::Lost)))
+    state.world.pending().is_some() || matches!(last, Some((_, Event::Lost)))
 }
 
 #[test]
@@ -347,6 +347,69 @@ fn a_promised_attach_is_never_walked_past() {
             state.course
         );
     });
+}
+
+/// Whatever fails on the way, and in every mode: a look-up that fails or is forbidden, or a turn
+/// that does not come.
+#[test]
+fn no_failure_on_the_way_lets_a_call_past_a_promised_attach() {
+    let mut kept = HashMap::new();
+    walk(&policies(), &mut |state| {
+        let Some(Pending::Deferred { .. }) = state.world.pending() else { return };
+        let named = matches!(state.intent.session(), Some(Target::Session(_)));
+        if !named || state.attempt.begun > 1 {
+            return;
+        }
+        let of_session = |end: fn(&LookupEnd) -> bool| {
+            state.course.iter().any(|(next, event)| {
+                let own = *next == Next::LookUp(Lookup::Session);
+                own && matches!(event, Event::LookedUp(ended) if end(ended))
+            })
+        };
+        let denied = of_session(|end| matches!(end, LookupEnd::Denied { .. }));
+        let forbidden = of_session(|end| matches!(end, LookupEnd::Forbidden));
+        let sends = Event::DeferredSent(Some(Unsent::NotFromThisCaller));
+        let reads_only =
+            state.intent.is_read() && (forbidden || state.course.iter().any(|(_, e)| *e == sends));
+        let deletes = matches!(state.intent, Intent::DeleteSession { .. });
+        let overtaking =
+            state.course.iter().any(|(next, _)| *next == Next::TakeTurn { overtakes: true });
+        // Upstream refuses the call as it refused the look-up.
+        let no_turn = |(_, event): &(Next, Event)| *event == Event::TurnTaken { in_hand: false };
+        let cannot_be = state.course.iter().any(no_turn);
+        let exempt =
+            denied || reads_only || deletes || overtaking || goes_before(state) || cannot_be;
+        let never_asked = state.intent.is_read() && !state.world.shown && state.course.is_empty();
+        if exempt || never_asked {
+            return;
+        }
+        assert!(!matches!(state.next, Next::Send(_)), "{:?} {:?}", state.intent, state.course);
+        if let Next::Answer(answer) = &state.next {
+            *kept.entry(std::mem::discriminant(answer)).or_insert(0) += 1;
+        }
+    });
+    assert!(kept.contains_key(&std::mem::discriminant(&OwnAnswer::Busy)));
+    assert!(kept.contains_key(&std::mem::discriminant(&OwnAnswer::FactUnknown)));
+}
+
+#[test]
+fn a_caller_to_whom_upstream_does_not_show_the_session_takes_no_turn_of_it() {
+    let mut strangers = 0;
+    walk(&policies(), &mut |state| {
+        let asked = Next::LookUp(Lookup::Session);
+        let Some((next, Event::LookedUp(end))) = state.course.first() else { return };
+        let named = matches!(state.intent.session(), Some(Target::Session(_)));
+        if *next != asked || matches!(end, LookupEnd::Shown { .. }) || state.world.shown || !named {
+            return;
+        }
+        strangers += 1;
+        let takes = matches!(state.next, Next::TakeTurn { .. });
+        assert!(!takes && !state.attempt.has_turn, "{:?} {:?}", state.intent, state.course);
+        if let Next::Send(_) = state.next {
+            assert_eq!(state.attempt.session(), None, "{:?}", state.course);
+        }
+    });
+    assert!(strangers > 100, "{strangers}");
 }
 
 /// Store credit goes before a deferred primary in every mode, with or without a window.

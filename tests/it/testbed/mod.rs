@@ -43,6 +43,7 @@ pub(crate) use self::{
     wire::{Listener, Wire, idle, status, text, undated},
 };
 
+use http::Method;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -233,6 +234,12 @@ impl Testbed {
         shopper
     }
 
+    /// Makes the emulator odd in these ways, and in no other.
+    pub(crate) async fn quirks(&self, quirks: Value) {
+        let set = self.upstream.ask(&Ask::new(Method::PUT, "/_emulator/quirks", quirks)).await;
+        assert_eq!(set.status, 200, "{}", set.text());
+    }
+
     /// Returns the governed calls that upstream refused so far, look-ups not counted, each with
     /// upstream's code.
     pub(crate) fn refused_upstream(&self) -> Vec<(String, Option<String>)> {
@@ -242,6 +249,11 @@ impl Testbed {
             .filter(|call| call.mutation && call.refused_code.is_some())
             .map(|call| (format!("{} {}", call.method, call.target), call.refused_code))
             .collect()
+    }
+
+    /// Returns how many state-changing calls of this path reached upstream so far.
+    pub(crate) fn mutations_of(&self, path: &str) -> usize {
+        self.emulator.calls().iter().filter(|call| call.mutation && call.target == path).count()
     }
 
     /// Returns how many state-changing calls reached upstream so far.
