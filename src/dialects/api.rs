@@ -7,9 +7,9 @@ use super::{
         body::RequestError,
         coding::DecodedBody,
         media::Media,
+        members::UnreadableAnswer,
         path::PathWords,
         query::{Parameters, Query},
-        value::UnreadableAnswer,
     },
     refusal::Refusal,
 };

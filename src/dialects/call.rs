@@ -8,9 +8,9 @@ use super::{
         body::RequestError,
         coding::{self, DecodedBody},
         media::Media,
+        members::UnreadableAnswer,
         path::Segments,
         query::Query,
-        value::UnreadableAnswer,
     },
 };
 use crate::rules::{Answer, Dialect, Intent, Lookup, SessionKey, SourceId, Violation};

@@ -39,7 +39,7 @@ pub use outgoing::Outgoing;
 pub use read::{
     coding::{DecodedBody, decoded_body},
     credential::credential,
-    value::UnreadableAnswer,
+    members::UnreadableAnswer,
 };
 pub use refusal::Refusal;
 pub use registry::Dialects;

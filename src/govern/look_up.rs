@@ -204,7 +204,7 @@ impl Asked {
         learn::remember_active(exchange, shown.as_ref()).await?;
         let options = match answer.options {
             Stated::Stated(options) => Some(Arc::new(options)),
-            Stated::Unstated => None,
+            Stated::Unstated | Stated::Unread => None,
         };
         Ok(LookupOutcome::Shown(Shown { at, session: shown, options, answer: answered }))
     }

@@ -56,10 +56,8 @@ impl CustomerRecord {
         }
         match observation {
             CustomerObservation::Shown(facts) => {
-                if let Stated::Stated(saved) = &facts.saved {
-                    let saved = saved.iter().map(|source| source.id.clone()).collect();
-                    self.saved.learn(Stated::Stated(saved), now);
-                }
+                let ids = |all: Vec<SourceFacts>| all.into_iter().map(|source| source.id).collect();
+                self.saved.learn(facts.saved.clone().map(ids), now);
             }
             CustomerObservation::ShownTo(caller) => self.shown_to.add(*caller),
             CustomerObservation::Saved(id) => {

@@ -4,28 +4,100 @@
 //! table is judged in the table's order, twice: first on everything remembered, and, if that finds
 //! it broken, again on facts that a refusal may rest on. If a fact is missing in either pass, the
 //! verdict asks for a look-up, and the caller makes it and decides again. No look-up is asked for
-//! twice, so this ends.
+//! twice, so this ends. A rule whose facts stay missing is not taken for kept: the judgement names
+//! it beside the verdict.
 
 use super::{
-    Field, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RemedyKind, Row,
-    SessionState, Timestamp, Toggle, Verdict, Violation, check,
-    known::{Gap, Judged, View},
+    Dialect, Field, Incoming, Intent, Judgement, Known, Lookup, LookupResult, MissingFact,
+    OnLookupFailure, Policy, Remedy, RemedyKind, Row, RuleId, SessionState, Timestamp, Toggle,
+    Unjudged, Verdict, Violation, check,
+    known::{Gap, Judged, Lack, View},
 };
 
 /// Returns the verdict on a call. Pure: the same arguments always give the same verdict.
 pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -> Verdict {
+    judge_call(known, intent, policy, now).verdict
+}
+
+/// Returns the verdict on a call, and the rules that could not be judged although the call goes on.
+/// Pure, as [`decide`] is.
+pub fn judge_call(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -> Judgement {
+    let mut unjudged = Vec::new();
+    let verdict = judge_all(known, intent, policy, now, &mut unjudged);
+    if matches!(verdict, Verdict::Reject(_) | Verdict::Need(_)) {
+        // What is refused rests on what is known, and what is asked for is not missing yet.
+        unjudged.clear();
+    }
+    Judgement { verdict, unjudged }
+}
+
+/// Returns the rules that a call goes past which is sent without being judged: all that would have
+/// had something to say about it.
+pub fn unjudged(intent: &Intent, policy: &Policy) -> Vec<Unjudged> {
+    if intent.is_read() {
+        return Vec::new();
+    }
+    let (known, now) = (Known::default(), Timestamp(0));
+    let rows = policy.rows(intent.dialect()).filter(|(_, _, toggle)| *toggle != Toggle::Off);
+    let mut unjudged: Vec<Unjudged> = Vec::new();
+    for (dialect, row, _) in rows {
+        let mut view = View { blind: true, ..view(&known, intent, policy, dialect, now) };
+        match judge(row, &mut view) {
+            Ok(None) => {}
+            Ok(Some(_)) => note(&mut unjudged, row.id, MissingFact::NotAsked),
+            Err(_) if view.missing == Lack::Session => {}
+            Err(_) => note(&mut unjudged, row.id, MissingFact::NotAsked),
+        }
+    }
+    unjudged
+}
+
+/// Returns a view that believes everything remembered.
+fn view<'a>(
+    known: &'a Known,
+    intent: &'a Intent,
+    policy: &'a Policy,
+    dialect: Dialect,
+    now: Timestamp,
+) -> View<'a> {
+    let (strict, blind, used, missing) = (false, false, Vec::new(), Lack::Nothing);
+    View { known, intent, policy, dialect, now, strict, blind, used, missing }
+}
+
+/// Adds a rule that could not be judged; one that two dialects share is named once.
+fn note(unjudged: &mut Vec<Unjudged>, rule: RuleId, missing: MissingFact) {
+    if unjudged.iter().all(|known| known.rule != rule) {
+        unjudged.push(Unjudged { rule, missing });
+    }
+}
+
+fn judge_all(
+    known: &Known,
+    intent: &Intent,
+    policy: &Policy,
+    now: Timestamp,
+    unjudged: &mut Vec<Unjudged>,
+) -> Verdict {
     if intent.is_read() {
         return Verdict::Forward { monitored: None };
     }
-    let view =
-        |dialect, strict| View { known, intent, policy, dialect, now, strict, used: Vec::new() };
+    let view = |dialect| view(known, intent, policy, dialect, now);
     let mut monitored = None;
     let mut mendable: Option<(&Row, Toggle, Violation)> = None;
     for (dialect, row, toggle) in policy.rows(intent.dialect()) {
         if toggle == Toggle::Off {
             continue;
         }
-        match (judge(row, view(dialect, false)), toggle) {
+        let mut view = view(dialect);
+        let judged = judge(row, &mut view);
+        match &judged {
+            Err(gap @ (Gap::Unavailable(_) | Gap::Unstated)) => {
+                let missing = missing(known, gap, view.missing);
+                missing.into_iter().for_each(|missing| note(unjudged, row.id, missing));
+            }
+            Ok(_) | Err(Gap::Need(_)) => {}
+        }
+        match (judged, toggle) {
             (Ok(None) | Err(Gap::Unstated), _) => {}
             (Err(Gap::Need(lookup)), _) => return Verdict::Need(lookup),
             (Err(Gap::Unavailable(_)), Toggle::Monitor) => {}
@@ -46,29 +118,48 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     }
     match mendable {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
-        Some((row, _, violation)) => match remedy(row.remedy, &mut view(violation.dialect, true)) {
-            Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
-            Err(Gap::Need(lookup)) => Verdict::Need(lookup),
-            // The violation is certain even where the remedy's facts are missing.
-            Ok(None) | Err(_) => Verdict::Reject(violation),
-        },
+        Some((row, _, violation)) => mend(row, violation, &view),
         None => intent
             .dialect()
-            .and_then(|dialect| wait(&mut view(dialect, false)))
+            .and_then(|dialect| wait(&mut view(dialect)))
             .unwrap_or(Verdict::Forward { monitored }),
+    }
+}
+
+/// Returns the verdict on a call that breaks a rule whose toggle is its remedy.
+fn mend<'a>(row: &Row, violation: Violation, view: &dyn Fn(Dialect) -> View<'a>) -> Verdict {
+    match remedy(row.remedy, &mut view(violation.dialect).strictly()) {
+        Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
+        Err(Gap::Need(lookup)) => Verdict::Need(lookup),
+        // The violation is certain even where the remedy's facts are missing.
+        Ok(None) | Err(_) => Verdict::Reject(violation),
+    }
+}
+
+/// Returns what kept a rule from being judged; `None` where it has nothing to say about the call.
+fn missing(known: &Known, gap: &Gap, lack: Lack) -> Option<MissingFact> {
+    match (gap, lack) {
+        (Gap::Unavailable(lookup), _) => Some(MissingFact::Failed(lookup.clone())),
+        (_, Lack::Session) => None,
+        (_, Lack::Nothing) => Some(MissingFact::NotAsked),
+        (_, Lack::Fact(lookup, field)) => Some(match known.looked_up(&lookup) {
+            Some(LookupResult::Absent) => MissingFact::Absent(lookup),
+            _ => MissingFact::Untold(lookup, field),
+        }),
     }
 }
 
 /// Returns the rule's violation, judged on everything remembered and, where that finds one, again
 /// on facts that a refusal may rest on.
-fn judge(row: &Row, mut view: View<'_>) -> Judged<Option<Violation>> {
+fn judge(row: &Row, view: &mut View<'_>) -> Judged<Option<Violation>> {
     let check = check::of(row.id);
-    if check(&mut view)?.is_none() {
+    if check(view)?.is_none() {
         return Ok(None);
     }
     let mut strict = view.strictly();
-    let finding = check(&mut strict)?;
-    Ok(finding.map(|finding| Violation {
+    let finding = check(&mut strict);
+    view.missing = strict.missing;
+    Ok(finding?.map(|finding| Violation {
         rule: row.id,
         dialect: view.dialect,
         finding,

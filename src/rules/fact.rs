@@ -42,13 +42,17 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Takes over the value that an answer states, or keeps the old one if it states none. An
-    /// answer that is older than the fact, because it came late, does not replace it.
+    /// Takes over the value that an answer states, or keeps the old one if it states none. A value
+    /// that cannot be read is not known. An answer that is older than the fact, because it came
+    /// late, does not replace it.
     pub fn learn(&mut self, news: Stated<T>, now: Timestamp) {
-        if let Stated::Stated(value) = news
-            && self.stated_at().is_none_or(|at| at <= now)
-        {
-            *self = Fact::Known(value, now);
+        if self.stated_at().is_some_and(|at| at > now) {
+            return;
+        }
+        match news {
+            Stated::Stated(value) => *self = Fact::Known(value, now),
+            Stated::Unread => *self = Fact::Unknown,
+            Stated::Unstated => {}
         }
     }
 }
@@ -64,6 +68,15 @@ mod tests {
         assert_eq!(fact, Fact::Known(1, Timestamp(5)));
         fact.learn(Stated::Stated(2), Timestamp(9));
         assert_eq!(fact, Fact::Known(2, Timestamp(9)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_known_any_more() {
+        let mut fact = Fact::known(1, Timestamp(5));
+        fact.learn(Stated::Unread, Timestamp(4));
+        assert_eq!(fact, Fact::Known(1, Timestamp(5)), "an answer that came late");
+        fact.learn(Stated::Unread, Timestamp(6));
+        assert_eq!(fact, Fact::Unknown);
     }
 
     #[test]

@@ -90,8 +90,23 @@ pub(crate) struct View<'a> {
     pub now: Timestamp,
     /// Whether only facts are believed that a refusal may rest on.
     pub strict: bool,
+    /// Whether nothing can be asked: every look-up counts as failed.
+    pub blind: bool,
     /// The facts that were used, in order.
     pub used: Vec<UsedFact>,
+    /// What was missing last.
+    pub missing: Lack,
+}
+
+/// What a view lacked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// Nothing, or no fact that upstream could state.
+    Nothing,
+    /// The call is about no session, so nothing can be said of one.
+    Session,
+    /// This fact of the thing that the look-up would show; `None`: whether it may be asked for.
+    Fact(Lookup, Option<Field>),
 }
 
 impl<'a> View<'a> {
@@ -100,9 +115,15 @@ impl<'a> View<'a> {
         Self { strict: true, ..self.clone() }
     }
 
-    /// Returns the gap that this look-up would close or has left.
+    /// Notes what is missing, and returns the gap that this look-up would close or has left.
+    fn lacks<T>(&mut self, lookup: Lookup, field: Option<Field>) -> Judged<T> {
+        self.missing = Lack::Fact(lookup.clone(), field);
+        self.gap(lookup)
+    }
+
     fn gap<T>(&self, lookup: Lookup) -> Judged<T> {
         Err(match self.known.looked_up(&lookup) {
+            None if self.blind => Gap::Unavailable(lookup),
             None => Gap::Need(lookup),
             Some(LookupResult::Failed) => Gap::Unavailable(lookup),
             Some(LookupResult::At(_) | LookupResult::Absent) => Gap::Unstated,
@@ -133,7 +154,7 @@ impl<'a> View<'a> {
                 }
                 Ok(value)
             }
-            _ => self.gap(lookup),
+            _ => self.lacks(lookup, Some(field)),
         }
     }
 
@@ -146,13 +167,14 @@ impl<'a> View<'a> {
     }
 
     /// Returns the session's record, unless the end of an earlier call makes it unsure.
-    fn session(&self) -> Judged<&'a SessionRecord> {
+    fn session(&mut self) -> Judged<&'a SessionRecord> {
         if self.intent.session().is_none() {
+            self.missing = Lack::Session;
             return Err(Gap::Unstated);
         }
         match &self.known.session {
             Some(session) if !session.unsure && !session.in_flight => Ok(session),
-            _ => self.gap(Lookup::Session),
+            _ => self.lacks(Lookup::Session, None),
         }
     }
 
@@ -162,7 +184,8 @@ impl<'a> View<'a> {
         field: Field,
         pick: fn(&SessionRecord) -> &Fact<T>,
     ) -> Judged<&'a T> {
-        self.fact(field, pick(self.session()?), Lookup::Session)
+        let session = self.session()?;
+        self.fact(field, pick(session), Lookup::Session)
     }
 
     /// Returns the session's state. One that changes on its own is confirmed before a refusal.
@@ -173,7 +196,7 @@ impl<'a> View<'a> {
             super::SessionState::Other(_)
                 if self.strict && !self.is_confirmed(stated_at, &Lookup::Session) =>
             {
-                self.gap(Lookup::Session)
+                self.lacks(Lookup::Session, Some(Field::State))
             }
             state => Ok(state),
         }
@@ -188,7 +211,7 @@ impl<'a> View<'a> {
     ) -> Judged<&'a T> {
         match self.known.sources.get(id) {
             Some(source) => self.fact(field, pick(source), Lookup::Source(id.clone())),
-            None => self.gap(Lookup::Source(id.clone())),
+            None => self.lacks(Lookup::Source(id.clone()), Some(field)),
         }
     }
 
@@ -200,7 +223,7 @@ impl<'a> View<'a> {
             self.known.sources.get(id).and_then(|s| s.state.stated_at()).unwrap_or_default();
         let lookup = Lookup::Source(id.clone());
         if state.changes_on_its_own() && !self.is_confirmed(stated_at, &lookup) {
-            return self.gap(lookup);
+            return self.lacks(lookup, Some(Field::State));
         }
         Ok(state)
     }
@@ -214,7 +237,7 @@ impl<'a> View<'a> {
                 }
                 Ok(kind)
             }
-            None => self.gap(Lookup::Source(id.clone())),
+            None => self.lacks(Lookup::Source(id.clone()), Some(Field::Type)),
         }
     }
 
@@ -272,7 +295,9 @@ impl<'a> View<'a> {
     /// Returns the saved payment option that this call applies.
     pub(super) fn applied_option(&mut self) -> Judged<Option<&'a OptionFacts>> {
         let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
-        let Some(options) = &self.known.options else { return self.gap(Lookup::PaymentOptions) };
+        let Some(options) = &self.known.options else {
+            return self.lacks(Lookup::PaymentOptions, Some(Field::Options));
+        };
         if self.strict {
             let at = match self.known.looked_up(&Lookup::PaymentOptions) {
                 Some(LookupResult::At(asked)) => Some(asked),
@@ -280,10 +305,16 @@ impl<'a> View<'a> {
             };
             self.note_use(Subject::PaymentOptions, Field::Options, at);
         }
-        Ok(options.iter().find(|known| match option {
+        let found = options.iter().find(|known| match option {
             Some(id) => known.id == *id,
             None => known.default.as_ref() == Some(&true),
-        }))
+        });
+        let unread = |known: &OptionFacts| known.default == super::Stated::Unread;
+        if found.is_none() && option.is_none() && options.iter().any(unread) {
+            // One of them may be the default.
+            return self.lacks(Lookup::PaymentOptions, Some(Field::Options));
+        }
+        Ok(found)
     }
 
     /// Returns what the call attaches, in the form that a remedy needs.
@@ -297,12 +328,14 @@ impl<'a> View<'a> {
     /// Returns the sources saved to the customer that the call is about. They are always confirmed
     /// before a refusal, because another key of the merchant may have saved one.
     pub(super) fn saved(&mut self) -> Judged<&'a [SourceId]> {
-        let Some(customer) = &self.known.customer else { return self.gap(Lookup::Customer) };
+        let Some(customer) = &self.known.customer else {
+            return self.lacks(Lookup::Customer, Some(Field::Saved));
+        };
         let saved = self.fact(Field::Saved, &customer.saved, Lookup::Customer)?;
         if self.strict
             && !self.is_confirmed(customer.saved.stated_at().unwrap_or_default(), &Lookup::Customer)
         {
-            return self.gap(Lookup::Customer);
+            return self.lacks(Lookup::Customer, Some(Field::Saved));
         }
         Ok(saved.as_slice())
     }

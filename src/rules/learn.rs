@@ -192,7 +192,7 @@ fn no_longer_shown(facts: &SessionFacts, before: Vec<SourceId>) -> Vec<SourceId>
         Stated::Stated(now) => {
             before.into_iter().filter(|id| !now.iter().any(|source| source.id == *id)).collect()
         }
-        Stated::Unstated => Vec::new(),
+        Stated::Unstated | Stated::Unread => Vec::new(),
     }
 }
 

@@ -298,9 +298,16 @@ impl SessionRecord {
 
     /// Takes over the facts that an answer states.
     fn learn(&mut self, facts: &SessionFacts, now: Timestamp) {
-        if let Stated::Stated(sources) = &facts.sources {
-            let attached = sources.iter().map(|source| self.attached(source)).collect();
-            self.sources.learn(Stated::Stated(attached), now);
+        match &facts.sources {
+            Stated::Stated(sources) => {
+                let attached = sources.iter().map(|source| self.attached(source)).collect();
+                self.sources.learn(Stated::Stated(attached), now);
+            }
+            // What was attached may still be. That there is nothing is not known any more.
+            Stated::Unread if self.sources.get().is_some_and(|before| before.is_empty()) => {
+                self.sources.learn(Stated::Unread, now);
+            }
+            Stated::Unread | Stated::Unstated => {}
         }
         self.total.learn(facts.total, now);
         self.remaining.learn(facts.remaining, now);
@@ -316,8 +323,10 @@ impl SessionRecord {
     fn attached(&self, shown: &SourceFacts) -> Attached {
         let before = self.sources.get().and_then(|known| known.iter().find(|a| a.id == shown.id));
         let mut kind = before.map_or(Stated::Unstated, |a| a.kind.clone());
+        // A type never changes, so one that cannot be read now is kept too.
         kind.learn(shown.kind.clone());
-        Attached { id: shown.id.clone(), kind, amount: shown.amount }
+        let amount = shown.amount.as_ref().copied().into();
+        Attached { id: shown.id.clone(), kind, amount }
     }
 
     /// Applies the effect of a successful call.

@@ -1,7 +1,7 @@
 //! What to do with a governed call: the outcome of `decide`.
 
-use super::{Lookup, OptionId, SourceId, Violation};
-use std::time::Duration;
+use super::{Field, Lookup, OptionId, RuleId, SourceId, Violation};
+use std::{fmt, time::Duration};
 
 /// Several calls sent in place of the caller's one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,4 +62,55 @@ pub enum Verdict {
     },
     /// Answer it with the source as upstream shows it, and send it when a later call needs it.
     Defer,
+}
+
+/// A verdict, and what it could not take into account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What to do with the call.
+    pub verdict: Verdict,
+    /// The rules that could not be judged although the call goes on.
+    pub unjudged: Vec<Unjudged>,
+}
+
+/// A rule that could not be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unjudged {
+    /// The rule.
+    pub rule: RuleId,
+    /// What was missing.
+    pub missing: MissingFact,
+}
+
+/// What was missing to judge a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingFact {
+    /// The look-up failed.
+    Failed(Lookup),
+    /// Upstream says that it does not exist.
+    Absent(Lookup),
+    /// Upstream answered, and did not tell this, or not in a form that can be read.
+    Untold(Lookup, Option<Field>),
+    /// The call was not judged at all.
+    NotAsked,
+}
+
+impl fmt::Display for MissingFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |lookup: &Lookup| match lookup {
+            Lookup::Session => "the session".to_owned(),
+            Lookup::Source(id) => format!("source {id}"),
+            Lookup::Customer => "the customer".to_owned(),
+            Lookup::PaymentOptions => "the payment options".to_owned(),
+        };
+        match self {
+            Self::Failed(lookup) => write!(f, "the look-up of {} failed", of(lookup)),
+            Self::Absent(lookup) => write!(f, "{} does not exist", of(lookup)),
+            Self::Untold(lookup, Some(field)) => {
+                write!(f, "{} of {} not told", field.as_str(), of(lookup))
+            }
+            Self::Untold(lookup, None) => write!(f, "{} not told", of(lookup)),
+            Self::NotAsked => f.write_str("the call was not judged"),
+        }
+    }
 }

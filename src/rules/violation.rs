@@ -92,3 +92,23 @@ pub enum Field {
     /// The caller's saved payment options.
     Options,
 }
+
+impl Field {
+    /// Returns its name, for logs and the admin API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sources => "sources",
+            Self::Total => "total",
+            Self::Remaining => "remaining amount",
+            Self::State => "state",
+            Self::Customer => "customer",
+            Self::CreditAmount => "credit amount",
+            Self::BillingOptimization => "billing optimization",
+            Self::Type => "type",
+            Self::Amount => "amount",
+            Self::Reusable => "reusable",
+            Self::Saved => "saved sources",
+            Self::Options => "list",
+        }
+    }
+}

@@ -2,24 +2,20 @@
 //!
 //! A missing member says nothing, except in Weir's own look-up, which asks for everything.
 
-use super::{
-    routes::{Route, route},
-    shapes::{Cart, Method, Money, Options, TypeObject},
-};
+use super::routes::{Route, route};
 use crate::{
     dialects::{
         api::{Coverage, Operation},
         read::{
-            value::{self, Many, One, UnreadableAnswer},
+            members::{Members, Notes, UnreadableAnswer},
             xml,
         },
     },
     rules::{
-        Amount, Answer, Currency, Intent, OptionFacts, OptionId, SessionFacts, SessionState,
-        SourceFacts, SourceId, Stated,
+        Amount, Answer, Currency, Intent, OptionFacts, OptionId, SessionFacts, SourceFacts,
+        SourceId, Stated,
     },
 };
-use serde::Deserialize;
 use std::borrow::Cow;
 
 /// The elements that repeat in an answer, where its JSON has a list.
@@ -27,9 +23,10 @@ const LISTS: [&str; 4] =
     ["supplementaryPaymentMethods", "supplementaryPaymentMethod", "paymentOption", "sources"];
 
 /// The members of a cart, and of a list of payment options, that are read; the rest is skipped.
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 10] = [
     "id",
     "cart",
+    "order",
     "paymentMethod",
     "paymentSession",
     "pricing",
@@ -63,24 +60,44 @@ fn from_xml(document: &[u8]) -> Result<Vec<u8>, UnreadableAnswer> {
         .map_err(|_| UnreadableAnswer("it is no well-formed XML"))
 }
 
+const CART: &[&str] = &["id", "cart", "paymentMethod", "paymentSession", "pricing"];
+const PAYMENT_SESSION: &[&str] =
+    &["id", "status", "state", "amountContributed", "amountRemainingToBeContributed"];
+const PRICING: &[&str] = &["orderTotal"];
+const MONEY: &[&str] = &["currency", "value"];
+const SUPPLEMENTS: [&str; 2] = ["supplementaryPaymentMethods", "supplementaryPaymentMethod"];
+const METHOD: &[&str] = &[
+    "id",
+    "sourceId",
+    "type",
+    "amountContributed",
+    "reusable",
+    "state",
+    "isDefault",
+    SUPPLEMENTS[0],
+    SUPPLEMENTS[1],
+];
+const TYPE_OBJECT: &[&str] = &["reusable"];
+const OPTIONS: &[&str] = &["paymentOptions", "paymentOption"];
+const SUBMITTED: &[&str] = &["submitCart", "order"];
+
+/// How deep payment methods may supplement each other.
+const DEPTH: usize = 4;
+
 fn read(route: &Route, coverage: Coverage, json: &[u8]) -> Result<Answer, UnreadableAnswer> {
-    match route {
+    let notes = Notes::default();
+    let answer = match route {
         Route::Read | Route::Update | Route::Attach | Route::ApplyShopper => {
-            Ok(Answer { session: Some(of_cart(json, coverage)?), ..Answer::default() })
+            Answer { session: Some(of_cart(json, coverage, &notes)?), ..Answer::default() }
         }
         // The cart is becoming an order: the id that is shown may be either's.
         Route::Submit => {
-            let sources = match of_cart(json, coverage)?.sources {
-                Stated::Stated(sources) => sources,
-                Stated::Unstated => Vec::new(),
-            };
-            Ok(Answer {
-                charged: sources.into_iter().map(|source| source.id).collect(),
-                ..Answer::default()
-            })
+            let sources = of_cart(json, coverage, &notes)?.sources.into_stated();
+            let charged = sources.into_iter().flatten().map(|source| source.id).collect();
+            Answer { charged, order: order(json, &notes)?, ..Answer::default() }
         }
         Route::ReadOptions => {
-            Ok(Answer { options: of_options(json, coverage)?, ..Answer::default() })
+            Answer { options: of_options(json, coverage, &notes)?, ..Answer::default() }
         }
         Route::Detach
         | Route::DetachAll
@@ -88,141 +105,203 @@ fn read(route: &Route, coverage: Coverage, json: &[u8]) -> Result<Answer, Unread
         | Route::SaveOption
         | Route::ChangeOption(_)
         | Route::RemoveOption(_)
-        | Route::ReadOption => Ok(Answer::default()),
-    }
-}
-
-fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, UnreadableAnswer> {
-    serde_json::from_slice(json)
-        .map_err(|_| UnreadableAnswer("it is not what the call is answered with"))
-}
-
-fn of_cart(json: &[u8], coverage: Coverage) -> Result<SessionFacts, UnreadableAnswer> {
-    let mut cart: Cart<'_> = parse(json)?;
-    if let Some(wrapped) = cart.cart.take() {
-        cart = *wrapped;
-    }
-    let session = cart.payment_session.0.unwrap_or_default();
-    let contributed = money(session.amount_contributed)?;
-    let remaining = money(session.amount_remaining_to_be_contributed)?;
-    let order_total = money(cart.pricing.0.unwrap_or_default().order_total)?;
-    let total = match (contributed, remaining) {
-        (Some((contributed, one)), Some((remaining, other))) if one == other => {
-            contributed.checked_add(remaining)
-        }
-        _ => order_total.map(|(total, _)| total),
+        | Route::ReadOption => Answer::default(),
     };
-    let is_unfunded = contributed.is_some_and(|(amount, _)| amount == Amount::ZERO)
-        && remaining.is_some_and(|(amount, _)| amount.is_positive());
+    Ok(Answer { unread: notes.into_unread(), ..answer })
+}
+
+fn of_cart(
+    json: &[u8],
+    coverage: Coverage,
+    notes: &Notes,
+) -> Result<SessionFacts, UnreadableAnswer> {
+    let outer = Members::of(json, CART, notes)?;
+    let wrapped = outer.wrapped("cart", CART).into_stated();
+    let cart = wrapped.unwrap_or(outer);
+    let session = cart.object("paymentSession", PAYMENT_SESSION);
+    let session = session.as_view();
+    let contributed = session.and_then(|session| money(session, "amountContributed"));
+    let remaining = session.and_then(|session| money(session, "amountRemainingToBeContributed"));
+    let order_total =
+        cart.object("pricing", PRICING).and_then(|pricing| money(&pricing, "orderTotal"));
+    let amount = |(amount, _): (Amount, Stated<Currency>)| amount;
+    let is_more_than_zero = |shown: &Stated<(Amount, Stated<Currency>)>| {
+        shown.as_ref().map(|(amount, _)| amount.is_positive())
+    };
+    let is_unfunded = is_more_than_zero(&contributed) == Some(false)
+        && is_more_than_zero(&remaining) == Some(true);
+    let method = match is_more_than_zero(&contributed) {
+        // Something pays, so there is a method, whether or not it is shown.
+        Some(true) => Absent::IsUntold,
+        _ if coverage == Coverage::Complete || is_unfunded => Absent::IsNone,
+        _ => Absent::IsUntold,
+    };
     Ok(SessionFacts {
-        id: value::text(cart.id)?.map(|id| (&*id).into()),
-        sources: sources(cart.payment_method, coverage, is_unfunded)?,
-        total: total.into(),
-        remaining: remaining.map(|(amount, _)| amount).into(),
-        currency: remaining
-            .or(contributed)
-            .or(order_total)
+        id: cart.id("id").into_stated().map(|id| (&*id).into()),
+        sources: sources(&cart, coverage, method),
+        total: total(contributed, remaining, order_total),
+        remaining: remaining.map(amount),
+        currency: [remaining, contributed, order_total]
+            .into_iter()
+            .find_map(Stated::into_stated)
             .map_or(Stated::Unstated, |(_, currency)| currency),
-        state: value::text(session.status.or(session.state))?
-            .map(|state| SessionState::read(&state))
-            .into(),
-        payment_session: value::text(session.id)?.map(|id| Box::from(&*id)).into(),
+        state: session
+            .and_then(|session| session.session_state("status").or(session.session_state("state"))),
+        payment_session: session.and_then(|session| session.id("id")).map(|id| Box::from(&*id)),
         ..SessionFacts::default()
     })
 }
 
-fn money(shown: One<Money<'_>>) -> Result<Option<(Amount, Stated<Currency>)>, UnreadableAnswer> {
-    let shown = shown.0.unwrap_or_default();
-    match value::amount(shown.value)? {
-        Stated::Stated(amount) => Ok(Some((amount, value::currency(shown.currency)?))),
-        Stated::Unstated => Ok(None),
+/// Returns the total: what is contributed and what remains, or the price where these do not say it.
+fn total(
+    contributed: Stated<(Amount, Stated<Currency>)>,
+    remaining: Stated<(Amount, Stated<Currency>)>,
+    order_total: Stated<(Amount, Stated<Currency>)>,
+) -> Stated<Amount> {
+    match (contributed, remaining) {
+        (Stated::Stated((contributed, one)), Stated::Stated((remaining, other)))
+            if one == other =>
+        {
+            contributed.checked_add(remaining).into()
+        }
+        (Stated::Unread, _) | (_, Stated::Unread) => {
+            order_total.or(Stated::Unread).map(|(total, _)| total)
+        }
+        _ => order_total.map(|(total, _)| total),
     }
 }
 
-/// Reads the attached sources: the cart's payment method and those that supplement it.
-fn sources(
-    shown: Option<One<Method<'_>>>,
-    coverage: Coverage,
-    is_unfunded: bool,
-) -> Result<Stated<Vec<SourceFacts>>, UnreadableAnswer> {
-    let mut found = Vec::new();
-    match shown {
+fn money(shown: &Members<'_, '_>, name: &'static str) -> Stated<(Amount, Stated<Currency>)> {
+    shown
+        .object(name, MONEY)
+        .and_then(|money| money.amount("value").map(|amount| (amount, money.currency("currency"))))
+}
+
+/// What it means that a cart shows no payment method.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    IsNone,
+    IsUntold,
+}
+
+/// Reads the attached sources: the cart's payment method and those that supplement it. If one of
+/// them cannot be told, it may be any, and the list says nothing.
+fn sources(cart: &Members<'_, '_>, coverage: Coverage, absent: Absent) -> Stated<Vec<SourceFacts>> {
+    if !cart.has("paymentMethod") {
+        return match absent {
+            Absent::IsNone => Stated::Stated(Vec::new()),
+            Absent::IsUntold => Stated::Unstated,
+        };
+    }
+    if coverage == Coverage::Filtered {
         // A filtered list may be cut anywhere.
-        Some(_) if coverage == Coverage::Filtered => return Ok(Stated::Unstated),
-        Some(One(Some(method))) => {
-            if !flatten(&method, &mut found)? {
-                return Ok(Stated::Unstated);
+        return Stated::Unstated;
+    }
+    let mut found = Vec::new();
+    match cart.object("paymentMethod", METHOD) {
+        Stated::Stated(method) => flatten(&method, &mut found, DEPTH).map(|()| found),
+        // There, and empty.
+        Stated::Unstated => Stated::Stated(found),
+        Stated::Unread => Stated::Unread,
+    }
+}
+
+/// Collects a method and its supplements. Says nothing where one of them pays with something other
+/// than a source.
+fn flatten(method: &Members<'_, '_>, found: &mut Vec<SourceFacts>, depth: usize) -> Stated<()> {
+    match facts(method) {
+        Stated::Stated(Some(facts)) => found.push(facts),
+        Stated::Stated(None) if method.has("type") => return Stated::Unstated,
+        Stated::Stated(None) | Stated::Unstated => {}
+        Stated::Unread => return Stated::Unread,
+    }
+    for name in SUPPLEMENTS {
+        let more = match method.list(name, METHOD) {
+            Stated::Stated(more) => more,
+            Stated::Unstated => continue,
+            Stated::Unread => return Stated::Unread,
+        };
+        if depth == 0 {
+            return method.unread(name, "nested too deeply");
+        }
+        for method in &more {
+            match flatten(method, found, depth - 1) {
+                Stated::Stated(()) => {}
+                other => return other,
             }
         }
-        // There, and empty.
-        Some(One(None)) => {}
-        None if coverage == Coverage::Complete || is_unfunded => {}
-        None => return Ok(Stated::Unstated),
     }
-    Ok(Stated::Stated(found))
+    Stated::Stated(())
 }
 
-/// Collects a method and its supplements. Returns false where one of them pays with something other
-/// than a source.
-fn flatten(method: &Method<'_>, found: &mut Vec<SourceFacts>) -> Result<bool, UnreadableAnswer> {
-    match facts(method)? {
-        Some(facts) => found.push(facts),
-        None if method.kind.is_some() => return Ok(false),
-        None => {}
-    }
-    let Some(Many(Some(more))) = &method.more else { return Ok(true) };
-    for method in more {
-        if !flatten(method, found)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn facts(method: &Method<'_>) -> Result<Option<SourceFacts>, UnreadableAnswer> {
-    let Some(id) = value::text(method.source)? else { return Ok(None) };
-    let kind = value::kind(method.kind)?;
-    let of_type = method
-        .objects
-        .iter()
-        .find(|(name, _)| kind.as_ref().is_some_and(|kind| kind.as_str() == name));
-    let reusable = match of_type {
-        Some((_, raw)) => parse::<TypeObject<'_>>(raw.as_bytes())?.reusable,
-        None => None,
+/// Reads the source of a method or an option; `None` where it has none.
+fn facts(method: &Members<'_, '_>) -> Stated<Option<SourceFacts>> {
+    let id = match method.id("sourceId") {
+        Stated::Stated(id) => id,
+        Stated::Unstated => return Stated::Stated(None),
+        Stated::Unread => return Stated::Unread,
     };
-    let money = method.amount.as_ref().and_then(|amount| amount.0).unwrap_or_default();
-    Ok(Some(SourceFacts {
+    let kind = method.kind("type");
+    let of_type = kind
+        .as_view()
+        .and_then(|kind| method.object_named(kind.as_str(), TYPE_OBJECT))
+        .and_then(|of_type| of_type.flag("reusable"));
+    let (amount, currency) = match money(method, "amountContributed") {
+        Stated::Stated((amount, currency)) => (Stated::Stated(amount), currency),
+        Stated::Unread => (Stated::Unread, Stated::Unread),
+        Stated::Unstated => (Stated::Unstated, Stated::Unstated),
+    };
+    Stated::Stated(Some(SourceFacts {
         kind,
-        amount: value::amount(money.value)?,
-        currency: value::currency(money.currency)?,
-        reusable: value::flag(reusable.or(method.reusable))?,
-        state: value::state(method.state)?,
+        amount,
+        currency,
+        reusable: of_type.or(method.flag("reusable")),
+        state: method.state("state"),
         ..SourceFacts::named(SourceId::from(&*id))
     }))
 }
 
-/// Reads the payment options of an answer that shows the list, and each of them, whole.
+/// Reads the payment options of an answer that shows the list, and each of them, whole. An option
+/// whose id or source cannot be told may be any, and the list says nothing.
 fn of_options(
     json: &[u8],
     coverage: Coverage,
+    notes: &Notes,
 ) -> Result<Stated<Vec<OptionFacts>>, UnreadableAnswer> {
-    let shown: Options<'_> = parse(json)?;
-    let list = match (shown.payment_options.0, shown.payment_option.0) {
-        _ if coverage == Coverage::Filtered => return Ok(Stated::Unstated),
-        (Some(list), _) => list.payment_option.0.unwrap_or_default(),
-        (None, Some(list)) => list,
-        (None, None) if coverage == Coverage::Complete => Vec::new(),
-        (None, None) => return Ok(Stated::Unstated),
+    let shown = Members::of(json, OPTIONS, notes)?;
+    if coverage == Coverage::Filtered {
+        return Ok(Stated::Unstated);
+    }
+    let none = Stated::Stated(Vec::new());
+    let list = match shown.object("paymentOptions", &OPTIONS[1..]) {
+        Stated::Stated(list) => list.list("paymentOption", METHOD).or(none),
+        Stated::Unread => Stated::Unread,
+        Stated::Unstated => match shown.list("paymentOption", METHOD) {
+            Stated::Unstated if coverage == Coverage::Complete => none,
+            list => list,
+        },
     };
-    let option = |method: &Method<'_>| {
-        let id = value::text(method.id)?.ok_or(UnreadableAnswer("a payment option has no id"))?;
-        Ok(OptionFacts {
-            id: OptionId::from(&*id),
-            source: facts(method)?,
-            default: value::flag(method.default)?,
-        })
-    };
-    list.iter().map(option).collect::<Result<_, _>>().map(Stated::Stated)
+    Ok(list.and_then(|list| {
+        let mut options = Vec::with_capacity(list.len());
+        for method in &list {
+            let id = match method.id("id") {
+                Stated::Stated(id) => OptionId::from(&*id),
+                Stated::Unstated => return method.unread("id", "missing"),
+                Stated::Unread => return Stated::Unread,
+            };
+            let Stated::Stated(source) = facts(method) else { return Stated::Unread };
+            options.push(OptionFacts { id, source, default: method.flag("isDefault") });
+        }
+        Stated::Stated(options)
+    }))
+}
+
+/// Reads the id of the order that a cart became.
+fn order(json: &[u8], notes: &Notes) -> Result<Option<Box<str>>, UnreadableAnswer> {
+    let outer = Members::of(json, SUBMITTED, notes)?;
+    let submitted = outer.wrapped("submitCart", SUBMITTED).into_stated().unwrap_or(outer);
+    let order = submitted.object("order", &["id"]).into_stated();
+    Ok(order.and_then(|order| order.id("id").into_stated()).map(|id| Box::from(&*id)))
 }
 
 #[cfg(test)]

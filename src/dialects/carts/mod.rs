@@ -8,7 +8,6 @@ mod request;
 mod routes;
 mod rows;
 mod ruleset;
-mod shapes;
 mod words;
 
 #[cfg(test)]

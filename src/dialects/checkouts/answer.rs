@@ -8,101 +8,34 @@ use super::routes::{Route, route};
 use crate::{
     dialects::{
         api::{Coverage, Operation},
-        read::value::{self, Many, One, Scalar, UnreadableAnswer},
+        read::members::{Members, Notes, UnreadableAnswer},
     },
     rules::{
-        Answer, CustomerFacts, CustomerId, Intent, SessionFacts, SessionState, SourceFacts,
-        SourceId, Stated,
+        Answer, CustomerFacts, CustomerId, Intent, SessionFacts, SourceFacts, SourceId, Stated,
     },
 };
-use serde::{Deserialize, de::IgnoredAny};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Session<'a> {
-    #[serde(borrow)]
-    id: Option<Scalar<'a>>,
-    total_amount: Option<Scalar<'a>>,
-    currency: Option<Scalar<'a>>,
-    customer_id: Option<Scalar<'a>>,
-    credit_amount: Option<Scalar<'a>>,
-    billing_optimization: Option<Scalar<'a>>,
-    #[serde(default)]
-    sources: Many<Source<'a>>,
-    #[serde(default)]
-    payment: One<Payment<'a>>,
-    payment_session_id: Option<Scalar<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Payment<'a> {
-    #[serde(default, borrow)]
-    sources: Many<Source<'a>>,
-    #[serde(default)]
-    session: One<PaymentSession<'a>>,
-    #[serde(default)]
-    charges: Many<Charge<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PaymentSession<'a> {
-    #[serde(borrow)]
-    id: Option<Scalar<'a>>,
-    amount_remaining_to_be_contributed: Option<Scalar<'a>>,
-    state: Option<Scalar<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Charge<'a> {
-    #[serde(borrow)]
-    source_id: Option<Scalar<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Source<'a> {
-    #[serde(borrow)]
-    id: Option<Scalar<'a>>,
-    r#type: Option<Scalar<'a>>,
-    amount: Option<Scalar<'a>>,
-    currency: Option<Scalar<'a>>,
-    reusable: Option<Scalar<'a>>,
-    state: Option<Scalar<'a>>,
-    customer_id: Option<Scalar<'a>>,
-    payment_session_id: Option<Scalar<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Customer<'a> {
-    #[serde(borrow)]
-    id: Option<Scalar<'a>>,
-    #[serde(default)]
-    sources: Many<Source<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Order<'a> {
-    #[serde(default, borrow)]
-    sources: Many<Source<'a>>,
-    #[serde(default)]
-    payment: One<Payment<'a>>,
-    #[serde(default)]
-    charges: Many<Charge<'a>>,
-}
+const SESSION: &[&str] = &[
+    "id",
+    "totalAmount",
+    "currency",
+    "customerId",
+    "creditAmount",
+    "billingOptimization",
+    "sources",
+    "payment",
+    "paymentSessionId",
+];
+const PAYMENT: &[&str] = &["sources", "session", "charges"];
+const PAYMENT_SESSION: &[&str] = &["id", "amountRemainingToBeContributed", "state"];
+const CHARGE: &[&str] = &["sourceId"];
+const SOURCE: &[&str] =
+    &["id", "type", "amount", "currency", "reusable", "state", "customerId", "paymentSessionId"];
+const CUSTOMER: &[&str] = &["id", "sources"];
+const ORDER: &[&str] = &["id", "sources", "payment", "charges"];
 
 /// Members that only a session has: an attach may be answered with either.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SessionMark {
-    payment: Option<IgnoredAny>,
-    sources: Option<IgnoredAny>,
-    total_amount: Option<IgnoredAny>,
-}
+const SESSION_MARKS: [&str; 3] = ["payment", "sources", "totalAmount"];
 
 /// Reads the answer to a call.
 pub(super) fn read_answer(
@@ -123,149 +56,171 @@ fn read(
     coverage: Coverage,
     json: &[u8],
 ) -> Result<Answer, UnreadableAnswer> {
+    let notes = Notes::default();
+    let answer = read_noting(route, intent, coverage, json, &notes)?;
+    Ok(Answer { unread: notes.into_unread(), ..answer })
+}
+
+fn read_noting(
+    route: &Route,
+    intent: &Intent,
+    coverage: Coverage,
+    json: &[u8],
+    notes: &Notes,
+) -> Result<Answer, UnreadableAnswer> {
     let whole = coverage != Coverage::Filtered;
+    let of = |names| Members::of(json, names, notes);
     match route {
-        Route::CreateSource => of_source(json, None, whole),
-        Route::EditSource(id) | Route::ReadSource(id) => of_source(json, Some(id), whole),
-        Route::Save(_, id) => of_source(json, Some(id), false),
-        Route::Attach(..) if has_session_marks(json)? => of_session(json, intent, whole),
-        Route::Attach(..) => of_source(json, None, false),
-        Route::Create(_) | Route::Update(_) | Route::Read(_) => of_session(json, intent, whole),
-        Route::UpdateCustomer(id) | Route::ReadCustomer(id) => of_customer(json, id, whole),
-        Route::Order => of_order(json),
+        Route::CreateSource => of_source(&of(SOURCE)?, None, whole),
+        Route::EditSource(id) | Route::ReadSource(id) => of_source(&of(SOURCE)?, Some(id), whole),
+        Route::Save(_, id) => of_source(&of(SOURCE)?, Some(id), false),
+        Route::Attach(..) => {
+            let session = of(SESSION)?;
+            match SESSION_MARKS.iter().any(|mark| session.has(mark)) {
+                true => of_session(&session, intent, whole),
+                false => of_source(&of(SOURCE)?, None, false),
+            }
+        }
+        Route::Create(_) | Route::Update(_) | Route::Read(_) => {
+            of_session(&of(SESSION)?, intent, whole)
+        }
+        Route::UpdateCustomer(id) | Route::ReadCustomer(id) => {
+            of_customer(&of(CUSTOMER)?, id, whole)
+        }
+        Route::Order => Ok(of_order(&of(ORDER)?)),
         Route::Delete(_) | Route::Detach(..) | Route::Touch(_) | Route::Remove(..) => {
             Ok(Answer::default())
         }
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, UnreadableAnswer> {
-    serde_json::from_slice(json)
-        .map_err(|_| UnreadableAnswer("it is not the JSON that the call is answered with"))
-}
-
-fn has_session_marks(json: &[u8]) -> Result<bool, UnreadableAnswer> {
-    let mark: SessionMark = parse(json)?;
-    Ok(mark.payment.is_some() || mark.sources.is_some() || mark.total_amount.is_some())
-}
-
 fn of_source(
-    json: &[u8],
+    source: &Members<'_, '_>,
     asked: Option<&SourceId>,
     whole: bool,
 ) -> Result<Answer, UnreadableAnswer> {
-    let source: Source<'_> = parse(json)?;
-    if value::text(source.id)?.is_none() {
-        return Ok(Answer::default());
-    }
-    let mut facts = facts(&source)?;
-    if asked.is_some_and(|asked| *asked != facts.id) {
-        return Err(UnreadableAnswer("it is about another source"));
-    }
-    if whole && !facts.customer.is_stated() {
-        facts.customer = Stated::Stated(None);
+    let id = match (source.id("id"), asked) {
+        (Stated::Stated(id), Some(asked)) if *id != *asked.as_str() => {
+            return Err(UnreadableAnswer("it is about another source"));
+        }
+        (Stated::Stated(id), _) => SourceId::from(&*id),
+        // The answer to the question for one source is about that source.
+        (Stated::Unread, Some(asked)) => asked.clone(),
+        (Stated::Unread, None) | (Stated::Unstated, _) => return Ok(Answer::default()),
+    };
+    let mut facts = facts(source, id);
+    if whole {
+        facts.customer = facts.customer.or(Stated::Stated(None));
     }
     Ok(Answer { source: Some(facts), ..Answer::default() })
 }
 
-fn facts(source: &Source<'_>) -> Result<SourceFacts, UnreadableAnswer> {
-    let id = value::text(source.id)?.ok_or(UnreadableAnswer("a source has no id"))?;
-    Ok(SourceFacts {
-        id: SourceId::from(&*id),
-        kind: value::kind(source.r#type)?,
-        amount: value::amount(source.amount)?,
-        currency: value::currency(source.currency)?,
-        reusable: value::flag(source.reusable)?,
-        state: value::state(source.state)?,
-        customer: value::text(source.customer_id)?.map(|id| Some(CustomerId::from(&*id))).into(),
-        payment_session: value::text(source.payment_session_id)?.map(|id| Box::from(&*id)).into(),
+fn facts(source: &Members<'_, '_>, id: SourceId) -> SourceFacts {
+    SourceFacts {
+        id,
+        kind: source.kind("type"),
+        amount: source.amount("amount"),
+        currency: source.currency("currency"),
+        reusable: source.flag("reusable"),
+        state: source.state("state"),
+        customer: source.id("customerId").map(|id| Some(CustomerId::from(&*id))),
+        payment_session: source.id("paymentSessionId").map(|id| Box::from(&*id)),
+    }
+}
+
+/// Reads the sources that are shown; a whole answer without a list has none. A source without an
+/// id that can be read may be any, so the list says nothing then.
+fn all(sources: Stated<Vec<Members<'_, '_>>>, whole: bool) -> Stated<Vec<SourceFacts>> {
+    let sources = if whole { sources.or(Stated::Stated(Vec::new())) } else { sources };
+    sources.and_then(|sources| {
+        let mut all = Vec::with_capacity(sources.len());
+        for source in &sources {
+            match source.id("id") {
+                Stated::Stated(id) => all.push(facts(source, SourceId::from(&*id))),
+                Stated::Unstated => return source.unread("id", "missing"),
+                Stated::Unread => return Stated::Unread,
+            }
+        }
+        Stated::Stated(all)
     })
 }
 
-/// Reads the sources that are shown; a whole answer without a list has none.
-fn all(
-    sources: Many<Source<'_>>,
-    whole: bool,
-) -> Result<Stated<Vec<SourceFacts>>, UnreadableAnswer> {
-    match sources.0 {
-        Some(sources) => sources.iter().map(facts).collect::<Result<_, _>>().map(Stated::Stated),
-        None if whole => Ok(Stated::Stated(Vec::new())),
-        None => Ok(Stated::Unstated),
-    }
-}
-
 /// Returns what is shown; what a whole answer does not show is absent.
-fn or_none<T>(shown: Option<T>, whole: bool) -> Stated<Option<T>> {
-    if shown.is_some() || whole { Stated::Stated(shown) } else { Stated::Unstated }
+fn or_none<T>(shown: Stated<T>, whole: bool) -> Stated<Option<T>> {
+    let absent = if whole { Stated::Stated(None) } else { Stated::Unstated };
+    shown.map(Some).or(absent)
 }
 
-fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, UnreadableAnswer> {
-    let shown: Session<'_> = parse(json)?;
-    let id = value::text(shown.id)?;
-    if let (Some(crate::rules::Target::Session(asked)), Some(id)) = (intent.session(), &id)
-        && asked.id.as_str() != &**id
+fn of_session(
+    shown: &Members<'_, '_>,
+    intent: &Intent,
+    whole: bool,
+) -> Result<Answer, UnreadableAnswer> {
+    let id = shown.id("id");
+    if let (Some(crate::rules::Target::Session(asked)), Some(id)) = (intent.session(), id.as_ref())
+        && *asked.id.as_str() != **id
     {
         return Err(UnreadableAnswer("it is about another session"));
     }
-    let whole = whole && id.is_some();
-    let payment = shown.payment.0.unwrap_or_default();
-    let session = payment.session.0.unwrap_or_default();
-    let sources = if payment.sources.0.is_some() { payment.sources } else { shown.sources };
-    let credit_amount = match value::amount(shown.credit_amount)? {
-        Stated::Stated(amount) => Some(amount),
-        Stated::Unstated => None,
-    };
+    let whole = whole && id != Stated::Unstated;
+    let payment = shown.object("payment", PAYMENT);
+    let payment = payment.as_view();
+    let session = payment.and_then(|payment| payment.object("session", PAYMENT_SESSION));
+    let session = session.as_view();
+    let nested = payment.and_then(|payment| payment.list("sources", SOURCE));
     let facts = SessionFacts {
-        sources: all(sources, whole)?,
-        total: value::amount(shown.total_amount)?,
-        remaining: value::amount(session.amount_remaining_to_be_contributed)?,
-        currency: value::currency(shown.currency)?,
-        state: value::text(session.state)?.map(|state| SessionState::read(&state)).into(),
-        customer: or_none(value::text(shown.customer_id)?.map(|id| CustomerId::from(&*id)), whole),
-        credit_amount: or_none(credit_amount, whole),
-        billing_optimization: value::flag(shown.billing_optimization)?,
-        payment_session: value::text(session.id.or(shown.payment_session_id))?
-            .map(|id| Box::from(&*id))
-            .into(),
-        id: id.map(|id| (&*id).into()),
+        sources: all(nested.or(shown.list("sources", SOURCE)), whole),
+        total: shown.amount("totalAmount"),
+        remaining: session.and_then(|s| s.amount("amountRemainingToBeContributed")),
+        currency: shown.currency("currency"),
+        state: session.and_then(|s| s.session_state("state")),
+        customer: or_none(shown.id("customerId").map(|id| CustomerId::from(&*id)), whole),
+        credit_amount: or_none(shown.amount("creditAmount"), whole),
+        billing_optimization: shown.flag("billingOptimization"),
+        payment_session: session
+            .and_then(|s| s.id("id"))
+            .or(shown.id("paymentSessionId"))
+            .map(|id| Box::from(&*id)),
+        id: id.as_ref().map(|id| (&**id).into()),
     };
     Ok(Answer { session: Some(facts), ..Answer::default() })
 }
 
-fn of_customer(json: &[u8], asked: &CustomerId, whole: bool) -> Result<Answer, UnreadableAnswer> {
-    let shown: Customer<'_> = parse(json)?;
-    let id = value::text(shown.id)?.map(|id| CustomerId::from(&*id));
+fn of_customer(
+    shown: &Members<'_, '_>,
+    asked: &CustomerId,
+    whole: bool,
+) -> Result<Answer, UnreadableAnswer> {
+    let told = shown.id("id");
+    let id = told.as_ref().map(|id| CustomerId::from(&**id));
     if id.as_ref().is_some_and(|id| id != asked) {
         return Err(UnreadableAnswer("it is about another customer"));
     }
-    let saved = all(shown.sources, whole && id.is_some())?;
+    let saved = all(shown.list("sources", SOURCE), whole && told != Stated::Unstated);
     Ok(Answer { customer: Some(CustomerFacts { id, saved }), ..Answer::default() })
 }
 
 /// Reads which sources were charged. The order's id is not its checkout's, so it says nothing else
 /// about the session.
-fn of_order(json: &[u8]) -> Result<Answer, UnreadableAnswer> {
-    let shown: Order<'_> = parse(json)?;
-    let payment = shown.payment.0.unwrap_or_default();
-    let sources = [payment.sources.0, shown.sources.0]
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|source| source.id);
-    let charges = [payment.charges.0, shown.charges.0]
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|charge| charge.source_id);
+fn of_order(shown: &Members<'_, '_>) -> Answer {
+    let payment = shown.object("payment", PAYMENT);
     let mut charged: Vec<SourceId> = Vec::new();
-    for id in sources.chain(charges) {
-        if let Some(id) = value::text(id)?
-            && !charged.iter().any(|known| known.as_str() == id)
+    let mut note = |id: Stated<std::borrow::Cow<'_, str>>| {
+        if let Stated::Stated(id) = id
+            && !charged.iter().any(|known| *known.as_str() == *id)
         {
             charged.push(SourceId::from(&*id));
         }
+    };
+    let holders = || payment.as_ref().into_iter().chain([shown]);
+    for source in holders().filter_map(|in_it| in_it.list("sources", SOURCE).into_stated()) {
+        source.iter().for_each(|source| note(source.id("id")));
     }
-    Ok(Answer { charged, ..Answer::default() })
+    for charge in holders().filter_map(|in_it| in_it.list("charges", CHARGE).into_stated()) {
+        charge.iter().for_each(|charge| note(charge.id("sourceId")));
+    }
+    let order = shown.id("id").into_stated().map(|id| Box::from(&*id));
+    Answer { charged, order, ..Answer::default() }
 }
 
 #[cfg(test)]

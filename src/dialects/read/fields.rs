@@ -201,7 +201,10 @@ impl<'a> Value<'a> {
 
 /// Calls `each` with the name and raw value of every member, in order, until it returns false.
 /// Returns false if the text is not one JSON object, or `each` ended the walk.
-fn each_member<'a>(object: &'a str, each: impl FnMut(Cow<'a, str>, &'a str) -> bool) -> bool {
+pub(super) fn each_member<'a>(
+    object: &'a str,
+    each: impl FnMut(Cow<'a, str>, &'a str) -> bool,
+) -> bool {
     struct Walk<F>(F);
 
     #[derive(Deserialize)]

@@ -5,7 +5,8 @@
 //!   query ─ query ─▶ Query      answer ─ coding ─ value ─▶ amounts, states, flags
 //! ```
 //! Requests are read strictly: what two parsers could read differently is an error. Answers are
-//! read leniently in form and exactly in value. Nothing here knows a vendor's paths or members.
+//! read member by member, leniently in form and exactly in value. Nothing here knows a vendor's paths
+//! or members.
 
 pub(crate) mod body;
 pub(crate) mod coding;
@@ -13,7 +14,7 @@ pub(crate) mod credential;
 pub(crate) mod escapes;
 pub(crate) mod fields;
 pub(crate) mod media;
+pub(crate) mod members;
 pub(crate) mod path;
 pub(crate) mod query;
-pub(crate) mod value;
 pub(crate) mod xml;

@@ -4,7 +4,7 @@ use super::routes::{Route, route};
 use crate::{
     dialects::{
         api::{Coverage, Operation},
-        read::value::UnreadableAnswer,
+        read::members::UnreadableAnswer,
     },
     rules::{Amount, Answer, Intent, SessionFacts, SessionState, SourceFacts, Stated},
 };

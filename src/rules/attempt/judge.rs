@@ -6,7 +6,7 @@ use super::{
 };
 use crate::rules::{
     Incoming, Intent, Known, Lookup, LookupResult, Pending, Policy, Remedy, SourceId, Target,
-    Timestamp, Verdict, Violation, decide,
+    Timestamp, Verdict, Violation, judge_call,
 };
 
 impl Attempt {
@@ -36,7 +36,9 @@ impl Attempt {
             keep(OwnAnswer::Refusal(violation.clone()), policy)
                 .or(send(Sending { violation: Some(violation), ..judged.clone() }))
         };
-        match decide(&self.known, intent, policy, now) {
+        let judgement = judge_call(&self.known, intent, policy, now);
+        self.unjudged = judgement.unjudged;
+        match judgement.verdict {
             Verdict::Need(lookup) => self.go(Phase::Deciding(Some(lookup))),
             Verdict::Forward { monitored } => {
                 let reordered = self.overtaken == Some(true) && monitored.is_none();

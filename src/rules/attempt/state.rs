@@ -3,7 +3,7 @@
 use super::step::{LookupEnd, Next, OwnAnswer, Sending, Start};
 use crate::rules::{
     Intent, Known, Lookup, LookupResult, OnLookupFailure, Pending, Policy, SessionKey, SourceId,
-    Timestamp, overtakes,
+    Timestamp, Unjudged, overtakes,
 };
 
 /// One call on its course.
@@ -22,6 +22,8 @@ pub struct Attempt {
     pub(super) early: Vec<Early>,
     /// Set once the call has been held: whether calls that overtook changed the session.
     pub(super) overtaken: Option<bool>,
+    /// The rules that the last judgement could not take into account.
+    pub(super) unjudged: Vec<Unjudged>,
 }
 
 /// A look-up that upstream answered before the call had its turn.
@@ -116,7 +118,13 @@ impl Attempt {
             start,
             early: Vec::new(),
             overtaken: None,
+            unjudged: Vec::new(),
         }
+    }
+
+    /// Takes the rules that could not be judged although the call goes on.
+    pub fn take_unjudged(&mut self) -> Vec<Unjudged> {
+        std::mem::take(&mut self.unjudged)
     }
 
     /// Returns the session that the call is about, if it is known by now.

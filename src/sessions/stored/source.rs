@@ -63,7 +63,7 @@ impl<'a> Source<'a> {
         within: Option<&SessionRecord>,
     ) -> Self {
         let payment_session = match (&record.payment_session, within) {
-            (Stated::Unstated, _) => PaymentSession::Unstated,
+            (Stated::Unstated | Stated::Unread, _) => PaymentSession::Unstated,
             (stated, Some(session)) if *stated == session.payment_session => PaymentSession::Same,
             (Stated::Stated(id), _) => PaymentSession::Stated((**id).into()),
         };

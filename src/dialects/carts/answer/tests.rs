@@ -1,5 +1,8 @@
 use super::*;
-use crate::dialects::{Call, Classified, Dialects, carts, classify, read::coding};
+use crate::{
+    dialects::{Call, Classified, Dialects, carts, classify, read::coding},
+    rules::SessionState,
+};
 use http::{HeaderMap, Method, StatusCode};
 
 /// The vendor's example of two payment methods.
@@ -76,7 +79,7 @@ const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
     </cart>"#;
 
 fn cart(coverage: Coverage, json: &str) -> Result<SessionFacts, UnreadableAnswer> {
-    of_cart(json.as_bytes(), coverage)
+    of_cart(json.as_bytes(), coverage, &Notes::default())
 }
 
 fn converted(document: &str) -> String {
@@ -185,20 +188,175 @@ fn what_is_missing_is_told_only_by_a_look_at_everything() {
 
 #[test]
 fn what_cannot_be_understood_teaches_nothing() {
-    let deep = format!(r#"{}{{}}{}"#, r#"{"cart":"#.repeat(100_000), "}".repeat(100_000));
-    for json in [
-        r#"{"id":1,"id":2}"#,
-        r#"{"paymentMethod":{"sourceId":"a","sourceId":"a"}}"#,
-        r#"{"paymentMethod":{"sourceId":"a","creditCard":{},"creditCard":{"reusable":true}}}"#,
-        r#"{"paymentMethod":{"sourceId":"a"},"paymentMethod":null}"#,
-        r#"{"paymentMethod":{"sourceId":"a","amountContributed":{"value":"much"}}}"#,
-        r#"{"paymentMethod":"creditCard"}"#,
-        "[]",
-        "x",
-        &deep,
-    ] {
-        assert!(cart(Coverage::Complete, json).is_err(), "{}", &json[..json.len().min(100)]);
+    for json in ["[]", "x", r#"{"id":7"#, r#"{"id":7} x"#] {
+        assert!(cart(Coverage::Complete, json).is_err(), "{json}");
     }
+}
+
+#[test]
+fn what_nests_without_end_is_read_past() {
+    let deep = format!(r#"{}{{}}{}"#, r#"{"cart":"#.repeat(100_000), "}".repeat(100_000));
+    assert_eq!(cart(Coverage::Default, &deep), Ok(SessionFacts::default()));
+    let more = r#"{"sourceId":"a","supplementaryPaymentMethods":"#;
+    let deep = format!(r#"{{"paymentMethod":{}{{}}{}}}"#, more.repeat(20_000), "}".repeat(20_000));
+    assert_eq!(cart(Coverage::Default, &deep).unwrap().sources, Stated::Unread);
+}
+
+/// What is told of the cart, by the name of the fact.
+fn told(facts: &SessionFacts) -> Vec<(&'static str, bool, bool)> {
+    fn of<T>(name: &'static str, fact: &Stated<T>) -> (&'static str, bool, bool) {
+        (name, fact.is_stated(), matches!(fact, Stated::Unread))
+    }
+    vec![
+        of("sources", &facts.sources),
+        of("total", &facts.total),
+        of("remaining", &facts.remaining),
+        of("currency", &facts.currency),
+        of("state", &facts.state),
+        of("payment session", &facts.payment_session),
+    ]
+}
+
+#[test]
+fn a_member_of_an_unknown_form_costs_that_member_and_never_the_answer() {
+    let whole = format!(
+        r#"{{"cart":{{"id":7,{TWO},{SESSION},"pricing":{{"orderTotal":{{"currency":"USD","value":118.01}}}}}}}}"#
+    );
+    let whole: String = whole.split_whitespace().collect();
+    let all = told(&cart(Coverage::Default, &whole).unwrap());
+    let contributed = r#""amountContributed":{"currency":"USD","value":118.01}"#;
+    for (from, to, lost, noted) in [
+        (
+            contributed,
+            r#""amountContributed":118.01"#,
+            &[][..],
+            "paymentSession.amountContributed: a number",
+        ),
+        (
+            contributed,
+            r#""amountContributed":"118.01""#,
+            &[],
+            "paymentSession.amountContributed: a text",
+        ),
+        (
+            contributed,
+            r#""amountContributed":{"value":{"amount":1}}"#,
+            &[],
+            "paymentSession.amountContributed.value: an object",
+        ),
+        (
+            r#""amountRemainingToBeContributed":{"currency":"USD","value":0}"#,
+            r#""amountRemainingToBeContributed":{"currency":"USD","value":2.842170943040401e-14}"#,
+            &["remaining"],
+            "paymentSession.amountRemainingToBeContributed.value: a number that is not exact",
+        ),
+        (
+            r#""orderTotal":{"currency":"USD","value":118.01}"#,
+            r#""orderTotal":"118.01""#,
+            &[],
+            "pricing.orderTotal: a text",
+        ),
+        (
+            r#""status":"requires_confirmation""#,
+            r#""status":{}"#,
+            &["state"],
+            "paymentSession.status: an object",
+        ),
+        (
+            r#""supplementaryPaymentMethods":[{"#,
+            r#""supplementaryPaymentMethods":[7,{"#,
+            &["sources"],
+            "paymentMethod.supplementaryPaymentMethods: a list of other things than objects",
+        ),
+        (
+            r#""sourceId":"4db130f3-2302-43f2-9f7a-eed3835e1a7e""#,
+            r#""sourceId":{}"#,
+            &["sources"],
+            "paymentMethod.supplementaryPaymentMethods[].sourceId: an object",
+        ),
+        (
+            r#""paymentMethod":{"#,
+            r#""paymentMethod":"creditCard","other":{"#,
+            &["sources"],
+            "paymentMethod: a text",
+        ),
+        (
+            r#""paymentMethod":{"#,
+            r#""paymentMethod":{},"paymentMethod":{"#,
+            &["sources"],
+            "paymentMethod: there twice",
+        ),
+    ] {
+        assert_eq!(whole.matches(from).count(), 1, "{from}");
+        let json = whole.replace(from, to);
+        let notes = Notes::default();
+        let facts = of_cart(json.as_bytes(), Coverage::Default, &notes).unwrap();
+        let unread: Vec<_> = notes.into_unread().iter().map(ToString::to_string).collect();
+        assert_eq!(unread, [noted]);
+        let expected: Vec<_> = all
+            .iter()
+            .map(|(name, told, _)| match lost.contains(name) {
+                true => (*name, false, true),
+                false => (*name, *told, false),
+            })
+            .collect();
+        assert_eq!(told(&facts), expected, "{to}");
+    }
+}
+
+#[test]
+fn a_total_that_cannot_be_read_is_not_the_total_from_before() {
+    for (json, expected) in [
+        (r#"{"pricing":{"orderTotal":"118"}}"#, Stated::Unread),
+        (r#"{"pricing":7}"#, Stated::Unread),
+        (r#"{"paymentSession":7}"#, Stated::Unread),
+        (r#"{"paymentSession":{"amountContributed":7}}"#, Stated::Unread),
+        (
+            r#"{"paymentSession":{"amountContributed":7},"pricing":{"orderTotal":{"value":5}}}"#,
+            Stated::Stated("5".parse().unwrap()),
+        ),
+        (r#"{}"#, Stated::Unstated),
+    ] {
+        assert_eq!(cart(Coverage::Default, json).unwrap().total, expected, "{json}");
+    }
+}
+
+#[test]
+fn a_method_keeps_what_can_be_read_of_it() {
+    let json = r#"{"paymentMethod":{"sourceId":"a","type":"customerCredit","amountContributed":5,
+        "customerCredit":{"reusable":"no"},"state":[]}}"#;
+    let sources = cart(Coverage::Default, json).unwrap().sources;
+    let expected = SourceFacts {
+        kind: Stated::Stated("customerCredit".into()),
+        amount: Stated::Unread,
+        currency: Stated::Unread,
+        reusable: Stated::Unread,
+        state: Stated::Unread,
+        ..SourceFacts::named("a")
+    };
+    assert_eq!(sources, Stated::Stated(vec![expected]));
+    let untyped = r#"{"paymentMethod":{"sourceId":"a","type":{},"customerCredit":{}}}"#;
+    let expected =
+        SourceFacts { kind: Stated::Unread, reusable: Stated::Unread, ..SourceFacts::named("a") };
+    assert_eq!(cart(Coverage::Default, untyped).unwrap().sources, Stated::Stated(vec![expected]));
+}
+
+#[test]
+fn a_cart_to_which_something_contributes_is_not_empty_because_it_shows_no_method() {
+    let paid = r#"{"paymentSession":{"amountContributed":{"value":5}}}"#;
+    assert_eq!(cart(Coverage::Complete, paid).unwrap().sources, Stated::Unstated);
+}
+
+#[test]
+fn an_option_that_cannot_be_told_leaves_the_list_untold() {
+    for option in [r#"{"id":{}}"#, r#"{}"#, r#"{"id":1,"sourceId":[]}"#, "7"] {
+        let json = format!(r#"{{"paymentOptions":{{"paymentOption":[{{"id":"2"}},{option}]}}}}"#);
+        let read = of_options(json.as_bytes(), Coverage::Complete, &Notes::default());
+        assert_eq!(read, Ok(Stated::Unread), "{option}");
+    }
+    let json = r#"{"paymentOption":{"id":1,"isDefault":"yes"}}"#;
+    let read = of_options(json.as_bytes(), Coverage::Complete, &Notes::default()).unwrap();
+    assert_eq!(read.as_ref().unwrap()[0].default, Stated::Unread);
 }
 
 #[test]
@@ -225,7 +383,7 @@ fn payment_options_are_read_from_their_list() {
             Stated::Stated(vec![option("1", None, Stated::Unstated)]),
         ),
     ] {
-        assert_eq!(of_options(json.as_bytes(), shows), Ok(expected), "{json}");
+        assert_eq!(of_options(json.as_bytes(), shows, &Notes::default()), Ok(expected), "{json}");
     }
 }
 
@@ -268,4 +426,7 @@ fn a_submitted_cart_names_what_was_charged() {
         "4db130f3-2302-43f2-9f7a-eed3835e1a7e".into(),
     ];
     assert_eq!(answer, Answer { charged, ..Answer::default() });
+    let json = br#"{"submitCart":{"order":{"id":12,"charges":{}}}}"#;
+    let answer = read(&Route::Submit, Coverage::Default, json).unwrap();
+    assert_eq!(answer, Answer { order: Some("12".into()), ..Answer::default() });
 }

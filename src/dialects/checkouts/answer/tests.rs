@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     dialects::checkouts::CHECKOUT,
-    rules::{NewSource, PaidWith, SessionKey, SourceState, Target},
+    rules::{NewSource, PaidWith, SessionKey, SessionState, SourceState, Target},
 };
 
 fn key() -> SessionKey {
@@ -185,19 +185,14 @@ fn a_customer_and_an_order_are_read() {
     let order = Intent::Order { session: Target::Session(key()), paid_with: PaidWith::Attached };
     let json = br#"{"id":"o","payment":{"sources":[{"id":"a"},{"id":"b"}],"charges":[{"id":"c","sourceId":"a"}]}}"#;
     let answer = read(&Route::Order, &order, Coverage::Default, json).unwrap();
-    assert_eq!(answer, Answer { charged: vec!["a".into(), "b".into()], ..Answer::default() });
+    let charged = vec!["a".into(), "b".into()];
+    assert_eq!(answer, Answer { charged, order: Some("o".into()), ..Answer::default() });
 }
 
 #[test]
 fn what_cannot_be_understood_teaches_nothing() {
     let intent = Intent::ReadSession { session: Target::Session(key()) };
     for json in [
-        r#"{"id":"177642590336","id":"177642590336"}"#,
-        r#"{"id":"177642590336","payment":{"sources":[],"sources":[]}}"#,
-        r#"{"id":"177642590336","totalAmount":"a lot"}"#,
-        r#"{"id":"177642590336","totalAmount":{"value":1}}"#,
-        r#"{"id":"177642590336","sources":[{"type":"creditCard"}]}"#,
-        r#"{"id":"177642590336","sources":7}"#,
         r#"{"id":"1"}"#,
         r#"{"id":"177642590336"} trailing"#,
         r#"{"id":"177642590336""#,
@@ -215,4 +210,130 @@ fn what_cannot_be_understood_teaches_nothing() {
         "]".repeat(1_000_000)
     );
     assert!(session(&deep).id.is_some());
+}
+
+/// What is told of the session, by the name of the fact.
+fn told(facts: &SessionFacts) -> Vec<(&'static str, bool, bool)> {
+    fn of<T>(name: &'static str, fact: &Stated<T>) -> (&'static str, bool, bool) {
+        (name, fact.is_stated(), matches!(fact, Stated::Unread))
+    }
+    vec![
+        of("sources", &facts.sources),
+        of("total", &facts.total),
+        of("remaining", &facts.remaining),
+        of("currency", &facts.currency),
+        of("state", &facts.state),
+        of("customer", &facts.customer),
+        of("credit", &facts.credit_amount),
+        of("payment session", &facts.payment_session),
+    ]
+}
+
+#[test]
+fn a_member_of_an_unknown_form_costs_that_member_and_never_the_answer() {
+    let whole = full_checkout();
+    let all = told(&session(&whole));
+    let nested = &["sources", "remaining", "state", "payment session"][..];
+    for (from, to, lost, noted) in [
+        (
+            r#""totalAmount":1198.28"#,
+            r#""totalAmount":{"value":1}"#,
+            &["total"][..],
+            "totalAmount: an object",
+        ),
+        (
+            r#""totalAmount":1198.28"#,
+            r#""totalAmount":"a lot""#,
+            &["total"],
+            "totalAmount: a text that is no amount",
+        ),
+        (
+            r#""totalAmount":1198.28"#,
+            r#""totalAmount":5,"totalAmount":6"#,
+            &["total"],
+            "totalAmount: there twice",
+        ),
+        (
+            r#""amountRemainingToBeContributed":0.0"#,
+            r#""amountRemainingToBeContributed":2.842170943040401e-14"#,
+            &["remaining"],
+            "payment.session.amountRemainingToBeContributed: a number that is not exact",
+        ),
+        (
+            r#""state":"requires_confirmation""#,
+            r#""state":5"#,
+            &["state"],
+            "payment.session.state: a number",
+        ),
+        (
+            r#""customerId":"536319570336""#,
+            r#""customerId":{}"#,
+            &["customer"],
+            "customerId: an object",
+        ),
+        (r#""currency":"USD""#, r#""currency":840"#, &["currency"], "currency: a number"),
+        (
+            r#""currency":"USD""#,
+            r#""creditAmount":[],"currency":"USD""#,
+            &["credit"],
+            "creditAmount: a list",
+        ),
+        (
+            r#""payment":{"sources""#,
+            r#""payment":7,"paid":{"sources""#,
+            nested,
+            "payment: a number",
+        ),
+        (
+            r#""payment":{"sources":["#,
+            r#""payment":{"sources":[5,"#,
+            &["sources"],
+            "payment.sources: a list of other things than objects",
+        ),
+        (
+            r#""id":"5e2f6a43-3f12-4b1a-b85c-07db3d1f9a8f","type""#,
+            r#""type""#,
+            &["sources"],
+            "payment.sources[].id: missing",
+        ),
+        (
+            r#""id":"5e2f6a43-3f12-4b1a-b85c-07db3d1f9a8f","type""#,
+            r#""id":{},"type""#,
+            &["sources"],
+            "payment.sources[].id: an object",
+        ),
+    ] {
+        assert_eq!(whole.matches(from).count(), 1, "{from}");
+        let json = whole.replace(from, to);
+        let intent = Intent::ReadSession { session: Target::Session(key()) };
+        let answer =
+            read(&Route::Read(key()), &intent, Coverage::Default, json.as_bytes()).unwrap();
+        let unread: Vec<_> = answer.unread.iter().map(ToString::to_string).collect();
+        assert_eq!(unread, [noted]);
+        let expected: Vec<_> = all
+            .iter()
+            .map(|(name, told, _)| match lost.contains(name) {
+                true => (*name, false, true),
+                false => (*name, *told, false),
+            })
+            .collect();
+        assert_eq!(told(&answer.session.unwrap()), expected, "{to}");
+    }
+}
+
+#[test]
+fn a_source_keeps_what_can_be_read_of_it() {
+    let id = SourceId::from("s");
+    let route = || Route::ReadSource(id.clone());
+    let json = r#"{"id":"s","type":"customerCredit","amount":"2.0","reusable":"no","state":{"is":1},"customerId":[]}"#;
+    let facts = source(route(), false, json).unwrap().unwrap();
+    assert_eq!(facts.kind, Stated::Stated("customerCredit".into()));
+    assert_eq!(facts.amount, Stated::Stated("2".parse().unwrap()));
+    assert_eq!(
+        (facts.reusable, facts.state, facts.customer),
+        (Stated::Unread, Stated::Unread, Stated::Unread)
+    );
+    let nameless = source(route(), false, r#"{"id":{},"type":"customerCredit"}"#).unwrap().unwrap();
+    assert_eq!((nameless.id, nameless.kind), (id.clone(), Stated::Stated("customerCredit".into())));
+    assert_eq!(source(Route::CreateSource, false, r#"{"id":{},"type":"x"}"#), Ok(None));
 }
