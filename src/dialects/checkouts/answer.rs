@@ -128,14 +128,21 @@ fn read(
         Route::CreateSource => of_source(json, None, whole),
         Route::EditSource(id) | Route::ReadSource(id) => of_source(json, Some(id), whole),
         Route::Save(_, id) => of_source(json, Some(id), false),
-        Route::Attach(..) if has_session_marks(json)? => of_session(json, intent, whole),
-        Route::Attach(..) => of_source(json, None, false),
-        Route::Create(_) | Route::Update(_) | Route::Read(_) => of_session(json, intent, whole),
+        Route::Attach(..) | Route::AttachNamed(_) if has_session_marks(json)? => {
+            of_session(json, intent, whole)
+        }
+        Route::Attach(..) | Route::AttachNamed(_) => of_source(json, None, false),
+        Route::Create(_) | Route::Update(_) | Route::Read(_) | Route::Open(_) | Route::Void(_) => {
+            of_session(json, intent, whole)
+        }
         Route::UpdateCustomer(id) | Route::ReadCustomer(id) => of_customer(json, id, whole),
         Route::Order => of_order(json),
-        Route::Delete(_) | Route::Detach(..) | Route::Touch(_) | Route::Remove(..) => {
-            Ok(Answer::default())
-        }
+        Route::Delete(_)
+        | Route::Detach(..)
+        | Route::Touch(_)
+        | Route::CreateCustomer
+        | Route::DeleteCustomer(_)
+        | Route::Remove(..) => Ok(Answer::default()),
     }
 }
 
@@ -208,6 +215,8 @@ fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, Unrea
         return Err(UnreadableAnswer("it is about another session"));
     }
     let whole = whole && id.is_some();
+    // The later version has no credit amount, and shows that by its form.
+    let has_credit = shown.payment.0.is_none() && shown.sources.0.is_some();
     let payment = shown.payment.0.unwrap_or_default();
     let session = payment.session.0.unwrap_or_default();
     let sources = if payment.sources.0.is_some() { payment.sources } else { shown.sources };
@@ -222,7 +231,7 @@ fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, Unrea
         currency: value::currency(shown.currency)?,
         state: value::text(session.state)?.map(|state| SessionState::read(&state)).into(),
         customer: or_none(value::text(shown.customer_id)?.map(|id| CustomerId::from(&*id)), whole),
-        credit_amount: or_none(credit_amount, whole),
+        credit_amount: or_none(credit_amount, whole && has_credit),
         billing_optimization: value::flag(shown.billing_optimization)?,
         payment_session: value::text(session.id.or(shown.payment_session_id))?
             .map(|id| Box::from(&*id))
