@@ -221,9 +221,10 @@ async fn learn_from_call(
     let caller = exchange.asker.who.caller();
     let session = records.session_key().cloned();
     let of = learned.session.as_ref().map(|(key, _)| key.clone());
-    // Upstream accepts detaching a source that is not attached, even someone else's, so success
-    // proves no access.
-    if ended.read && !matches!(intent, Intent::Detach { .. }) {
+    // Upstream accepts detaching a source that is not attached, and deleting a customer who is not
+    // there, even someone else's, so success proves no access.
+    let proves_access = !matches!(intent, Intent::Detach { .. } | Intent::DeleteCustomer { .. });
+    if ended.read && proves_access {
         learn::add_shown(exchange, &mut learned, intent.sources(), intent.customer());
     }
     if let (Intent::CreateSession { .. }, Some(created)) = (intent, &of) {

@@ -101,8 +101,8 @@ pub enum Finding {
     NotSaved {
         /// The source.
         source: SourceId,
-        /// The customer.
-        customer: CustomerId,
+        /// The customer; `None`: one that the same call creates.
+        customer: Option<CustomerId>,
     },
     /// A secondary is to be created without a member that it needs.
     Missing(Missing),
@@ -231,8 +231,11 @@ impl fmt::Display for Finding {
             ),
             Self::NotConfirmed { state } => write!(f, "the payment session is {}", state.as_str()),
             Self::Underfunded { remaining } => write!(f, "{remaining} remains to be contributed"),
-            Self::NotSaved { source, customer } => {
+            Self::NotSaved { source, customer: Some(customer) } => {
                 write!(f, "source {source} is not saved to customer {customer}")
+            }
+            Self::NotSaved { source, customer: None } => {
+                write!(f, "source {source} cannot be saved to a customer who is created")
             }
             Self::Missing(missing) => write!(f, "no `{}`", missing.name()),
             Self::CreditRepeated { credit } => {

@@ -120,6 +120,15 @@ pub(super) fn save_option(source: &str) -> Intent {
     Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: source.into() }
 }
 
+pub(super) fn change_option(source: Option<&str>) -> Intent {
+    Intent::ChangeOption {
+        dialect: carts::DIALECT,
+        option: "option".into(),
+        removes: false,
+        source: source.map(Into::into),
+    }
+}
+
 pub(super) fn apply_shopper() -> Intent {
     Intent::AttachSaved { session: Target::Active(carts::CART), option: None }
 }

@@ -75,9 +75,6 @@ pub struct NewSource {
 pub enum PaidWith {
     /// The sources that are attached.
     Attached,
-    /// A source or customer in the call's body, so that the session alone does not show whether the
-    /// order is funded.
-    Brought,
     /// The sources that the call lists. Other attached sources are detached.
     Listed(Vec<SourceId>),
 }
@@ -151,6 +148,13 @@ pub enum Intent {
         /// The sources that pay for it.
         paid_with: PaidWith,
     },
+    /// Makes an order without a session, which charges a source.
+    OrderAtOnce {
+        /// The dialect whose rules hold.
+        dialect: Dialect,
+        /// The source.
+        source: SourceId,
+    },
     /// Saves a source to a customer or the shopper.
     Save {
         /// The dialect whose rules hold.
@@ -177,6 +181,22 @@ pub enum Intent {
         customer: CustomerId,
         /// The new default source, if the call sets one.
         default: Option<SourceId>,
+        /// Whether the call disables or forgets the customer.
+        ends: bool,
+    },
+    /// Creates a customer with a default source.
+    CreateCustomer {
+        /// The dialect whose rules hold.
+        dialect: Dialect,
+        /// The default source.
+        default: SourceId,
+    },
+    /// Deletes a customer, which spends the saved sources.
+    DeleteCustomer {
+        /// The dialect whose rules hold.
+        dialect: Dialect,
+        /// The customer.
+        customer: CustomerId,
     },
     /// Reads a customer.
     ReadCustomer {
@@ -191,6 +211,8 @@ pub enum Intent {
         option: OptionId,
         /// Whether the call removes it, which spends the source behind it.
         removes: bool,
+        /// The source that the call puts behind it, if it names one.
+        source: Option<SourceId>,
     },
     /// Reads one or all of the shopper's payment options.
     ReadOptions,
@@ -221,7 +243,7 @@ impl Intent {
     /// option must be looked up.
     pub fn attaches(&self) -> Option<&SourceId> {
         match self {
-            Intent::Attach { source, .. } => Some(source),
+            Intent::Attach { source, .. } | Intent::OrderAtOnce { source, .. } => Some(source),
             Intent::CreateSession { funding, .. } | Intent::UpdateSession { funding, .. } => {
                 funding.source.as_ref()
             }
@@ -237,7 +259,9 @@ impl Intent {
             | Intent::Save { source, .. }
             | Intent::Remove { source, .. } => Some(source),
             Intent::Detach { source, .. } => source.as_ref(),
+            Intent::CreateCustomer { default, .. } => Some(default),
             Intent::UpdateCustomer { default, .. } => default.as_ref(),
+            Intent::ChangeOption { source, .. } => source.as_ref(),
             _ => self.attaches(),
         }
     }
@@ -257,6 +281,7 @@ impl Intent {
             Intent::Save { owner: Owner::Customer(customer), .. }
             | Intent::Remove { customer, .. }
             | Intent::UpdateCustomer { customer, .. }
+            | Intent::DeleteCustomer { customer, .. }
             | Intent::ReadCustomer { customer } => Some(customer),
             _ => None,
         }
@@ -281,6 +306,9 @@ impl Intent {
             Intent::Save { dialect, .. }
             | Intent::Remove { dialect, .. }
             | Intent::UpdateCustomer { dialect, .. }
+            | Intent::CreateCustomer { dialect, .. }
+            | Intent::DeleteCustomer { dialect, .. }
+            | Intent::OrderAtOnce { dialect, .. }
             | Intent::ChangeOption { dialect, .. } => Some(*dialect),
             _ => self.session().map(|target| target.kind().dialect()),
         }
@@ -302,7 +330,10 @@ impl Intent {
             Intent::Order { .. } => "order",
             Intent::Save { .. } => "save",
             Intent::Remove { .. } => "remove",
+            Intent::OrderAtOnce { .. } => "order at once",
             Intent::UpdateCustomer { .. } => "update customer",
+            Intent::CreateCustomer { .. } => "create customer",
+            Intent::DeleteCustomer { .. } => "delete customer",
             Intent::ReadCustomer { .. } => "read customer",
             Intent::ChangeOption { .. } => "change option",
             Intent::ReadOptions => "read options",

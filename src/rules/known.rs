@@ -6,9 +6,9 @@
 //! call; the other believes only fresh facts, which a refusal needs.
 
 use super::{
-    Amount, Attached, CustomerId, CustomerRecord, Dialect, Fact, Field, FreshFor, Incoming, Intent,
-    Lookup, OptionFacts, Pending, Policy, SessionRecord, SourceId, SourceRecord, SourceState,
-    SourceType, Subject, Timestamp, UsedFact,
+    Amount, Attached, Currency, CustomerId, CustomerRecord, Dialect, Fact, Field, FreshFor,
+    Incoming, Intent, Lookup, OptionFacts, Pending, Policy, SessionRecord, SourceId, SourceRecord,
+    SourceState, SourceType, Subject, Timestamp, UsedFact,
 };
 use std::{collections::HashMap, time::Duration};
 
@@ -281,6 +281,17 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Returns the currency of the session's amounts, if it is known.
+    pub(super) fn session_currency(&self) -> Option<Currency> {
+        self.known.session.as_ref().and_then(|session| session.currency.as_ref()).copied()
+    }
+
+    /// Returns the currency of a source's amount, or else of the session's, if it is known.
+    pub(super) fn currency(&self, source: &SourceId) -> Option<Currency> {
+        let own = self.known.sources.get(source).and_then(|source| source.currency.as_ref());
+        own.copied().or(self.session_currency())
+    }
+
     /// Returns the source that this call attaches, or `None` if it attaches nothing.
     pub(super) fn incoming(&mut self) -> Judged<Option<&'a SourceId>> {
         match self.intent {
@@ -292,7 +303,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Returns the saved payment option that this call applies.
+    /// Returns the saved payment option that this call applies. Where no option is told to be the
+    /// default one, any may be.
     pub(super) fn applied_option(&mut self) -> Judged<Option<&'a OptionFacts>> {
         let Intent::AttachSaved { option, .. } = self.intent else { return Ok(None) };
         let Some(options) = &self.known.options else {
@@ -309,9 +321,8 @@ impl<'a> View<'a> {
             Some(id) => known.id == *id,
             None => known.default.as_ref() == Some(&true),
         });
-        let unread = |known: &OptionFacts| known.default == super::Stated::Unread;
-        if found.is_none() && option.is_none() && options.iter().any(unread) {
-            // One of them may be the default.
+        let is_told = option.is_some() || options.iter().all(|known| known.default.is_stated());
+        if found.is_none() && !is_told {
             return self.lacks(Lookup::PaymentOptions, Some(Field::Options));
         }
         Ok(found)

@@ -52,10 +52,15 @@ pub fn learn(
     learned
         .sources
         .extend(answer.charged.iter().map(|id| (id.clone(), SourceObservation::Charged)));
+    let lost = lost_with_customer(intent, known);
+    learned.sources.extend(lost.map(|id| (id.clone(), SourceObservation::OutcomeUnknown)));
     learn_ownership(intent, answer, &mut learned);
     learned
         .sources
         .extend(removed_option(intent, known).map(|id| (id, SourceObservation::Removed)));
+    if let Intent::OrderAtOnce { source, .. } = intent {
+        learned.sources.push((source.clone(), SourceObservation::Charged));
+    }
     learned
 }
 
@@ -74,8 +79,13 @@ pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Kn
         session: session.map(|key| (key.clone(), SessionObservation::OutcomeUnknown)),
         ..Learned::default()
     };
-    let touched =
-        known.attached().iter().map(|attached| &attached.id).chain(intent.sources()).cloned();
+    let touched = known
+        .attached()
+        .iter()
+        .map(|attached| &attached.id)
+        .chain(intent.sources())
+        .chain(lost_with_customer(intent, known))
+        .cloned();
     learned.sources = touched
         .chain(removed_option(intent, known))
         .map(|id| (id, SourceObservation::OutcomeUnknown))
@@ -86,6 +96,18 @@ pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Kn
         .into_iter()
         .collect();
     learned
+}
+
+/// Returns the sources saved to a customer whom the call deletes, disables or forgets. What becomes
+/// of each is not told.
+fn lost_with_customer<'a>(
+    intent: &Intent,
+    known: &'a Known,
+) -> impl Iterator<Item = &'a SourceId> + use<'a> {
+    let ends =
+        matches!(intent, Intent::DeleteCustomer { .. } | Intent::UpdateCustomer { ends: true, .. });
+    let saved = known.customer.as_ref().and_then(|customer| customer.saved.get());
+    saved.filter(|_| ends).into_iter().flatten()
 }
 
 /// Returns the source behind a payment option that the call removes, if it was looked up.
@@ -198,6 +220,11 @@ fn no_longer_shown(facts: &SessionFacts, before: Vec<SourceId>) -> Vec<SourceId>
 
 /// Adds the observations about customers and the sources saved to them.
 fn learn_ownership(intent: &Intent, answer: &Answer, learned: &mut Learned) {
+    if let Intent::DeleteCustomer { customer, .. }
+    | Intent::UpdateCustomer { customer, ends: true, .. } = intent
+    {
+        learned.customers.push((customer.clone(), CustomerObservation::OutcomeUnknown));
+    }
     if let (Some(facts), Some(id)) = (&answer.customer, intent.customer()) {
         learned.customers.push((id.clone(), CustomerObservation::Shown(Box::new(facts.clone()))));
         if let Stated::Stated(saved) = &facts.saved {

@@ -102,6 +102,8 @@ fn read(route: &Route, coverage: Coverage, json: &[u8]) -> Result<Answer, Unread
         Route::Detach
         | Route::DetachAll
         | Route::Touch
+        | Route::ByNumber
+        | Route::UpdateByNumber
         | Route::SaveOption
         | Route::ChangeOption(_)
         | Route::RemoveOption(_)

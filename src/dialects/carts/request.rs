@@ -26,6 +26,9 @@ const CALL: &[Member] = &[
     Member { name: "paymentOption", of: METHOD },
 ];
 
+const BY_NUMBER: &str =
+    "The path names the cart or the shopper by a number. Write `me` and `active`.";
+
 /// Reads what the call means.
 pub(super) fn intent(
     operation: Operation<'_>,
@@ -37,29 +40,33 @@ pub(super) fn intent(
         Route::Read => return Ok(Some(Intent::ReadSession { session })),
         Route::Touch => return Ok(Some(Intent::Touch { session })),
         Route::ReadOption | Route::ReadOptions => return Ok(Some(Intent::ReadOptions)),
-        Route::ChangeOption(option) => {
-            return Ok(Some(Intent::ChangeOption {
-                dialect: DIALECT,
-                option: option.clone(),
-                removes: false,
-            }));
-        }
         Route::RemoveOption(option) => {
             return Ok(Some(Intent::ChangeOption {
                 dialect: DIALECT,
                 option: option.clone(),
                 removes: true,
+                source: None,
             }));
         }
+        Route::ByNumber => return Err(RequestError::ambiguous(BY_NUMBER)),
         Route::DetachAll => (Intent::Detach { session, source: None }, None),
         Route::ApplyShopper => {
             let option = request.query.id.as_deref().map(OptionId::from);
             (Intent::AttachSaved { session, option }, None)
         }
-        Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption => {
+        Route::Update
+        | Route::UpdateByNumber
+        | Route::Attach
+        | Route::Detach
+        | Route::Submit
+        | Route::SaveOption
+        | Route::ChangeOption(_) => {
             let text = text(request)?;
             let fields = Fields::read(&text, CALL)?;
             let source = fields.id("sourceId")?.map(|id| SourceId::from(&*id));
+            if source.is_some() && route == Route::UpdateByNumber {
+                return Err(RequestError::ambiguous(BY_NUMBER));
+            }
             let changes_total = request.query.changes || fields.others().next().is_some();
             let Some(intent) = with_body(&route, source.clone(), changes_total) else {
                 return Ok(None);
@@ -106,8 +113,15 @@ fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Op
         // A payment method of another kind than a source.
         (Route::Attach, None) => Intent::Touch { session },
         (Route::Detach, source) => Intent::Detach { session, source },
-        (Route::Submit, None) => Intent::Order { session, paid_with: PaidWith::Attached },
-        (Route::Submit, Some(_)) => Intent::Order { session, paid_with: PaidWith::Brought },
+        // The vendor ignores a source that is named here.
+        (Route::Submit, _) => Intent::Order { session, paid_with: PaidWith::Attached },
+        (Route::UpdateByNumber, _) => Intent::Touch { session },
+        (Route::ChangeOption(option), source) => Intent::ChangeOption {
+            dialect: DIALECT,
+            option: option.clone(),
+            removes: false,
+            source,
+        },
         (Route::SaveOption, source) => {
             Intent::Save { dialect: DIALECT, owner: Owner::Shopper, source: source? }
         }

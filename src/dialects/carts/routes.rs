@@ -21,6 +21,7 @@ pub(super) const WORDS: PathWords = PathWords {
         "payment",
         "apply-shopper",
         "submit-cart",
+        "web-checkout",
         "payment-options",
     ],
     roots: &["v1"],
@@ -44,6 +45,7 @@ enum Resource<'a> {
     Payment,
     Shopper,
     Submission,
+    WebCheckout,
     /// Anything else below the active cart.
     CartPart,
     Options,
@@ -61,6 +63,9 @@ pub(super) enum Route {
     ApplyShopper,
     Submit,
     Touch,
+    /// A call that a rule judges, and that names the cart or the shopper by a number.
+    ByNumber,
+    UpdateByNumber,
     SaveOption,
     ChangeOption(OptionId),
     RemoveOption(OptionId),
@@ -68,39 +73,77 @@ pub(super) enum Route {
     ReadOptions,
 }
 
+/// Whether a path names the cart and the shopper as the active one and the caller, or one of them by
+/// its number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    Active,
+    Number,
+}
+
 /// Returns a name for what a path is about, the same for all ids.
 pub(super) fn resource_name(path: &[&str]) -> Option<&'static str> {
-    Some(match resource(path)? {
-        Resource::Cart => "cart",
-        Resource::PaymentMethod => "payment method",
-        Resource::Payment => "payment",
-        Resource::Shopper => "shopper",
-        Resource::Submission => "submission",
-        Resource::CartPart => "cart part",
-        Resource::Options => "payment options",
-        Resource::Option(_) => "payment option",
-    })
+    let (resource, naming) = resource(path)?;
+    let (active, number) = match resource {
+        Resource::Cart => ("cart", "cart by number"),
+        Resource::PaymentMethod => ("payment method", "payment method by number"),
+        Resource::Payment => ("payment", "payment by number"),
+        Resource::Shopper => ("shopper", "shopper by number"),
+        Resource::Submission => ("submission", "submission by number"),
+        Resource::WebCheckout => ("web checkout", "web checkout by number"),
+        Resource::CartPart => ("cart part", "cart part by number"),
+        Resource::Options => ("payment options", "payment options by number"),
+        Resource::Option(_) => ("payment option", "payment option by number"),
+    };
+    Some(if naming == Naming::Active { active } else { number })
 }
 
 /// Returns which call of the dialect this is; `None` where no rule has anything to say.
 pub(super) fn route(operation: Operation<'_>) -> Option<Route> {
-    resource(operation.path)?.route(operation.method)
+    let (resource, naming) = resource(operation.path)?;
+    let route = resource.route(operation.method)?;
+    match naming {
+        Naming::Active => Some(route),
+        Naming::Number => route.by_number(),
+    }
 }
 
-/// Returns what a path names.
-fn resource<'a>(segments: &[&'a str]) -> Option<Resource<'a>> {
-    let ["v1", "shoppers", "me", rest @ ..] = segments else { return None };
-    Some(match rest {
-        ["carts", "active"] => Resource::Cart,
-        ["carts", "active", "apply-payment-method"] => Resource::PaymentMethod,
-        ["carts", "active", "payment"] => Resource::Payment,
-        ["carts", "active", "apply-shopper"] => Resource::Shopper,
-        ["carts", "active", "submit-cart"] => Resource::Submission,
-        ["carts", "active", ..] => Resource::CartPart,
+/// Returns what a path names, and how.
+fn resource<'a>(segments: &[&'a str]) -> Option<(Resource<'a>, Naming)> {
+    let ["v1", "shoppers", shopper, rest @ ..] = segments else { return None };
+    let cart = match rest {
+        ["carts", cart, ..] => cart,
+        _ => "active",
+    };
+    let naming = if (*shopper, cart) == ("me", "active") { Naming::Active } else { Naming::Number };
+    let resource = match rest {
+        ["carts", _] => Resource::Cart,
+        ["carts", _, "apply-payment-method"] => Resource::PaymentMethod,
+        ["carts", _, "payment"] => Resource::Payment,
+        ["carts", _, "apply-shopper"] => Resource::Shopper,
+        ["carts", _, "submit-cart"] => Resource::Submission,
+        ["carts", _, "web-checkout"] => Resource::WebCheckout,
+        ["carts", _, ..] => Resource::CartPart,
         ["payment-options"] => Resource::Options,
         ["payment-options", id] => Resource::Option(id),
         _ => return None,
-    })
+    };
+    Some((resource, naming))
+}
+
+impl Route {
+    /// Returns what the call is where its path names the cart or the shopper by a number. Weir
+    /// knows only the caller's active cart.
+    fn by_number(self) -> Option<Self> {
+        match self {
+            Self::Read | Self::ReadOption | Self::ReadOptions => None,
+            Self::Update => Some(Self::UpdateByNumber),
+            Self::Attach | Self::Detach | Self::DetachAll | Self::ApplyShopper | Self::Submit => {
+                Some(Self::ByNumber)
+            }
+            other => Some(other),
+        }
+    }
 }
 
 impl Resource<'_> {
@@ -110,14 +153,16 @@ impl Resource<'_> {
         Some(match (self, method.as_str()) {
             (_, "HEAD" | "OPTIONS" | "TRACE" | "CONNECT") => return None,
             (At::Cart, "GET") => Route::Read,
-            (At::Cart, "POST") => Route::Update,
-            (At::PaymentMethod, "POST") => Route::Attach,
+            (At::Cart, "POST" | "PUT" | "PATCH") => Route::Update,
+            (At::PaymentMethod, "POST" | "PUT" | "PATCH") => Route::Attach,
             (At::PaymentMethod, "DELETE") => Route::Detach,
             (At::Payment, "DELETE") => Route::DetachAll,
-            (At::Shopper, "POST") => Route::ApplyShopper,
-            (At::Submission, "POST") => Route::Submit,
+            (At::Shopper, "POST" | "PUT" | "PATCH") => Route::ApplyShopper,
+            (At::Submission, "POST" | "PUT" | "PATCH") => Route::Submit,
+            // It hands the cart to the vendor's own pages.
+            (At::WebCheckout, "GET") => Route::Touch,
             (At::Options, "GET") => Route::ReadOptions,
-            (At::Options, "POST") => Route::SaveOption,
+            (At::Options, "POST" | "PUT" | "PATCH") => Route::SaveOption,
             (At::Option(_), "GET") => Route::ReadOption,
             (At::Option(id), "POST" | "PUT" | "PATCH") => {
                 Route::ChangeOption((&*escapes::id(id)).into())

@@ -74,23 +74,26 @@ fn read_noting(
         Route::CreateSource => of_source(&of(SOURCE)?, None, whole),
         Route::EditSource(id) | Route::ReadSource(id) => of_source(&of(SOURCE)?, Some(id), whole),
         Route::Save(_, id) => of_source(&of(SOURCE)?, Some(id), false),
-        Route::Attach(..) => {
+        Route::Attach(..) | Route::AttachNamed(_) => {
             let session = of(SESSION)?;
             match SESSION_MARKS.iter().any(|mark| session.has(mark)) {
                 true => of_session(&session, intent, whole),
                 false => of_source(&of(SOURCE)?, None, false),
             }
         }
-        Route::Create(_) | Route::Update(_) | Route::Read(_) => {
+        Route::Create(_) | Route::Update(_) | Route::Read(_) | Route::Open(_) | Route::Void(_) => {
             of_session(&of(SESSION)?, intent, whole)
         }
         Route::UpdateCustomer(id) | Route::ReadCustomer(id) => {
             of_customer(&of(CUSTOMER)?, id, whole)
         }
         Route::Order => Ok(of_order(&of(ORDER)?)),
-        Route::Delete(_) | Route::Detach(..) | Route::Touch(_) | Route::Remove(..) => {
-            Ok(Answer::default())
-        }
+        Route::Delete(_)
+        | Route::Detach(..)
+        | Route::Touch(_)
+        | Route::CreateCustomer
+        | Route::DeleteCustomer(_)
+        | Route::Remove(..) => Ok(Answer::default()),
     }
 }
 
@@ -163,6 +166,8 @@ fn of_session(
         return Err(UnreadableAnswer("it is about another session"));
     }
     let whole = whole && id != Stated::Unstated;
+    // The later version has no credit amount, and shows that by its form.
+    let has_credit = !shown.has("payment") && shown.has("sources");
     let payment = shown.object("payment", PAYMENT);
     let payment = payment.as_view();
     let session = payment.and_then(|payment| payment.object("session", PAYMENT_SESSION));
@@ -175,7 +180,7 @@ fn of_session(
         currency: shown.currency("currency"),
         state: session.and_then(|s| s.session_state("state")),
         customer: or_none(shown.id("customerId").map(|id| CustomerId::from(&*id)), whole),
-        credit_amount: or_none(shown.amount("creditAmount"), whole),
+        credit_amount: or_none(shown.amount("creditAmount"), whole && has_credit),
         billing_optimization: shown.flag("billingOptimization"),
         payment_session: session
             .and_then(|s| s.id("id"))

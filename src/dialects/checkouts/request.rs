@@ -19,11 +19,13 @@ use crate::{
 };
 use bytes::Bytes;
 use http::HeaderMap;
+use std::borrow::Cow;
 
 const FUNDING: &[Member] =
     &[value("sourceId"), value("customerId"), value("creditAmount"), value("billingOptimization")];
-const ORDER: &[Member] = &[value("checkoutId"), value("sourceId"), value("customerId")];
-const CUSTOMER: &[Member] = &[value("defaultSourceId")];
+const ORDER: &[Member] = &[value("checkoutId"), value("sourceId")];
+const CUSTOMER: &[Member] =
+    &[value("defaultSourceId"), value("enabled"), value("requestToBeForgotten")];
 const NEW_SOURCE: &[Member] = &[value("type"), value("amount"), value("owner")];
 const EDITED_SOURCE: &[Member] = &[value("amount")];
 const NAMED_IN_PATH: &[Member] = &[value("sourceId")];
@@ -65,6 +67,11 @@ fn without_body(route: &Route) -> Option<Intent> {
         Route::ReadCustomer(customer) => Intent::ReadCustomer { customer: customer.clone() },
         Route::Delete(key) => Intent::DeleteSession { session: target(key) },
         Route::Touch(key) => Intent::Touch { session: target(key) },
+        Route::Open(key) => Intent::Order { session: target(key), paid_with: PaidWith::Attached },
+        Route::Void(key) => Intent::Detach { session: target(key), source: None },
+        Route::DeleteCustomer(customer) => {
+            Intent::DeleteCustomer { dialect: DIALECT, customer: customer.clone() }
+        }
         _ => return None,
     })
 }
@@ -89,6 +96,13 @@ fn with_body(route: Route, request: &Request<'_>) -> Result<Option<Intent>, Requ
             confirm(&source, text)?;
             Intent::Attach { session: target(&key), source }
         }
+        Route::AttachNamed(key) => {
+            let session = target(&key);
+            match Fields::read(text, NAMED_IN_PATH)?.id("sourceId")? {
+                Some(source) => Intent::Attach { session, source: (&*source).into() },
+                None => Intent::Touch { session },
+            }
+        }
         Route::Detach(key, source) => {
             confirm(&source, text)?;
             Intent::Detach { session: target(&key), source: Some(source) }
@@ -101,10 +115,23 @@ fn with_body(route: Route, request: &Request<'_>) -> Result<Option<Intent>, Requ
             confirm(&source, text)?;
             Intent::Remove { dialect: DIALECT, customer, source }
         }
+        Route::CreateCustomer => {
+            let fields = Fields::read(text, CUSTOMER)?;
+            let Some(default) = fields.id("defaultSourceId")? else { return Ok(None) };
+            Intent::CreateCustomer { dialect: DIALECT, default: (&*default).into() }
+        }
         Route::UpdateCustomer(customer) => {
-            let default =
-                Fields::read(text, CUSTOMER)?.id("defaultSourceId")?.map(|id| SourceId::from(&*id));
-            Intent::UpdateCustomer { dialect: DIALECT, customer, default }
+            let fields = Fields::read(text, CUSTOMER)?;
+            let is = |name, flag| {
+                let stated = fields.get(name).map_or(Ok(None), |value| value.flag(name));
+                stated.map(|stated| stated == Some(flag))
+            };
+            Intent::UpdateCustomer {
+                dialect: DIALECT,
+                customer,
+                default: fields.id("defaultSourceId")?.map(|id| (&*id).into()),
+                ends: is("enabled", false)? || is("requestToBeForgotten", true)?,
+            }
         }
         Route::Order => return order(text),
         route => return Ok(without_body(&route)),
@@ -175,11 +202,17 @@ fn new_source(text: &str) -> Result<Intent, RequestError> {
 
 fn order(text: &str) -> Result<Option<Intent>, RequestError> {
     let fields = Fields::read(text, ORDER)?;
-    let brought = fields.id("sourceId")?.is_some() || fields.id("customerId")?.is_some();
-    Ok(fields.id("checkoutId")?.map(|id| Intent::Order {
+    // Beside a checkout the vendor ignores what else the body names.
+    let of_checkout = |id: Cow<'_, str>| Intent::Order {
         session: Target::Session(SessionKey::new(CHECKOUT, &*id)),
-        paid_with: if brought { PaidWith::Brought } else { PaidWith::Attached },
-    }))
+        paid_with: PaidWith::Attached,
+    };
+    Ok(match fields.id("checkoutId")? {
+        Some(id) => Some(of_checkout(id)),
+        None => fields
+            .id("sourceId")?
+            .map(|id| Intent::OrderAtOnce { dialect: DIALECT, source: (&*id).into() }),
+    })
 }
 
 /// Checks that a body, if there is one, names the same source as the path.

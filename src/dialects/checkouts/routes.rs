@@ -35,7 +35,14 @@ enum Resource<'a> {
     SessionSource(SessionKind, &'a str, &'a str),
     /// Anything below a session.
     SessionPart(SessionKind, &'a str),
+    /// The sources of a session.
+    SessionSources(SessionKind, &'a str),
+    /// What charges an invoice.
+    Opening(&'a str),
+    /// What gives an invoice up.
+    Voiding(&'a str),
     Orders,
+    Customers,
     Customer(&'a str),
     CustomerSource(&'a str, &'a str),
 }
@@ -51,9 +58,15 @@ pub(super) enum Route {
     Read(SessionKey),
     Delete(SessionKey),
     Attach(SessionKey, SourceId),
+    /// An attach whose source is named in the body alone.
+    AttachNamed(SessionKey),
     Detach(SessionKey, SourceId),
     Touch(SessionKey),
     Order,
+    Open(SessionKey),
+    Void(SessionKey),
+    CreateCustomer,
+    DeleteCustomer(CustomerId),
     Save(CustomerId, SourceId),
     Remove(CustomerId, SourceId),
     UpdateCustomer(CustomerId),
@@ -69,7 +82,11 @@ pub(super) fn resource_name(path: &[&str]) -> Option<&'static str> {
         Resource::Session(..) => "session",
         Resource::SessionSource(..) => "session source",
         Resource::SessionPart(..) => "session part",
+        Resource::SessionSources(..) => "session sources",
+        Resource::Opening(_) => "opening",
+        Resource::Voiding(_) => "voiding",
         Resource::Orders => "orders",
+        Resource::Customers => "customers",
         Resource::Customer(_) => "customer",
         Resource::CustomerSource(..) => "customer source",
     })
@@ -87,15 +104,19 @@ fn resource<'a>(segments: &[&'a str]) -> Option<Resource<'a>> {
         ["sources"] => Resource::Sources,
         ["sources", id] => Resource::Source(id),
         ["orders"] => Resource::Orders,
+        ["customers"] => Resource::Customers,
         ["customers", id] => Resource::Customer(id),
         ["customers", id, "sources", source] => Resource::CustomerSource(id, source),
         ["checkouts", "store-credits", ..] => return None,
+        ["invoices", id, "open"] => Resource::Opening(id),
+        ["invoices", id, "void"] => Resource::Voiding(id),
         [root @ ("checkouts" | "invoices"), rest @ ..] => {
             let kind = if *root == "checkouts" { CHECKOUT } else { INVOICE };
             match rest {
                 [] => Resource::Sessions(kind),
                 [id] => Resource::Session(kind, id),
                 [id, "sources", source] => Resource::SessionSource(kind, id, source),
+                [id, "sources"] => Resource::SessionSources(kind, id),
                 [id, ..] => Resource::SessionPart(kind, id),
             }
         }
@@ -112,27 +133,42 @@ impl Resource<'_> {
         let customer = |id| CustomerId::from(&*escapes::id(id));
         Some(match (self, method.as_str()) {
             (_, "HEAD" | "OPTIONS" | "TRACE" | "CONNECT") => return None,
-            (At::Sources, "POST") => Route::CreateSource,
+            (At::Sources, "POST" | "PUT" | "PATCH") => Route::CreateSource,
             (At::Source(id), "GET") => Route::ReadSource(source(id)),
             (At::Source(id), "POST" | "PUT" | "PATCH") => Route::EditSource(source(id)),
-            (At::Sessions(kind), "POST") => Route::Create(*kind),
+            (At::Sessions(kind), "POST" | "PUT" | "PATCH") => Route::Create(*kind),
             (At::Session(kind, id), "GET") => Route::Read(key(*kind, id)),
-            (At::Session(kind, id), "POST") => Route::Update(key(*kind, id)),
+            (At::Session(kind, id), "POST" | "PUT" | "PATCH") => Route::Update(key(*kind, id)),
             (At::Session(kind, id), "DELETE") => Route::Delete(key(*kind, id)),
-            (At::SessionSource(kind, id, of), "POST") => Route::Attach(key(*kind, id), source(of)),
+            (At::SessionSource(kind, id, of), "POST" | "PUT" | "PATCH") => {
+                Route::Attach(key(*kind, id), source(of))
+            }
             (At::SessionSource(kind, id, of), "DELETE") => {
                 Route::Detach(key(*kind, id), source(of))
             }
-            (At::SessionSource(..) | At::SessionPart(..), "GET") => return None,
+            (At::SessionSources(kind, id), "POST" | "PUT" | "PATCH") => {
+                Route::AttachNamed(key(*kind, id))
+            }
+            (At::Opening(id), "POST" | "PUT" | "PATCH") => Route::Open(key(INVOICE, id)),
+            (At::Voiding(id), "POST" | "PUT" | "PATCH") => Route::Void(key(INVOICE, id)),
+            (At::Orders, "POST" | "PUT" | "PATCH") => Route::Order,
+            (At::Customers, "POST" | "PUT" | "PATCH") => Route::CreateCustomer,
+            (At::Customer(id), "GET") => Route::ReadCustomer(customer(id)),
+            (At::Customer(id), "POST" | "PUT" | "PATCH") => Route::UpdateCustomer(customer(id)),
+            (At::Customer(id), "DELETE") => Route::DeleteCustomer(customer(id)),
+            (At::CustomerSource(id, of), "POST" | "PUT" | "PATCH") => {
+                Route::Save(customer(id), source(of))
+            }
+            (At::CustomerSource(id, of), "DELETE") => Route::Remove(customer(id), source(of)),
+            (_, "GET") => return None,
             (
-                At::Session(kind, id) | At::SessionSource(kind, id, _) | At::SessionPart(kind, id),
+                At::Session(kind, id)
+                | At::SessionSource(kind, id, _)
+                | At::SessionSources(kind, id)
+                | At::SessionPart(kind, id),
                 _,
             ) => Route::Touch(key(*kind, id)),
-            (At::Orders, "POST") => Route::Order,
-            (At::Customer(id), "GET") => Route::ReadCustomer(customer(id)),
-            (At::Customer(id), "POST") => Route::UpdateCustomer(customer(id)),
-            (At::CustomerSource(id, of), "POST") => Route::Save(customer(id), source(of)),
-            (At::CustomerSource(id, of), "DELETE") => Route::Remove(customer(id), source(of)),
+            (At::Opening(id) | At::Voiding(id), _) => Route::Touch(key(INVOICE, id)),
             _ => return None,
         })
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    dialects::{DecodedBody, carts, checkouts, decoded_body},
+    dialects::{DecodedBody, UnreadableRequest, carts, checkouts, decoded_body},
     rules::{Funding, Intent, Owner, PaidWith, SessionKey, Target},
 };
 use proptest::prelude::*;
@@ -89,10 +89,7 @@ fn every_call_of_the_checkouts_table_is_understood() {
         ("GET /checkouts/1", "", Intent::ReadSession { session: checkout() }),
         ("GET /checkouts/1?a=b", "", Intent::ReadSession { session: checkout() }),
         ("DELETE /checkouts/1", "", Intent::DeleteSession { session: checkout() }),
-        ("PUT /checkouts/1", "", Intent::Touch { session: checkout() }),
-        ("PATCH /checkouts/1/sources/s", "", Intent::Touch { session: checkout() }),
-        ("POST /invoices/1/open", "", Intent::Touch { session: invoice() }),
-        ("POST /invoices/1/void", "not read", Intent::Touch { session: invoice() }),
+        ("POST /checkouts/1/items", "", Intent::Touch { session: checkout() }),
         (
             "POST /customers/c/sources/s",
             "",
@@ -110,6 +107,7 @@ fn every_call_of_the_checkouts_table_is_understood() {
                 dialect: checkouts::DIALECT,
                 customer: "c".into(),
                 default: Some(s()),
+                ends: false,
             },
         ),
         (
@@ -119,6 +117,7 @@ fn every_call_of_the_checkouts_table_is_understood() {
                 dialect: checkouts::DIALECT,
                 customer: "c".into(),
                 default: None,
+                ends: false,
             },
         ),
         ("GET /customers/c", "", Intent::ReadCustomer { customer: "c".into() }),
@@ -136,12 +135,12 @@ fn every_call_of_the_checkouts_table_is_understood() {
         (
             "POST /orders",
             r#"{"checkoutId":"1","sourceId":"s"}"#,
-            Intent::Order { session: checkout(), paid_with: PaidWith::Brought },
+            Intent::Order { session: checkout(), paid_with: PaidWith::Attached },
         ),
         (
             "POST /orders",
             r#"{"checkoutId":"1","customerId":"c"}"#,
-            Intent::Order { session: checkout(), paid_with: PaidWith::Brought },
+            Intent::Order { session: checkout(), paid_with: PaidWith::Attached },
         ),
         (
             "POST /orders",
@@ -209,11 +208,23 @@ fn every_call_of_the_carts_table_is_understood() {
         (
             "POST carts/active/submit-cart",
             source,
-            Intent::Order { session: session(), paid_with: PaidWith::Brought },
+            Intent::Order { session: session(), paid_with: PaidWith::Attached },
         ),
         ("POST carts/active/line-items", "not read", Intent::Touch { session: session() }),
         ("DELETE carts/active", "", Intent::Touch { session: session() }),
-        ("PUT carts/active/apply-payment-method", "", Intent::Touch { session: session() }),
+        (
+            "PUT carts/active/apply-payment-method",
+            source,
+            Intent::Attach { session: session(), source: s() },
+        ),
+        (
+            "PATCH carts/active/submit-cart",
+            "",
+            Intent::Order { session: session(), paid_with: PaidWith::Attached },
+        ),
+        ("GET carts/active/web-checkout", "", Intent::Touch { session: session() }),
+        ("POST carts/17/line-items", "", Intent::Touch { session: session() }),
+        ("POST carts/17", r#"{"cart":{"lineItems":1}}"#, Intent::Touch { session: session() }),
         ("GET payment-options", "", Intent::ReadOptions),
         ("GET payment-options/7", "", Intent::ReadOptions),
         (
@@ -224,12 +235,32 @@ fn every_call_of_the_carts_table_is_understood() {
         (
             "POST payment-options/7",
             "",
-            Intent::ChangeOption { dialect: carts::DIALECT, option: "7".into(), removes: false },
+            Intent::ChangeOption {
+                dialect: carts::DIALECT,
+                option: "7".into(),
+                removes: false,
+                source: None,
+            },
+        ),
+        (
+            "POST payment-options/7",
+            r#"{"paymentOption":{"isDefault":true,"sourceId":"s"}}"#,
+            Intent::ChangeOption {
+                dialect: carts::DIALECT,
+                option: "7".into(),
+                removes: false,
+                source: Some(s()),
+            },
         ),
         (
             "DELETE payment-options/7",
             "",
-            Intent::ChangeOption { dialect: carts::DIALECT, option: "7".into(), removes: true },
+            Intent::ChangeOption {
+                dialect: carts::DIALECT,
+                option: "7".into(),
+                removes: true,
+                source: None,
+            },
         ),
     ] {
         assert_eq!(intent(&call.replacen(' ', " /v1/shoppers/me/", 1), body), expected, "{call}");
@@ -251,8 +282,6 @@ fn what_no_rule_speaks_of_is_not_governed() {
         "GET /sources",
         "DELETE /sources/s",
         "GET /customers",
-        "POST /customers",
-        "DELETE /customers/c",
         "POST /customers/c/tax-identifiers/t",
         "HEAD /checkouts/1",
         "OPTIONS /checkouts/1",
@@ -276,7 +305,8 @@ fn what_no_rule_speaks_of_is_not_governed() {
 #[test]
 fn bodies_without_a_governed_field_are_forwarded() {
     for (call, body) in [
-        ("POST /orders", r#"{"currency":"USD","sourceId":"s"}"#),
+        ("POST /orders", r#"{"currency":"USD","customerId":"c"}"#),
+        ("POST /customers", r#"{"email":"a@b"}"#),
         ("POST /orders", ""),
         ("POST /v1/shoppers/me/payment-options", r#"{"paymentOption":{"creditCard":{}}}"#),
     ] {
@@ -404,6 +434,77 @@ fn a_governed_call_that_asks_for_another_protocol_is_ambiguous() {
         let found = classify(Dialects::built_in(), &method, &uri, &headers);
         assert_eq!(matches!(found, Classified::Ambiguous(..)), ambiguous, "{call} {upgrade}");
     }
+}
+
+#[test]
+fn the_kin_of_the_checkouts_calls_are_understood_as_they_are() {
+    let s = || "s".into();
+    let dialect = checkouts::DIALECT;
+    let changed =
+        |ends| Intent::UpdateCustomer { dialect, customer: "c".into(), default: None, ends };
+    let attach = || Intent::Attach { session: checkout(), source: s() };
+    let order = |session| Intent::Order { session, paid_with: PaidWith::Attached };
+    for (call, body, expected) in [
+        ("PUT /checkouts/1/sources/s", "", attach()),
+        ("PATCH /checkouts/1/sources/s", "", attach()),
+        ("POST /checkouts/1/sources", r#"{"sourceId":"s"}"#, attach()),
+        ("POST /checkouts/1/sources", "", Intent::Touch { session: checkout() }),
+        (
+            "PATCH /checkouts/1",
+            r#"{"sourceId":"s"}"#,
+            Intent::UpdateSession {
+                session: checkout(),
+                funding: Funding { source: Some(s()), ..Funding::default() },
+            },
+        ),
+        ("PUT /orders", r#"{"checkoutId":"1"}"#, order(checkout())),
+        ("POST /invoices/1/open", "", order(invoice())),
+        ("POST /invoices/1/void", "", Intent::Detach { session: invoice(), source: None }),
+        ("POST /checkouts/1/open", "", Intent::Touch { session: checkout() }),
+        (
+            "POST /orders",
+            r#"{"sourceId":"s","customerId":"c","items":[]}"#,
+            Intent::OrderAtOnce { dialect, source: s() },
+        ),
+        ("DELETE /customers/c", "", Intent::DeleteCustomer { dialect, customer: "c".into() }),
+        ("POST /customers/c", r#"{"enabled":false}"#, changed(true)),
+        ("POST /customers/c", r#"{"requestToBeForgotten":true}"#, changed(true)),
+        ("POST /customers/c", r#"{"enabled":true,"requestToBeForgotten":false}"#, changed(false)),
+        (
+            "POST /customers",
+            r#"{"id":"c","defaultSourceId":"s"}"#,
+            Intent::CreateCustomer { dialect, default: s() },
+        ),
+    ] {
+        assert_eq!(intent(call, body), expected, "{call} {body}");
+    }
+}
+
+#[test]
+fn a_number_in_place_of_active_or_me_is_understood_or_ambiguous() {
+    let source = r#"{"paymentMethod":{"sourceId":"s"}}"#;
+    for (call, body) in [
+        ("POST me/carts/17/apply-payment-method", source),
+        ("DELETE me/carts/17/payment", ""),
+        ("POST me/carts/17/submit-cart", ""),
+        ("POST me/carts/17/apply-shopper", ""),
+        ("POST me/carts/17", source),
+        ("POST 5/carts/active/submit-cart", ""),
+        ("PUT 5/carts/17/apply-payment-method", source),
+    ] {
+        let call = call.replacen(' ', " /v1/shoppers/", 1);
+        let Classified::Governed(found) = classified(&call) else { panic!("{call}") };
+        let found = found.intent(&HeaderMap::new(), &plain(body));
+        assert!(matches!(found, Err(UnreadableRequest::Ambiguous(_))), "{call}: {found:?}");
+    }
+    for call in ["GET me/carts/17", "GET 5/carts/active", "GET 5/payment-options"] {
+        let call = call.replacen(' ', " /v1/shoppers/", 1);
+        assert_eq!(classified(&call), Classified::Ungoverned, "{call}");
+    }
+    assert_eq!(
+        intent("POST /v1/shoppers/5/payment-options", r#"{"paymentOption":{"sourceId":"s"}}"#),
+        Intent::Save { dialect: carts::DIALECT, owner: Owner::Shopper, source: "s".into() }
+    );
 }
 
 #[test]

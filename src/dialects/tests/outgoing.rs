@@ -35,8 +35,12 @@ fn a_lookup_asks_for_the_whole_thing_in_the_callers_name() {
         uri("/v1/shoppers/me/carts/active/submit-cart?token=t%201&fields=id&format=xml&apiKey=k");
     let attach = Intent::Attach { session: Target::Session(checkout()), source: "s".into() };
     let touch = Intent::Touch { session: carts::ACTIVE };
-    let save =
-        Intent::UpdateCustomer { dialect: checkouts::DIALECT, customer: "c".into(), default: None };
+    let save = Intent::UpdateCustomer {
+        dialect: checkouts::DIALECT,
+        customer: "c".into(),
+        default: None,
+        ends: false,
+    };
     let active = SessionKey::new(carts::CART, "9");
     let invoice = SessionKey::new(checkouts::INVOICE, "7");
     for (call, what, intent, caller, session, expected) in [

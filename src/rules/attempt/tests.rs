@@ -148,6 +148,7 @@ fn intents() -> Vec<Intent> {
             dialect: crate::dialects::carts::DIALECT,
             option: "option".into(),
             removes: true,
+            source: None,
         },
         save("customer", "card"),
     ]

@@ -22,7 +22,7 @@ pub(super) fn amount_exceeds_total(view: &mut View<'_>) -> Judged<Option<Finding
         return Ok(None);
     }
     let room = room(view, incoming)?;
-    if amount <= room {
+    if !amount.saturating_sub(room).is_difference(view.currency(incoming)) {
         return Ok(None);
     }
     Ok(Some(Finding::ExceedsTotal { secondary: incoming.clone(), amount, room }))
@@ -107,6 +107,30 @@ mod tests {
                 .source(credit("c", "100.01"))
                 .toggle(RuleId::PrimaryBeforeSecondary, Toggle::Off);
             owes(RULE, &given, &attach(session, "c"), &refusal(dialect), &rests_on);
+        }
+    }
+
+    #[test]
+    fn less_than_half_of_the_smallest_unit_is_no_difference() {
+        for (code, left, sent, refused) in [
+            ("USD", "15.889999999999999", "15.89", false),
+            ("USD", "15.88", "15.884999", false),
+            ("USD", "15.88", "15.885", true),
+            ("JPY", "100", "100.4", false),
+            ("JPY", "100", "100.5", true),
+            ("KWD", "1.000", "1.0004", false),
+            ("KWD", "1.000", "1.0005", true),
+        ] {
+            let shown = SessionFacts {
+                remaining: Stated::Stated(amount(left)),
+                currency: Stated::Stated(currency(code)),
+                ..nothing_attached()
+            };
+            let credit =
+                SourceFacts { currency: Stated::Stated(currency(code)), ..credit("c", sent) };
+            let verdict = Given::shown(shown).source(credit).decide(&attach(checkout(), "c"));
+            let is_refused = matches!(verdict, crate::rules::Verdict::Reject(_));
+            assert_eq!(is_refused, refused, "{code} {left} {sent}: {verdict:?}");
         }
     }
 

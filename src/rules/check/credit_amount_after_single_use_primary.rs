@@ -13,6 +13,8 @@ pub(super) fn credit_amount_after_single_use_primary(
     if sent(view).is_none() {
         return Ok(None);
     }
+    // Only a version that has credit amounts tells of one, if only that there is none.
+    view.of_session(Field::CreditAmount, |s| &s.credit_amount)?;
     let Some(primary) = view.primary()? else { return Ok(None) };
     if *view.of_source(&primary.id, Field::Reusable, |s| &s.reusable)? {
         return Ok(None);
@@ -26,8 +28,8 @@ mod tests {
     use crate::{
         dialects::Refusal,
         rules::{
-            Funding, Intent, Lookup, RuleId, Stated, Version,
-            fixtures::{Given, amount, card, checkout, owes, update},
+            Funding, Intent, Lookup, RuleId, SessionFacts, Stated, Version,
+            fixtures::{Given, amount, card, checkout, nothing_attached, owes, update},
         },
     };
 
@@ -53,6 +55,16 @@ mod tests {
             &refusal,
             &rests_on,
         );
+    }
+
+    #[test]
+    fn the_form_of_the_answers_tells_the_version() {
+        let untold = || SessionFacts { credit_amount: Stated::Unstated, ..nothing_attached() };
+        let given = Given::shown(untold()).holds(card("card"));
+        let sent = send(Funding::default());
+        given.needs(&sent, Lookup::Session);
+        given.clone().looked_up(Lookup::Session).forwards(&sent);
+        given.failed(Lookup::Session).forwards(&sent);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) fn credit_amount_repeated(view: &mut View<'_>) -> Judged<Option<Findi
     }
     let Some(credit) = view
         .of_session(Field::CreditAmount, |s| &s.credit_amount)?
-        .filter(|credit| credit.is_positive())
+        .filter(|credit| credit.is_difference(view.session_currency()))
     else {
         return Ok(None);
     };

@@ -6,13 +6,16 @@ use crate::rules::{
 };
 
 pub(super) fn default_source_not_saved(view: &mut View<'_>) -> Judged<Option<Finding>> {
-    let Intent::UpdateCustomer { customer, default: Some(source), .. } = view.intent else {
-        return Ok(None);
+    let (source, customer) = match view.intent {
+        Intent::UpdateCustomer { customer, default: Some(source), .. } => (source, Some(customer)),
+        // Nothing is saved to a customer who does not exist yet.
+        Intent::CreateCustomer { default, .. } => (default, None),
+        _ => return Ok(None),
     };
-    if view.saved()?.contains(source) {
+    if customer.is_some() && view.saved()?.contains(source) {
         return Ok(None);
     }
-    Ok(Some(Finding::NotSaved { source: source.clone(), customer: customer.clone() }))
+    Ok(Some(Finding::NotSaved { source: source.clone(), customer: customer.cloned() }))
 }
 
 #[cfg(test)]
@@ -31,7 +34,17 @@ mod tests {
             dialect: checkouts::DIALECT,
             customer: "customer".into(),
             default: source.map(Into::into),
+            ends: false,
         }
+    }
+
+    #[test]
+    fn a_customer_who_is_created_has_no_saved_source() {
+        let create = Intent::CreateCustomer { dialect: checkouts::DIALECT, default: "s".into() };
+        Given::nothing().refused_by(&create);
+        Given::nothing()
+            .source(crate::rules::fixtures::card("s").saved_to("c"))
+            .refused_by(&create);
     }
 
     #[test]

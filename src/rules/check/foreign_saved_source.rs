@@ -29,7 +29,6 @@ pub(super) fn foreign_saved_source(view: &mut View<'_>) -> Judged<Option<Finding
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{
         dialects::Refusal,
         rules::{
@@ -72,12 +71,6 @@ mod tests {
         funded(None).holds(card("card")).forwards(&order(checkout()));
         let nobodys = SourceFacts { reusable: Stated::Stated(true), ..card("card") };
         funded(None).holds(nobodys).forwards(&order(checkout()));
-    }
-
-    #[test]
-    fn an_order_that_brings_funding_of_its_own_is_upstreams_to_judge() {
-        let given = funded(None).holds(card("card").saved_to("owner"));
-        given.forwards(&Intent::Order { session: checkout(), paid_with: PaidWith::Brought });
     }
 
     #[test]

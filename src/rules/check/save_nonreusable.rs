@@ -1,12 +1,21 @@
 //! Saving a source whose type cannot be used again.
 
 use crate::rules::{
-    Finding, Intent,
+    Finding, Intent, SourceId,
     known::{Judged, View},
 };
 
+/// Returns the source that a call saves, also by putting it behind a payment option.
+pub(super) fn saved_source(intent: &Intent) -> Option<&SourceId> {
+    match intent {
+        Intent::Save { source, .. } => Some(source),
+        Intent::ChangeOption { source, removes: false, .. } => source.as_ref(),
+        _ => None,
+    }
+}
+
 pub(super) fn save_nonreusable(view: &mut View<'_>) -> Judged<Option<Finding>> {
-    let Intent::Save { source, .. } = view.intent else { return Ok(None) };
+    let Some(source) = saved_source(view.intent) else { return Ok(None) };
     let kind = view.kind(source)?;
     if !view.policy.types.cannot_be_saved(kind) {
         return Ok(None);
@@ -21,7 +30,7 @@ mod tests {
         dialects::Refusal,
         rules::{
             Lookup, RuleId,
-            fixtures::{Given, card, credit, owes, save, save_option, source},
+            fixtures::{Given, card, change_option, credit, owes, save, save_option, source},
         },
     };
 
@@ -54,6 +63,17 @@ mod tests {
             owes(RULE, &given, &save("customer", "s"), &customers(), &[]);
             owes(RULE, &given, &save_option("s"), &shoppers(), &[]);
         }
+    }
+
+    #[test]
+    fn a_payment_option_that_is_changed_to_a_source_saves_it() {
+        for unsavable in [credit("s", "5"), source("s", "payPal")] {
+            let given = Given::nothing().source(unsavable);
+            owes(RULE, &given, &change_option(Some("s")), &shoppers(), &[]);
+            given.forwards(&change_option(None));
+        }
+        Given::nothing().source(card("s")).forwards(&change_option(Some("s")));
+        Given::nothing().needs(&change_option(Some("s")), Lookup::Source("s".into()));
     }
 
     #[test]

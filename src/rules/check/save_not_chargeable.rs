@@ -1,14 +1,26 @@
 //! Saving a source that is not chargeable.
 
+use super::save_nonreusable::saved_source;
 use crate::rules::{
-    Finding, Intent, SourceState,
+    Field, Finding, Intent, SourceId, SourceState,
     known::{Judged, View},
 };
 
+/// Returns whether the call only repeats that this source is behind its payment option: a source
+/// that is saved is reusable.
+fn stays_saved(view: &mut View<'_>, source: &SourceId) -> Judged<bool> {
+    match view.intent {
+        Intent::ChangeOption { .. } => {
+            view.of_source(source, Field::Reusable, |s| &s.reusable).copied()
+        }
+        _ => Ok(false),
+    }
+}
+
 pub(super) fn save_not_chargeable(view: &mut View<'_>) -> Judged<Option<Finding>> {
-    let Intent::Save { source, .. } = view.intent else { return Ok(None) };
+    let Some(source) = saved_source(view.intent) else { return Ok(None) };
     let state = view.source_state(source)?;
-    if *state == SourceState::Chargeable {
+    if *state == SourceState::Chargeable || (!state.is_spent() && stays_saved(view, source)?) {
         return Ok(None);
     }
     Ok(Some(Finding::NotChargeable { source: source.clone(), state: state.clone() }))
@@ -21,7 +33,7 @@ mod tests {
         dialects::Refusal,
         rules::{
             FreshFor, Lookup, RuleId, SourceFacts, Stated, Verdict,
-            fixtures::{Given, card, owes, save, save_option},
+            fixtures::{Given, card, change_option, owes, save, save_option},
         },
     };
 
@@ -88,6 +100,21 @@ mod tests {
                 given.source(card("s")).looked_up(lookup()).forwards(&save("customer", "s"));
             }
         }
+    }
+
+    #[test]
+    fn a_payment_option_is_changed_to_a_chargeable_source_or_keeps_its_own() {
+        let change = change_option(Some("s"));
+        for state in ["cancelled", "consumed", "failed"] {
+            let given = Given::nothing().source(card("s").in_state(state));
+            owes(RULE, &given, &change, &shoppers(), &[lookup()]);
+        }
+        Given::nothing().source(card("s")).forwards(&change);
+        let pending = |source: SourceFacts| source.in_state("pending_funds");
+        let given = Given::nothing().source(pending(card("s"))).confirmed(lookup());
+        given.refuses(&change, RULE, &shoppers());
+        let saved = Given::nothing().source(pending(card("s").saved_to("shopper")));
+        saved.confirmed(lookup()).forwards(&change);
     }
 
     #[test]

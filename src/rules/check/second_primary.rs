@@ -20,8 +20,9 @@ mod tests {
     use crate::{
         dialects::{Refusal, checkouts},
         rules::{
-            Incoming, Intent, Lookup, Remedy, RuleId, Toggle, Verdict,
+            Incoming, Intent, Lookup, Remedy, RuleId, Stated, Toggle, Verdict,
             fixtures::{Given, apply_shopper, attach, card, cart, checkout, credit, owes},
+            known::{Gap, Lack, View},
         },
     };
 
@@ -95,6 +96,33 @@ mod tests {
         let named = Intent::AttachSaved { session: cart(), option: Some("option-none".into()) };
         Given::session().holds(card("card")).options(&[card("other")]).forwards(&named);
         Given::session().holds(card("card")).options(&[]).forwards(&apply_shopper());
+    }
+
+    #[test]
+    fn where_no_option_is_told_to_be_the_default_one_it_is_not_known_what_is_attached() {
+        let mut given = Given::session().holds(card("first")).options(&[card("second")]);
+        for option in given.known.options.iter_mut().flatten() {
+            option.default = Stated::Unstated;
+        }
+        given.forwards(&apply_shopper());
+        // Nothing is told, so nothing is in order: what the rules need is not known.
+        let untold = View {
+            known: &given.known,
+            intent: &apply_shopper(),
+            policy: &given.policy,
+            dialect: crate::dialects::carts::DIALECT,
+            now: given.now,
+            strict: false,
+            blind: false,
+            used: Vec::new(),
+            missing: Lack::Nothing,
+        };
+        assert_eq!(untold.clone().incoming(), Err(Gap::Unstated));
+        let named = Intent::AttachSaved { session: cart(), option: Some("option-second".into()) };
+        given.refuses(&named, RULE, &cart_refusal());
+        let told = Given::session().holds(card("first")).options(&[]);
+        let told = View { known: &told.known, ..untold };
+        assert_eq!(told.clone().incoming(), Ok(None));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use crate::rules::{
 pub(super) fn underfunded_order(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::Order { paid_with, .. } = view.intent else { return Ok(None) };
     let missing = match (paid_with, view.session_state()) {
-        (PaidWith::Brought, _) => return Ok(None),
         // Upstream judges a second order from one session.
         (_, Ok(SessionState::Complete)) => return Ok(None),
         // The state depends on what is attached, not on what is listed.
@@ -37,7 +36,7 @@ fn missing_in_list(view: &mut View<'_>, listed: &[SourceId]) -> Judged<Option<Am
         contributed = contributed.checked_add(view.contribution(source)?).ok_or(Gap::Unstated)?;
     }
     let remaining = total.saturating_sub(contributed);
-    Ok(remaining.is_positive().then_some(remaining))
+    Ok(remaining.is_difference(view.session_currency()).then_some(remaining))
 }
 
 /// Returns what remains to be contributed, if that is more than zero. A primary contributes all
@@ -67,7 +66,7 @@ fn missing(view: &mut View<'_>) -> Judged<Option<Amount>> {
             total.saturating_sub(contributed)
         }
     };
-    Ok(remaining.is_positive().then_some(remaining))
+    Ok(remaining.is_difference(view.session_currency()).then_some(remaining))
 }
 
 #[cfg(test)]
@@ -139,6 +138,28 @@ mod tests {
     }
 
     #[test]
+    fn less_than_half_of_the_smallest_unit_is_not_missing() {
+        for remaining in ["2.8e-14", "2.842170943040401e-14", "0.0049"] {
+            let given = Given::shown(in_state("requires_confirmation", remaining));
+            given.forwards(&order(checkout()));
+            given.forwards(&order(cart()));
+            let total = SessionFacts {
+                total: Stated::Stated(amount("100").checked_add(amount(remaining)).unwrap()),
+                ..legacy(None)
+            };
+            let given = Given::shown(total).looked_up(Lookup::Session).holds(credit("c", "100"));
+            given.forwards(&order(checkout()));
+        }
+        let yen = |remaining| SessionFacts {
+            currency: Stated::Stated("JPY".parse().unwrap()),
+            ..in_state("requires_confirmation", remaining)
+        };
+        Given::shown(yen("0.4")).forwards(&order(checkout()));
+        Given::shown(yen("0.5")).refused_by(&order(checkout()));
+        Given::shown(in_state("requires_confirmation", "0.005")).refused_by(&order(checkout()));
+    }
+
+    #[test]
     fn a_session_that_waits_for_something_is_confirmed_and_then_refused() {
         for state in ["pending_redirect", "pending_funds", "pending", "requires_action"] {
             let forever = |policy: &mut crate::rules::Policy| policy.fresh_for = FreshFor::Forever;
@@ -171,12 +192,6 @@ mod tests {
             given.forwards(&order(checkout()));
             given.an_hour_later().forwards(&order(cart()));
         }
-    }
-
-    #[test]
-    fn an_order_that_brings_funding_of_its_own_is_upstreams_to_judge() {
-        Given::session()
-            .forwards(&Intent::Order { session: checkout(), paid_with: PaidWith::Brought });
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn what_was_found_and_what_would_have_been_accepted_is_told() {
             funded,
         ),
         (
-            Finding::NotSaved { source: p(), customer: "o".into() },
+            Finding::NotSaved { source: p(), customer: Some("o".into()) },
             "source p is not saved to customer o",
             "a source saved to that customer",
         ),

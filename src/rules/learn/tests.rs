@@ -272,6 +272,7 @@ fn a_removed_payment_option_spends_the_source_behind_it_and_no_other() {
         dialect: carts::DIALECT,
         option: option.into(),
         removes,
+        source: None,
     };
     let given = || Given::nothing().options(&[card("p").saved_to("s"), card("q").saved_to("s")]);
     for (intent, expected) in [
@@ -353,4 +354,35 @@ fn a_type_once_shown_is_not_lost_to_an_answer_that_leaves_it_out() {
         .holds(source("p", "payPal"))
         .after(&read, &shows(holding(&[untyped("p")])));
     assert_eq!(given.known.attached()[0].kind, Stated::Stated("payPal".into()));
+}
+
+#[test]
+fn the_sources_of_a_customer_who_is_deleted_disabled_or_forgotten_are_unsure() {
+    let customer = || "customer".into();
+    let dialect = checkouts::DIALECT;
+    let update =
+        |ends| Intent::UpdateCustomer { dialect, customer: customer(), default: None, ends };
+    for (intent, known) in [
+        (Intent::DeleteCustomer { dialect, customer: customer() }, false),
+        (update(true), false),
+        (update(false), true),
+    ] {
+        let given = Given::nothing().source(card("p").saved_to("customer")).saved(&["p"]);
+        let given = given.after(&intent, &Answer::default());
+        assert_eq!(state(&given, "p").is_some(), known, "{intent:?}");
+        let saved = given.known.customer.unwrap_or_default().saved;
+        assert_eq!(saved.get().is_some(), known, "{intent:?}");
+    }
+}
+
+#[test]
+fn an_order_at_once_charges_its_source() {
+    let order = Intent::OrderAtOnce { dialect: checkouts::DIALECT, source: "p".into() };
+    for (source, expected) in [
+        (card("p"), SourceState::Consumed),
+        (card("p").saved_to("customer"), SourceState::Chargeable),
+    ] {
+        let given = Given::nothing().source(source).after(&order, &Answer::default());
+        assert_eq!(state(&given, "p"), Some(expected));
+    }
 }

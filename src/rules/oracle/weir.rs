@@ -113,6 +113,7 @@ impl Walk {
                 dialect: carts::DIALECT,
                 option: NAMES[id].into(),
                 removes: true,
+                source: None,
             },
             Call::Remove(id, who) => Intent::Remove {
                 dialect: checkouts::DIALECT,
@@ -123,11 +124,13 @@ impl Walk {
                 dialect: carts::DIALECT,
                 option: NAMES[id].into(),
                 removes: false,
+                source: None,
             },
             Call::SetDefault(id, who) => Intent::UpdateCustomer {
                 dialect: checkouts::DIALECT,
                 customer: customer_id(who),
                 default: Some(source_id(id)),
+                ends: false,
             },
         }
     }

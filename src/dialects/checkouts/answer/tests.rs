@@ -56,7 +56,7 @@ fn a_full_checkout_is_read() {
     assert_eq!(facts.currency, Stated::Stated("USD".parse().unwrap()));
     assert_eq!(facts.state, Stated::Stated(SessionState::RequiresConfirmation));
     assert_eq!(facts.customer, Stated::Stated(Some("536319570336".into())));
-    assert_eq!(facts.credit_amount, Stated::Stated(None));
+    assert_eq!(facts.credit_amount, Stated::Unstated);
     assert_eq!(facts.payment_session, Stated::Stated("1f5e2c4a".into()));
     let sources = facts.sources.as_ref().unwrap();
     assert_eq!(sources.len(), 2);
@@ -86,6 +86,19 @@ fn the_older_shape_is_read() {
 }
 
 #[test]
+fn only_the_form_that_has_a_credit_amount_shows_that_there_is_none() {
+    for (json, expected) in [
+        (r#"{"id":"177642590336","sources":[]}"#, Stated::Stated(None)),
+        (r#"{"id":"177642590336","sources":[],"creditAmount":null}"#, Stated::Stated(None)),
+        (r#"{"id":"177642590336","creditAmount":"5"}"#, Stated::Stated("5".parse().ok())),
+        (r#"{"id":"177642590336","payment":{"sources":[]}}"#, Stated::Unstated),
+        (r#"{"id":"177642590336"}"#, Stated::Unstated),
+    ] {
+        assert_eq!(session(json).credit_amount, expected, "{json}");
+    }
+}
+
+#[test]
 fn what_a_whole_answer_does_not_show_is_not_there() {
     for json in [
         r#"{"id":"177642590336"}"#,
@@ -96,7 +109,6 @@ fn what_a_whole_answer_does_not_show_is_not_there() {
         let facts = session(json);
         assert_eq!(facts.sources, Stated::Stated(vec![]), "{json}");
         assert_eq!(facts.customer, Stated::Stated(None), "{json}");
-        assert_eq!(facts.credit_amount, Stated::Stated(None), "{json}");
         assert_eq!(
             (facts.total, facts.remaining, facts.billing_optimization),
             (Stated::Unstated, Stated::Unstated, Stated::Unstated)

@@ -121,7 +121,7 @@ fn every_finding_has_the_vendors_words() {
         ),
         (
             RuleId::DefaultSourceNotSaved,
-            Finding::NotSaved { source: p(), customer: "o".into() },
+            Finding::NotSaved { source: p(), customer: Some("o".into()) },
             answer(
                 409,
                 "invalid_parameter",
