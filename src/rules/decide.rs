@@ -7,8 +7,8 @@
 //! twice, so this ends.
 
 use super::{
-    Field, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RemedyKind, Row,
-    SessionState, Timestamp, Toggle, Verdict, Violation, check,
+    Field, Finding, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RemedyKind,
+    Row, SessionState, Timestamp, Toggle, Verdict, Violation, check,
     known::{Gap, Judged, View},
 };
 
@@ -46,12 +46,17 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     }
     match mendable {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
-        Some((row, _, violation)) => match remedy(row.remedy, &mut view(violation.dialect, true)) {
-            Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
-            Err(Gap::Need(lookup)) => Verdict::Need(lookup),
-            // The violation is certain even where the remedy's facts are missing.
-            Ok(None) | Err(_) => Verdict::Reject(violation),
-        },
+        Some((row, _, violation)) => {
+            match remedy(row.remedy, &violation, &mut view(violation.dialect, true)) {
+                Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
+                Err(Gap::Need(lookup)) => Verdict::Need(lookup),
+                Ok(None) | Err(_) if !violation.finding.is_certain() => {
+                    Verdict::Forward { monitored: None }
+                }
+                // The violation is certain even where the remedy's facts are missing.
+                Ok(None) | Err(_) => Verdict::Reject(violation),
+            }
+        }
         None => intent
             .dialect()
             .and_then(|dialect| wait(&mut view(dialect, false)))
@@ -77,7 +82,14 @@ fn judge(row: &Row, mut view: View<'_>) -> Judged<Option<Violation>> {
 }
 
 /// Returns the remedy of a broken rule, if it has one here.
-fn remedy(kind: Option<RemedyKind>, view: &mut View<'_>) -> Judged<Option<Remedy>> {
+fn remedy(
+    kind: Option<RemedyKind>,
+    violation: &Violation,
+    view: &mut View<'_>,
+) -> Judged<Option<Remedy>> {
+    if kind == Some(RemedyKind::Resequence) {
+        return resequence(&violation.finding, view);
+    }
     let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
         return Ok(None);
     };
@@ -94,7 +106,22 @@ fn remedy(kind: Option<RemedyKind>, view: &mut View<'_>) -> Judged<Option<Remedy
         Some(RemedyKind::Replace) => Ok(view
             .incoming_for_remedy()?
             .map(|incoming: Incoming| Remedy::Replace { primary, incoming })),
-        Some(RemedyKind::Wait | RemedyKind::Strip) | None => Ok(None),
+        Some(RemedyKind::Wait | RemedyKind::Strip | RemedyKind::Resequence) | None => Ok(None),
+    }
+}
+
+/// Returns the remedy that attaches the primary again, behind the credit. A primary that is known
+/// to be spent must not be detached. One that cannot be read is: upstream has accepted it before,
+/// and the credit would be lost for certain.
+fn resequence(finding: &Finding, view: &mut View<'_>) -> Judged<Option<Remedy>> {
+    let (Finding::LostCredit { primary, .. } | Finding::CreditInDoubt { primary, .. }) = finding
+    else {
+        return Ok(None);
+    };
+    match view.source_state(primary) {
+        Ok(state) if state.is_spent() => Ok(None),
+        Err(Gap::Need(lookup)) => Err(Gap::Need(lookup)),
+        Ok(_) | Err(_) => Ok(Some(Remedy::Resequence { primary: primary.clone() })),
     }
 }
 

@@ -78,6 +78,9 @@ pub enum PaidWith {
     /// A source or customer in the call's body, so that the session alone does not show whether the
     /// order is funded.
     Brought,
+    /// The sources that are attached. The order was begun before, and upstream knows whether the
+    /// shopper has done what it waited for.
+    Resumed,
     /// The sources that the call lists. Other attached sources are detached.
     Listed(Vec<SourceId>),
 }

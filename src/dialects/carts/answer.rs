@@ -69,7 +69,7 @@ fn read(route: &Route, coverage: Coverage, json: &[u8]) -> Result<Answer, Unread
             Ok(Answer { session: Some(of_cart(json, coverage)?), ..Answer::default() })
         }
         // The cart is becoming an order: the id that is shown may be either's.
-        Route::Submit => {
+        Route::Submit | Route::Resume => {
             let sources = match of_cart(json, coverage)?.sources {
                 Stated::Stated(sources) => sources,
                 Stated::Unstated => Vec::new(),
@@ -119,6 +119,7 @@ fn of_cart(json: &[u8], coverage: Coverage) -> Result<SessionFacts, UnreadableAn
         sources: sources(cart.payment_method, coverage, is_unfunded)?,
         total: total.into(),
         remaining: remaining.map(|(amount, _)| amount).into(),
+        contributed: contributed.map(|(amount, _)| amount).into(),
         currency: remaining
             .or(contributed)
             .or(order_total)

@@ -56,7 +56,12 @@ pub(super) fn intent(
             let option = request.query.id.as_deref().map(OptionId::from);
             (Intent::AttachSaved { session, option }, None)
         }
-        Route::Update | Route::Attach | Route::Detach | Route::Submit | Route::SaveOption => {
+        Route::Update
+        | Route::Attach
+        | Route::Detach
+        | Route::Submit
+        | Route::Resume
+        | Route::SaveOption => {
             let text = text(request)?;
             let fields = Fields::read(&text, CALL)?;
             let source = fields.id("sourceId")?.map(|id| SourceId::from(&*id));
@@ -104,6 +109,7 @@ fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Op
         // A payment method of another kind than a source.
         (Route::Attach, None) => Intent::Touch { session },
         (Route::Detach, source) => Intent::Detach { session, source },
+        (Route::Resume, _) => Intent::Order { session, paid_with: PaidWith::Resumed },
         (Route::Submit, None) => Intent::Order { session, paid_with: PaidWith::Attached },
         (Route::Submit, Some(_)) => Intent::Order { session, paid_with: PaidWith::Brought },
         (Route::SaveOption, source) => {

@@ -216,6 +216,7 @@ fn of_session(json: &[u8], intent: &Intent, whole: bool) -> Result<Answer, Unrea
         Stated::Unstated => None,
     };
     let facts = SessionFacts {
+        contributed: Stated::Unstated,
         sources: all(sources, whole)?,
         total: value::amount(shown.total_amount)?,
         remaining: value::amount(session.amount_remaining_to_be_contributed)?,

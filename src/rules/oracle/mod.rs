@@ -232,8 +232,9 @@ impl Explorer {
     fn refusal(&self, vendor: &Vendor, broken: &[Broken]) -> Option<Broken> {
         let hopeless = broken.iter().find(|broken| self.toggle(vendor, broken) != Toggle::Reorder);
         let lost = vendor.primary().is_some_and(|id| vendor.sources[id].is_spent());
-        let unmended =
-            broken.iter().find(|broken| broken.rule == "primary-before-secondary" && lost);
+        let unmended = broken.iter().find(|broken| {
+            ["primary-before-secondary", "lost-credit"].contains(&broken.rule) && lost
+        });
         hopeless.or(unmended).copied()
     }
 
@@ -243,6 +244,9 @@ impl Explorer {
         let calls = match remedy {
             Remedy::Repair { .. } => vec![Call::Detach(primary), call, Call::Attach(primary)],
             Remedy::Replace { .. } => vec![Call::Detach(primary), call],
+            Remedy::Resequence { .. } => {
+                vec![Call::Detach(primary), Call::Attach(primary), call]
+            }
         };
         for call in calls {
             if !place.vendor.takes(call) {
@@ -257,6 +261,7 @@ impl Explorer {
             place.memory.taken(&self.walk, &before, &place.vendor, call, &intent);
         }
         match place.vendor.primary() {
+            None if call == Call::Order => Ok(()),
             Some(now) if (now == primary) == matches!(remedy, Remedy::Repair { .. }) => Ok(()),
             now => Err(format!("{remedy:?} leaves {now:?} attached")),
         }
