@@ -50,6 +50,9 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
             match remedy(row.remedy, &violation, &mut view(violation.dialect, true)) {
                 Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
                 Err(Gap::Need(lookup)) => Verdict::Need(lookup),
+                Ok(None) | Err(_) if matches!(violation.finding, Finding::CreditUnseen { .. }) => {
+                    Verdict::Unavailable(Lookup::Session)
+                }
                 Ok(None) | Err(_) if !violation.finding.is_certain() => {
                     Verdict::Forward { monitored: None }
                 }

@@ -112,6 +112,12 @@ pub enum Finding {
         /// The primary that is attached.
         primary: SourceId,
     },
+    /// An order comes while sources may stand that cannot be seen, store credit among them. No refusal
+    /// rests on it.
+    CreditUnseen {
+        /// A source that may stand.
+        source: SourceId,
+    },
     /// A customer's default is to be a source that is not saved to the customer.
     NotSaved {
         /// The source.
@@ -173,7 +179,7 @@ impl Missing {
 impl Finding {
     /// Returns whether the finding is known to be so, and not only possible.
     pub fn is_certain(&self) -> bool {
-        !matches!(self, Self::CreditInDoubt { .. })
+        !matches!(self, Self::CreditInDoubt { .. } | Self::CreditUnseen { .. })
     }
 
     /// Returns the text about what would have been accepted.
@@ -201,7 +207,7 @@ impl Finding {
             Self::NotConfirmed { .. } | Self::Underfunded { .. } => {
                 "a payment session that is requires_confirmation, with nothing left to contribute"
             }
-            Self::LostCredit { .. } | Self::CreditInDoubt { .. } => {
+            Self::LostCredit { .. } | Self::CreditInDoubt { .. } | Self::CreditUnseen { .. } => {
                 "the primary attached after the secondary"
             }
             Self::NotSaved { .. } => "a source saved to that customer",
@@ -259,6 +265,7 @@ impl fmt::Display for Finding {
                 let joined = if self.is_certain() { "joined" } else { "may have joined" };
                 write!(f, "secondary {secondary} {joined} after the primary {primary}")
             }
+            Self::CreditUnseen { source } => write!(f, "whether {source} stands cannot be seen"),
             Self::NotSaved { source, customer } => {
                 write!(f, "source {source} is not saved to customer {customer}")
             }

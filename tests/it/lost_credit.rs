@@ -3,9 +3,10 @@
 
 use crate::testbed::{
     APPLY, Adjusted, Ask, CART, Caller, Denial, FailingReads, Fault, FaultKind, FreshFor, Kind,
-    Landing, Mode, Policy, Quirks, Reply, RuleId, SUBMIT, Testbed, Toggle, defaults, doubting,
-    method, text_of,
+    Landing, Mode, Policy, Quirks, Reply, RuleId, SUBMIT, Testbed, Toggle, cases, defaults,
+    doubting, method, on_a_runtime, text_of,
 };
+use proptest::prelude::*;
 use serde_json::Value;
 
 const RESUME: &str = "/v1/shoppers/me/carts/active/resume-cart";
@@ -333,4 +334,121 @@ async fn no_submitted_cart_loses_credit_whatever_fails() {
         }
     }
     assert!(submitted > 100, "{submitted}");
+}
+
+/// What a shopper does with a card and a credit.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Card,
+    Credit,
+    TakeOffCard,
+    TakeOffCredit,
+    TakeOffAll,
+    Read,
+    Submit,
+    Resume,
+}
+
+/// One call, whether it goes past Weir, and what goes wrong with which of the calls from it on.
+#[derive(Clone, Debug)]
+struct Turn {
+    op: Op,
+    past: bool,
+    fault: Option<(usize, u64)>,
+}
+
+fn turn(past: bool, faults: bool) -> impl Strategy<Value = Turn> {
+    use Op::*;
+    let op = prop_oneof![
+        4 => Just(Card),
+        6 => Just(Credit),
+        1 => Just(TakeOffCard),
+        1 => Just(TakeOffCredit),
+        1 => Just(TakeOffAll),
+        1 => Just(Read),
+        3 => Just(Submit),
+        1 => Just(Resume),
+    ];
+    let fault = prop::option::of((0..KINDS.len(), 1..4_u64));
+    (op, any::<bool>(), fault).prop_map(move |(op, is_past, fault)| Turn {
+        op,
+        past: past && is_past && !matches!(op, Submit | Resume),
+        fault: fault.filter(|_| faults),
+    })
+}
+
+const KINDS: [FaultKind; 4] = [
+    FaultKind::FailBefore(503),
+    FaultKind::FailAfter(500),
+    FaultKind::Garbage,
+    FaultKind::FailBefore(409),
+];
+
+/// Makes the calls; no order must have lost a credit.
+async fn shop(policy: Policy, quirks: Quirks, turns: Vec<Turn>) -> Result<(), TestCaseError> {
+    let bed = Testbed::new().policy(policy).in_process();
+    bed.emulator.set_quirks(quirks);
+    let token = bed.upstream.token("grant_type=anonymous&client_id=pk_acme").await;
+    let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+    let filled = Ask::post(format!("{CART}?productId=p&quantity=1&price=100"), Value::Null);
+    bed.upstream.ask(&filled.shopper(&token)).await;
+    for Turn { op, past, fault } in turns {
+        if let Some((kind, nth)) = fault {
+            let fault = Fault { method: None, ..Fault::once("GET", "/v1/*", KINDS[kind].clone()) };
+            bed.emulator.faults().add(fault.from_nth(nth));
+        }
+        let ask = match op {
+            Op::Card => Ask::post(APPLY, method(&card)),
+            Op::Credit => Ask::post(APPLY, method(&credit)),
+            Op::TakeOffCard => Ask::delete(APPLY, method(&card)),
+            Op::TakeOffCredit => Ask::delete(APPLY, method(&credit)),
+            Op::TakeOffAll => Ask::delete(format!("{CART}/payment"), Value::Null),
+            Op::Read => Ask::get(CART),
+            Op::Submit => Ask::post(SUBMIT, Value::Null),
+            Op::Resume => Ask::post(RESUME, Value::Null),
+        };
+        let to = if past { &bed.upstream } else { &bed.weir };
+        to.ask(&ask.shopper(&token)).await;
+        let lost = bed.emulator.snapshot()["lostCredits"].clone();
+        prop_assert_eq!(lost, serde_json::json!([]));
+    }
+    Ok(())
+}
+
+fn quirks() -> impl Strategy<Value = Quirks> {
+    (any::<bool>(), any::<bool>()).prop_map(|(denied, lenient_removals)| Quirks {
+        deny_shopper_reads: denied.then_some(Denial::Forbidden),
+        lenient_removals,
+        ..Quirks::default()
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn no_credit_is_lost_that_was_attached_past_weir(
+        quirks in quirks(),
+        turns in prop::collection::vec(turn(true, false), 1..12),
+        reorders in any::<bool>(),
+    ) {
+        let toggle = if reorders { Toggle::Reorder } else { Toggle::Reject };
+        let policy = doubting()
+            .with_rule(RuleId::PrimaryBeforeSecondary, toggle)
+            .with_rule(RuleId::LostCredit, toggle);
+        on_a_runtime(shop(policy, quirks, turns))?;
+    }
+
+    #[test]
+    fn under_reorder_no_credit_is_lost_however_many_calls_fail(
+        quirks in quirks(),
+        turns in prop::collection::vec(turn(false, true), 1..12),
+        doubts in any::<bool>(),
+    ) {
+        let base = if doubts { doubting() } else { defaults() };
+        let policy = base
+            .with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Reorder)
+            .with_rule(RuleId::LostCredit, Toggle::Reorder);
+        on_a_runtime(shop(policy, quirks, turns))?;
+    }
 }

@@ -36,6 +36,11 @@ pub(super) fn refusal(violation: &Violation) -> Refusal {
             ),
         )
         .subcode(rule),
+        Finding::CreditUnseen { .. } => Refusal::conflict(
+            "submit-cart-failed",
+            "It cannot be seen whether store credit would be ignored. Try again.",
+        )
+        .subcode(rule),
         payment => of_payment(payment, rule),
     }
 }

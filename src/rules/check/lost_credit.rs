@@ -4,14 +4,16 @@
 //! It is the last line of defence, and holds whatever happened before. Two things tell: the order
 //! of attachment that Weir saw, and the figures that the session shows. Where they are silent, it
 //! is not known whether the credit is lost. Then nothing is refused, but a policy that reorders
-//! attaches the primary again, which does no harm.
+//! attaches the primary again, which does no harm. Where such a policy cannot see which sources
+//! stand, and several may, the order has to wait.
 
 use crate::rules::{
-    Amount, Attached, Field, Finding, Intent, Joined, RuleId, SessionRecord, SessionState,
+    Amount, Attached, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord, SessionState,
     SourceId, Toggle,
     known::{Gap, Judged, View},
     rounding::is_more,
 };
+use std::collections::BTreeSet;
 
 pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
     if !matches!(view.intent, Intent::Order { .. }) {
@@ -38,8 +40,23 @@ pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
         Standing::Unknown { secondary, primary } if reorders => {
             Ok(Some(Finding::CreditInDoubt { secondary, primary }))
         }
+        Standing::Right if reorders => match unseen(view) {
+            Some(source) => Ok(Some(Finding::CreditUnseen { source: source.clone() })),
+            None => Err(gap),
+        },
         Standing::Unknown { .. } | Standing::Right => Err(gap),
     }
+}
+
+/// Returns a source that may stand, where two or more may and it is not known which do.
+fn unseen<'a>(view: &View<'a>) -> Option<&'a SourceId> {
+    let known: &'a Known = view.known;
+    let record = known.session.as_ref()?;
+    let Joined { order, awaited } = &record.joined;
+    let attached = known.attached().iter().map(|one| &one.id);
+    let may_stand: BTreeSet<_> = attached.chain(order).chain(awaited).collect();
+    let in_doubt = !awaited.is_empty() || record.sources.get().is_none();
+    may_stand.iter().copied().next().filter(|_| in_doubt && may_stand.len() > 1)
 }
 
 /// How store credit stands beside a primary.
@@ -389,6 +406,27 @@ mod tests {
         let blind = given.failed(Lookup::Session).toggle(RULE, Toggle::Reorder);
         let blind = blind.failed(Lookup::Source("card".into()));
         assert!(matches!(blind.decide(&order(cart())), Verdict::Remedy { .. }));
+    }
+
+    #[test]
+    fn a_cart_of_which_nothing_can_be_seen_waits_where_several_sources_may_stand() {
+        let blind = |awaited: &[&str]| {
+            Given::nothing()
+                .alter(|session| {
+                    session.unsure = true;
+                    session.joined.awaited = awaited.iter().map(|id| SourceId::from(*id)).collect();
+                })
+                .failed(Lookup::Session)
+        };
+        let reorder = |given: Given| given.toggle(RULE, Toggle::Reorder);
+        assert_eq!(
+            reorder(blind(&["card", "credit"])).decide(&order(cart())),
+            Verdict::Unavailable(Lookup::Session)
+        );
+        reorder(blind(&["card"])).forwards(&order(cart()));
+        blind(&["card", "credit"]).forwards(&order(cart()));
+        let monitor = blind(&["card", "credit"]).toggle(RULE, Toggle::Monitor);
+        monitor.forwards(&order(cart()));
     }
 
     #[test]

@@ -134,6 +134,17 @@ fn every_finding_has_the_vendors_words() {
             },
         ),
         (
+            RuleId::LostCredit,
+            Finding::CreditUnseen { source: c() },
+            Refusal {
+                code: "submit-cart-failed",
+                ..failure(
+                    "lost-credit",
+                    "It cannot be seen whether store credit would be ignored. Try again.",
+                )
+            },
+        ),
+        (
             RuleId::SecondarySourceOwner,
             Finding::HasOwner { kind: "customerCredit".into() },
             Refusal {
