@@ -117,7 +117,7 @@ impl<'a> Course<'a> {
             Next::LookUp(lookup) => self.look_up(&lookup).await?,
             Next::TakeTurn { overtakes } => self.take_turn(overtakes).await?,
             Next::Hold(window) => self.hold(window).await?,
-            Next::Recover { primary } => self.recover(primary).await?,
+            Next::Recover { primary, credit } => self.recover(primary, credit).await?,
             Next::SendDeferred { primary, since } => self.send_deferred(primary, since).await?,
             Next::EraseDeferred => self.erase_deferred().await?,
             Next::Defer(source) => return self.defer(source).await.map(Some),
@@ -185,9 +185,13 @@ impl<'a> Course<'a> {
         Ok(Event::LookedUp(end))
     }
 
-    async fn recover(&mut self, primary: SourceId) -> Result<Event, StoreError> {
+    async fn recover(
+        &mut self,
+        primary: SourceId,
+        credit: Option<SourceId>,
+    ) -> Result<Event, StoreError> {
         let Some(Holding::Turn(turn)) = self.hand.take() else { return Ok(Event::Lost) };
-        match repair::recover(self.exchange, turn, primary).await {
+        match repair::recover(self.exchange, turn, primary, credit).await {
             Ok(turn) => {
                 self.hand = Some(Holding::Turn(turn?));
                 Ok(Event::Recovered)

@@ -129,7 +129,9 @@ pub(super) fn apply_learned(
     if let Some((_, observation)) = session {
         let shown = !matches!(
             observation,
-            SessionObservation::Refused | SessionObservation::OutcomeUnknown
+            SessionObservation::Refused
+                | SessionObservation::OutcomeUnknown
+                | SessionObservation::AttachUnknown(_)
         );
         // A look that overlapped with a change may have seen either side of it.
         let is_look = matches!(observation, SessionObservation::LookedUp(_));

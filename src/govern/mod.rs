@@ -17,12 +17,14 @@
 //! Elsewhere: the rules (`rules`), the wire (`dialects`), the store (`sessions`), the sending (the
 //! inner service).
 
+mod aftermath;
 mod answer;
 mod answered;
 mod asker;
 mod course;
 mod defer;
 mod exchange;
+mod forward;
 mod governor;
 mod handle;
 mod holding;

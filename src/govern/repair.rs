@@ -71,6 +71,20 @@ pub(super) async fn run(
     }
 }
 
+/// Attaches the primary again, behind credit that the call before has put behind it. Returns the
+/// answer, or `None` where the primary stands as it stood. Runs in the detached work of that call.
+pub(super) async fn mend(
+    exchange: &Exchange,
+    turn: Turn,
+    primary: &SourceId,
+) -> Option<Response<Body>> {
+    let repair = Repair::afterwards(primary);
+    match perform(exchange.clone(), turn, repair, Known::default()).await.end {
+        RepairAnswer::Answer(response) => Some(response),
+        RepairAnswer::Other(_) => None,
+    }
+}
+
 /// Finishes or undoes a repair that an earlier call left unfinished, detached from the caller.
 ///
 /// # Errors
@@ -80,10 +94,11 @@ pub(super) async fn recover(
     exchange: &Exchange,
     turn: Turn,
     primary: SourceId,
+    credit: Option<SourceId>,
 ) -> Result<Result<Turn, StoreError>, Failure> {
     let session = turn.key().clone();
     tracing::warn!(%session, "found a repair that was never finished");
-    let repair = Repair::recovery(primary.clone());
+    let repair = Repair::recovery(&primary, credit);
     let governor = exchange.asker.governor.clone();
     let performed = perform(exchange.clone(), turn, repair, Known::default());
     let work = async move {
@@ -263,10 +278,14 @@ impl Performer {
         let attached: Vec<SourceId> =
             known.attached().iter().map(|attached| attached.id.clone()).collect();
         let types = &exchange.policy.types;
-        let is_primary = |id| known.kind_of(id).is_some_and(|kind| !types.is_secondary(kind));
-        let sight = match attached.iter().any(is_primary) {
-            true => SessionView::Primary(attached),
-            false => SessionView::NoPrimary(attached),
+        let is_primary = |id| known.kind_of(id).map(|kind| !types.is_secondary(kind));
+        let kinds: Vec<_> = attached.iter().map(is_primary).collect();
+        let sight = if kinds.contains(&Some(true)) {
+            SessionView::Primary(attached)
+        } else if kinds.contains(&None) {
+            SessionView::Unknown
+        } else {
+            SessionView::NoPrimary(attached)
         };
         Ok((RepairEvent::Saw(sight), Some(shown.answer.into_response())))
     }

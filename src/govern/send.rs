@@ -15,7 +15,6 @@ use super::{
     asker::{Failure, SendOutcome},
     exchange::Exchange,
     governor::log_store_error,
-    holding::Holding,
     learn,
 };
 use crate::{
@@ -116,45 +115,6 @@ pub(super) fn run_detached<T: Send + 'static>(
             tracing::error!(%error, "a call under way was lost; its session is looked up before the next decision");
             Failure { sent: true, problem: Problem::Internal }
         })
-    }
-}
-
-/// Sends the caller's call, detached, and holds its turn until the answer is learned. A call that
-/// overlaps with another leaves unsure what it may have changed; where no record can say so, facts
-/// from before its end are not trusted.
-///
-/// # Errors
-/// Fails where the store fails before the call is sent.
-pub(super) async fn forward(
-    exchange: &Exchange,
-    mut hand: Option<Holding>,
-    request: Request<Body>,
-    known: Known,
-) -> Result<Response<Body>, StoreError> {
-    let form = exchange.call.form();
-    let work = {
-        let exchange = exchange.clone();
-        async move {
-            let governor = &exchange.asker.governor;
-            let _unread =
-                learn::is_unread(&exchange.intent, hand.as_ref()).then(|| governor.unread_change());
-            learn::mark_overlap(&exchange, hand.as_mut(), &known);
-            let records = hand.as_mut().map(Holding::records_mut);
-            let sent =
-                send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await;
-            // Another call may have come in between, so what was learned is not certain.
-            if let Some(records) = learn::mark_overlap(&exchange, hand.as_mut(), &known)
-                && let Err(error) = records.write().await
-            {
-                log_store_error(&error);
-                governor.note_unread_change();
-            }
-            sent
-        }
-    };
-    match run_detached(exchange, work).await {
-        Ok(outcome) => Ok(outcome?.into_response(form)),
-        Err(failure) => Ok(own_error(form, &OwnError::Problem(failure.problem))),
     }
 }
 

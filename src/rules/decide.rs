@@ -8,7 +8,7 @@
 //! it beside the verdict.
 
 use super::{
-    Dialect, Field, Incoming, Intent, Judgement, Known, Lookup, LookupResult, MissingFact,
+    Dialect, Field, Finding, Incoming, Intent, Judgement, Known, Lookup, LookupResult, MissingFact,
     OnLookupFailure, Policy, Remedy, RemedyKind, Row, RuleId, SessionState, Timestamp, Toggle,
     Unjudged, Verdict, Violation, check,
     known::{Gap, Judged, Lack, View},
@@ -128,9 +128,15 @@ fn judge_all(
 
 /// Returns the verdict on a call that breaks a rule whose toggle is its remedy.
 fn mend<'a>(row: &Row, violation: Violation, view: &dyn Fn(Dialect) -> View<'a>) -> Verdict {
-    match remedy(row.remedy, &mut view(violation.dialect).strictly()) {
+    match remedy(row.remedy, &violation, &mut view(violation.dialect).strictly()) {
         Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
         Err(Gap::Need(lookup)) => Verdict::Need(lookup),
+        Ok(None) | Err(_) if matches!(violation.finding, Finding::CreditUnseen { .. }) => {
+            Verdict::Unavailable(Lookup::Session)
+        }
+        Ok(None) | Err(_) if !violation.finding.is_certain() => {
+            Verdict::Forward { monitored: None }
+        }
         // The violation is certain even where the remedy's facts are missing.
         Ok(None) | Err(_) => Verdict::Reject(violation),
     }
@@ -168,7 +174,14 @@ fn judge(row: &Row, view: &mut View<'_>) -> Judged<Option<Violation>> {
 }
 
 /// Returns the remedy of a broken rule, if it has one here.
-fn remedy(kind: Option<RemedyKind>, view: &mut View<'_>) -> Judged<Option<Remedy>> {
+fn remedy(
+    kind: Option<RemedyKind>,
+    violation: &Violation,
+    view: &mut View<'_>,
+) -> Judged<Option<Remedy>> {
+    if kind == Some(RemedyKind::Resequence) {
+        return resequence(&violation.finding, view);
+    }
     let Some(primary) = view.primary()?.map(|attached| attached.id.clone()) else {
         return Ok(None);
     };
@@ -185,7 +198,22 @@ fn remedy(kind: Option<RemedyKind>, view: &mut View<'_>) -> Judged<Option<Remedy
         Some(RemedyKind::Replace) => Ok(view
             .incoming_for_remedy()?
             .map(|incoming: Incoming| Remedy::Replace { primary, incoming })),
-        Some(RemedyKind::Wait | RemedyKind::Strip) | None => Ok(None),
+        Some(RemedyKind::Wait | RemedyKind::Strip | RemedyKind::Resequence) | None => Ok(None),
+    }
+}
+
+/// Returns the remedy that attaches the primary again, behind the credit. A primary that is known
+/// to be spent must not be detached. One that cannot be read is: upstream has accepted it before,
+/// and the credit would be lost for certain.
+fn resequence(finding: &Finding, view: &mut View<'_>) -> Judged<Option<Remedy>> {
+    let (Finding::LostCredit { primary, .. } | Finding::CreditInDoubt { primary, .. }) = finding
+    else {
+        return Ok(None);
+    };
+    match view.source_state(primary) {
+        Ok(state) if state.is_spent() => Ok(None),
+        Err(Gap::Need(lookup)) => Err(Gap::Need(lookup)),
+        Ok(_) | Err(_) => Ok(Some(Remedy::Resequence { primary: primary.clone() })),
     }
 }
 

@@ -97,6 +97,27 @@ pub enum Finding {
         /// The amount that remains to be contributed.
         remaining: Amount,
     },
+    /// An order comes while a secondary stands that joined after the primary.
+    LostCredit {
+        /// The secondary, which the order would leave out.
+        secondary: SourceId,
+        /// The primary that is attached.
+        primary: SourceId,
+    },
+    /// An order comes while a secondary may stand that joined after the primary. No refusal rests
+    /// on it.
+    CreditInDoubt {
+        /// The secondary.
+        secondary: SourceId,
+        /// The primary that is attached.
+        primary: SourceId,
+    },
+    /// An order comes while sources may stand that cannot be seen, store credit among them. No refusal
+    /// rests on it.
+    CreditUnseen {
+        /// A source that may stand.
+        source: SourceId,
+    },
     /// A customer's default is to be a source that is not saved to the customer.
     NotSaved {
         /// The source.
@@ -156,6 +177,11 @@ impl Missing {
 }
 
 impl Finding {
+    /// Returns whether the finding is known to be so, and not only possible.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self, Self::CreditInDoubt { .. } | Self::CreditUnseen { .. })
+    }
+
     /// Returns the text about what would have been accepted.
     pub fn accepted(&self) -> &'static str {
         match self {
@@ -180,6 +206,9 @@ impl Finding {
             }
             Self::NotConfirmed { .. } | Self::Underfunded { .. } => {
                 "a payment session that is requires_confirmation, with nothing left to contribute"
+            }
+            Self::LostCredit { .. } | Self::CreditInDoubt { .. } | Self::CreditUnseen { .. } => {
+                "the primary attached after the secondary"
             }
             Self::NotSaved { .. } => "a source saved to that customer",
             Self::Missing(_) => "type, amount, and an empty object named after the type",
@@ -231,6 +260,12 @@ impl fmt::Display for Finding {
             ),
             Self::NotConfirmed { state } => write!(f, "the payment session is {}", state.as_str()),
             Self::Underfunded { remaining } => write!(f, "{remaining} remains to be contributed"),
+            Self::LostCredit { secondary, primary }
+            | Self::CreditInDoubt { secondary, primary } => {
+                let joined = if self.is_certain() { "joined" } else { "may have joined" };
+                write!(f, "secondary {secondary} {joined} after the primary {primary}")
+            }
+            Self::CreditUnseen { source } => write!(f, "whether {source} stands cannot be seen"),
             Self::NotSaved { source, customer: Some(customer) } => {
                 write!(f, "source {source} is not saved to customer {customer}")
             }

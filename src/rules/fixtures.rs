@@ -62,6 +62,7 @@ pub(super) fn nothing_attached() -> SessionFacts {
         sources: Stated::Stated(Vec::new()),
         total: Stated::Stated(amount("100")),
         remaining: Stated::Stated(amount("100")),
+        contributed: Stated::Stated(Amount::ZERO),
         currency: Stated::Stated(usd()),
         state: Stated::Stated(SessionState::RequiresSource),
         customer: Stated::Stated(None),
@@ -438,6 +439,7 @@ pub(super) fn redate_session(record: &mut SessionRecord, date: &dyn Fn(Timestamp
     redate(&mut record.sources, date);
     redate(&mut record.total, date);
     redate(&mut record.remaining, date);
+    redate(&mut record.contributed, date);
     redate(&mut record.state, date);
     redate(&mut record.customer, date);
     redate(&mut record.credit_amount, date);

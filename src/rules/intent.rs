@@ -75,6 +75,9 @@ pub struct NewSource {
 pub enum PaidWith {
     /// The sources that are attached.
     Attached,
+    /// The sources that are attached. The order was begun before, and upstream knows whether the
+    /// shopper has done what it waited for.
+    Resumed,
     /// The sources that the call lists. Other attached sources are detached.
     Listed(Vec<SourceId>),
 }

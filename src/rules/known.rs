@@ -7,8 +7,8 @@
 
 use super::{
     Amount, Attached, Currency, CustomerId, CustomerRecord, Dialect, Fact, Field, FreshFor,
-    Incoming, Intent, Lookup, OptionFacts, Pending, Policy, SessionRecord, SourceId, SourceRecord,
-    SourceState, SourceType, Subject, Timestamp, UsedFact,
+    Incoming, Intent, Lookup, OptionFacts, OptionId, Pending, Policy, SessionRecord, SourceId,
+    SourceRecord, SourceState, SourceType, Subject, Timestamp, UsedFact,
 };
 use std::{collections::HashMap, time::Duration};
 
@@ -56,6 +56,12 @@ impl Known {
         own.or_else(|| self.attached().iter().find(|a| a.id == *id).and_then(|a| a.kind.as_ref()))
     }
 
+    /// Returns the saved payment option that this call applies, where the options are known.
+    pub(super) fn applied_option(&self, intent: &Intent) -> Option<&OptionFacts> {
+        let Intent::AttachSaved { option, .. } = intent else { return None };
+        applied(self.options.as_deref()?, option.as_ref())
+    }
+
     /// Returns the attached sources of the session's record, whatever its age. Empty if unknown.
     pub fn attached(&self) -> &[Attached] {
         self.session
@@ -63,6 +69,14 @@ impl Known {
             .and_then(|session| session.sources.get())
             .map_or(&[], |sources| sources.as_slice())
     }
+}
+
+/// Returns the option of this id, or the default one.
+fn applied<'a>(options: &'a [OptionFacts], option: Option<&OptionId>) -> Option<&'a OptionFacts> {
+    options.iter().find(|known| match option {
+        Some(id) => known.id == *id,
+        None => known.default.as_ref() == Some(&true),
+    })
 }
 
 /// Why a rule cannot be judged.
@@ -186,6 +200,15 @@ impl<'a> View<'a> {
     ) -> Judged<&'a T> {
         let session = self.session()?;
         self.fact(field, pick(session), Lookup::Session)
+    }
+
+    /// Returns whether this decision's look-up of the session stated a fact of this date, or the
+    /// gap.
+    pub(super) fn confirmed_session(&self, at: Option<Timestamp>) -> Judged<()> {
+        match at.is_some_and(|at| self.is_confirmed(at, &Lookup::Session)) {
+            true => Ok(()),
+            false => self.gap(Lookup::Session),
+        }
     }
 
     /// Returns the session's state. One that changes on its own is confirmed before a refusal.
@@ -317,10 +340,7 @@ impl<'a> View<'a> {
             };
             self.note_use(Subject::PaymentOptions, Field::Options, at);
         }
-        let found = options.iter().find(|known| match option {
-            Some(id) => known.id == *id,
-            None => known.default.as_ref() == Some(&true),
-        });
+        let found = applied(options, option.as_ref());
         let is_told = option.is_some() || options.iter().all(|known| known.default.is_stated());
         if found.is_none() && !is_told {
             return self.lacks(Lookup::PaymentOptions, Some(Field::Options));

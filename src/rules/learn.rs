@@ -76,7 +76,7 @@ pub fn refused(session: Option<&SessionKey>) -> Learned {
 /// unsure.
 pub fn outcome_unknown(intent: &Intent, session: Option<&SessionKey>, known: &Known) -> Learned {
     let mut learned = Learned {
-        session: session.map(|key| (key.clone(), SessionObservation::OutcomeUnknown)),
+        session: session.map(|key| (key.clone(), unknown_of(intent))),
         ..Learned::default()
     };
     let touched = known
@@ -108,6 +108,19 @@ fn lost_with_customer<'a>(
         matches!(intent, Intent::DeleteCustomer { .. } | Intent::UpdateCustomer { ends: true, .. });
     let saved = known.customer.as_ref().and_then(|customer| customer.saved.get());
     saved.filter(|_| ends).into_iter().flatten()
+}
+
+/// Returns the observation that a call of the session ended in no known way.
+fn unknown_of(intent: &Intent) -> SessionObservation {
+    match intent {
+        Intent::Attach { source, .. } => SessionObservation::AttachUnknown(Some(source.clone())),
+        Intent::UpdateSession { funding, .. } => {
+            SessionObservation::AttachUnknown(funding.source.clone())
+        }
+        // It changes no order, whether or not it was carried out.
+        Intent::Order { .. } => SessionObservation::AttachUnknown(None),
+        _ => SessionObservation::OutcomeUnknown,
+    }
 }
 
 /// Returns the source behind a payment option that the call removes, if it was looked up.
@@ -151,6 +164,13 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
         Intent::Detach { source: None, .. } => Effect::DetachedAll,
         Intent::Order { .. } => Effect::Ordered,
         Intent::DeleteSession { .. } => Effect::Deleted,
+        Intent::UpdateSession { funding, .. } => {
+            funding.source.clone().map_or(Effect::Touched, Effect::TouchedWith)
+        }
+        Intent::AttachSaved { .. } => known
+            .applied_option(intent)
+            .and_then(|option| option.source.as_ref())
+            .map_or(Effect::Touched, |source| Effect::TouchedWith(source.id.clone())),
         _ => Effect::Touched,
     }
 }

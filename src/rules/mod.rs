@@ -17,6 +17,7 @@
     clippy::expect_used
 )]
 
+mod aftermath;
 mod answer;
 mod attempt;
 mod check;
@@ -29,6 +30,7 @@ mod finding;
 mod fixtures;
 mod ids;
 mod intent;
+mod joined;
 mod known;
 mod learn;
 mod lookup;
@@ -37,6 +39,7 @@ mod money;
 mod oracle;
 mod policy;
 mod repair;
+mod rounding;
 mod row;
 mod rule_id;
 mod semantics;
@@ -51,6 +54,7 @@ mod unknown_name;
 mod verdict;
 mod violation;
 
+pub use aftermath::{Aftermath, aftermath};
 pub use answer::{Answer, UnreadMember};
 pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Sending, Start, Unsent};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
@@ -60,6 +64,7 @@ pub use fact::Fact;
 pub use finding::{Finding, Missing};
 pub use ids::{CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp};
 pub use intent::{Funding, Intent, NewSource, PaidWith, Target, Version};
+pub use joined::Joined;
 pub use known::{Known, LookupResult};
 pub use learn::{Learned, learn, outcome_unknown, refused};
 pub use lookup::Lookup;

@@ -11,9 +11,12 @@
 //!     its answer         attach primary,   detach the credit, attach primary,
 //!                        its answer        the refusal
 //! ```
-//! A replacing remedy is the same without the last attach. A step whose outcome is not known is
-//! followed by a look at the session. Where the primary cannot be attached again, the repair ends
-//! [`RepairEnd::Stranded`].
+//! A replacing remedy is the same without the last attach. A resequencing one detaches the primary,
+//! attaches it again, and then makes the caller's call, or follows a call that was made. A step
+//! whose outcome is not known is followed by a look at the session. Where the primary cannot be
+//! attached again, the repair ends [`RepairEnd::Stranded`]. Credit whose attach ended in no known
+//! way is detached before the primary goes back, since it may still take effect: behind the primary
+//! it would be lost.
 //!
 //! The session's record holds a note of the repair ([`super::Pending::Repair`]) from before the
 //! first step until [`RepairStep::EraseNote`]. A later call that finds the note runs
@@ -30,6 +33,7 @@
 
 use super::{Incoming, Remedy, SourceId};
 
+mod look;
 #[cfg(test)]
 mod tests;
 
@@ -107,6 +111,8 @@ pub enum RepairEnd {
     Refused,
     /// The recovery could not be finished now. The note stays.
     Unfinished,
+    /// The primary stands where it stood: a call that was made before is not mended.
+    Kept,
     /// The store failed before the first step was sent: nothing was changed.
     NotBegun,
 }
@@ -132,18 +138,38 @@ pub struct Repair {
     incoming: Option<SourceId>,
     /// Whether the caller's call puts another primary in this one's place.
     replaces: bool,
+    /// What follows once the primary is attached again, where only that is the aim.
+    then: Option<Then>,
     state: State,
     steps: usize,
     /// Whether the store has failed.
     store_failed: bool,
 }
 
+/// What follows a resequencing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The caller's call.
+    Call,
+    /// The answer: the caller's call came before.
+    Answer,
+}
+
 #[derive(Clone, Debug)]
 enum State {
     Detaching,
-    Calling { in_the_way: bool },
-    Reattaching { tries: u8, goal: Goal },
-    TakingOff { refusal: usize },
+    Calling {
+        in_the_way: bool,
+    },
+    Reattaching {
+        tries: u8,
+        goal: Goal,
+    },
+    TakingOff {
+        refusal: usize,
+    },
+    /// The credit of an unfinished repair is taken off, where it is not seen and may still come.
+    Clearing,
     Looking(Look),
     Erasing(Box<State>),
     Over(RepairEnd),
@@ -156,6 +182,8 @@ enum Goal {
     OptionGone,
     /// The credit is attached: the primary joins it.
     Join,
+    /// The primary becomes the last.
+    Resequence,
     /// The repair failed: the caller gets the answer of the step that failed.
     Undo { wrong: usize },
     /// The credit could not be taken off again: the primary joins it after all.
@@ -189,21 +217,35 @@ impl Repair {
     /// Makes a repair before its first step.
     pub fn new(remedy: &Remedy) -> Self {
         let (primary, incoming, replaces) = match remedy {
+            Remedy::Resequence { primary } => return Self::resequencing(primary, Then::Call),
             Remedy::Repair { primary, incoming } => (primary, Some(incoming.clone()), false),
             Remedy::Replace { primary, incoming: Incoming::Source(incoming) } => {
                 (primary, Some(incoming.clone()), true)
             }
             Remedy::Replace { primary, incoming: Incoming::Option(_) } => (primary, None, true),
         };
-        let state = State::Detaching;
-        Self { primary: primary.clone(), incoming, replaces, state, steps: 0, store_failed: false }
+        Self { incoming, replaces, ..Self::of(primary, State::Detaching) }
+    }
+
+    /// Makes the repair that attaches the primary again after the caller's call was carried out.
+    pub fn afterwards(primary: &SourceId) -> Self {
+        Self::resequencing(primary, Then::Answer)
+    }
+
+    fn resequencing(primary: &SourceId, then: Then) -> Self {
+        Self { then: Some(then), ..Self::of(primary, State::Detaching) }
+    }
+
+    fn of(primary: &SourceId, state: State) -> Self {
+        let (primary, incoming) = (primary.clone(), None);
+        let (replaces, then, steps, store_failed) = (false, None, 0, false);
+        Self { primary, incoming, replaces, then, state, steps, store_failed }
     }
 
     /// Makes the recovery of a repair that an earlier call left unfinished. It attaches the primary
-    /// again unless a primary is attached.
-    pub fn recovery(primary: SourceId) -> Self {
-        let state = State::Looking(Look::Found);
-        Self { primary, incoming: None, replaces: false, state, steps: 0, store_failed: false }
+    /// again unless a primary is attached. `credit` is what the call attached in between.
+    pub fn recovery(primary: &SourceId, credit: Option<SourceId>) -> Self {
+        Self { incoming: credit, ..Self::of(primary, State::Looking(Look::Found)) }
     }
 
     /// Returns the note of this repair, or `None` for a recovery, whose note already exists.
@@ -234,7 +276,7 @@ impl Repair {
             State::Calling { .. } => RepairStep::Call,
             State::Reattaching { .. } => RepairStep::Reattach(self.primary.clone()),
             // Only a repair with an incoming source gets here.
-            State::TakingOff { .. } => match &self.incoming {
+            State::TakingOff { .. } | State::Clearing => match &self.incoming {
                 Some(incoming) => RepairStep::Detach(incoming.clone()),
                 None => RepairStep::Look,
             },
@@ -250,22 +292,25 @@ impl Repair {
         self.steps += 1;
         let state = std::mem::replace(&mut self.state, State::Over(RepairEnd::Unfinished));
         self.state = match (state, event) {
-            (State::Detaching, RepairEvent::Ended(end)) => after_detach(end, step),
+            (State::Detaching, RepairEvent::Ended(end)) => self.after_detach(end, step),
             (State::Calling { in_the_way: false }, RepairEvent::Ended(_)) => {
                 State::Over(RepairEnd::Answer(step))
             }
             (State::Calling { .. }, RepairEvent::Ended(end)) => self.after_call(end, step),
             (State::Reattaching { tries, goal }, RepairEvent::Ended(end)) => match end {
-                CallEnd::Done => after_reattach(goal, step),
+                CallEnd::Done => self.after_reattach(goal, step),
                 CallEnd::Unknown => State::Looking(Look::Reattached { tries, goal, step }),
                 end => self.retry_or_go_on(tries, goal, end, step),
             },
             (State::TakingOff { refusal }, RepairEvent::Ended(end)) => match end {
-                CallEnd::Done => reattach(Goal::Undo { wrong: refusal }),
+                CallEnd::Done | CallEnd::Refused(RefusalScope::Missing) => {
+                    reattach(Goal::Undo { wrong: refusal })
+                }
                 // The credit may still be attached. If so, attaching the primary after it gives the
                 // caller the wanted order.
                 _ => reattach(Goal::Keep { refusal }),
             },
+            (State::Clearing, RepairEvent::Ended(_)) => reattach(Goal::Recover),
             (State::Looking(look), RepairEvent::Saw(view)) => self.after_look(look, view, step),
             (State::Erasing(then), RepairEvent::Erased) => *then,
             (state, RepairEvent::StoreFailed) => self.without_store(state, step),
@@ -299,59 +344,6 @@ impl Repair {
         }
     }
 
-    /// Returns the state after a look-up. `seen` is the look-up's own step.
-    fn after_look(&self, look: Look, view: SessionView, seen: usize) -> State {
-        match (look, view) {
-            (Look::Detached { .. }, SessionView::NoPrimary(_)) => {
-                State::Calling { in_the_way: true }
-            }
-            (Look::Detached { step }, SessionView::Primary(_)) => erase_and_answer(step),
-            (Look::Detached { step }, SessionView::Unknown) => reattach(Goal::Undo { wrong: step }),
-            // Another call has detached the primary, so the caller's call needs no repair.
-            (Look::Missing { .. }, SessionView::NoPrimary(_)) => {
-                erase_then(State::Calling { in_the_way: false })
-            }
-            (Look::Missing { step }, _) => erase_and_answer(step),
-            (Look::Applied { .. }, SessionView::NoPrimary(_)) => reattach(Goal::OptionGone),
-            (Look::Applied { step }, SessionView::Primary(_)) => erase_and_answer(step),
-            // The note stays: the next call attaches the primary again if none is attached.
-            (Look::Applied { step }, SessionView::Unknown) => State::Over(RepairEnd::Answer(step)),
-            (Look::Called { .. }, SessionView::Primary(_)) if self.replaces => {
-                erase_and_answer(seen)
-            }
-            (Look::Called { .. }, SessionView::NoPrimary(attached))
-                if !self.replaces && self.is_among(&attached) =>
-            {
-                reattach(Goal::Join)
-            }
-            (Look::Called { step }, _) => reattach(Goal::Undo { wrong: step }),
-            (Look::Reattached { goal, .. }, SessionView::Primary(attached))
-                if attached.contains(&self.primary) =>
-            {
-                after_reattach(goal, seen)
-            }
-            (Look::Reattached { tries, goal, step }, _) => {
-                self.retry_or_go_on(tries, goal, CallEnd::Unknown, step)
-            }
-            (Look::Kept { .. }, SessionView::Primary(attached)) if self.is_among(&attached) => {
-                State::Over(RepairEnd::Answer(seen))
-            }
-            (Look::Kept { refusal }, _) => State::Over(RepairEnd::Answer(refusal)),
-            (Look::Left { wrong }, SessionView::Primary(_)) => erase_and_answer(wrong),
-            (Look::Left { .. }, SessionView::NoPrimary(attached)) => strand(Some(attached)),
-            (Look::Left { .. }, SessionView::Unknown) => strand(None),
-            (Look::Found, SessionView::Primary(_)) => {
-                erase_then(State::Over(RepairEnd::Recovered { again: false }))
-            }
-            (Look::Found, SessionView::NoPrimary(_)) => reattach(Goal::Recover),
-            (Look::Found, SessionView::Unknown) => State::Over(RepairEnd::Unfinished),
-        }
-    }
-
-    fn is_among(&self, attached: &[SourceId]) -> bool {
-        self.incoming.as_ref().is_some_and(|incoming| attached.contains(incoming))
-    }
-
     /// Returns the state after the primary could not be attached: another try, or going on without.
     fn retry_or_go_on(&self, tries: u8, goal: Goal, end: CallEnd, step: usize) -> State {
         if tries + 1 < TRIES {
@@ -360,7 +352,7 @@ impl Repair {
         match goal {
             Goal::Join if self.incoming.is_some() => State::TakingOff { refusal: step },
             Goal::Join => reattach(Goal::Undo { wrong: step }),
-            Goal::OptionGone => State::Looking(Look::Left { wrong: step }),
+            Goal::OptionGone | Goal::Resequence => State::Looking(Look::Left { wrong: step }),
             Goal::Undo { wrong } | Goal::Keep { refusal: wrong } => {
                 State::Looking(Look::Left { wrong })
             }
@@ -373,26 +365,53 @@ impl Repair {
             },
         }
     }
-}
 
-/// Returns the state after detaching the primary.
-fn after_detach(end: CallEnd, step: usize) -> State {
-    match end {
-        CallEnd::Done => State::Calling { in_the_way: true },
-        CallEnd::Unknown => State::Looking(Look::Detached { step }),
-        CallEnd::Refused(RefusalScope::Missing) => State::Looking(Look::Missing { step }),
-        CallEnd::Refused(_) | CallEnd::NotSent => erase_and_answer(step),
+    /// Returns the state after detaching the primary.
+    fn after_detach(&self, end: CallEnd, step: usize) -> State {
+        match end {
+            CallEnd::Done => self.detached(),
+            CallEnd::Unknown => State::Looking(Look::Detached { step }),
+            CallEnd::Refused(RefusalScope::Missing) => State::Looking(Look::Missing { step }),
+            CallEnd::Refused(_) | CallEnd::NotSent => self.erase_and_give_up(step),
+        }
     }
-}
 
-/// Returns the state after the primary is attached again. `step` is the one whose answer shows it.
-fn after_reattach(goal: Goal, step: usize) -> State {
-    erase_then(match goal {
-        Goal::OptionGone | Goal::Join => State::Over(RepairEnd::Answer(step)),
-        Goal::Undo { wrong } => State::Over(RepairEnd::Answer(wrong)),
-        Goal::Keep { refusal } => State::Looking(Look::Kept { refusal }),
-        Goal::Recover => State::Over(RepairEnd::Recovered { again: true }),
-    })
+    /// Returns the state after the primary was detached.
+    fn detached(&self) -> State {
+        match self.then {
+            Some(_) => reattach(Goal::Resequence),
+            None => State::Calling { in_the_way: true },
+        }
+    }
+
+    /// Returns the state after the primary is attached again. `step` is the one whose answer shows
+    /// it.
+    fn after_reattach(&self, goal: Goal, step: usize) -> State {
+        erase_then(match goal {
+            Goal::Resequence if self.then == Some(Then::Call) => {
+                State::Calling { in_the_way: false }
+            }
+            Goal::OptionGone | Goal::Join | Goal::Resequence => {
+                State::Over(RepairEnd::Answer(step))
+            }
+            Goal::Undo { wrong } => State::Over(self.give_up(wrong)),
+            Goal::Keep { refusal } => State::Looking(Look::Kept { refusal }),
+            Goal::Recover => State::Over(RepairEnd::Recovered { again: true }),
+        })
+    }
+
+    /// Returns the end of a repair that left the primary where it was. `wrong` is the step that
+    /// failed.
+    fn give_up(&self, wrong: usize) -> RepairEnd {
+        match self.then {
+            Some(Then::Answer) => RepairEnd::Kept,
+            Some(Then::Call) | None => RepairEnd::Answer(wrong),
+        }
+    }
+
+    fn erase_and_give_up(&self, wrong: usize) -> State {
+        erase_then(State::Over(self.give_up(wrong)))
+    }
 }
 
 fn reattach(goal: Goal) -> State {

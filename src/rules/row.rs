@@ -33,6 +33,8 @@ pub enum RemedyKind {
     Repair,
     /// The primary is detached, and the call made.
     Replace,
+    /// The primary is detached and attached again, and the call made.
+    Resequence,
     /// The offending member is removed from the body.
     Strip,
 }
@@ -41,7 +43,10 @@ impl Row {
     /// Returns the toggle that mends instead of refusing, if there is one.
     pub fn remedy_toggle(&self) -> Option<Toggle> {
         self.remedy.map(|remedy| match remedy {
-            RemedyKind::Wait | RemedyKind::Repair | RemedyKind::Replace => Toggle::Reorder,
+            RemedyKind::Wait
+            | RemedyKind::Repair
+            | RemedyKind::Replace
+            | RemedyKind::Resequence => Toggle::Reorder,
             RemedyKind::Strip => Toggle::Strip,
         })
     }

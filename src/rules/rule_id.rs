@@ -49,6 +49,8 @@ rule_ids! {
     ForeignSavedSource = "foreign-saved-source",
     /// An order comes before it is fully funded.
     UnderfundedOrder = "underfunded-order",
+    /// An order comes while store credit stands behind a primary.
+    LostCredit = "lost-credit",
     /// A default source is not saved to the customer.
     DefaultSourceNotSaved = "default-source-not-saved",
     /// Store credit is created without a member that it needs.

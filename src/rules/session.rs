@@ -14,9 +14,11 @@
 //! ```
 //! `unsure` survives a refusal: a refused call shows nothing about the call before it.
 
+mod change;
+
 use super::{
-    Amount, CredentialHash, Currency, CustomerId, Fact, Policy, SessionId, ShownTo, SourceFacts,
-    SourceId, SourceRecord, SourceType, Stated, Timestamp,
+    Amount, CredentialHash, Currency, CustomerId, Fact, Joined, Policy, SessionId, ShownTo,
+    SourceFacts, SourceId, SourceRecord, SourceType, Stated, Timestamp,
 };
 use compact_str::CompactString;
 use serde::Serialize;
@@ -68,6 +70,8 @@ pub struct SessionFacts {
     pub total: Stated<Amount>,
     /// The amount that remains to be contributed.
     pub remaining: Stated<Amount>,
+    /// The amount that is contributed, as the session says itself.
+    pub contributed: Stated<Amount>,
     /// The currency of the amounts.
     pub currency: Stated<Currency>,
     /// The payment session's state.
@@ -111,6 +115,8 @@ pub enum Effect {
     Deleted,
     /// Weir does not know what changed, so facts that the answer does not show must be looked up.
     Touched,
+    /// The same, and this source is attached now.
+    TouchedWith(SourceId),
 }
 
 /// One event that changes what is known about a session.
@@ -124,6 +130,9 @@ pub enum SessionObservation {
     Succeeded(Effect, Box<SessionFacts>),
     /// The call's outcome is unknown (time-out, reset, 5xx, half an answer).
     OutcomeUnknown,
+    /// The call's outcome is unknown, but it leaves the order of what is attached as it is. The
+    /// source that it attaches, if any, may still join.
+    AttachUnknown(Option<SourceId>),
     /// A look-up or read showed the session while no call was in flight that might have changed it.
     LookedUp(Box<SessionFacts>),
     /// Upstream showed the session to this caller.
@@ -177,6 +186,8 @@ pub struct SessionRecord {
     pub total: Fact<Amount>,
     /// The amount that remains to be contributed.
     pub remaining: Fact<Amount>,
+    /// The amount that is contributed, as the session says itself.
+    pub contributed: Fact<Amount>,
     /// The currency of the amounts.
     pub currency: Stated<Currency>,
     /// The payment session's state.
@@ -197,6 +208,8 @@ pub struct SessionRecord {
     pub unsure: bool,
     /// Counts the beginnings and ends of mutations. A read that spans one is ignored.
     pub epoch: u32,
+    /// The order in which the sources joined, as far as it was seen.
+    pub joined: Joined,
     /// The remedy under way.
     pub pending: Option<Box<Pending>>,
     /// The facts of the sources that belong to the session, each at most once.
@@ -211,7 +224,10 @@ impl SessionRecord {
             SessionObservation::Begun => {
                 // The call of a mutation still marked in flight has ended, and its outcome was
                 // never recorded.
-                self.unsure |= self.in_flight;
+                if self.in_flight {
+                    self.unsure = true;
+                    self.joined.forget_order();
+                }
                 self.in_flight = true;
                 self.epoch = self.epoch.wrapping_add(1);
             }
@@ -219,19 +235,37 @@ impl SessionRecord {
             SessionObservation::OutcomeUnknown => {
                 self.end();
                 self.unsure = true;
+                self.joined.forget_order();
+                self.wait_for_repair();
+            }
+            SessionObservation::AttachUnknown(attached) => {
+                self.end();
+                self.unsure = true;
+                if let Some(id) = attached.as_ref().filter(|id| !self.holds(id)) {
+                    self.joined.detach(id);
+                    self.joined.wait_for(id);
+                }
             }
             SessionObservation::Succeeded(effect, facts) => {
                 self.end();
                 self.change(effect, policy, now);
-                self.learn(facts, now);
+                let attached = match effect {
+                    Effect::Attached(SourceFacts { id, .. }) | Effect::TouchedWith(id) => Some(id),
+                    _ => None,
+                };
+                self.learn(facts, attached, now);
             }
             SessionObservation::LookedUp(facts) => {
+                if self.in_flight {
+                    self.joined.forget_order();
+                    self.wait_for_repair();
+                }
                 if self.unsure || self.in_flight {
                     self.forget();
                 }
                 self.unsure = false;
                 self.in_flight = false;
-                self.learn(facts, now);
+                self.learn(facts, None, now);
             }
             SessionObservation::ShownTo(caller) => self.shown_to.add(*caller),
             SessionObservation::DeniedTo(caller) => self.shown_to.forget(*caller),
@@ -290,16 +324,27 @@ impl SessionRecord {
             payment_session: std::mem::take(&mut self.payment_session),
             shown_to: std::mem::take(&mut self.shown_to),
             epoch: self.epoch,
+            joined: std::mem::take(&mut self.joined),
             pending: self.pending.take(),
             members: std::mem::take(&mut self.members),
             ..SessionRecord::default()
         };
     }
 
-    /// Takes over the facts that an answer states.
-    fn learn(&mut self, facts: &SessionFacts, now: Timestamp) {
+    /// Takes over the facts that an answer states. `attached` is what the answered call attached.
+    fn learn(&mut self, facts: &SessionFacts, attached: Option<&SourceId>, now: Timestamp) {
+        if !facts.sources.is_stated()
+            && let Some(id) = attached.filter(|_| !self.joined.awaited.is_empty())
+        {
+            // What is awaited may have joined before it.
+            self.joined.detach(id);
+        }
         match &facts.sources {
             Stated::Stated(sources) => {
+                if self.sources.stated_at().is_none_or(|at| at <= now) {
+                    let ids: Vec<SourceId> = sources.iter().map(|one| one.id.clone()).collect();
+                    self.joined.shown(&ids, attached);
+                }
                 let attached = sources.iter().map(|source| self.attached(source)).collect();
                 self.sources.learn(Stated::Stated(attached), now);
             }
@@ -311,6 +356,7 @@ impl SessionRecord {
         }
         self.total.learn(facts.total, now);
         self.remaining.learn(facts.remaining, now);
+        self.contributed.learn(facts.contributed, now);
         self.currency.learn(facts.currency);
         self.state.learn(facts.state.clone(), now);
         self.customer.learn(facts.customer.clone(), now);
@@ -327,84 +373,6 @@ impl SessionRecord {
         kind.learn(shown.kind.clone());
         let amount = shown.amount.as_ref().copied().into();
         Attached { id: shown.id.clone(), kind, amount }
-    }
-
-    /// Applies the effect of a successful call.
-    fn change(&mut self, effect: &Effect, policy: &Policy, now: Timestamp) {
-        match effect {
-            Effect::AsShown => {}
-            Effect::Attached(source) => self.attach(source, policy, now),
-            Effect::Detached(id) => {
-                if let Some(sources) = self.sources.get_mut() {
-                    sources.retain(|a| a.id != *id);
-                }
-                self.forget_primary_share(policy);
-                self.forget_money();
-                self.credit_amount = Fact::Unknown;
-            }
-            Effect::DetachedAll => {
-                self.sources = Fact::known(SmallVec::new(), now);
-                self.forget_money();
-                self.credit_amount = Fact::Unknown;
-            }
-            Effect::Ordered => {
-                // The shopper's next session is another one, and no fact of this one holds for it.
-                self.forget();
-                self.state = Fact::known(SessionState::Complete, now);
-            }
-            Effect::Deleted => {
-                self.forget();
-                // Nothing can be attached any more.
-                self.pending = None;
-            }
-            Effect::Touched => self.forget(),
-        }
-    }
-
-    /// Applies an attach whose answer does not show the session, and forgets facts that are no
-    /// longer certain.
-    fn attach(&mut self, source: &SourceFacts, policy: &Policy, now: Timestamp) {
-        let incoming = self.attached(source);
-        let primary = incoming.kind.as_ref().map(|kind| !policy.types.is_secondary(kind));
-        let is_primary =
-            |a: &Attached| a.kind.as_ref().map(|kind| !policy.types.is_secondary(kind));
-        match (self.sources.get_mut(), primary) {
-            (Some(sources), Some(false)) => {
-                sources.retain(|a| a.id != incoming.id);
-                sources.push(incoming);
-                self.forget_primary_share(policy);
-            }
-            (Some(sources), Some(true))
-                if sources.iter().all(|a| a.id == incoming.id || is_primary(a).is_some()) =>
-            {
-                sources.retain(|a| a.id != incoming.id && is_primary(a) == Some(false));
-                sources.push(incoming);
-            }
-            // Where a type is not known, the attach may have replaced a primary.
-            _ => self.sources = Fact::Unknown,
-        }
-        self.forget_money();
-        if primary == Some(true) {
-            // A primary contributes all that the secondaries leave.
-            self.remaining = Fact::known(Amount::ZERO, now);
-            self.state = Fact::known(SessionState::RequiresConfirmation, now);
-        }
-    }
-
-    /// Forgets the primary's share, which changes with every secondary that is attached or
-    /// detached.
-    fn forget_primary_share(&mut self, policy: &Policy) {
-        for attached in self.sources.get_mut().into_iter().flatten() {
-            if attached.kind.as_ref().is_none_or(|kind| !policy.types.is_secondary(kind)) {
-                attached.amount = Stated::Unstated;
-            }
-        }
-    }
-
-    /// Forgets what remains to be contributed and the state that depends on it.
-    fn forget_money(&mut self) {
-        self.remaining = Fact::Unknown;
-        self.state = Fact::Unknown;
     }
 }
 

@@ -20,6 +20,11 @@ pub enum Remedy {
         /// What the call attaches.
         incoming: Incoming,
     },
+    /// Detach the primary and attach it again, so that it is the last, then make the call.
+    Resequence {
+        /// The primary.
+        primary: SourceId,
+    },
 }
 
 /// What a replacing call attaches.

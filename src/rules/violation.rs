@@ -71,6 +71,8 @@ pub enum Field {
     Sources,
     /// A session's total.
     Total,
+    /// The amount that is contributed to a session.
+    Contributed,
     /// The amount that remains to be contributed to a session.
     Remaining,
     /// The state of a session or a source.
@@ -99,6 +101,7 @@ impl Field {
         match self {
             Self::Sources => "sources",
             Self::Total => "total",
+            Self::Contributed => "contributed amount",
             Self::Remaining => "remaining amount",
             Self::State => "state",
             Self::Customer => "customer",

@@ -99,6 +99,7 @@ fn the_walk_shows_the_right_order_passing_and_the_wrong_one_refused() {
             "-                      create source     forwarded  201",
             "cart 388401425688      attach e4d93032   forwarded  200  [look up source e4d93032 200]",
             "cart 388401425688      attach de70d101   rejected   409  primary-before-secondary: secondary de70d101 after the primary e4d93032  [look up source de70d101 200]",
+            "cart 388401425688      order             monitored  200  lost-credit: secondary de70d101 joined after the primary e4d93032",
             "cart 388401425688      detach e4d93032   forwarded  204",
             "cart 388401425688      attach de70d101   forwarded  200",
             "cart 388401425688      attach e4d93032   forwarded  200",
@@ -182,7 +183,8 @@ fn the_walk_under_monitor_passes_everything_says_what_it_saw_and_loses_the_credi
             "weir-rule: primary-before-secondary",
             "== Submit the cart. The emulator says which credits were lost, of which order.",
             "HTTP/1.1 200 OK",
-            "weir-decision: forwarded",
+            "weir-decision: monitored",
+            "weir-rule: lost-credit",
             r#""lostCredits":[{"cartId":"388401425688","orderId":"166238069391","sourceId":"de70d101-9fc6-4081-96de-6acd12c87e38","amount":40.0}]"#,
         ]
     );

@@ -568,7 +568,7 @@ impl Shopping {
         };
         match found.verdict() {
             // Upstream would have taken it, and lost it.
-            ("rejected", Some("primary-before-secondary")) => {}
+            ("rejected", Some("primary-before-secondary" | "lost-credit")) => {}
             ("rejected", rule) => {
                 let expected = self.plain.upstream.ask(ask).await;
                 prop_assert!(
@@ -632,6 +632,7 @@ async fn carts(
     let policy = defaults()
         .with_fresh_for(circumstances.fresh_for)
         .with_rule(RuleId::PrimaryBeforeSecondary, toggle)
+        .with_rule(RuleId::LostCredit, toggle)
         .with_rule(RuleId::SecondPrimary, toggle);
     let mut shopping = Shopping::begin(policy).await;
     let mut unsaved = false;

@@ -13,6 +13,7 @@ mod differential;
 mod emulator;
 mod layer;
 mod layout;
+mod lost_credit;
 mod monitoring;
 mod overlapping;
 mod proxying;

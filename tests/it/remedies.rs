@@ -257,10 +257,8 @@ async fn repair_where_a_step_fails_and_the_cart_cannot_be_seen() {
         detach: 200 credit+card, unsure: garbage
         detach: 302 card, unsure: redirect
         detach: 409 card, sure: refused
-        attach credit: 500 card, unsure: fails before
-        attach credit: 500 credit+card, unsure: fails after
-        attach credit: 502 card, unsure: reset before
-        attach credit: 502 credit+card, unsure: reset after, cut, wrong length
+        attach credit: 500 card, unsure: fails before, fails after
+        attach credit: 502 card, unsure: reset before, reset after, cut, wrong length
         attach credit: 429 card, sure: slow down
         attach credit: 200 credit+card, unsure: garbage
         attach credit: 302 card, unsure: redirect

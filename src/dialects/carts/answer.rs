@@ -91,7 +91,7 @@ fn read(route: &Route, coverage: Coverage, json: &[u8]) -> Result<Answer, Unread
             Answer { session: Some(of_cart(json, coverage, &notes)?), ..Answer::default() }
         }
         // The cart is becoming an order: the id that is shown may be either's.
-        Route::Submit => {
+        Route::Submit | Route::Resume => {
             let sources = of_cart(json, coverage, &notes)?.sources.into_stated();
             let charged = sources.into_iter().flatten().map(|source| source.id).collect();
             Answer { charged, order: order(json, &notes)?, ..Answer::default() }
@@ -143,6 +143,7 @@ fn of_cart(
         sources: sources(&cart, coverage, method),
         total: total(contributed, remaining, order_total),
         remaining: remaining.map(amount),
+        contributed: contributed.map(amount),
         currency: [remaining, contributed, order_total]
             .into_iter()
             .find_map(Stated::into_stated)

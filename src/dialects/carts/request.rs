@@ -59,6 +59,7 @@ pub(super) fn intent(
         | Route::Attach
         | Route::Detach
         | Route::Submit
+        | Route::Resume
         | Route::SaveOption
         | Route::ChangeOption(_) => {
             let text = text(request)?;
@@ -113,6 +114,7 @@ fn with_body(route: &Route, source: Option<SourceId>, changes_total: bool) -> Op
         // A payment method of another kind than a source.
         (Route::Attach, None) => Intent::Touch { session },
         (Route::Detach, source) => Intent::Detach { session, source },
+        (Route::Resume, _) => Intent::Order { session, paid_with: PaidWith::Resumed },
         // The vendor ignores a source that is named here.
         (Route::Submit, _) => Intent::Order { session, paid_with: PaidWith::Attached },
         (Route::UpdateByNumber, _) => Intent::Touch { session },

@@ -22,6 +22,7 @@ pub(super) const WORDS: PathWords = PathWords {
         "apply-shopper",
         "submit-cart",
         "web-checkout",
+        "resume-cart",
         "payment-options",
     ],
     roots: &["v1"],
@@ -46,6 +47,7 @@ enum Resource<'a> {
     Shopper,
     Submission,
     WebCheckout,
+    Resumption,
     /// Anything else below the active cart.
     CartPart,
     Options,
@@ -62,6 +64,7 @@ pub(super) enum Route {
     DetachAll,
     ApplyShopper,
     Submit,
+    Resume,
     Touch,
     /// A call that a rule judges, and that names the cart or the shopper by a number.
     ByNumber,
@@ -90,6 +93,7 @@ pub(super) fn resource_name(path: &[&str]) -> Option<&'static str> {
         Resource::Payment => ("payment", "payment by number"),
         Resource::Shopper => ("shopper", "shopper by number"),
         Resource::Submission => ("submission", "submission by number"),
+        Resource::Resumption => ("resumption", "resumption by number"),
         Resource::WebCheckout => ("web checkout", "web checkout by number"),
         Resource::CartPart => ("cart part", "cart part by number"),
         Resource::Options => ("payment options", "payment options by number"),
@@ -122,6 +126,7 @@ fn resource<'a>(segments: &[&'a str]) -> Option<(Resource<'a>, Naming)> {
         ["carts", _, "payment"] => Resource::Payment,
         ["carts", _, "apply-shopper"] => Resource::Shopper,
         ["carts", _, "submit-cart"] => Resource::Submission,
+        ["carts", _, "resume-cart"] => Resource::Resumption,
         ["carts", _, "web-checkout"] => Resource::WebCheckout,
         ["carts", _, ..] => Resource::CartPart,
         ["payment-options"] => Resource::Options,
@@ -159,6 +164,7 @@ impl Resource<'_> {
             (At::Payment, "DELETE") => Route::DetachAll,
             (At::Shopper, "POST" | "PUT" | "PATCH") => Route::ApplyShopper,
             (At::Submission, "POST" | "PUT" | "PATCH") => Route::Submit,
+            (At::Resumption, "POST" | "PUT" | "PATCH") => Route::Resume,
             // It hands the cart to the vendor's own pages.
             (At::WebCheckout, "GET") => Route::Touch,
             (At::Options, "GET") => Route::ReadOptions,

@@ -113,6 +113,18 @@ pub(super) const ROWS: &[Row] = &[
         page: AMOUNTS,
     },
     Row {
+        id: RuleId::LostCredit,
+        default: Toggle::Reject,
+        remedy: Some(RemedyKind::Resequence),
+        meaning: "a submit while store credit stands that came after the primary, and would be lost",
+        fires: "`submit-cart` or `resume-cart` while the cart holds a primary and a secondary that joined after it: by what Weir saw, or by the cart's own \
+                figures (the methods contribute more than the session's `amountContributed`, or the primary contributes the whole total). \
+                Where the cart cannot be read, what was seen of it last counts.",
+        answer: "409, code `submit-cart-failed`; with `reorder`, Weir detaches the primary, attaches it again and submits the cart.",
+        instead: "Detach the primary, attach it again, then submit the cart.",
+        page: ATTACHING,
+    },
+    Row {
         id: RuleId::SecondarySourceOwner,
         default: Toggle::Monitor,
         remedy: Some(RemedyKind::Strip),

@@ -27,6 +27,20 @@ pub(super) fn refusal(violation: &Violation) -> Refusal {
             "The cart is not fully paid for. Attach sources until amountRemainingToBeContributed is 0.",
         )
         .subcode(rule),
+        Finding::LostCredit { secondary, primary }
+        | Finding::CreditInDoubt { secondary, primary } => Refusal::conflict(
+            "submit-cart-failed",
+            format!(
+                "The store credit '{secondary}' was applied after the primary payment method '{primary}' and would be ignored. \
+                 Detach the primary, attach it again, then submit the cart."
+            ),
+        )
+        .subcode(rule),
+        Finding::CreditUnseen { .. } => Refusal::conflict(
+            "submit-cart-failed",
+            "It cannot be seen whether store credit would be ignored. Try again.",
+        )
+        .subcode(rule),
         payment => of_payment(payment, rule),
     }
 }

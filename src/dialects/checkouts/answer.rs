@@ -175,6 +175,7 @@ fn of_session(
     let nested = payment.and_then(|payment| payment.list("sources", SOURCE));
     let facts = SessionFacts {
         sources: all(nested.or(shown.list("sources", SOURCE)), whole),
+        contributed: Stated::Unstated,
         total: shown.amount("totalAmount"),
         remaining: session.and_then(|s| s.amount("amountRemainingToBeContributed")),
         currency: shown.currency("currency"),

@@ -402,6 +402,7 @@ fn carts_cases() -> Vec<Case> {
     let credit_in_body = r#"{"paymentMethod":{"sourceId":"c"}}"#;
     let two = r#""sourceId":"d","type":"customerCredit","amountContributed":{"value":1},"supplementaryPaymentMethods":[{"sourceId":"e","type":"customerCredit"}]"#;
     let one = r#""sourceId":"c","type":"customerCredit","amountContributed":{"value":5}"#;
+    let late = r#""sourceId":"p","type":"creditCard","amountContributed":{"value":20},"supplementaryPaymentMethods":[{"sourceId":"c","type":"customerCredit","amountContributed":{"value":5}}]"#;
     let save = "POST /v1/shoppers/me/payment-options";
     vec![
         Case {
@@ -527,6 +528,19 @@ fn carts_cases() -> Vec<Case> {
                 "submit-cart-failed",
                 "underfunded-order",
                 "The cart is not fully paid for. Attach sources until amountRemainingToBeContributed is 0.",
+            ),
+        },
+        Case {
+            dialect: D,
+            rule: RuleId::LostCredit,
+            call: "POST /v1/shoppers/me/carts/active/resume-cart",
+            body: "",
+            shown: vec![read(cart("0", "requires_confirmation", late))],
+            status: 409,
+            answer: carts_body(
+                "submit-cart-failed",
+                "lost-credit",
+                "The store credit 'c' was applied after the primary payment method 'p' and would be ignored. Detach the primary, attach it again, then submit the cart.",
             ),
         },
         Case {

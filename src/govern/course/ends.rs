@@ -4,18 +4,19 @@ use super::Course;
 use crate::{
     dialects::decoded_body,
     govern::{
+        aftermath::After,
         answer::{Outcome, OwnError, own_error},
         defer,
+        forward::forward,
         holding::Holding,
         look_up, repair,
-        send::forward,
     },
     http::{Body, Problem},
     observe::Decided,
     rules::{OwnAnswer, Remedy, Repair, Sending, SourceId, Violation},
     sessions::StoreError,
 };
-use http::{Request, header};
+use http::{Request, Response, header};
 
 impl Course<'_> {
     pub(super) async fn defer(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
@@ -35,11 +36,15 @@ impl Course<'_> {
         };
         let known = self.attempt.take_known();
         let response = repair::run(self.exchange, turn, Repair::new(remedy), known).await?;
-        // A repair that was undone, or never begun, answers with the error: nothing was put in
-        // order.
+        Ok(Self::repaired(response, violation))
+    }
+
+    /// Makes the outcome of a repair. One that was undone, or never begun, answers with the error:
+    /// nothing was put in order.
+    fn repaired(response: Response<Body>, violation: Violation) -> Outcome {
         let done = response.status().is_success();
         let decided = if done { Decided::Reordered } else { Decided::Forwarded };
-        Ok(Outcome::new(response, decided).with(violation))
+        Outcome::new(response, decided).with(violation)
     }
 
     pub(super) async fn send(&mut self, sending: Sending) -> Result<Outcome, StoreError> {
@@ -68,11 +73,19 @@ impl Course<'_> {
         if let Some((request, violation)) =
             without_owner.then(|| self.without_owner()).flatten().zip(violation.clone())
         {
-            let response = forward(exchange, hand, request, known).await?;
+            let (response, _) = forward(exchange, hand, request, known).await?;
             return Ok(Outcome::forwarded(response).with(violation));
         }
-        let response = forward(exchange, hand, exchange.original(), known).await?;
-        let outcome = Outcome::reported(response, violation);
+        let (response, after) = forward(exchange, hand, exchange.original(), known).await?;
+        let outcome = match after {
+            Some(After { violation, mended: Some(response) }) => {
+                return Ok(Self::repaired(response, violation));
+            }
+            Some(After { violation: left, mended: None }) => {
+                Outcome::reported(response, violation.or(Some(left)))
+            }
+            None => Outcome::reported(response, violation),
+        };
         Ok(match reordered {
             true => Outcome { decided: Decided::Reordered, ..outcome },
             false => outcome,

@@ -33,6 +33,9 @@ impl Attempt {
         let send = |sending| Some(Next::Send(sending));
         let judged = Sending { judged: true, ..Sending::default() };
         let refuse = |violation: Violation| {
+            if !violation.finding.is_certain() {
+                return send(judged.clone());
+            }
             keep(OwnAnswer::Refusal(violation.clone()), policy)
                 .or(send(Sending { violation: Some(violation), ..judged.clone() }))
         };
@@ -132,6 +135,8 @@ fn confirm_sources(known: &Known, remedy: &Remedy) -> Result<bool, Lookup> {
         | Remedy::Replace { primary, incoming: Incoming::Source(incoming) } => {
             (primary, Some(incoming))
         }
+        // The rules have asked for the primary. One that cannot be read is moved all the same.
+        Remedy::Resequence { .. } => return Ok(true),
         // Options are never remembered: they were looked up by this attempt.
         Remedy::Replace { primary, incoming: Incoming::Option(_) } => (primary, None),
     };

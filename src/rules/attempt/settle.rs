@@ -33,10 +33,11 @@ impl Attempt {
                 self.go_on(intent);
                 return None;
             }
-            Some(Pending::Repair { primary, .. }) => {
+            Some(Pending::Repair { primary, incoming, replaces }) => {
                 let primary = primary.clone();
+                let credit = incoming.clone().filter(|_| !replaces);
                 self.phase = Phase::Settling(Settling::Recovering);
-                return Some(Next::Recover { primary });
+                return Some(Next::Recover { primary, credit });
             }
             Some(Pending::Deferred { primary, since, sending }) => (primary, *since, *sending),
         };

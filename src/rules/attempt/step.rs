@@ -22,6 +22,8 @@ pub enum Next {
     Recover {
         /// The primary that it took away.
         primary: SourceId,
+        /// The credit that it attached in between, if it did.
+        credit: Option<SourceId>,
     },
     /// Send the deferred attach of an earlier caller.
     SendDeferred {

@@ -11,6 +11,7 @@ mod credit_amount_repeated;
 mod default_source_not_saved;
 mod foreign_saved_source;
 mod invoice_billing_optimization;
+pub(super) mod lost_credit;
 mod one_secondary;
 mod primary_before_secondary;
 mod primary_pairing;
@@ -48,6 +49,7 @@ pub(super) fn of(rule: RuleId) -> Check {
         RuleId::SaveNotChargeable => save_not_chargeable::save_not_chargeable,
         RuleId::ForeignSavedSource => foreign_saved_source::foreign_saved_source,
         RuleId::UnderfundedOrder => underfunded_order::underfunded_order,
+        RuleId::LostCredit => lost_credit::lost_credit,
         RuleId::DefaultSourceNotSaved => default_source_not_saved::default_source_not_saved,
         RuleId::SecondarySourceShape => secondary_source_shape::secondary_source_shape,
         RuleId::CreditAmountRepeated => credit_amount_repeated::credit_amount_repeated,

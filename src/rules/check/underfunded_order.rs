@@ -8,6 +8,7 @@ use crate::rules::{
 pub(super) fn underfunded_order(view: &mut View<'_>) -> Judged<Option<Finding>> {
     let Intent::Order { paid_with, .. } = view.intent else { return Ok(None) };
     let missing = match (paid_with, view.session_state()) {
+        (PaidWith::Resumed, _) => return Ok(None),
         // Upstream judges a second order from one session.
         (_, Ok(SessionState::Complete)) => return Ok(None),
         // The state depends on what is attached, not on what is listed.
@@ -75,7 +76,7 @@ mod tests {
     use crate::{
         dialects::{Refusal, carts, checkouts},
         rules::{
-            Dialect, Fact, FreshFor, Lookup, RuleId, SessionFacts, Stated,
+            Dialect, Fact, FreshFor, Lookup, RuleId, SessionFacts, Stated, Toggle,
             fixtures::{
                 Given, NOW, amount, card, cart, checkout, credit, nothing_attached, order,
                 order_with, owes,
@@ -128,7 +129,7 @@ mod tests {
             for facts in [nothing_attached(), in_state("requires_confirmation", "0.01")] {
                 owes(
                     RULE,
-                    &Given::shown(facts),
+                    &Given::shown(facts).toggle(RuleId::LostCredit, Toggle::Off),
                     &order(session.clone()),
                     &refusal(dialect),
                     &[Lookup::Session],
@@ -190,6 +191,8 @@ mod tests {
             Given::shown(free).looked_up(Lookup::Session),
         ] {
             given.forwards(&order(checkout()));
+            // Whether credit would be lost is another rule's to ask.
+            let given = given.toggle(RuleId::LostCredit, Toggle::Off);
             given.an_hour_later().forwards(&order(cart()));
         }
     }

@@ -184,7 +184,8 @@ impl Explorer {
         let mut place = from.remembering(looked_up);
         match verdict {
             Verdict::Remedy { remedy, violation } => {
-                if expected.is_some() || !broken.iter().any(|rule| same(&violation, rule)) {
+                let is_broken = broken.iter().any(|rule| same(&violation, rule));
+                if expected.is_some() || (violation.finding.is_certain() && !is_broken) {
                     return Err(format!("{remedy:?} for {broken:?}"));
                 }
                 self.mend(&mut place, call, &remedy)?;
@@ -232,8 +233,9 @@ impl Explorer {
     fn refusal(&self, vendor: &Vendor, broken: &[Broken]) -> Option<Broken> {
         let hopeless = broken.iter().find(|broken| self.toggle(vendor, broken) != Toggle::Reorder);
         let lost = vendor.primary().is_some_and(|id| vendor.sources[id].is_spent());
-        let unmended =
-            broken.iter().find(|broken| broken.rule == "primary-before-secondary" && lost);
+        let unmended = broken.iter().find(|broken| {
+            ["primary-before-secondary", "lost-credit"].contains(&broken.rule) && lost
+        });
         hopeless.or(unmended).copied()
     }
 
@@ -243,6 +245,9 @@ impl Explorer {
         let calls = match remedy {
             Remedy::Repair { .. } => vec![Call::Detach(primary), call, Call::Attach(primary)],
             Remedy::Replace { .. } => vec![Call::Detach(primary), call],
+            Remedy::Resequence { .. } => {
+                vec![Call::Detach(primary), Call::Attach(primary), call]
+            }
         };
         for call in calls {
             if !place.vendor.takes(call) {
@@ -257,6 +262,7 @@ impl Explorer {
             place.memory.taken(&self.walk, &before, &place.vendor, call, &intent);
         }
         match place.vendor.primary() {
+            None if call == Call::Order => Ok(()),
             Some(now) if (now == primary) == matches!(remedy, Remedy::Repair { .. }) => Ok(()),
             now => Err(format!("{remedy:?} leaves {now:?} attached")),
         }
@@ -496,6 +502,24 @@ mod tests {
             let mut walk = walk(shows, FreshFor::Forever);
             walk.policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Off);
             Explorer::new(walk, events(&usual(true))).explore(usual(true), 4);
+        }
+    }
+
+    #[test]
+    fn a_cart_whose_credit_came_too_late_is_put_in_order_when_it_is_submitted() {
+        for shows in ALL {
+            for fresh_for in [FreshFor::Forever, TWO_SECONDS] {
+                let mut walk = walk(shows, fresh_for);
+                walk.policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Off);
+                walk.policy.set(RuleId::LostCredit, Toggle::Reorder);
+                let mut events = events(&usual(true));
+                // Where no figures are shown, an order that was not seen is put in order all the
+                // same.
+                if shows != Shows::Least {
+                    events.push(Event::Restart);
+                }
+                Explorer::new(walk, events).explore(usual(true), 4);
+            }
         }
     }
 

@@ -160,7 +160,9 @@ impl Vendor {
         if CREDITS.contains(&id) {
             self.sources[id].amount
         } else {
-            TOTAL.saturating_sub(self.credited(None))
+            let ignored = CREDITS.into_iter().filter(|id| self.places[*id] == Place::Ignored);
+            let ignored: u8 = ignored.map(|id| self.sources[id].amount).sum();
+            TOTAL.saturating_sub(self.credited(None).saturating_sub(ignored))
         }
     }
 
@@ -287,6 +289,14 @@ impl Vendor {
         if foreign && !self.carts {
             broken.push(checkouts("foreign-saved-source", "source_in_use", Some("sourceId")));
         }
+        if self.carts && CREDITS.into_iter().any(|id| self.places[id] == Place::Ignored) {
+            broken.push(Broken {
+                rule: "lost-credit",
+                status: 409,
+                code: "submit-cart-failed",
+                detail: Some("lost-credit"),
+            });
+        }
         if self.remaining() > 0 {
             broken.push(match self.carts {
                 true => Broken {
@@ -323,10 +333,14 @@ impl Vendor {
         self.broken(call).is_empty() && !self.refuses_otherwise(call)
     }
 
-    /// Carts: takes store credit behind a primary, to ignore it later.
+    /// Carts: takes store credit behind a primary, to ignore it later, and the order that ignores
+    /// it.
     pub(super) fn ignores(&self, call: Call) -> bool {
         let broken = self.broken(call);
-        !broken.is_empty() && broken.iter().all(|broken| broken.rule == "primary-before-secondary")
+        let silent = ["primary-before-secondary", "lost-credit"];
+        !broken.is_empty()
+            && broken.iter().all(|broken| silent.contains(&broken.rule))
+            && !self.refuses_otherwise(call)
     }
 
     /// Returns whether another primary replaces the attached one (checkouts).
@@ -365,6 +379,9 @@ impl Vendor {
 
     fn attach(&mut self, id: Id) {
         let secondary = CREDITS.contains(&id);
+        if self.is_attached(id) {
+            return;
+        }
         match self.primary() {
             Some(primary) if !secondary && primary != id => self.detach(primary),
             Some(_) if secondary && self.carts => return self.places[id] = Place::Ignored,
@@ -378,6 +395,12 @@ impl Vendor {
             self.sources[id].state = State::Cancelled;
         }
         self.places[id] = Place::Detached;
+        if PRIMARIES.contains(&id) {
+            // Credit that stood behind it stands first now.
+            for place in self.places.iter_mut().filter(|place| **place == Place::Ignored) {
+                *place = Place::Attached;
+            }
+        }
     }
 
     /// Charges the attached sources, and begins an empty session.

@@ -188,6 +188,10 @@ impl Walk {
             } else {
                 Stated::Stated(units(vendor.remaining()))
             },
+            contributed: match self.shows {
+                Shows::Least => Stated::Unstated,
+                _ => Stated::Stated(units(TOTAL.saturating_sub(vendor.remaining()))),
+            },
             state: if self.legacy { Stated::Unstated } else { Stated::Stated(funded(vendor)) },
             customer: Stated::Stated(vendor.buyer.map(customer_id)),
             credit_amount: if self.legacy {
@@ -207,10 +211,14 @@ impl Walk {
         }
     }
 
-    /// Before an option is removed a proxy looks which source it stands for: neither the call nor
-    /// its answer says so.
+    /// Before an option is removed or applied a proxy looks which source it stands for: the call
+    /// does not say so.
     fn options_first(&self, before: &Vendor, intent: &Intent) -> Option<Vec<OptionFacts>> {
-        matches!(intent, Intent::ChangeOption { removes: true, .. }).then(|| self.options(before))
+        let needs = matches!(
+            intent,
+            Intent::ChangeOption { removes: true, .. } | Intent::AttachSaved { .. }
+        );
+        needs.then(|| self.options(before))
     }
 
     fn options(&self, vendor: &Vendor) -> Vec<OptionFacts> {
@@ -447,6 +455,9 @@ impl Memory {
                 "remaining",
                 against(&session.remaining, |told| *told == units(vendor.remaining())),
             );
+            if vendor.carts {
+                check("order", Some((is_true_order(session, vendor), false)));
+            }
             check("state", against(&session.state, |told| *told == funded(vendor)));
             check(
                 "customer",
@@ -504,6 +515,11 @@ impl Memory {
         }
         put(&mut bytes, &session.total, whole_units);
         put(&mut bytes, &session.remaining, whole_units);
+        put(&mut bytes, &session.contributed, whole_units);
+        for joined in [&session.joined.order[..], &session.joined.awaited[..]] {
+            bytes.push(joined.len() as u8);
+            bytes.extend(joined.iter().map(|id| place_of(id).map_or(9, |id| id as u8)));
+        }
         put(&mut bytes, &session.state, |state| match state {
             SessionState::RequiresSource => 0,
             SessionState::RequiresConfirmation => 1,
@@ -542,10 +558,21 @@ fn shows_the_attached(told: &[Attached], vendor: &Vendor) -> bool {
             attached.amount.as_ref().is_none_or(|of| *of == units(vendor.contribution(id)));
         vendor.is_attached(id)
             && attached.kind.as_ref().is_none_or(|kind| kind.as_str() == vendor.sources[id].kind)
-            && (contributes || vendor.places[id] == Place::Ignored)
+            && contributes
     };
     told.len() == SOURCES.into_iter().filter(|id| vendor.is_attached(*id)).count()
         && told.iter().all(so)
+}
+
+/// Returns whether credit that is said to stand behind a primary is ignored, and no other.
+fn is_true_order(session: &SessionRecord, vendor: &Vendor) -> bool {
+    let Some(primary) = vendor.primary() else { return true };
+    vendor::CREDITS.into_iter().filter(|id| vendor.is_attached(*id)).all(|credit| {
+        session
+            .joined
+            .after(&source_id(credit), &source_id(primary))
+            .is_none_or(|late| late == (vendor.places[credit] == Place::Ignored))
+    })
 }
 
 fn is_customer(told: Option<&CustomerId>, truth: Option<Who>) -> bool {

@@ -171,6 +171,10 @@ fn replace() -> Repair {
     Repair::new(&Remedy::Replace { primary: "card".into(), incoming })
 }
 
+fn resequence() -> Repair {
+    Repair::new(&Remedy::Resequence { primary: "card".into() })
+}
+
 fn apply() -> Repair {
     let incoming = Incoming::Option("option".into());
     Repair::new(&Remedy::Replace { primary: "card".into(), incoming })
@@ -324,7 +328,7 @@ fn without_faults_each_repair_takes_the_shortest_course() {
 #[test]
 fn a_recovery_attaches_the_primary_unless_one_is_attached() {
     for found in [&["card", "credit"][..], &["credit"], &[]] {
-        let repair = Repair::recovery("card".into());
+        let repair = Repair::recovery(&"card".into(), None);
         walk(repair, holding(found), None, &|course| {
             match course.end {
                 RepairEnd::Recovered { again } => {
@@ -343,7 +347,7 @@ fn a_recovery_attaches_the_primary_unless_one_is_attached() {
 
 #[test]
 fn a_recovery_gives_up_only_on_a_refusal_for_good() {
-    walk(Repair::recovery("card".into()), holding(&["credit"]), None, &|course| {
+    walk(Repair::recovery(&"card".into(), None), holding(&["credit"]), None, &|course| {
         let passes_by = |fate: &&Fate| matches!(fate, Fate::Truthful | Fate::StoreFails);
         let last = course.fates.iter().rev().find(|fate| !passes_by(fate));
         let for_good =
@@ -357,4 +361,101 @@ fn an_event_of_another_step_changes_nothing() {
     let mut repair = join();
     repair.on(RepairEvent::Erased);
     assert_eq!(repair.next(), RepairStep::Detach("card".into()));
+}
+
+/// Resequencing: the order is sent only once the primary was attached behind the credit for
+/// certain, and the primary never stays off unsaid.
+#[test]
+fn the_order_is_sent_only_behind_a_primary_that_was_attached_again() {
+    let courses = walk(resequence(), holding(&["card", "credit"]), None, &|course| {
+        let done = |wanted: &dyn Fn(&RepairStep) -> bool| {
+            course.made().position(|(step, fate)| {
+                wanted(step) && matches!(fate, Fate::Done | Fate::Lost { done: true })
+            })
+        };
+        let sent = course
+            .made()
+            .position(|(step, fate)| *step == RepairStep::Call && fate != Fate::StoreFails);
+        let off = done(&|step| *step == RepairStep::Detach("card".into()));
+        let on = done(&|step| *step == RepairStep::Reattach("card".into()));
+        if let Some(sent) = sent {
+            let plainly = !course.cart.has_primary();
+            assert!(
+                plainly || (off < on && on < Some(sent) && off.is_some()),
+                "{:?} {:?}",
+                course.steps,
+                course.fates
+            );
+        }
+        match &course.end {
+            RepairEnd::Stranded { .. } => assert!(course.cart.note && sent.is_none()),
+            RepairEnd::NotBegun => assert_eq!(course.cart, holding(&["card", "credit"])),
+            RepairEnd::Answer(answer) => {
+                assert!(
+                    course.cart.has_primary() || course.cart.note || called_plainly(course),
+                    "{:?} {:?}",
+                    course.steps,
+                    course.fates
+                );
+                assert!(sent.is_none_or(|sent| sent == *answer), "the order has its own answer");
+            }
+            end => panic!("{end:?}"),
+        }
+        assert!(course.cart.attached.contains("credit"), "the credit is never touched");
+    });
+    assert!(courses > 20, "{courses}");
+}
+
+#[test]
+fn a_call_that_was_made_keeps_its_answer_where_it_cannot_be_mended() {
+    let repair = Repair::afterwards(&"card".into());
+    let courses = walk(repair, holding(&["card", "credit"]), None, &|course| {
+        assert!(!course.steps.contains(&RepairStep::Call), "it was made before");
+        match &course.end {
+            RepairEnd::Answer(answer) => {
+                let on = course.made().any(|(step, fate)| {
+                    *step == RepairStep::Reattach("card".into())
+                        && matches!(fate, Fate::Done | Fate::Lost { done: true })
+                });
+                assert!(on, "{:?}", course.steps);
+                let shows = [RepairStep::Reattach("card".into()), RepairStep::Look];
+                assert!(shows.contains(&course.steps[*answer]));
+            }
+            RepairEnd::Kept if course.is_sure() => assert!(course.cart.has_primary()),
+            RepairEnd::Kept => {
+                assert!(course.cart.has_primary() || course.cart.note, "{:?}", course.steps);
+            }
+            RepairEnd::Stranded { .. } => assert!(course.cart.note),
+            RepairEnd::NotBegun => assert_eq!(course.fates, [Fate::StoreFails]),
+            end => panic!("{end:?}"),
+        }
+    });
+    assert!(courses > 20, "{courses}");
+}
+
+/// Credit whose attach ended in no known way, and that no look shows, may still come.
+#[test]
+fn a_primary_never_goes_before_credit_that_may_still_come() {
+    let credit = || RepairStep::Detach("credit".into());
+    let card = || RepairStep::Reattach("card".into());
+    walk(join(), holding(&["card"]), Some("credit"), &|course| {
+        let lost = course.made().position(|(step, fate)| {
+            *step == RepairStep::Call && fate == Fate::Lost { done: false }
+        });
+        let Some(lost) = lost.filter(|_| !called_plainly(course)) else { return };
+        let after = &course.steps[lost..];
+        if let Some(on) = after.iter().position(|step| *step == card()) {
+            assert!(after[..on].contains(&credit()), "{:?}", course.steps);
+        }
+    });
+    let recovery = Repair::recovery(&"card".into(), Some("credit".into()));
+    walk(recovery, holding(&[]), None, &|course| {
+        if let Some(on) = course.steps.iter().position(|step| *step == card()) {
+            assert!(course.steps[..on].contains(&credit()), "{:?}", course.steps);
+        }
+    });
+    let seen = Repair::recovery(&"card".into(), Some("credit".into()));
+    walk(seen, holding(&["credit"]), None, &|course| {
+        assert!(!course.steps.contains(&credit()), "it is there, and stays");
+    });
 }

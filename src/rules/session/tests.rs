@@ -177,3 +177,84 @@ fn what_is_known_of_sources_outlives_a_look_at_an_unsure_session() {
     record.apply(&shown(facts), &crate::dialects::policy(), NOW);
     assert_eq!(record.give_up_strangers(), []);
 }
+
+/// A record of a cart after these observations, and whether its credit joined after its card.
+fn credit_joined_after_card(observations: &[SessionObservation]) -> Option<bool> {
+    record(observations).joined.after(&"credit".into(), &"card".into())
+}
+
+fn attached_one(id: &str) -> SessionObservation {
+    let kind = if id == "credit" { "customerCredit" } else { "creditCard" };
+    let facts = crate::rules::fixtures::source(id, kind);
+    SessionObservation::Succeeded(Effect::Attached(facts), Box::default())
+}
+
+fn now_shows(ids: &[&str]) -> SessionFacts {
+    let sources = ids.iter().map(|id| card(id)).collect();
+    SessionFacts { sources: Stated::Stated(sources), ..SessionFacts::default() }
+}
+
+#[test]
+fn the_order_of_attachment_outlives_look_ups_and_calls_that_do_not_touch_it() {
+    use SessionObservation::{AttachUnknown, Begun, OutcomeUnknown, Refused, Succeeded};
+    let none = || shown(now_shows(&[]));
+    let both = || shown(now_shows(&["card", "credit"]));
+    let begin = || vec![none(), attached_one("card"), attached_one("credit")];
+    let with = |more: Vec<SessionObservation>| [begin(), more].concat();
+    let touched = || Succeeded(Effect::Touched, Box::default());
+    for (observations, after) in [
+        (begin(), Some(true)),
+        (vec![none(), attached_one("credit"), attached_one("card")], Some(false)),
+        (with(vec![both(), Begun, Refused, touched(), both()]), Some(true)),
+        // An order whose end is not known changes no order of sources.
+        (with(vec![Begun, AttachUnknown(None), both()]), Some(true)),
+        // What may have changed it leaves it unknown.
+        (with(vec![Begun, OutcomeUnknown, both()]), None),
+        (with(vec![Begun, both()]), None),
+        (with(vec![Begun, Begun, Refused, both()]), None),
+        // The card leaves, past Weir or not, and comes back.
+        (with(vec![shown(now_shows(&["credit"])), both()]), None),
+        (with(vec![shown(now_shows(&["credit"])), attached_one("card")]), Some(false)),
+        (with(vec![Succeeded(Effect::Detached("card".into()), Box::default())]), None),
+        // A card that is attached again stays where it is, as far as credit could be lost.
+        (with(vec![attached_one("card")]), Some(true)),
+        // Sources that were there before have no place.
+        (vec![both(), attached_one("credit")], None),
+        // Except where there was one, and the other joined in sight.
+        (vec![shown(now_shows(&["card"])), attached_one("credit")], Some(true)),
+        (vec![shown(now_shows(&["credit"])), attached_one("card")], Some(false)),
+    ] {
+        assert_eq!(credit_joined_after_card(&observations), after, "{observations:?}");
+    }
+    let ordered = record(&with(vec![Succeeded(Effect::Ordered, Box::default())]));
+    assert_eq!(ordered.joined, Joined::default());
+}
+
+#[test]
+fn credit_whose_attach_ended_in_no_known_way_may_still_join() {
+    use SessionObservation::{AttachUnknown, Begun, OutcomeUnknown, Pending as Noted};
+    let lost = || AttachUnknown(Some("credit".into()));
+    let begin = || vec![shown(now_shows(&[])), attached_one("card"), Begun, lost()];
+    let with = |more: Vec<SessionObservation>| [begin(), more].concat();
+    let awaited = |observations: &[SessionObservation]| record(observations).joined.awaited.len();
+    assert_eq!(awaited(&begin()), 1);
+    let not_yet = || shown(now_shows(&["card"]));
+    let came = || shown(now_shows(&["card", "credit"]));
+    assert_eq!(awaited(&with(vec![not_yet()])), 1, "it may still come");
+    for observations in [with(vec![came()]), with(vec![not_yet(), came()])] {
+        assert_eq!(awaited(&observations), 0);
+        assert_eq!(credit_joined_after_card(&observations), Some(true));
+    }
+    // A card that was attached meanwhile, of which no answer shows what was there before.
+    let between = with(vec![shown(now_shows(&[])), attached_one("card"), came()]);
+    assert_eq!(credit_joined_after_card(&between), None);
+    // The note of a repair names what a broken-off repair was attaching.
+    let note = Pending::Repair {
+        primary: "card".into(),
+        incoming: Some("credit".into()),
+        replaces: false,
+    };
+    for end in [OutcomeUnknown, not_yet()] {
+        assert_eq!(awaited(&[Noted(Some(note.clone())), Begun, end]), 1);
+    }
+}

@@ -10,7 +10,7 @@ use super::{
     text::Text,
 };
 use crate::rules::{
-    Attached, Pending, SessionRecord, SessionState, SourceId, SourceRecord, Timestamp,
+    Attached, Joined, Pending, SessionRecord, SessionState, SourceId, SourceRecord, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -22,6 +22,7 @@ pub(super) struct Session<'a> {
     sources: Dated<SmallVec<[Part<'a>; 2]>>,
     total: Dated<Digits>,
     remaining: Dated<Digits>,
+    contributed: Dated<Digits>,
     currency: Option<[u8; 3]>,
     state: Dated<State<'a>>,
     customer: Dated<Option<Text<'a>>>,
@@ -32,6 +33,8 @@ pub(super) struct Session<'a> {
     in_flight: bool,
     unsure: bool,
     epoch: u32,
+    /// The order in which the sources joined, and those that may still join.
+    joined: (SmallVec<[Member<'a>; 2]>, SmallVec<[Text<'a>; 1]>),
     pending: Option<Note<'a>>,
     members: SmallVec<[(Member<'a>, Source<'a>); 2]>,
 }
@@ -85,6 +88,7 @@ impl<'a> Session<'a> {
             }),
             total: dated(&record.total, latest, |amount| amount.parts()),
             remaining: dated(&record.remaining, latest, |amount| amount.parts()),
+            contributed: dated(&record.contributed, latest, |amount| amount.parts()),
             currency: record.currency.as_ref().map(letters),
             state: dated(&record.state, latest, State::of),
             customer: dated(&record.customer, latest, |id| {
@@ -101,6 +105,10 @@ impl<'a> Session<'a> {
             in_flight: record.in_flight,
             unsure: record.unsure,
             epoch: record.epoch,
+            joined: (
+                record.joined.order.iter().map(|id| Member::of(id, record)).collect(),
+                record.joined.awaited.iter().map(|id| id.as_str().into()).collect(),
+            ),
             pending: record.pending.as_deref().map(Note::of),
             members: record
                 .members
@@ -120,6 +128,7 @@ impl<'a> Session<'a> {
             })?,
             total: remembered(self.total, latest, amount)?,
             remaining: remembered(self.remaining, latest, amount)?,
+            contributed: remembered(self.contributed, latest, amount)?,
             currency: stated(self.currency, currency)?,
             state: remembered(self.state, latest, |state| Ok(state.value()))?,
             customer: customer(self.customer, latest)?,
@@ -132,6 +141,7 @@ impl<'a> Session<'a> {
             in_flight: self.in_flight,
             unsure: self.unsure,
             epoch: self.epoch,
+            joined: Joined::default(),
             pending: self.pending.map(Note::value).transpose()?.map(Box::new),
             members: Vec::new(),
         };
@@ -141,6 +151,11 @@ impl<'a> Session<'a> {
         let members: Vec<(SourceId, SourceRecord)> =
             self.members.into_iter().map(member).collect::<Result<_, StoreError>>()?;
         record.members = members;
+        let (order, awaited) = self.joined;
+        record.joined = Joined {
+            order: order.into_iter().map(|id| id.value(&record)).collect::<Result<_, _>>()?,
+            awaited: awaited.into_iter().map(Text::name).collect::<Result<_, _>>()?,
+        };
         Ok(record)
     }
 }
@@ -151,6 +166,7 @@ fn latest(record: &SessionRecord) -> Timestamp {
         record.sources.stated_at(),
         record.total.stated_at(),
         record.remaining.stated_at(),
+        record.contributed.stated_at(),
         record.state.stated_at(),
         record.customer.stated_at(),
         record.credit_amount.stated_at(),

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::rules::{
-    Amount, Attached, CredentialHash, Currency, Pending, SessionState, ShownTo, SourceState,
-    SourceType, Stated,
+    Amount, Attached, CredentialHash, Currency, Joined, Pending, SessionState, ShownTo,
+    SourceState, SourceType, Stated,
 };
 use proptest::{option, prelude::*};
 
@@ -63,6 +63,7 @@ fn full_session() -> SessionRecord {
         sources: at([credit, card].into_iter().collect(), 0),
         total: at(money("126.89"), 0),
         remaining: at(money("0"), 0),
+        contributed: at(money("126.89"), 0),
         currency: usd(),
         state: at(SessionState::RequiresConfirmation, 0),
         customer: at(None, 9),
@@ -73,6 +74,10 @@ fn full_session() -> SessionRecord {
         in_flight: true,
         unsure: false,
         epoch: 300,
+        joined: Joined {
+            order: [UUIDS[0].into(), "card".into()].into_iter().collect(),
+            awaited: [UUIDS[1].into()].into_iter().collect(),
+        },
         pending: Some(Box::new(Pending::Deferred {
             primary: "card2".into(),
             since: NOW,
@@ -113,7 +118,7 @@ fn the_form_of_a_source_is_held_by_these_bytes() {
     assert_eq!(read_source(bytes), Ok(SourceEntry::Own(full_source())));
 
     let session = KeyBytes::from(&[2, 1, 55][..]);
-    let pointer = [1, 1, 3, 2, 1, 55];
+    let pointer = [2, 1, 3, 2, 1, 55];
     assert_eq!(write_pointer(&session).unwrap()[..], pointer);
     assert_eq!(read_source(&pointer), Ok(SourceEntry::In(session)));
 }
@@ -129,7 +134,7 @@ fn the_form_of_a_customer_and_of_an_active_cart_is_held_by_these_bytes() {
     assert_eq!(write_customer(&customer).unwrap()[..], bytes[..]);
     assert_eq!(read_customer(bytes), Ok(customer));
 
-    let cart = [1, 0, 2, b'4', b'2'];
+    let cart = [2, 0, 2, b'4', b'2'];
     assert_eq!(write_active(&"42".into()).unwrap()[..], cart);
     assert_eq!(read_active(&cart), Ok("42".into()));
 }
@@ -138,14 +143,14 @@ fn the_form_of_a_customer_and_of_an_active_cart_is_held_by_these_bytes() {
 fn bytes_of_another_version_and_broken_ones_are_not_read() {
     let bytes = write_session(&full_session()).unwrap().into_vec();
     let mut other = bytes.clone();
-    other[0] = 2;
+    other[0] = 1;
     let longer = [&bytes[..], &[0]].concat();
     for unreadable in [&other[..], &longer, &bytes[..30], &[]] {
         assert_eq!(read_session(unreadable), Err(StoreError::Unreadable));
         assert_eq!(read_source(unreadable), Err(StoreError::Unreadable));
         assert_eq!(read_customer(unreadable), Err(StoreError::Unreadable));
     }
-    let (word_of_another_version, unknown_form) = ([1, 2, 200], [1, 3]);
+    let (word_of_another_version, unknown_form) = ([2, 2, 200], [2, 3]);
     assert_eq!(read_active(&word_of_another_version), Err(StoreError::Unreadable));
     assert_eq!(read_active(&unknown_form), Err(StoreError::Unreadable));
 }
@@ -220,7 +225,7 @@ fn callers() -> impl Strategy<Value = Vec<CredentialHash>> {
 
 fn session() -> impl Strategy<Value = SessionRecord> {
     let money = (
-        remembered(amount()),
+        (remembered(amount()), remembered(amount())),
         remembered(amount()),
         told("[A-Z]{3}"),
         remembered(option::of(amount())),
@@ -235,23 +240,32 @@ fn session() -> impl Strategy<Value = SessionRecord> {
         told(".{0,40}"),
         callers(),
         any::<(bool, bool, u32)>(),
-        option::of(pending()),
+        (
+            option::of(pending()),
+            prop::collection::vec(id(), 0..4),
+            prop::collection::vec(id(), 0..3),
+        ),
         prop::collection::vec((id(), source()), 0..3),
     );
     (money, facts, more).prop_map(
-        |((total, remaining, currency, credit_amount), (sources, state, customer), more)| {
+        |(
+            ((total, contributed), remaining, currency, credit_amount),
+            (sources, state, customer),
+            more,
+        )| {
             let (
                 billing_optimization,
                 payment_session,
                 callers,
                 (in_flight, unsure, epoch),
-                pending,
+                (pending, order, awaited),
                 strangers,
             ) = more;
             let mut record = SessionRecord {
                 sources: map(sources, Into::into),
                 total,
                 remaining,
+                contributed,
                 currency: currency.as_ref().map(|code| code.parse().unwrap()).into(),
                 state: map(state, |name| SessionState::read(&name)),
                 customer,
@@ -261,6 +275,10 @@ fn session() -> impl Strategy<Value = SessionRecord> {
                 in_flight,
                 unsure,
                 epoch,
+                joined: Joined {
+                    order: order.into_iter().collect(),
+                    awaited: awaited.into_iter().collect(),
+                },
                 pending: pending.map(Box::new),
                 ..SessionRecord::default()
             };
@@ -342,30 +360,30 @@ proptest! {
 }
 
 const GOLDEN_SESSION: &[u8] = &[
-    1, 128, 128, 179, 193, 156, 51, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2,
+    2, 128, 128, 179, 193, 156, 51, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2,
     0, 1, 22, 0, 0, 4, 99, 97, 114, 100, 1, 2, 1, 1, 138, 181, 1, 2, 0, 1, 162, 198, 1, 2, 0, 1, 0,
-    0, 0, 1, 85, 83, 68, 1, 1, 0, 1, 0, 9, 1, 1, 10, 0, 172, 2, 1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 1, 0, 172, 2, 1,
-    1, 0, 5, 99, 97, 114, 100, 50, 128, 128, 179, 193, 156, 51, 1, 2, 0, 0, 1, 2, 0, 1, 22, 0, 1,
-    1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1, 0, 2, 99, 49, 0, 1, 0, 5, 1, 0, 5, 99, 97, 114, 100, 50,
-    1, 0, 8, 114, 97, 114, 101, 75, 105, 110, 100, 0, 0, 0, 1, 8, 3, 111, 100, 100, 4, 0, 0, 1, 0,
-    0,
+    0, 0, 1, 162, 198, 1, 2, 0, 1, 85, 83, 68, 1, 1, 0, 1, 0, 9, 1, 1, 10, 0, 172, 2, 1, 1, 0, 1,
+    1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+    7, 7, 1, 0, 172, 2, 2, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 1,
+    0, 5, 99, 97, 114, 100, 50, 128, 128, 179, 193, 156, 51, 1, 2, 0, 0, 1, 2, 0, 1, 22, 0, 1, 1,
+    85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1, 0, 2, 99, 49, 0, 1, 0, 5, 1, 0, 5, 99, 97, 114, 100, 50, 1,
+    0, 8, 114, 97, 114, 101, 75, 105, 110, 100, 0, 0, 0, 1, 8, 3, 111, 100, 100, 4, 0, 0, 1, 0, 0,
 ];
 
 const GOLDEN_REPAIR: &[u8] = &[
-    1, 1, 0, 0, 0, 0, 1, 3, 3, 111, 100, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 112, 1, 0, 1,
-    105, 1, 0,
+    2, 1, 0, 0, 0, 0, 0, 1, 3, 3, 111, 100, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 112,
+    1, 0, 1, 105, 1, 0,
 ];
 
-const GOLDEN_EMPTY: &[u8] = &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const GOLDEN_EMPTY: &[u8] = &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 const GOLDEN_SOURCE: &[u8] = &[
-    1, 0, 128, 128, 179, 193, 156, 51, 1, 2, 0, 1, 22, 0, 1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1,
+    2, 0, 128, 128, 179, 193, 156, 51, 1, 2, 0, 1, 22, 0, 1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1,
     0, 2, 99, 49, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 1, 7, 7, 7, 7, 7, 7,
     7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 5,
 ];
 
 const GOLDEN_CUSTOMER: &[u8] = &[
-    1, 1, 2, 0, 1, 112, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 128, 128, 179, 193, 156,
+    2, 1, 2, 0, 1, 112, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 128, 128, 179, 193, 156,
     51, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 2,
 ];

@@ -9,7 +9,10 @@ pub(crate) use weir::{
         admin::Admin,
         dialects::{carts, checkouts},
         edge::FaultsLayer,
-        emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options as EmulatorOptions},
+        emulator::{
+            Denial, Emulator, FailingReads, Fault, FaultKind, Gate, Kind, Landing,
+            Options as EmulatorOptions, Quirks,
+        },
         http::{CollectError, collect},
         rules::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle},
         sessions::{CredentialKey, Probe, Sessions, Settings as SessionSettings, Store},

@@ -111,6 +111,7 @@ fn expected() -> SessionFacts {
         ]),
         total: Stated::Stated("118.01".parse().unwrap()),
         remaining: Stated::Stated("0".parse().unwrap()),
+        contributed: Stated::Stated("118.01".parse().unwrap()),
         currency: Stated::Stated("USD".parse().unwrap()),
         state: Stated::Stated(SessionState::RequiresConfirmation),
         payment_session: Stated::Stated("3c9bf484-2ec5-46f8-8e88-5f126f026187".into()),

@@ -122,6 +122,29 @@ fn every_finding_has_the_vendors_words() {
             unfunded(),
         ),
         (
+            RuleId::LostCredit,
+            Finding::LostCredit { secondary: c(), primary: p() },
+            Refusal {
+                code: "submit-cart-failed",
+                ..failure(
+                    "lost-credit",
+                    "The store credit 'c' was applied after the primary payment method 'p' and would be ignored. \
+                     Detach the primary, attach it again, then submit the cart.",
+                )
+            },
+        ),
+        (
+            RuleId::LostCredit,
+            Finding::CreditUnseen { source: c() },
+            Refusal {
+                code: "submit-cart-failed",
+                ..failure(
+                    "lost-credit",
+                    "It cannot be seen whether store credit would be ignored. Try again.",
+                )
+            },
+        ),
+        (
             RuleId::SecondarySourceOwner,
             Finding::HasOwner { kind: "customerCredit".into() },
             Refusal {

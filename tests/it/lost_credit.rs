@@ -1,0 +1,454 @@
+//! No submitted cart loses store credit: by whatever road the credit came behind the primary, it is
+//! seen at the attach or at the submit.
+
+use crate::testbed::{
+    APPLY, Adjusted, Ask, CART, Caller, Denial, FailingReads, Fault, FaultKind, FreshFor, Kind,
+    Landing, Mode, Policy, Quirks, Reply, RuleId, SUBMIT, Testbed, Toggle, cases, defaults,
+    doubting, method, on_a_runtime, text_of,
+};
+use proptest::prelude::*;
+use serde_json::Value;
+
+const RESUME: &str = "/v1/shoppers/me/carts/active/resume-cart";
+
+/// Both rules about the order of sources do this.
+fn both(toggle: Toggle) -> Policy {
+    defaults()
+        .with_rule(RuleId::PrimaryBeforeSecondary, toggle)
+        .with_rule(RuleId::LostCredit, toggle)
+}
+
+/// A shopper with a cart over 100, a card, and a credit of 40 that Weir has not seen.
+struct Scene {
+    bed: Testbed,
+    shopper: Caller,
+    cart: String,
+    card: String,
+    credit: String,
+    /// Stands behind every path.
+    query: String,
+}
+
+impl Scene {
+    async fn of(policy: Policy) -> Self {
+        let bed = Testbed::new().policy(policy).start().await;
+        let shopper = bed.shopper(100.0).await;
+        let cart = text_of(&shopper.get(CART).await.json()["cart"]["id"]);
+        let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+        Self { bed, shopper, cart, card, credit, query: String::new() }
+    }
+
+    /// The same scene, with the shopper's token in the query.
+    async fn with_token_in_query(self) -> Self {
+        let token = self.bed.upstream.token("grant_type=anonymous&client_id=pk_acme").await;
+        let query = format!("?token={token}");
+        let shopper = Caller::new(self.bed.weir.address()).with("accept", "application/json");
+        let line = format!("{CART}{query}&productId=p&quantity=1&price=100");
+        let cart = text_of(&shopper.post(&line, Value::Null).await.json()["cart"]["id"]);
+        Self { shopper, cart, query, ..self }
+    }
+
+    fn quirks(&self, quirks: Quirks) {
+        self.bed.emulator.set_quirks(quirks);
+    }
+
+    async fn apply(&self, source: &str) -> Reply {
+        self.shopper.post(&format!("{APPLY}{}", self.query), method(source)).await
+    }
+
+    async fn submit(&self) -> Reply {
+        self.shopper.post(&format!("{SUBMIT}{}", self.query), Value::Null).await
+    }
+
+    /// The same shopper, calling the vendor itself.
+    fn past(&self) -> Caller {
+        self.shopper.to(&self.bed.upstream)
+    }
+
+    /// Attaches card and credit past Weir, in the wrong order.
+    async fn spoil(&self) {
+        for source in [&self.card, &self.credit] {
+            assert_eq!(self.past().post(APPLY, method(source)).await.status, 200);
+        }
+    }
+
+    fn lost(&self) -> usize {
+        self.bed.emulator.snapshot()["lostCredits"].as_array().map_or(0, Vec::len)
+    }
+
+    fn attached(&self) -> Vec<&str> {
+        let name = |id: String| if id == self.card { "card" } else { "credit" };
+        self.bed.attached(Kind::Cart, &self.cart).into_iter().map(name).collect()
+    }
+
+    /// The refusal says which credit, and what to do. Doing it makes the cart an order.
+    async fn does_what_the_refusal_says(&self, refusal: &Reply) {
+        assert_eq!(refusal.found(), (409, ("rejected", Some("lost-credit"))), "{}", refusal.text());
+        let error = &refusal.json()["errors"]["error"][0];
+        assert_eq!(
+            (error["code"].as_str(), error["subcode"].as_str()),
+            (Some("submit-cart-failed"), Some("lost-credit"))
+        );
+        let told = error["description"].as_str().unwrap_or_default();
+        assert!(told.contains(&self.credit) && told.contains("attach it again"), "{told}");
+        let off = Ask::delete(format!("{APPLY}{}", self.query), method(&self.card));
+        assert_eq!(self.shopper.ask(&off).await.status, 204);
+        assert_eq!(self.apply(&self.card).await.status, 200);
+        let submitted = self.submit().await;
+        assert_eq!((submitted.found(), self.lost()), ((200, ("forwarded", None)), 0));
+    }
+}
+
+fn denied() -> Quirks {
+    Quirks { deny_shopper_reads: Some(Denial::Forbidden), ..Quirks::default() }
+}
+
+fn failing(status: u16) -> Quirks {
+    let reads = FailingReads { status, left: None };
+    Quirks { failing_reads: Some(reads), ..Quirks::default() }
+}
+
+/// Kind: a fact about a source that cannot be read (A1).
+#[tokio::test]
+async fn where_sources_cannot_be_read_the_answer_to_the_attach_and_the_submit_tell() {
+    for in_query in [false, true] {
+        for (toggle, attached, submitted, lost) in [
+            (Toggle::Reject, (200, ("monitored", Some("primary-before-secondary"))), None, 0),
+            (
+                Toggle::Reorder,
+                (200, ("reordered", Some("primary-before-secondary"))),
+                Some((200, ("forwarded", None))),
+                0,
+            ),
+            (
+                Toggle::Monitor,
+                (200, ("monitored", Some("primary-before-secondary"))),
+                Some((200, ("monitored", Some("lost-credit")))),
+                1,
+            ),
+        ] {
+            let mut scene = Scene::of(both(toggle)).await;
+            scene.quirks(denied());
+            if in_query {
+                scene = scene.with_token_in_query().await;
+            }
+            assert_eq!(scene.apply(&scene.card).await.found(), (200, ("forwarded", None)));
+            assert_eq!(scene.apply(&scene.credit).await.found(), attached, "{toggle:?}");
+            if toggle == Toggle::Reorder {
+                assert_eq!(scene.attached(), ["credit", "card"]);
+            }
+            let answer = scene.submit().await;
+            match submitted {
+                Some(expected) => assert_eq!(answer.found(), expected, "{toggle:?}"),
+                None => scene.does_what_the_refusal_says(&answer).await,
+            }
+            assert_eq!(scene.lost(), lost, "{toggle:?}");
+        }
+    }
+}
+
+/// Kind: a look-up that fails (A2, A3).
+#[tokio::test]
+async fn where_the_cart_cannot_be_read_what_was_seen_of_it_last_tells() {
+    for status in [429, 503] {
+        for toggle in [Toggle::Reject, Toggle::Reorder] {
+            let policy = both(toggle).with_fresh_for(FreshFor::Within(std::time::Duration::ZERO));
+            let scene = Scene::of(policy).await;
+            assert_eq!(scene.apply(&scene.card).await.status, 200);
+            scene.quirks(failing(status));
+            let attached = scene.apply(&scene.credit).await;
+            let rule = Some("primary-before-secondary");
+            let submitted = scene.submit().await;
+            match toggle {
+                Toggle::Reorder => {
+                    assert_eq!(attached.found(), (200, ("reordered", rule)));
+                    assert_eq!(submitted.status, 200, "{}", submitted.text());
+                }
+                _ => {
+                    assert_eq!(attached.found(), (200, ("monitored", rule)));
+                    scene.does_what_the_refusal_says(&submitted).await;
+                }
+            }
+            assert_eq!(scene.lost(), 0, "{status} {toggle:?}");
+        }
+    }
+}
+
+/// Kind: a cart that came to hold its sources past Weir, or before Weir began (A5, A6).
+#[tokio::test]
+async fn a_cart_that_was_spoilt_past_weir_is_seen_at_the_submit_by_its_figures() {
+    for call in [SUBMIT, RESUME] {
+        for cold in [false, true] {
+            for (toggle, found, lost) in [
+                (Toggle::Reject, (409, ("rejected", Some("lost-credit"))), 0),
+                (Toggle::Reorder, (200, ("reordered", Some("lost-credit"))), 0),
+                (Toggle::Monitor, (200, ("monitored", Some("lost-credit"))), 1),
+                (Toggle::Off, (200, ("forwarded", None)), 1),
+            ] {
+                let policy =
+                    both(toggle).with_fresh_for(FreshFor::Within(std::time::Duration::ZERO));
+                let mut scene = Scene::of(policy).await;
+                scene.spoil().await;
+                if cold {
+                    scene.bed.forget().await;
+                    scene.shopper = scene.shopper.to(&scene.bed.weir);
+                }
+                let answer = scene.shopper.post(call, Value::Null).await;
+                assert_eq!(answer.found(), found, "{call} {cold} {toggle:?}: {}", answer.text());
+                assert_eq!(scene.lost(), lost, "{call} {cold} {toggle:?}");
+                if toggle == Toggle::Reject {
+                    scene.does_what_the_refusal_says(&answer).await;
+                }
+            }
+        }
+    }
+}
+
+/// Under `mode = "monitor"` nothing is refused or moved, and both calls are reported (A6).
+#[tokio::test]
+async fn monitor_reports_the_attach_and_the_submit() {
+    let scene = Scene::of(both(Toggle::Reorder).with_mode(Mode::Monitor)).await;
+    scene.quirks(denied());
+    assert_eq!(scene.apply(&scene.card).await.found(), (200, ("forwarded", None)));
+    let rule = Some("primary-before-secondary");
+    assert_eq!(scene.apply(&scene.credit).await.found(), (200, ("monitored", rule)));
+    assert_eq!(scene.attached(), ["card", "credit"]);
+    assert_eq!(scene.submit().await.found(), (200, ("monitored", Some("lost-credit"))));
+}
+
+/// Kind: credit that takes effect after its attach was answered, or in no known way (A4).
+#[tokio::test]
+async fn credit_that_lands_after_a_repair_is_caught_at_the_submit() {
+    for (lost_credit, found) in [
+        (Toggle::Reject, (409, ("rejected", Some("lost-credit")))),
+        (Toggle::Reorder, (200, ("reordered", Some("lost-credit")))),
+    ] {
+        for times_out in [false, true] {
+            let policy = both(Toggle::Reorder)
+                .with_rule(RuleId::LostCredit, lost_credit)
+                .with_fresh_for(FreshFor::Forever);
+            let scene = Scene::of(policy).await;
+            assert_eq!(scene.apply(&scene.card).await.status, 200);
+            let late = Quirks { late_credit: Some(Landing::WhenTold), ..Quirks::default() };
+            scene.quirks(late);
+            if times_out {
+                let fault = Fault::once("POST", APPLY, FaultKind::ResetAfter);
+                scene.bed.emulator.faults().add(fault);
+            }
+            let repaired = scene.apply(&scene.credit).await;
+            assert_eq!(repaired.status, if times_out { 502 } else { 200 }, "{}", repaired.text());
+            assert_eq!(scene.attached(), ["card"], "the cart is not left without its primary");
+            let off = format!("DELETE {APPLY}");
+            let detached = scene
+                .bed
+                .emulator
+                .calls()
+                .iter()
+                .filter(|call| format!("{} {}", call.method, call.target) == off)
+                .count();
+            assert_eq!(detached, if times_out { 2 } else { 1 }, "the credit was detached, too");
+            assert!(scene.bed.emulator.land(&scene.credit));
+            assert_eq!(scene.attached(), ["card", "credit"]);
+            let submitted = scene.submit().await;
+            assert_eq!(submitted.found(), found, "{}", submitted.text());
+            assert_eq!(scene.lost(), 0);
+        }
+    }
+}
+
+/// Nothing is submitted where the primary could not be put last, and the answer says why.
+#[tokio::test]
+async fn a_repair_that_cannot_be_finished_at_the_submit_says_so() {
+    for (fault, status) in [
+        (Fault::once("DELETE", APPLY, FaultKind::FailBefore(409)), 409),
+        (Fault::once("DELETE", APPLY, FaultKind::TooManyRequests(1)), 429),
+        (Fault::once("POST", APPLY, FaultKind::FailBefore(409)).times(2), 502),
+    ] {
+        let scene = Scene::of(
+            both(Toggle::Reorder).with_fresh_for(FreshFor::Within(std::time::Duration::ZERO)),
+        )
+        .await;
+        scene.spoil().await;
+        scene.bed.emulator.faults().add(fault);
+        let answer = scene.submit().await;
+        assert_eq!(
+            (answer.found(), scene.lost()),
+            ((status, ("forwarded", Some("lost-credit"))), 0),
+            "{}",
+            answer.text()
+        );
+        assert_eq!(scene.bed.times_done("POST", SUBMIT), 0, "nothing was submitted");
+        let stranded = usize::from(status == 502);
+        assert_eq!(scene.bed.stranded(), stranded as u64);
+        scene.bed.emulator.faults().clear();
+        if status != 429 {
+            let again = scene.submit().await;
+            assert_eq!((again.status.as_u16(), scene.lost()), (200, 0), "{}", again.text());
+        }
+    }
+}
+
+/// Whatever fails: under `reorder` no submitted cart loses credit; nor under `reject`, where Weir
+/// saw the attach or the cart's own figures tell.
+#[tokio::test]
+async fn no_submitted_cart_loses_credit_whatever_fails() {
+    let kinds = [
+        FaultKind::FailBefore(500),
+        FaultKind::FailAfter(500),
+        FaultKind::ResetBefore,
+        FaultKind::ResetAfter,
+        FaultKind::TooManyRequests(1),
+        FaultKind::CutBody,
+        FaultKind::Garbage,
+        FaultKind::FailBefore(409),
+    ];
+    let mut submitted = 0;
+    for toggle in [Toggle::Reject, Toggle::Reorder] {
+        for base in [defaults(), doubting()] {
+            for kind in &kinds {
+                for nth in 1..=10 {
+                    let policy = base
+                        .clone()
+                        .with_rule(RuleId::PrimaryBeforeSecondary, toggle)
+                        .with_rule(RuleId::LostCredit, toggle);
+                    let scene = Scene::of(policy).await;
+                    // Half of them with sources that cannot be read.
+                    if nth % 2 == 0 {
+                        scene.quirks(denied());
+                    }
+                    let fault = Fault { method: None, ..Fault::once("GET", "/v1/*", kind.clone()) };
+                    scene.bed.emulator.faults().add(fault.from_nth(nth));
+                    for source in [&scene.card, &scene.credit, &scene.credit] {
+                        scene.apply(source).await;
+                    }
+                    for _ in 0..3 {
+                        if scene.submit().await.status == 200 {
+                            submitted += 1;
+                            break;
+                        }
+                    }
+                    assert_eq!(scene.lost(), 0, "{toggle:?} {kind:?} {nth}");
+                    assert_eq!(scene.bed.emulator.overlaps(), 0);
+                }
+            }
+        }
+    }
+    assert!(submitted > 100, "{submitted}");
+}
+
+/// What a shopper does with a card and a credit.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Card,
+    Credit,
+    TakeOffCard,
+    TakeOffCredit,
+    TakeOffAll,
+    Read,
+    Submit,
+    Resume,
+}
+
+/// One call, whether it goes past Weir, and what goes wrong with which of the calls from it on.
+#[derive(Clone, Debug)]
+struct Turn {
+    op: Op,
+    past: bool,
+    fault: Option<(usize, u64)>,
+}
+
+fn turn(past: bool, faults: bool) -> impl Strategy<Value = Turn> {
+    use Op::*;
+    let op = prop_oneof![
+        4 => Just(Card),
+        6 => Just(Credit),
+        1 => Just(TakeOffCard),
+        1 => Just(TakeOffCredit),
+        1 => Just(TakeOffAll),
+        1 => Just(Read),
+        3 => Just(Submit),
+        1 => Just(Resume),
+    ];
+    let fault = prop::option::of((0..KINDS.len(), 1..4_u64));
+    (op, any::<bool>(), fault).prop_map(move |(op, is_past, fault)| Turn {
+        op,
+        past: past && is_past && !matches!(op, Submit | Resume),
+        fault: fault.filter(|_| faults),
+    })
+}
+
+const KINDS: [FaultKind; 4] = [
+    FaultKind::FailBefore(503),
+    FaultKind::FailAfter(500),
+    FaultKind::Garbage,
+    FaultKind::FailBefore(409),
+];
+
+/// Makes the calls; no order must have lost a credit.
+async fn shop(policy: Policy, quirks: Quirks, turns: Vec<Turn>) -> Result<(), TestCaseError> {
+    let bed = Testbed::new().policy(policy).in_process();
+    bed.emulator.set_quirks(quirks);
+    let token = bed.upstream.token("grant_type=anonymous&client_id=pk_acme").await;
+    let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+    let filled = Ask::post(format!("{CART}?productId=p&quantity=1&price=100"), Value::Null);
+    bed.upstream.ask(&filled.shopper(&token)).await;
+    for Turn { op, past, fault } in turns {
+        if let Some((kind, nth)) = fault {
+            let fault = Fault { method: None, ..Fault::once("GET", "/v1/*", KINDS[kind].clone()) };
+            bed.emulator.faults().add(fault.from_nth(nth));
+        }
+        let ask = match op {
+            Op::Card => Ask::post(APPLY, method(&card)),
+            Op::Credit => Ask::post(APPLY, method(&credit)),
+            Op::TakeOffCard => Ask::delete(APPLY, method(&card)),
+            Op::TakeOffCredit => Ask::delete(APPLY, method(&credit)),
+            Op::TakeOffAll => Ask::delete(format!("{CART}/payment"), Value::Null),
+            Op::Read => Ask::get(CART),
+            Op::Submit => Ask::post(SUBMIT, Value::Null),
+            Op::Resume => Ask::post(RESUME, Value::Null),
+        };
+        let to = if past { &bed.upstream } else { &bed.weir };
+        to.ask(&ask.shopper(&token)).await;
+        let lost = bed.emulator.snapshot()["lostCredits"].clone();
+        prop_assert_eq!(lost, serde_json::json!([]));
+    }
+    Ok(())
+}
+
+fn quirks() -> impl Strategy<Value = Quirks> {
+    (any::<bool>(), any::<bool>()).prop_map(|(denied, lenient_removals)| Quirks {
+        deny_shopper_reads: denied.then_some(Denial::Forbidden),
+        lenient_removals,
+        ..Quirks::default()
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn no_credit_is_lost_that_was_attached_past_weir(
+        quirks in quirks(),
+        turns in prop::collection::vec(turn(true, false), 1..12),
+        reorders in any::<bool>(),
+    ) {
+        let toggle = if reorders { Toggle::Reorder } else { Toggle::Reject };
+        let policy = doubting()
+            .with_rule(RuleId::PrimaryBeforeSecondary, toggle)
+            .with_rule(RuleId::LostCredit, toggle);
+        on_a_runtime(shop(policy, quirks, turns))?;
+    }
+
+    #[test]
+    fn under_reorder_no_credit_is_lost_however_many_calls_fail(
+        quirks in quirks(),
+        turns in prop::collection::vec(turn(false, true), 1..12),
+        doubts in any::<bool>(),
+    ) {
+        let base = if doubts { doubting() } else { defaults() };
+        let policy = base
+            .with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Reorder)
+            .with_rule(RuleId::LostCredit, Toggle::Reorder);
+        on_a_runtime(shop(policy, quirks, turns))?;
+    }
+}
