@@ -22,6 +22,7 @@ pub mod checkouts;
 mod classify;
 mod form;
 mod outgoing;
+mod place;
 mod read;
 mod refusal;
 mod registry;
@@ -36,6 +37,7 @@ pub use call::{Call, UnreadableRequest};
 pub use classify::{Classified, classify};
 pub use form::Form;
 pub use outgoing::Outgoing;
+pub use place::{Base, classify_below};
 pub use read::{
     coding::{DecodedBody, decoded_body},
     credential::credential,

@@ -25,6 +25,7 @@ pub(super) const WORDS: PathWords = PathWords {
         "payment-options",
     ],
     roots: &["v1"],
+    sites: &["store"],
     governed: &["shoppers", "carts", "payment-options"],
     marks: &["v1", "shoppers", "carts"],
 };

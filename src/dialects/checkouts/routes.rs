@@ -13,6 +13,7 @@ use http::Method;
 pub(super) const WORDS: PathWords = PathWords {
     all: &["checkouts", "invoices", "customers", "orders", "sources"],
     roots: &["checkouts", "invoices", "customers", "orders", "sources"],
+    sites: &[],
     governed: &["checkouts", "invoices", "customers", "orders", "sources"],
     marks: &[],
 };
