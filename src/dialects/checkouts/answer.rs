@@ -137,7 +137,8 @@ fn read(
         }
         Route::UpdateCustomer(id) | Route::ReadCustomer(id) => of_customer(json, id, whole),
         Route::Order => of_order(json),
-        Route::Delete(_)
+        Route::List(_)
+        | Route::Delete(_)
         | Route::Detach(..)
         | Route::Touch(_)
         | Route::CreateCustomer
