@@ -34,7 +34,7 @@ pub fn stack(
             in_vendors_form(dialects, uri, headers, problem)
         }))
         // The rules. Ungoverned calls pass untouched.
-        .layer(GovernLayer::new(governor).work(work))
+        .layer(GovernLayer::new(governor).base_path(upstream.base_path()).work(work))
         // Inside the rules, so that Weir's own look-ups get the same hygiene as callers' calls.
         .layer(upstream.hygiene().keeping(dialects.version_headers()))
         // One exchange with upstream. A function, since `Upstream` as a service boxes its future.

@@ -58,5 +58,6 @@ pub(super) fn stats(governor: &Governor) -> Page {
         "sessions_with_something_pending": sessions.pinned(),
         "pending_expired": sessions.pending_expired(),
         "repairs_stranded": governor.stranded(),
+        "ungoverned_with_a_governed_word": governor.misplaced(),
     }))
 }

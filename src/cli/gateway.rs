@@ -176,6 +176,8 @@ mod tests {
         let shown =
             |options: ServeOptions| (options.header_timeout, options.drain, options.caller_address);
         assert_eq!(shown(serve_options(&config)), shown(ServeOptions::default()));
+        let sessions = sessions::Settings { kinds: Vec::new(), ..session_settings(&config) };
+        assert_eq!(sessions, sessions::Settings::default());
         let settings = govern_settings(&config);
         assert_eq!(format!("{settings:?}"), format!("{:?}", GovernSettings::default()));
     }

@@ -118,7 +118,7 @@ mod tests {
         let schema = schema(&Config::built_in(dialects::policy())).to_value();
         let at = |pointer: &str| schema.pointer(pointer).cloned().unwrap_or_default();
         assert_eq!(at("/properties/listen/properties/address/default"), "127.0.0.1:8080");
-        assert_eq!(at("/properties/limits/properties/governed-body/default"), "256KiB");
+        assert_eq!(at("/properties/limits/properties/governed-body/default"), "1MiB");
         assert_eq!(at("/properties/policy/properties/fresh-for/default"), "2s");
         assert_eq!(at("/properties/upstream/properties/url/default"), Value::Null);
         assert_eq!(

@@ -149,7 +149,7 @@ section! {
     /// Bounds on what one caller or one answer may cost.
     pub struct Limits {
         /// The largest body of a governed call, decompressed; past it, 413. From `1KiB` to `64MiB`.
-        "governed-body" governed_body: usize = 256 * KIB, Size { least: KIB, most: 64 * MIB };
+        "governed-body" governed_body: usize = MIB, Size { least: KIB, most: 64 * MIB };
         /// How much of an answer to a governed call is read to learn from it, decompressed; the
         /// caller gets all of it. From `1KiB` to `1GiB`.
         "answer" answer: usize = 4 * MIB, Size { least: KIB, most: GIB };

@@ -49,6 +49,12 @@ impl fmt::Display for UpstreamUrl {
 /// Why a text is not an upstream's URL. It never shows the text, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParseUpstreamUrlError {
+    /// It has characters that no URL has; the text says which.
+    #[error("the URL has {0} in it")]
+    Odd(&'static str),
+    /// An IPv6 address has a zone.
+    #[error("the URL's address has a zone, which no URL of http has")]
+    Zone,
     /// Not a URL at all.
     #[error("this is not a URL")]
     Malformed,
@@ -83,6 +89,9 @@ impl ParseUpstreamUrlError {
             Self::NoScheme if format!("https://{text}").parse::<UpstreamUrl>().is_ok() => {
                 Some(format!("write \"https://{text}\""))
             }
+            Self::Odd("quotes") => Some("leave the quotes out: they belong to a shell".into()),
+            Self::Odd(_) => Some("write the URL in one line, with nothing around it".into()),
+            Self::Zone => Some("name the host, or an address that needs no zone".into()),
             Self::User => Some("leave the user out: callers bring their own credentials".into()),
             Self::Query | Self::Fragment => {
                 let plain = text.split(['?', '#']).next().unwrap_or_default();
@@ -99,10 +108,24 @@ impl ParseUpstreamUrlError {
     }
 }
 
+/// Returns what a character is that no URL has.
+fn odd(c: char) -> Option<&'static str> {
+    match c {
+        '"' | '\'' | '\u{2018}'..='\u{201F}' => Some("quotes"),
+        '\n' | '\r' => Some("a line feed"),
+        c if c.is_control() => Some("a control character"),
+        c if c.is_whitespace() => Some("a blank"),
+        _ => None,
+    }
+}
+
 impl FromStr for UpstreamUrl {
     type Err = ParseUpstreamUrlError;
 
     fn from_str(text: &str) -> Result<Self, ParseUpstreamUrlError> {
+        if let Some(odd) = text.chars().find_map(odd) {
+            return Err(ParseUpstreamUrlError::Odd(odd));
+        }
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(ParseUpstreamUrlError::NoScheme);
         };
@@ -115,6 +138,9 @@ impl FromStr for UpstreamUrl {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if authority.contains('@') {
             return Err(ParseUpstreamUrlError::User);
+        }
+        if authority.starts_with('[') && authority.contains('%') {
+            return Err(ParseUpstreamUrlError::Zone);
         }
         if rest.contains('#') {
             return Err(ParseUpstreamUrlError::Fragment);
@@ -184,6 +210,27 @@ mod tests {
                 "https://user:secret@a/",
                 User,
                 Some("leave the user out: callers bring their own credentials"),
+            ),
+            ("\"https://a\"", Odd("quotes"), Some("leave the quotes out: they belong to a shell")),
+            (
+                "https://a\n",
+                Odd("a line feed"),
+                Some("write the URL in one line, with nothing around it"),
+            ),
+            (
+                " https://a",
+                Odd("a blank"),
+                Some("write the URL in one line, with nothing around it"),
+            ),
+            (
+                "http://[fe80::1%25eth0]:81",
+                Zone,
+                Some("name the host, or an address that needs no zone"),
+            ),
+            (
+                "http://[fe80::1%eth0]",
+                Zone,
+                Some("name the host, or an address that needs no zone"),
             ),
             ("https://a/b?c=d", Query, Some("write \"https://a/b\"")),
             ("https://a/#b", Fragment, Some("write \"https://a\"")),

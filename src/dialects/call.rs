@@ -4,6 +4,7 @@ use super::{
     api::{Api, Coverage, Operation, Request},
     form::Form,
     outgoing::Outgoing,
+    place::Place,
     read::{
         body::RequestError,
         coding::{self, DecodedBody},
@@ -21,6 +22,8 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     pub(super) form: Form,
+    /// Where its API lies below the caller's paths.
+    pub(super) place: Place,
     /// The API through which its sources are read.
     pub(super) source_reader: &'static Api,
     /// `None`: ambiguous; only the form of its answer is known.
@@ -134,9 +137,7 @@ impl Call {
             Lookup::Source(_) => self.source_reader,
             _ => self.form.api,
         };
-        let outgoing = (api.look_up)(lookup, intent, caller, session)?;
-        let call = Self::outgoing(api, &outgoing, true);
-        Some((outgoing, call))
+        self.own(api, (api.look_up)(lookup, intent, caller, session)?, true)
     }
 
     /// Makes the call that attaches a source, and the call that reads its answer. The answer has
@@ -175,9 +176,20 @@ impl Call {
         source: &SourceId,
         caller: &Uri,
     ) -> Option<(Outgoing, Self)> {
-        let outgoing = make(session, source, caller)?;
-        let call = Self::outgoing(self.form.api, &outgoing, false);
-        Some((outgoing, call))
+        self.own(self.form.api, make(session, source, caller)?, false)
+    }
+
+    /// Puts a call of Weir's own where this one is, and returns it with the call that reads its
+    /// answer. `None` where it cannot be reached from there.
+    fn own(
+        &self,
+        api: &'static Api,
+        outgoing: Outgoing,
+        is_lookup: bool,
+    ) -> Option<(Outgoing, Self)> {
+        let call = Self::outgoing(api, &outgoing, is_lookup);
+        let path = self.place.reach(outgoing.path, api == self.form.api)?;
+        Some((Outgoing { path, ..outgoing }, call))
     }
 
     /// Returns the call that reads the answer to one of Weir's own.
@@ -186,6 +198,7 @@ impl Call {
         let route = Route { method: outgoing.method.clone(), path: uri.path().into() };
         Self {
             form: Form { api, media: Media::Json },
+            place: Place::default(),
             source_reader: api,
             route: Some(route),
             query: Query::read(&outgoing.method, &uri, &api.parameters).unwrap_or_default(),

@@ -7,6 +7,7 @@ use super::{
     api::{Api, Operation},
     call::{Call, Route},
     form::Form,
+    place::Place,
     read::{
         path::{self, Path},
         query::Query,
@@ -185,6 +186,7 @@ impl Head<'_> {
     fn call(&self, api: &'static Api, route: Option<Route>, query: Query) -> Call {
         Call {
             form: Form::of(api, self.uri, self.headers),
+            place: Place::default(),
             source_reader: self.dialects.source_reader(api),
             route,
             query,

@@ -16,12 +16,14 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 mod api;
+mod below;
 mod call;
 pub mod carts;
 pub mod checkouts;
 mod classify;
 mod form;
 mod outgoing;
+mod place;
 mod read;
 mod refusal;
 mod registry;
@@ -32,10 +34,12 @@ mod tests;
 mod toy;
 mod types;
 
+pub use below::classify_below;
 pub use call::{Call, UnreadableRequest};
 pub use classify::{Classified, classify};
 pub use form::Form;
 pub use outgoing::Outgoing;
+pub use place::Base;
 pub use read::{
     coding::{DecodedBody, decoded_body},
     credential::credential,

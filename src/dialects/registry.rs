@@ -32,23 +32,23 @@ impl Dialects {
         Self { apis: apis.to_vec(), words: Words::new(apis.iter().map(|api| &api.path)) }
     }
 
-    fn all(&self) -> impl Iterator<Item = &'static Api> {
+    pub(super) fn apis(&self) -> impl Iterator<Item = &'static Api> {
         self.apis.iter().copied()
     }
 
     /// Returns the first API, except the default one, that is such, or the default one.
     fn find(&self, is_such: impl FnMut(&&'static Api) -> bool) -> &'static Api {
-        self.all().skip(1).find(is_such).unwrap_or(self.apis[0])
+        self.apis().skip(1).find(is_such).unwrap_or(self.apis[0])
     }
 
     /// Returns the names of request headers that select the version of a call, in lower case.
     pub(crate) fn version_headers(&self) -> Vec<&'static str> {
-        self.all().filter_map(|api| api.version_header).collect()
+        self.apis().filter_map(|api| api.version_header).collect()
     }
 
     /// Returns the API and the resource of a path, where some method on it is governed.
     pub(super) fn governed_path(&self, segments: &[&str]) -> Option<GovernedPath> {
-        self.all()
+        self.apis()
             .find_map(|api| (api.resource)(segments).map(|resource| GovernedPath { api, resource }))
     }
 
@@ -61,7 +61,7 @@ impl Dialects {
     /// Returns the API through which sources of this one are read.
     pub(super) fn source_reader(&self, api: &'static Api) -> &'static Api {
         let reads = |api: &&Api| api.reads_sources;
-        if api.reads_sources { api } else { self.all().find(reads).unwrap_or(api) }
+        if api.reads_sources { api } else { self.apis().find(reads).unwrap_or(api) }
     }
 
     /// Returns the form in which an error about any path, also an ungoverned one, is answered.
@@ -75,7 +75,7 @@ impl Dialects {
 
     /// Returns the policy that holds where nothing else is configured.
     pub fn policy(&self) -> Policy {
-        let dialects: Vec<_> = self.all().map(|api| api.dialect).collect();
+        let dialects: Vec<_> = self.apis().map(|api| api.dialect).collect();
         Policy::new(&dialects, types(&dialects))
     }
 

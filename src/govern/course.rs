@@ -7,7 +7,7 @@ mod ends;
 mod turns;
 
 use super::{
-    answer::Outcome,
+    answer::{Outcome, OwnError},
     answered::LookupOutcome,
     defer::{self, write_pending},
     exchange::Exchange,
@@ -18,17 +18,61 @@ use super::{
     repair,
 };
 use crate::{
-    http::Body,
+    http::{Body, Problem},
     rules::{
-        Attempt, CallEnd, Event, Lookup, Next, SessionKey, SourceId, Start, Target, Timestamp,
-        Unsent,
+        Attempt, CallEnd, Event, Intent, Lookup, Next, SessionKey, SessionKind, SessionRecord,
+        SourceId, Start, Target, Timestamp, Unsent,
     },
     sessions::{Busy, StoreError, TurnKey, now},
 };
 use http::{Response, StatusCode};
+use std::sync::Arc;
 
 /// Runs a call until it has its outcome.
 pub(super) async fn run(exchange: &Exchange) -> Outcome {
+    if let Intent::ReadSessions { kind } = &*exchange.intent
+        && let Some(outcome) = settle_all(exchange, *kind).await
+    {
+        return outcome;
+    }
+    // A course that is to be answered does not stop before.
+    let lost = || Outcome::failed(exchange.call.form(), &OwnError::Problem(Problem::Internal));
+    drive(exchange, Until::Answered).await.unwrap_or_else(lost)
+}
+
+/// Settles what is pending for the sessions of a kind that the caller has been shown, because a
+/// list shows it. Returns an outcome where one of them cannot be settled.
+async fn settle_all(exchange: &Exchange, kind: SessionKind) -> Option<Outcome> {
+    let sessions = exchange.asker.governor.sessions();
+    for key in sessions.pinned_of(kind) {
+        // Where the store fails, the course finds out.
+        let record = sessions.session(&key).await;
+        let is_strange = |record: &Option<SessionRecord>| {
+            record.as_ref().is_none_or(|record| !exchange.asker.who.is_among(&record.shown_to))
+        };
+        if record.as_ref().is_ok_and(is_strange) {
+            continue;
+        }
+        let session = Target::Session(key);
+        let intent = Arc::new(Intent::ReadSession { session });
+        let read = Exchange { intent, ..exchange.clone() };
+        if let Some(outcome) = drive(&read, Until::Settled).await {
+            return Some(outcome);
+        }
+    }
+    None
+}
+
+/// How far a course is driven.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Answered,
+    /// Until the call itself would be sent.
+    Settled,
+}
+
+/// Performs the steps of a course. Returns no outcome where it stops before its call is sent.
+async fn drive(exchange: &Exchange, until: Until) -> Option<Outcome> {
     let begun = Course::begin(exchange).await;
     let (mut course, mut failed) = match begun {
         Ok(course) => (course, None),
@@ -41,8 +85,11 @@ pub(super) async fn run(exchange: &Exchange) -> Outcome {
             course.hand = None;
             course.on(Event::StoreFailed { deferral_possible: deferral_possible(exchange) });
         }
+        if until == Until::Settled && course.sends().await {
+            return None;
+        }
         match course.step().await {
-            Ok(Some(outcome)) => return outcome.about(course.attempt.session()),
+            Ok(Some(outcome)) => return Some(outcome.about(course.attempt.session())),
             Ok(None) => {}
             Err(error) => failed = Some(error),
         }
@@ -101,6 +148,17 @@ impl<'a> Course<'a> {
         }
         course.attempt = Attempt::new(session, start);
         Ok(course)
+    }
+
+    /// Returns whether the call itself is sent next.
+    async fn sends(&mut self) -> bool {
+        if self.recall().await.is_err() {
+            // The step fails as well, and says so.
+            return false;
+        }
+        let exchange = self.exchange;
+        let policy = exchange.asker.governor.cap_freshness(&exchange.policy, now());
+        matches!(self.attempt.next(&exchange.intent, &policy, now()), Next::Send(_))
     }
 
     fn on(&mut self, event: Event) {

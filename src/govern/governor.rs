@@ -36,7 +36,7 @@ pub struct GovernSettings {
 impl Default for GovernSettings {
     fn default() -> Self {
         Self {
-            governed_body: 256 * 1024,
+            governed_body: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             answer: 4 * 1024 * 1024,
             headers: true,
@@ -54,6 +54,7 @@ pub struct Governor {
     decisions: Decisions,
     in_flight: AtomicU64,
     stranded: AtomicU64,
+    misplaced: AtomicU64,
     /// When [`Governor::note_unread_change`] was last called; 0: never.
     last_unread_change: AtomicU64,
 }
@@ -69,6 +70,7 @@ impl Governor {
             decisions: Decisions::default(),
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),
+            misplaced: AtomicU64::new(0),
             last_unread_change: AtomicU64::new(0),
         })
     }
@@ -137,6 +139,20 @@ impl Governor {
 
     pub(super) fn count_stranded(&self) {
         self.stranded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many ungoverned calls had a word of a governed path in another place.
+    pub fn misplaced(&self) -> u64 {
+        self.misplaced.load(Ordering::Relaxed)
+    }
+
+    /// Counts such a call, and warns at the first.
+    pub(super) fn count_misplaced(&self) {
+        if self.misplaced.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                "a call that is not governed has a word of the API in its path: check the base path of `upstream.url` and of the client"
+            );
+        }
     }
 
     /// Returns how many calls that change something are under way upstream, whether or not their

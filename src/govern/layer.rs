@@ -6,7 +6,7 @@ use super::{
     handle::{self, Handled},
 };
 use crate::{
-    dialects::{Classified, classify},
+    dialects::{Base, Classified, classify_below},
     http::{Body, UpstreamError},
     rules::{Mode, Policy},
 };
@@ -59,13 +59,26 @@ impl<T> Client for T where
 pub struct GovernLayer {
     governor: Arc<Governor>,
     work: TaskTracker,
+    base: Arc<Base>,
 }
 
 impl GovernLayer {
     /// Creates a layer that decides and remembers with this governor. All workers must share one
     /// governor.
     pub fn new(governor: Arc<Governor>) -> Self {
-        Self { governor, work: TaskTracker::new() }
+        Self { governor, work: TaskTracker::new(), base: Arc::default() }
+    }
+
+    /// Judges calls by the path that upstream will see, where the client puts this path before
+    /// every other.
+    pub fn base_path(self, path: &str) -> Self {
+        let base = self.governor.dialects().base(path);
+        if base.hides_calls() {
+            tracing::warn!(
+                "upstream's base path has a word of the API where no call can be judged by it"
+            );
+        }
+        Self { base: Arc::new(base), ..self }
     }
 
     /// Counts the calls that outlive their callers in `work`, so that a shutdown can wait for them.
@@ -78,7 +91,8 @@ impl<S> Layer<S> for GovernLayer {
     type Service = Govern<S>;
 
     fn layer(&self, inner: S) -> Govern<S> {
-        Govern { inner, governor: self.governor.clone(), work: self.work.clone() }
+        let (governor, work) = (self.governor.clone(), self.work.clone());
+        Govern { inner, governor, work, base: self.base.clone() }
     }
 }
 
@@ -90,6 +104,7 @@ pub struct Govern<S> {
     inner: S,
     governor: Arc<Governor>,
     work: TaskTracker,
+    base: Arc<Base>,
 }
 
 impl<S: Client> Service<Request<Body>> for Govern<S> {
@@ -108,8 +123,14 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
             return Either::Left(self.inner.call(request));
         }
         let dialects = self.governor.settings.dialects;
-        match classify(dialects, request.method(), request.uri(), request.headers()) {
-            Classified::Ungoverned => Either::Left(self.inner.call(request)),
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        match classify_below(dialects, &self.base, method, uri, headers) {
+            Classified::Ungoverned => {
+                if dialects.holds_word(uri.path()) {
+                    self.governor.count_misplaced();
+                }
+                Either::Left(self.inner.call(request))
+            }
             classified => {
                 let inner = self.take_ready();
                 let (governor, work) = (self.governor.clone(), self.work.clone());

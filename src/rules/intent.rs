@@ -201,6 +201,11 @@ pub enum Intent {
         /// The customer.
         customer: CustomerId,
     },
+    /// Reads a list of sessions.
+    ReadSessions {
+        /// Their kind.
+        kind: SessionKind,
+    },
     /// Reads a customer.
     ReadCustomer {
         /// The customer.
@@ -296,6 +301,7 @@ impl Intent {
             self,
             Intent::ReadSource { .. }
                 | Intent::ReadSession { .. }
+                | Intent::ReadSessions { .. }
                 | Intent::ReadCustomer { .. }
                 | Intent::ReadOptions
         )
@@ -305,7 +311,9 @@ impl Intent {
     /// dialects share, and for reads outside a session, which no rule judges.
     pub fn dialect(&self) -> Option<Dialect> {
         match self {
-            Intent::CreateSession { kind, .. } => Some(kind.dialect()),
+            Intent::CreateSession { kind, .. } | Intent::ReadSessions { kind } => {
+                Some(kind.dialect())
+            }
             Intent::Save { dialect, .. }
             | Intent::Remove { dialect, .. }
             | Intent::UpdateCustomer { dialect, .. }
@@ -337,6 +345,7 @@ impl Intent {
             Intent::UpdateCustomer { .. } => "update customer",
             Intent::CreateCustomer { .. } => "create customer",
             Intent::DeleteCustomer { .. } => "delete customer",
+            Intent::ReadSessions { .. } => "list",
             Intent::ReadCustomer { .. } => "read customer",
             Intent::ChangeOption { .. } => "change option",
             Intent::ReadOptions => "read options",

@@ -39,7 +39,6 @@ mod money;
 mod oracle;
 mod policy;
 mod repair;
-mod rounding;
 mod row;
 mod rule_id;
 mod semantics;

@@ -99,6 +99,11 @@ impl Memory {
         self.sessions.pinned()
     }
 
+    /// Returns the keys of the pinned records.
+    pub(super) fn pinned_keys(&self) -> Vec<KeyBytes> {
+        self.sessions.pinned_keys()
+    }
+
     /// Returns how many pinned records were dropped because no call asked for them within
     /// `idle_ttl`.
     pub(super) fn expired(&self) -> u64 {

@@ -305,6 +305,18 @@ impl Sessions {
         self.0.store.pinned()
     }
 
+    /// Returns the sessions of this kind that have something pending, in the order of their keys.
+    pub fn pinned_of(&self, kind: SessionKind) -> Vec<SessionKey> {
+        if self.pinned() == 0 {
+            return Vec::new();
+        }
+        let pinned = self.0.store.pinned_keys();
+        let mut found: Vec<SessionKey> =
+            pinned.iter().filter_map(|key| keys::session_at(key, &[kind])).collect();
+        found.sort_unstable();
+        found
+    }
+
     /// Returns how many sessions with something pending were dropped because no call asked for them
     /// within `idle_ttl`. Each is logged.
     pub fn pending_expired(&self) -> u64 {

@@ -87,6 +87,13 @@ impl Store {
         }
     }
 
+    /// Returns the keys of the pinned records.
+    pub fn pinned_keys(&self) -> Vec<KeyBytes> {
+        match &self.backend {
+            Backend::Memory(memory) => memory.pinned_keys(),
+        }
+    }
+
     /// Returns how many pinned records were dropped because no call asked for them within
     /// `idle_ttl`.
     pub fn expired(&self) -> u64 {

@@ -7,7 +7,7 @@ use hyper::client::conn::http1;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{
-    ClientConfig, InvalidMessage, RootCertStore,
+    CertificateError, ClientConfig, InvalidMessage, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use std::{
@@ -109,22 +109,40 @@ impl Connector {
 #[error("does upstream speak https? Its answer is not TLS")]
 struct NotTls(#[source] BoxError);
 
+/// Upstream's own certificate is marked as a CA's, as self-signed ones mostly are.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "upstream's certificate is a CA's, as a self-signed one is; let a CA of your own sign upstream's, and name the CA's as ca-file"
+)]
+struct SelfSigned(#[source] BoxError);
+
 /// Adds to an error what its text does not say.
 fn hinted(error: BoxError) -> BoxError {
-    match is_not_tls(&*error) {
-        true => NotTls(error).into(),
-        false => error,
+    if caused_by(&*error, is_not_tls) {
+        NotTls(error).into()
+    } else if caused_by(&*error, is_a_ca) {
+        SelfSigned(error).into()
+    } else {
+        error
     }
 }
 
-fn is_not_tls(error: &(dyn Error + 'static)) -> bool {
+fn is_not_tls(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType))
+}
+
+fn is_a_ca(error: &rustls::Error) -> bool {
+    // rustls hands this one on as text.
+    matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(other))
+        if other.to_string().contains("CaUsedAsEndEntity"))
+}
+
+fn caused_by(error: &(dyn Error + 'static), is_it: fn(&rustls::Error) -> bool) -> bool {
     match (error.downcast_ref::<rustls::Error>(), error.downcast_ref::<io::Error>()) {
-        (Some(error), _) => {
-            matches!(error, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType))
-        }
+        (Some(error), _) => is_it(error),
         // Its source is its cause's source.
-        (_, Some(error)) => error.get_ref().is_some_and(|cause| is_not_tls(cause)),
-        _ => error.source().is_some_and(is_not_tls),
+        (_, Some(error)) => error.get_ref().is_some_and(|cause| caused_by(cause, is_it)),
+        _ => error.source().is_some_and(|source| caused_by(source, is_it)),
     }
 }
 

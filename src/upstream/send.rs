@@ -103,6 +103,11 @@ impl Upstream {
         Ok(Self::with(connector, settings))
     }
 
+    /// Returns the path that is put before every request's path: empty for the root.
+    pub fn base_path(&self) -> &str {
+        self.0.settings.target.base_path()
+    }
+
     /// Makes a client of the same upstream with connections of its own: one for each worker, so
     /// that workers share no lock and no socket.
     pub fn another(&self) -> Self {

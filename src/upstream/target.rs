@@ -83,6 +83,11 @@ impl Target {
         &self.host
     }
 
+    /// Returns the path that is put before every request's path: empty for the root.
+    pub fn base_path(&self) -> &str {
+        &self.base
+    }
+
     /// Returns true when upstream is reached over TLS.
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::HTTPS

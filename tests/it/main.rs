@@ -20,6 +20,7 @@ mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
+mod requests;
 mod running;
 mod store;
 mod store_failing;

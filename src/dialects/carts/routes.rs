@@ -26,6 +26,7 @@ pub(super) const WORDS: PathWords = PathWords {
         "payment-options",
     ],
     roots: &["v1"],
+    sites: &["store"],
     governed: &["shoppers", "carts", "payment-options"],
     marks: &["v1", "shoppers", "carts"],
 };
@@ -76,8 +77,7 @@ pub(super) enum Route {
     ReadOptions,
 }
 
-/// Whether a path names the cart and the shopper as the active one and the caller, or one of them by
-/// its number.
+/// Whether a path names the caller's active cart, or a cart or a shopper by its number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Naming {
     Active,

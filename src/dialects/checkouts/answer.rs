@@ -88,7 +88,8 @@ fn read_noting(
             of_customer(&of(CUSTOMER)?, id, whole)
         }
         Route::Order => Ok(of_order(&of(ORDER)?)),
-        Route::Delete(_)
+        Route::List(_)
+        | Route::Delete(_)
         | Route::Detach(..)
         | Route::Touch(_)
         | Route::CreateCustomer

@@ -13,8 +13,8 @@ use crate::{
         },
     },
     rules::{
-        Funding, Intent, NewSource, Owner, PaidWith, SessionKey, SessionKind, SourceId, SourceType,
-        Stated, Target, Version,
+        CustomerId, Funding, Intent, NewSource, Owner, PaidWith, SessionKey, SessionKind, SourceId,
+        SourceType, Stated, Target, Version,
     },
 };
 use bytes::Bytes;
@@ -63,6 +63,7 @@ pub(super) fn strip(body: &[u8]) -> Option<Bytes> {
 fn without_body(route: &Route) -> Option<Intent> {
     Some(match route {
         Route::ReadSource(source) => Intent::ReadSource { source: source.clone() },
+        Route::List(kind) => Intent::ReadSessions { kind: *kind },
         Route::Read(key) => Intent::ReadSession { session: target(key) },
         Route::ReadCustomer(customer) => Intent::ReadCustomer { customer: customer.clone() },
         Route::Delete(key) => Intent::DeleteSession { session: target(key) },
@@ -120,22 +121,24 @@ fn with_body(route: Route, request: &Request<'_>) -> Result<Option<Intent>, Requ
             let Some(default) = fields.id("defaultSourceId")? else { return Ok(None) };
             Intent::CreateCustomer { dialect: DIALECT, default: (&*default).into() }
         }
-        Route::UpdateCustomer(customer) => {
-            let fields = Fields::read(text, CUSTOMER)?;
-            let is = |name, flag| {
-                let stated = fields.get(name).map_or(Ok(None), |value| value.flag(name));
-                stated.map(|stated| stated == Some(flag))
-            };
-            Intent::UpdateCustomer {
-                dialect: DIALECT,
-                customer,
-                default: fields.id("defaultSourceId")?.map(|id| (&*id).into()),
-                ends: is("enabled", false)? || is("requestToBeForgotten", true)?,
-            }
-        }
+        Route::UpdateCustomer(customer) => update_customer(customer, text)?,
         Route::Order => return order(text),
         route => return Ok(without_body(&route)),
     }))
+}
+
+fn update_customer(customer: CustomerId, text: &str) -> Result<Intent, RequestError> {
+    let fields = Fields::read(text, CUSTOMER)?;
+    let is = |name, flag| {
+        let stated = fields.get(name).map_or(Ok(None), |value| value.flag(name));
+        stated.map(|stated| stated == Some(flag))
+    };
+    Ok(Intent::UpdateCustomer {
+        dialect: DIALECT,
+        customer,
+        default: fields.id("defaultSourceId")?.map(|id| (&*id).into()),
+        ends: is("enabled", false)? || is("requestToBeForgotten", true)?,
+    })
 }
 
 fn text<'a>(request: &Request<'a>) -> Result<&'a str, RequestError> {

@@ -13,6 +13,7 @@ use http::Method;
 pub(super) const WORDS: PathWords = PathWords {
     all: &["checkouts", "invoices", "customers", "orders", "sources"],
     roots: &["checkouts", "invoices", "customers", "orders", "sources"],
+    sites: &[],
     governed: &["checkouts", "invoices", "customers", "orders", "sources"],
     marks: &[],
 };
@@ -54,6 +55,7 @@ pub(super) enum Route {
     EditSource(SourceId),
     ReadSource(SourceId),
     Create(SessionKind),
+    List(SessionKind),
     Update(SessionKey),
     Read(SessionKey),
     Delete(SessionKey),
@@ -137,6 +139,7 @@ impl Resource<'_> {
             (At::Source(id), "GET") => Route::ReadSource(source(id)),
             (At::Source(id), "POST" | "PUT" | "PATCH") => Route::EditSource(source(id)),
             (At::Sessions(kind), "POST" | "PUT" | "PATCH") => Route::Create(*kind),
+            (At::Sessions(kind), "GET") => Route::List(*kind),
             (At::Session(kind, id), "GET") => Route::Read(key(*kind, id)),
             (At::Session(kind, id), "POST" | "PUT" | "PATCH") => Route::Update(key(*kind, id)),
             (At::Session(kind, id), "DELETE") => Route::Delete(key(*kind, id)),

@@ -2,10 +2,10 @@
 
 use super::{
     coding::{DecodeError, DecodedBody},
-    fields,
     query::Parameters,
 };
 use http::{HeaderMap, header};
+use serde_json::value::RawValue;
 
 /// Why a governed call cannot be read. The texts quote nothing of the call but names of members.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +59,7 @@ pub(crate) fn text<'a>(
         // Clients that say "form" of their JSON are common.
         if says_form(value.as_bytes())
             && parameters.hides_a_field(decoded)
-            && !text().is_ok_and(fields::is_object)
+            && !text().is_ok_and(is_object)
         {
             return Err(RequestError::ambiguous("The body can be read as a form."));
         }
@@ -81,6 +81,10 @@ pub(crate) fn says_nothing(text: &str) -> bool {
         inner.is_some_and(|inner| inner.trim_ascii().is_empty())
     };
     matches!(text, "" | "null" | "\"\"") || is_empty_list()
+}
+
+fn is_object(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok_and(|value| value.get().starts_with('{'))
 }
 
 fn says_form(content_type: &[u8]) -> bool {

@@ -256,11 +256,6 @@ pub(crate) fn without_member(body: &[u8], member: &str) -> Option<Bytes> {
     (whole && found).then(|| Bytes::from(kept))
 }
 
-/// Returns whether a text is one JSON object.
-pub(super) fn is_object(text: &str) -> bool {
-    each_member(text, |_, _| true)
-}
-
 /// Returns whether a lenient parser could take `name` for `known`: in any case, with look-alikes,
 /// with blanks around it.
 fn reads_as(name: &str, known: &str) -> bool {

@@ -18,6 +18,8 @@ pub(crate) struct PathWords {
     pub all: &'static [&'static str],
     /// The words with which a governed path begins.
     pub roots: &'static [&'static str],
+    /// Words with which a path begins that names a site before the API's own path.
+    pub sites: &'static [&'static str],
     /// Words that make a path containing `..` suspicious: no ungoverned path has them.
     pub governed: &'static [&'static str],
     /// Words by which an error about an oddly spelled path is answered in this dialect's form. The

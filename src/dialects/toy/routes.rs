@@ -12,6 +12,7 @@ use crate::{
 pub(super) const WORDS: PathWords = PathWords {
     all: &["tabs", "add", "pay", "tokens"],
     roots: &["tabs", "tokens"],
+    sites: &[],
     governed: &["tabs", "tokens"],
     marks: &["tabs", "tokens"],
 };

@@ -11,7 +11,6 @@ use crate::rules::{
     Amount, Attached, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord, SessionState,
     SourceId, Toggle,
     known::{Gap, Judged, View},
-    rounding::is_more,
 };
 use std::collections::BTreeSet;
 
@@ -167,7 +166,8 @@ fn by_figures(
     let of_that_answer = |fact: &crate::rules::Fact<Amount>| {
         fact.get().copied().filter(|_| fact.stated_at() == shown_at)
     };
-    let is_more = |one, other| is_more(one, other, &record.currency);
+    let currency = record.currency.as_ref().copied();
+    let is_more = |one: Amount, other: Amount| one.saturating_sub(other).is_difference(currency);
     let own = *primary.amount.as_ref()?;
     let mut credit = Amount::ZERO;
     for secondary in secondaries {

@@ -126,6 +126,10 @@ impl Shelf {
         self.pins.load(Ordering::Relaxed)
     }
 
+    pub(super) fn pinned_keys(&self) -> Vec<KeyBytes> {
+        self.pinned.iter().map(|pinned| pinned.key().clone()).collect()
+    }
+
     pub(super) fn tidy(&self) {
         self.sweep();
         self.cache.run_pending_tasks();
