@@ -222,6 +222,11 @@ async fn run<C>(
         }
     };
     if let Err(error) = ended {
+        if error.is_parse() {
+            // hyper has answered it: 400, without a body.
+            tracing::info!(%error, "a request is no HTTP, and was refused unread");
+            return;
+        }
         tracing::debug!(%error, "a caller's connection ended");
     }
 }

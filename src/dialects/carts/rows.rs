@@ -17,7 +17,8 @@ pub(super) const ROWS: &[Row] = &[
         remedy: None,
         meaning: "a governed call that two parsers could read differently",
         fires: "A governed call has duplicate keys for a governed field, two source ids that differ (path, query, body), `//`, dot segments, \
-                encoded slashes or letters in its path, a body that is not JSON where a governed field may hide, or a method-override header.",
+                encoded slashes or letters in its path, a body that is not JSON where a governed field may hide, or a header or a query \
+                that overrides the method, the path or the protocol.",
         answer: "400, code `ambiguous_request`. Nothing reaches upstream.",
         instead: "Send the call in its plain form: one path without tricks, one id, one JSON object with each key once.",
         page: "Weir's own: a rule must not be avoidable by spelling",
@@ -77,7 +78,7 @@ pub(super) const ROWS: &[Row] = &[
         default: Toggle::Reject,
         remedy: None,
         meaning: "saving store credit, or a type that cannot be reused",
-        fires: "A secondary, or a source of a type that cannot be reused (`policy.types`), is saved as a payment option.",
+        fires: "A secondary, or a source of a type that cannot be reused (`policy.types`), is saved as a payment option, or put behind one.",
         answer: "409, code `apply-payment-failure`, subcode `nonreusable_source`.",
         instead: "Attach the source to the cart only.",
         page: SECONDARY,
