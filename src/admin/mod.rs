@@ -7,6 +7,7 @@
 //!   GET /sessions/{dialect}/{id}    one session: what is known of it and since when, its queue,
 //!                                   what is pending, its latest decisions
 //!   GET /decisions                  ?limit=1..1000, newest first
+//!   GET /decisions/{id}             one of the latest decisions
 //!   GET /rules                      every rule and what the policy in force makes of it
 //!   GET /config                     the configuration in force
 //!   GET /stats                      counts
@@ -103,12 +104,22 @@ impl Admin {
 
     async fn page(&self, path: &str, query: &str) -> Page {
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let known: &[&str] = match segments.as_slice() {
+            // No probe fails for what is added to its address.
+            ["live"] => return Page::ok(&serde_json::json!({ "live": true })),
+            ["ready"] => return self.ready(),
+            ["sessions"] => &["dialect", "limit", "after"],
+            ["decisions"] => &["limit"],
+            _ => &[],
+        };
+        if let Err(page) = page::takes(query, known) {
+            return page;
+        }
         match segments.as_slice() {
-            ["live"] => Page::ok(&serde_json::json!({ "live": true })),
-            ["ready"] => self.ready(),
             ["sessions"] => sessions::list(&self.0.governor, query).await,
             ["sessions", dialect, id] => sessions::one(&self.0.governor, dialect, id).await,
             ["decisions"] => show::decisions(&self.0.governor, query),
+            ["decisions", id] => show::decision(&self.0.governor, id),
             ["rules"] => show::rules(&self.0.governor),
             ["config"] => {
                 Page { status: StatusCode::OK, json: String::clone(&self.0.config.load()) }
@@ -117,7 +128,7 @@ impl Admin {
             _ => Page::error(
                 StatusCode::NOT_FOUND,
                 "no such page: there are /live, /ready, /sessions, /sessions/{dialect}/{id}, \
-                 /decisions, /rules, /config, /stats",
+                 /decisions, /decisions/{id}, /rules, /config, /stats",
             ),
         }
     }

@@ -32,6 +32,20 @@ pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
+/// Refuses a query with a parameter that the page does not take.
+pub(super) fn takes(query: &str, known: &[&str]) -> Result<(), Page> {
+    let unknown = form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| !known.contains(&&**name))
+        .map(|(name, _)| name.chars().take(64).collect::<String>());
+    let Some(name) = unknown else { return Ok(()) };
+    let takes = match known {
+        [] => "no parameters".to_owned(),
+        known => known.join(", "),
+    };
+    let message = format!("unknown parameter {name:?}: this page takes {takes}");
+    Err(Page::error(StatusCode::BAD_REQUEST, &message))
+}
+
 /// Reads `limit`, from 1 to 1000; 100 if it is not given.
 pub(super) fn limit(query: &str) -> Result<usize, Page> {
     match parameter(query, "limit").map(|limit| limit.parse()) {

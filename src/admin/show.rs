@@ -5,6 +5,7 @@ use crate::{
     govern::Governor,
     rules::{Dialect, RuleId, Toggle},
 };
+use http::StatusCode;
 use serde::Serialize;
 
 /// Shows the latest decisions, newest first.
@@ -15,6 +16,17 @@ pub(super) fn decisions(governor: &Governor, query: &str) -> Page {
             Page::ok(&latest.iter().map(|decision| &**decision).collect::<Vec<_>>())
         }
         Err(page) => page,
+    }
+}
+
+/// Shows one of the latest decisions.
+pub(super) fn decision(governor: &Governor, id: &str) -> Page {
+    match governor.decisions().find(id) {
+        Some(decision) => Page::ok(&*decision),
+        None => Page::error(
+            StatusCode::NOT_FOUND,
+            "no such decision among the latest; the log has a line for each",
+        ),
     }
 }
 
@@ -49,6 +61,7 @@ pub(super) fn stats(governor: &Governor) -> Page {
     let sessions = governor.sessions();
     // Counts are brought up to date from time to time; these are to be exact.
     sessions.run_pending_tasks();
+    let counts = governor.decisions().counts();
     Page::ok(&serde_json::json!({
         "sessions": sessions.count(),
         "turns_open": sessions.turns_open(),
@@ -59,5 +72,8 @@ pub(super) fn stats(governor: &Governor) -> Page {
         "pending_expired": sessions.pending_expired(),
         "repairs_stranded": governor.stranded(),
         "ungoverned_with_a_governed_word": governor.misplaced(),
+        "unjudged": counts.unjudged(),
+        "unread_members": counts.unread(),
+        "reasons": counts.reasons(),
     }))
 }

@@ -16,7 +16,7 @@ use crate::{
     config::Sources,
     dialects,
     emulator::{Emulator, Options},
-    observe::{Decision, Step},
+    observe::{Decision, Step, StepEnd},
     rules::{Mode, Policy, RemedyKind, Toggle},
 };
 use std::{
@@ -213,6 +213,13 @@ fn line(decision: &Decision) -> String {
     if let Some(found) = &decision.found {
         line += &format!(": {found}");
     }
+    if let Some(reason) = decision.reason {
+        line += &format!("  {reason}");
+    }
+    if !decision.unjudged.is_empty() {
+        let rules: Vec<&str> = decision.unjudged.iter().map(|one| one.rule.as_str()).collect();
+        line += &format!("  not judged: {}", rules.join(", "));
+    }
     if !decision.steps.is_empty() {
         let steps: Vec<String> = decision.steps.iter().map(step).collect();
         line += &format!("  [{}]", steps.join(", "));
@@ -222,9 +229,12 @@ fn line(decision: &Decision) -> String {
 }
 
 fn step(step: &Step) -> String {
-    match step.status {
-        Some(status) => format!("{} {status}", step.kind),
-        None => format!("{}: no answer", step.kind),
+    match step.end {
+        StepEnd::Answered(status) => format!("{} {status}", step.kind),
+        StepEnd::Unreadable { status, .. } => format!("{} {status}, unreadable", step.kind),
+        StepEnd::Unanswered => format!("{}: no answer", step.kind),
+        StepEnd::NotSent => format!("{}: not sent", step.kind),
+        StepEnd::Unasked => format!("{}: not asked", step.kind),
     }
 }
 
@@ -261,23 +271,28 @@ mod tests {
             session: Some(SessionKey::new(carts::CART, "388401425688")),
             call: "attach",
             source: Some("de70d101-9fc6-4081-96de-6acd12c87e38".to_owned()),
+            order: None,
             decision: Decided::Rejected,
+            reason: None,
             rule: Some(RuleId::PrimaryBeforeSecondary),
             found: Some(format!(
                 "secondary de70d101-9fc6-4081-96de-6acd12c87e38 after the primary {card}"
             )),
             accepted: None,
+            unjudged: Vec::new(),
+            unread: Vec::new(),
             status: 409,
+            upstream_code: None,
             steps: vec![
                 Step {
                     kind: crate::observe::StepKind::LookUp(crate::rules::Lookup::Source(
                         card.into(),
                     )),
-                    status: Some(200),
+                    end: StepEnd::Answered(200),
                 },
                 Step {
                     kind: crate::observe::StepKind::LookUp(crate::rules::Lookup::Session),
-                    status: None,
+                    end: StepEnd::Unanswered,
                 },
             ],
             upstream_us: 0,

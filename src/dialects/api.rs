@@ -57,6 +57,8 @@ pub(crate) struct Api {
     pub strip: fn(&[u8]) -> Option<Bytes>,
     /// Returns the media type in which an error is answered.
     pub media: fn(&Uri, &HeaderMap) -> Media,
+    /// Reads the code of an error of upstream's. The body is decoded, trimmed and not empty.
+    pub error_code: fn(&[u8]) -> Option<String>,
     /// Writes the body of an error.
     pub error: fn(Media, StatusCode, &ErrorEntry<'_>) -> Vec<u8>,
 }

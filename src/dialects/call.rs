@@ -115,6 +115,13 @@ impl Call {
         (self.form.api.answer)(operation, intent, self.coverage(), body)
     }
 
+    /// Reads the code of an error with which upstream answered the call. `body` is still encoded.
+    pub fn error_code(&self, headers: &HeaderMap, body: &[u8], limit: usize) -> Option<String> {
+        let decoded = coding::decode(headers, body, limit).ok()?;
+        let body = decoded.trim_ascii();
+        (self.form.api.error_code)(body).filter(|_| !body.is_empty())
+    }
+
     fn coverage(&self) -> Coverage {
         match (self.query.filtered, self.is_lookup) {
             (true, _) => Coverage::Filtered,

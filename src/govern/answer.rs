@@ -5,8 +5,8 @@ use crate::{
     dialects::{self, Dialects, Form, Rendered},
     http::{Body, Problem},
     observe::{Decided, Decision},
-    rules::{Dialect, Intent, RuleId, SessionKey, Violation},
-    sessions::{Busy, now},
+    rules::{Dialect, Intent, MissingFact, SessionKey, SourceId, Target, Unjudged, Violation},
+    sessions::{Busy, BusyReason, now},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use std::time::Instant;
@@ -14,6 +14,12 @@ use std::time::Instant;
 const DECISION: HeaderName = HeaderName::from_static("weir-decision");
 const RULE: HeaderName = HeaderName::from_static("weir-rule");
 const DECISION_ID: HeaderName = HeaderName::from_static("weir-decision-id");
+const REASON: HeaderName = HeaderName::from_static("weir-reason");
+const UNJUDGED: HeaderName = HeaderName::from_static("weir-unjudged");
+
+/// Why an answer is Weir's own and no rule's. It travels with the answer to [`finish`].
+#[derive(Clone, Copy)]
+struct Reason(&'static str);
 
 /// An answer and its decision.
 pub(super) struct Outcome {
@@ -21,11 +27,13 @@ pub(super) struct Outcome {
     pub decided: Decided,
     pub violation: Option<Violation>,
     pub session: Option<SessionKey>,
+    /// The rules that could not be judged although the call went on.
+    pub unjudged: Vec<Unjudged>,
 }
 
 impl Outcome {
     pub(super) fn new(response: Response<Body>, decided: Decided) -> Self {
-        Self { response, decided, violation: None, session: None }
+        Self { response, decided, violation: None, session: None, unjudged: Vec::new() }
     }
 
     pub(super) fn forwarded(response: Response<Body>) -> Self {
@@ -48,6 +56,19 @@ impl Outcome {
     /// Makes the outcome of a call that gets an error of Weir's own.
     pub(super) fn failed(form: Form, error: &OwnError<'_>) -> Self {
         Self::new(own_error(form, error), Decided::Rejected)
+    }
+
+    /// Makes the outcome of a repair that did not succeed. `response` is the answer to the step
+    /// that was refused.
+    pub(super) fn unrepaired(mut response: Response<Body>) -> Self {
+        let reason = response.extensions().get().copied().unwrap_or(Reason("repair_failed"));
+        response.extensions_mut().insert(reason);
+        Self::new(response, Decided::Failed)
+    }
+
+    pub(super) fn past(mut self, unjudged: Vec<Unjudged>) -> Self {
+        self.unjudged = unjudged;
+        self
     }
 
     pub(super) fn with(mut self, violation: Violation) -> Self {
@@ -86,6 +107,14 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
         OwnError::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),
     };
     let mut response = rendered(dialects::error(form, status, code, &message));
+    let reason = match error {
+        OwnError::Busy(busy) => match busy.reason {
+            BusyReason::QueueFull => "queue_full",
+            BusyReason::WaitedTooLong => "waited_too_long",
+        },
+        _ => code,
+    };
+    response.extensions_mut().insert(Reason(reason));
     let retry_after = match error {
         OwnError::Busy(busy) => Some(busy.retry_after.as_secs().max(1)),
         OwnError::Problem(Problem::FactUnknown | Problem::StoreFailed) => Some(1),
@@ -110,6 +139,7 @@ fn rendered(rendered: Rendered) -> Response<Body> {
 pub(super) struct About {
     dialect: Dialect,
     call: &'static str,
+    session: Option<SessionKey>,
     source: Option<String>,
     request_id: Option<String>,
     started: Instant,
@@ -123,14 +153,19 @@ impl About {
         headers: &HeaderMap,
         started: Instant,
     ) -> Self {
-        let source = intent.source().map(|id| id.to_string());
-        Self { call: intent.name(), source, ..Self::unread(dialect, headers, started) }
+        let sources: Vec<&str> = intent.sources().map(SourceId::as_str).collect();
+        let source = (!sources.is_empty()).then(|| sources.join(", "));
+        let session = match intent.session() {
+            Some(Target::Session(key)) => Some(key.clone()),
+            _ => None,
+        };
+        Self { call: intent.name(), session, source, ..Self::unread(dialect, headers, started) }
     }
 
     /// Describes a call that was not read.
     pub(super) fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
         let request_id = request_id(headers);
-        Self { dialect, call: "unread", source: None, request_id, started }
+        Self { dialect, call: "unread", session: None, source: None, request_id, started }
     }
 }
 
@@ -142,43 +177,69 @@ pub(super) fn finish(
     outcome: Outcome,
 ) -> Response<Body> {
     let mut response = outcome.response;
-    let id = trace.id(governor.decisions()).to_owned();
-    let rule = outcome.violation.as_ref().map(|violation| violation.rule);
-    if governor.settings.headers {
-        mark(&mut response, outcome.decided, rule, &id);
-    }
+    let own = response.extensions_mut().remove::<Reason>();
+    let decided = match (outcome.decided, own) {
+        (Decided::Rejected, _) | (_, None) => outcome.decided,
+        (_, Some(_)) => Decided::Failed,
+    };
+    let (id, notes) = (trace.id(governor.decisions()).to_owned(), trace.take_notes());
+    let status = response.status();
+    let violation = outcome.violation;
+    // Where upstream refuses the call itself, what it says does not exist was for it to judge.
+    let mut unjudged = outcome.unjudged;
+    unjudged.retain(|one| !(status.is_client_error() && is_absent(one)));
+    let is_upstreams = decided != Decided::Rejected && !status.is_success();
     let total = u64::try_from(about.started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let upstream_us = trace.upstream_us();
-    let session = outcome.session.or_else(|| trace.take_created());
-    governor.decisions().publish(Decision {
+    let decision = Decision {
         id,
         at: now().0,
         dialect: about.dialect,
-        session,
+        session: outcome.session.or(notes.created).or(about.session),
         call: about.call,
-        source: about.source,
-        decision: outcome.decided,
-        rule,
-        found: outcome.violation.as_ref().map(|violation| violation.finding.to_string()),
-        accepted: outcome.violation.as_ref().map(|violation| violation.finding.accepted()),
-        status: response.status().as_u16(),
-        steps: trace.take_steps(),
+        source: about.source.or(notes.source),
+        order: notes.order,
+        decision: decided,
+        reason: own.map(|Reason(reason)| reason),
+        rule: violation.as_ref().map(|violation| violation.rule),
+        found: violation.as_ref().map(|violation| violation.finding.to_string()),
+        accepted: violation.as_ref().map(|violation| violation.finding.accepted()),
+        unjudged,
+        unread: notes.unread,
+        status: status.as_u16(),
+        upstream_code: notes.code.filter(|_| is_upstreams),
+        steps: notes.steps,
         upstream_us,
         weir_us: total.saturating_sub(upstream_us),
         request_id: about.request_id,
-    });
+    };
+    if governor.settings.headers {
+        mark(&mut response, &decision);
+    }
+    governor.decisions().publish(decision);
     response
 }
 
-/// Sets `Weir-Decision`, `Weir-Decision-Id`, and `Weir-Rule` where a rule was broken.
-fn mark(response: &mut Response<Body>, decided: Decided, rule: Option<RuleId>, id: &str) {
+fn is_absent(unjudged: &Unjudged) -> bool {
+    matches!(unjudged.missing, MissingFact::Absent(_))
+}
+
+/// Sets `Weir-Decision`, `Weir-Decision-Id`, and those that say why, where there is a why.
+fn mark(response: &mut Response<Body>, decision: &Decision) {
     let headers = response.headers_mut();
-    headers.insert(DECISION, HeaderValue::from_static(decided.as_str()));
-    if let Ok(id) = HeaderValue::from_str(id) {
+    headers.insert(DECISION, HeaderValue::from_static(decision.decision.as_str()));
+    if let Ok(id) = HeaderValue::from_str(&decision.id) {
         headers.insert(DECISION_ID, id);
     }
-    if let Some(rule) = rule {
+    if let Some(rule) = decision.rule {
         headers.insert(RULE, HeaderValue::from_static(rule.as_str()));
+    }
+    if let Some(reason) = decision.reason {
+        headers.insert(REASON, HeaderValue::from_static(reason));
+    }
+    let rules: Vec<&str> = decision.unjudged.iter().map(|one| one.rule.as_str()).collect();
+    if let (false, Ok(rules)) = (rules.is_empty(), HeaderValue::from_str(&rules.join(", "))) {
+        headers.insert(UNJUDGED, rules);
     }
 }
 

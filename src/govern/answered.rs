@@ -2,7 +2,8 @@
 
 use crate::{
     http::{Body, Collected},
-    rules::{LookupEnd, OptionFacts, RefusalScope, SessionKey, Timestamp},
+    observe::StepEnd,
+    rules::{LookupEnd, OptionFacts, RefusalScope, SessionKey, Timestamp, UnreadMember},
 };
 use http::{HeaderMap, Response, StatusCode, response};
 use std::sync::Arc;
@@ -38,7 +39,7 @@ pub(super) enum LookupOutcome {
     /// Upstream does not show it to this caller; its answer is a 401, 403 or 404.
     Denied(Answered),
     /// There is no usable answer: an error, a time-out, or a pause that upstream asked for.
-    Failed,
+    Failed(StepEnd),
 }
 
 /// What a look-up found.
@@ -50,16 +51,18 @@ pub(super) struct Shown {
     pub session: Option<SessionKey>,
     /// The payment options, where they were asked for.
     pub options: Option<Arc<Vec<OptionFacts>>>,
+    /// The members that could not be read.
+    pub unread: Arc<Vec<UnreadMember>>,
     /// The answer itself.
     pub answer: Answered,
 }
 
 impl LookupOutcome {
-    pub(super) fn status(&self) -> Option<StatusCode> {
+    pub(super) fn step_end(&self) -> StepEnd {
         match self {
-            Self::Shown(shown) => Some(shown.answer.status()),
-            Self::Denied(answer) => Some(answer.status()),
-            Self::Failed => None,
+            Self::Shown(shown) => StepEnd::Answered(shown.answer.status().as_u16()),
+            Self::Denied(answer) => StepEnd::Answered(answer.status().as_u16()),
+            Self::Failed(end) => *end,
         }
     }
 
@@ -84,7 +87,7 @@ impl LookupOutcome {
                     absent: missing || (unrecognised && credential_opens_sources),
                 }
             }
-            Self::Failed => LookupEnd::Failed,
+            Self::Failed(_) => LookupEnd::Failed,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{answered::Answered, governor::Governor, trace::Trace};
 use crate::{
     dialects::Outgoing,
     http::{Body, Chain, CollectError, Problem, UpstreamError, collect},
-    observe::StepKind,
+    observe::{StepEnd, StepKind},
     rules::{CredentialHash, ShownTo},
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
@@ -80,6 +80,11 @@ pub(super) struct Failure {
 impl Failure {
     /// Nothing was sent, through a fault of Weir's own.
     pub(super) const NOT_SENT: Self = Self { sent: false, problem: Problem::Internal };
+
+    /// Returns how the request ended, as a step of a decision.
+    pub(super) fn step_end(self) -> StepEnd {
+        if self.sent { StepEnd::Unanswered } else { StepEnd::NotSent }
+    }
 
     fn of(error: &UpstreamError, what: &StepKind, asker: &Asker) -> Self {
         let decision_id = asker.trace.id(asker.governor.decisions());

@@ -178,12 +178,7 @@ impl<'a> Course<'a> {
             Next::Recover { primary, credit } => self.recover(primary, credit).await?,
             Next::SendDeferred { primary, since } => self.send_deferred(primary, since).await?,
             Next::EraseDeferred => self.erase_deferred().await?,
-            Next::Defer(source) => return self.defer(source).await.map(Some),
-            Next::Repair(remedy, violation) => {
-                return self.repair(&remedy, violation).await.map(Some);
-            }
-            Next::Send(sending) => return self.send(sending).await.map(Some),
-            Next::Answer(answer) => return Ok(Some(self.answer(answer))),
+            last => return self.end(last).await.map(Some),
         };
         self.on(event);
         Ok(None)
@@ -238,7 +233,7 @@ impl<'a> Course<'a> {
         self.last = match outcome {
             LookupOutcome::Shown(shown) => Some(shown.answer.into_response()),
             LookupOutcome::Denied(answer) => Some(answer.into_response()),
-            LookupOutcome::Failed => None,
+            LookupOutcome::Failed(_) => None,
         };
         Ok(Event::LookedUp(end))
     }

@@ -91,7 +91,7 @@ async fn send_in_turn(
     let request = exchange.asker.request(&outgoing);
     let records = Some(turn.records_mut());
     let outcome = send(exchange, &call, &outgoing.intent, records, &known, request).await?;
-    exchange.asker.trace.note(StepKind::AttachDeferred(primary.clone()), outcome.status());
+    exchange.asker.trace.note(StepKind::AttachDeferred(primary.clone()), outcome.step_end());
     let after = match outcome.end() {
         CallEnd::Done | CallEnd::Refused(RefusalScope::ForGood | RefusalScope::Missing) => None,
         CallEnd::Refused(RefusalScope::ForNow) | CallEnd::NotSent => deferred(false),

@@ -16,7 +16,7 @@ use crate::{
     dialects::{Call, UnreadableRequest, credential, decoded_body},
     http::{Body, CollectError, Collected, Problem, collect},
     observe::Decided,
-    rules::{Intent, Policy, RuleId, Toggle, Violation},
+    rules::{Dialect, Intent, MissingFact, Policy, RuleId, Toggle, Unjudged, Violation},
 };
 use http::{Request, Response, request};
 use std::{sync::Arc, time::Instant};
@@ -43,11 +43,12 @@ pub(super) struct Marks {
     reported: Option<Reported>,
 }
 
-/// A call that a rule only reports.
+/// A call that a rule only reports, or that no rule can judge.
 struct Reported {
     governor: Arc<Governor>,
     about: About,
-    violation: Violation,
+    violation: Option<Violation>,
+    unjudged: Vec<Unjudged>,
 }
 
 impl Marks {
@@ -58,8 +59,8 @@ impl Marks {
         drop(self.unread);
         match self.reported {
             None => response,
-            Some(Reported { governor, about, violation }) => {
-                let outcome = Outcome::reported(response, Some(violation));
+            Some(Reported { governor, about, violation, unjudged }) => {
+                let outcome = Outcome::reported(response, violation).past(unjudged);
                 finish(&governor, about, &Trace::default(), outcome)
             }
         }
@@ -131,7 +132,11 @@ impl Unread {
                 let request = Request::from_parts(head, body.to_body());
                 ambiguous(governor.clone(), policy, call, request, *violation)
             }
-            Self::Lenient(body) => forward_unread(governor, Request::from_parts(head, body), None),
+            Self::Lenient(body) => {
+                let about = About::unread(call.dialect(), &head.headers, started);
+                let reported = unjudged_call(governor, policy, call.dialect(), about);
+                forward_unread(governor, Request::from_parts(head, body), reported)
+            }
             Self::Refused(error) => {
                 let outcome = Outcome::new(own_error(call.form(), &error), Decided::Rejected);
                 let about = About::unread(call.dialect(), &head.headers, started);
@@ -186,9 +191,14 @@ pub(super) fn ambiguous(
     let started = Instant::now();
     let about = About::unread(call.dialect(), request.headers(), started);
     match policy.toggle(violation.dialect, RuleId::AmbiguousRequest) {
-        Toggle::Off => forward_unread(&governor, request, None),
+        Toggle::Off => {
+            let reported = unjudged_call(&governor, policy, violation.dialect, about);
+            forward_unread(&governor, request, reported)
+        }
         Toggle::Monitor => {
-            let reported = Reported { governor: governor.clone(), about, violation };
+            let violation = Some(violation);
+            let (kept, unjudged) = (governor.clone(), Vec::new());
+            let reported = Reported { governor: kept, about, violation, unjudged };
             forward_unread(&governor, request, Some(reported))
         }
         Toggle::Reject | Toggle::Reorder | Toggle::Strip => {
@@ -196,6 +206,20 @@ pub(super) fn ambiguous(
             Handled::Answered(finish(&governor, about, &Trace::default(), outcome))
         }
     }
+}
+
+/// Notes that no rule can judge a call, because it cannot be read. `None` where every rule is off.
+fn unjudged_call(
+    governor: &Arc<Governor>,
+    policy: &Policy,
+    dialect: Dialect,
+    about: About,
+) -> Option<Reported> {
+    let rows = policy.rows(Some(dialect)).filter(|(_, _, toggle)| *toggle != Toggle::Off);
+    let unjudged: Vec<_> =
+        rows.map(|(_, row, _)| Unjudged { rule: row.id, missing: MissingFact::NotAsked }).collect();
+    let governor = governor.clone();
+    (!unjudged.is_empty()).then_some(Reported { governor, about, violation: None, unjudged })
 }
 
 fn forward_unread(

@@ -6,16 +6,17 @@
 
 use super::{
     answer::{OwnError, own_error},
-    answered::{LookupOutcome, Shown},
+    answered::{Answered, LookupOutcome, Shown},
     asker::SendOutcome,
     exchange::Exchange,
     governor::log_store_error,
     learn,
+    send::TOO_LONG,
 };
 use crate::{
-    dialects::Call,
+    dialects::{Call, UnreadableAnswer},
     http::Body,
-    observe::StepKind,
+    observe::{StepEnd, StepKind},
     rules::{
         Intent, Known, Lookup, Pending, SessionKey, SessionObservation, SourceId, Stated, Target,
         Timestamp, learn as learn_from,
@@ -46,7 +47,11 @@ pub(super) async fn look_up(
         Some(_) => None,
         None => exchange.call.look_up(lookup, &exchange.intent, &asker.head.uri, session),
     };
-    let Some((outgoing, call)) = outgoing else { return Ok(LookupOutcome::Failed) };
+    let Some((outgoing, call)) = outgoing else {
+        asker.trace.note(StepKind::LookUp(lookup.clone()), StepEnd::Unasked);
+        return Ok(LookupOutcome::Failed(StepEnd::Unasked));
+    };
+    let reader = call.clone();
     let records = records(exchange, lookup, session).await?;
     let epoch = epoch(&records, lookup);
     let asked = Asked {
@@ -73,8 +78,23 @@ pub(super) async fn look_up(
         asked.learn(at, sent).await
     });
     let outcome = asker.governor.look_ups.share(key, work).await?;
-    asker.trace.note(StepKind::LookUp(lookup.clone()), outcome.status());
+    asker.trace.note(StepKind::LookUp(lookup.clone()), outcome.step_end());
+    match &outcome {
+        LookupOutcome::Shown(shown) => asker.trace.note_unread(&shown.unread),
+        LookupOutcome::Denied(answered) => note_code(exchange, &reader, answered),
+        LookupOutcome::Failed(StepEnd::Unreadable { why, .. }) => {
+            asker.trace.note_unreadable(UnreadableAnswer(why));
+        }
+        LookupOutcome::Failed(_) => {}
+    }
     Ok(outcome)
+}
+
+/// Notes the code of an error of upstream's.
+fn note_code(exchange: &Exchange, call: &Call, answered: &Answered) {
+    let limit = exchange.asker.governor.settings.answer;
+    let code = call.error_code(answered.headers(), &answered.body.bytes, limit);
+    exchange.asker.trace.note_code(code);
 }
 
 /// Returns whether callers may share this look-up. Payment options have no record whose epoch could
@@ -145,8 +165,16 @@ pub(super) async fn read(
     match exchange.asker.send(exchange.original(), &what).await {
         SendOutcome::Answered(answered) => {
             // The caller has its answer, whether or not it can be learned from.
-            if let Err(error) = asked.learn(at, SendOutcome::Answered(answered.clone())).await {
-                log_store_error(&error);
+            let trace = &exchange.asker.trace;
+            match asked.learn(at, SendOutcome::Answered(answered.clone())).await {
+                Ok(LookupOutcome::Shown(shown)) => trace.note_unread(&shown.unread),
+                Ok(LookupOutcome::Failed(StepEnd::Unreadable { why, .. })) => {
+                    trace.note_unreadable(UnreadableAnswer(why));
+                }
+                Ok(LookupOutcome::Denied(_) | LookupOutcome::Failed(_)) => {
+                    note_code(exchange, &exchange.call, &answered);
+                }
+                Err(error) => log_store_error(&error),
             }
             Ok(answered.into_response())
         }
@@ -165,20 +193,25 @@ impl Asked {
         at: Timestamp,
         sent: SendOutcome,
     ) -> Result<LookupOutcome, StoreError> {
-        let SendOutcome::Answered(answered) = sent else { return Ok(LookupOutcome::Failed) };
+        let answered = match sent {
+            SendOutcome::Answered(answered) => answered,
+            SendOutcome::TooLong(response) => return Ok(unreadable(response.status(), TOO_LONG)),
+            SendOutcome::Failed(failure) => return Ok(LookupOutcome::Failed(failure.step_end())),
+        };
         let status = answered.status();
         if is_denial(status) {
             self.learn_denial(status).await?;
             return Ok(LookupOutcome::Denied(answered));
         }
         if !status.is_success() {
-            return Ok(LookupOutcome::Failed);
+            return Ok(LookupOutcome::Failed(StepEnd::Answered(status.as_u16())));
         }
         let exchange = &self.exchange;
         let limit = exchange.asker.governor.settings.answer;
         let (headers, body) = (answered.headers(), &answered.body.bytes);
-        let Ok(answer) = self.call.read_answer(&self.intent, status, headers, body, limit) else {
-            return Ok(LookupOutcome::Failed);
+        let answer = match self.call.read_answer(&self.intent, status, headers, body, limit) {
+            Ok(answer) => answer,
+            Err(why) => return Ok(unreadable(status, why)),
         };
         let shown = match &self.intent {
             Intent::ReadSession { session: Target::Session(key) } => Some(key.clone()),
@@ -189,7 +222,10 @@ impl Asked {
             _ => None,
         };
         if self.lookup == Lookup::Session && shown.is_none() {
-            return Ok(LookupOutcome::Failed);
+            return Ok(unreadable(
+                status,
+                UnreadableAnswer("it does not tell which session it is"),
+            ));
         }
         let known = Known::default();
         let mut learned =
@@ -202,11 +238,12 @@ impl Asked {
         learn::add_shown(exchange, &mut learned, source, customer);
         learn::commit(exchange, &mut self.records, learned, at).await?;
         learn::remember_active(exchange, shown.as_ref()).await?;
+        let unread = Arc::new(answer.unread);
         let options = match answer.options {
             Stated::Stated(options) => Some(Arc::new(options)),
             Stated::Unstated | Stated::Unread => None,
         };
-        Ok(LookupOutcome::Shown(Shown { at, session: shown, options, answer: answered }))
+        Ok(LookupOutcome::Shown(Shown { at, session: shown, options, unread, answer: answered }))
     }
 
     /// Learns that upstream does not show the session to this caller. Creates no record for a
@@ -229,6 +266,10 @@ impl Asked {
         }
         self.records.write().await
     }
+}
+
+fn unreadable(status: StatusCode, why: UnreadableAnswer) -> LookupOutcome {
+    LookupOutcome::Failed(StepEnd::Unreadable { status: status.as_u16(), why: why.0 })
 }
 
 fn is_denial(status: StatusCode) -> bool {

@@ -255,7 +255,7 @@ impl Performer {
         outcome: CallOutcome,
         kind: StepKind,
     ) -> (RepairEvent, Option<Response<Body>>) {
-        self.exchange.asker.trace.note(kind, outcome.status());
+        self.exchange.asker.trace.note(kind, outcome.step_end());
         let end = outcome.end();
         (RepairEvent::Ended(end), Some(outcome.into_response(self.exchange.call.form())))
     }

@@ -18,9 +18,9 @@ use super::{
     learn,
 };
 use crate::{
-    dialects::{Call, Form},
+    dialects::{Call, Form, UnreadableAnswer},
     http::{Body, Problem},
-    observe::StepKind,
+    observe::{StepEnd, StepKind},
     rules::{
         Answer, CallEnd, Intent, Known, Learned, RefusalScope, SessionKey, SessionObservation,
         Target, learn as learn_from, outcome_unknown, refused,
@@ -35,7 +35,7 @@ pub(super) enum CallOutcome {
     /// Upstream did it.
     Done(Answered),
     /// Upstream did it, but the answer cannot be read; it passes through.
-    DoneUnread(Response<Body>),
+    DoneUnread(Response<Body>, UnreadableAnswer),
     /// Upstream refused: nothing changed.
     Refused(Answered),
     /// Nothing was sent.
@@ -48,15 +48,26 @@ impl CallOutcome {
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Done(answered) | Self::Refused(answered) => Some(answered.status()),
-            Self::DoneUnread(response) | Self::Unknown(Ok(response)) => Some(response.status()),
+            Self::DoneUnread(response, _) | Self::Unknown(Ok(response)) => Some(response.status()),
             Self::NotSent(_) | Self::Unknown(Err(_)) => None,
+        }
+    }
+
+    /// Returns how the call ended, as a step of a decision.
+    pub(super) fn step_end(&self) -> StepEnd {
+        match self {
+            Self::DoneUnread(response, why) => {
+                StepEnd::Unreadable { status: response.status().as_u16(), why: why.0 }
+            }
+            Self::NotSent(_) => StepEnd::NotSent,
+            _ => self.status().map_or(StepEnd::Unanswered, |s| StepEnd::Answered(s.as_u16())),
         }
     }
 
     /// Returns how the call ended, without the answer.
     pub(super) fn end(&self) -> CallEnd {
         match self {
-            Self::Done(_) | Self::DoneUnread(_) => CallEnd::Done,
+            Self::Done(_) | Self::DoneUnread(..) => CallEnd::Done,
             Self::Refused(answered) => CallEnd::Refused(match answered.status() {
                 StatusCode::TOO_MANY_REQUESTS
                 | StatusCode::UNAUTHORIZED
@@ -73,13 +84,16 @@ impl CallOutcome {
     pub(super) fn into_response(self, form: Form) -> Response<Body> {
         match self {
             Self::Done(answered) | Self::Refused(answered) => answered.into_response(),
-            Self::DoneUnread(response) | Self::Unknown(Ok(response)) => response,
+            Self::DoneUnread(response, _) | Self::Unknown(Ok(response)) => response,
             Self::NotSent(failure) | Self::Unknown(Err(failure)) => {
                 own_error(form, &OwnError::Problem(failure.problem))
             }
         }
     }
 }
+
+/// Why an answer that is over the bound is not read.
+pub(super) const TOO_LONG: UnreadableAnswer = UnreadableAnswer("it is longer than the limit");
 
 /// A call's outcome without its answer.
 #[derive(Clone, Copy)]
@@ -239,10 +253,12 @@ fn conclude(
     sent: SendOutcome,
 ) -> (CallOutcome, Learned) {
     let unknown = || outcome_unknown(intent, session, known);
+    let trace = &exchange.asker.trace;
     let answered = match sent {
         SendOutcome::Answered(answered) => answered,
         SendOutcome::TooLong(response) if response.status().is_success() => {
-            return (CallOutcome::DoneUnread(response), unknown());
+            trace.note_unreadable(TOO_LONG);
+            return (CallOutcome::DoneUnread(response, TOO_LONG), unknown());
         }
         SendOutcome::TooLong(response) => return (CallOutcome::Unknown(Ok(response)), unknown()),
         SendOutcome::Failed(failure) if failure.sent => {
@@ -255,13 +271,18 @@ fn conclude(
     if status.is_success() {
         return match call.read_answer(intent, status, headers, body, limit) {
             Ok(answer) => {
+                trace.note_answer(intent, &answer);
                 let about = about(intent, &answer, session);
                 let learned = learn_from(intent, &answer, about.as_ref(), known, &exchange.policy);
                 (CallOutcome::Done(answered), learned)
             }
-            Err(_) => (CallOutcome::DoneUnread(answered.into_response()), unknown()),
+            Err(why) => {
+                trace.note_unreadable(why);
+                (CallOutcome::DoneUnread(answered.into_response(), why), unknown())
+            }
         };
     }
+    trace.note_code(call.error_code(headers, body, limit));
     // 408: upstream gave up on the request, but may have made the change.
     match status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
         true => (CallOutcome::Refused(answered), refused(session)),

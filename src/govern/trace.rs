@@ -1,13 +1,13 @@
-//! Collects the steps of a call for its decision.
+//! Collects the steps of a call, and what its answers showed, for its decision.
 
 use crate::{
-    observe::{Decisions, Step, StepKind},
-    rules::SessionKey,
+    dialects::UnreadableAnswer,
+    observe::{Decisions, Step, StepEnd, StepKind},
+    rules::{Answer, Intent, SessionKey, UnreadMember},
 };
-use http::StatusCode;
 use std::{
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,9 +17,24 @@ use std::{
 #[derive(Default)]
 pub(super) struct Trace {
     upstream_us: AtomicU64,
-    steps: Mutex<Vec<Step>>,
-    created: Mutex<Option<SessionKey>>,
+    notes: Mutex<Notes>,
     id: OnceLock<String>,
+}
+
+/// What a call did and was told on its way.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub steps: Vec<Step>,
+    /// The session that it created.
+    pub created: Option<SessionKey>,
+    /// The source that it created.
+    pub source: Option<String>,
+    /// The order that it made.
+    pub order: Option<String>,
+    /// The members of answers that could not be read.
+    pub unread: Vec<String>,
+    /// The code of the latest error of upstream's.
+    pub code: Option<String>,
 }
 
 impl Trace {
@@ -37,21 +52,54 @@ impl Trace {
         self.upstream_us.load(Ordering::Relaxed)
     }
 
-    pub(super) fn note(&self, kind: StepKind, status: Option<StatusCode>) {
-        let step = Step { kind, status: status.map(|status| status.as_u16()) };
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step);
+    pub(super) fn note(&self, kind: StepKind, end: StepEnd) {
+        self.notes().steps.push(Step { kind, end });
     }
 
     /// Notes the session that the call has created.
     pub(super) fn note_created(&self, session: &SessionKey) {
-        *self.created.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
+        self.notes().created = Some(session.clone());
     }
 
-    pub(super) fn take_created(&self) -> Option<SessionKey> {
-        self.created.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Notes what the answer to a call shows.
+    pub(super) fn note_answer(&self, intent: &Intent, answer: &Answer) {
+        if let (Intent::CreateSource(_), Some(source)) = (intent, &answer.source) {
+            self.notes().source = Some(source.id.to_string());
+        }
+        if let Some(order) = &answer.order {
+            self.notes().order = Some(order.to_string());
+        }
+        self.note_unread(&answer.unread);
     }
 
-    pub(super) fn take_steps(&self) -> Vec<Step> {
-        std::mem::take(&mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Notes the members of an answer that could not be read.
+    pub(super) fn note_unread(&self, members: &[UnreadMember]) {
+        if members.is_empty() {
+            return;
+        }
+        let unread = &mut self.notes().unread;
+        for member in members.iter().map(ToString::to_string) {
+            if !unread.contains(&member) {
+                unread.push(member);
+            }
+        }
+    }
+
+    /// Notes that an answer could not be read at all.
+    pub(super) fn note_unreadable(&self, why: UnreadableAnswer) {
+        self.note_unread(&[UnreadMember { member: "the answer".into(), form: why.0 }]);
+    }
+
+    /// Notes the code of an error of upstream's.
+    pub(super) fn note_code(&self, code: Option<String>) {
+        self.notes().code = code;
+    }
+
+    pub(super) fn take_notes(&self) -> Notes {
+        std::mem::take(&mut *self.notes())
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

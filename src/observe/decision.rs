@@ -1,7 +1,7 @@
-//! What Weir decided about one governed call: ids, types, states and amounts, never bodies, headers
-//! or credentials.
+//! What Weir decided about one governed call: ids, types, states, amounts, and the names of what
+//! could not be read; never bodies, headers or credentials.
 
-use crate::rules::{Dialect, Lookup, RuleId, SessionKey, SourceId};
+use crate::rules::{Dialect, Lookup, RuleId, SessionKey, SourceId, Unjudged};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::fmt;
 
@@ -11,8 +11,7 @@ use std::fmt;
 pub enum Decided {
     /// Not stopped by a rule. The answer is upstream's: to this call, sent unchanged (or without
     /// its `owner`), or to one that Weir sent before it, such as the look-up that denied the
-    /// session. Or it is an error of Weir's own, because there is no answer; a 502 says whether
-    /// the call was sent.
+    /// session.
     Forwarded,
     /// Answered by Weir; nothing was sent.
     Rejected,
@@ -22,6 +21,9 @@ pub enum Decided {
     Deferred,
     /// Not stopped, although a rule that only reports was broken; the answer is as for `Forwarded`.
     Monitored,
+    /// Not stopped by a rule, and not done as it should have been: upstream gave no answer, or a
+    /// repair did not succeed. The reason says which.
+    Failed,
 }
 
 impl Decided {
@@ -33,6 +35,7 @@ impl Decided {
             Self::Reordered => "reordered",
             Self::Deferred => "deferred",
             Self::Monitored => "monitored",
+            Self::Failed => "failed",
         }
     }
 }
@@ -48,8 +51,49 @@ impl fmt::Display for Decided {
 pub struct Step {
     /// The purpose of the call.
     pub kind: StepKind,
-    /// Upstream's status; `None` when upstream did not answer.
-    pub status: Option<u16>,
+    /// How it ended.
+    pub end: StepEnd,
+}
+
+/// How a call of Weir's own ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepEnd {
+    /// Upstream answered with this status.
+    Answered(u16),
+    /// Upstream answered, and the answer cannot be read.
+    Unreadable {
+        /// Upstream's status.
+        status: u16,
+        /// Why it cannot be read.
+        why: &'static str,
+    },
+    /// It was sent, or may have been, and no answer came.
+    Unanswered,
+    /// It was not sent: there was no connection.
+    NotSent,
+    /// It was not sent: upstream asked for a pause, or there is nothing to ask for.
+    Unasked,
+}
+
+impl StepEnd {
+    /// Returns upstream's status, if there is one.
+    pub fn status(self) -> Option<u16> {
+        match self {
+            Self::Answered(status) | Self::Unreadable { status, .. } => Some(status),
+            Self::Unanswered | Self::NotSent | Self::Unasked => None,
+        }
+    }
+
+    /// Returns the name of this end.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered(_) => "answered",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Unanswered => "unanswered",
+            Self::NotSent => "not-sent",
+            Self::Unasked => "unasked",
+        }
+    }
 }
 
 /// The purpose of a call of Weir's own.
@@ -84,9 +128,10 @@ impl fmt::Display for StepKind {
 
 impl Serialize for Step {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut step = serializer.serialize_struct("Step", 2)?;
+        let mut step = serializer.serialize_struct("Step", 3)?;
         step.serialize_field("what", &self.kind.to_string())?;
-        step.serialize_field("status", &self.status)?;
+        step.serialize_field("end", self.end.as_str())?;
+        step.serialize_field("status", &self.end.status())?;
         step.end()
     }
 }
@@ -105,19 +150,31 @@ pub struct Decision {
     pub session: Option<SessionKey>,
     /// What the call means: `attach`, `order`, …
     pub call: &'static str,
-    /// The source it names.
+    /// The sources it names, with commas between them, or the one that it created.
     pub source: Option<String>,
+    /// The order that it made.
+    pub order: Option<String>,
     /// What Weir did with it.
     pub decision: Decided,
+    /// Why Weir gave an answer of its own that is no rule's, or why a repair did not succeed: a
+    /// stable name.
+    pub reason: Option<&'static str>,
     /// The rule that was broken, if one was.
     pub rule: Option<RuleId>,
     /// What was found.
     pub found: Option<String>,
     /// What would have been accepted.
     pub accepted: Option<&'static str>,
+    /// The rules that could not be judged although the call went on, and what was missing.
+    #[serde(serialize_with = "unjudged_as_text")]
+    pub unjudged: Vec<Unjudged>,
+    /// The members of upstream's answers that could not be read: names and forms, no values.
+    pub unread: Vec<String>,
     /// The status the caller got.
     pub status: u16,
-    /// The calls Weir made besides forwarding, with upstream's statuses.
+    /// The code of upstream's error, where the answer is one.
+    pub upstream_code: Option<String>,
+    /// The calls Weir made besides forwarding, and how each ended.
     pub steps: Vec<Step>,
     /// Microseconds spent waiting for upstream.
     pub upstream_us: u64,
@@ -125,6 +182,19 @@ pub struct Decision {
     pub weir_us: u64,
     /// The caller's `X-Request-Id`, where it sent one.
     pub request_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct UnjudgedText {
+    rule: RuleId,
+    missing: String,
+}
+
+fn unjudged_as_text<S: Serializer>(all: &[Unjudged], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(all.iter().map(|unjudged| UnjudgedText {
+        rule: unjudged.rule,
+        missing: unjudged.missing.to_string(),
+    }))
 }
 
 fn as_text<S: Serializer>(session: &Option<SessionKey>, serializer: S) -> Result<S::Ok, S::Error> {

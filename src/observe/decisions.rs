@@ -1,12 +1,17 @@
 //! Keeps the latest decisions for the admin API and sends each new one to the listeners.
 
-use super::{decision::Decision, log::log};
+use super::{
+    counts::Counts,
+    decision::Decision,
+    log::{log, log_unread},
+};
 use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 use tokio::sync::broadcast;
 
@@ -20,6 +25,7 @@ pub struct Decisions {
     next: AtomicU64,
     latest: Mutex<VecDeque<Arc<Decision>>>,
     listeners: broadcast::Sender<Arc<Decision>>,
+    counts: Counts,
 }
 
 impl Default for Decisions {
@@ -32,6 +38,7 @@ impl Default for Decisions {
             next: AtomicU64::new(1),
             latest: Mutex::new(VecDeque::with_capacity(KEPT)),
             listeners: broadcast::channel(256).0,
+            counts: Counts::default(),
         }
     }
 }
@@ -42,9 +49,12 @@ impl Decisions {
         format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Keeps a decision, logs it and sends it to the listeners.
+    /// Keeps a decision, counts it, logs it and sends it to the listeners.
     pub fn publish(&self, decision: Decision) {
         log(&decision);
+        for member in self.counts.add(&decision, Instant::now()) {
+            log_unread(&decision, &member);
+        }
         let decision = Arc::new(decision);
         {
             let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,6 +73,17 @@ impl Decisions {
     pub fn latest(&self, at_most: usize) -> Vec<Arc<Decision>> {
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         latest.iter().rev().take(at_most).cloned().collect()
+    }
+
+    /// Returns the decision with this id, if it is among the latest.
+    pub fn find(&self, id: &str) -> Option<Arc<Decision>> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.iter().rev().find(|decision| decision.id == id).cloned()
+    }
+
+    /// Returns what was counted since the start.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// Returns a receiver of every decision from now on.

@@ -1,5 +1,6 @@
 //! Reports decisions to the log, the admin API and the listeners, and sets up the log.
 
+mod counts;
 mod decision;
 mod decisions;
 mod log;
@@ -7,5 +8,5 @@ mod log;
 pub(crate) mod telemetry;
 
 pub use decision::{Decided, Decision};
-pub(crate) use decision::{Step, StepKind};
+pub(crate) use decision::{Step, StepEnd, StepKind};
 pub(crate) use decisions::Decisions;

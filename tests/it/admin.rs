@@ -194,6 +194,12 @@ async fn what_is_not_there_or_makes_no_sense_is_told() {
         ("/sessions?after=1", 400),
         ("/sessions?after=order:1", 400),
         ("/decisions?limit=x", 400),
+        ("/decisions?rule=spent-source", 400),
+        ("/decisions?limit=5&session=1", 400),
+        ("/decisions/nosuch", 404),
+        ("/sessions?kind=checkout", 400),
+        ("/stats?limit=5", 400),
+        ("/config?x", 400),
     ] {
         let reply = admin.get(path).await;
         assert_eq!(reply.status.as_u16(), status, "{path}: {}", reply.text());

@@ -414,6 +414,7 @@ async fn a_full_queue_is_answered_with_try_again() {
         (third.status.as_u16(), third.header("retry-after"), third.verdict().0),
         (409, Some("1"), "rejected")
     );
+    assert_eq!(third.header("weir-reason"), Some("queue_full"));
     assert_eq!(
         (&third.json()["type"], &third.json()["errors"][0]["code"]),
         (&json!("conflict"), &json!("concurrent_update"))
@@ -456,6 +457,7 @@ async fn nobody_waits_longer_than_is_configured() {
     gate.arrived().await;
     let late = attach(&bed.weir, &checkout, &sources[1]).await.unwrap();
     assert_eq!((late.status.as_u16(), late.header("retry-after")), (409, Some("1")));
+    assert_eq!(late.header("weir-reason"), Some("waited_too_long"));
     gate.open();
     assert_eq!(first.await.unwrap().status, 200);
     assert_eq!(

@@ -28,5 +28,6 @@ mod tenants;
 mod testbed;
 mod traps;
 mod truth;
+mod unjudged;
 mod upstream_misbehaves;
 mod window;

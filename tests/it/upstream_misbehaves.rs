@@ -44,7 +44,7 @@ async fn what_nobody_knows_the_end_of_is_sent_once_and_looked_up_before_the_next
         if status == 502 {
             assert_eq!(
                 (reply.json()["type"].as_str(), reply.verdict().0),
-                (Some("bad_gateway"), "forwarded"),
+                (Some("bad_gateway"), "failed"),
                 "{fault:?}"
             );
         }

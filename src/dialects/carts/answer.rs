@@ -118,8 +118,11 @@ fn of_cart(
     notes: &Notes,
 ) -> Result<SessionFacts, UnreadableAnswer> {
     let outer = Members::of(json, CART, notes)?;
-    let wrapped = outer.wrapped("cart", CART).into_stated();
-    let cart = wrapped.unwrap_or(outer);
+    let cart = match outer.wrapped("cart", CART) {
+        Stated::Stated(wrapped) => wrapped,
+        Stated::Unstated => outer,
+        Stated::Unread => return Err(UnreadableAnswer("its cart is not an object")),
+    };
     let session = cart.object("paymentSession", PAYMENT_SESSION);
     let session = session.as_view();
     let contributed = session.and_then(|session| money(session, "amountContributed"));

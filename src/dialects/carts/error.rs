@@ -2,7 +2,11 @@
 
 use crate::dialects::{
     api::ErrorEntry,
-    read::{media::Media, xml::escaped},
+    read::{
+        media::Media,
+        members::{self, Members},
+        xml::{self, escaped},
+    },
 };
 use http::StatusCode;
 use serde::Serialize;
@@ -35,6 +39,22 @@ pub(super) fn error_body(media: Media, _: StatusCode, entry: &ErrorEntry<'_>) ->
         Media::Json => error_json(entry),
         Media::Xml => error_xml(entry),
     }
+}
+
+/// Reads the code of the first error of a body, in JSON or XML.
+pub(super) fn error_code(body: &[u8]) -> Option<String> {
+    let json = match body.first() {
+        Some(b'<') => {
+            let inner = xml::to_json(std::str::from_utf8(body).ok()?, &["error"], |_, _| true);
+            inner.ok()?.into_bytes()
+        }
+        _ => body.to_vec(),
+    };
+    let notes = members::Notes::default();
+    let body = Members::of(&json, &["errors"], &notes).ok()?;
+    let errors = body.object("errors", &["error"]).into_stated()?;
+    let all = errors.list("error", &["code"]).into_stated()?;
+    members::code(all.first()?, "code")
 }
 
 /// Writes `{"errors": {"error": [{"relation", "code", "subcode", "description"}]}}`.

@@ -34,5 +34,6 @@ pub(crate) static API: Api = Api {
     detach: outgoing::detach,
     strip: |_| None,
     media: negotiate,
+    error_code: error::error_code,
     error: error::error_body,
 };

@@ -1,6 +1,12 @@
 //! The error body of the checkouts dialect (domain: section 2).
 
-use crate::dialects::{api::ErrorEntry, read::media::Media};
+use crate::dialects::{
+    api::ErrorEntry,
+    read::{
+        media::Media,
+        members::{self, Members},
+    },
+};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -23,6 +29,14 @@ pub(super) fn error_body(_: Media, status: StatusCode, entry: &ErrorEntry<'_>) -
     let entry = Entry { code: entry.code, parameter: entry.parameter, message: entry.message };
     // Strings only: this cannot fail.
     serde_json::to_vec(&Body { r#type: kind(status), errors: [entry] }).unwrap_or_default()
+}
+
+/// Reads the code of the first error of a body.
+pub(super) fn error_code(json: &[u8]) -> Option<String> {
+    let notes = members::Notes::default();
+    let body = Members::of(json, &["errors"], &notes).ok()?;
+    let errors = body.list("errors", &["code"]).into_stated()?;
+    members::code(errors.first()?, "code")
 }
 
 /// Returns the vendor's name for a status, or for its class where the status has none.

@@ -31,5 +31,6 @@ pub(crate) static API: Api = Api {
     detach: outgoing::detach,
     strip: request::strip,
     media: |_, _| Media::Json,
+    error_code: error::error_code,
     error: error::error_body,
 };

@@ -1,9 +1,9 @@
 //! Reads an answer member by member: lenient in form, exact in value.
 //!
 //! In: the text of an answer. Out: the values of the members that are asked for. A member in a form
-//! that cannot be read costs that member and not the answer: it is [`Stated::Unread`], and its place
-//! and form are noted, never its value. Numbers are read from their text, never through binary
-//! floating point. Nothing recurses on what upstream nests.
+//! that cannot be read costs that member and not the answer: it is [`Stated::Unread`], and its
+//! place and form are noted, never its value. Numbers are read from their text, never through
+//! binary floating point. Nothing recurses on what upstream nests.
 
 use super::fields::each_member;
 use crate::rules::{Amount, Currency, SourceState, SourceType, Stated, UnreadMember};
@@ -273,6 +273,13 @@ impl<'a, 'n> Members<'a, 'n> {
             Err(_) => self.unread(name, "a text with a broken escape"),
         }
     }
+}
+
+/// Reads a code: a short word that can be no secret.
+pub(crate) fn code(error: &Members<'_, '_>, name: &'static str) -> Option<String> {
+    let code = error.word(name).into_stated()?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (code.len() <= 64 && code.bytes().all(is_plain)).then(|| code.into_owned())
 }
 
 /// Returns a value, unless upstream states nothing by it.

@@ -5,8 +5,8 @@
 //!   query ─ query ─▶ Query      answer ─ coding ─ value ─▶ amounts, states, flags
 //! ```
 //! Requests are read strictly: what two parsers could read differently is an error. Answers are
-//! read member by member, leniently in form and exactly in value. Nothing here knows a vendor's paths
-//! or members.
+//! read member by member, leniently in form and exactly in value. Nothing here knows a vendor's
+//! paths or members.
 
 pub(crate) mod body;
 pub(crate) mod coding;

@@ -1,4 +1,5 @@
 //! Tests that take more than one part of a dialect.
 
+mod bending;
 mod outgoing;
 mod refusal_bodies;

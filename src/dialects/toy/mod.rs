@@ -36,5 +36,6 @@ pub(super) static API: Api = Api {
     detach: |_, _, _| None,
     strip: |_| None,
     media: |_, _| Media::Json,
+    error_code: |_| None,
     error: error::error_body,
 };

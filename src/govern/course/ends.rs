@@ -13,20 +13,39 @@ use crate::{
     },
     http::{Body, Problem},
     observe::Decided,
-    rules::{OwnAnswer, Remedy, Repair, Sending, SourceId, Violation},
+    rules::{Next, OwnAnswer, Remedy, Repair, Sending, SourceId, Violation, unjudged},
     sessions::StoreError,
 };
 use http::{Request, Response, header};
 
 impl Course<'_> {
-    pub(super) async fn defer(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
+    /// Performs the last step, and notes which rules could not be judged on the way to it.
+    pub(super) async fn end(&mut self, step: Next) -> Result<Outcome, StoreError> {
+        let exchange = self.exchange;
+        let past = match &step {
+            Next::Send(Sending { judged: false, .. }) => {
+                unjudged(&exchange.intent, &exchange.policy)
+            }
+            _ => self.attempt.take_unjudged(),
+        };
+        let outcome = match step {
+            Next::Defer(source) => self.defer(source).await?,
+            Next::Repair(remedy, violation) => self.repair(&remedy, violation).await?,
+            Next::Send(sending) => self.send(sending).await?,
+            Next::Answer(answer) => self.answer(answer),
+            _ => self.answer(OwnAnswer::Lost),
+        };
+        Ok(outcome.past(past))
+    }
+
+    async fn defer(&mut self, source: SourceId) -> Result<Outcome, StoreError> {
         let (Some(Holding::Turn(turn)), Some(shown)) = (&mut self.hand, self.last.take()) else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
         defer::defer(self.exchange, turn, source, shown).await
     }
 
-    pub(super) async fn repair(
+    async fn repair(
         &mut self,
         remedy: &Remedy,
         violation: Violation,
@@ -42,12 +61,14 @@ impl Course<'_> {
     /// Makes the outcome of a repair. One that was undone, or never begun, answers with the error:
     /// nothing was put in order.
     fn repaired(response: Response<Body>, violation: Violation) -> Outcome {
-        let done = response.status().is_success();
-        let decided = if done { Decided::Reordered } else { Decided::Forwarded };
-        Outcome::new(response, decided).with(violation)
+        let outcome = match response.status().is_success() {
+            true => Outcome::new(response, Decided::Reordered),
+            false => Outcome::unrepaired(response),
+        };
+        outcome.with(violation)
     }
 
-    pub(super) async fn send(&mut self, sending: Sending) -> Result<Outcome, StoreError> {
+    async fn send(&mut self, sending: Sending) -> Result<Outcome, StoreError> {
         let exchange = self.exchange;
         let Sending { without_owner, judged, violation, reordered } = sending;
         if exchange.intent.is_read() && self.unrecorded.is_none() {
@@ -119,7 +140,7 @@ impl Course<'_> {
         Some(Request::from_parts(head, Body::full(body)))
     }
 
-    pub(super) fn answer(&mut self, answer: OwnAnswer) -> Outcome {
+    fn answer(&mut self, answer: OwnAnswer) -> Outcome {
         let form = self.exchange.call.form();
         match answer {
             OwnAnswer::Refusal(violation) => {

@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     dialects::{carts, checkouts},
     rules::{
-        FreshFor, Funding, Mode, NewSource, Owner, RuleId, Sequencing, SessionFacts, SourceFacts,
-        Stated, Subject, UsedFact,
+        Fact, FreshFor, Funding, Mode, NewSource, Owner, RuleId, Sequencing, SessionFacts,
+        SourceFacts, Stated, Subject, UsedFact,
         fixtures::{
             Given, NOW, amount, apply_shopper, attach, card, cart, checkout, credit, detach,
             invoice, nothing_attached, order, save, source, update,
@@ -363,4 +363,66 @@ fn a_violation_names_the_facts_it_rests_on_and_their_dates() {
         (of("p"), Field::Reusable, Some(NOW)),
     ];
     assert_eq!(violation.facts, facts.map(|(of, field, at)| UsedFact { of, field, at }));
+}
+
+/// What the judgement of a call names as not judged, and why.
+fn past(given: &Given, intent: &Intent) -> Vec<(RuleId, MissingFact)> {
+    let judgement = judge_call(&given.known, intent, &given.policy, given.now);
+    judgement.unjudged.into_iter().map(|unjudged| (unjudged.rule, unjudged.missing)).collect()
+}
+
+#[test]
+fn a_rule_whose_fact_is_not_to_be_had_is_named_whatever_its_toggle_and_the_mode() {
+    let rule = RuleId::SecondaryAfterSingleUsePrimary;
+    let lookup = || Lookup::Source("p".into());
+    let single = SourceFacts { reusable: Stated::Unread, ..card("p") };
+    let given = Given::session().holds(single).source(credit("c", "5")).an_hour_later();
+    let given = given.confirmed(Lookup::Session).confirmed(Lookup::Source("c".into()));
+    let forward = |given: Given| given.policy(|policy| policy.mode = Mode::Monitor);
+    let cases = [
+        (given.clone().failed(lookup()), MissingFact::Failed(lookup())),
+        (given.clone().absent(lookup()), MissingFact::Absent(lookup())),
+        (given.looked_up(lookup()), MissingFact::Untold(lookup(), Some(Field::Reusable))),
+    ];
+    let only = |given: Given, toggle| {
+        let off = |given: Given, rule: &RuleId| given.toggle(*rule, Off);
+        RuleId::ALL.iter().fold(given, off).toggle(rule, toggle)
+    };
+    for (given, missing) in cases {
+        for toggle in [Reject, Monitor, Reorder] {
+            let given = only(given.clone(), toggle);
+            let expected = vec![(rule, missing.clone())];
+            assert_eq!(past(&given, &attach(checkout(), "c")), expected, "{toggle:?}");
+            assert_eq!(past(&forward(given), &attach(checkout(), "c")), expected, "{toggle:?}");
+        }
+        assert_eq!(past(&only(given, Off), &attach(checkout(), "c")), []);
+    }
+}
+
+#[test]
+fn nothing_is_named_where_a_rule_has_nothing_to_say_or_the_call_does_not_go_on() {
+    let created = Intent::CreateSession { kind: checkouts::CHECKOUT, funding: in_body("c") };
+    let known = Given::nothing().source(credit("c", "5"));
+    assert_eq!(past(&known, &created), [], "there is no session yet");
+    assert_eq!(past(&Given::nothing(), &attach(checkout(), "c")), [], "it is asked for first");
+    let refused = Given::session().source(card("s").in_state("consumed"));
+    let refused = refused.alter(|session| session.sources = Fact::Unknown);
+    let refused = refused.looked_up(Lookup::Session);
+    assert_eq!(refused.refused_by(&attach(checkout(), "s")), RuleId::SpentSource);
+    assert_eq!(past(&refused, &attach(checkout(), "s")), []);
+    assert_eq!(unjudged(&Intent::ReadOptions, &known.policy), []);
+}
+
+#[test]
+fn a_call_that_goes_up_unjudged_goes_past_all_that_would_have_judged_it() {
+    let policy = Given::nothing().policy;
+    let rules = |intent: &Intent| -> Vec<RuleId> {
+        unjudged(intent, &policy).into_iter().map(|unjudged| unjudged.rule).collect()
+    };
+    let of_cart = rules(&attach(cart(), "c"));
+    assert!(of_cart.contains(&RuleId::PrimaryBeforeSecondary), "{of_cart:?}");
+    assert!(!of_cart.contains(&RuleId::UnderfundedOrder), "{of_cart:?}");
+    assert!(rules(&order(cart())).contains(&RuleId::UnderfundedOrder));
+    let shapeless = Intent::CreateSource(NewSource::default());
+    assert_eq!(rules(&shapeless), [RuleId::SecondarySourceShape]);
 }

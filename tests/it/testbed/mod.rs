@@ -31,7 +31,7 @@ pub(crate) use self::{
         option_of, primary, text_of,
     },
     caller::{Caller, Reply},
-    in_process::InProcess,
+    in_process::{Bend, InProcess},
     library::*,
     policies::{Adjusted, defaults, defers, doubting, only, reorders, rows, trusting},
     program::{DEV, Ended, Program, lines_of, weir},
@@ -175,8 +175,15 @@ impl Testbed {
 
     fn enter(&mut self) {
         let weir = self.governor.clone().map(|governor| (governor, self.work.clone()));
-        self.weir =
-            Caller::in_process(InProcess { emulator: self.emulator.clone(), weir }).key(SECRET);
+        let (emulator, bend) = (self.emulator.clone(), None);
+        self.weir = Caller::in_process(InProcess { emulator, bend, weir }).key(SECRET);
+    }
+
+    /// Changes what upstream answers to Weir from now on, in a test bed without sockets.
+    pub(crate) fn bend(&mut self, bend: impl Fn(&str, &mut Value) + Send + Sync + 'static) {
+        let weir = self.governor.clone().map(|governor| (governor, self.work.clone()));
+        let (emulator, bend) = (self.emulator.clone(), Some(Arc::new(bend) as Bend));
+        self.weir = Caller::in_process(InProcess { emulator, bend, weir }).key(SECRET);
     }
 
     /// Starts Weir again, with this policy and nothing remembered.
