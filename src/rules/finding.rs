@@ -112,8 +112,8 @@ pub enum Finding {
         /// The primary that is attached.
         primary: SourceId,
     },
-    /// An order comes while sources may stand that cannot be seen, store credit among them. No refusal
-    /// rests on it.
+    /// An order comes while sources may stand that cannot be seen, secondaries among them. No
+    /// refusal rests on it.
     CreditUnseen {
         /// A source that may stand.
         source: SourceId,
@@ -223,6 +223,22 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// Writes what is known of credit that an order may leave out.
+    fn write_lost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LostCredit { secondary, primary } => {
+                write!(f, "secondary {secondary} joined after the primary {primary}")
+            }
+            Self::CreditInDoubt { secondary, primary } => {
+                write!(f, "secondary {secondary} may have joined after the primary {primary}")
+            }
+            Self::CreditUnseen { source } => write!(f, "whether {source} stands cannot be seen"),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -260,12 +276,9 @@ impl fmt::Display for Finding {
             ),
             Self::NotConfirmed { state } => write!(f, "the payment session is {}", state.as_str()),
             Self::Underfunded { remaining } => write!(f, "{remaining} remains to be contributed"),
-            Self::LostCredit { secondary, primary }
-            | Self::CreditInDoubt { secondary, primary } => {
-                let joined = if self.is_certain() { "joined" } else { "may have joined" };
-                write!(f, "secondary {secondary} {joined} after the primary {primary}")
+            Self::LostCredit { .. } | Self::CreditInDoubt { .. } | Self::CreditUnseen { .. } => {
+                self.write_lost(f)
             }
-            Self::CreditUnseen { source } => write!(f, "whether {source} stands cannot be seen"),
             Self::NotSaved { source, customer: Some(customer) } => {
                 write!(f, "source {source} is not saved to customer {customer}")
             }

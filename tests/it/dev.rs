@@ -99,7 +99,6 @@ fn the_walk_shows_the_right_order_passing_and_the_wrong_one_refused() {
             "-                      create source e4d93032  forwarded  201",
             "cart 388401425688      attach e4d93032   forwarded  200  [look up source e4d93032 200]",
             "cart 388401425688      attach de70d101   rejected   409  primary-before-secondary: secondary de70d101 after the primary e4d93032  [look up source de70d101 200]",
-            "cart 388401425688      order             monitored  200  lost-credit: secondary de70d101 joined after the primary e4d93032",
             "cart 388401425688      detach e4d93032   forwarded  204",
             "cart 388401425688      attach de70d101   forwarded  200",
             "cart 388401425688      attach e4d93032   forwarded  200",
@@ -195,6 +194,7 @@ fn the_walk_under_monitor_passes_everything_says_what_it_saw_and_loses_the_credi
         [
             "checkout 401713405192  attach 0c43407d   monitored  409  secondary-after-single-use-primary: secondary 0c43407d after the single-use primary ff6c67e8",
             "cart 388401425688      attach de70d101   monitored  200  primary-before-secondary: secondary de70d101 after the primary e4d93032  [look up source de70d101 200]",
+            "cart 388401425688      order             monitored  200  lost-credit: secondary de70d101 joined after the primary e4d93032",
         ]
     );
 }
