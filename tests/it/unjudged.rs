@@ -3,7 +3,7 @@
 
 use crate::testbed::{
     APPLY, Adjusted, Admin, CART, Caller, Fault, FaultKind, GovernSettings, Mode, Policy, Reply,
-    SUBMIT, Server, Testbed, credit, defaults, doubting, method, trusting,
+    SUBMIT, Server, Testbed, credit, defaults, doubting, method, reorders, trusting,
 };
 use http::Request;
 use serde_json::{Value, json};
@@ -247,6 +247,25 @@ async fn a_call_without_an_answer_has_failed_and_says_why() {
             (&json!("failed"), &json!(reason))
         );
         assert_eq!(shown(&bed, "/stats").await["reasons"], json!({ reason: 1 }), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_repair_that_did_not_succeed_has_failed_and_says_how() {
+    for (fault, status, reason) in [
+        (Fault::once("POST", APPLY, FaultKind::FailBefore(409)), 409, "repair_failed"),
+        (Fault::always("POST", APPLY, FaultKind::FailBefore(409)), 502, "repair_incomplete"),
+    ] {
+        let bed = Testbed::new().policy(reorders()).in_process();
+        let shopper = bed.shopper(100.0).await;
+        let (card, credit) = (bed.card().await, bed.credit(40.0).await);
+        assert_eq!(shopper.post(APPLY, method(&card)).await.status, 200);
+        bed.emulator.faults().add(fault);
+        let failed = shopper.post(APPLY, method(&credit)).await;
+        let verdict = ("failed", Some("primary-before-secondary"));
+        assert_eq!(failed.found(), (status, verdict), "{}", failed.text());
+        assert_eq!(failed.header("weir-reason"), Some(reason));
+        assert_eq!(shown(&bed, "/stats").await["reasons"], json!({ reason: 1 }));
     }
 }
 
