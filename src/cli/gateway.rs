@@ -48,6 +48,11 @@ impl Gateway {
             .map_err(StartError::listening("callers", "--listen", address))?;
         let sessions = Sessions::in_memory(session_settings(&config));
         let governor = Governor::new(config.policy.clone(), sessions, govern_settings(&config));
+        if dialects::Dialects::built_in().base(upstream.base_path()).hides_calls() {
+            tracing::warn!(
+                "the base path of `upstream.url` has a word of the API where no call is judged by it"
+            );
+        }
         let admin = match config.admin.address {
             Some(address) => {
                 let listening = StartError::listening("the admin API", "--admin", address);

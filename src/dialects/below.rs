@@ -67,7 +67,7 @@ impl Dialects {
         let is_root = |part: &&str| self.apis().any(|api| api.path.roots.contains(part));
         let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let misplaced = self.holds_word(path);
-        match parts.iter().position(|part| is_root(part)) {
+        match parts.iter().position(is_root) {
             Some(at) => {
                 parts.drain(..at);
                 Base { omitted: format!("/{}", parts.join("/")).into(), misplaced: false }

@@ -47,8 +47,8 @@ const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b',')
     .remove(b'=');
 
-/// Joins segments to a path. Escapes ids, since upstream may put any character in them; `None`
-/// where one would lead elsewhere.
+/// Joins segments to a path. Escapes ids, since they may have any character; `None` where parsers
+/// could read one in two ways, so that it might lead elsewhere.
 pub(crate) fn joined(segments: &[&str]) -> Option<String> {
     let mut path = String::new();
     for segment in segments {
@@ -58,7 +58,13 @@ pub(crate) fn joined(segments: &[&str]) -> Option<String> {
         path.push('/');
         match escapes::is_plain_id(segment) {
             true => path.push_str(segment),
-            false => path.extend(utf8_percent_encode(segment, NOT_PLAIN)),
+            false => {
+                let escaped = utf8_percent_encode(segment, NOT_PLAIN).to_string();
+                if !escapes::has_one_meaning(&escaped) {
+                    return None;
+                }
+                path.push_str(&escaped);
+            }
         }
     }
     Some(path)

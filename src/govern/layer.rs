@@ -72,13 +72,8 @@ impl GovernLayer {
     /// Judges calls by the path that upstream will see, where the client puts this path before
     /// every other.
     pub fn base_path(self, path: &str) -> Self {
-        let base = self.governor.dialects().base(path);
-        if base.hides_calls() {
-            tracing::warn!(
-                "upstream's base path has a word of the API where no call can be judged by it"
-            );
-        }
-        Self { base: Arc::new(base), ..self }
+        let base = Arc::new(self.governor.dialects().base(path));
+        Self { base, ..self }
     }
 
     /// Counts the calls that outlive their callers in `work`, so that a shutdown can wait for them.

@@ -63,6 +63,13 @@ pub(crate) fn is_plain_escape(rest: &[u8]) -> bool {
     }
 }
 
+/// Returns whether all parsers agree on what a segment stands for.
+pub(crate) fn has_one_meaning(segment: &str) -> bool {
+    let bytes = segment.as_bytes();
+    let mut escapes = memchr::memchr_iter(b'%', bytes);
+    escapes.all(|at| is_plain_escape(&bytes[at + 1..])) && is_plain_text(segment)
+}
+
 /// Returns whether this could follow the `%` of an escape.
 fn is_escape(rest: &[u8]) -> bool {
     match rest {

@@ -79,11 +79,11 @@ fn a_lookup_asks_for_the_whole_thing_in_the_callers_name() {
         ),
         (
             of_checkouts(),
-            Lookup::Source("a/b?c d".into()),
+            Lookup::Source("a|b?c d".into()),
             &touch,
             uri("/x"),
             None,
-            "/sources/a%2Fb%3Fc%20d",
+            "/sources/a%7Cb%3Fc%20d",
         ),
         (
             of_checkouts(),
@@ -106,7 +106,9 @@ fn a_lookup_asks_for_the_whole_thing_in_the_callers_name() {
         assert_eq!(outgoing.path.as_str(), expected);
         assert!(outgoing.intent.is_read() && !call.query.filtered && call.is_lookup, "{expected}");
     }
-    for lookup in [Lookup::Customer, Lookup::Source("..".into())] {
+    let sources = ["..", "a/b", "..\\x", "a%2Fb", "a\n", " a", "a\u{ff0f}b"];
+    let elsewhere = sources.map(|id| Lookup::Source(id.into()));
+    for lookup in elsewhere.into_iter().chain([Lookup::Customer]) {
         assert_eq!(of_checkouts().look_up(&lookup, &touch, &uri("/x"), None), None);
         assert_eq!(of_carts().look_up(&lookup, &touch, &uri("/x"), None), None);
     }
