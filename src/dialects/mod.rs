@@ -36,6 +36,7 @@ pub use call::{Call, UnreadableRequest};
 pub use classify::{Classified, classify};
 pub use form::Form;
 pub use outgoing::Outgoing;
+pub(crate) use read::credential::{CREDENTIAL_HEADERS, query_token};
 pub use read::{
     coding::{DecodedBody, decoded_body},
     credential::credential,

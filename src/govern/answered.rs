@@ -35,6 +35,8 @@ impl Answered {
 pub(super) enum LookupOutcome {
     /// Upstream answered; its facts are in the records.
     Shown(Shown),
+    /// Upstream answered Weir's own key; its facts are in the records, and the answer is nobody's.
+    ShownToWeir(Shown),
     /// Upstream does not show it to this caller; its answer is a 401, 403 or 404.
     Denied(Answered),
     /// There is no usable answer: an error, a time-out, or a pause that upstream asked for.
@@ -57,7 +59,7 @@ pub(super) struct Shown {
 impl LookupOutcome {
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Shown(shown) => Some(shown.answer.status()),
+            Self::Shown(shown) | Self::ShownToWeir(shown) => Some(shown.answer.status()),
             Self::Denied(answer) => Some(answer.status()),
             Self::Failed => None,
         }
@@ -67,7 +69,7 @@ impl LookupOutcome {
     /// recognised for a source cannot be good for the session either.
     pub(super) fn end(&self, credential_opens_sources: bool) -> LookupEnd {
         match self {
-            Self::Shown(shown) => LookupEnd::Shown {
+            Self::Shown(shown) | Self::ShownToWeir(shown) => LookupEnd::Shown {
                 at: shown.at,
                 session: shown.session.clone(),
                 options: shown.options.as_deref().cloned(),

@@ -1,4 +1,5 @@
-//! Asks upstream for a fact, with the caller's own credentials and headers.
+//! Asks upstream for a fact, with the caller's own credentials and headers; for a source that these
+//! do not open, with Weir's own key.
 //!
 //! In: what is missing. Out: the time as of which the records have it, or why they do not. Callers
 //! that miss the same thing share one request. An answer that overlapped with a change teaches
@@ -7,10 +8,10 @@
 use super::{
     answer::{OwnError, own_error},
     answered::{LookupOutcome, Shown},
-    asker::SendOutcome,
+    asker::{Asker, SendOutcome, Who},
     exchange::Exchange,
     governor::log_store_error,
-    learn,
+    learn, own_key,
 };
 use crate::{
     dialects::Call,
@@ -22,7 +23,7 @@ use crate::{
     },
     sessions::{LookupKey, Records, StoreError, now},
 };
-use http::{Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use std::sync::Arc;
 
 /// A request for a fact, and the records as they were before it was sent.
@@ -35,8 +36,42 @@ struct Asked {
     records: Records,
 }
 
-/// Looks one thing up. `session` is the call's session, where it is known.
+/// Looks one thing up for a decision about `session`, where that is known. Asks with Weir's own key
+/// for a source that the caller's credentials do not open, if `with_own_key`.
 pub(super) async fn look_up(
+    exchange: &Exchange,
+    lookup: &Lookup,
+    session: Option<&SessionKey>,
+    with_own_key: bool,
+) -> Result<LookupOutcome, StoreError> {
+    if !matches!(lookup, Lookup::Source(_)) {
+        return look_up_as(exchange, lookup, session).await;
+    }
+    let weir = own_key::as_weir(exchange).filter(|_| with_own_key);
+    let outcome = match (own_key::cannot_open_sources(&exchange.asker), &weir) {
+        (true, Some(_)) => LookupOutcome::Failed,
+        (true, None) => {
+            let bearer = own_key::as_bearer(exchange);
+            return look_up_as(bearer.as_ref().unwrap_or(exchange), lookup, session).await;
+        }
+        (false, None) => return look_up_as(exchange, lookup, session).await,
+        (false, Some(_)) => match look_up_as(exchange, lookup, session).await? {
+            denied @ LookupOutcome::Denied(_) if denied.status() != Some(StatusCode::NOT_FOUND) => {
+                denied
+            }
+            outcome => return Ok(outcome),
+        },
+    };
+    let Some(weir) = weir else { return Ok(outcome) };
+    Ok(match look_up_as(&weir, lookup, session).await? {
+        LookupOutcome::Shown(shown) => LookupOutcome::ShownToWeir(shown),
+        // What Weir's key does not open may be another merchant's.
+        LookupOutcome::ShownToWeir(_) | LookupOutcome::Denied(_) | LookupOutcome::Failed => outcome,
+    })
+}
+
+/// Looks one thing up as the one who asks.
+async fn look_up_as(
     exchange: &Exchange,
     lookup: &Lookup,
     session: Option<&SessionKey>,
@@ -57,10 +92,9 @@ pub(super) async fn look_up(
         session: session.cloned(),
         records,
     };
-    let accept = asker.head.headers.get(header::ACCEPT);
-    let key = asker.who.caller().filter(|_| is_shared(lookup)).map(|caller| LookupKey {
+    let key = asker.who.credential().filter(|_| is_shared(lookup)).map(|caller| LookupKey {
         path: outgoing.path.clone(),
-        accept: accept.cloned(),
+        asked: asked_of(asker),
         caller,
         epoch,
     });
@@ -74,7 +108,23 @@ pub(super) async fn look_up(
     });
     let outcome = asker.governor.look_ups.share(key, work).await?;
     asker.trace.note(StepKind::LookUp(lookup.clone()), outcome.status());
+    if let (Who::Nobody, LookupOutcome::Shown(shown)) = (asker.who, &outcome) {
+        asker.shown.note(lookup, shown.session.as_ref());
+    }
     Ok(outcome)
+}
+
+/// Returns the values of the headers that change an answer, with a mark after each header's.
+fn asked_of(asker: &Asker) -> Vec<HeaderValue> {
+    const END: HeaderValue = HeaderValue::from_static("");
+    let headers = &asker.head.headers;
+    let own = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::ACCEPT_CHARSET, header::COOKIE];
+    let versions = asker.governor.dialects().version_headers();
+    let values =
+        |name: &str| headers.get_all(name).iter().cloned().chain([END]).collect::<Vec<_>>();
+    let mut asked: Vec<_> = own.iter().flat_map(|name| values(name.as_str())).collect();
+    asked.extend(versions.into_iter().flat_map(values));
+    asked
 }
 
 /// Returns whether callers may share this look-up. Payment options have no record whose epoch could

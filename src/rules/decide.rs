@@ -2,13 +2,14 @@
 //!
 //! In: what is known, the intent, the policy, the time. Out: a [`Verdict`]. Each rule of the call's
 //! table is judged in the table's order, twice: first on everything remembered, and, if that finds
-//! it broken, again on facts that a refusal may rest on. If a fact is missing in either pass, the
-//! verdict asks for a look-up, and the caller makes it and decides again. No look-up is asked for
-//! twice, so this ends.
+//! it broken, again on facts that a refusal may rest on. If a fact is missing in the second pass,
+//! or in the first and it is worth asking for, the verdict asks for a look-up, and the caller makes
+//! it and decides again. No look-up is asked for twice, so this ends.
 
 use super::{
-    Field, Incoming, Intent, Known, Lookup, OnLookupFailure, Policy, Remedy, RemedyKind, Row,
-    SessionState, Timestamp, Toggle, Verdict, Violation, check,
+    Attached, Field, Incoming, Intent, Known, LookUps, Lookup, OnLookupFailure, Policy, Remedy,
+    RemedyKind, Row, SessionRecord, SessionState, Timestamp, Toggle, Upstream, Verdict, Violation,
+    check,
     known::{Gap, Judged, View},
 };
 
@@ -25,7 +26,17 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
         if toggle == Toggle::Off {
             continue;
         }
-        match (judge(row, view(dialect, false)), toggle) {
+        let judged = match judge(row, view(dialect, false)) {
+            // Upstream judges the call itself.
+            Err((Gap::Need(lookup) | Gap::Unavailable(lookup), Pass::First))
+                if !is_worth_asking(&view(dialect, false), row, toggle, &lookup) =>
+            {
+                continue;
+            }
+            Err((gap, _)) => Err(gap),
+            Ok(violation) => Ok(violation),
+        };
+        match (judged, toggle) {
             (Ok(None) | Err(Gap::Unstated), _) => {}
             (Err(Gap::Need(lookup)), _) => return Verdict::Need(lookup),
             (Err(Gap::Unavailable(_)), Toggle::Monitor) => {}
@@ -59,21 +70,56 @@ pub fn decide(known: &Known, intent: &Intent, policy: &Policy, now: Timestamp) -
     }
 }
 
+/// The pass in which a fact was missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// On everything remembered.
+    First,
+    /// On facts that a refusal may rest on, because the first pass found the rule broken.
+    Strict,
+}
+
 /// Returns the rule's violation, judged on everything remembered and, where that finds one, again
 /// on facts that a refusal may rest on.
-fn judge(row: &Row, mut view: View<'_>) -> Judged<Option<Violation>> {
+fn judge(row: &Row, mut view: View<'_>) -> Result<Option<Violation>, (Gap, Pass)> {
     let check = check::of(row.id);
-    if check(&mut view)?.is_none() {
+    if check(&mut view).map_err(|gap| (gap, Pass::First))?.is_none() {
         return Ok(None);
     }
     let mut strict = view.strictly();
-    let finding = check(&mut strict)?;
+    let finding = check(&mut strict).map_err(|gap| (gap, Pass::Strict))?;
     Ok(finding.map(|finding| Violation {
         rule: row.id,
         dialect: view.dialect,
         finding,
         facts: strict.used,
     }))
+}
+
+/// Returns whether a fact is asked for that the first pass lacks. Without it the call goes up, and
+/// upstream judges it in its own words.
+fn is_worth_asking(view: &View<'_>, row: &Row, toggle: Toggle, lookup: &Lookup) -> bool {
+    let unsure = |session: &SessionRecord| session.unsure || session.in_flight;
+    match (view.policy.look_ups, row.upstream) {
+        (LookUps::Thorough, _) | (_, Upstream::Loses) => true,
+        (_, Upstream::Accepts) if toggle != Toggle::Monitor => true,
+        // What became of an earlier call is looked up before the next decision.
+        _ if *lookup == Lookup::Session && view.known.session.as_ref().is_some_and(unsure) => true,
+        _ => brings_another_source(view),
+    }
+}
+
+/// Returns whether the call brings a source, or a credit, to a session that may hold another one
+/// already. What is not known of a session that was seen may be another one.
+fn brings_another_source(view: &View<'_>) -> bool {
+    let (intent, session) = (view.intent, view.known.session.as_ref());
+    let Some(session) = session.filter(|_| intent.session().is_some()) else { return false };
+    let credit =
+        matches!(intent, Intent::UpdateSession { funding, .. } if funding.credit_amount.is_some());
+    let incoming = intent.attaches();
+    let brings = incoming.is_some() || credit || matches!(intent, Intent::AttachSaved { .. });
+    let another = |attached: &Attached| incoming != Some(&attached.id);
+    brings && session.sources.get().is_none_or(|sources| sources.iter().any(another))
 }
 
 /// Returns the remedy of a broken rule, if it has one here.

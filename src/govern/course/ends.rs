@@ -12,7 +12,7 @@ use crate::{
     },
     http::{Body, Problem},
     observe::Decided,
-    rules::{OwnAnswer, Remedy, Repair, Sending, SourceId, Violation},
+    rules::{OwnAnswer, Remedy, Repair, Sending, SourceId, Target, Violation},
     sessions::StoreError,
 };
 use http::{Request, header};
@@ -57,6 +57,11 @@ impl Course<'_> {
             true => self.attempt.take_known(),
             false => Default::default(),
         };
+        let named = matches!(exchange.intent.session(), Some(Target::Session(_)));
+        if !judged && named && self.attempt.session().is_none() && self.busy.is_none() {
+            // A stranger touches no record.
+            self.hand = None;
+        }
         let hand = match self.hand.take() {
             None if self.unrecorded.is_none() => self.overlapping().await?,
             // The turn did not come.

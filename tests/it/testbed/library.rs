@@ -4,14 +4,14 @@ pub(crate) use tokio_util::task::TaskTracker;
 pub(crate) use tower::BoxError;
 pub(crate) use weir::{
     Body, Drained, GovernLayer, GovernSettings, Governor, Problem, ServeOptions, Target, Upstream,
-    UpstreamSettings, Worker,
+    UpstreamKey, UpstreamSettings, Worker,
     internals::{
         admin::Admin,
         dialects::{carts, checkouts},
         edge::FaultsLayer,
         emulator::{Emulator, Fault, FaultKind, Gate, Kind, Options as EmulatorOptions},
         http::{CollectError, collect},
-        rules::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle},
+        rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Toggle},
         sessions::{CredentialKey, Probe, Sessions, Settings as SessionSettings, Store},
     },
     listeners, run_workers, serve, stack,
