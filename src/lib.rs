@@ -79,10 +79,10 @@ pub use crate::emulator::Emulator;
 pub use crate::{
     dialects::policy,
     edge::{Drained, ServeOptions, Worker, run_workers, serve},
-    govern::{Client, Govern, GovernLayer, GovernSettings, Governor},
+    govern::{Client, Govern, GovernLayer, GovernSettings, Governor, UpstreamKey},
     http::{Body, Chain, Problem, UpstreamError},
     observe::{Decided, Decision},
-    rules::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Sequencing, Toggle},
+    rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Sequencing, Toggle},
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
     upstream::{HygieneLayer, Target, Upstream, UpstreamSettings},

@@ -3,7 +3,7 @@
 use super::{page::wrap, rules::toggles};
 use crate::{
     dialects,
-    rules::{Dialect, RemedyKind, Row, RuleId, Toggle},
+    rules::{Dialect, RemedyKind, Row, RuleId, Toggle, Upstream},
 };
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::{
@@ -49,6 +49,7 @@ fn explain(dialect: Dialect, row: &Row, out: &mut dyn Write) -> io::Result<()> {
         ("Fires", row.fires),
         ("Answer", row.answer),
         ("Instead", row.instead),
+        ("Upstream", upstream(row.upstream)),
         ("Vendor", row.page),
         ("Toggles", toggles.as_str()),
     ];
@@ -64,6 +65,17 @@ fn explain(dialect: Dialect, row: &Row, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Says what upstream itself does.
+fn upstream(upstream: Upstream) -> &'static str {
+    match upstream {
+        Upstream::Refuses => "Refuses such a call itself.",
+        Upstream::Accepts => "Carries such a call out, as it was asked to.",
+        Upstream::Loses => {
+            "Does not refuse such a call, and what was meant is lost: Weir asks for what it lacks."
+        }
+    }
+}
+
 /// Writes how to switch the rule to its remedy, if it has one, or else to another toggle.
 fn snippet(dialect: Dialect, row: &Row) -> String {
     let toggle = row.remedy_toggle().unwrap_or(if row.default == Toggle::Reject {
@@ -76,6 +88,10 @@ fn snippet(dialect: Dialect, row: &Row) -> String {
         // Nothing can be put in order once it has happened: calls must wait.
         Some(RemedyKind::Wait) => {
             format!("{switch}\n[sequencing]\nwindow = \"300ms\"\n")
+        }
+        // Both sources are looked at first, and a shopper's token may not open them.
+        Some(RemedyKind::Repair | RemedyKind::Replace) => {
+            format!("{switch}\n[upstream]\nkey-file = \"upstream.key\"\n")
         }
         _ => switch,
     }

@@ -9,7 +9,7 @@ use crate::{
     config::{Config, Loaded, UpstreamUrl},
     dialects,
     edge::{Drained, ServeOptions, Worker, listeners, run_workers},
-    govern::{GovernSettings, Governor},
+    govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
     upstream::{Target, Upstream, UpstreamSettings},
@@ -47,7 +47,9 @@ impl Gateway {
         let listeners = listeners(address, workers)
             .map_err(StartError::listening("callers", "--listen", address))?;
         let sessions = Sessions::in_memory(session_settings(&config));
-        let governor = Governor::new(config.policy.clone(), sessions, govern_settings(&config));
+        let key = loaded.key.as_ref().and_then(|key| UpstreamKey::new(key.expose()));
+        let settings = govern_settings(&config);
+        let governor = Governor::with_key(config.policy.clone(), sessions, settings, key);
         if dialects::Dialects::built_in().base(upstream.base_path()).hides_calls() {
             tracing::warn!(
                 "the base path of `upstream.url` has a word of the API where no call is judged by it"

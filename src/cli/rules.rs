@@ -39,9 +39,10 @@ pub(super) fn run(args: &RulesArgs, out: &mut dyn Write) -> io::Result<ExitCode>
     match args.format {
         OutputFormat::Json => write_json(out, &rows().map(|(of, row)| as_json(of, row)).collect())?,
         OutputFormat::Human => {
-            let mut lines = vec![vec!["RULE", "DIALECT", "DEFAULT", "MEANING"]];
+            let mut lines = vec![vec!["RULE", "DIALECT", "DEFAULT", "UPSTREAM", "MEANING"]];
             lines.extend(rows().map(|(of, row)| {
-                vec![row.id.as_str(), of.as_str(), row.default.as_str(), row.meaning]
+                let (default, upstream) = (row.default.as_str(), row.upstream.as_str());
+                vec![row.id.as_str(), of.as_str(), default, upstream, row.meaning]
             }));
             page::table(out, &lines)?;
         }
@@ -55,6 +56,7 @@ fn as_json(dialect: Dialect, row: &Row) -> Value {
         "dialect": dialect.as_str(),
         "default": row.default.as_str(),
         "toggles": toggles(row).collect::<Vec<_>>(),
+        "upstream": row.upstream.as_str(),
         "meaning": row.meaning,
         "fires": row.fires,
         "answer": row.answer,

@@ -4,6 +4,7 @@
 use super::{
     checks,
     did_you_mean::nearest,
+    key::{self, KEY_VARIABLE, Secret},
     origin::{Origins, origins},
     overrides::{self, CONFIG_VARIABLE, OVERRIDES, Override},
     problem::{Place, Problem, Problems},
@@ -24,6 +25,8 @@ pub(crate) struct Loaded {
     pub origins: Origins,
     /// Problems that do not forbid using it.
     pub warnings: Problems,
+    /// Weir's own key, if it has one.
+    pub key: Option<Secret>,
 }
 
 impl Config {
@@ -77,6 +80,9 @@ fn load(
     {
         config.upstream.ca_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
     }
+    if let (Some(source), Some(file)) = (source, &config.upstream.key_file) {
+        config.upstream.key_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
+    }
     for Override { key, variable, .. } in OVERRIDES {
         if let Some(text) = sources.variable(variable) {
             let place = Place::Variable((*variable).into());
@@ -95,12 +101,13 @@ fn load(
         apply(&mut config, &mut reading, key, text, Place::Flag(flag.into()));
     }
     report_misspelt_variables(sources, &mut reading.problems);
+    let key = key::read(&config, sources, &mut reading);
     checks::check(&config, sources.purpose, &mut reading);
     reading.problems.sort();
     match reading.problems.errors() {
         0 => {
             let origins = origins(reading.places, &config.policy);
-            Ok(Loaded { config, origins, warnings: reading.problems })
+            Ok(Loaded { config, origins, warnings: reading.problems, key })
         }
         _ => Err(reading.problems),
     }
@@ -125,7 +132,8 @@ fn apply(config: &mut Config, reading: &mut Reading, key: &str, text: &str, plac
 /// Warns of a variable whose name is nearly one of Weir's. Other `WEIR_…` names may belong to a
 /// cluster.
 fn report_misspelt_variables(sources: &Sources, problems: &mut Problems) {
-    let known = || OVERRIDES.iter().map(|entry| entry.variable).chain([CONFIG_VARIABLE]);
+    let known =
+        || OVERRIDES.iter().map(|entry| entry.variable).chain([CONFIG_VARIABLE, KEY_VARIABLE]);
     for name in sources.environment.iter().filter_map(|(name, _)| name.to_str()) {
         if let Some(rest) = name.strip_prefix("WEIR_")
             && !known().any(|variable| variable == name)

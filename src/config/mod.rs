@@ -13,6 +13,7 @@
 mod checks;
 mod did_you_mean;
 mod form;
+mod key;
 mod keys;
 mod load;
 mod origin;

@@ -5,7 +5,7 @@ use super::{
     form::{Choice, Duration as Span, Names, Switch, ToggleForm, duration_or_forever},
     keys::{Section, Visitor},
 };
-use crate::rules::{Dialect, FreshFor, Mode, OnLookupFailure, Policy, RuleId, Types};
+use crate::rules::{Dialect, FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Types};
 use std::time::Duration;
 
 pub(super) const DOC: &str = "What Weir does when a rule is broken.";
@@ -28,6 +28,14 @@ impl Section for Policy {
              upstream judge) or `\"reject\"` (503).",
             &Choice { all: &OnLookupFailure::ALL, name_of: OnLookupFailure::as_str },
             &mut self.on_lookup_failure,
+        );
+        v.key(
+            "look-ups",
+            "For which facts upstream is asked before a call goes up: `\"sparing\"` (where upstream \
+             would not refuse the violation itself, or where one is likely) or `\"thorough\"` (all on \
+             which a refusal could rest).",
+            &Choice { all: &LookUps::ALL, name_of: LookUps::as_str },
+            &mut self.look_ups,
         );
         let mut fresh_for = match self.fresh_for {
             FreshFor::Within(limit) => Some(limit),

@@ -99,6 +99,10 @@ section! {
         /// A PEM file of further certificates to trust, beside the machine's own. Relative to the
         /// configuration file that names it.
         "ca-file" ca_file: Option<PathBuf> = None, File;
+        /// A file that holds a confidential key of the merchant, with which Weir looks up a source
+        /// that the caller's own credentials do not open. The variable `WEIR_UPSTREAM_KEY`, which
+        /// is the key itself, wins. Relative to the configuration file that names it.
+        "key-file" key_file: Option<PathBuf> = None, File;
     }
 }
 

@@ -82,9 +82,9 @@ fn default_toml_names_every_key() {
 #[test]
 fn every_ready_file_is_without_a_problem() {
     let mut files = 0;
-    for entry in std::fs::read_dir("config").unwrap() {
-        let loaded =
-            Config::load(&Sources::file(entry.unwrap().path()), dialects::policy()).unwrap();
+    let paths = std::fs::read_dir("config").unwrap().map(|entry| entry.unwrap().path());
+    for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "toml")) {
+        let loaded = Config::load(&Sources::file(path), dialects::policy()).unwrap();
         assert_eq!(loaded.warnings.to_string(), "");
         files += 1;
     }
@@ -197,7 +197,10 @@ fn values_that_contradict_each_other_are_told() {
              \"reorder\"\n[sequencing]\ndefer = true",
             &[],
         ),
-        ("[policy.rules]\nprimary-before-secondary = \"reorder\"", &[]),
+        (
+            "[upstream]\nkey-file = \"k\"\n[policy.rules]\nprimary-before-secondary = \"reorder\"",
+            &[],
+        ),
         (
             "[sequencing]\nwindow = \"300ms\"",
             &["2:10 `window` has no effect: no rule that it serves is set to \"reorder\" \
@@ -442,4 +445,45 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn weirs_own_key_comes_from_the_variable_or_the_file_and_is_never_shown() {
+    const KEY: &str = "sk_live_never_shown";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weir.toml");
+    std::fs::write(folder.path().join("own.key"), format!("{KEY}\n")).unwrap();
+    std::fs::write(&path, "[upstream]\nurl = \"https://a\"\nkey-file = \"own.key\"\n").unwrap();
+    let of_file = Sources { purpose: Purpose::Run, ..Sources::file(&path) };
+    let environment = vec![("WEIR_UPSTREAM_KEY".into(), "sk_of_variable".into())];
+    let of_variable = Sources { environment, ..of_file.clone() };
+    for (sources, key) in [(&of_file, KEY), (&of_variable, "sk_of_variable")] {
+        let loaded = Config::load(sources, dialects::policy()).unwrap();
+        assert_eq!(loaded.key.as_ref().map(|key| key.expose()), Some(key));
+        let shown = format!("{loaded:?} {}", loaded.to_json());
+        assert!(!shown.contains(key), "{shown}");
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    }
+    // What is wrong with a key is told without it.
+    for wrong in ["", "two words", "sk_\u{1}", "k\u{e9}y"] {
+        std::fs::write(folder.path().join("own.key"), wrong).unwrap();
+        let told = Config::load(&of_file, dialects::policy()).unwrap_err().to_string();
+        assert!(told.contains("this is no key"), "{told}");
+        assert!(wrong.is_empty() || !told.contains(wrong), "{told}");
+    }
+    std::fs::remove_file(folder.path().join("own.key")).unwrap();
+    let told = Config::load(&of_file, dialects::policy()).unwrap_err().to_string();
+    assert!(told.contains("own.key cannot be read"), "{told}");
+    // The key need not be where the configuration is only checked.
+    assert!(Config::load(&Sources::file(&path), dialects::policy()).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn a_check_warns_of_a_remedy_that_looks_at_sources_without_a_key() {
+    let text = "[policy.rules.carts]\nprimary-before-secondary = \"reorder\"\n";
+    let warned =
+        |text: &str| Config::parse("w", text, dialects::policy()).unwrap().warnings.to_string();
+    assert!(warned(text).contains("name a `key-file` in [upstream]"), "{}", warned(text));
+    assert_eq!(warned(&format!("{text}[upstream]\nkey-file = \"k\"\n")), "");
+    assert_eq!(warned("[policy.rules.checkouts]\nspent-source = \"off\"\n"), "");
 }

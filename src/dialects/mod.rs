@@ -40,6 +40,7 @@ pub use classify::{Classified, classify};
 pub use form::Form;
 pub use outgoing::Outgoing;
 pub use place::Base;
+pub(crate) use read::credential::{CREDENTIAL_HEADERS, query_token};
 pub use read::{
     coding::{DecodedBody, decoded_body},
     credential::credential,

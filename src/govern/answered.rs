@@ -36,6 +36,8 @@ impl Answered {
 pub(super) enum LookupOutcome {
     /// Upstream answered; its facts are in the records.
     Shown(Shown),
+    /// Upstream answered Weir's own key; its facts are in the records, and the answer is nobody's.
+    ShownToWeir(Shown),
     /// Upstream does not show it to this caller; its answer is a 401, 403 or 404.
     Denied(Answered),
     /// There is no usable answer: an error, a time-out, or a pause that upstream asked for.
@@ -60,7 +62,9 @@ pub(super) struct Shown {
 impl LookupOutcome {
     pub(super) fn step_end(&self) -> StepEnd {
         match self {
-            Self::Shown(shown) => StepEnd::Answered(shown.answer.status().as_u16()),
+            Self::Shown(shown) | Self::ShownToWeir(shown) => {
+                StepEnd::Answered(shown.answer.status().as_u16())
+            }
             Self::Denied(answer) => StepEnd::Answered(answer.status().as_u16()),
             Self::Failed(end) => *end,
         }
@@ -70,7 +74,7 @@ impl LookupOutcome {
     /// recognised for a source cannot be good for the session either.
     pub(super) fn end(&self, credential_opens_sources: bool) -> LookupEnd {
         match self {
-            Self::Shown(shown) => LookupEnd::Shown {
+            Self::Shown(shown) | Self::ShownToWeir(shown) => LookupEnd::Shown {
                 at: shown.at,
                 session: shown.session.clone(),
                 options: shown.options.as_deref().cloned(),

@@ -8,11 +8,11 @@ use crate::{
     dialects::Outgoing,
     http::{Body, Chain, CollectError, Problem, UpstreamError, collect},
     observe::{StepEnd, StepKind},
-    rules::{CredentialHash, ShownTo},
+    rules::{CredentialHash, Lookup, SessionKey, ShownTo, SourceId},
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tower::{ServiceExt, util::BoxCloneSyncService};
@@ -28,9 +28,11 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
 pub(super) enum Who {
     /// A caller, known by the hash of its credential.
     Caller(CredentialHash),
-    /// Weir itself; no caller is shown upstream's answers to it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "Weir has no key of its own yet"))]
-    Weir,
+    /// A caller without a credential that is recognised: nobody in particular. Nothing is
+    /// remembered for it, and none of its look-ups is shared.
+    Nobody,
+    /// Weir itself, with its own key; no caller is shown upstream's answers to it.
+    Weir(CredentialHash),
 }
 
 impl Who {
@@ -38,7 +40,15 @@ impl Who {
     pub(super) fn caller(self) -> Option<CredentialHash> {
         match self {
             Self::Caller(caller) => Some(caller),
-            Self::Weir => None,
+            Self::Nobody | Self::Weir(_) => None,
+        }
+    }
+
+    /// Returns the hash of the credential with which is asked, if it is recognised.
+    pub(super) fn credential(self) -> Option<CredentialHash> {
+        match self {
+            Self::Caller(hash) | Self::Weir(hash) => Some(hash),
+            Self::Nobody => None,
         }
     }
 
@@ -56,6 +66,33 @@ pub(super) struct Asker {
     pub head: Arc<request::Parts>,
     pub who: Who,
     pub trace: Arc<Trace>,
+    pub shown: Arc<ShownNow>,
+}
+
+/// What upstream has shown during one call to a caller who is nobody in particular.
+#[derive(Default)]
+pub(super) struct ShownNow(Mutex<(Option<SessionKey>, Vec<SourceId>)>);
+
+impl ShownNow {
+    fn with<T>(&self, of: impl FnOnce(&mut (Option<SessionKey>, Vec<SourceId>)) -> T) -> T {
+        of(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes how a look-up ended that showed something.
+    pub(super) fn note(&self, lookup: &Lookup, session: Option<&SessionKey>) {
+        self.with(|(shown, sources)| match lookup {
+            Lookup::Source(id) => sources.push(id.clone()),
+            _ => *shown = session.cloned().or(shown.take()),
+        });
+    }
+
+    pub(super) fn has_session(&self, key: Option<&SessionKey>) -> bool {
+        key.is_some() && self.with(|(shown, _)| shown.as_ref() == key)
+    }
+
+    pub(super) fn has_source(&self, id: &SourceId) -> bool {
+        self.with(|(_, sources)| sources.contains(id))
+    }
 }
 
 /// How a request upstream ended.
@@ -143,7 +180,7 @@ impl Asker {
 
     /// Records how long look-ups with this credential pause, where upstream answered 429.
     fn record_back_off(&self, status: StatusCode, headers: &HeaderMap) {
-        let (StatusCode::TOO_MANY_REQUESTS, Some(caller)) = (status, self.who.caller()) else {
+        let (StatusCode::TOO_MANY_REQUESTS, Some(who)) = (status, self.who.credential()) else {
             return;
         };
         let seconds = headers
@@ -151,12 +188,13 @@ impl Asker {
             .and_then(|v| v.to_str().ok())
             .and_then(|v| v.trim().parse().ok());
         let pause = Duration::from_secs(seconds.unwrap_or(1)).min(LONGEST_BACK_OFF);
-        self.governor.sessions().back_off(caller, tokio::time::Instant::now() + pause);
+        let until = tokio::time::Instant::now() + pause;
+        self.governor.sessions().back_off(who, until);
     }
 
     /// Returns how long look-ups with this asker's credential still pause.
     pub(super) fn backing_off(&self) -> Option<Duration> {
-        self.governor.sessions().backing_off(self.who.caller()?)
+        self.governor.sessions().backing_off(self.who.credential()?)
     }
 }
 
@@ -192,7 +230,7 @@ mod tests {
         shown_to.add(caller);
         assert!(Who::Caller(caller).is_among(&shown_to));
         assert!(!Who::Caller(CredentialHash([2; 16])).is_among(&shown_to));
-        assert!(!Who::Weir.is_among(&shown_to));
-        assert_eq!(Who::Weir.caller(), None);
+        assert!(!Who::Weir(caller).is_among(&shown_to));
+        assert_eq!(Who::Weir(caller).caller(), None);
     }
 }

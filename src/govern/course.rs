@@ -129,13 +129,14 @@ impl<'a> Course<'a> {
     /// Reads the session's records, and takes its turn where it is free.
     async fn begin(exchange: &'a Exchange) -> Result<Self, StoreError> {
         let sessions = exchange.asker.governor.sessions();
-        let mut start = Start { can_defer: sessions.can_pin(), pending_unseen: false };
+        let mut start = Start { can_defer: sessions.can_pin(), ..Start::default() };
         let mut course = Self::without_records(exchange);
         let session = session_of(exchange).await?;
         if let Some(key) = &session {
             let hand = take_up(exchange, key).await?;
             let is_named = matches!(exchange.intent.session(), Some(Target::Session(_)));
             start.pending_unseen = is_named && hand.records().record().pending.is_some();
+            start.unseen = is_named && hand.records().session().is_none();
             let known = exchange.asker.who.is_among(&hand.records().record().shown_to);
             if exchange.intent.is_read() && known {
                 sessions.release_held(&TurnKey::Session(key.clone()));
@@ -226,14 +227,16 @@ impl<'a> Course<'a> {
             self.hand = None;
         }
         let session = self.attempt.session().cloned();
-        let outcome = look_up::look_up(self.exchange, lookup, session.as_ref()).await?;
+        let outcome =
+            look_up::look_up(self.exchange, lookup, session.as_ref(), self.attempt.takes_own_key())
+                .await?;
         self.stale = true;
         let semantics = self.exchange.call.dialect().semantics();
         let end = outcome.end(semantics.credential_opens_sources);
         self.last = match outcome {
             LookupOutcome::Shown(shown) => Some(shown.answer.into_response()),
             LookupOutcome::Denied(answer) => Some(answer.into_response()),
-            LookupOutcome::Failed(_) => None,
+            LookupOutcome::ShownToWeir(_) | LookupOutcome::Failed(_) => None,
         };
         Ok(Event::LookedUp(end))
     }

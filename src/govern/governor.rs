@@ -1,6 +1,9 @@
 //! Holds what every clone of the layer shares.
 
-use super::answered::LookupOutcome;
+use super::{
+    answered::LookupOutcome,
+    key::{OwnKey, UpstreamKey},
+};
 use crate::{
     dialects::Dialects,
     observe::Decisions,
@@ -49,6 +52,7 @@ impl Default for GovernSettings {
 pub struct Governor {
     pub(super) policy: ArcSwap<Policy>,
     sessions: Sessions,
+    own_key: Option<OwnKey>,
     pub(super) settings: GovernSettings,
     pub(super) look_ups: LookUps<Result<LookupOutcome, StoreError>>,
     decisions: Decisions,
@@ -62,7 +66,20 @@ pub struct Governor {
 impl Governor {
     /// Creates a governor.
     pub fn new(policy: Policy, sessions: Sessions, settings: GovernSettings) -> Arc<Self> {
+        Self::with_key(policy, sessions, settings, None)
+    }
+
+    /// Creates a governor that looks sources up with this key where a caller's own credentials do
+    /// not open them.
+    pub fn with_key(
+        policy: Policy,
+        sessions: Sessions,
+        settings: GovernSettings,
+        key: Option<UpstreamKey>,
+    ) -> Arc<Self> {
+        let own_key = key.map(|key| OwnKey::new(key, |bytes| sessions.hash(bytes)));
         Arc::new(Self {
+            own_key,
             policy: ArcSwap::from_pointee(policy),
             sessions,
             settings,
@@ -115,6 +132,10 @@ impl Governor {
     /// Returns the vendor APIs whose calls are governed.
     pub(crate) fn dialects(&self) -> &'static Dialects {
         self.settings.dialects
+    }
+
+    pub(super) fn own_key(&self) -> Option<&OwnKey> {
+        self.own_key.as_ref()
     }
 
     /// Returns the sessions.

@@ -83,13 +83,17 @@ pub(super) async fn handle(
         Err(unread) => return unread.handle(&governor, &policy, call, head, started),
     };
     let credential = credential(&head.headers, &head.uri);
-    let caller = governor.sessions().hash(credential.as_deref().unwrap_or_default());
+    let who = match credential.as_deref() {
+        Some(credential) => Who::Caller(governor.sessions().hash(credential)),
+        None => Who::Nobody,
+    };
     let asker = Asker {
         client: Arc::new(client),
         governor: governor.clone(),
         head: Arc::new(head),
-        who: Who::Caller(caller),
+        who,
         trace: Arc::default(),
+        shown: Arc::default(),
     };
     let exchange = Exchange { asker, work, policy, call, body, intent: Arc::new(intent) };
     let outcome = course::run(&exchange).await;

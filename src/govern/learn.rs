@@ -95,7 +95,7 @@ pub(super) fn add_shown<'a>(
     sources: impl IntoIterator<Item = &'a SourceId>,
     customer: Option<&CustomerId>,
 ) {
-    let Some(caller) = exchange.asker.who.caller() else { return };
+    let Some(caller) = exchange.asker.who.credential() else { return };
     let mut shown: Vec<SourceId> = sources.into_iter().cloned().collect();
     shown.extend(learned.sources.iter().map(|(id, _)| id.clone()));
     learned.sources.extend(shown.into_iter().map(|id| (id, SourceObservation::ShownTo(caller))));

@@ -1,4 +1,5 @@
-//! Asks upstream for a fact, with the caller's own credentials and headers.
+//! Asks upstream for a fact, with the caller's own credentials and headers; for a source that these
+//! do not open, with Weir's own key.
 //!
 //! In: what is missing. Out: the time as of which the records have it, or why they do not. Callers
 //! that miss the same thing share one request. An answer that overlapped with a change teaches
@@ -7,10 +8,10 @@
 use super::{
     answer::{OwnError, own_error},
     answered::{Answered, LookupOutcome, Shown},
-    asker::SendOutcome,
+    asker::{Asker, SendOutcome, Who},
     exchange::Exchange,
     governor::log_store_error,
-    learn,
+    learn, own_key,
     send::TOO_LONG,
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     },
     sessions::{LookupKey, Records, StoreError, now},
 };
-use http::{Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use std::sync::Arc;
 
 /// A request for a fact, and the records as they were before it was sent.
@@ -36,8 +37,44 @@ struct Asked {
     records: Records,
 }
 
-/// Looks one thing up. `session` is the call's session, where it is known.
+/// Looks one thing up for a decision about `session`, where that is known. Asks with Weir's own key
+/// for a source that the caller's credentials do not open, if `with_own_key`.
 pub(super) async fn look_up(
+    exchange: &Exchange,
+    lookup: &Lookup,
+    session: Option<&SessionKey>,
+    with_own_key: bool,
+) -> Result<LookupOutcome, StoreError> {
+    if !matches!(lookup, Lookup::Source(_)) {
+        return look_up_as(exchange, lookup, session).await;
+    }
+    let weir = own_key::as_weir(exchange).filter(|_| with_own_key);
+    let outcome = match (own_key::cannot_open_sources(&exchange.asker), &weir) {
+        (true, Some(_)) => LookupOutcome::Failed(StepEnd::Unasked),
+        (true, None) => {
+            let bearer = own_key::as_bearer(exchange);
+            return look_up_as(bearer.as_ref().unwrap_or(exchange), lookup, session).await;
+        }
+        (false, None) => return look_up_as(exchange, lookup, session).await,
+        (false, Some(_)) => match look_up_as(exchange, lookup, session).await? {
+            LookupOutcome::Denied(answer) if answer.status() != StatusCode::NOT_FOUND => {
+                LookupOutcome::Denied(answer)
+            }
+            outcome => return Ok(outcome),
+        },
+    };
+    let Some(weir) = weir else { return Ok(outcome) };
+    Ok(match look_up_as(&weir, lookup, session).await? {
+        LookupOutcome::Shown(shown) => LookupOutcome::ShownToWeir(shown),
+        // What Weir's key does not open may be another merchant's.
+        LookupOutcome::ShownToWeir(_) | LookupOutcome::Denied(_) | LookupOutcome::Failed(_) => {
+            outcome
+        }
+    })
+}
+
+/// Looks one thing up as the one who asks.
+async fn look_up_as(
     exchange: &Exchange,
     lookup: &Lookup,
     session: Option<&SessionKey>,
@@ -62,10 +99,9 @@ pub(super) async fn look_up(
         session: session.cloned(),
         records,
     };
-    let accept = asker.head.headers.get(header::ACCEPT);
-    let key = asker.who.caller().filter(|_| is_shared(lookup)).map(|caller| LookupKey {
+    let key = asker.who.credential().filter(|_| is_shared(lookup)).map(|caller| LookupKey {
         path: outgoing.path.clone(),
-        accept: accept.cloned(),
+        asked: asked_of(asker),
         caller,
         epoch,
     });
@@ -80,12 +116,17 @@ pub(super) async fn look_up(
     let outcome = asker.governor.look_ups.share(key, work).await?;
     asker.trace.note(StepKind::LookUp(lookup.clone()), outcome.step_end());
     match &outcome {
-        LookupOutcome::Shown(shown) => asker.trace.note_unread(&shown.unread),
+        LookupOutcome::Shown(shown) | LookupOutcome::ShownToWeir(shown) => {
+            asker.trace.note_unread(&shown.unread);
+        }
         LookupOutcome::Denied(answered) => note_code(exchange, &reader, answered),
         LookupOutcome::Failed(StepEnd::Unreadable { why, .. }) => {
             asker.trace.note_unreadable(UnreadableAnswer(why));
         }
         LookupOutcome::Failed(_) => {}
+    }
+    if let (Who::Nobody, LookupOutcome::Shown(shown)) = (asker.who, &outcome) {
+        asker.shown.note(lookup, shown.session.as_ref());
     }
     Ok(outcome)
 }
@@ -95,6 +136,19 @@ fn note_code(exchange: &Exchange, call: &Call, answered: &Answered) {
     let limit = exchange.asker.governor.settings.answer;
     let code = call.error_code(answered.headers(), &answered.body.bytes, limit);
     exchange.asker.trace.note_code(code);
+}
+
+/// Returns the values of the headers that change an answer, with a mark after each header's.
+fn asked_of(asker: &Asker) -> Vec<HeaderValue> {
+    const END: HeaderValue = HeaderValue::from_static("");
+    let headers = &asker.head.headers;
+    let own = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::ACCEPT_CHARSET, header::COOKIE];
+    let versions = asker.governor.dialects().version_headers();
+    let values =
+        |name: &str| headers.get_all(name).iter().cloned().chain([END]).collect::<Vec<_>>();
+    let mut asked: Vec<_> = own.iter().flat_map(|name| values(name.as_str())).collect();
+    asked.extend(versions.into_iter().flat_map(values));
+    asked
 }
 
 /// Returns whether callers may share this look-up. Payment options have no record whose epoch could
@@ -167,7 +221,9 @@ pub(super) async fn read(
             // The caller has its answer, whether or not it can be learned from.
             let trace = &exchange.asker.trace;
             match asked.learn(at, SendOutcome::Answered(answered.clone())).await {
-                Ok(LookupOutcome::Shown(shown)) => trace.note_unread(&shown.unread),
+                Ok(LookupOutcome::Shown(shown) | LookupOutcome::ShownToWeir(shown)) => {
+                    trace.note_unread(&shown.unread);
+                }
                 Ok(LookupOutcome::Failed(StepEnd::Unreadable { why, .. })) => {
                     trace.note_unreadable(UnreadableAnswer(why));
                 }

@@ -28,13 +28,16 @@ mod forward;
 mod governor;
 mod handle;
 mod holding;
+mod key;
 mod layer;
 mod learn;
 mod look_up;
+mod own_key;
 mod recall;
 mod repair;
 mod send;
 mod trace;
 
 pub use governor::{GovernSettings, Governor};
+pub use key::UpstreamKey;
 pub use layer::{Client, Govern, GovernLayer};

@@ -3,9 +3,9 @@
 //! In: the records in hand. Out: a [`Known`]. A record that upstream has shown only to other
 //! callers is left out, so that no caller can infer from Weir what upstream would not show it.
 
-use super::{asker::Who, exchange::Exchange};
+use super::{asker::Who, exchange::Exchange, key::OwnKey};
 use crate::{
-    rules::{Intent, Known, SessionRecord, SourceId, SourceRecord, Stated},
+    rules::{CredentialHash, Intent, Known, SessionRecord, SourceId, SourceRecord, Stated},
     sessions::{Records, StoreError},
 };
 
@@ -19,13 +19,19 @@ pub(super) async fn recall(
     let who = exchange.asker.who;
     let named: Vec<SourceId> = named(&exchange.intent, known).cloned().collect();
     records.read_along(&named).await?;
-    known.session = records.session().filter(|record| who.is_among(&record.shown_to)).cloned();
+    let now = &exchange.asker.shown;
+    let shown_now = now.has_session(records.session_key());
+    let shown = |record: &&SessionRecord| shown_now || who.is_among(&record.shown_to);
+    known.session = records.session().filter(shown).cloned();
     let pending = known.session.as_ref().and_then(|record| record.pending.as_deref());
     let attached = known.attached().iter().map(|attached| attached.id.clone());
     let ids: Vec<SourceId> =
         named.into_iter().chain(attached).chain(pending.map(|p| p.primary().clone())).collect();
     for id in ids {
-        let visible = |record: &&SourceRecord| may_know(who, record, known.session.as_ref());
+        let own = exchange.asker.governor.own_key().map(OwnKey::hash);
+        let visible = |record: &&SourceRecord| {
+            now.has_source(&id) || may_know(who, own, record, known.session.as_ref())
+        };
         match records.source(&id).filter(visible).cloned() {
             Some(record) => known.sources.insert(id, record),
             None => known.sources.remove(&id),
@@ -42,11 +48,18 @@ fn named<'a>(intent: &'a Intent, known: &'a Known) -> impl Iterator<Item = &'a S
 }
 
 /// Returns whether the caller may know of a source: upstream has shown it to the caller, or it was
-/// created for the payment session that the caller has been shown.
-fn may_know(who: Who, source: &SourceRecord, session: Option<&SessionRecord>) -> bool {
+/// created for the payment session that the caller has been shown. What upstream has shown to
+/// Weir's own key serves decisions about a session that the caller has been shown.
+fn may_know(
+    who: Who,
+    own: Option<CredentialHash>,
+    source: &SourceRecord,
+    session: Option<&SessionRecord>,
+) -> bool {
     let belongs = match (&source.payment_session, session.map(|s| &s.payment_session)) {
         (Stated::Stated(own), Some(Stated::Stated(shown))) => own == shown,
         _ => false,
     };
-    who.is_among(&source.shown_to) || belongs
+    let to_weir = session.is_some() && own.is_some_and(|own| source.shown_to.contains(own));
+    who.is_among(&source.shown_to) || belongs || to_weir
 }

@@ -263,7 +263,7 @@ impl Performer {
     async fn look(&mut self) -> StepEnd {
         let exchange = &self.exchange;
         let key = self.turn.key().clone();
-        let looked_up = look_up(exchange, &Lookup::Session, Some(&key)).await?;
+        let looked_up = look_up(exchange, &Lookup::Session, Some(&key), false).await?;
         self.turn.records_mut().refresh().await?;
         let LookupOutcome::Shown(shown) = looked_up else {
             return Ok((RepairEvent::Saw(SessionView::Unknown), None));

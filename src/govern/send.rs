@@ -208,6 +208,10 @@ async fn learn_from_call(
         // The shopper's active session has changed, so this session's state is unknown.
         records.apply(SessionObservation::OutcomeUnknown, policy, at);
     }
+    if session.is_none() && of.is_some() && removes(intent) {
+        // Upstream accepts removing what is not there: such a success introduces nobody.
+        learned = Learned::default();
+    }
     let denied = matches!(ended.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
     if of == session || of.is_none() {
         learn::apply_learned(exchange, records, std::mem::take(&mut learned), at);
@@ -224,6 +228,11 @@ async fn learn_from_call(
     // The session in hand is remembered already, if it is the active one.
     let of = of.filter(|of| session.as_ref() != Some(of));
     remember_active(exchange, intent, of, ended).await
+}
+
+/// Returns whether a call removes something, which may not have been there.
+fn removes(intent: &Intent) -> bool {
+    matches!(intent, Intent::Detach { .. } | Intent::DeleteSession { .. })
 }
 
 /// Remembers which session is the caller's active one after this call.
@@ -296,10 +305,12 @@ fn about(intent: &Intent, answer: &Answer, session: Option<&SessionKey>) -> Opti
     let shown = || answer.session.as_ref().and_then(|facts| facts.id.clone());
     match (intent, intent.session()) {
         (Intent::CreateSession { kind, .. }, _) => shown().map(|id| SessionKey::new(*kind, id)),
-        (Intent::Order { .. }, _) => session.cloned(),
+        (Intent::Order { session: Target::Active(_), .. }, _) => session.cloned(),
         (_, Some(Target::Active(kind))) => {
             shown().map(|id| SessionKey::new(*kind, id)).or_else(|| session.cloned())
         }
+        // Nothing was remembered of the session before its answer came.
+        (_, Some(Target::Session(key))) => session.cloned().or_else(|| Some(key.clone())),
         _ => session.cloned(),
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! In: what is known, the intent, the policy, the time. Out: a [`Verdict`]. Each rule of the call's
 //! table is judged in the table's order, twice: first on everything remembered, and, if that finds
-//! it broken, again on facts that a refusal may rest on. If a fact is missing in either pass, the
-//! verdict asks for a look-up, and the caller makes it and decides again. No look-up is asked for
-//! twice, so this ends. A rule whose facts stay missing is not taken for kept: the judgement names
-//! it beside the verdict.
+//! it broken, again on facts that a refusal may rest on. If a fact is missing in the second pass,
+//! or in the first and it is worth asking for, the verdict asks for a look-up, and the caller makes
+//! it and decides again. No look-up is asked for twice, so this ends. A rule whose facts stay
+//! missing is not taken for kept: the judgement names it beside the verdict, unless it was not worth
+//! asking for them.
 
 use super::{
-    Dialect, Field, Finding, Incoming, Intent, Judgement, Known, Lookup, LookupResult, MissingFact,
-    OnLookupFailure, Policy, Remedy, RemedyKind, Row, RuleId, SessionState, Timestamp, Toggle,
-    Unjudged, Verdict, Violation, check,
+    Attached, Dialect, Field, Finding, Incoming, Intent, Judgement, Known, LookUps, Lookup,
+    LookupResult, MissingFact, OnLookupFailure, Policy, Remedy, RemedyKind, Row, RuleId,
+    SessionRecord, SessionState, Timestamp, Toggle, Unjudged, Upstream, Verdict, Violation, check,
     known::{Gap, Judged, Lack, View},
 };
 
@@ -89,7 +90,16 @@ fn judge_all(
             continue;
         }
         let mut view = view(dialect);
-        let judged = judge(row, &mut view);
+        let judged = match judge(row, &mut view) {
+            // Upstream judges the call itself.
+            Err((Gap::Need(lookup) | Gap::Unavailable(lookup), Pass::First))
+                if !is_worth_asking(&view, row, toggle, &lookup) =>
+            {
+                continue;
+            }
+            Err((gap, _)) => Err(gap),
+            Ok(violation) => Ok(violation),
+        };
         match &judged {
             Err(gap @ (Gap::Unavailable(_) | Gap::Unstated)) => {
                 let missing = missing(known, gap, view.missing);
@@ -155,15 +165,24 @@ fn missing(known: &Known, gap: &Gap, lack: Lack) -> Option<MissingFact> {
     }
 }
 
+/// The pass in which a fact was missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// On everything remembered.
+    First,
+    /// On facts that a refusal may rest on, because the first pass found the rule broken.
+    Strict,
+}
+
 /// Returns the rule's violation, judged on everything remembered and, where that finds one, again
 /// on facts that a refusal may rest on.
-fn judge(row: &Row, view: &mut View<'_>) -> Judged<Option<Violation>> {
+fn judge(row: &Row, view: &mut View<'_>) -> Result<Option<Violation>, (Gap, Pass)> {
     let check = check::of(row.id);
-    if check(view)?.is_none() {
+    if check(view).map_err(|gap| (gap, Pass::First))?.is_none() {
         return Ok(None);
     }
     let mut strict = view.strictly();
-    let finding = check(&mut strict);
+    let finding = check(&mut strict).map_err(|gap| (gap, Pass::Strict));
     view.missing = strict.missing;
     Ok(finding?.map(|finding| Violation {
         rule: row.id,
@@ -171,6 +190,32 @@ fn judge(row: &Row, view: &mut View<'_>) -> Judged<Option<Violation>> {
         finding,
         facts: strict.used,
     }))
+}
+
+/// Returns whether a fact is asked for that the first pass lacks. Without it the call goes up, and
+/// upstream judges it in its own words.
+fn is_worth_asking(view: &View<'_>, row: &Row, toggle: Toggle, lookup: &Lookup) -> bool {
+    let unsure = |session: &SessionRecord| session.unsure || session.in_flight;
+    match (view.policy.look_ups, row.upstream) {
+        (LookUps::Thorough, _) | (_, Upstream::Loses) => true,
+        (_, Upstream::Accepts) if toggle != Toggle::Monitor => true,
+        // What became of an earlier call is looked up before the next decision.
+        _ if *lookup == Lookup::Session && view.known.session.as_ref().is_some_and(unsure) => true,
+        _ => brings_another_source(view),
+    }
+}
+
+/// Returns whether the call brings a source, or a credit, to a session that may hold another one
+/// already. What is not known of a session that was seen may be another one.
+fn brings_another_source(view: &View<'_>) -> bool {
+    let (intent, session) = (view.intent, view.known.session.as_ref());
+    let Some(session) = session.filter(|_| intent.session().is_some()) else { return false };
+    let credit =
+        matches!(intent, Intent::UpdateSession { funding, .. } if funding.credit_amount.is_some());
+    let incoming = intent.attaches();
+    let brings = incoming.is_some() || credit || matches!(intent, Intent::AttachSaved { .. });
+    let another = |attached: &Attached| incoming != Some(&attached.id);
+    brings && session.sources.get().is_none_or(|sources| sources.iter().any(another))
 }
 
 /// Returns the remedy of a broken rule, if it has one here.

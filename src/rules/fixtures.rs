@@ -155,7 +155,8 @@ pub(super) struct Given {
 impl Given {
     /// Makes a state in which nothing is known.
     pub(super) fn nothing() -> Self {
-        Given { known: Known::default(), policy: dialects::policy(), now: NOW }
+        let policy = Policy { look_ups: LookUps::Thorough, ..dialects::policy() };
+        Given { known: Known::default(), policy, now: NOW }
     }
 
     /// A session that shows everything and holds nothing.

@@ -176,7 +176,10 @@ impl<'a> View<'a> {
     fn is_fresh(&self, at: Timestamp) -> bool {
         match self.policy.fresh_for {
             FreshFor::Forever => true,
-            FreshFor::Within(limit) => Duration::from_millis(self.now.since(at)) < limit,
+            // A fact from the future was dated by another clock.
+            FreshFor::Within(limit) => {
+                at <= self.now && Duration::from_millis(self.now.since(at)) < limit
+            }
         }
     }
 
@@ -239,13 +242,15 @@ impl<'a> View<'a> {
     }
 
     /// Returns a source's state. One that changes on its own counts as unknown until it is
-    /// confirmed, because a pending source may have failed.
+    /// confirmed, because a pending source may have failed. One that was not shown by upstream is
+    /// confirmed before a refusal rests on it.
     pub(super) fn source_state(&mut self, id: &SourceId) -> Judged<&'a SourceState> {
         let state = self.of_source(id, Field::State, |s| &s.state)?;
         let stated_at =
             self.known.sources.get(id).and_then(|s| s.state.stated_at()).unwrap_or_default();
         let lookup = Lookup::Source(id.clone());
-        if state.changes_on_its_own() && !self.is_confirmed(stated_at, &lookup) {
+        let inferred = self.strict && self.known.sources.get(id).is_some_and(|s| s.state_inferred);
+        if (state.changes_on_its_own() || inferred) && !self.is_confirmed(stated_at, &lookup) {
             return self.lacks(lookup, Some(Field::State));
         }
         Ok(state)
@@ -272,6 +277,11 @@ impl<'a> View<'a> {
     /// Returns the attached sources.
     pub(super) fn attached(&mut self) -> Judged<&'a [Attached]> {
         Ok(self.of_session(Field::Sources, |s| &s.sources)?.as_slice())
+    }
+
+    /// Returns whether nothing is attached, as far as this view may believe. Asks for nothing.
+    pub(super) fn holds_nothing(&self) -> bool {
+        matches!(self.clone().attached(), Ok([]))
     }
 
     /// Returns the attached primary, if there is one.

@@ -71,6 +71,31 @@ impl OnLookupFailure {
     }
 }
 
+/// For which facts upstream is asked before a call goes up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LookUps {
+    /// Those without which a call could go wrong that upstream does not refuse itself, and those
+    /// that would show a violation which what is known makes likely.
+    #[default]
+    Sparing,
+    /// All on which a refusal could rest.
+    Thorough,
+}
+
+impl LookUps {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Sparing, Self::Thorough];
+
+    /// Returns the name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sparing => "sparing",
+            Self::Thorough => "thorough",
+        }
+    }
+}
+
 /// How old a remembered fact may be for a refusal to rest on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreshFor {
@@ -140,6 +165,8 @@ pub struct Policy {
     pub mode: Mode,
     /// What to do when a look-up fails.
     pub on_lookup_failure: OnLookupFailure,
+    /// For which facts upstream is asked.
+    pub look_ups: LookUps,
     /// How old a fact may be for a refusal.
     pub fresh_for: FreshFor,
     /// The toggle of each rule.
@@ -156,6 +183,7 @@ impl Policy {
         Policy {
             mode: Mode::Enforce,
             on_lookup_failure: OnLookupFailure::Forward,
+            look_ups: LookUps::Sparing,
             fresh_for: FreshFor::Within(Duration::from_secs(2)),
             toggles: Toggles::new(dialects),
             types,

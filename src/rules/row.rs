@@ -11,6 +11,8 @@ pub struct Row {
     pub default: Toggle,
     /// How a violation can be mended, if it can be.
     pub remedy: Option<RemedyKind>,
+    /// What upstream does with a call that breaks the rule.
+    pub upstream: Upstream,
     /// The text that says in one line what it means.
     pub meaning: &'static str,
     /// The text that says when it fires.
@@ -21,6 +23,28 @@ pub struct Row {
     pub instead: &'static str,
     /// The address of the vendor's page about it.
     pub page: &'static str,
+}
+
+/// What upstream itself does with a call that breaks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// It refuses the call.
+    Refuses,
+    /// It carries the call out, as the caller asked.
+    Accepts,
+    /// It carries the call out, and what the caller meant is lost.
+    Loses,
+}
+
+impl Upstream {
+    /// Returns the word that `weir rules` shows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuses => "refuses",
+            Self::Accepts => "accepts",
+            Self::Loses => "loses",
+        }
+    }
 }
 
 /// How a violation is mended instead of refused.

@@ -184,6 +184,9 @@ pub struct SourceRecord {
     pub reusable: Fact<bool>,
     /// `state`.
     pub state: Fact<SourceState>,
+    /// Whether the state is concluded from what a call did, and was not shown by upstream since. It
+    /// is confirmed before a refusal: upstream also accepts removing what is not there.
+    pub state_inferred: bool,
     /// Its customer, or that it has none.
     pub customer: Fact<Option<CustomerId>>,
     /// The payment session for which it was created.
@@ -209,7 +212,7 @@ impl SourceRecord {
                 // The conclusion is as old as the fact under it: if a call past Weir has saved the
                 // source since, it is not spent.
                 Fact::Known(false, since) => {
-                    self.state = Fact::known(SourceState::Cancelled, since)
+                    self.infer(SourceState::Cancelled, since);
                 }
                 Fact::Unknown => self.state = Fact::Unknown,
             },
@@ -221,14 +224,15 @@ impl SourceRecord {
                 }
             }
             SourceObservation::Removed => {
-                self.state = Fact::known(SourceState::Cancelled, now);
+                self.infer(SourceState::Cancelled, now);
                 self.customer = Fact::Unknown;
                 self.reusable = Fact::Unknown;
             }
             SourceObservation::Charged => match (&self.reusable, &self.state) {
                 (Fact::Known(true, _), _) => {}
                 (Fact::Known(false, since), Fact::Known(SourceState::Chargeable, _)) => {
-                    self.state = Fact::known(SourceState::Consumed, *since);
+                    let since = *since;
+                    self.infer(SourceState::Consumed, since);
                 }
                 // A pending source stays pending until its money arrives.
                 _ => self.state = Fact::Unknown,
@@ -241,6 +245,11 @@ impl SourceRecord {
         }
     }
 
+    fn infer(&mut self, state: SourceState, at: Timestamp) {
+        self.state = Fact::known(state, at);
+        self.state_inferred = true;
+    }
+
     /// Takes over the facts that an answer states.
     fn learn(&mut self, facts: &SourceFacts, now: Timestamp) {
         self.kind.learn(facts.kind.clone());
@@ -248,6 +257,9 @@ impl SourceRecord {
         self.payment_session.learn(facts.payment_session.clone());
         self.amount.learn(facts.amount, now);
         self.reusable.learn(facts.reusable, now);
+        if facts.state.is_stated() && self.state.stated_at().is_none_or(|at| at <= now) {
+            self.state_inferred = false;
+        }
         self.state.learn(facts.state.clone(), now);
         self.customer.learn(facts.customer.clone(), now);
     }

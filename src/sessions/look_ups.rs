@@ -14,8 +14,8 @@ use tokio::{sync::watch, task::JoinHandle};
 pub struct LookupKey {
     /// The path asked for.
     pub path: PathAndQuery,
-    /// The form asked for.
-    pub accept: Option<HeaderValue>,
+    /// The values of the request headers that change an answer: form, language, version, cookies.
+    pub asked: Vec<HeaderValue>,
     /// The caller, since one caller may see what another may not.
     pub caller: CredentialHash,
     /// The record's epoch when the look-up was asked for: an answer from before a change is not
@@ -129,7 +129,7 @@ mod tests {
     fn key(path: &'static str, caller: u8, epoch: u32) -> Option<LookupKey> {
         let path = PathAndQuery::from_static(path);
         let caller = CredentialHash([caller; 16]);
-        Some(LookupKey { path, accept: None, caller, epoch })
+        Some(LookupKey { path, asked: Vec::new(), caller, epoch })
     }
 
     #[tokio::test]

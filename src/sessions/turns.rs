@@ -34,6 +34,8 @@ pub enum TurnKey {
     Customer(CustomerKey),
     /// A shopper's saved options, and its active session while the id is not known.
     Shopper(CredentialHash),
+    /// A session of which nothing is remembered, for the calls of one credential.
+    Unseen(CredentialHash, SessionKey),
 }
 
 /// The error of a call that did not get its turn.

@@ -3,7 +3,7 @@
 
 use crate::testbed::{
     APPLY, APPLY_SHOPPER, Adjusted, Ask, CART, Caller, FreshFor, Kind, Mode, OPTIONS, Policy,
-    Reply, RuleId, SUBMIT, Testbed, Toggle, defaults, doubting, method, only, text_of, trusting,
+    Reply, RuleId, SUBMIT, Testbed, Toggle, doubting, method, only, text_of, thorough, trusting,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -328,7 +328,7 @@ async fn refused(case: &Case, bed: &Testbed, ask: &Asked, how: &str) {
 fn rejecting(rule: RuleId, fresh_for: FreshFor) -> Policy {
     // Credit after alipay breaks two rules; the one before it in the table is preferred, unless
     // it is off.
-    let policy = defaults().with_fresh_for(fresh_for);
+    let policy = thorough().with_fresh_for(fresh_for);
     match rule {
         RuleId::PrimaryPairing => policy.with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Off),
         _ => policy,

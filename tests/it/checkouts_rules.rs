@@ -2,8 +2,8 @@
 //! beside what the vendor itself says.
 
 use crate::testbed::{
-    Adjusted, Ask, Caller, FreshFor, Mode, PUBLIC, Reply, RuleId, Testbed, Toggle, defaults,
-    doubting, items, only,
+    Adjusted, Ask, Caller, FreshFor, Mode, PUBLIC, Reply, RuleId, Testbed, Toggle, doubting, items,
+    only, thorough,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -564,7 +564,7 @@ async fn refused(case: &Case, bed: &Testbed, ask: &Ask, how: &str) {
 #[tokio::test]
 async fn each_broken_rule_is_refused_with_the_vendors_answer_and_never_sent() {
     for case in &cases() {
-        let policy = defaults().with_rule(case.rule, Toggle::Reject);
+        let policy = thorough().with_rule(case.rule, Toggle::Reject);
         let bed = Testbed::new().policy(policy).start().await;
         let ask = Stage::through_weir(&bed).set(&case.scene).await;
         refused(case, &bed, &ask, "warm").await;
@@ -574,7 +574,7 @@ async fn each_broken_rule_is_refused_with_the_vendors_answer_and_never_sent() {
 #[tokio::test]
 async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() {
     for case in &cases() {
-        let policy = defaults().with_rule(case.rule, Toggle::Reject);
+        let policy = thorough().with_rule(case.rule, Toggle::Reject);
         let mut bed = Testbed::new().policy(policy.clone()).start().await;
         let ask = Stage::through_weir(&bed).set(&case.scene).await;
         bed.cold(policy).await;
@@ -586,7 +586,7 @@ async fn each_broken_rule_is_refused_just_so_by_a_weir_that_remembers_nothing() 
 async fn each_broken_rule_is_refused_just_so_where_no_fact_stays_fresh_or_all_do() {
     for case in &cases() {
         for fresh_for in [FreshFor::Within(Duration::ZERO), FreshFor::Forever] {
-            let policy = defaults().with_fresh_for(fresh_for).with_rule(case.rule, Toggle::Reject);
+            let policy = thorough().with_fresh_for(fresh_for).with_rule(case.rule, Toggle::Reject);
             let bed = Testbed::new().policy(policy).start().await;
             let ask = Stage::through_weir(&bed).set(&case.scene).await;
             refused(case, &bed, &ask, &format!("{fresh_for:?}")).await;
@@ -650,7 +650,7 @@ async fn a_rule_that_is_off_forwards_without_a_word() {
 async fn with_the_mode_off_an_answer_bears_no_mark_of_weir() {
     for case in cases().iter().step_by(5) {
         let direct = beside(&case.scene).await;
-        let bed = Testbed::new().policy(defaults().with_mode(Mode::Off)).start().await;
+        let bed = Testbed::new().policy(thorough().with_mode(Mode::Off)).start().await;
         let ask = Stage::through_weir(&bed).set(&case.scene).await;
         let reply = send(&ask, &bed.weir).await;
         assert_eq!(

@@ -123,10 +123,13 @@ fn rules_are_an_aligned_table() {
     let text = stdout(&output);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 1 + rows());
-    assert_eq!(lines[0], "RULE                                    DIALECT    DEFAULT  MEANING");
+    assert_eq!(
+        lines[0],
+        "RULE                                    DIALECT    DEFAULT  UPSTREAM  MEANING"
+    );
     assert_eq!(
         lines[2],
-        "secondary-after-single-use-primary      checkouts  reject   store credit attached after a single-use primary"
+        "secondary-after-single-use-primary      checkouts  reject   refuses   store credit attached after a single-use primary"
     );
     let carts = stdout(&weir(&["rules", "--dialect", "carts"]));
     assert!(carts.contains("\nprimary-before-secondary ") && !carts.contains("checkouts"));

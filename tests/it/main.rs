@@ -3,6 +3,7 @@
 
 mod admin;
 mod ambiguity;
+mod budget;
 mod carts_rules;
 mod checkouts_rules;
 mod cli;

@@ -2,11 +2,14 @@
 //! turn for those it does, and no secret anywhere.
 
 use crate::testbed::{
-    Adjusted, Admin, CART, Caller, Fault, FaultKind, Gate, Mode, OnLookupFailure, PUBLIC, SECRET,
-    Testbed, credential_hash, defers, items, method, trusting,
+    APPLY, Adjusted, Admin, Body, CART, Caller, Fault, FaultKind, Gate, GovernLayer, Mode,
+    OnLookupFailure, PUBLIC, Plan, SECRET, Testbed, credential_hash, defers, items, method,
+    trusting,
 };
-use http::Method;
+use http::{Method, Request, Response};
 use serde_json::{Value, json};
+use std::convert::Infallible;
+use tower::{Layer, ServiceExt, service_fn};
 
 const GLOBEX: &str = "Bearer sk_test_globex";
 
@@ -221,17 +224,14 @@ async fn one_key_is_one_caller_in_whichever_way_it_comes() {
 }
 
 #[tokio::test]
-async fn two_merchants_whose_keys_come_in_the_query_are_two_callers() {
+async fn a_key_that_a_whole_site_shares_is_nobody_in_particular() {
     let bed = Testbed::new().policy(trusting()).start().await;
-    // What upstream has shown to a caller with this parameter, it has not shown to one with
-    // another.
     let hash = |path: &str| credential_hash(bed.governor(), path);
-    assert_ne!(hash("/checkouts/1?apiKey=a"), hash("/checkouts/1?apiKey=b"));
-    assert_ne!(hash("/checkouts/1?apiKey=a"), hash("/checkouts/1"));
-    assert_ne!(
-        hash("/v1/shoppers/me/carts/active?token=a"),
-        hash("/v1/shoppers/me/carts/active?token=b")
-    );
+    let carts = "/v1/shoppers/me/carts/active";
+    assert_eq!(hash(&format!("{carts}?apiKey=a")), None);
+    assert_eq!(hash(carts), None);
+    assert!(hash(&format!("{carts}?apiKey=a&token=a")).is_some());
+    assert_ne!(hash(&format!("{carts}?token=a")), hash(&format!("{carts}?token=b")));
 }
 
 #[tokio::test]
@@ -416,6 +416,120 @@ async fn no_secret_is_ever_shown() {
         assert!(text.len() > 20, "{path}: {text}");
         for secret in ["sk_test_acme", SECRET, token.as_str(), secret.as_str()] {
             assert!(!text.contains(secret), "{path} shows {secret}: {text}");
+        }
+    }
+}
+
+const OWN_KEY: &str = "sk_test_acme_weir";
+
+/// A shopper whose token may not read sources, with a card attached to the cart.
+async fn shopper_who_may_not_read(plan: Plan) -> (Testbed, Caller, String, String) {
+    let bed = plan.start().await;
+    bed.quirks(json!({ "deny-shopper-reads": true })).await;
+    let shopper = bed.shopper(100.0).await;
+    let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+    assert_eq!(shopper.post(APPLY, method(&card)).await.status, 200);
+    (bed, shopper, card, credit)
+}
+
+/// A credit that upstream would silently ignore.
+#[tokio::test]
+async fn a_source_that_the_shopper_may_not_read_is_looked_up_with_weirs_own_key() {
+    for status in [401, 403] {
+        let plan = Testbed::new().key(OWN_KEY);
+        let (bed, shopper, _, credit) = shopper_who_may_not_read(plan).await;
+        bed.quirks(json!({ "deny-shopper-reads": status })).await;
+        bed.emulator.clear_calls();
+        let late = shopper.post(APPLY, method(&credit)).await;
+        assert_eq!(late.verdict(), ("rejected", Some("primary-before-secondary")), "{status}");
+        assert_eq!(bed.mutations(), 0);
+    }
+    // Without a key nothing is known of the credit.
+    let (_bed, shopper, _, credit) = shopper_who_may_not_read(Testbed::new()).await;
+    assert_eq!(shopper.post(APPLY, method(&credit)).await.verdict().0, "forwarded");
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_opens_no_source_and_weirs_own_key_does() {
+    let bed = Testbed::new().key(OWN_KEY).start().await;
+    let token = bed.upstream.token("grant_type=anonymous&client_id=pk_acme").await;
+    let shopper = Caller::new(bed.weir.address()).with("accept", "application/json");
+    let ask = |path: &str| format!("{path}?token={token}");
+    let cart = format!("{CART}?token={token}&productId=p&quantity=1&price=100");
+    shopper.ok(&cart, Value::Null).await;
+    let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+    assert_eq!(shopper.post(&ask(APPLY), method(&card)).await.status, 200);
+    let late = shopper.post(&ask(APPLY), method(&credit)).await;
+    assert_eq!(late.verdict(), ("rejected", Some("primary-before-secondary")), "{}", late.text());
+    let asked = bed.emulator.calls().into_iter().filter(|c| c.target.starts_with("/sources/"));
+    assert!(asked.clone().count() > 0 && asked.clone().all(|call| !call.target.contains("token")));
+}
+
+/// It knows what the caller may not, so only a decision about a session that the caller was shown
+/// rests on it, and no answer is made of it.
+#[tokio::test]
+async fn weirs_own_key_serves_no_stranger_and_answers_nobody() {
+    let bed = Testbed::new().key(OWN_KEY).policy(trusting()).start().await;
+    let (session, _, credit) = scene(&bed).await;
+    for (who, caller, _) in strangers(&bed) {
+        bed.emulator.clear_calls();
+        let reply = caller.attach(&session, &credit).await;
+        assert_eq!(reply.header("weir-rule"), None, "{who}");
+        let saved = caller.post(&format!("/customers/c/sources/{credit}"), Value::Null).await;
+        assert_eq!(saved.header("weir-rule"), None, "{who}");
+        let read = caller.get(&format!("/sources/{credit}")).await;
+        let direct = caller.to(&bed.upstream).get(&format!("/sources/{credit}")).await;
+        assert_eq!((read.status, read.text()), (direct.status, direct.text()), "{who}");
+    }
+}
+
+/// Success of an idempotent call proves neither that something changed nor a right to know.
+#[tokio::test]
+async fn removing_what_is_anothers_spends_nothing_for_its_owner() {
+    let bed = Testbed::new().policy(trusting()).start().await;
+    bed.quirks(json!({ "lenient-removals": true })).await;
+    let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+    let customer = json!({ "id": "mine", "email": "a@example.com" });
+    bed.weir.ok("/customers", customer).await;
+    let card = bed.card().await;
+    assert_eq!(bed.weir.get(&format!("/sources/{card}")).await.status, 200);
+    for path in [format!("/customers/mine/sources/{card}"), format!("{session}/sources/{card}")] {
+        for caller in [bed.weir.clone(), bed.weir.key("Bearer sk_test_acme_2")] {
+            assert_eq!(caller.delete(&path).await.status, 204, "{path}");
+        }
+    }
+    let attached = bed.weir.attach(&session, &card).await;
+    assert_eq!((attached.status.as_u16(), attached.verdict().0), (200, "forwarded"));
+}
+
+/// A shop whose shoppers are told apart by a cookie: each has a cart of its own.
+async fn told_apart_by_a_cookie(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let cookie = request.headers().get("cookie").and_then(|cookie| cookie.to_str().ok());
+    let shopper = cookie.unwrap_or("nobody").to_owned();
+    let card = json!({ "sourceId": "card", "type": "creditCard" });
+    let mut cart = json!({ "cart": { "id": format!("cart-{shopper}"),
+        "paymentSession": { "status": "requires_source" } } });
+    if shopper == "full" {
+        cart["cart"]["paymentMethod"] = card;
+    }
+    let source = json!({ "id": "credit", "type": "customerCredit", "amount": 5,
+        "reusable": false, "state": "chargeable" });
+    let shown = if request.uri().path().starts_with("/sources/") { source } else { cart };
+    Ok(Response::new(Body::full(shown.to_string())))
+}
+
+#[tokio::test]
+async fn shoppers_without_a_credential_that_is_recognised_share_nothing() {
+    let governor = Testbed::new().policy(trusting()).governor();
+    let weir = GovernLayer::new(governor.clone()).layer(service_fn(told_apart_by_a_cookie));
+    for _ in 0..2 {
+        for (shopper, decision) in [("full", "rejected"), ("empty", "forwarded")] {
+            let request = Request::post(format!("{APPLY}?apiKey=site"))
+                .header("cookie", shopper)
+                .body(Body::full(method("credit").to_string()))
+                .unwrap();
+            let answer = weir.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.headers()["weir-decision"], decision, "{shopper}");
         }
     }
 }

@@ -4,7 +4,7 @@
 use crate::testbed::{
     APPLY, APPLY_SHOPPER, Adjusted, Body, CART, Caller, Fault, FaultKind, Gate, GovernLayer,
     GovernSettings, Governor, Kind, Mode, Reply, RuleId, SECRET, Testbed, Toggle, collect, defers,
-    method, nobody_was_shown, reorders, trusting,
+    method, nobody_was_shown, reorders, thorough, trusting,
 };
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ async fn in_a_coding_of_its_own(request: Request<Body>) -> Result<Response<Body>
 
 #[tokio::test]
 async fn a_coding_that_weir_cannot_read_is_no_way_round_a_rule() {
-    let governor = Testbed::new().governor();
+    let governor = Testbed::new().policy(thorough()).governor();
     let weir = GovernLayer::new(governor).layer(service_fn(in_a_coding_of_its_own));
     let request = Request::post("/checkouts/1/sources/c")
         .header("authorization", SECRET)

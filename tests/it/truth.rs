@@ -3,7 +3,7 @@
 
 use crate::testbed::{
     Adjusted, CART, EmulatorOptions, Fault, FaultKind, Gate, OnLookupFailure, PUBLIC, Reply,
-    RuleId, Testbed, Toggle, defaults, doubting, items, method, trusting,
+    RuleId, Testbed, Toggle, defaults, doubting, items, method, thorough, trusting,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ async fn a_filtered_answer_teaches_only_what_it_shows() {
 
 #[tokio::test]
 async fn what_callers_miss_at_once_is_looked_up_once() {
-    let bed = Testbed::new().start().await;
+    let bed = Testbed::new().policy(thorough()).start().await;
     let mut sessions = Vec::new();
     for _ in 0..8 {
         sessions.push(format!("/checkouts/{}", bed.checkout(100.0).await));
@@ -439,7 +439,7 @@ fn silences() -> [FaultKind; 7] {
 async fn where_a_fact_cannot_be_had_the_policy_decides() {
     for fault in silences() {
         for on_lookup_failure in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
-            let policy = defaults().with_on_lookup_failure(on_lookup_failure);
+            let policy = thorough().with_on_lookup_failure(on_lookup_failure);
             let mut bed = Testbed::new().policy(policy.clone()).start().await;
             let session = format!("/checkouts/{}", bed.checkout(100.0).await);
             let (card, credit) = (bed.card().await, bed.credit(20.0).await);

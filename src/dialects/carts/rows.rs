@@ -1,6 +1,6 @@
 //! The carts dialect's table of rules, in the order of preference.
 
-use crate::rules::{RemedyKind, Row, RuleId, Toggle};
+use crate::rules::{RemedyKind, Row, RuleId, Toggle, Upstream};
 
 const ATTACHING: &str =
     "Commerce API, Managing sources: Attaching multiple payment sources to the cart";
@@ -15,6 +15,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::AmbiguousRequest,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Accepts,
         meaning: "a governed call that two parsers could read differently",
         fires: "A governed call has duplicate keys for a governed field, two source ids that differ (path, query, body), `//`, dot segments, \
                 encoded slashes or letters in its path, a body that is not JSON where a governed field may hide, or a header or a query \
@@ -27,6 +28,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::PrimaryBeforeSecondary,
         default: Toggle::Reject,
         remedy: Some(RemedyKind::Repair),
+        upstream: Upstream::Loses,
         meaning: "store credit attached after a primary, which upstream would silently ignore",
         fires: "A secondary source is attached to a cart that holds a primary. Upstream answers 200 and ignores the credit when the cart is submitted.",
         answer: "409, code `apply-payment-failure`; with `reorder`, Weir detaches the primary, attaches the credit and attaches the primary again.",
@@ -37,6 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SecondPrimary,
         default: Toggle::Reject,
         remedy: Some(RemedyKind::Replace),
+        upstream: Upstream::Loses,
         meaning: "a different primary while one is attached",
         fires: "A primary is attached, or applied with the shopper, while a different primary is attached to the cart.",
         answer: "409, code `apply-payment-failure`; with `reorder`, Weir detaches the first and attaches the new one.",
@@ -47,6 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::OneSecondary,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Loses,
         meaning: "a primary beside two or more secondaries",
         fires: "A primary is attached to a cart that holds two or more secondaries, or a second secondary is attached beside a primary.",
         answer: "409, code `apply-payment-failure`.",
@@ -57,6 +61,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::PrimaryPairing,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Loses,
         meaning: "store credit combined with a primary of a type that does not go with it",
         fires: "A secondary is combined with a primary whose type is not in the pairing list (`policy.types`), in either order.",
         answer: "409, code `apply-payment-failure`.",
@@ -67,6 +72,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SpentSource,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "attaching a cancelled, consumed or failed source",
         fires: "A consumed, cancelled or failed source is attached, or applied with the shopper.",
         answer: "409, code `apply-payment-failure`.",
@@ -77,6 +83,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SaveNonreusable,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "saving store credit, or a type that cannot be reused",
         fires: "A secondary, or a source of a type that cannot be reused (`policy.types`), is saved as a payment option, or put behind one.",
         answer: "409, code `apply-payment-failure`, subcode `nonreusable_source`.",
@@ -87,6 +94,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SaveNotChargeable,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "saving a source that is not chargeable",
         fires: "A source whose state is not `chargeable` is saved: a redirect the shopper has not finished, or one removed from its customer.",
         answer: "409, code `apply-payment-failure`, subcode `source_not_chargeable`.",
@@ -97,6 +105,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::AmountExceedsTotal,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "store credit that would exceed the total",
         fires: "A secondary is attached to a cart whose secondaries together would exceed its total.",
         answer: "409, code `apply-payment-failure`, subcode `session_source_amount_too_large`.",
@@ -107,6 +116,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::UnderfundedOrder,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "an order while money is missing",
         fires: "`submit-cart` while `paymentSession` is not `requires_confirmation`, or money remains to be contributed.",
         answer: "409, code `submit-cart-failed`.",
@@ -117,6 +127,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::LostCredit,
         default: Toggle::Reject,
         remedy: Some(RemedyKind::Resequence),
+        upstream: Upstream::Loses,
         meaning: "a submit while store credit stands that came after the primary, and would be lost",
         fires: "`submit-cart` or `resume-cart` while the cart holds a primary and a secondary that joined after it: by what Weir saw, or by the cart's own \
                 figures (the methods contribute more than the session's `amountContributed`, or the primary contributes the whole total). \
@@ -129,6 +140,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SecondarySourceOwner,
         default: Toggle::Monitor,
         remedy: Some(RemedyKind::Strip),
+        upstream: Upstream::Accepts,
         meaning: "store credit created with an owner, whose address may end up on the cart",
         fires: "`POST /sources` of a secondary type carries `owner`.",
         answer: "Forwarded and reported by default; `strip` forwards it without `owner`; `reject`: 400 bad_request, code `invalid_parameter`, parameter `owner`.",
@@ -139,6 +151,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SecondaryAmountEdit,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "changing the amount of existing store credit",
         fires: "`POST`, `PUT` or `PATCH /sources/{id}` of a secondary source carries `amount`.",
         answer: "409 conflict, code `session_update_not_allowed`.",

@@ -1,6 +1,6 @@
 //! The checkouts dialect's table of rules, in the order of preference.
 
-use crate::rules::{RemedyKind, Row, RuleId, Toggle};
+use crate::rules::{RemedyKind, Row, RuleId, Toggle, Upstream};
 
 const SINGLE_USE: &str =
     "Digital River API, Managing sources: Using secondary sources with a single use primary source";
@@ -21,6 +21,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::AmbiguousRequest,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Accepts,
         meaning: "a governed call that two parsers could read differently",
         fires: "A governed call has duplicate keys for a governed field, two source ids that differ (path, query, body), `//`, dot segments, \
                 encoded slashes or letters in its path, a body that is not JSON where a governed field may hide, or a header or a query \
@@ -33,6 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SecondaryAfterSingleUsePrimary,
         default: Toggle::Reject,
         remedy: Some(RemedyKind::Wait),
+        upstream: Upstream::Refuses,
         meaning: "store credit attached after a single-use primary",
         fires: "A secondary source is attached while the session's primary has `reusable: false`.",
         answer: "409 conflict, code `session_update_not_allowed`: Updating source is not allowed for the current session state.",
@@ -44,6 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SpentSource,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "attaching a cancelled, consumed or failed source",
         fires: "A source is attached whose state is `cancelled` (a single-use source once detached, or one removed from its customer), \
             `consumed` or `failed`.",
@@ -55,6 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::AmountExceedsTotal,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "store credit that would exceed the total",
         fires: "A secondary is attached whose amount exceeds what remains to be contributed, or, beside a reusable primary, \
             makes all secondaries together exceed the total.",
@@ -66,6 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::PrimaryPairing,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "store credit combined with a primary of a type that does not go with it",
         fires: "A secondary is combined with a primary whose type is not in the pairing list (`policy.types`), in either order.",
         answer: "409 conflict, code `source_not_supported`, parameter `sourceId`.",
@@ -76,6 +81,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SecondPrimary,
         default: Toggle::Monitor,
         remedy: None,
+        upstream: Upstream::Accepts,
         meaning: "a different primary, which replaces the first and spends it if it is single-use",
         fires: "A primary is attached while a different primary is attached. Upstream allows it: the first is replaced.",
         answer: "Forwarded and reported by default; with `reject`: 409 conflict, code `session_update_not_allowed`.",
@@ -86,6 +92,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SaveNonreusable,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "saving store credit, or a type that cannot be reused",
         fires: "A secondary, or a source of a type that cannot be reused (`policy.types`), is saved to a customer.",
         answer: "409 conflict, code `nonreusable_source`: Only a reusable source may be attached to a customer.",
@@ -96,6 +103,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SaveNotChargeable,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "saving a source that is not chargeable",
         fires: "A source whose state is not `chargeable` is saved: a redirect the shopper has not finished, or one removed from its customer.",
         answer: "409 conflict, code `source_not_chargeable`, parameter `sourceId`: Source '<id>' is not chargeable.",
@@ -106,6 +114,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::ForeignSavedSource,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "an order with a saved source of another customer, or of a checkout without one",
         fires: "`POST /orders`, or `POST /invoices/{id}/open`, for a checkout or an invoice that holds a saved source while its `customerId` is absent or another customer's.",
         answer: "409 conflict, code `source_in_use`, parameter `sourceId`: Source '<id>' is attached to a different customer.",
@@ -116,6 +125,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::UnderfundedOrder,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "an order while money is missing",
         fires: "`POST /orders`, or `POST /invoices/{id}/open`, while the payment session is not `requires_confirmation`, or money remains to be contributed.",
         answer: "400 bad_request, code `order_submit_failed`: Payment session status is invalid.",
@@ -126,6 +136,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::DefaultSourceNotSaved,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "a default source that is not saved to the customer",
         fires: "`POST /customers/{id}` or `POST /customers` sets `defaultSourceId` to a source that is not saved to that customer.",
         answer: "409 conflict, code `invalid_parameter`, parameter `defaultSourceId`.",
@@ -136,6 +147,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::SecondarySourceShape,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "creating store credit without amount, type, or the object named after the type",
         fires: "`POST /sources` of a secondary type without `amount`, without `type`, or without the empty object named after the type.",
         answer: "400 bad_request, code `missing_parameter`, parameter = the missing name.",
@@ -146,6 +158,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::CreditAmountRepeated,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "a second credit amount (versions before 2021-03-23)",
         fires: "`creditAmount` is sent when the checkout has one.",
         answer: "409 conflict, code `creditAmount_already_updated`: Credit amount has already been updated.",
@@ -156,6 +169,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::CreditAmountAfterSingleUsePrimary,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "a credit amount after a single-use primary (versions before 2021-03-23)",
         fires: "`creditAmount` is sent while the checkout's primary has `reusable: false`.",
         answer: "409 conflict, code `source_not_supported`, parameter `sourceId`: The source status is invalid for this session.",
@@ -166,6 +180,7 @@ pub(super) const ROWS: &[Row] = &[
         id: RuleId::InvoiceBillingOptimization,
         default: Toggle::Reject,
         remedy: None,
+        upstream: Upstream::Refuses,
         meaning: "store credit on an invoice with billing optimization",
         fires: "A secondary is attached to an invoice whose `billingOptimization` is true.",
         answer: "409 conflict, code `source_not_supported`, parameter `sourceId`.",

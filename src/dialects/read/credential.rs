@@ -8,8 +8,14 @@ use std::borrow::Cow;
 /// Returns the caller's credential: `Authorization` (`Bearer` or bare; `Basic` without a password
 /// counts as its user name), `X-API-KEY`, or the `token` or `apiKey` parameter. The same key is the
 /// same bytes in every spelling. Different credentials in one call are all in the answer, in order,
-/// so that the pair is neither of the two. `None` where there is none.
+/// so that the pair is neither of the two. `None` where there is none: an `apiKey` alone names a
+/// site, and nobody in particular.
 pub fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, [u8]>> {
+    if query_token(uri).is_none()
+        && !CREDENTIAL_HEADERS.iter().any(|name| headers.contains_key(name))
+    {
+        return None;
+    }
     let authorization =
         headers.get_all(header::AUTHORIZATION).iter().map(|value| authorization(value.as_bytes()));
     let keys = headers
@@ -33,6 +39,15 @@ pub fn credential<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, [u
         last = Some(one);
     }
     all
+}
+
+/// The headers in which a credential may stand.
+pub(crate) const CREDENTIAL_HEADERS: [header::HeaderName; 2] =
+    [header::AUTHORIZATION, header::HeaderName::from_static("x-api-key")];
+
+/// Returns the shopper's token, where it stands in the query.
+pub(crate) fn query_token(uri: &Uri) -> Option<Cow<'_, str>> {
+    query::value(uri, "token").filter(|token| !token.is_empty())
 }
 
 fn tokens(uri: &Uri) -> impl Iterator<Item = Cow<'_, [u8]>> {
@@ -142,6 +157,7 @@ mod tests {
         assert_eq!(read(&[("authorization", "Basic !!")], "/").as_deref(), Some(&b"Basic !!"[..]));
         assert_eq!(read(&[], "/?apiKey=a&token=b").as_deref(), Some(&b"a\0b"[..]));
         assert_eq!(read(&[], "/?x=token"), None);
+        assert_eq!(read(&[], "/?apiKey=site"), None);
         assert_eq!(read(&[("authorization", "")], "/"), None);
     }
 }

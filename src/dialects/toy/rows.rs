@@ -1,11 +1,12 @@
 //! The toy's table of rules: one.
 
-use crate::rules::{Row, RuleId, Toggle};
+use crate::rules::{Row, RuleId, Toggle, Upstream};
 
 pub(super) const ROWS: &[Row] = &[Row {
     id: RuleId::UnderfundedOrder,
     default: Toggle::Reject,
     remedy: None,
+    upstream: Upstream::Loses,
     meaning: "paying a tab with too little",
     fires: "The tokens that `POST /tabs/pay` lists are worth less than the tab.",
     answer: "402, code `SHORT`.",

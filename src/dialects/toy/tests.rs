@@ -13,8 +13,8 @@ use crate::{
     http::{Body, collect},
     observe::Decision,
     rules::{
-        FreshFor, Intent, Lookup, Mode, PaidWith, Policy, RuleId, SessionKey, SourceId, Stated,
-        Target,
+        FreshFor, Intent, LookUps, Lookup, Mode, PaidWith, Policy, RuleId, SessionKey, SourceId,
+        Stated, Target,
     },
     sessions::{Sessions, Settings},
     stack,
@@ -103,6 +103,7 @@ struct Seen {
 
 fn governor(policy: Policy) -> Arc<Governor> {
     let settings = GovernSettings { dialects: &DIALECTS, ..GovernSettings::default() };
+    let policy = Policy { look_ups: LookUps::Thorough, ..policy };
     Governor::new(policy, Sessions::in_memory(Settings::default()), settings)
 }
 

@@ -13,7 +13,7 @@ use crate::{
     },
     http::{Body, Problem},
     observe::Decided,
-    rules::{Next, OwnAnswer, Remedy, Repair, Sending, SourceId, Violation, unjudged},
+    rules::{Next, OwnAnswer, Remedy, Repair, Sending, SourceId, Target, Violation, unjudged},
     sessions::StoreError,
 };
 use http::{Request, Response, header};
@@ -83,6 +83,11 @@ impl Course<'_> {
             true => self.attempt.take_known(),
             false => Default::default(),
         };
+        let named = matches!(exchange.intent.session(), Some(Target::Session(_)));
+        if !judged && named && self.attempt.session().is_none() && self.busy.is_none() {
+            // A stranger touches no record.
+            self.hand = None;
+        }
         let hand = match self.hand.take() {
             None if self.unrecorded.is_none() => self.overlapping().await?,
             // The turn did not come.

@@ -3,7 +3,7 @@
 use super::Course;
 use crate::{
     govern::holding::Holding,
-    rules::{Event, Intent, Owner, SessionObservation},
+    rules::{Event, Intent, Owner, SessionKey, SessionObservation},
     sessions::{Busy, Priority, StoreError, TurnError, TurnKey, now},
 };
 use std::time::Duration;
@@ -35,6 +35,9 @@ impl Course<'_> {
             };
         }
         self.hand = None;
+        if let Some(key) = self.attempt.unseen().cloned() {
+            return self.take_turn_unseen(key, priority).await;
+        }
         let guard = match self.other_turn() {
             None => None,
             Some(key) => match sessions.guard(&key, priority).await {
@@ -44,6 +47,34 @@ impl Course<'_> {
         };
         let in_hand = guard.is_some();
         let records = sessions.records(None, &sources, exchange.customer().as_ref()).await?;
+        self.hand = Some(Holding::Records(records, guard));
+        Ok(Event::TurnTaken { in_hand })
+    }
+
+    /// Takes the turn of the caller's own calls about a session of which nothing is remembered.
+    async fn take_turn_unseen(
+        &mut self,
+        key: SessionKey,
+        priority: Priority,
+    ) -> Result<Event, StoreError> {
+        let exchange = self.exchange;
+        let sessions = exchange.asker.governor.sessions();
+        let guard = match exchange.asker.who.caller() {
+            None => None,
+            Some(caller) => {
+                match sessions.guard(&TurnKey::Unseen(caller, key.clone()), priority).await {
+                    Ok(guard) => Some(guard),
+                    Err(busy) => return Ok(self.note_busy(busy)),
+                }
+            }
+        };
+        // The call that went before may have introduced the session.
+        let records = sessions.records(Some(&key), &[], None).await?;
+        if let Some(record) = records.session() {
+            return Ok(Event::Seen { pending: record.pending.is_some() });
+        }
+        let in_hand = guard.is_some();
+        let records = sessions.records(None, &exchange.sources(), None).await?;
         self.hand = Some(Holding::Records(records, guard));
         Ok(Event::TurnTaken { in_hand })
     }

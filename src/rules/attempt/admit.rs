@@ -4,11 +4,11 @@ use super::{
     state::{Attempt, Phase, Settling, keep, keep_unknown},
     step::{LookupEnd, Next, OwnAnswer},
 };
-use crate::rules::{Intent, Lookup, Policy, overtakes};
+use crate::rules::{Intent, LookUps, Lookup, Policy, overtakes};
 
 impl Attempt {
     /// Asks for a look-up of the session if the caller has not been shown it.
-    pub(super) fn admit(&mut self, intent: &Intent) -> Option<Next> {
+    pub(super) fn admit(&mut self, intent: &Intent, policy: &Policy) -> Option<Next> {
         if intent.session().is_none() || self.known.session.is_some() {
             return self.go(Phase::Entering { asked: false });
         }
@@ -17,6 +17,13 @@ impl Attempt {
             self.session = None;
             self.end(None);
             return None;
+        }
+        let sparing = policy.look_ups == LookUps::Sparing && !policy.sequencing.is_on();
+        if self.start.unseen && sparing {
+            // There is nothing to be kept from the caller, and nothing to judge by: upstream's
+            // answer to the call itself introduces it.
+            self.unseen = self.session.take();
+            return self.go(Phase::TakingTurn { overtakes: false });
         }
         Some(Next::LookUp(Lookup::Session))
     }

@@ -12,7 +12,7 @@ impl Attempt {
     pub fn next(&mut self, intent: &Intent, policy: &Policy, now: Timestamp) -> Next {
         loop {
             let step = match self.phase.clone() {
-                Phase::Admitting => self.admit(intent),
+                Phase::Admitting => self.admit(intent, policy),
                 Phase::Entering { asked } => self.enter(intent, policy, asked),
                 Phase::TakingTurn { overtakes } => Some(Next::TakeTurn { overtakes }),
                 Phase::Entered => self.entered(intent),
@@ -51,6 +51,11 @@ impl Attempt {
             (Phase::TakingTurn { .. }, Event::TurnTaken { in_hand }) => {
                 self.has_turn = in_hand;
                 self.phase = Phase::Entered;
+            }
+            (Phase::TakingTurn { .. }, Event::Seen { pending }) if self.unseen.is_some() => {
+                self.session = self.unseen.take();
+                (self.start.unseen, self.start.pending_unseen) = (false, pending);
+                self.phase = Phase::Admitting;
             }
             (Phase::TakingTurn { .. } | Phase::Holding, Event::Busy) => {
                 self.phase = Phase::TurnedAway;

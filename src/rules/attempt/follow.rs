@@ -57,6 +57,7 @@ impl Attempt {
             ..Known::default()
         };
         self.session = Some(session);
+        self.unseen = None;
         self.has_turn = false;
         self.early.clear();
         self.overtaken = None;

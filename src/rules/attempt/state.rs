@@ -18,6 +18,9 @@ pub struct Attempt {
     pub(super) begun: u8,
     pub(super) has_turn: bool,
     pub(super) start: Start,
+    /// The session that the call names, while nothing at all is remembered of it and the call goes
+    /// without its turn.
+    pub(super) unseen: Option<SessionKey>,
     /// The look-ups that were made before the turn, until it is in hand.
     pub(super) early: Vec<Early>,
     /// Set once the call has been held: whether calls that overtook changed the session.
@@ -116,6 +119,7 @@ impl Attempt {
             begun: 1,
             has_turn: false,
             start,
+            unseen: None,
             early: Vec::new(),
             overtaken: None,
             unjudged: Vec::new(),
@@ -132,9 +136,23 @@ impl Attempt {
         self.session.as_ref()
     }
 
+    /// Returns the session that the call names where nothing is remembered of it. Only calls of the
+    /// same caller wait for each other then.
+    pub fn unseen(&self) -> Option<&SessionKey> {
+        self.unseen.as_ref()
+    }
+
     /// Returns whether the session's turn, or another that the call needs, is in hand.
     pub fn has_turn(&self) -> bool {
         self.has_turn
+    }
+
+    /// Returns whether a source may be looked up with Weir's own key: for a decision about a
+    /// session that the caller has been shown, and not for an answer to the caller.
+    pub fn takes_own_key(&self) -> bool {
+        let answers =
+            matches!(self.phase, Phase::Deferring(_) | Phase::Settling(Settling::Deferring));
+        self.known.session.is_some() && !answers
     }
 
     /// Returns whether the next step is the last one.
@@ -173,6 +191,7 @@ impl Attempt {
     /// Goes on as a stranger to the session: without its record and its turn.
     pub(super) fn go_on_as_stranger(&mut self) {
         self.session = None;
+        self.unseen = None;
         self.end(None);
     }
 

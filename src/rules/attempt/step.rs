@@ -84,6 +84,11 @@ pub enum Event {
         /// Whether there is a turn in hand.
         in_hand: bool,
     },
+    /// [`Next::TakeTurn`]: the session of which nothing was remembered is remembered by now.
+    Seen {
+        /// Whether an attach or a repair is pending for it.
+        pending: bool,
+    },
     /// [`Next::TakeTurn`] or [`Next::Hold`]: the turn did not become free in time.
     Busy,
     /// [`Next::Hold`]: the turn is in hand again.
@@ -148,4 +153,6 @@ pub struct Start {
     /// Whether something is pending for a session that the caller has not been shown, or whose
     /// record is not known any more.
     pub pending_unseen: bool,
+    /// Whether nothing at all is remembered of the session that the call names.
+    pub unseen: bool,
 }

@@ -36,6 +36,10 @@ impl World {
 
     /// Applies the effect of a step that ended like this.
     fn after(&mut self, next: &Next, event: &Event) {
+        if *event == (Event::Seen { pending: true }) {
+            let note = Pending::Deferred { primary: "card".into(), since: NOW, sending: false };
+            self.alter(|record| record.pending = Some(Box::new(note)));
+        }
         let settles = matches!(event, Event::DeferredSent(None) | Event::Erased | Event::Recovered);
         if settles {
             self.alter(|record| record.pending = None);
@@ -71,6 +75,8 @@ fn events_of(next: &Next) -> Vec<Event> {
         Next::TakeTurn { .. } => vec![
             Event::TurnTaken { in_hand: true },
             Event::TurnTaken { in_hand: false },
+            Event::Seen { pending: true },
+            Event::Seen { pending: false },
             Event::Busy,
         ],
         Next::Hold(_) => vec![Event::TurnBack, Event::Busy],
@@ -164,6 +170,7 @@ fn policies() -> Vec<Policy> {
             for (window, defer) in sequencing.into_iter().take(of_interest) {
                 let mut policy = Policy { mode, on_lookup_failure, ..crate::dialects::policy() };
                 policy.sequencing = crate::rules::Sequencing { window, defer };
+                policy.look_ups = LookUps::Thorough;
                 if defer || !window.is_zero() {
                     policy.set(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder);
                     policy.set(RuleId::PrimaryBeforeSecondary, Toggle::Reorder);
@@ -173,6 +180,18 @@ fn policies() -> Vec<Policy> {
             }
         }
     }
+    let sparing = |mode, on_lookup_failure| Policy {
+        mode,
+        on_lookup_failure,
+        look_ups: LookUps::Sparing,
+        ..crate::dialects::policy()
+    };
+    let sparing = [
+        sparing(Mode::Enforce, OnLookupFailure::Forward),
+        sparing(Mode::Enforce, OnLookupFailure::Reject),
+        sparing(Mode::Monitor, OnLookupFailure::Forward),
+    ];
+    policies.extend(sparing);
     policies
 }
 
@@ -219,7 +238,12 @@ fn walk(policies: &[Policy], visit: &mut dyn FnMut(&State<'_>)) {
                 for can_defer in
                     [true, false].into_iter().take(1 + usize::from(policy.sequencing.defer))
                 {
-                    let start = Start { can_defer, pending_unseen: world.pending().is_some() };
+                    let start = Start {
+                        can_defer,
+                        pending_unseen: world.pending().is_some(),
+                        unseen: !world.shown
+                            && world.given.known.session == Given::session().known.session,
+                    };
                     let session = (!matches!(intent.session(), Some(Target::Active(_))))
                         .then(checkout_key)
                         .or(world
@@ -250,7 +274,11 @@ fn walk_from(
             continue;
         }
         assert!(course.len() < 60, "no end in sight: {course:?}");
-        for event in events_of(&next) {
+        let can_be = |event: &Event| match event {
+            Event::Seen { .. } => attempt.unseen.is_some(),
+            _ => true,
+        };
+        for event in events_of(&next).into_iter().filter(can_be) {
             let (mut attempt, mut world, mut course) =
                 (attempt.clone(), world.clone(), course.clone());
             attempt.on(event.clone(), intent, policy);

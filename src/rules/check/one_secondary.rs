@@ -6,8 +6,15 @@ use crate::rules::{
 };
 
 pub(super) fn one_secondary(view: &mut View<'_>) -> Judged<Option<Finding>> {
+    if view.holds_nothing() {
+        // The incoming source needs no look-up.
+        return Ok(None);
+    }
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let secondaries = view.other_secondaries(incoming)?.len();
+    if secondaries == 0 {
+        return Ok(None);
+    }
     let limit = match view.is_secondary(incoming)? {
         true if view.primary()?.is_none() => return Ok(None),
         true => 1,

@@ -7,8 +7,19 @@ use crate::rules::{
 };
 
 pub(super) fn primary_before_secondary(view: &mut View<'_>) -> Judged<Option<Finding>> {
+    if view.holds_nothing() && matches!(view.strictly().attached(), Ok([])) {
+        // The incoming source needs no look-up.
+        return Ok(None);
+    }
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let believed = view.primary()?;
+    // Where nothing is attached, the incoming source needs no look-up.
+    if believed.is_none()
+        && view.known.kind_of(incoming).is_none()
+        && view.strictly().attached()?.is_empty()
+    {
+        return Ok(None);
+    }
     if believed.is_some_and(|primary| primary.id == *incoming) || !view.is_secondary(incoming)? {
         return Ok(None);
     }

@@ -15,6 +15,9 @@ pub(super) fn primary_pairing(view: &mut View<'_>) -> Judged<Option<Finding>> {
 
 /// Returns the types of the primary and the secondary that this call would combine.
 fn pair<'a>(view: &mut View<'a>) -> Judged<Option<(&'a SourceType, &'a SourceType)>> {
+    if view.holds_nothing() && view.deferred().is_none() {
+        return Ok(None);
+    }
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     if view.intent.session().is_none() {
         return Ok(None);

@@ -6,6 +6,10 @@ use crate::rules::{
 };
 
 pub(super) fn second_primary(view: &mut View<'_>) -> Judged<Option<Finding>> {
+    if view.holds_nothing() {
+        // The incoming source needs no look-up.
+        return Ok(None);
+    }
     let Some(incoming) = view.incoming()? else { return Ok(None) };
     let Some(primary) = view.primary()? else { return Ok(None) };
     if primary.id == *incoming || view.is_secondary(incoming)? {

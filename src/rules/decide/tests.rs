@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     dialects::{carts, checkouts},
     rules::{
-        Fact, FreshFor, Funding, Mode, NewSource, Owner, RuleId, Sequencing, SessionFacts,
+        Answer, Fact, FreshFor, Funding, Mode, NewSource, Owner, RuleId, Sequencing, SessionFacts,
         SourceFacts, Stated, Subject, UsedFact,
         fixtures::{
             Given, NOW, amount, apply_shopper, attach, card, cart, checkout, credit, detach,
@@ -235,10 +235,10 @@ fn a_remembered_fact_is_good_until_it_is_as_old_as_the_policy_allows() {
 }
 
 #[test]
-fn a_clock_that_goes_back_makes_nothing_older() {
+fn a_clock_that_goes_back_makes_nothing_fresh() {
     let mut given = Given::session().source(card("s").in_state("consumed"));
     given.now.0 -= 10_000;
-    assert_eq!(given.refused_by(&attach(checkout(), "s")), RuleId::SpentSource);
+    given.needs(&attach(checkout(), "s"), Lookup::Source("s".into()));
 }
 
 #[test]
@@ -425,4 +425,89 @@ fn a_call_that_goes_up_unjudged_goes_past_all_that_would_have_judged_it() {
     assert!(rules(&order(cart())).contains(&RuleId::UnderfundedOrder));
     let shapeless = Intent::CreateSource(NewSource::default());
     assert_eq!(rules(&shapeless), [RuleId::SecondarySourceShape]);
+}
+/// What is asked for, by what is known of the session, and by what upstream does itself.
+#[test]
+fn with_sparing_look_ups_upstream_is_asked_only_where_it_would_not_judge_or_a_violation_is_likely()
+{
+    let sparing = |given: Given| given.policy(|policy| policy.look_ups = LookUps::Sparing);
+    let source = |id: &str| Verdict::Need(Lookup::Source(id.into()));
+    let forward = || Verdict::Forward { monitored: None };
+    let attach_new = |session| attach(session, "new");
+    let holding = || Given::session().holds(card("card"));
+    for (what, given, intent, expected) in [
+        ("an unseen checkout", Given::nothing(), attach_new(checkout()), forward()),
+        ("an unseen invoice", Given::nothing(), attach_new(invoice()), forward()),
+        ("an unseen cart", Given::nothing(), attach_new(cart()), Verdict::Need(Lookup::Session)),
+        ("an empty checkout", Given::session(), attach_new(checkout()), forward()),
+        ("an empty cart", Given::session(), attach_new(cart()), forward()),
+        ("a checkout that holds a source", holding(), attach_new(checkout()), source("new")),
+        ("a cart that holds a source", holding(), attach_new(cart()), source("new")),
+        ("the same source again", holding(), attach(checkout(), "card"), forward()),
+        ("an unseen checkout's order", Given::nothing(), order(checkout()), forward()),
+        (
+            "an unsure checkout's order",
+            Given::session().alter(|session| session.unsure = true),
+            order(checkout()),
+            Verdict::Need(Lookup::Session),
+        ),
+        (
+            "a checkout of which only that it was seen is known",
+            Given::session().alter(|session| session.sources = crate::rules::Fact::Unknown),
+            attach_new(checkout()),
+            Verdict::Need(Lookup::Session),
+        ),
+        ("a saving", Given::nothing(), save("customer", "new"), forward()),
+    ] {
+        assert_eq!(sparing(given).decide(&intent), expected, "{what}");
+    }
+    // What the operator wants refused and upstream would accept is asked for.
+    let strict = sparing(Given::nothing()).toggle(RuleId::SecondPrimary, Reject);
+    strict.needs(&attach_new(checkout()), Lookup::Session);
+    // A failed look-up that was not worth asking for refuses nothing.
+    let failed = sparing(Given::nothing())
+        .policy(|policy| policy.on_lookup_failure = OnLookupFailure::Reject)
+        .failed(Lookup::Session);
+    failed.forwards(&attach_new(checkout()));
+}
+
+/// What is suspected is confirmed, however sparing look-ups are.
+#[test]
+fn a_suspected_violation_is_confirmed_with_sparing_look_ups() {
+    let given = Given::session()
+        .holds(card("card"))
+        .source(credit("credit", "5"))
+        .policy(|policy| policy.look_ups = LookUps::Sparing);
+    let late = attach(checkout(), "credit");
+    assert!(matches!(given.decide(&late), Verdict::Reject(_)));
+    given.an_hour_later().needs(&late, Lookup::Session);
+}
+
+/// A clock that another process has set may have dated it.
+#[test]
+fn a_fact_from_the_future_is_confirmed_before_a_refusal() {
+    let mut given = Given::session().holds(card("card")).source(credit("credit", "5"));
+    given.now = crate::rules::Timestamp(NOW.0 - 1);
+    given.needs(&attach(checkout(), "credit"), Lookup::Session);
+}
+
+/// Upstream also accepts detaching and removing what is not there.
+#[test]
+fn that_a_source_is_spent_is_confirmed_where_upstream_has_not_shown_it() {
+    let policy = |given: Given| given.policy(|policy| policy.fresh_for = FreshFor::Forever);
+    let attach_card = attach(checkout(), "card");
+    let detached = policy(Given::session().holds(card("card")))
+        .after(&detach(checkout(), "card"), &Answer::default());
+    let removal = Intent::Remove {
+        dialect: checkouts::DIALECT,
+        customer: "mine".into(),
+        source: "card".into(),
+    };
+    let removed = policy(Given::session().source(card("card"))).after(&removal, &Answer::default());
+    for given in [detached, removed] {
+        given.needs(&attach_card, Lookup::Source("card".into()));
+        let shown = given.clone().source(card("card").in_state("cancelled"));
+        assert!(matches!(shown.decide(&attach_card), Verdict::Reject(_)));
+        given.source(card("card")).forwards(&attach_card);
+    }
 }

@@ -3,14 +3,19 @@
 //!
 //! A walk goes breadth first from one pair of (world, what Weir remembers) to the next, and visits
 //! each pair once. After each step it checks that Weir refused exactly what the vendor would have
-//! refused by a rule, with the same answer, and that no remembered fact is untrue.
+//! refused by a rule, with the same answer, and that no remembered fact is untrue. With sparing
+//! look-ups, what breaks only rules that the vendor itself enforces may be left to the vendor,
+//! whose answer is the same.
 
 mod vendor;
 mod weir;
 
 use crate::{
     dialects::{carts, checkouts},
-    rules::{FreshFor, Intent, Policy, Remedy, RuleId, SessionState, Toggle, Verdict, Violation},
+    rules::{
+        Dialect, FreshFor, Intent, LookUps, Policy, Remedy, RuleId, SessionRecord, SessionState,
+        Toggle, Upstream, Verdict, Violation,
+    },
 };
 use std::collections::HashSet;
 use vendor::{Broken, CREDITS, Call, PRIMARIES, SOURCES, Source, State, Vendor};
@@ -83,8 +88,21 @@ impl Explorer {
         self
     }
 
-    /// Walks every sequence of at most `calls` calls, and returns how many steps that took.
-    fn explore(mut self, vendor: Vendor, calls: usize) -> usize {
+    /// Walks every sequence of at most `calls` calls, with thorough look-ups and with sparing ones.
+    /// Returns how many steps that took.
+    fn explore(self, vendor: Vendor, calls: usize) -> usize {
+        let both = [LookUps::Thorough, LookUps::Sparing];
+        let steps = both.map(|look_ups| {
+            let mut walk = self.walk.clone();
+            walk.policy.look_ups = look_ups;
+            let explorer =
+                Self { skip_refused: self.skip_refused, ..Self::new(walk, self.events.clone()) };
+            explorer.explore_one(vendor, calls)
+        });
+        steps.iter().sum()
+    }
+
+    fn explore_one(mut self, vendor: Vendor, calls: usize) -> usize {
         let start = Place {
             vendor,
             memory: Memory::default(),
@@ -154,7 +172,7 @@ impl Explorer {
             Ok(place) => place?,
             Err(why) => self.fail(from, event, from, &why),
         };
-        let lies = place.memory.lies(&place.vendor, place.others_call);
+        let lies = place.memory.lies(&self.walk, &place.vendor, place.others_call);
         if !place.crashed && !lies.is_empty() {
             self.fail(from, event, &place, &format!("the record is wrong about {lies:?}"));
         }
@@ -173,7 +191,10 @@ impl Explorer {
         let expected = self.refusal(vendor, &broken);
         if let Verdict::Reject(violation) = &verdict {
             return match expected {
-                Some(expected) if same(violation, &expected) => {
+                Some(expected)
+                    if same(violation, &expected)
+                        || self.is_another(vendor, violation, &broken) =>
+                {
                     Ok(looked_up.map(|memory| from.remembering(Some(memory))))
                 }
                 expected => {
@@ -196,12 +217,22 @@ impl Explorer {
                     && place.memory.session.state.get() == Some(&SessionState::Complete);
                 let may_not_know =
                     from.others_call || from.crashed || (submitted && call == Call::Order);
-                if !broken.is_empty() && !may_not_know {
+                let left_to_upstream = self.is_sparing()
+                    && broken
+                        .iter()
+                        .all(|broken| self.upstream(vendor, broken) == Upstream::Refuses);
+                if !broken.is_empty() && !may_not_know && !left_to_upstream {
                     return Err(format!("forwarded, where the vendor says {broken:?}"));
                 }
                 let reported =
                     monitored.is_some_and(|violation| violation.rule == RuleId::SecondPrimary);
-                if reported != vendor.replaces(call) && !may_not_know {
+                // A checkout of which nothing is remembered is not looked up only to report.
+                let unseen = self.is_sparing() && from.memory.session == SessionRecord::default();
+                if reported != vendor.replaces(call)
+                    && !may_not_know
+                    && !unseen
+                    && broken.is_empty()
+                {
                     return Err(format!("reported: {reported}"));
                 }
                 place.memory.begin(walk, &intent);
@@ -224,8 +255,24 @@ impl Explorer {
         broken
     }
 
+    fn is_sparing(&self) -> bool {
+        self.walk.policy.look_ups == LookUps::Sparing
+    }
+
+    /// Returns whether, with sparing look-ups, Weir refuses for another one of the rules that are
+    /// broken: it did not ask for what the first one needs.
+    fn is_another(&self, vendor: &Vendor, violation: &Violation, broken: &[Broken]) -> bool {
+        let unmended = |broken: &&Broken| self.toggle(vendor, broken) != Toggle::Reorder;
+        self.is_sparing() && broken.iter().filter(unmended).any(|rule| same(violation, rule))
+    }
+
+    fn upstream(&self, vendor: &Vendor, broken: &Broken) -> Upstream {
+        let row = broken.rule.parse().ok().and_then(|rule| dialect(vendor).row(rule));
+        row.map_or(Upstream::Loses, |row| row.upstream)
+    }
+
     fn toggle(&self, vendor: &Vendor, broken: &Broken) -> Toggle {
-        let dialect = if vendor.carts { carts::DIALECT } else { checkouts::DIALECT };
+        let dialect = dialect(vendor);
         broken.rule.parse().map_or(Toggle::Reject, |rule| self.walk.policy.toggle(dialect, rule))
     }
 
@@ -303,6 +350,10 @@ impl Explorer {
             self.walk, place.vendor, place.memory
         );
     }
+}
+
+fn dialect(vendor: &Vendor) -> Dialect {
+    if vendor.carts { carts::DIALECT } else { checkouts::DIALECT }
 }
 
 fn same(violation: &Violation, broken: &Broken) -> bool {

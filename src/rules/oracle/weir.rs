@@ -6,9 +6,9 @@ use crate::{
     dialects::{carts, checkouts},
     rules::{
         Amount, Answer, Attached, CustomerFacts, CustomerId, CustomerRecord, Fact, Funding, Intent,
-        Known, Learned, Lookup, LookupResult, OptionFacts, Owner, PaidWith, Policy, SessionFacts,
-        SessionKey, SessionObservation, SessionRecord, SessionState, SourceFacts, SourceId,
-        SourceRecord, SourceState, Stated, Target, Timestamp, Verdict, decide,
+        Known, Learned, LookUps, Lookup, LookupResult, OptionFacts, Owner, PaidWith, Policy,
+        SessionFacts, SessionKey, SessionObservation, SessionRecord, SessionState, SourceFacts,
+        SourceId, SourceRecord, SourceState, Stated, Target, Timestamp, Verdict, decide,
         fixtures::{NOW, amount, redate, redate_session, redate_source},
         learn, outcome_unknown, refused,
     },
@@ -289,7 +289,7 @@ impl Memory {
         let mut looked_up: Vec<(Lookup, LookupResult)> = Vec::new();
         let mut options = None;
         loop {
-            let mut known = memory.known(intent, options.as_deref());
+            let mut known = memory.known(walk, intent, options.as_deref());
             known.looked_up = looked_up.clone();
             let verdict = decide(&known, intent, &walk.policy, NOW);
             let Verdict::Need(lookup) = verdict else {
@@ -348,7 +348,7 @@ impl Memory {
 
     /// What may be used for this call: its session, its customer, the sources it names and those
     /// attached.
-    fn known(&self, intent: &Intent, options: Option<&[OptionFacts]>) -> Known {
+    fn known(&self, walk: &Walk, intent: &Intent, options: Option<&[OptionFacts]>) -> Known {
         let attached =
             self.session.sources.get().into_iter().flatten().map(|attached| &attached.id);
         let optional = options
@@ -362,7 +362,9 @@ impl Memory {
             .collect();
         let who = intent.customer().map(nth);
         let customer = who.map(|who| self.customers[who].clone());
-        let session = intent.session().map(|_| self.session.clone());
+        let unseen =
+            walk.policy.look_ups == LookUps::Sparing && self.session == SessionRecord::default();
+        let session = intent.session().filter(|_| !unseen).map(|_| self.session.clone());
         Known {
             session,
             sources,
@@ -389,7 +391,7 @@ impl Memory {
         intent: &Intent,
     ) {
         let key = intent.session().map(|_| walk.key(vendor));
-        let known = self.known(intent, walk.options_first(before, intent).as_deref());
+        let known = self.known(walk, intent, walk.options_first(before, intent).as_deref());
         let learned = learn(intent, &walk.answer(vendor, call), key.as_ref(), &known, &walk.policy);
         self.learn(walk, &learned);
         if call == Call::Order && !vendor.carts {
@@ -405,7 +407,7 @@ impl Memory {
 
     pub(super) fn lost(&mut self, walk: &Walk, before: &Vendor, intent: &Intent) {
         let key = intent.session().map(|_| walk.key(before));
-        let known = self.known(intent, walk.options_first(before, intent).as_deref());
+        let known = self.known(walk, intent, walk.options_first(before, intent).as_deref());
         self.learn(walk, &outcome_unknown(intent, key.as_ref(), &known));
     }
 
@@ -434,6 +436,7 @@ impl Memory {
     /// facts of this moment must be true.
     pub(super) fn lies(
         &self,
+        walk: &Walk,
         vendor: &Vendor,
         others_call: bool,
     ) -> Vec<(&'static str, &'static str)> {
@@ -473,11 +476,17 @@ impl Memory {
             let mut check = |what, told| check(NAMES[id], what, told);
             check("type", record.kind.as_ref().map(|kind| (kind.as_str() == truth.kind, true)));
             check("reusable", against(&record.reusable, |told| *told == truth.reusable));
-            // A state that changes on its own is confirmed before a refusal rests on it.
+            // A state that changes on its own is confirmed before a refusal rests on it. With
+            // sparing look-ups an order may charge sources of which Weir does not know that they
+            // are attached: that they are chargeable is then believed too long, and no refusal
+            // rests on that.
+            let sparing = walk.policy.look_ups == LookUps::Sparing;
             check(
                 "state",
                 against(&record.state, |told| {
-                    *told == state(truth.state) || told.changes_on_its_own()
+                    *told == state(truth.state)
+                        || told.changes_on_its_own()
+                        || (sparing && *told == SourceState::Chargeable)
                 }),
             );
             check(

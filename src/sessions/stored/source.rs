@@ -37,6 +37,10 @@ enum State<'a> {
     Cancelled,
     Failed,
     Other(&'a str),
+    /// Concluded from what a call did, and not shown by upstream.
+    InferredConsumed,
+    /// As above.
+    InferredCancelled,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,7 +77,7 @@ impl<'a> Source<'a> {
             amount: dated(&record.amount, latest, |amount| amount.parts()),
             currency: record.currency.as_ref().map(letters),
             reusable: dated(&record.reusable, latest, |reusable| *reusable),
-            state: dated(&record.state, latest, State::of),
+            state: dated(&record.state, latest, |state| State::of(state, record.state_inferred)),
             customer: dated(&record.customer, latest, |id| {
                 id.as_ref().map(|id| id.as_str().into())
             }),
@@ -89,12 +93,14 @@ impl<'a> Source<'a> {
         within: Option<&SessionRecord>,
     ) -> Result<SourceRecord, StoreError> {
         let session = || within.ok_or(StoreError::Unreadable);
+        let state_inferred = self.state.as_ref().is_some_and(|(state, _)| state.is_inferred());
         Ok(SourceRecord {
             kind: stated(self.kind, Text::name)?,
             amount: remembered(self.amount, latest, amount)?,
             currency: stated(self.currency, currency)?,
             reusable: remembered(self.reusable, latest, Ok)?,
             state: remembered(self.state, latest, |state| Ok(state.value()))?,
+            state_inferred,
             customer: customer(self.customer, latest)?,
             payment_session: match self.payment_session {
                 PaymentSession::Unstated => Stated::Unstated,
@@ -111,8 +117,10 @@ impl<'a> Source<'a> {
 }
 
 impl<'a> State<'a> {
-    fn of(state: &'a SourceState) -> Self {
+    fn of(state: &'a SourceState, inferred: bool) -> Self {
         match state {
+            SourceState::Consumed if inferred => Self::InferredConsumed,
+            SourceState::Cancelled if inferred => Self::InferredCancelled,
             SourceState::Chargeable => Self::Chargeable,
             SourceState::PendingRedirect => Self::PendingRedirect,
             SourceState::PendingFunds => Self::PendingFunds,
@@ -125,6 +133,10 @@ impl<'a> State<'a> {
         }
     }
 
+    fn is_inferred(&self) -> bool {
+        matches!(self, Self::InferredConsumed | Self::InferredCancelled)
+    }
+
     fn value(self) -> SourceState {
         match self {
             Self::Chargeable => SourceState::Chargeable,
@@ -132,8 +144,8 @@ impl<'a> State<'a> {
             Self::PendingFunds => SourceState::PendingFunds,
             Self::RequiresAction => SourceState::RequiresAction,
             Self::Pending => SourceState::Pending,
-            Self::Consumed => SourceState::Consumed,
-            Self::Cancelled => SourceState::Cancelled,
+            Self::Consumed | Self::InferredConsumed => SourceState::Consumed,
+            Self::Cancelled | Self::InferredCancelled => SourceState::Cancelled,
             Self::Failed => SourceState::Failed,
             Self::Other(name) => SourceState::Other(name.into()),
         }

@@ -38,6 +38,7 @@ fn full_source() -> SourceRecord {
         currency: usd(),
         reusable: at(false, 2),
         state: at(SourceState::Chargeable, 3),
+        state_inferred: false,
         customer: at(Some("c1".into()), 0),
         payment_session: Stated::Stated(UUIDS[2].into()),
         shown_to: caller(7),
@@ -310,11 +311,13 @@ fn source() -> impl Strategy<Value = SourceRecord> {
         told("[a-zA-Z]{1,30}"),
         remembered(amount()),
         remembered(any::<bool>()),
-        remembered("[a-z_]{1,25}"),
+        remembered(prop_oneof!["[a-z_]{1,25}", "consumed|cancelled"]),
     );
     (facts, remembered(option::of(id())), told(".{0,40}"), callers(), any::<u32>()).prop_map(
         |((kind, amount, reusable, state), customer, payment_session, callers, epoch)| {
+            let spent = |name: &String| matches!(name.as_str(), "consumed" | "cancelled");
             let mut record = SourceRecord {
+                state_inferred: epoch % 2 == 1 && state.get().is_some_and(spent),
                 kind: kind.as_ref().map(|kind| kind.as_str().into()).into(),
                 amount,
                 reusable,

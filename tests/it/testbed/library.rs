@@ -4,7 +4,7 @@ pub(crate) use tokio_util::task::TaskTracker;
 pub(crate) use tower::BoxError;
 pub(crate) use weir::{
     Body, Drained, GovernLayer, GovernSettings, Governor, Problem, ServeOptions, Target, Upstream,
-    UpstreamSettings, Worker,
+    UpstreamKey, UpstreamSettings, Worker,
     internals::{
         admin::Admin,
         dialects::{carts, checkouts},
@@ -14,7 +14,7 @@ pub(crate) use weir::{
             Options as EmulatorOptions, Quirks,
         },
         http::{CollectError, collect},
-        rules::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle},
+        rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Toggle},
         sessions::{CredentialKey, Probe, Sessions, Settings as SessionSettings, Store},
     },
     listeners, run_workers, serve, stack,

@@ -33,7 +33,7 @@ pub(crate) use self::{
     caller::{Caller, Reply},
     in_process::{Bend, InProcess},
     library::*,
-    policies::{Adjusted, defaults, defers, doubting, only, reorders, rows, trusting},
+    policies::{Adjusted, defaults, defers, doubting, only, reorders, rows, thorough, trusting},
     program::{DEV, Ended, Program, lines_of, weir},
     proxy::{Proxy, before, in_plain_text, proxying},
     raw::{RawReply, raw},
@@ -55,6 +55,7 @@ pub(crate) struct Plan {
     sessions: SessionSettings,
     govern: GovernSettings,
     probe: Probe,
+    key: Option<&'static str>,
     weir: bool,
 }
 
@@ -83,6 +84,11 @@ impl Plan {
         Self { govern, ..self }
     }
 
+    /// Gives Weir a key of its own.
+    pub(crate) fn key(self, key: &'static str) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
     /// Counts what the store is asked, and makes it fail when it is told to.
     pub(crate) fn probed(self, probe: &Probe) -> Self {
         Self { probe: probe.clone(), ..self }
@@ -97,7 +103,8 @@ impl Plan {
     pub(crate) fn governor(&self) -> Arc<Governor> {
         let store = Store::in_memory(&self.sessions).probed(&self.probe);
         let sessions = Sessions::with_store(store, CredentialKey::random(), self.sessions.clone());
-        Governor::new(self.policy.clone(), sessions, self.govern)
+        let key = self.key.and_then(UpstreamKey::new);
+        Governor::with_key(self.policy.clone(), sessions, self.govern, key)
     }
 
     /// Runs the test bed over sockets.
@@ -146,6 +153,7 @@ impl Testbed {
             sessions: SessionSettings { capacity: 10_000, ..SessionSettings::default() },
             govern: GovernSettings::default(),
             probe: Probe::default(),
+            key: None,
             weir: true,
         }
     }

@@ -1,6 +1,6 @@
 //! The policies that tests run under, and how they are written: `defaults().with_mode(..)`.
 
-use super::{FreshFor, Mode, OnLookupFailure, Policy, RuleId, Toggle};
+use super::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Toggle};
 use std::time::Duration;
 use weir::internals::dialects;
 
@@ -9,20 +9,25 @@ pub(crate) fn defaults() -> Policy {
     dialects::policy()
 }
 
-/// Believes for ever what it has learned.
+/// Asks for every fact on which a refusal could rest.
+pub(crate) fn thorough() -> Policy {
+    Policy { look_ups: LookUps::Thorough, ..defaults() }
+}
+
+/// Believes for ever what it has learned, and asks for the rest.
 pub(crate) fn trusting() -> Policy {
-    defaults().with_fresh_for(FreshFor::Forever)
+    thorough().with_fresh_for(FreshFor::Forever)
 }
 
-/// Believes nothing that it has not just seen.
+/// Believes nothing that it has not just seen, and asks for everything.
 pub(crate) fn doubting() -> Policy {
-    defaults().with_fresh_for(FreshFor::Within(Duration::ZERO))
+    thorough().with_fresh_for(FreshFor::Within(Duration::ZERO))
 }
 
-/// A policy whose only rule that does anything is this one.
+/// A policy whose only rule that does anything is this one, and that asks for all it needs.
 pub(crate) fn only(rule: RuleId, toggle: Toggle) -> Policy {
     let off = |policy: Policy, rule: &RuleId| policy.with_rule(*rule, Toggle::Off);
-    RuleId::ALL.iter().fold(defaults(), off).with_rule(rule, toggle)
+    RuleId::ALL.iter().fold(thorough(), off).with_rule(rule, toggle)
 }
 
 /// Puts the sources of a cart in order.
