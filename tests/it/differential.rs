@@ -7,7 +7,7 @@
 
 use crate::testbed::{
     APPLY, Adjusted, Ask, CART, FreshFor, Kind, OPTIONS, Policy, Reply, RuleId, Testbed, Toggle,
-    cases, credit, defaults, items, method, on_a_runtime, primary,
+    cases, credit, items, method, on_a_runtime, primary, thorough,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -296,7 +296,7 @@ fn pair(policy: Policy) -> (Testbed, Testbed) {
 }
 
 async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), TestCaseError> {
-    let policy = defaults().with_fresh_for(circumstances.fresh_for);
+    let policy = thorough().with_fresh_for(circumstances.fresh_for);
     let (plain, mut governed) = pair(policy);
     let mut things = Things::begin([&plain, &governed]).await;
     for (n, op) in ops.iter().enumerate() {
@@ -629,7 +629,7 @@ async fn carts(
     toggle: Toggle,
     circumstances: Circumstances,
 ) -> Result<(), TestCaseError> {
-    let policy = defaults()
+    let policy = thorough()
         .with_fresh_for(circumstances.fresh_for)
         .with_rule(RuleId::PrimaryBeforeSecondary, toggle)
         .with_rule(RuleId::LostCredit, toggle)
