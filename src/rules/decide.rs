@@ -5,8 +5,8 @@
 //! it broken, again on facts that a refusal may rest on. If a fact is missing in the second pass,
 //! or in the first and it is worth asking for, the verdict asks for a look-up, and the caller makes
 //! it and decides again. No look-up is asked for twice, so this ends. A rule whose facts stay
-//! missing is not taken for kept: the judgement names it beside the verdict, unless it was not worth
-//! asking for them.
+//! missing is not taken for kept: the judgement names it beside the verdict, unless they were not
+//! worth asking for.
 
 use super::{
     Attached, Dialect, Field, Finding, Incoming, Intent, Judgement, Known, LookUps, Lookup,
@@ -100,12 +100,9 @@ fn judge_all(
             Err((gap, _)) => Err(gap),
             Ok(violation) => Ok(violation),
         };
-        match &judged {
-            Err(gap @ (Gap::Unavailable(_) | Gap::Unstated)) => {
-                let missing = missing(known, gap, view.missing);
-                missing.into_iter().for_each(|missing| note(unjudged, row.id, missing));
-            }
-            Ok(_) | Err(Gap::Need(_)) => {}
+        if let Err(gap) = &judged {
+            let missing = missing(known, gap, view.missing);
+            missing.into_iter().for_each(|missing| note(unjudged, row.id, missing));
         }
         match (judged, toggle) {
             (Ok(None) | Err(Gap::Unstated), _) => {}
@@ -155,6 +152,8 @@ fn mend<'a>(row: &Row, violation: Violation, view: &dyn Fn(Dialect) -> View<'a>)
 /// Returns what kept a rule from being judged; `None` where it has nothing to say about the call.
 fn missing(known: &Known, gap: &Gap, lack: Lack) -> Option<MissingFact> {
     match (gap, lack) {
+        // It is asked for first.
+        (Gap::Need(_), _) => None,
         (Gap::Unavailable(lookup), _) => Some(MissingFact::Failed(lookup.clone())),
         (_, Lack::Session) => None,
         (_, Lack::Nothing) => Some(MissingFact::NotAsked),

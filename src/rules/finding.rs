@@ -266,14 +266,13 @@ impl fmt::Display for Finding {
             }
             Self::NoPair { primary, secondary } => write!(f, "{secondary} combined with {primary}"),
             Self::NotReusable { source, kind } => write!(f, "source {source} of type {kind}"),
-            Self::ForeignSource { source, owner, buyer: Some(buyer) } => write!(
-                f,
-                "source {source} is saved to customer {owner}, the checkout is customer {buyer}'s"
-            ),
-            Self::ForeignSource { source, owner, buyer: None } => write!(
-                f,
-                "source {source} is saved to customer {owner}, the checkout has no customer"
-            ),
+            Self::ForeignSource { source, owner, buyer } => {
+                write!(f, "source {source} is saved to customer {owner}, the checkout ")?;
+                match buyer {
+                    Some(buyer) => write!(f, "is customer {buyer}'s"),
+                    None => f.write_str("has no customer"),
+                }
+            }
             Self::NotConfirmed { state } => write!(f, "the payment session is {}", state.as_str()),
             Self::Underfunded { remaining } => write!(f, "{remaining} remains to be contributed"),
             Self::LostCredit { .. } | Self::CreditInDoubt { .. } | Self::CreditUnseen { .. } => {

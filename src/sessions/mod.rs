@@ -136,6 +136,17 @@ impl Sessions {
         self.0.turns.turn(of, priority).await
     }
 
+    /// Waits until no call has this or waits for it. Returns whether it had to.
+    ///
+    /// # Errors
+    /// Returns the same errors as [`Sessions::guard`].
+    pub async fn wait_for(&self, of: &TurnKey, priority: Priority) -> Result<bool, Busy> {
+        if self.0.turns.turn_if_free(of).is_some() {
+            return Ok(false);
+        }
+        self.guard(of, priority).await.map(|_| true)
+    }
+
     /// Ends every hold on this: a call has shown that no overtaking call will follow. Neither waits
     /// nor takes a turn.
     pub fn release_held(&self, of: &TurnKey) {

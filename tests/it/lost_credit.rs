@@ -273,7 +273,7 @@ async fn a_repair_that_cannot_be_finished_at_the_submit_says_so() {
         let answer = scene.submit().await;
         assert_eq!(
             (answer.found(), scene.lost()),
-            ((status, ("forwarded", Some("lost-credit"))), 0),
+            ((status, ("failed", Some("lost-credit"))), 0),
             "{}",
             answer.text()
         );

@@ -199,7 +199,7 @@ async fn members_that_the_vendor_ignores_switch_no_rule_off() {
 
 #[tokio::test]
 async fn a_payment_option_is_not_changed_to_store_credit() {
-    let bed = Testbed::new().in_process();
+    let bed = Testbed::new().policy(crate::testbed::thorough()).in_process();
     let shopper = bed.shopper(100.0).await;
     let saved = shopper.post(OPTIONS, option_of(&bed.card().await)).await;
     assert!(saved.status.is_success(), "{}", saved.text());
@@ -237,7 +237,7 @@ async fn an_invoice_is_opened_under_the_rules_of_an_order_and_what_ends_it_is_le
 
 #[tokio::test]
 async fn an_order_at_once_spends_its_source_and_takes_no_spent_one() {
-    let bed = Testbed::new().in_process();
+    let bed = Testbed::new().policy(crate::testbed::thorough()).in_process();
     let card = bed.card().await;
     let mut body = items(30.0);
     body["sourceId"] = json!(card);

@@ -131,7 +131,7 @@ fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
     assert_eq!((&told["level"], &told["what"]), (&json!("WARN"), &json!("create")));
     let error = told["error"].as_str().expect("an error");
     assert!(error.starts_with("upstream is unreachable: "), "{error}");
-    let decision = program.json_until("create forwarded");
+    let decision = program.json_until("create failed");
     assert_eq!(
         (&decision["decision_id"], &decision["status"]),
         (&told["decision_id"], &json!(502))

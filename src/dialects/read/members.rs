@@ -158,7 +158,7 @@ impl<'a, 'n> Members<'a, 'n> {
     /// Reads an amount: a number, or text that is one.
     pub(crate) fn amount(&self, name: &'static str) -> Stated<Amount> {
         let is_number = |first: u8| first == b'-' || first.is_ascii_digit();
-        self.parsed(name, is_number, "a text that is no amount", "a number that is not exact")
+        self.parsed(name, is_number, "a text that is no amount", "a number that is too large")
     }
 
     /// Reads a flag, bare or as text.

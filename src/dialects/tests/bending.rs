@@ -4,7 +4,7 @@
 use crate::{
     dialects::{self, Call, Classified, Dialects, carts, checkouts, classify},
     rules::{
-        Intent, Judgement, Known, Lookup, LookupResult, Owner, PaidWith, Policy, RuleId,
+        Intent, Judgement, Known, LookUps, Lookup, LookupResult, Owner, PaidWith, Policy, RuleId,
         SessionKey, Stated, Target, Timestamp, Toggle, Verdict, judge_call, learn,
     },
 };
@@ -335,9 +335,14 @@ impl Scene {
     }
 }
 
+/// The policy that asks for all that a refusal could rest on.
+fn thorough() -> Policy {
+    Policy { look_ups: LookUps::Thorough, ..dialects::policy() }
+}
+
 /// The policy whose only rule that does anything is this one.
 fn only(rule: RuleId) -> Policy {
-    let mut policy = dialects::policy();
+    let mut policy = thorough();
     RuleId::ALL.iter().for_each(|rule| policy.set(*rule, Toggle::Off));
     policy.set(rule, Toggle::Reject);
     policy
@@ -415,7 +420,7 @@ fn is_honest(scene: &Scene, docs: &Value, what: &str) {
 #[test]
 fn without_bends_each_scene_is_refused_by_its_rule_or_by_none() {
     for scene in scenes() {
-        let judgement = scene.judge(&scene.docs, &dialects::policy());
+        let judgement = scene.judge(&scene.docs, &thorough());
         let refused = match judgement.verdict {
             Verdict::Reject(violation) => Some(violation.rule),
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::Course;
 use crate::{
-    govern::holding::Holding,
+    govern::{exchange::Exchange, holding::Holding},
     rules::{Event, Intent, Owner, SessionKey, SessionObservation},
     sessions::{Busy, Priority, StoreError, TurnError, TurnKey, now},
 };
@@ -18,8 +18,13 @@ impl Course<'_> {
         let sources = exchange.sources();
         let session = self.attempt.session().cloned();
         if let Some(key) = &session {
+            match wait_for_unseen(exchange, key, priority).await {
+                Ok(waited) => self.stale |= waited,
+                Err(busy) => return Ok(self.note_busy(busy)),
+            }
             if let Some(Holding::Turn(turn)) = &self.hand
                 && turn.key() == key
+                && !self.stale
             {
                 self.unchanged = !turn.record().in_flight;
                 return self.begin_turn().await;
@@ -134,4 +139,17 @@ impl Course<'_> {
             Err(TurnError::Store(error)) => Err(error),
         }
     }
+}
+
+/// Waits for the caller's own call that was sent when nothing was remembered of the session: it has
+/// no turn of the session's, and a read may have introduced the session since. Returns whether
+/// there was one.
+async fn wait_for_unseen(
+    exchange: &Exchange,
+    key: &SessionKey,
+    priority: Priority,
+) -> Result<bool, Busy> {
+    let Some(caller) = exchange.asker.who.caller() else { return Ok(false) };
+    let unseen = TurnKey::Unseen(caller, key.clone());
+    exchange.asker.governor.sessions().wait_for(&unseen, priority).await
 }

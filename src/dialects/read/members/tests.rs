@@ -41,8 +41,8 @@ fn a_member_of_another_form_is_noted_by_its_place_and_form_and_not_by_its_value(
     let long = format!("\"{}\"", "9".repeat(LONGEST + 1));
     type Read<'t> = &'t dyn Fn(&Members<'_, '_>) -> bool;
     let cases: [(&str, Read<'_>, &str); 22] = [
-        ("2.842170943040401e-14", &amount, "a number that is not exact"),
-        ("1e400", &amount, "a number that is not exact"),
+        ("1e30", &amount, "a number that is too large"),
+        ("1e400", &amount, "a number that is too large"),
         ("\"a secret\"", &amount, "a text that is no amount"),
         ("\"1,000.00\"", &amount, "a text that is no amount"),
         (&long, &amount, "a text that is too long"),
