@@ -444,9 +444,10 @@ async fn a_source_that_the_shopper_may_not_read_is_looked_up_with_weirs_own_key(
         assert_eq!(late.verdict(), ("rejected", Some("primary-before-secondary")), "{status}");
         assert_eq!(bed.mutations(), 0);
     }
-    // Without a key nothing is known of the credit.
+    // Without a key nothing is known of the credit before upstream's answer shows it.
     let (_bed, shopper, _, credit) = shopper_who_may_not_read(Testbed::new()).await;
-    assert_eq!(shopper.post(APPLY, method(&credit)).await.verdict().0, "forwarded");
+    let late = shopper.post(APPLY, method(&credit)).await;
+    assert_eq!(late.verdict(), ("monitored", Some("primary-before-secondary")));
 }
 
 #[tokio::test]

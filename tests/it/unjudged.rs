@@ -48,8 +48,8 @@ const CART_DRIFTS: [Drift; 8] = [
     drift("/cart/pricing", || json!(100), "pricing: a number"),
     drift(
         "/cart/paymentSession/amountRemainingToBeContributed/value",
-        || json!(2.842170943040401e-14),
-        "paymentSession.amountRemainingToBeContributed.value: a number that is not exact",
+        || json!(1e30),
+        "paymentSession.amountRemainingToBeContributed.value: a number that is too large",
     ),
     drift("/cart/paymentSession/status", || json!({}), "paymentSession.status: an object"),
     drift("/cart/paymentSession", || json!([]), "paymentSession: a list"),
