@@ -54,8 +54,7 @@ impl Ask {
             Ask::Attach => ("POST", attach(1_000 + connection)),
             Ask::TooLate => ("POST", attach(2_000 + connection)),
         };
-        let length = if method == "POST" { "Content-Length: 0\r\n" } else { "" };
-        format!("{method} {path} HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer sk_test_0123456789\r\nAccept: application/json\r\nUser-Agent: bench\r\n{length}\r\n").into_bytes()
+        request(method, &path)
     }
 
     fn name(self) -> &'static str {
@@ -66,6 +65,11 @@ impl Ask {
             Ask::TooLate => "attach, refused",
         }
     }
+}
+
+fn request(method: &str, path: &str) -> Vec<u8> {
+    let length = if method == "POST" { "Content-Length: 0\r\n" } else { "" };
+    format!("{method} {path} HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer sk_test_0123456789\r\nAccept: application/json\r\nUser-Agent: bench\r\n{length}\r\n").into_bytes()
 }
 
 fn main() {
@@ -274,10 +278,15 @@ fn load(address: SocketAddr, ask: Ask) {
 async fn caller(address: SocketAddr, ask: Ask, connection: usize) {
     let mut stream = TcpStream::connect(address).await.expect("the proxy listens");
     stream.set_nodelay(true).expect("a socket");
-    let (request, status) =
-        (ask.request(connection), if ask == Ask::TooLate { "409" } else { "200" });
+    let is_refused = ask == Ask::TooLate;
+    // Weir refuses what it knows to be wrong, so it has seen the checkout.
+    let seen =
+        is_refused.then(|| (request("GET", &format!("/checkouts/{}", 2_000 + connection)), "200"));
+    let asked = (ask.request(connection), if is_refused { "409" } else { "200" });
     let mut read = vec![0; 16 << 10];
-    for _ in 0..REQUESTS / CONNECTIONS {
+    for (request, status) in
+        seen.into_iter().chain(std::iter::repeat_n(asked, REQUESTS / CONNECTIONS))
+    {
         stream.write_all(&request).await.expect("the proxy reads");
         let (mut end, mut length) = (0, None);
         while length.is_none_or(|length| end < length) {
