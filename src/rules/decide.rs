@@ -125,7 +125,7 @@ fn judge_all(
     }
     match mendable {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
-        Some((row, _, violation)) => mend(row, violation, &view),
+        Some((row, _, violation)) => mend(row, violation, &view, unjudged),
         None => intent
             .dialect()
             .and_then(|dialect| wait(&mut view(dialect)))
@@ -134,7 +134,12 @@ fn judge_all(
 }
 
 /// Returns the verdict on a call that breaks a rule whose toggle is its remedy.
-fn mend<'a>(row: &Row, violation: Violation, view: &dyn Fn(Dialect) -> View<'a>) -> Verdict {
+fn mend<'a>(
+    row: &Row,
+    violation: Violation,
+    view: &dyn Fn(Dialect) -> View<'a>,
+    unjudged: &mut Vec<Unjudged>,
+) -> Verdict {
     match remedy(row.remedy, &violation, &mut view(violation.dialect).strictly()) {
         Ok(Some(remedy)) => Verdict::Remedy { remedy, violation },
         Err(Gap::Need(lookup)) => Verdict::Need(lookup),
@@ -142,6 +147,8 @@ fn mend<'a>(row: &Row, violation: Violation, view: &dyn Fn(Dialect) -> View<'a>)
             Verdict::Unavailable(Lookup::Session)
         }
         Ok(None) | Err(_) if !violation.finding.is_certain() => {
+            // In which order the sources joined.
+            note(unjudged, row.id, MissingFact::Untold(Lookup::Session, Some(Field::Sources)));
             Verdict::Forward { monitored: None }
         }
         // The violation is certain even where the remedy's facts are missing.

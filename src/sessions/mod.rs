@@ -141,7 +141,7 @@ impl Sessions {
     /// # Errors
     /// Returns the same errors as [`Sessions::guard`].
     pub async fn wait_for(&self, of: &TurnKey, priority: Priority) -> Result<bool, Busy> {
-        if self.0.turns.turn_if_free(of).is_some() {
+        if self.0.turns.is_free(of) {
             return Ok(false);
         }
         self.guard(of, priority).await.map(|_| true)

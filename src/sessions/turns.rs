@@ -89,6 +89,11 @@ impl Turns {
         place.turn(self.wait).await
     }
 
+    /// Returns whether no call has this turn or waits for it.
+    pub(super) fn is_free(&self, of: &TurnKey) -> bool {
+        !self.queues.contains_key(of)
+    }
+
     /// Takes the turn if the queue is empty; never waits.
     pub(super) fn turn_if_free(&self, of: &TurnKey) -> Option<TurnGuard> {
         let key = Arc::new(of.clone());

@@ -199,6 +199,7 @@ mod tests {
         rules::{
             FreshFor, Lookup, PaidWith, Remedy, SessionFacts, SourceFacts, Stated, Verdict,
             fixtures::{Given, amount, card, cart, credit, nothing_attached, order},
+            judge_call,
         },
     };
 
@@ -328,6 +329,17 @@ mod tests {
             verdict => panic!("it should be put in order, not {verdict:?}"),
         }
         joined(&["credit", "card"]).toggle(RULE, Toggle::Reorder).forwards(&order(cart()));
+    }
+
+    #[test]
+    fn an_order_that_goes_up_with_credit_in_doubt_is_named_as_not_judged() {
+        let spent = joined(&[]).source(card("card").in_state("consumed"));
+        for given in [joined(&[]), spent.toggle(RULE, Toggle::Reorder)] {
+            let judgement = judge_call(&given.known, &order(cart()), &given.policy, given.now);
+            assert_eq!(judgement.verdict, Verdict::Forward { monitored: None });
+            let rules: Vec<_> = judgement.unjudged.iter().map(|one| one.rule).collect();
+            assert!(rules.contains(&RULE), "{rules:?}");
+        }
     }
 
     #[test]
