@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 use weir::internals::{
     dialects::{self, Call, Classified, Dialects, checkouts},
     rules::{
@@ -149,7 +149,7 @@ fn deciding(c: &mut Criterion) {
     };
     session.apply(&SessionObservation::LookedUp(Box::new(facts)), &policy, Timestamp(1_000));
     let empty = Known {
-        session: Some(session.clone()),
+        session: Some(Arc::new(session.clone())),
         sources: [
             (CREDIT.into(), source(CREDIT, "customerCredit")),
             (CARD.into(), source(CARD, "creditCard")),
@@ -166,7 +166,7 @@ fn deciding(c: &mut Criterion) {
         &policy,
         Timestamp(1_000),
     );
-    let with_card = Known { session: Some(session), ..empty.clone() };
+    let with_card = Known { session: Some(Arc::new(session)), ..empty.clone() };
     let intent = Intent::Attach {
         session: weir::internals::rules::Target::Session(SessionKey::new(
             checkouts::CHECKOUT,

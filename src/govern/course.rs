@@ -31,7 +31,7 @@ use std::sync::Arc;
 /// Runs a call until it has its outcome.
 pub(super) async fn run(exchange: &Exchange) -> Outcome {
     if let Intent::ReadSessions { kind } = &*exchange.intent
-        && let Some(outcome) = settle_all(exchange, *kind).await
+        && let Some(outcome) = Box::pin(settle_all(exchange, *kind)).await
     {
         return outcome;
     }
@@ -73,11 +73,8 @@ enum Until {
 
 /// Performs the steps of a course. Returns no outcome where it stops before its call is sent.
 async fn drive(exchange: &Exchange, until: Until) -> Option<Outcome> {
-    let begun = Course::begin(exchange).await;
-    let (mut course, mut failed) = match begun {
-        Ok(course) => (course, None),
-        Err(error) => (Course::without_records(exchange), Some(error)),
-    };
+    let mut course = Course::without_records(exchange);
+    let mut failed = course.begin().await.err();
     loop {
         if let Some(error) = failed.take() {
             log_store_error(&error);
@@ -127,10 +124,10 @@ impl<'a> Course<'a> {
     }
 
     /// Reads the session's records, and takes its turn where it is free.
-    async fn begin(exchange: &'a Exchange) -> Result<Self, StoreError> {
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        let exchange = self.exchange;
         let sessions = exchange.asker.governor.sessions();
         let mut start = Start { can_defer: sessions.can_pin(), ..Start::default() };
-        let mut course = Self::without_records(exchange);
         let session = session_of(exchange).await?;
         if let Some(key) = &session {
             let hand = take_up(exchange, key).await?;
@@ -141,14 +138,14 @@ impl<'a> Course<'a> {
             if exchange.intent.is_read() && known {
                 sessions.release_held(&TurnKey::Session(key.clone()));
             }
-            course.hand = Some(match (hand, known) {
+            self.hand = Some(match (hand, known) {
                 // A stranger does not hold the turn.
                 (Holding::Turn(turn), false) => Holding::Records(turn.into_records(), None),
                 (hand, _) => hand,
             });
         }
-        course.attempt = Attempt::new(session, start);
-        Ok(course)
+        self.attempt = Attempt::new(session, start);
+        Ok(())
     }
 
     /// Returns whether the call itself is sent next.
@@ -172,13 +169,16 @@ impl<'a> Course<'a> {
         let exchange = self.exchange;
         let now = now();
         let policy = exchange.asker.governor.cap_freshness(&exchange.policy, now);
+        // What asks upstream or waits is boxed: its size would be copied with every call.
         let event = match self.attempt.next(&exchange.intent, &policy, now) {
-            Next::LookUp(lookup) => self.look_up(&lookup).await?,
+            Next::LookUp(lookup) => Box::pin(self.look_up(&lookup)).await?,
             Next::TakeTurn { overtakes } => self.take_turn(overtakes).await?,
-            Next::Hold(window) => self.hold(window).await?,
-            Next::Recover { primary, credit } => self.recover(primary, credit).await?,
-            Next::SendDeferred { primary, since } => self.send_deferred(primary, since).await?,
-            Next::EraseDeferred => self.erase_deferred().await?,
+            Next::Hold(window) => Box::pin(self.hold(window)).await?,
+            Next::Recover { primary, credit } => Box::pin(self.recover(primary, credit)).await?,
+            Next::SendDeferred { primary, since } => {
+                Box::pin(self.send_deferred(primary, since)).await?
+            }
+            Next::EraseDeferred => Box::pin(self.erase_deferred()).await?,
             last => return self.end(last).await.map(Some),
         };
         self.on(event);

@@ -174,3 +174,34 @@ async fn govern<S: Client>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialects,
+        govern::GovernSettings,
+        sessions::{Sessions, Settings},
+    };
+    use tower::service_fn;
+
+    /// The most bytes of a governed call's future. It is copied when it is boxed, and its parts
+    /// when they are awaited, so what it seldom needs is boxed apart.
+    const MOST: usize = 5 << 10;
+
+    #[test]
+    fn the_future_of_a_governed_call_is_small() {
+        let client = service_fn(async |_: Request<Body>| {
+            Ok::<_, UpstreamError>(Response::new(Body::empty()))
+        });
+        let sessions = Sessions::in_memory(Settings::default());
+        let governor = Governor::new(dialects::policy(), sessions, GovernSettings::default());
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = "/checkouts/1".parse().unwrap();
+        let Either::Right(governed) = GovernLayer::new(governor).layer(client).call(request) else {
+            panic!("a governed call");
+        };
+        let size = size_of_val(&*governed);
+        assert!(size <= MOST, "{size} bytes");
+    }
+}

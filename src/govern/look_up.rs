@@ -19,8 +19,8 @@ use crate::{
     http::Body,
     observe::{StepEnd, StepKind},
     rules::{
-        Intent, Known, Lookup, Pending, SessionKey, SessionObservation, SourceId, Stated, Target,
-        Timestamp, learn as learn_from,
+        Intent, Known, Learned, Lookup, Pending, SessionKey, SessionObservation, SourceId, Stated,
+        Target, Timestamp, learn as learn_from,
     },
     sessions::{LookupKey, Records, StoreError, now},
 };
@@ -91,7 +91,7 @@ async fn look_up_as(
     let reader = call.clone();
     let records = records(exchange, lookup, session).await?;
     let epoch = epoch(&records, lookup);
-    let asked = Asked {
+    let mut asked = Asked {
         exchange: exchange.clone(),
         call,
         intent: outgoing.intent.clone(),
@@ -206,7 +206,7 @@ pub(super) async fn read(
         Some(records) => records,
         None => records(exchange, &lookup, session).await?,
     };
-    let asked = Asked {
+    let mut asked = Asked {
         exchange: exchange.clone(),
         call: exchange.call.clone(),
         intent: intent.clone(),
@@ -245,7 +245,7 @@ impl Asked {
     /// Learns from the answer. Facts have the time at which the request was sent, because upstream
     /// may have read them at any time since.
     async fn learn(
-        mut self,
+        &mut self,
         at: Timestamp,
         sent: SendOutcome,
     ) -> Result<LookupOutcome, StoreError> {
@@ -262,13 +262,26 @@ impl Asked {
         if !status.is_success() {
             return Ok(LookupOutcome::Failed(StepEnd::Answered(status.as_u16())));
         }
-        let exchange = &self.exchange;
-        let limit = exchange.asker.governor.settings.answer;
-        let (headers, body) = (answered.headers(), &answered.body.bytes);
-        let answer = match self.call.read_answer(&self.intent, status, headers, body, limit) {
-            Ok(answer) => answer,
+        let (shown, learned) = match self.read_answer(at, answered) {
+            Ok(read) => read,
             Err(why) => return Ok(unreadable(status, why)),
         };
+        learn::commit(&self.exchange, &mut self.records, learned, at).await?;
+        learn::remember_active(&self.exchange, shown.session.as_ref()).await?;
+        Ok(LookupOutcome::Shown(shown))
+    }
+
+    /// Reads what a success shows and teaches.
+    fn read_answer(
+        &self,
+        at: Timestamp,
+        answered: Answered,
+    ) -> Result<(Shown, Learned), UnreadableAnswer> {
+        let exchange = &self.exchange;
+        let status = answered.status();
+        let limit = exchange.asker.governor.settings.answer;
+        let (headers, body) = (answered.headers(), &answered.body.bytes);
+        let answer = self.call.read_answer(&self.intent, status, headers, body, limit)?;
         let shown = match &self.intent {
             Intent::ReadSession { session: Target::Session(key) } => Some(key.clone()),
             Intent::ReadSession { session: Target::Active(kind) } => {
@@ -278,10 +291,7 @@ impl Asked {
             _ => None,
         };
         if self.lookup == Lookup::Session && shown.is_none() {
-            return Ok(unreadable(
-                status,
-                UnreadableAnswer("it does not tell which session it is"),
-            ));
+            return Err(UnreadableAnswer("it does not tell which session it is"));
         }
         let known = Known::default();
         let mut learned =
@@ -292,14 +302,12 @@ impl Asked {
             _ => (None, None),
         };
         learn::add_shown(exchange, &mut learned, source, customer);
-        learn::commit(exchange, &mut self.records, learned, at).await?;
-        learn::remember_active(exchange, shown.as_ref()).await?;
         let unread = Arc::new(answer.unread);
         let options = match answer.options {
             Stated::Stated(options) => Some(Arc::new(options)),
             Stated::Unstated | Stated::Unread => None,
         };
-        Ok(LookupOutcome::Shown(Shown { at, session: shown, options, unread, answer: answered }))
+        Ok((Shown { at, session: shown, options, unread, answer: answered }, learned))
     }
 
     /// Learns that upstream does not show the session to this caller. Creates no record for a

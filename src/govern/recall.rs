@@ -8,6 +8,11 @@ use crate::{
     rules::{CredentialHash, Intent, Known, SessionRecord, SourceId, SourceRecord, Stated},
     sessions::{Records, StoreError},
 };
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// A call seldom has to do with more sources.
+type Ids = SmallVec<[SourceId; 6]>;
 
 /// Fills `known` with the records in hand, and keeps the notes on look-ups. Asks the store only for
 /// sources that are not in hand.
@@ -17,21 +22,18 @@ pub(super) async fn recall(
     known: &mut Known,
 ) -> Result<(), StoreError> {
     let who = exchange.asker.who;
-    let named: Vec<SourceId> = named(&exchange.intent, known).cloned().collect();
-    records.read_along(&named).await?;
+    let mut ids: Ids = named(&exchange.intent, known).cloned().collect();
+    records.read_along(&ids).await?;
     let now = &exchange.asker.shown;
     let shown_now = now.has_session(records.session_key());
-    let shown = |record: &&SessionRecord| shown_now || who.is_among(&record.shown_to);
+    let shown = |record: &&Arc<SessionRecord>| shown_now || who.is_among(&record.shown_to);
     known.session = records.session().filter(shown).cloned();
-    let pending = known.session.as_ref().and_then(|record| record.pending.as_deref());
-    let attached = known.attached().iter().map(|attached| attached.id.clone());
-    let ids: Vec<SourceId> =
-        named.into_iter().chain(attached).chain(pending.map(|p| p.primary().clone())).collect();
+    ids.extend(known.session.iter().flat_map(|record| record.owned()).cloned());
+    let own = exchange.asker.governor.own_key().map(OwnKey::hash);
     for id in ids {
-        let own = exchange.asker.governor.own_key().map(OwnKey::hash);
-        let visible = |record: &&SourceRecord| {
-            now.has_source(&id) || may_know(who, own, record, known.session.as_ref())
-        };
+        let session = known.session.as_deref();
+        let visible =
+            |record: &&SourceRecord| now.has_source(&id) || may_know(who, own, record, session);
         match records.source(&id).filter(visible).cloned() {
             Some(record) => known.sources.insert(id, record),
             None => known.sources.remove(&id),

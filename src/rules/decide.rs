@@ -206,7 +206,9 @@ fn is_worth_asking(view: &View<'_>, row: &Row, toggle: Toggle, lookup: &Lookup) 
         (LookUps::Thorough, _) | (_, Upstream::Loses) => true,
         (_, Upstream::Accepts) if toggle != Toggle::Monitor => true,
         // What became of an earlier call is looked up before the next decision.
-        _ if *lookup == Lookup::Session && view.known.session.as_ref().is_some_and(unsure) => true,
+        _ if *lookup == Lookup::Session && view.known.session.as_deref().is_some_and(unsure) => {
+            true
+        }
         _ => brings_another_source(view),
     }
 }

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::dialects::{self, Dialects, Refusal, carts, checkouts};
+use std::sync::Arc;
 
 pub(super) const NOW: Timestamp = Timestamp(1_000_000_000);
 const HOUR: u64 = 3_600_000;
@@ -169,7 +170,7 @@ impl Given {
         let mut given = Given::nothing();
         let mut record = SessionRecord::default();
         record.apply(&SessionObservation::LookedUp(Box::new(facts)), &given.policy, NOW);
-        given.known.session = Some(record);
+        given.known.session = Some(Arc::new(record));
         given
     }
 
@@ -215,7 +216,7 @@ impl Given {
     }
 
     pub(super) fn alter(mut self, change: impl FnOnce(&mut SessionRecord)) -> Self {
-        change(self.known.session.get_or_insert_default());
+        change(Arc::make_mut(self.known.session.get_or_insert_default()));
         self
     }
 
@@ -255,9 +256,11 @@ impl Given {
     pub(super) fn confirmed(mut self, lookup: Lookup) -> Self {
         let now = self.now;
         match &lookup {
-            Lookup::Session => {
-                self.known.session.iter_mut().for_each(|session| redate_session(session, &|_| now))
-            }
+            Lookup::Session => self
+                .known
+                .session
+                .iter_mut()
+                .for_each(|session| redate_session(Arc::make_mut(session), &|_| now)),
             Lookup::Source(id) => self
                 .known
                 .sources
@@ -313,7 +316,11 @@ impl Given {
 
     pub(super) fn apply(&mut self, learned: &Learned) {
         if let Some((_, observation)) = &learned.session {
-            self.known.session.get_or_insert_default().apply(observation, &self.policy, self.now);
+            Arc::make_mut(self.known.session.get_or_insert_default()).apply(
+                observation,
+                &self.policy,
+                self.now,
+            );
         }
         for (id, observation) in &learned.sources {
             self.known.sources.entry(id.clone()).or_default().apply(observation, self.now);

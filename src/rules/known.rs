@@ -10,7 +10,7 @@ use super::{
     Incoming, Intent, Lookup, OptionFacts, OptionId, Pending, Policy, SessionRecord, SourceId,
     SourceRecord, SourceState, SourceType, Subject, Timestamp, UsedFact,
 };
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How a look-up of this decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub enum LookupResult {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The session that the call is about.
-    pub session: Option<SessionRecord>,
+    pub session: Option<Arc<SessionRecord>>,
     /// The sources that the call names, and those attached.
-    pub sources: HashMap<SourceId, SourceRecord>,
+    pub sources: BTreeMap<SourceId, SourceRecord>,
     /// The customer that the call is about.
     pub customer: Option<CustomerRecord>,
     /// The shopper's payment options. They are never remembered, so only a look-up fills this.

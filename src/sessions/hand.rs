@@ -45,7 +45,8 @@ pub(super) struct Hand {
     stored: Stored,
     /// The session in scope.
     key: Option<Key>,
-    record: SessionRecord,
+    /// Shared with those who only look at it.
+    record: Arc<SessionRecord>,
     /// Other sessions' records that hold a source in hand.
     others: BTreeMap<KeyBytes, SessionRecord>,
     /// Each at most once. There are few, so that looking through them is quicker than any map.
@@ -65,7 +66,7 @@ impl Hand {
             let (Space::Sessions, Some(bytes)) = (key.space, bytes) else { continue };
             let record = stored::read_session(bytes)?;
             match hand.key.as_ref() == Some(key) {
-                true => hand.record = record,
+                true => hand.record = Arc::new(record),
                 false => drop(hand.others.insert(key.bytes.clone(), record)),
             }
         }
@@ -110,8 +111,10 @@ impl Hand {
                 self.home(&id, entry, held)
             }
         };
-        if !matches!(&home, Home::In(session) if self.is_main(session)) {
-            self.record.members.retain(|(member, _)| *member != id);
+        if !matches!(&home, Home::In(session) if self.is_main(session))
+            && self.record.member(&id).is_some()
+        {
+            self.record_mut().members.retain(|(member, _)| *member != id);
         }
         self.sources.push((id, home));
         Ok(())
@@ -140,18 +143,18 @@ impl Hand {
     }
 
     /// Returns the session's record; an empty one if nothing is remembered.
-    pub(super) fn record(&self) -> &SessionRecord {
+    pub(super) fn record(&self) -> &Arc<SessionRecord> {
         &self.record
     }
 
     /// Returns the session's record for a change that is no observation.
     pub(super) fn record_mut(&mut self) -> &mut SessionRecord {
-        &mut self.record
+        Arc::make_mut(&mut self.record)
     }
 
     /// Returns whether anything is remembered of the session.
     pub(super) fn is_remembered(&self) -> bool {
-        self.record != SessionRecord::default()
+        *self.record != SessionRecord::default()
             || self.key.as_ref().is_some_and(|key| self.is_stored(key))
     }
 
@@ -186,7 +189,7 @@ impl Hand {
         match &mut self.sources[place].1 {
             Home::Own(record) => record.get_or_insert_default(),
             Home::In(session) if self.key.as_ref().is_some_and(|key| key.bytes == *session) => {
-                self.record.member_mut(id)
+                Arc::make_mut(&mut self.record).member_mut(id)
             }
             Home::In(session) => self.others.entry(session.clone()).or_default().member_mut(id),
         }
@@ -207,7 +210,7 @@ impl Hand {
     pub(super) fn apply(&mut self, noted: &Noted) {
         match noted {
             Noted::Session(observation, policy, now, _) => {
-                self.record.apply(observation, policy, *now);
+                self.record_mut().apply(observation, policy, *now);
             }
             Noted::Source(id, observation, now, _) => self.source_mut(id).apply(observation, *now),
             Noted::Customer(observation, now, _) => {
@@ -248,7 +251,8 @@ impl Hand {
     /// Moves each source's record to the place where it belongs.
     pub(super) fn settle(&mut self) {
         let Some(key) = &self.key else { return };
-        for (id, facts) in self.record.give_up_strangers() {
+        let record = Arc::make_mut(&mut self.record);
+        for (id, facts) in record.give_up_strangers() {
             let home = Home::Own(Some(facts));
             match self.sources.iter_mut().find(|(known, _)| *known == id) {
                 Some((_, known)) => *known = home,
@@ -257,9 +261,9 @@ impl Hand {
         }
         for (id, home) in &mut self.sources {
             if let Home::Own(facts @ Some(_)) = home
-                && self.record.owns(id)
+                && record.owns(id)
             {
-                *self.record.member_mut(id) = facts.take().unwrap_or_default();
+                *record.member_mut(id) = facts.take().unwrap_or_default();
                 *home = Home::In(key.bytes.clone());
             }
         }
@@ -270,7 +274,7 @@ impl Hand {
     /// fails if another call has moved a source, and a pointer is kept as long as its session.
     pub(super) fn changes(&self) -> Result<Vec<Change>, StoreError> {
         let mut changes = Vec::new();
-        let main = self.key.as_ref().map(|key| (&key.bytes, &self.record));
+        let main = self.key.as_ref().map(|key| (&key.bytes, &*self.record));
         for (bytes, record) in main.into_iter().chain(&self.others) {
             let key = Key { space: Space::Sessions, bytes: bytes.clone() };
             // An empty record that was not stored is not written.

@@ -206,7 +206,7 @@ impl Sessions {
     ) -> Result<SessionRecord, StoreError> {
         let scope = Scope { session: Some(key.clone()), ..Scope::default() };
         let hand = records::update(&self.0.store, &scope, |hand| change(hand.record_mut()));
-        Ok(hand.await?.record().clone())
+        Ok(SessionRecord::clone(hand.await?.record()))
     }
 
     /// Returns what is remembered of a source, in its own record or in a session's.

@@ -26,13 +26,14 @@ const TRIES: usize = 64;
 pub struct Records {
     store: Store,
     scope: Scope,
-    hand: Hand,
+    /// Boxed: records move from step to step of a call.
+    hand: Box<Hand>,
     unwritten: Vec<Noted>,
 }
 
 impl Records {
     pub(super) async fn read(store: Store, scope: Scope) -> Result<Self, StoreError> {
-        let hand = read(&store, &scope).await?;
+        let hand = Box::new(read(&store, &scope).await?);
         Ok(Self { store, scope, hand, unwritten: Vec::new() })
     }
 
@@ -52,7 +53,7 @@ impl Records {
     }
 
     /// Returns the session's record, or `None` if nothing is remembered.
-    pub fn session(&self) -> Option<&SessionRecord> {
+    pub fn session(&self) -> Option<&Arc<SessionRecord>> {
         self.hand.is_remembered().then(|| self.hand.record())
     }
 
@@ -109,7 +110,7 @@ impl Records {
         scope.sources.extend(self.hand.sources().cloned());
         let mut hand = read(&self.store, &scope).await?;
         self.unwritten.iter().for_each(|noted| hand.apply_again(noted));
-        self.hand = hand;
+        *self.hand = hand;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use crate::{
 use http::{HeaderMap, Method, StatusCode};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const NOW: Timestamp = Timestamp(1_000_000_000);
 
@@ -320,7 +321,7 @@ impl Scene {
         let session = (*lookup == Lookup::Session).then(|| key.clone());
         let learned = learn(&outgoing.intent, &answer, session.as_ref(), &Known::default(), policy);
         if let Some((_, observation)) = &learned.session {
-            known.session.get_or_insert_default().apply(observation, policy, NOW);
+            Arc::make_mut(known.session.get_or_insert_default()).apply(observation, policy, NOW);
         }
         for (id, observation) in &learned.sources {
             known.sources.entry(id.clone()).or_default().apply(observation, NOW);

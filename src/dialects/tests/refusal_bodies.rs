@@ -6,12 +6,12 @@ use crate::{
         Classified, Dialects, Rendered, UnreadableRequest, carts, checkouts, classify, decoded_body,
     },
     rules::{
-        self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SessionRecord,
-        SourceRecord, Target, Timestamp, Toggle, Verdict,
+        self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SourceRecord,
+        Target, Timestamp, Toggle, Verdict,
     },
 };
 use http::{HeaderMap, Method, StatusCode, Uri, header};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 const CART: &str = "GET /v1/shoppers/me/carts/active?expand=all";
 const OPTIONS: &str = "GET /v1/shoppers/me/payment-options?expand=all";
@@ -71,11 +71,7 @@ fn known(shown: &[(String, String)], policy: &Policy) -> Known {
         });
         let learned = rules::learn(&intent, &answer, session.as_ref(), &known, policy);
         if let Some((_, observation)) = learned.session {
-            known.session.get_or_insert_with(SessionRecord::default).apply(
-                &observation,
-                policy,
-                now,
-            );
+            Arc::make_mut(known.session.get_or_insert_default()).apply(&observation, policy, now);
         }
         for (id, observation) in learned.sources {
             known.sources.entry(id).or_insert_with(SourceRecord::default).apply(&observation, now);

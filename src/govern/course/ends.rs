@@ -29,9 +29,9 @@ impl Course<'_> {
             _ => self.attempt.take_unjudged(),
         };
         let outcome = match step {
-            Next::Defer(source) => self.defer(source).await?,
-            Next::Repair(remedy, violation) => self.repair(&remedy, violation).await?,
-            Next::Send(sending) => self.send(sending).await?,
+            Next::Defer(source) => Box::pin(self.defer(source)).await?,
+            Next::Repair(remedy, violation) => Box::pin(self.repair(&remedy, violation)).await?,
+            Next::Send(sending) => Box::pin(self.send(sending)).await?,
             Next::Answer(answer) => self.answer(answer),
             _ => self.answer(OwnAnswer::Lost),
         };

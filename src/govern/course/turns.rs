@@ -41,7 +41,7 @@ impl Course<'_> {
         }
         self.hand = None;
         if let Some(key) = self.attempt.unseen().cloned() {
-            return self.take_turn_unseen(key, priority).await;
+            return Box::pin(self.take_turn_unseen(key, priority)).await;
         }
         let guard = match self.other_turn() {
             None => None,

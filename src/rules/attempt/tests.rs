@@ -7,6 +7,7 @@ use super::{
 use crate::rules::{fixtures::*, *};
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -27,7 +28,7 @@ impl World {
     }
 
     fn alter(&mut self, change: impl FnOnce(&mut crate::rules::SessionRecord)) {
-        change(self.given.known.session.get_or_insert_default());
+        change(Arc::make_mut(self.given.known.session.get_or_insert_default()));
     }
 
     fn pending(&self) -> Option<&Pending> {

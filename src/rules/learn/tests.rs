@@ -2,13 +2,18 @@ use super::*;
 use crate::{
     dialects::{carts, checkouts},
     rules::{
-        Attached, Fact, SessionState, SourceState, Target, Timestamp,
+        Attached, Fact, SessionRecord, SessionState, SourceState, Target, Timestamp,
         fixtures::{
             Given, NOW, amount, attach, card, cart, checkout, credit, detach, is_source,
             nothing_attached, order, order_with, save, shows, source, update,
         },
     },
 };
+use std::sync::Arc;
+
+fn session_of(given: &Given) -> SessionRecord {
+    given.known.session.as_deref().cloned().unwrap_or_default()
+}
 
 fn state(given: &Given, id: &str) -> Option<SourceState> {
     given.known.sources.get(&SourceId::from(id)).and_then(|record| record.state.get().cloned())
@@ -40,7 +45,7 @@ fn a_refused_call_changes_nothing() {
     ] {
         let (before, mut after) = (given(), given().after_refused(&intent));
         for session in after.known.session.iter_mut() {
-            session.epoch = 0;
+            Arc::make_mut(session).epoch = 0;
         }
         assert_eq!(after.known.session, before.known.session, "{intent:?}");
         assert_eq!(after.known.sources, before.known.sources, "{intent:?}");
@@ -104,7 +109,7 @@ fn what_a_primary_contributes_is_told_by_upstream_or_not_at_all() {
 #[test]
 fn after_a_primary_nothing_remains_to_be_contributed() {
     let given = Given::session().after(&attach(checkout(), "p"), &is_source(card("p")));
-    let session = given.known.session.unwrap_or_default();
+    let session = session_of(&given);
     assert_eq!(session.remaining, Fact::known(amount("0"), NOW));
     assert_eq!(session.state, Fact::known(SessionState::RequiresConfirmation, NOW));
 }
@@ -112,7 +117,7 @@ fn after_a_primary_nothing_remains_to_be_contributed() {
 #[test]
 fn after_store_credit_what_remains_must_be_looked_up() {
     let given = Given::session().after(&attach(checkout(), "c"), &is_source(credit("c", "5")));
-    let session = given.known.session.unwrap_or_default();
+    let session = session_of(&given);
     assert_eq!((session.remaining, session.state), (Fact::Unknown, Fact::Unknown));
     assert_eq!(session.total, Fact::known(amount("100"), NOW));
 }
@@ -167,7 +172,7 @@ fn detaching_forgets_the_legacy_credit_which_may_have_been_what_was_detached() {
         ..nothing_attached()
     });
     let given = given.holds(credit("c", "5")).after(&detach(checkout(), "c"), &Answer::default());
-    assert_eq!(given.known.session.unwrap_or_default().credit_amount, Fact::Unknown);
+    assert_eq!(session_of(&given).credit_amount, Fact::Unknown);
 }
 
 #[test]
@@ -176,7 +181,7 @@ fn an_order_charges_every_source_of_a_checkout() {
     let given = given.after(&order(checkout()), &Answer::default());
     assert_eq!(state(&given, "c"), Some(SourceState::Consumed));
     assert_eq!(state(&given, "p"), Some(SourceState::Chargeable));
-    let session = given.known.session.unwrap_or_default();
+    let session = session_of(&given);
     assert_eq!(
         (session.sources, session.state),
         (Fact::Unknown, Fact::known(SessionState::Complete, NOW))
@@ -323,7 +328,7 @@ fn an_update_whose_answer_shows_nothing_leaves_nothing_known() {
     let given = Given::session()
         .holds(card("p"))
         .after(&update(cart(), Default::default()), &Answer::default());
-    let session = given.known.session.unwrap_or_default();
+    let session = session_of(&given);
     assert_eq!(
         (session.sources, session.total, session.customer),
         (Fact::Unknown, Fact::Unknown, Fact::Unknown)
@@ -341,7 +346,7 @@ fn a_filtered_read_teaches_only_what_it_shows() {
         &shows(SessionFacts { total: Stated::Stated(amount("90")), ..Default::default() }),
     );
     assert_eq!(attached(&given), Some(vec!["p"]));
-    let session = given.known.session.unwrap_or_default();
+    let session = session_of(&given);
     assert_eq!(session.total, Fact::known(amount("90"), given.now));
     assert_eq!(session.remaining, Fact::known(amount("100"), NOW));
 }

@@ -13,6 +13,7 @@ use crate::{
         learn, outcome_unknown, refused,
     },
 };
+use std::sync::Arc;
 use std::{borrow::Cow, sync::LazyLock};
 
 /// How much the vendor's answers show.
@@ -364,7 +365,7 @@ impl Memory {
         let customer = who.map(|who| self.customers[who].clone());
         let unseen =
             walk.policy.look_ups == LookUps::Sparing && self.session == SessionRecord::default();
-        let session = intent.session().filter(|_| !unseen).map(|_| self.session.clone());
+        let session = intent.session().filter(|_| !unseen).map(|_| Arc::new(self.session.clone()));
         Known {
             session,
             sources,
