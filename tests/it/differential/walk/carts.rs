@@ -8,7 +8,7 @@ use super::{
     form::{Form, Keys, form},
     judge::{Called, answered},
     line::{Exchange, Struck},
-    on_this_thread,
+    next_millisecond, on_this_thread,
     rig::Rig,
     tokens::tokens,
 };
@@ -168,7 +168,8 @@ impl<'a> Walk<'a> {
             options: Vec::new(),
             circumstances: of,
             weir: Knowledge::default(),
-            behind: false,
+            // A credit that was answered, and is not there yet.
+            behind: of.late_credit,
             backing_off: false,
             late: Vec::new(),
             lost: 0,
@@ -234,8 +235,7 @@ impl<'a> Walk<'a> {
             Step::Land => {
                 let landed = self.sources.iter().any(|source| self.rig.emulator.land(source));
                 if landed {
-                    self.behind = true;
-                    self.weir.has_seen = false;
+                    self.changed_past_weir();
                 }
             }
             Step::Call(Call { op: CartOp::Credit { amount }, behind, .. }) => {
@@ -250,10 +250,15 @@ impl<'a> Walk<'a> {
             Step::Call(call) => self.call(call, tally).await?,
         }
         if self.late_is_done() {
-            self.behind = true;
-            self.weir.has_seen = false;
+            self.changed_past_weir();
         }
         Ok(())
+    }
+
+    fn changed_past_weir(&mut self) {
+        self.behind = true;
+        self.weir.has_seen = false;
+        next_millisecond();
     }
 
     /// Whether a call that timed out has been done since this was last asked.
@@ -276,8 +281,7 @@ impl<'a> Walk<'a> {
         let ask = self.ask(&call.op, call).expect("a call");
         if call.behind {
             let answer = self.rig.line.past(&ask).await;
-            self.behind = true;
-            self.weir.has_seen = false;
+            self.changed_past_weir();
             if matches!(call.op, CartOp::Submit) && answer.status == 200 {
                 self.weir.forget();
                 self.lost = self.lost_now();
@@ -330,8 +334,11 @@ impl<'a> Walk<'a> {
             }
         }
         self.backing_off |= log.iter().any(|one| one.status() == Some(429));
-        // Of what nobody in particular has changed, nothing is remembered.
-        self.behind |= !call.form.is_recognised() && log.iter().any(Exchange::is_change);
+        let caller = call.form.credential(&self.shopper);
+        if log.iter().any(Exchange::is_change) && !self.weir.knows(call.form, &caller) {
+            // What somebody changes whose cart Weir does not know is like a change past it.
+            self.behind = true;
+        }
         if log.iter().any(is_submit) {
             let through_weir = self.sources.len().is_multiple_of(2);
             self.fill(through_weir).await;
@@ -360,9 +367,15 @@ impl<'a> Walk<'a> {
         if self.lost == lost {
             return Ok(());
         }
-        let caller = form.credential(&self.shopper);
-        let is_blind = !log.iter().any(shows_the_cart);
-        if is_blind && !self.weir.knows(form, &caller) {
+        let is_read = |one: &&Exchange| !one.is_change() && one.target.starts_with(CART);
+        let looks: Vec<&Exchange> = log.iter().filter(is_read).collect();
+        let is_unknown = !self.weir.knows(form, &form.credential(&self.shopper));
+        if is_unknown && of.may_believe() {
+            tally.count(Section::Excused, "lost-credit: came past Weir within fresh-for");
+            return Ok(());
+        }
+        let is_blind = !looks.iter().any(|one| shows_the_cart(one));
+        if is_blind && is_unknown && (!looks.is_empty() || self.backing_off) {
             tally.count(Section::Excused, "lost-credit: a cart not seen, that cannot be read");
             return Ok(());
         }
@@ -384,9 +397,18 @@ impl<'a> Walk<'a> {
             ("rejected", Some(rule)) => {
                 self.is_justified(called, (form, rule), before, tally).await
             }
-            ("rejected", None) => called.is_owed_to_a_fault(),
+            ("rejected", None) => {
+                // A cart that cannot be put in order unseen is not submitted: see docs/remedies.md.
+                let submits = [SUBMIT, RESUME].iter().any(|path| called.ask.path.starts_with(path));
+                let reorders = self.circumstances.toggle(RuleId::LostCredit) == Toggle::Reorder;
+                called.is_owed_to_a_fault(submits && reorders)
+            }
             ("reordered", _) => self.is_no_worse(called, before, false, tally).await,
             ("failed", rule) if rule.is_some() => {
+                self.is_no_worse(called, before, true, tally).await
+            }
+            // Put in order after its attach, in vain.
+            ("monitored", Some("primary-before-secondary")) if called.changes() > 1 => {
                 self.is_no_worse(called, before, true, tally).await
             }
             ("forwarded" | "monitored" | "failed" | "none", _) => {
@@ -429,6 +451,10 @@ impl<'a> Walk<'a> {
         let upstream = self.rig.line.past(called.ask).await;
         if upstream.status == 404 && form == Form::Foreign && self.circumstances.own_key {
             tally.count(Section::Excused, "own key: a caller of another merchant");
+            return Ok(());
+        }
+        if upstream.status == 401 && matches!(form, Form::Restricted | Form::Public) {
+            // A merchant's key is no shopper's; the rule is broken besides.
             return Ok(());
         }
         if upstream.status < 400 && called.behind && called.circumstances.may_believe() {

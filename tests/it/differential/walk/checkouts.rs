@@ -7,7 +7,7 @@ use super::{
     form::{Form, Keys, form},
     judge::Called,
     line::Struck,
-    on_this_thread,
+    next_millisecond, on_this_thread,
     rig::Rig,
 };
 use crate::{
@@ -104,8 +104,14 @@ impl<'a> Walk<'a> {
             assert_eq!(created.0, 201, "{created:?}");
             things.note(&ask, created.0, || id_of(&created.1));
         }
-        let mut walk =
-            Self { rig, things, keys, circumstances: of, behind: false, backing_off: false };
+        let mut walk = Self {
+            rig,
+            things,
+            keys,
+            circumstances: of, // A credit that was answered may not be there yet.
+            behind: of.late_credit,
+            backing_off: false,
+        };
         for kind in ["creditCard", "creditCard", "ideal"] {
             walk.primary(primary(kind)).await;
         }
@@ -130,6 +136,7 @@ impl<'a> Walk<'a> {
                 for source in &self.things.sources {
                     self.behind |= self.rig.emulator.land(source);
                 }
+                next_millisecond();
                 Ok(())
             }
             Step::Call { op: Op::Primary { kind, fate }, .. } => {
@@ -146,6 +153,7 @@ impl<'a> Walk<'a> {
                     self.behind = true;
                     let answer = self.rig.line.past(&ask).await;
                     self.things.note(&ask, answer.status, || id_of(&answer.body));
+                    next_millisecond();
                     return Ok(());
                 }
                 self.rig.arm(faults);
@@ -193,7 +201,7 @@ impl<'a> Walk<'a> {
             }
             ("rejected", None) => {
                 tally.count(Section::Held, "refused for want of a fact alone");
-                called.is_owed_to_a_fault()
+                called.is_owed_to_a_fault(false)
             }
             ("reordered" | "deferred", _) if self.waits() => Ok(()),
             ("forwarded" | "monitored" | "failed" | "none", _) => {

@@ -31,7 +31,8 @@ impl Called<'_> {
         self.log.iter().any(|exchange| exchange.struck.is_some())
     }
 
-    fn changes(&self) -> usize {
+    /// How often something was changed upstream, or was to be.
+    pub(crate) fn changes(&self) -> usize {
         self.log.iter().filter(|exchange| exchange.is_change()).count()
     }
 
@@ -78,6 +79,11 @@ impl Called<'_> {
             tally.count(Section::Excused, "a removal that upstream accepts from anybody");
             return Ok(());
         }
+        if upstream.status == 403 {
+            // The key may not make the call, and there is nothing to make it to.
+            tally.count(Section::Held, "denied by a look-up, and forbidden besides");
+            return Ok(());
+        }
         ensure!(
             seen(&upstream, None) == seen(&reply, None),
             "denied, where upstream answers {upstream:?}"
@@ -113,14 +119,15 @@ impl Called<'_> {
     }
 
     /// Judges an answer of Weir's own that no rule gives.
-    pub(crate) fn is_owed_to_a_fault(&self) -> Result<(), String> {
+    /// `must_know`: whether the call must not go up without the fact, whatever the policy says.
+    pub(crate) fn is_owed_to_a_fault(&self, must_know: bool) -> Result<(), String> {
         let reason = self.reply.header("weir-reason").unwrap_or_default();
         let in_vain = |one: &Exchange| !one.is_change() && one.status() != Some(200);
         let blind = self.backing_off || self.is_struck() || self.log.iter().any(in_vain);
         ensure!(reason == "lookup_failed", "refused for a reason of its own: {reason:?}");
         ensure!(blind, "refused for want of a fact, and every look-up was answered");
         ensure!(
-            self.circumstances.on_lookup_failure == OnLookupFailure::Reject,
+            must_know || self.circumstances.on_lookup_failure == OnLookupFailure::Reject,
             "refused for want of a fact, where the policy forwards"
         );
         ensure!(self.changes() == 0, "refused for want of a fact, and something was changed");

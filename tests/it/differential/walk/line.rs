@@ -120,6 +120,8 @@ pub(crate) struct Line {
 
 #[derive(Default)]
 struct Inner {
+    /// How often the line was armed.
+    armed: u64,
     log: Vec<Exchange>,
     /// What befalls the calls of these numbers, counted from the last [`Line::arm`].
     faults: Vec<(usize, Struck)>,
@@ -139,7 +141,9 @@ impl Line {
 
     /// Forgets what was written down, and sets what befalls the next calls.
     pub(crate) fn arm(&self, faults: &[(usize, Struck)]) {
-        *self.inner() = Inner { log: Vec::new(), faults: faults.to_vec(), all_of: None };
+        let mut inner = self.inner();
+        let (armed, faults) = (inner.armed + 1, faults.to_vec());
+        *inner = Inner { armed, log: Vec::new(), faults, all_of: None };
     }
 
     /// Sets what befalls all calls from now on whose credential has one of these words.
@@ -153,7 +157,7 @@ impl Line {
         self.inner().log.clone()
     }
 
-    fn begin(&self, head: &http::request::Parts, body: &Bytes) -> (usize, Option<Struck>) {
+    fn begin(&self, head: &http::request::Parts, body: &Bytes) -> ((u64, usize), Option<Struck>) {
         let mut inner = self.inner();
         let number = inner.log.len();
         let of_number = inner.faults.iter().find(|(at, _)| *at == number);
@@ -170,13 +174,14 @@ impl Line {
             struck,
             answer: None,
         });
-        (number, struck)
+        ((inner.armed, number), struck)
     }
 
-    fn end(&self, number: usize, answer: Answer) {
+    fn end(&self, (armed, number): (u64, usize), answer: Answer) {
+        let mut inner = self.inner();
         // A call that began before the line was armed again is not written down.
-        if let Some(exchange) = self.inner().log.get_mut(number) {
-            exchange.answer = Some(answer);
+        if inner.armed == armed {
+            inner.log[number].answer = Some(answer);
         }
     }
 

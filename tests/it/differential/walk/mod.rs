@@ -24,7 +24,7 @@ use proptest::{
     strategy::BoxedStrategy,
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
-use std::{cell::RefCell, fmt::Debug};
+use std::{cell::RefCell, fmt::Debug, time::Duration};
 use tokio::{
     runtime::{Builder, Runtime},
     task::LocalSet,
@@ -91,6 +91,12 @@ fn on_this_thread<T>(walk: impl Future<Output = T>) -> T {
             .expect("a runtime");
     }
     RUNTIME.with(|runtime| LocalSet::new().block_on(runtime, walk))
+}
+
+/// Lets a millisecond pass, so that what Weir learned before is older than what it looks up next: it
+/// dates facts by milliseconds, and by another clock than the paused one.
+fn next_millisecond() {
+    std::thread::sleep(Duration::from_millis(1));
 }
 
 /// Fails the walk with this text unless something holds.
