@@ -15,8 +15,8 @@ use http::{Request, Response};
 
 /// Sends the caller's call, detached, and holds its turn until the answer is learned. A call that
 /// overlaps with another leaves unsure what it may have changed; where no record can say so, facts
-/// from before its end are not trusted. Returns the answer, and what the call has left behind that
-/// breaks a rule.
+/// from before its end are not trusted, unless upstream refused it: whoever is refused changes
+/// nothing for others. Returns the answer, and what the call has left behind that breaks a rule.
 ///
 /// # Errors
 /// Fails where the store fails before the call is sent.
@@ -31,12 +31,17 @@ pub(super) async fn forward(
         let exchange = exchange.clone();
         async move {
             let governor = &exchange.asker.governor;
-            let _unread =
-                learn::is_unread(&exchange.intent, hand.as_ref()).then(|| governor.unread_change());
+            let unread =
+                learn::is_unread(&exchange.intent, hand.as_ref()).then(|| governor.unread_end());
             learn::mark_overlap(&exchange, hand.as_mut(), &known);
             let records = hand.as_mut().map(Holding::records_mut);
             let sent =
                 send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await;
+            if let (Some(unread), Ok(CallOutcome::Refused(_) | CallOutcome::NotSent(_))) =
+                (unread, &sent)
+            {
+                unread.nothing_changed();
+            }
             // Another call may have come in between, so what was learned is not certain.
             if let Some(records) = learn::mark_overlap(&exchange, hand.as_mut(), &known)
                 && let Err(error) = records.write().await

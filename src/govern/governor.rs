@@ -114,7 +114,12 @@ impl Governor {
     /// Records an unread change now, and again when the guard is dropped.
     pub(super) fn unread_change(self: &Arc<Self>) -> UnreadChange {
         self.note_unread_change();
-        UnreadChange(self.clone())
+        self.unread_end()
+    }
+
+    /// Records an unread change when the guard is dropped, unless it is told that there was none.
+    pub(super) fn unread_end(self: &Arc<Self>) -> UnreadChange {
+        UnreadChange(Some(self.clone()))
     }
 
     /// Returns the policy, with `fresh_for` capped at the age of the last call Weir could not read.
@@ -200,11 +205,20 @@ impl Drop for UnderWay {
 
 /// Marks facts as untrusted until a call that was not read, or not learned from, is answered or
 /// dropped: it may change anything, whatever its method.
-pub(super) struct UnreadChange(Arc<Governor>);
+pub(super) struct UnreadChange(Option<Arc<Governor>>);
+
+impl UnreadChange {
+    /// Marks nothing any more: the call changed nothing.
+    pub(super) fn nothing_changed(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for UnreadChange {
     fn drop(&mut self) {
-        self.0.note_unread_change();
+        if let Some(governor) = &self.0 {
+            governor.note_unread_change();
+        }
     }
 }
 

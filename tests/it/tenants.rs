@@ -2,7 +2,7 @@
 //! turn for those it does, and no secret anywhere.
 
 use crate::testbed::{
-    APPLY, Adjusted, Admin, Body, CART, Caller, Fault, FaultKind, Gate, GovernLayer, Mode,
+    APPLY, Adjusted, Admin, Ask, Body, CART, Caller, Fault, FaultKind, Gate, GovernLayer, Mode,
     OnLookupFailure, PUBLIC, Plan, SECRET, Testbed, credential_hash, defers, items, method,
     trusting,
 };
@@ -532,5 +532,25 @@ async fn shoppers_without_a_credential_that_is_recognised_share_nothing() {
             let answer = weir.clone().oneshot(request).await.unwrap();
             assert_eq!(answer.headers()["weir-decision"], decision, "{shopper}");
         }
+    }
+}
+
+/// Kind: what a stranger's call takes from others. Facts that are no longer trusted cost them a
+/// look-up each.
+#[tokio::test]
+async fn a_stranger_whom_upstream_refuses_makes_no_fact_of_others_doubtful() {
+    let bed = Testbed::new().policy(trusting()).start().await;
+    let (session, _, credit) = scene(&bed).await;
+    let refused = bed.weir.attach(&session, &credit).await;
+    let expected = (409, ("rejected", Some("secondary-after-single-use-primary")));
+    assert_eq!(refused.found(), expected);
+    let stranger = bed.weir.key(GLOBEX);
+    for ask in [Ask::order(&session), Ask::attach(&session, &credit)] {
+        // Upstream does not tell whether the session is shown to the stranger: its call goes up.
+        bed.emulator.faults().add(Fault::once("GET", &session, FaultKind::FailBefore(503)));
+        assert_eq!(stranger.ask(&ask).await.status, 404);
+        bed.emulator.clear_calls();
+        assert_eq!(bed.weir.attach(&session, &credit).await.found(), expected);
+        assert_eq!(bed.emulator.calls(), [], "what was known is known still");
     }
 }

@@ -66,7 +66,7 @@ impl Ask {
     }
 
     /// The request to this origin, or to none in particular, with the caller's own headers.
-    pub(super) fn request<B>(
+    pub(crate) fn request<B>(
         &self,
         origin: &str,
         own: &[(String, String)],

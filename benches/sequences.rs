@@ -1,0 +1,111 @@
+//! Walks random sequences of calls through Weir to the emulator, as many as it is told to, on as
+//! many threads as there are cores, without sockets and on a paused clock. Prints what was done, and
+//! how often each invariant was looked at. Where one does not hold, prints the shortest sequence that
+//! shows it; ends after ten of these, and exits with 1.
+//!
+//! Run with `cargo bench --bench sequences`, with `-- 1000000` for a million, with
+//! `-- 1000000 SEED` for other ones. The walks are those of `tests/it/differential/walk`.
+
+#![allow(missing_docs, reason = "a program")]
+
+#[path = "../tests/it/differential/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest")]
+mod differential;
+#[path = "../tests/it/testbed/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest")]
+mod testbed;
+
+use differential::walk::{Section, Tally, kinds};
+use std::{
+    cell::RefCell,
+    process::ExitCode,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+/// Walks that a thread takes at a time.
+const BATCH: u64 = 100;
+
+/// Failures after which nothing more is walked.
+const ENOUGH: u64 = 10;
+
+/// How far the walks have come.
+struct Progress {
+    walks: u64,
+    seed: u64,
+    next: AtomicU64,
+    failed: AtomicU64,
+    tallies: Mutex<Vec<(&'static str, Tally)>>,
+}
+
+fn main() -> ExitCode {
+    // `cargo test` only checks that it compiles.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let mut numbers = std::env::args().filter_map(|arg| arg.parse().ok());
+    let (walks, seed) = (numbers.next().unwrap_or(10_000), numbers.next().unwrap_or(1));
+    let progress = Progress {
+        walks,
+        seed,
+        next: AtomicU64::new(0),
+        failed: AtomicU64::new(0),
+        tallies: Mutex::new(Vec::new()),
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    println!("{walks} sequences from seed {seed}, on {threads} threads");
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| walk_on(&progress));
+        }
+    });
+    report(&progress, begun.elapsed().as_secs_f64())
+}
+
+/// Walks until all walks are done, or enough have failed.
+fn walk_on(progress: &Progress) {
+    let kinds = kinds();
+    let tallies = kinds.each_ref().map(|_| RefCell::new(Tally::default()));
+    while progress.failed.load(Ordering::Relaxed) < ENOUGH {
+        let first = progress.next.fetch_add(BATCH, Ordering::Relaxed);
+        if first >= progress.walks {
+            break;
+        }
+        for number in first..progress.walks.min(first + BATCH) {
+            let mut rest = number % 100;
+            let at = kinds.iter().position(|(_, share, _)| {
+                let is_here = rest < *share;
+                rest = rest.saturating_sub(*share);
+                is_here
+            });
+            let at = at.expect("the shares are a hundred");
+            let (name, _, walk) = &kinds[at];
+            if let Err(e) = walk.walk(progress.seed, number, &tallies[at]) {
+                println!("{name}: {e}\n");
+                progress.failed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+    let mut all = progress.tallies.lock().expect("no thread has panicked");
+    all.extend(kinds.iter().zip(tallies).map(|((name, ..), tally)| (*name, tally.into_inner())));
+}
+
+fn report(progress: &Progress, seconds: f64) -> ExitCode {
+    let all = progress.tallies.lock().expect("no thread has panicked");
+    let mut total = 0;
+    for (name, ..) in kinds() {
+        let mut sum = Tally::default();
+        all.iter().filter(|(of, _)| *of == name).for_each(|(_, tally)| sum += tally);
+        total += sum.of(Section::Done, "sequences");
+        println!("{name}\n{sum}");
+    }
+    let failed = progress.failed.load(Ordering::Relaxed);
+    println!("{total} sequences held, {failed} did not, in {seconds:.0} s");
+    println!("{:.0} sequences per second", (total + failed) as f64 / seconds);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

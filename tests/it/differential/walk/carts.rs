@@ -1,0 +1,500 @@
+//! Walks over the active cart of a shopper, up to its order.
+
+use super::{
+    Section, Tally,
+    checkouts::{id_of, patience},
+    circumstances::{Circumstances, circumstances, faults},
+    ensure,
+    form::{Form, Keys, form},
+    judge::{Called, answered},
+    line::{Exchange, Struck},
+    next_millisecond, on_this_thread,
+    rig::Rig,
+    tokens::tokens,
+};
+use crate::{
+    differential::{
+        calls::{AMOUNTS, pick, primary_of},
+        cart_calls::{CartOp, cart_op},
+    },
+    testbed::{
+        Ask, CART, Kind, Mode, Reply, RuleId, SUBMIT, Toggle, attached_in, credit, primary, text_of,
+    },
+};
+use proptest::prelude::*;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const RESUME: &str = "/v1/shoppers/me/carts/active/resume-cart";
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Call(Call),
+    /// Time passes: pauses end, and what was late is done.
+    Wait,
+    /// Late credits take effect.
+    Land,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    op: CartOp,
+    /// Made at the same time.
+    beside: Option<CartOp>,
+    form: Form,
+    /// Whether the caller asks for XML.
+    xml: bool,
+    faults: Vec<(usize, Struck)>,
+    /// Whether it does not go through Weir.
+    behind: bool,
+    /// After how many milliseconds the caller is gone.
+    patience: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    circumstances: Circumstances,
+    steps: Vec<Step>,
+}
+
+pub(crate) fn case() -> impl Strategy<Value = Case> {
+    let call = (
+        cart_op(),
+        prop::option::weighted(0.1, cart_op()),
+        form(),
+        prop::bool::weighted(0.2),
+        faults(),
+        prop::bool::weighted(0.08),
+        patience(),
+    );
+    let call = call.prop_map(|(op, beside, form, xml, faults, behind, patience)| {
+        Step::Call(Call { op, beside, form, xml, faults, behind, patience })
+    });
+    let step = prop_oneof![20 => call, 1 => Just(Step::Wait), 1 => Just(Step::Land)];
+    (circumstances(), prop::collection::vec(step, 1..16))
+        .prop_map(|(circumstances, steps)| Case { circumstances, steps })
+}
+
+pub(crate) fn run(case: &Case, tally: &mut Tally) -> Result<(), String> {
+    on_this_thread(async {
+        let mut walk = Walk::begin(case).await;
+        for (n, step) in case.steps.iter().enumerate() {
+            if case.circumstances.cold_at == Some(n) {
+                walk.rig.forget();
+                walk.weir.forget();
+            }
+            walk.step(step, tally).await.map_err(|e| format!("step {n}, {step:?}: {e}"))?;
+        }
+        ensure!(walk.rig.left_open() == (0, 0, 0), "left open: {:?}", walk.rig.left_open());
+        tally.count(Section::Done, "sequences");
+        Ok(())
+    })
+}
+
+/// What Weir can know of the cart, as far as a documented limit rests on it.
+#[derive(Default)]
+struct Knowledge {
+    /// Whether a recognised caller was shown the cart since anything changed past Weir.
+    has_seen: bool,
+    /// The callers who were shown the cart.
+    introduced: Vec<String>,
+}
+
+impl Knowledge {
+    fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    fn learn(&mut self, form: Form, caller: &str, log: &[Exchange]) {
+        if !form.is_recognised() {
+            // Nobody in particular: nothing is remembered of what it did.
+            self.has_seen &= !log.iter().any(Exchange::is_change);
+        } else if log.iter().any(shows_the_cart) {
+            self.has_seen = true;
+            self.introduced.push(caller.to_owned());
+        }
+        if log.iter().any(is_submit) {
+            self.forget();
+        }
+    }
+
+    fn knows(&self, form: Form, caller: &str) -> bool {
+        form.is_recognised() && self.has_seen && self.introduced.iter().any(|one| one == caller)
+    }
+}
+
+/// Whether upstream may have taken this for a submit.
+fn is_submit(one: &Exchange) -> bool {
+    [SUBMIT, RESUME].iter().any(|path| one.target.starts_with(path)) && one.status() != Some(409)
+}
+
+/// Whether Weir could read the whole cart in the answer.
+fn shows_the_cart(one: &Exchange) -> bool {
+    let path = one.target.split('?').next().unwrap_or_default();
+    let shows = path == CART || path.ends_with("/apply-payment-method");
+    one.is_done() && one.method != http::Method::DELETE && shows
+}
+
+struct Walk<'a> {
+    rig: Rig,
+    /// The merchant's keys, and the shopper's tokens.
+    merchant: Keys,
+    shopper: Keys,
+    sources: Vec<String>,
+    options: Vec<String>,
+    circumstances: &'a Circumstances,
+    weir: Knowledge,
+    behind: bool,
+    backing_off: bool,
+    /// When calls that timed out are done.
+    late: Vec<Instant>,
+    /// How many credits were lost so far.
+    lost: usize,
+}
+
+impl<'a> Walk<'a> {
+    async fn begin(case: &'a Case) -> Self {
+        let of = &case.circumstances;
+        let latency = Duration::from_millis(of.latency);
+        let rig = Rig::new(of.policy(), of.quirks(), of.own_key, latency);
+        let merchant = Keys::of_a_merchant();
+        let shopper = tokens(&rig).await;
+        let mut walk = Self {
+            rig,
+            shopper,
+            merchant,
+            sources: Vec::new(),
+            options: Vec::new(),
+            circumstances: of,
+            weir: Knowledge::default(),
+            // A credit that was answered, and is not there yet.
+            behind: of.late_credit,
+            backing_off: false,
+            late: Vec::new(),
+            lost: 0,
+        };
+        walk.fill(true).await;
+        for amount in [10.0, 5.0] {
+            walk.credit(amount, true).await;
+        }
+        for kind in ["creditCard", "creditCard", "ideal"] {
+            walk.primary(primary(kind)).await;
+        }
+        walk
+    }
+
+    /// Puts something into the cart.
+    async fn fill(&mut self, through_weir: bool) {
+        let add = Ask::post(format!("{CART}?productId=p&quantity=1&price=30"), Value::Null);
+        let add = Form::Bearer.of(add, &self.shopper).with("accept", "application/json");
+        if through_weir {
+            self.rig.arm(&[]);
+            self.rig.ask(&add).await;
+            self.weir.learn(Form::Bearer, &self.shopper.first, &self.rig.line.log());
+        } else {
+            self.rig.line.past(&add).await;
+        }
+    }
+
+    async fn credit(&mut self, amount: f64, through_weir: bool) {
+        let ask = Form::Bearer.of(Ask::post("/sources", credit(amount)), &self.merchant);
+        let id = if through_weir {
+            self.rig.arm(&[]);
+            self.rig.ask(&ask).await.id()
+        } else {
+            id_of(&self.rig.line.past(&ask).await.body)
+        };
+        self.sources.push(id);
+    }
+
+    async fn primary(&mut self, body: Value) {
+        let ask = Form::Public.of(Ask::post("/sources", body), &self.merchant);
+        self.sources.push(id_of(&self.rig.line.past(&ask).await.body));
+    }
+
+    /// The active cart as upstream has it.
+    async fn cart(&self) -> Value {
+        let read =
+            Form::Bearer.of(Ask::get(CART), &self.shopper).with("accept", "application/json");
+        let shown = self.rig.line.past(&read).await;
+        let shown: Value = serde_json::from_slice(&shown.body).unwrap_or_default();
+        self.rig.emulator.session(Kind::Cart, &text_of(&shown["cart"]["id"])).unwrap_or_default()
+    }
+
+    fn lost_now(&self) -> usize {
+        self.rig.emulator.snapshot()["lostCredits"].as_array().map_or(0, Vec::len)
+    }
+
+    async fn step(&mut self, step: &Step, tally: &mut Tally) -> Result<(), String> {
+        match step {
+            Step::Wait => {
+                tokio::time::sleep(Duration::from_millis(1_500)).await;
+                self.backing_off = false;
+            }
+            Step::Land => {
+                let landed = self.sources.iter().any(|source| self.rig.emulator.land(source));
+                if landed {
+                    self.changed_past_weir();
+                }
+            }
+            Step::Call(Call { op: CartOp::Credit { amount }, behind, .. }) => {
+                self.credit(AMOUNTS[amount % AMOUNTS.len()], !behind).await;
+            }
+            Step::Call(Call { op: CartOp::Primary { kind, fate }, .. }) => {
+                self.primary(primary_of(*kind, *fate)).await;
+            }
+            Step::Call(Call { op: CartOp::Authorize(n), .. }) => {
+                self.rig.emulator.authorize(pick(&self.sources, *n));
+            }
+            Step::Call(call) => self.call(call, tally).await?,
+        }
+        if self.late_is_done() {
+            self.changed_past_weir();
+        }
+        Ok(())
+    }
+
+    fn changed_past_weir(&mut self) {
+        self.behind = true;
+        self.weir.has_seen = false;
+        next_millisecond();
+    }
+
+    /// Whether a call that timed out has been done since this was last asked.
+    fn late_is_done(&mut self) -> bool {
+        let before = self.late.len();
+        self.late.retain(|at| *at > Instant::now());
+        self.late.len() < before
+    }
+
+    fn ask(&self, op: &CartOp, call: &Call) -> Option<Ask> {
+        let ask = call.form.of(op.ask(&self.sources, &self.options)?, &self.shopper);
+        let is_save = matches!(op, CartOp::Save { .. });
+        Some(match call.xml && !is_save {
+            true => ask,
+            false => ask.with("accept", "application/json"),
+        })
+    }
+
+    async fn call(&mut self, call: &Call, tally: &mut Tally) -> Result<(), String> {
+        let ask = self.ask(&call.op, call).expect("a call");
+        if call.behind {
+            let answer = self.rig.line.past(&ask).await;
+            self.changed_past_weir();
+            if matches!(call.op, CartOp::Submit) && answer.status == 200 {
+                self.weir.forget();
+                self.lost = self.lost_now();
+                self.fill(true).await;
+            }
+            return Ok(());
+        }
+        let beside = call.beside.as_ref().and_then(|op| self.ask(op, call));
+        let before = self.cart().await;
+        self.rig.arm(&call.faults);
+        let (reply, other) = match &beside {
+            None => (self.rig.ask_for(&ask, call.patience).await, None),
+            Some(beside) => {
+                let (one, other) =
+                    tokio::join!(self.rig.ask_for(&ask, call.patience), self.rig.ask(beside));
+                (one, Some(other))
+            }
+        };
+        let log = self.rig.line.log();
+        for _ in log.iter().filter(|one| matches!(one.struck, Some(Struck::Late(_)))) {
+            self.late.push(Instant::now() + Duration::from_millis(700));
+        }
+        let told = |e: String| {
+            let shown = |reply: &Option<Reply>| {
+                reply.as_ref().map(|reply| {
+                    let reason = reply.header("weir-reason").unwrap_or_default().to_owned();
+                    format!("{:?} {reason} {}", reply.verdict(), reply.text())
+                })
+            };
+            let (one, two) = (shown(&reply), shown(&other));
+            format!(
+                "{e}\n  {ask:?}\n  {one:?}\n  {beside:?} {two:?}\n  before {before}\n  {log:#?}"
+            )
+        };
+        self.no_credit_is_lost(call.form, &log, tally).map_err(told)?;
+        self.weir.learn(call.form, &call.form.credential(&self.shopper), &log);
+        if let (Some(reply), None) = (&reply, &beside) {
+            let called = Called {
+                ask: &ask,
+                reply,
+                log: &log,
+                circumstances: self.circumstances,
+                backing_off: self.backing_off,
+                behind: self.behind || !self.late.is_empty(),
+            };
+            called.tally(tally);
+            self.judge(&called, call.form, &before, tally).await.map_err(told)?;
+            if reply.status == 201 {
+                self.options.push(text_of(&reply.json()["paymentOption"]["id"]));
+            }
+        }
+        self.backing_off |= log.iter().any(|one| one.status() == Some(429));
+        let caller = call.form.credential(&self.shopper);
+        if log.iter().any(Exchange::is_change) && !self.weir.knows(call.form, &caller) {
+            // What somebody changes whose cart Weir does not know is like a change past it.
+            self.behind = true;
+        }
+        if log.iter().any(is_submit) {
+            let through_weir = self.sources.len().is_multiple_of(2);
+            self.fill(through_weir).await;
+        }
+        Ok(())
+    }
+
+    /// The promise: no submitted cart loses a credit, where `lost-credit` keeps it.
+    fn no_credit_is_lost(
+        &mut self,
+        form: Form,
+        log: &[Exchange],
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        if !log.iter().any(is_submit) {
+            return Ok(());
+        }
+        let now = self.lost_now();
+        let lost = std::mem::replace(&mut self.lost, now);
+        let of = self.circumstances;
+        let toggle = of.toggle(RuleId::LostCredit);
+        if of.mode != Mode::Enforce || !matches!(toggle, Toggle::Reject | Toggle::Reorder) {
+            return Ok(());
+        }
+        tally.count(Section::Held, format!("submitted without loss under {toggle}"));
+        if self.lost == lost {
+            return Ok(());
+        }
+        let is_read = |one: &&Exchange| !one.is_change() && one.target.starts_with(CART);
+        let looks: Vec<&Exchange> = log.iter().filter(is_read).collect();
+        let is_unknown = !self.weir.knows(form, &form.credential(&self.shopper));
+        if is_unknown && of.may_believe() {
+            tally.count(Section::Excused, "lost-credit: came past Weir within fresh-for");
+            return Ok(());
+        }
+        let is_blind = !looks.iter().any(|one| shows_the_cart(one));
+        if is_blind && is_unknown && (!looks.is_empty() || self.backing_off) {
+            tally.count(Section::Excused, "lost-credit: a cart not seen, that cannot be read");
+            return Ok(());
+        }
+        if self.late.iter().any(|at| *at <= Instant::now()) {
+            tally.count(Section::Excused, "lost-credit: took effect between look and submit");
+            return Ok(());
+        }
+        Err(format!("a credit was lost under {toggle}"))
+    }
+
+    async fn judge(
+        &self,
+        called: &Called<'_>,
+        form: Form,
+        before: &Value,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        match called.reply.verdict() {
+            ("rejected", Some(rule)) => {
+                self.is_justified(called, (form, rule), before, tally).await
+            }
+            ("rejected", None) => {
+                // A cart that cannot be put in order unseen is not submitted: see docs/remedies.md.
+                let submits = [SUBMIT, RESUME].iter().any(|path| called.ask.path.starts_with(path));
+                let reorders = self.circumstances.toggle(RuleId::LostCredit) == Toggle::Reorder;
+                called.is_owed_to_a_fault(submits && reorders)
+            }
+            ("reordered", _) => self.is_no_worse(called, before, false, tally).await,
+            ("failed", rule) if rule.is_some() => {
+                self.is_no_worse(called, before, true, tally).await
+            }
+            // Put in order after its attach, in vain.
+            ("monitored", Some("primary-before-secondary")) if called.changes() > 1 => {
+                self.is_no_worse(called, before, true, tally).await
+            }
+            ("forwarded" | "monitored" | "failed" | "none", _) => {
+                tally.count(Section::Held, "answered as upstream answers");
+                called.is_upstreams_answer(&self.rig.line, tally).await
+            }
+            other => Err(format!("decided {other:?}")),
+        }
+    }
+
+    /// A refusal that upstream would give as well, or for an order of sources that loses credit.
+    async fn is_justified(
+        &self,
+        called: &Called<'_>,
+        (form, rule): (Form, &str),
+        before: &Value,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let mut sources = before["sources"].as_array().into_iter().flatten();
+        let justified = match rule {
+            "primary-before-secondary" => sources.any(|source| source["secondary"] == false),
+            "lost-credit" => sources.any(|source| source["willBeLost"] == true),
+            _ => return self.is_refused_upstream(called, (form, rule), tally).await,
+        };
+        if !justified && called.behind {
+            tally.count(Section::Excused, "refused by what was seen last");
+            return Ok(());
+        }
+        tally.count(Section::Held, "refused for an order that loses credit");
+        ensure!(justified, "refused by {rule}, where no credit would be lost");
+        Ok(())
+    }
+
+    async fn is_refused_upstream(
+        &self,
+        called: &Called<'_>,
+        (form, rule): (Form, &str),
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let upstream = self.rig.line.past(called.ask).await;
+        if upstream.status == 404 && form == Form::Foreign && self.circumstances.own_key {
+            tally.count(Section::Excused, "own key: a caller of another merchant");
+            return Ok(());
+        }
+        if upstream.status == 401 && matches!(form, Form::Restricted | Form::Public) {
+            // A merchant's key is no shopper's; the rule is broken besides.
+            return Ok(());
+        }
+        if upstream.status < 400 && called.behind && called.circumstances.may_believe() {
+            tally.count(Section::Excused, "fresh-for: something changed past Weir");
+            return Ok(());
+        }
+        tally.count(Section::Held, "refused as upstream refuses");
+        let status = answered(called.reply).status;
+        ensure!(
+            upstream.status == status,
+            "refused by {rule}, where upstream answers {upstream:?}"
+        );
+        Ok(())
+    }
+
+    /// A remedy leaves attached what was attached, or says that it failed.
+    async fn is_no_worse(
+        &self,
+        called: &Called<'_>,
+        before: &Value,
+        failed: bool,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        tally.count(Section::Held, "a remedy left the cart no worse");
+        let quiet = !called.is_struck() && !called.behind && !called.backing_off;
+        if failed {
+            let in_vain = called.log.iter().any(|one| !one.is_done());
+            ensure!(in_vain, "a remedy failed, and every step of it was done");
+        }
+        if called.log.iter().any(is_submit) {
+            return Ok(());
+        }
+        let after = self.cart().await;
+        let (was, is) = (attached_in(before), attached_in(&after));
+        let exchanged = called.reply.verdict().1 == Some("second-primary");
+        let kept = exchanged || was.iter().all(|source| is.contains(source));
+        ensure!(kept || (failed && !quiet), "{was:?} were attached, and now {is:?}");
+        let late = |source: &Value| source["willBeLost"] == true;
+        let loses = after["sources"].as_array().is_some_and(|sources| sources.iter().any(late));
+        ensure!(failed || !quiet || !loses, "put in order, and a credit will be lost: {after}");
+        Ok(())
+    }
+}
