@@ -121,6 +121,8 @@ pub(crate) enum Lack {
     Session,
     /// This fact of the thing that the look-up would show; `None`: whether it may be asked for.
     Fact(Lookup, Option<Field>),
+    /// Which of these two was attached first.
+    Order { secondary: SourceId, primary: SourceId },
 }
 
 impl<'a> View<'a> {
@@ -207,10 +209,10 @@ impl<'a> View<'a> {
 
     /// Returns whether this decision's look-up of the session stated a fact of this date, or the
     /// gap.
-    pub(super) fn confirmed_session(&self, at: Option<Timestamp>) -> Judged<()> {
+    pub(super) fn confirmed_session(&mut self, at: Option<Timestamp>) -> Judged<()> {
         match at.is_some_and(|at| self.is_confirmed(at, &Lookup::Session)) {
             true => Ok(()),
-            false => self.gap(Lookup::Session),
+            false => self.lacks(Lookup::Session, None),
         }
     }
 

@@ -36,10 +36,10 @@ pub fn learn(
     if let Some(key) = session {
         let semantics = key.kind.dialect().semantics();
         let observation = match intent {
-            Intent::ReadSession { .. } => SessionObservation::LookedUp(Box::new(facts.clone())),
+            Intent::ReadSession { .. } => SessionObservation::LookedUp(placed(&facts, policy)),
             intent => SessionObservation::Succeeded(
                 effect(intent, answer, known, policy),
-                Box::new(facts.clone()),
+                placed(&facts, policy),
             ),
         };
         learned.sources.extend(effects_on_sources(intent, &observation, semantics, known, policy));
@@ -62,6 +62,21 @@ pub fn learn(
         learned.sources.push((source.clone(), SourceObservation::Charged));
     }
     learned
+}
+
+/// Returns the facts of a session in which a source whose place shows that it is secondary, and
+/// whose type the answer does not tell, has a secondary type. Its own record does not get it.
+fn placed(facts: &SessionFacts, policy: &Policy) -> Box<SessionFacts> {
+    let mut facts = Box::new(facts.clone());
+    if let (Stated::Stated(sources), Some(secondary)) =
+        (&mut facts.sources, policy.types.secondary.first())
+    {
+        let is_placed = |source: &&mut SourceFacts| source.supplements && !source.kind.is_stated();
+        for source in sources.iter_mut().filter(is_placed) {
+            source.kind = Stated::Stated(secondary.clone());
+        }
+    }
+    facts
 }
 
 /// Returns the observations from a call that upstream refused, which changed nothing.

@@ -205,7 +205,7 @@ fn sources(cart: &Members<'_, '_>, coverage: Coverage, absent: Absent) -> Stated
     }
     let mut found = Vec::new();
     match cart.object("paymentMethod", METHOD) {
-        Stated::Stated(method) => flatten(&method, &mut found, DEPTH).map(|()| found),
+        Stated::Stated(method) => flatten(&method, &mut found, false, DEPTH).map(|()| found),
         // There, and empty.
         Stated::Unstated => Stated::Stated(found),
         Stated::Unread => Stated::Unread,
@@ -213,10 +213,15 @@ fn sources(cart: &Members<'_, '_>, coverage: Coverage, absent: Absent) -> Stated
 }
 
 /// Collects a method and its supplements. Says nothing where one of them pays with something other
-/// than a source.
-fn flatten(method: &Members<'_, '_>, found: &mut Vec<SourceFacts>, depth: usize) -> Stated<()> {
+/// than a source. What supplements another is secondary, whether or not its type is told.
+fn flatten(
+    method: &Members<'_, '_>,
+    found: &mut Vec<SourceFacts>,
+    supplements: bool,
+    depth: usize,
+) -> Stated<()> {
     match facts(method) {
-        Stated::Stated(Some(facts)) => found.push(facts),
+        Stated::Stated(Some(facts)) => found.push(SourceFacts { supplements, ..facts }),
         Stated::Stated(None) if method.has("type") => return Stated::Unstated,
         Stated::Stated(None) | Stated::Unstated => {}
         Stated::Unread => return Stated::Unread,
@@ -231,7 +236,7 @@ fn flatten(method: &Members<'_, '_>, found: &mut Vec<SourceFacts>, depth: usize)
             return method.unread(name, "nested too deeply");
         }
         for method in &more {
-            match flatten(method, found, depth - 1) {
+            match flatten(method, found, true, depth - 1) {
                 Stated::Stated(()) => {}
                 other => return other,
             }

@@ -107,7 +107,10 @@ fn expected() -> SessionFacts {
         id: Some("7".into()),
         sources: Stated::Stated(vec![
             source("d86502e8-5252-48e2-bd82-c2fe6de8810b", "creditCard", "68.01"),
-            source("4db130f3-2302-43f2-9f7a-eed3835e1a7e", "customerCredit", "50"),
+            SourceFacts {
+                supplements: true,
+                ..source("4db130f3-2302-43f2-9f7a-eed3835e1a7e", "customerCredit", "50")
+            },
         ]),
         total: Stated::Stated("118.01".parse().unwrap()),
         remaining: Stated::Stated("0".parse().unwrap()),
@@ -140,7 +143,10 @@ fn supplements_come_as_a_list_or_alone() {
         let sources = cart(Coverage::Default, &json).unwrap().sources;
         assert_eq!(
             sources,
-            Stated::Stated(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
+            Stated::Stated(vec![
+                SourceFacts::named("a"),
+                SourceFacts { supplements: true, ..SourceFacts::named("b") }
+            ]),
             "{more}"
         );
     }
