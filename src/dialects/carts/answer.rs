@@ -272,8 +272,8 @@ fn facts(method: &Members<'_, '_>) -> Stated<Option<SourceFacts>> {
     }))
 }
 
-/// Reads the payment options of an answer that shows the list, and each of them, whole. An option
-/// whose id or source cannot be told may be any, and the list says nothing.
+/// Reads the payment options of an answer that shows the list whole. What cannot be told of one
+/// option is not known of that one.
 fn of_options(
     json: &[u8],
     coverage: Coverage,
@@ -292,19 +292,15 @@ fn of_options(
             list => list,
         },
     };
-    Ok(list.and_then(|list| {
-        let mut options = Vec::with_capacity(list.len());
-        for method in &list {
-            let id = match method.id("id") {
-                Stated::Stated(id) => OptionId::from(&*id),
-                Stated::Unstated => return method.unread("id", "missing"),
-                Stated::Unread => return Stated::Unread,
-            };
-            let Stated::Stated(source) = facts(method) else { return Stated::Unread };
-            options.push(OptionFacts { id, source, default: method.flag("isDefault") });
-        }
-        Stated::Stated(options)
-    }))
+    let of_option = |method: &Members<'_, '_>| OptionFacts {
+        id: match method.id("id") {
+            Stated::Unstated => method.unread("id", "missing"),
+            id => id.map(|id| OptionId::from(&*id)),
+        },
+        source: facts(method),
+        default: method.flag("isDefault"),
+    };
+    Ok(list.map(|list| list.iter().map(of_option).collect()))
 }
 
 /// Reads the id of the order that a cart became.
