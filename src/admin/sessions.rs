@@ -138,7 +138,7 @@ async fn detail(
 ) -> Result<Option<Detail>, StoreError> {
     for kind in dialect.kinds() {
         let key = SessionKey::new(*kind, id);
-        if let Some(record) = governor.sessions().session(&key).await? {
+        if let Some(record) = governor.sessions().peek(&key).await? {
             let session = session(governor, &key, &record);
             return Ok(Some(Detail { session, decisions: decisions(governor, &key) }));
         }

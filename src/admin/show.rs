@@ -72,6 +72,7 @@ pub(super) fn stats(governor: &Governor) -> Page {
         "pending_expired": sessions.pending_expired(),
         "repairs_stranded": governor.stranded(),
         "ungoverned_with_a_governed_word": governor.misplaced(),
+        "rules": counts.rules(),
         "unjudged": counts.unjudged(),
         "unread_members": counts.unread(),
         "reasons": counts.reasons(),

@@ -73,6 +73,7 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
                 Format::Json => Some(false),
             };
             telemetry::start(level.as_str(), human);
+            telemetry::log_panics();
             tell(&loaded.warnings);
             Ok(loaded)
         }

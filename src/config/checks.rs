@@ -7,9 +7,11 @@ use super::{
     problem::{Place, Problem},
     read::Reading,
     sources::Purpose,
+    upstream_url::UpstreamUrl,
     values::Config,
 };
 use crate::rules::{Dialect, RemedyKind, RuleId, Sequencing, SourceType, Toggle};
+use http::uri::Scheme;
 use rustls::{
     RootCertStore,
     pki_types::{
@@ -88,8 +90,19 @@ fn upstream(config: &Config, purpose: Purpose, reading: &Reading, found: &mut Ve
     }
     if let Some(file) = &config.upstream.ca_file {
         let place = place(reading, &["upstream.ca-file"]);
-        found.extend(certificates(file, place, purpose).map(|p| p.about("upstream.ca-file")));
+        let is_plain = |url: &UpstreamUrl| *url.scheme() == Scheme::HTTP;
+        let problem = match config.upstream.url.as_ref().is_some_and(is_plain) {
+            true => Some(unused(file, place)),
+            false => certificates(file, place, purpose),
+        };
+        found.extend(problem.map(|problem| problem.about("upstream.ca-file")));
     }
+}
+
+/// Says that certificates to trust are not used, and so not read, where upstream speaks no TLS.
+fn unused(file: &Path, place: Place) -> Problem {
+    let message = format!("{} is not used: upstream's URL is http", file.display());
+    Problem::warning(place, message).suggest("write an https URL, or remove `ca-file`")
 }
 
 /// Returns what is wrong with a file of certificates to trust. It may be on another machine when

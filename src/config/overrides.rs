@@ -82,6 +82,13 @@ pub(crate) const OVERRIDES: &[Override] = &[
         help: "When upstream will not give a fact: forward or reject",
     },
     Override {
+        key: "policy.look-ups",
+        flag: "--look-ups",
+        variable: "WEIR_LOOK_UPS",
+        value_name: "WHICH",
+        help: "Which facts are asked for before a call goes up: sparing or thorough",
+    },
+    Override {
         key: "policy.fresh-for",
         flag: "--fresh-for",
         variable: "WEIR_FRESH_FOR",

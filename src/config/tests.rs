@@ -318,9 +318,28 @@ fn to_run_there_must_be_an_upstream_and_its_certificates() {
     );
     assert!(run(vec![("upstream.url", "http://a".into())]).is_ok());
     let problems =
-        run(vec![("upstream.url", "http://a".into()), ("upstream.ca-file", "no/such.pem".into())])
+        run(vec![("upstream.url", "https://a".into()), ("upstream.ca-file", "no/such.pem".into())])
             .unwrap_err();
     assert!(problems.to_string().contains("no/such.pem"), "{problems}");
+}
+
+/// `check` and `run` agree: what is not used is not read, and stops nothing.
+#[test]
+fn a_ca_file_before_an_upstream_without_tls_is_a_warning_whatever_it_holds() {
+    for file in ["no/such.pem", "README.md"] {
+        for purpose in [Purpose::Check, Purpose::Run] {
+            let flags =
+                vec![("upstream.url", "http://a".into()), ("upstream.ca-file", file.into())];
+            let sources = Sources { purpose, flags, ..Sources::default() };
+            let loaded = Config::load(&sources, dialects::policy()).unwrap();
+            let told: Vec<_> = loaded.warnings.iter().map(one_line).collect();
+            let expected = format!(
+                "--upstream-ca-file {file} is not used: upstream's URL is http (write an https \
+                 URL, or remove `ca-file`)"
+            );
+            assert_eq!(told, [expected]);
+        }
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{
     },
     refusal::Refusal,
 };
-use crate::rules::{Answer, Dialect, Intent, Lookup, SessionKey, SourceId, Violation};
+use crate::rules::{Answer, Dialect, Intent, Lookup, RuleId, SessionKey, SourceId, Violation};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use std::fmt;
@@ -57,8 +57,11 @@ pub(crate) struct Api {
     pub strip: fn(&[u8]) -> Option<Bytes>,
     /// Returns the media type in which an error is answered.
     pub media: fn(&Uri, &HeaderMap) -> Media,
+    /// Returns how upstream's error names a rule that it judges itself. `None` where it refuses no
+    /// such call.
+    pub refuses_with: fn(RuleId) -> Option<RuleCode>,
     /// Reads the code of an error of upstream's. The body is decoded, trimmed and not empty.
-    pub error_code: fn(&[u8]) -> Option<String>,
+    pub error_code: fn(&[u8]) -> Option<ErrorCode>,
     /// Writes the body of an error.
     pub error: fn(Media, StatusCode, &ErrorEntry<'_>) -> Vec<u8>,
 }
@@ -100,6 +103,19 @@ pub(crate) enum Coverage {
     Default,
     /// Everything: the answer to a look-up of Weir's own.
     Complete,
+}
+
+/// The code with which upstream names a rule, and the detail that tells it from other rules of that
+/// code.
+pub(crate) type RuleCode = (&'static str, Option<&'static str>);
+
+/// The code of an error of upstream's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorCode {
+    /// The code.
+    pub code: String,
+    /// Its subcode or parameter, where the vendor's form has one and it is a plain word.
+    pub detail: Option<String>,
 }
 
 /// One entry of an error body.

@@ -1,7 +1,7 @@
 //! Describes one governed call: its route, the form of its answer, and how its bodies are read.
 
 use super::{
-    api::{Api, Coverage, Operation, Request},
+    api::{Api, Coverage, ErrorCode, Operation, Request},
     form::Form,
     outgoing::Outgoing,
     place::Place,
@@ -116,7 +116,7 @@ impl Call {
     }
 
     /// Reads the code of an error with which upstream answered the call. `body` is still encoded.
-    pub fn error_code(&self, headers: &HeaderMap, body: &[u8], limit: usize) -> Option<String> {
+    pub fn error_code(&self, headers: &HeaderMap, body: &[u8], limit: usize) -> Option<ErrorCode> {
         let decoded = coding::decode(headers, body, limit).ok()?;
         let body = decoded.trim_ascii();
         (self.form.api.error_code)(body).filter(|_| !body.is_empty())

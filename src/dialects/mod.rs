@@ -52,6 +52,7 @@ pub use render::{Rendered, error};
 
 use crate::rules::{Dialect, Policy};
 use api::Api;
+pub use api::ErrorCode;
 use std::sync::LazyLock;
 
 /// Every vendor API, in the order of the tables. An error about a path that is in none of them is

@@ -1,14 +1,14 @@
 //! Lists the vendor APIs, and finds the one that a path or a rule belongs to.
 
 use super::{
-    api::Api,
+    api::{Api, ErrorCode},
     form::Form,
     read::path::{self, Path, Words},
     refusal::Refusal,
     render::{self, Rendered},
     types::types,
 };
-use crate::rules::{Policy, Violation};
+use crate::rules::{Dialect, Finding, Policy, RuleId, Violation};
 use http::{HeaderMap, Uri};
 
 /// A list of vendor APIs, with the words of their paths put together.
@@ -82,6 +82,30 @@ impl Dialects {
     /// Puts a broken rule into the words of the API whose rule it is.
     pub fn words(&self, violation: &Violation) -> Refusal {
         (self.find(|api| api.dialect == violation.dialect).refusal)(violation)
+    }
+
+    /// Returns which of these rules upstream names by refusing a call with this error; none where
+    /// it does not tell two of them apart.
+    pub(crate) fn named_by(
+        &self,
+        rules: &[(Dialect, RuleId)],
+        error: &ErrorCode,
+    ) -> Option<Violation> {
+        let named = |(dialect, rule): &(Dialect, RuleId)| {
+            let api = self.find(|api| api.dialect == *dialect);
+            let (code, detail) = (api.refuses_with)(*rule)?;
+            match (detail, error.detail.as_deref()) {
+                _ if code != error.code => None,
+                (Some(detail), Some(told)) if detail != told => None,
+                (detail, told) => Some((*dialect, *rule, detail.is_none() || told.is_some())),
+            }
+        };
+        let found: Vec<_> = rules.iter().filter_map(named).collect();
+        let exact = found.iter().find(|(_, _, exact)| *exact);
+        let only = found.first().filter(|_| found.len() == 1);
+        let (dialect, rule, _) = *exact.or(only)?;
+        let finding = Finding::RefusedByUpstream { code: error.code.as_str().into() };
+        Some(Violation { rule, dialect, finding, facts: Vec::new() })
     }
 
     /// Writes the vendor's answer to a broken rule, in the form of the call. A call that all APIs

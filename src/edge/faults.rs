@@ -6,7 +6,7 @@
 
 use super::admit::{Admission, admit};
 use crate::http::{ALLOWED, Body, Chain, Problem, UpstreamError};
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use pin_project_lite::pin_project;
 use smallvec::SmallVec;
 use std::{
@@ -93,7 +93,9 @@ fn options() -> Response<Body> {
 /// The parts of a request that are kept to answer a failure. The form is worked out only then:
 /// most requests do not fail.
 struct ReplyContext<A> {
+    method: Method,
     uri: Uri,
+    request_id: Option<HeaderValue>,
     accept: SmallVec<[HeaderValue; 1]>,
     answer: A,
 }
@@ -101,7 +103,23 @@ struct ReplyContext<A> {
 impl<A: ErrorForm> ReplyContext<A> {
     fn by(request: &Request<Body>, answer: A) -> Self {
         let accept = request.headers().get_all(header::ACCEPT).iter().cloned().collect();
-        Self { uri: request.uri().clone(), accept, answer }
+        let request_id = request.headers().get("x-request-id").cloned();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Self { method, uri, request_id, accept, answer }
+    }
+
+    /// Logs that upstream gave no answer: with the path, and not with the query, which may hold a
+    /// token.
+    fn log(&self, problem: Problem, error: &UpstreamError) {
+        let request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok());
+        tracing::warn!(
+            request_id = request_id.filter(|id| id.len() <= 128),
+            method = %self.method,
+            path = self.uri.path(),
+            problem = problem.code(),
+            error = %Chain(error),
+            "an exchange failed"
+        );
     }
 
     fn answer(&mut self, problem: Problem) -> Response<Body> {
@@ -145,8 +163,8 @@ where
             StateProjection::Forwarded { response, asked } => {
                 let response = ready!(response.poll(context));
                 Poll::Ready(Ok(response.unwrap_or_else(|error| {
-                    let (problem, error) = (Problem::from(&error), Chain(&error));
-                    tracing::warn!(problem = problem.code(), %error, "an exchange failed");
+                    let problem = Problem::from(&error);
+                    asked.log(problem, &error);
                     asked.answer(problem)
                 })))
             }

@@ -81,12 +81,16 @@ impl std::ops::Add for Drained {
 
 impl fmt::Display for Drained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match *self {
             Self { connections_cut: 0, work_cut: 0 } => f.write_str("all calls were answered"),
             Self { connections_cut, work_cut } => {
+                let s = |count: usize| if count == 1 { "" } else { "s" };
+                let were = if connections_cut + work_cut == 1 { "was" } else { "were" };
+                let (connections, calls) = (s(connections_cut), s(work_cut));
                 write!(
                     f,
-                    "{connections_cut} connections and {work_cut} upstream calls were cut off"
+                    "{connections_cut} connection{connections} and {work_cut} upstream \
+                     call{calls} {were} cut off"
                 )
             }
         }

@@ -207,7 +207,7 @@ pub(super) fn finish(
         unjudged,
         unread: notes.unread,
         status: status.as_u16(),
-        upstream_code: notes.code.filter(|_| is_upstreams),
+        upstream_code: notes.code.filter(|_| is_upstreams).map(|error| error.code),
         steps: notes.steps,
         upstream_us,
         weir_us: total.saturating_sub(upstream_us),
@@ -244,7 +244,7 @@ fn mark(response: &mut Response<Body>, decision: &Decision) {
 }
 
 /// Returns the caller's own id of this request, where it is short and printable.
-fn request_id(headers: &HeaderMap) -> Option<String> {
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     (id.len() <= 128).then(|| id.to_owned())
 }

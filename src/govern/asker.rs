@@ -3,10 +3,10 @@
 //! In: requests. Out: answers, read whole up to a bound, and the time they took. An asker is a
 //! caller, with its own headers and credentials, or Weir itself.
 
-use super::{answered::Answered, governor::Governor, trace::Trace};
+use super::{answered::Answered, fault::Fault, governor::Governor, trace::Trace};
 use crate::{
     dialects::Outgoing,
-    http::{Body, Chain, CollectError, Problem, UpstreamError, collect},
+    http::{Body, CollectError, Problem, UpstreamError, collect},
     observe::{StepEnd, StepKind},
     rules::{CredentialHash, Lookup, SessionKey, ShownTo, SourceId},
 };
@@ -123,9 +123,8 @@ impl Failure {
         if self.sent { StepEnd::Unanswered } else { StepEnd::NotSent }
     }
 
-    fn of(error: &UpstreamError, what: &StepKind, asker: &Asker) -> Self {
-        let decision_id = asker.trace.id(asker.governor.decisions());
-        tracing::warn!(decision_id, %what, error = %Chain(error), "asking upstream failed");
+    fn of(error: &UpstreamError, fault: &Fault<'_>) -> Self {
+        fault.log(error);
         Self { sent: error.was_sent(), problem: Problem::from(error) }
     }
 }
@@ -150,29 +149,35 @@ impl Asker {
         request
     }
 
-    /// Sends a request and reads its answer whole, up to the bound. `what` is its purpose, for the
-    /// log.
-    pub(super) async fn send(&self, request: Request<Body>, what: &StepKind) -> SendOutcome {
+    /// Sends a request and reads its answer whole, up to the bound. `what` is its purpose, and
+    /// `session` what it is about, for the log.
+    pub(super) async fn send(
+        &self,
+        request: Request<Body>,
+        what: &StepKind,
+        session: Option<&SessionKey>,
+    ) -> SendOutcome {
         let started = Instant::now();
-        let outcome = self.send_untimed(request, what).await;
+        let fault = Fault { governor: &self.governor, trace: &self.trace, what, session };
+        let outcome = self.send_untimed(request, fault).await;
         self.trace.add_upstream_time(started.elapsed());
         outcome
     }
 
-    async fn send_untimed(&self, request: Request<Body>, what: &StepKind) -> SendOutcome {
+    async fn send_untimed(&self, request: Request<Body>, fault: Fault<'_>) -> SendOutcome {
         let response = match BoxClient::clone(&self.client).oneshot(request).await {
             Ok(response) => response,
-            Err(error) => return SendOutcome::Failed(Failure::of(&error, what, self)),
+            Err(error) => return SendOutcome::Failed(Failure::of(&error, &fault)),
         };
         let (head, body) = response.into_parts();
         self.record_back_off(head.status, &head.headers);
         match collect(body, self.governor.settings.answer).await {
             Ok(body) => SendOutcome::Answered(Answered { head: Arc::new(head), body }),
             Err(CollectError::TooLarge(body)) => {
-                SendOutcome::TooLong(Response::from_parts(head, body))
+                SendOutcome::TooLong(Response::from_parts(head, fault.watch(body)))
             }
             Err(CollectError::Broken(error)) => {
-                let failure = Failure::of(&UpstreamError::from(error), what, self);
+                let failure = Failure::of(&UpstreamError::from(error), &fault);
                 SendOutcome::Failed(Failure { sent: true, ..failure })
             }
         }

@@ -87,12 +87,13 @@ pub(super) async fn handle(
         Some(credential) => Who::Caller(governor.sessions().hash(credential)),
         None => Who::Nobody,
     };
+    let head = Arc::new(head);
     let asker = Asker {
         client: Arc::new(client),
         governor: governor.clone(),
-        head: Arc::new(head),
+        head: head.clone(),
         who,
-        trace: Arc::default(),
+        trace: Arc::new(Trace::of(head)),
         shown: Arc::default(),
     };
     let exchange = Exchange { asker, work, policy, call, body, intent: Arc::new(intent) };

@@ -124,8 +124,14 @@ pub(super) fn apply_learned(
     learned: Learned,
     at: Timestamp,
 ) {
-    let Learned { session, mut sources, customers } = learned;
+    let Learned { session, mut sources, mut customers } = learned;
     let policy = &exchange.policy;
+    if drop_unseen(records, &mut sources, &mut customers)
+        && matches!(*exchange.intent, Intent::Save { .. })
+    {
+        // It may have made the source reusable, and a look under way may have seen it before.
+        exchange.asker.governor.note_unread_change();
+    }
     if let Some((_, observation)) = session {
         let shown = !matches!(
             observation,
@@ -158,6 +164,28 @@ pub(super) fn apply_learned(
     for (_, observation) in customers {
         records.apply_customer(observation, at);
     }
+}
+
+/// Drops the notes that something is unsure of which nothing is remembered: upstream may never have
+/// shown it to anybody, and an id that a caller made up must leave nothing. Returns whether there
+/// were any.
+fn drop_unseen(
+    records: &Records,
+    sources: &mut Vec<(SourceId, SourceObservation)>,
+    customers: &mut Vec<(CustomerId, CustomerObservation)>,
+) -> bool {
+    let before = sources.len() + customers.len();
+    let is_unsure = |what: &SourceObservation| matches!(what, SourceObservation::OutcomeUnknown);
+    let told: Vec<SourceId> =
+        sources.iter().filter(|(_, what)| !is_unsure(what)).map(|(id, _)| id.clone()).collect();
+    sources
+        .retain(|(id, what)| !is_unsure(what) || told.contains(id) || !records.has_nothing_of(id));
+    let is_unknown =
+        |what: &CustomerObservation| matches!(what, CustomerObservation::OutcomeUnknown);
+    if records.customer().is_none() && customers.iter().all(|(_, what)| is_unknown(what)) {
+        customers.clear();
+    }
+    before > sources.len() + customers.len()
 }
 
 fn source_epoch(records: &Records, id: &SourceId) -> u32 {

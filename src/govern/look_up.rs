@@ -110,7 +110,7 @@ async fn look_up_as(
         let request = asked.exchange.asker.request(&outgoing);
         let at = now();
         let what = StepKind::LookUp(asked.lookup.clone());
-        let sent = asked.exchange.asker.send(request, &what).await;
+        let sent = asked.exchange.asker.send(request, &what, asked.session.as_ref()).await;
         asked.learn(at, sent).await
     });
     let outcome = asker.governor.look_ups.share(key, work).await?;
@@ -216,7 +216,7 @@ pub(super) async fn read(
     };
     let at = now();
     let what = StepKind::Call(intent.name());
-    match exchange.asker.send(exchange.original(), &what).await {
+    match exchange.asker.send(exchange.original(), &what, session).await {
         SendOutcome::Answered(answered) => {
             // The caller has its answer, whether or not it can be learned from.
             let trace = &exchange.asker.trace;

@@ -24,6 +24,7 @@ mod asker;
 mod course;
 mod defer;
 mod exchange;
+mod fault;
 mod forward;
 mod governor;
 mod handle;

@@ -5,7 +5,9 @@
 
 use super::{asker::Who, exchange::Exchange, key::OwnKey};
 use crate::{
-    rules::{CredentialHash, Intent, Known, SessionRecord, SourceId, SourceRecord, Stated},
+    rules::{
+        CredentialHash, Intent, Known, OptionFacts, SessionRecord, SourceId, SourceRecord, Stated,
+    },
     sessions::{Records, StoreError},
 };
 use smallvec::SmallVec;
@@ -45,7 +47,7 @@ pub(super) async fn recall(
 
 /// Returns every source that the call or its options name.
 fn named<'a>(intent: &'a Intent, known: &'a Known) -> impl Iterator<Item = &'a SourceId> {
-    let options = known.options.iter().flatten().filter_map(|option| option.source.as_ref());
+    let options = known.options.iter().flatten().filter_map(OptionFacts::told_source);
     intent.sources().chain(options.map(|source| &source.id))
 }
 

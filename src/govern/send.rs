@@ -111,7 +111,8 @@ impl Ended {
     }
 }
 
-/// Runs `work` to its end whether or not the caller stays. Logs a panic and returns it as an error.
+/// Runs `work` to its end whether or not the caller stays. Logs that it panicked and returns an
+/// error. The text of a panic is not logged: it may hold what is secret.
 pub(super) fn run_detached<T: Send + 'static>(
     exchange: &Exchange,
     work: impl Future<Output = T> + Send + 'static,
@@ -126,7 +127,11 @@ pub(super) fn run_detached<T: Send + 'static>(
     });
     async move {
         task.await.map_err(|error| {
-            tracing::error!(%error, "a call under way was lost; its session is looked up before the next decision");
+            let ended = if error.is_panic() { "it panicked" } else { "it was cancelled" };
+            tracing::error!(
+                ended,
+                "a call under way was lost; its session is looked up before the next decision"
+            );
             Failure { sent: true, problem: Problem::Internal }
         })
     }
@@ -145,7 +150,11 @@ pub(super) async fn send(
     request: Request<Body>,
 ) -> Result<CallOutcome, StoreError> {
     let Some(records) = records else {
-        let sent = exchange.asker.send(request, &StepKind::Call(intent.name())).await;
+        let named = match intent.session() {
+            Some(Target::Session(key)) => Some(key),
+            _ => None,
+        };
+        let sent = exchange.asker.send(request, &StepKind::Call(intent.name()), named).await;
         return Ok(conclude(exchange, call, intent, None, known, sent).0);
     };
     begin(exchange, records).await?;
@@ -172,7 +181,12 @@ pub(super) async fn send_begun(
     request: Request<Body>,
 ) -> CallOutcome {
     let session = records.session_key().cloned();
-    let sent = exchange.asker.send(request, &StepKind::Call(intent.name())).await;
+    let named = match (&session, intent.session()) {
+        (None, Some(Target::Session(key))) => Some(key),
+        (session, _) => session.as_ref(),
+    };
+    let what = StepKind::Call(intent.name());
+    let sent = exchange.asker.send(request, &what, named).await;
     let (outcome, learned) = conclude(exchange, call, intent, session.as_ref(), known, sent);
     let ended = Ended::of(&outcome);
     // The call is over; if this cannot be written, the session is looked up when it matters.

@@ -1,13 +1,14 @@
 //! Collects the steps of a call, and what its answers showed, for its decision.
 
 use crate::{
-    dialects::UnreadableAnswer,
+    dialects::{ErrorCode, UnreadableAnswer},
     observe::{Decisions, Step, StepEnd, StepKind},
     rules::{Answer, Intent, SessionKey, UnreadMember},
 };
+use http::request;
 use std::{
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,6 +17,8 @@ use std::{
 /// The steps of a call, for the decision's record.
 #[derive(Default)]
 pub(super) struct Trace {
+    /// The head of the caller's request.
+    pub head: Option<Arc<request::Parts>>,
     upstream_us: AtomicU64,
     notes: Mutex<Notes>,
     id: OnceLock<String>,
@@ -31,13 +34,20 @@ pub(super) struct Notes {
     pub source: Option<String>,
     /// The order that it made.
     pub order: Option<String>,
+    /// The faults of requests to upstream that the log has.
+    pub faults: Vec<String>,
     /// The members of answers that could not be read.
     pub unread: Vec<String>,
     /// The code of the latest error of upstream's.
-    pub code: Option<String>,
+    pub code: Option<ErrorCode>,
 }
 
 impl Trace {
+    /// Makes the trace of the call with this head.
+    pub(super) fn of(head: Arc<request::Parts>) -> Self {
+        Self { head: Some(head), ..Self::default() }
+    }
+
     /// Returns the id of the decision to come, under which the log can name the call before it.
     pub(super) fn id(&self, decisions: &Decisions) -> &str {
         self.id.get_or_init(|| decisions.next_id())
@@ -72,6 +82,16 @@ impl Trace {
         self.note_unread(&answer.unread);
     }
 
+    /// Notes a fault of a request to upstream. Returns whether it is the first of its kind.
+    pub(super) fn is_new_fault(&self, error: &str) -> bool {
+        let faults = &mut self.notes().faults;
+        let is_new = faults.iter().all(|known| known != error);
+        if is_new {
+            faults.push(error.to_owned());
+        }
+        is_new
+    }
+
     /// Notes the members of an answer that could not be read.
     pub(super) fn note_unread(&self, members: &[UnreadMember]) {
         if members.is_empty() {
@@ -91,8 +111,13 @@ impl Trace {
     }
 
     /// Notes the code of an error of upstream's.
-    pub(super) fn note_code(&self, code: Option<String>) {
+    pub(super) fn note_code(&self, code: Option<ErrorCode>) {
         self.notes().code = code;
+    }
+
+    /// Returns the code of the latest error of upstream's.
+    pub(super) fn code(&self) -> Option<ErrorCode> {
+        self.notes().code.clone()
     }
 
     pub(super) fn take_notes(&self) -> Notes {

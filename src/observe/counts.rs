@@ -23,6 +23,7 @@ pub struct Counts(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    rules: BTreeMap<RuleId, BTreeMap<&'static str, u64>>,
     unjudged: BTreeMap<RuleId, u64>,
     unread: BTreeMap<String, Unread>,
     reasons: BTreeMap<&'static str, u64>,
@@ -37,12 +38,17 @@ impl Counts {
     /// Counts a decision. Returns the members that could not be read and that the log is to name
     /// now.
     pub(super) fn add(&self, decision: &Decision, now: Instant) -> Vec<String> {
-        if decision.unjudged.is_empty() && decision.unread.is_empty() && decision.reason.is_none() {
+        let is_plain = decision.unjudged.is_empty() && decision.unread.is_empty();
+        if is_plain && decision.reason.is_none() && decision.rule.is_none() {
             return Vec::new();
         }
         let mut counts = self.inner();
         for unjudged in &decision.unjudged {
             *counts.unjudged.entry(unjudged.rule).or_default() += 1;
+        }
+        if let Some(rule) = decision.rule {
+            let became = counts.rules.entry(rule).or_default();
+            *became.entry(decision.decision.as_str()).or_default() += 1;
         }
         if let Some(reason) = decision.reason {
             *counts.reasons.entry(reason).or_default() += 1;
@@ -54,6 +60,11 @@ impl Counts {
             }
         }
         to_log
+    }
+
+    /// Returns, by rule and then by decision, how many calls broke the rule.
+    pub fn rules(&self) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+        self.inner().rules.iter().map(|(rule, became)| (rule.as_str(), became.clone())).collect()
     }
 
     /// Returns, by rule, how many calls went on although the rule could not be judged.

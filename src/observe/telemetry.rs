@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{self, IsTerminal},
+    panic,
 };
 use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
 
@@ -42,6 +43,14 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
     started.is_ok()
 }
 
+/// Makes a panic a line of the log: where it was, and not its text, which may hold what is secret.
+pub(crate) fn log_panics() {
+    panic::set_hook(Box::new(|panicked| {
+        let at = panicked.location().map(ToString::to_string);
+        tracing::error!(at, "a fault in Weir: it panicked");
+    }));
+}
+
 /// Returns the filter of what is logged, and the reason if `RUST_LOG` was ignored.
 fn filter(level: &str, rust_log: Option<&str>) -> (EnvFilter, Option<String>) {
     let ours = || EnvFilter::new(directives(level));
@@ -64,6 +73,7 @@ fn directives(level: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
 
     #[test]
     fn rust_log_wins_if_it_can_be_read() {
@@ -88,5 +98,36 @@ mod tests {
     fn starting_twice_is_no_panic() {
         start("info", None);
         assert!(!start("info", None));
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_logged_with_its_place_and_without_its_text() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let before = panic::take_hook();
+        log_panics();
+        let caught = tracing::subscriber::with_default(log, || {
+            panic::catch_unwind(|| panic!("the token is {}", "hush-hush"))
+        });
+        panic::set_hook(before);
+        assert!(caught.is_err());
+        let told = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(told.contains("telemetry.rs:") && told.contains("it panicked"), "{told}");
+        assert!(!told.contains("hush"), "{told}");
     }
 }

@@ -82,11 +82,18 @@ impl CustomerRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionFacts {
     /// The option's id.
-    pub id: OptionId,
-    /// The source behind it, with the facts that the option states.
-    pub source: Option<SourceFacts>,
+    pub id: Stated<OptionId>,
+    /// The source behind it, if it has one, with the facts that the option states.
+    pub source: Stated<Option<SourceFacts>>,
     /// Whether it is the default option.
     pub default: Stated<bool>,
+}
+
+impl OptionFacts {
+    /// Returns the source behind it, where that is told.
+    pub fn told_source(&self) -> Option<&SourceFacts> {
+        self.source.as_ref().and_then(Option::as_ref)
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,10 @@
 //! missing is not taken for kept: the judgement names it beside the verdict, unless they were not
 //! worth asking for.
 
+mod left;
+
+pub use left::left_to_upstream;
+
 use super::{
     Attached, Dialect, Field, Finding, Incoming, Intent, Judgement, Known, LookUps, Lookup,
     LookupResult, MissingFact, OnLookupFailure, Policy, Remedy, RemedyKind, Row, RuleId,
@@ -147,8 +151,9 @@ fn mend<'a>(
             Verdict::Unavailable(Lookup::Session)
         }
         Ok(None) | Err(_) if !violation.finding.is_certain() => {
-            // In which order the sources joined.
-            note(unjudged, row.id, MissingFact::Untold(Lookup::Session, Some(Field::Sources)));
+            if let Finding::CreditInDoubt { secondary, primary } = violation.finding {
+                note(unjudged, row.id, MissingFact::Order { secondary, primary });
+            }
             Verdict::Forward { monitored: None }
         }
         // The violation is certain even where the remedy's facts are missing.
@@ -164,6 +169,7 @@ fn missing(known: &Known, gap: &Gap, lack: Lack) -> Option<MissingFact> {
         (Gap::Unavailable(lookup), _) => Some(MissingFact::Failed(lookup.clone())),
         (_, Lack::Session) => None,
         (_, Lack::Nothing) => Some(MissingFact::NotAsked),
+        (_, Lack::Order { secondary, primary }) => Some(MissingFact::Order { secondary, primary }),
         (_, Lack::Fact(lookup, field)) => Some(match known.looked_up(&lookup) {
             Some(LookupResult::Absent) => MissingFact::Absent(lookup),
             _ => MissingFact::Untold(lookup, field),

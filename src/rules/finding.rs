@@ -147,6 +147,11 @@ pub enum Finding {
         /// Its type.
         kind: SourceType,
     },
+    /// Upstream refused the call with the code that it has for this rule. Weir did not judge it.
+    RefusedByUpstream {
+        /// Upstream's code.
+        code: Box<str>,
+    },
     /// The amount of a secondary is to be changed.
     AmountEdited {
         /// The secondary.
@@ -218,6 +223,7 @@ impl Finding {
             }
             Self::BillingOptimized { .. } => "an invoice whose billingOptimization is false",
             Self::HasOwner { .. } => "a secondary source without an owner",
+            Self::RefusedByUpstream { .. } => "what `weir explain` says of the rule",
             Self::AmountEdited { .. } => "a new secondary source with the right amount",
         }
     }
@@ -236,6 +242,20 @@ impl Finding {
             Self::CreditUnseen { source } => write!(f, "whether {source} stands cannot be seen"),
             _ => Ok(()),
         }
+    }
+}
+
+/// Writes to whom a source is saved, and who buys.
+fn write_foreign(
+    f: &mut fmt::Formatter<'_>,
+    source: &SourceId,
+    owner: &CustomerId,
+    buyer: Option<&CustomerId>,
+) -> fmt::Result {
+    write!(f, "source {source} is saved to customer {owner}, the checkout ")?;
+    match buyer {
+        Some(buyer) => write!(f, "is customer {buyer}'s"),
+        None => f.write_str("has no customer"),
     }
 }
 
@@ -267,11 +287,7 @@ impl fmt::Display for Finding {
             Self::NoPair { primary, secondary } => write!(f, "{secondary} combined with {primary}"),
             Self::NotReusable { source, kind } => write!(f, "source {source} of type {kind}"),
             Self::ForeignSource { source, owner, buyer } => {
-                write!(f, "source {source} is saved to customer {owner}, the checkout ")?;
-                match buyer {
-                    Some(buyer) => write!(f, "is customer {buyer}'s"),
-                    None => f.write_str("has no customer"),
-                }
+                write_foreign(f, source, owner, buyer.as_ref())
             }
             Self::NotConfirmed { state } => write!(f, "the payment session is {}", state.as_str()),
             Self::Underfunded { remaining } => write!(f, "{remaining} remains to be contributed"),
@@ -295,6 +311,7 @@ impl fmt::Display for Finding {
                 write!(f, "secondary {secondary} on an invoice with billing optimization")
             }
             Self::HasOwner { kind } => write!(f, "a {kind} with an owner"),
+            Self::RefusedByUpstream { code } => write!(f, "upstream refused it: {code}"),
             Self::AmountEdited { secondary } => {
                 write!(f, "a new amount for the secondary {secondary}")
             }

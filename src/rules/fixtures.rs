@@ -204,8 +204,8 @@ impl Given {
     /// up, because they are never remembered.
     pub(super) fn options(mut self, sources: &[SourceFacts]) -> Self {
         let option = |(nth, source): (usize, &SourceFacts)| OptionFacts {
-            id: format!("option-{}", source.id).into(),
-            source: Some(source.clone()),
+            id: Stated::Stated(format!("option-{}", source.id).into()),
+            source: Stated::Stated(Some(source.clone())),
             default: Stated::Stated(nth == 0),
         };
         self.known.options = Some(sources.iter().enumerate().map(option).collect());

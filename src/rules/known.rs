@@ -74,7 +74,7 @@ impl Known {
 /// Returns the option of this id, or the default one.
 fn applied<'a>(options: &'a [OptionFacts], option: Option<&OptionId>) -> Option<&'a OptionFacts> {
     options.iter().find(|known| match option {
-        Some(id) => known.id == *id,
+        Some(id) => known.id.as_ref() == Some(id),
         None => known.default.as_ref() == Some(&true),
     })
 }
@@ -121,6 +121,8 @@ pub(crate) enum Lack {
     Session,
     /// This fact of the thing that the look-up would show; `None`: whether it may be asked for.
     Fact(Lookup, Option<Field>),
+    /// Which of these two was attached first.
+    Order { secondary: SourceId, primary: SourceId },
 }
 
 impl<'a> View<'a> {
@@ -207,10 +209,10 @@ impl<'a> View<'a> {
 
     /// Returns whether this decision's look-up of the session stated a fact of this date, or the
     /// gap.
-    pub(super) fn confirmed_session(&self, at: Option<Timestamp>) -> Judged<()> {
+    pub(super) fn confirmed_session(&mut self, at: Option<Timestamp>) -> Judged<()> {
         match at.is_some_and(|at| self.is_confirmed(at, &Lookup::Session)) {
             true => Ok(()),
-            false => self.gap(Lookup::Session),
+            false => self.lacks(Lookup::Session, None),
         }
     }
 
@@ -330,7 +332,7 @@ impl<'a> View<'a> {
         match self.intent {
             Intent::AttachSaved { .. } => Ok(self
                 .applied_option()?
-                .and_then(|option| option.source.as_ref())
+                .and_then(OptionFacts::told_source)
                 .map(|source| &source.id)),
             intent => Ok(intent.attaches()),
         }
@@ -351,17 +353,25 @@ impl<'a> View<'a> {
             self.note_use(Subject::PaymentOptions, Field::Options, at);
         }
         let found = applied(options, option.as_ref());
-        let is_told = option.is_some() || options.iter().all(|known| known.default.is_stated());
-        if found.is_none() && !is_told {
-            return self.lacks(Lookup::PaymentOptions, Some(Field::Options));
+        let is_told = match found {
+            Some(found) => found.source.is_stated(),
+            // What cannot be told of another one may be that it is applied.
+            None if option.is_some() => options.iter().all(|known| known.id.is_stated()),
+            None => options.iter().all(|known| known.default.is_stated()),
+        };
+        match is_told {
+            true => Ok(found),
+            false => self.lacks(Lookup::PaymentOptions, Some(Field::Options)),
         }
-        Ok(found)
     }
 
     /// Returns what the call attaches, in the form that a remedy needs.
     pub(super) fn incoming_for_remedy(&mut self) -> Judged<Option<Incoming>> {
         if let Some(option) = self.applied_option()? {
-            return Ok(Some(Incoming::Option(option.id.clone())));
+            return match option.id.as_ref() {
+                Some(id) => Ok(Some(Incoming::Option(id.clone()))),
+                None => self.lacks(Lookup::PaymentOptions, Some(Field::Options)),
+            };
         }
         Ok(self.intent.attaches().cloned().map(Incoming::Source))
     }

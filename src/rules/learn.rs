@@ -5,9 +5,9 @@
 //! every record unsure that it may have changed.
 
 use super::{
-    Answer, Charges, CustomerId, CustomerObservation, Effect, Intent, Known, Owner, PaidWith,
-    Policy, Semantics, SessionFacts, SessionKey, SessionObservation, SourceFacts, SourceId,
-    SourceObservation, Stated,
+    Answer, Charges, CustomerId, CustomerObservation, Effect, Intent, Known, OptionFacts, Owner,
+    PaidWith, Policy, Semantics, SessionFacts, SessionKey, SessionObservation, SourceFacts,
+    SourceId, SourceObservation, Stated,
 };
 
 /// The observations from one finished call. The session's come first, because they clear
@@ -36,10 +36,10 @@ pub fn learn(
     if let Some(key) = session {
         let semantics = key.kind.dialect().semantics();
         let observation = match intent {
-            Intent::ReadSession { .. } => SessionObservation::LookedUp(Box::new(facts.clone())),
+            Intent::ReadSession { .. } => SessionObservation::LookedUp(placed(&facts, policy)),
             intent => SessionObservation::Succeeded(
                 effect(intent, answer, known, policy),
-                Box::new(facts.clone()),
+                placed(&facts, policy),
             ),
         };
         learned.sources.extend(effects_on_sources(intent, &observation, semantics, known, policy));
@@ -62,6 +62,21 @@ pub fn learn(
         learned.sources.push((source.clone(), SourceObservation::Charged));
     }
     learned
+}
+
+/// Returns the facts of a session in which a source whose place shows that it is secondary, and
+/// whose type the answer does not tell, has a secondary type. Its own record does not get it.
+fn placed(facts: &SessionFacts, policy: &Policy) -> Box<SessionFacts> {
+    let mut facts = Box::new(facts.clone());
+    if let (Stated::Stated(sources), Some(secondary)) =
+        (&mut facts.sources, policy.types.secondary.first())
+    {
+        let is_placed = |source: &&mut SourceFacts| source.supplements && !source.kind.is_stated();
+        for source in sources.iter_mut().filter(is_placed) {
+            source.kind = Stated::Stated(secondary.clone());
+        }
+    }
+    facts
 }
 
 /// Returns the observations from a call that upstream refused, which changed nothing.
@@ -126,8 +141,8 @@ fn unknown_of(intent: &Intent) -> SessionObservation {
 /// Returns the source behind a payment option that the call removes, if it was looked up.
 fn removed_option(intent: &Intent, known: &Known) -> Option<SourceId> {
     let Intent::ChangeOption { option, removes: true, .. } = intent else { return None };
-    let option = known.options.iter().flatten().find(|known| known.id == *option)?;
-    option.source.as_ref().map(|source| source.id.clone())
+    let option = known.options.iter().flatten().find(|known| known.id.as_ref() == Some(option))?;
+    option.told_source().map(|source| source.id.clone())
 }
 
 /// Makes the observation that an answer showed this source.
@@ -169,7 +184,7 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
         }
         Intent::AttachSaved { .. } => known
             .applied_option(intent)
-            .and_then(|option| option.source.as_ref())
+            .and_then(OptionFacts::told_source)
             .map_or(Effect::Touched, |source| Effect::TouchedWith(source.id.clone())),
         _ => Effect::Touched,
     }
@@ -257,7 +272,7 @@ fn learn_ownership(intent: &Intent, answer: &Answer, learned: &mut Learned) {
     if let Stated::Stated(options) = &answer.options {
         learned
             .sources
-            .extend(options.iter().filter_map(|option| option.source.clone()).map(observe));
+            .extend(options.iter().filter_map(OptionFacts::told_source).cloned().map(observe));
     }
     match intent {
         Intent::Save { owner, source, .. } => {

@@ -57,7 +57,7 @@ pub use aftermath::{Aftermath, aftermath};
 pub use answer::{Answer, UnreadMember};
 pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Sending, Start, Unsent};
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
-pub use decide::{decide, judge_call, overtakes, unjudged};
+pub use decide::{decide, judge_call, left_to_upstream, overtakes, unjudged};
 pub use dialect::{Dialect, Keys, KindSpec, Ruleset, SessionKind};
 pub use fact::Fact;
 pub use finding::{Finding, Missing};

@@ -130,6 +130,8 @@ pub struct SourceFacts {
     pub customer: Stated<Option<CustomerId>>,
     /// The payment session for which it was created.
     pub payment_session: Stated<Box<str>>,
+    /// Whether its place in the answer shows that it is secondary.
+    pub supplements: bool,
 }
 
 impl SourceFacts {
@@ -144,6 +146,7 @@ impl SourceFacts {
             state: Stated::Unstated,
             customer: Stated::Unstated,
             payment_session: Stated::Unstated,
+            supplements: false,
         }
     }
 }

@@ -96,6 +96,13 @@ pub enum MissingFact {
     Absent(Lookup),
     /// Upstream answered, and did not tell this, or not in a form that can be read.
     Untold(Lookup, Option<Field>),
+    /// The order in which these two were attached, which neither Weir saw nor the figures tell.
+    Order {
+        /// The secondary.
+        secondary: SourceId,
+        /// The primary.
+        primary: SourceId,
+    },
     /// The call was not judged at all.
     NotAsked,
 }
@@ -115,6 +122,11 @@ impl fmt::Display for MissingFact {
                 write!(f, "{} of {} not told", field.as_str(), of(lookup))
             }
             Self::Untold(lookup, None) => write!(f, "{} not told", of(lookup)),
+            Self::Order { secondary, primary } => write!(
+                f,
+                "the order of attachment is not known: secondary {secondary} may have joined after \
+                 the primary {primary}; detach the primary and attach it again before the order"
+            ),
             Self::NotAsked => f.write_str("the call was not judged"),
         }
     }

@@ -56,6 +56,12 @@ impl Memory {
         keys.iter().map(|key| self.shelf(key.space).find(&key.bytes)).collect()
     }
 
+    /// Returns what is stored under a key, and does not count that as use. May scan all records, so
+    /// it is not for the path of a call.
+    pub(super) fn peek(&self, key: &Key) -> Option<Bytes> {
+        self.shelf(key.space).peek(&key.bytes)
+    }
+
     /// Makes all these changes, or none.
     pub(super) fn swap(&self, changes: &[Change]) -> Swapped {
         self.sessions.sweep_now_and_then();

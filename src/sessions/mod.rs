@@ -299,6 +299,12 @@ impl Sessions {
         Ok(listed.into_iter().filter_map(read).collect())
     }
 
+    /// Returns what is remembered of a session, and does not count that as use.
+    pub async fn peek(&self, key: &SessionKey) -> Result<Option<SessionRecord>, StoreError> {
+        let bytes = self.0.store.peek(Key::session(key)).await?;
+        bytes.map(|bytes| stored::read_session(&bytes)).transpose()
+    }
+
     /// Returns how many sessions are remembered; an estimate while records are added and dropped.
     pub fn count(&self) -> u64 {
         self.0.store.count(Space::Sessions)

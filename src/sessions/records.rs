@@ -62,6 +62,11 @@ impl Records {
         self.hand.source(id)
     }
 
+    /// Returns whether it is known that nothing is remembered of a source.
+    pub fn has_nothing_of(&self, id: &SourceId) -> bool {
+        self.hand.holds(id) && self.hand.source(id).is_none()
+    }
+
     /// Returns what is remembered of the customer.
     pub fn customer(&self) -> Option<&CustomerRecord> {
         self.hand.customer().filter(|record| **record != CustomerRecord::default())

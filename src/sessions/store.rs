@@ -46,6 +46,18 @@ impl Store {
         }
     }
 
+    /// Returns what is stored under a key, and does not count that as use. May scan all records.
+    pub async fn peek(&self, key: Key) -> Result<Option<Bytes>, StoreError> {
+        self.probe.as_ref().map_or(Ok(()), Probe::read)?;
+        match &self.backend {
+            Backend::Memory(memory) => {
+                let memory = memory.clone();
+                let peek = move || memory.peek(&key);
+                tokio::task::spawn_blocking(peek).await.map_err(|_| StoreError::Unavailable)
+            }
+        }
+    }
+
     /// Makes all these changes, or none if other bytes are stored than were seen. No two changes
     /// may have the same key.
     pub async fn swap(&self, changes: &[Change]) -> Result<Swapped, StoreError> {

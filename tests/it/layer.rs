@@ -131,7 +131,18 @@ mod talkative {
             let answer = governed.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
             assert!(answer.status().is_server_error());
         }
+        let panicking = service_fn(|_: Request<Body>| async {
+            if !TEXT.is_empty() {
+                panic!("{TEXT}");
+            }
+            Ok::<_, BoxError>(Response::new(Body::empty()))
+        });
+        let governed = GovernLayer::new(Testbed::new().governor()).layer(panicking);
+        let request = Request::post("/checkouts/1/sources/2").header("authorization", SECRET);
+        let answer = governed.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 500);
         let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert!(log.contains("it panicked"), "{log}");
         assert!(log.contains("an error of its own"), "{log}");
         assert!(!log.contains("hush-hush"), "{log}");
     }

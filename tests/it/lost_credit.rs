@@ -108,6 +108,31 @@ fn failing(status: u16) -> Quirks {
     Quirks { failing_reads: Some(reads), ..Quirks::default() }
 }
 
+/// Kind: a credential that is not where a source is read with it. Weir has no key of its own.
+#[tokio::test]
+async fn a_token_in_the_query_opens_sources_as_a_header_where_upstream_lets_it() {
+    for is_denied in [false, true] {
+        let scene = Scene::of(both(Toggle::Reject)).await.with_token_in_query().await;
+        assert_eq!(scene.apply(&scene.card).await.status, 200);
+        if is_denied {
+            scene.quirks(denied());
+        }
+        scene.bed.emulator.clear_calls();
+        let late = scene.apply(&scene.credit).await;
+        let expected = match is_denied {
+            false => (409, ("rejected", Some("primary-before-secondary"))),
+            // The answer tells.
+            true => (200, ("monitored", Some("primary-before-secondary"))),
+        };
+        assert_eq!(late.found(), expected, "{}", late.text());
+        let calls = scene.bed.emulator.calls();
+        let path = format!("/sources/{}", scene.credit);
+        let asked: Vec<_> = calls.iter().filter(|call| call.target.starts_with(&path)).collect();
+        assert_eq!(asked.len(), 1, "once, and without the query");
+        assert_eq!(asked[0].target, path);
+    }
+}
+
 /// Kind: a fact about a source that cannot be read (A1).
 #[tokio::test]
 async fn where_sources_cannot_be_read_the_answer_to_the_attach_and_the_submit_tell() {

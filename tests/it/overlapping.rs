@@ -115,6 +115,25 @@ async fn a_call_that_goes_up_without_its_turn_leaves_its_session_unsure() {
     }
 }
 
+/// Kind: a call that nobody judged is no call that is right.
+#[tokio::test]
+async fn a_call_that_found_no_turn_under_monitor_goes_up_and_bears_the_rules_it_went_past() {
+    let bed = crowded(Mode::Monitor).await;
+    let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+    let (credit, card) = (bed.credit(5.0).await, bed.card().await);
+    let own = Ask::attach(&session, &card);
+    let gate = hold(&bed, &own, FaultKind::HoldBefore);
+    let first = send(&bed.weir, &own);
+    gate.arrived().await;
+    let busy = bed.weir.attach(&session, &credit).await;
+    assert_eq!(busy.found(), (200, ("forwarded", None)), "{}", busy.text());
+    assert_eq!(busy.header("weir-reason"), None);
+    let past = busy.header("weir-unjudged").expect("rules");
+    assert!(past.split(", ").any(|rule| rule == "secondary-after-single-use-primary"), "{past}");
+    gate.open();
+    assert_eq!(first.await.unwrap().status, 200);
+}
+
 #[tokio::test]
 async fn what_a_call_did_without_its_turn_is_not_missed_afterwards() {
     let bed = crowded(Mode::Monitor).await;

@@ -119,7 +119,9 @@ fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
     let mut program = Program::start(&flags);
     let ready = program.json_until("weir is ready");
     let weir = ready["listen"].as_str().expect("an address");
-    let seen = lines_of(&format!("curl -s -w ' %{{http_code}}\\n' {weir}/checkouts -d '{{}}'"));
+    let id = "X-Request-Id: mine";
+    let seen =
+        lines_of(&format!("curl -s -H '{id}' -w ' %{{http_code}}\\n' {weir}/checkouts -d '{{}}'"));
     assert_eq!(
         seen,
         [
@@ -129,6 +131,10 @@ fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
     // It is logged with its purpose, under the id of the decision that it ends in.
     let told = program.json_until("asking upstream failed");
     assert_eq!((&told["level"], &told["what"]), (&json!("WARN"), &json!("create")));
+    assert_eq!(
+        (&told["method"], &told["path"], &told["request_id"]),
+        (&json!("POST"), &json!("/checkouts"), &json!("mine"))
+    );
     let error = told["error"].as_str().expect("an error");
     assert!(error.starts_with("upstream is unreachable: "), "{error}");
     let decision = program.json_until("create failed");
@@ -136,8 +142,42 @@ fn an_upstream_that_cannot_be_reached_is_no_reason_not_to_start() {
         (&decision["decision_id"], &decision["status"]),
         (&told["decision_id"], &json!(502))
     );
+    // An ungoverned call has a line, too, and neither shows the query.
+    lines_of(&format!("curl -s -H '{id}' '{weir}/products?token=secret'"));
+    let told = program.json_until("an exchange failed");
+    assert_eq!(
+        (&told["method"], &told["path"], &told["request_id"]),
+        (&json!("GET"), &json!("/products"), &json!("mine"))
+    );
+    // A call that meets the same fault several times has one line.
+    let apply = "/v1/shoppers/me/carts/active/apply-payment-method?token=secret";
+    let body = r#"{"paymentMethod":{"sourceId":"s"}}"#;
+    lines_of(&format!("curl -s '{weir}{apply}' -d '{body}'"));
     program.signal("TERM");
-    assert_eq!(program.ended().code, Some(0));
+    let ended = program.ended();
+    let of_cart = |line: &&String| line.contains("asking upstream failed");
+    assert_eq!(ended.errors.iter().filter(of_cart).count(), 1, "{:?}", ended.errors);
+    assert!(ended.errors.iter().all(|line| !line.contains("secret")), "{:?}", ended.errors);
+    let decision = ended.errors.iter().find(|line| line.contains("attach failed"));
+    let decision: Value = serde_json::from_str(decision.expect("a decision")).expect("JSON");
+    assert_eq!(decision["status"], 502);
+    assert_eq!(ended.code, Some(0));
+}
+
+/// The HTTP library answers by itself what it cannot parse.
+#[test]
+fn a_request_that_is_no_http_is_a_line_of_the_log_without_what_it_said() {
+    let mut program = Program::start(&RUN);
+    let ready = program.json_until("weir is ready");
+    let weir = ready["listen"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let mut caller = TcpStream::connect(weir.expect("an address")).expect("a connection");
+    let call = "GET /checkouts/1?token=\"secret\" HTTP/1.1\r\nHost: weir\r\n\r\n";
+    caller.write_all(call.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+    let told = program.until_error("is no HTTP");
+    assert!(told.contains("refused unread") && !told.contains("secret"), "{told}");
 }
 
 #[cfg(unix)]
@@ -197,12 +237,13 @@ fn a_reload_names_what_a_flag_holds_against_the_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("weir.toml");
     std::fs::write(&file, "[policy]\nmode = \"enforce\"\n").expect("a file");
-    let flags = ["--mode", "monitor", "--config", file.to_str().expect("a path")];
+    let file = file.to_str().expect("a path");
+    let flags = ["--mode", "monitor", "--look-ups", "thorough", "--config", file];
     let mut program = Program::start(&[&RUN[..], &flags].concat());
     program.json_until("weir is ready");
     program.signal("HUP");
     let told = program.json_until("what a flag or a variable sets stays");
-    assert_eq!(told["keys"], "policy.mode by --mode");
+    assert_eq!(told["keys"], "policy.look-ups by --look-ups, policy.mode by --mode");
 }
 
 #[cfg(unix)]

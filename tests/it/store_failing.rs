@@ -172,9 +172,8 @@ async fn row(call: &str, mode: Mode, on: OnLookupFailure, failing: Failing, good
         assert_eq!(scene.statuses(), [], "{row}: it was sent");
     } else {
         assert_eq!(scene.statuses(), [Some(reply.status.as_u16())], "{row}: upstream's answer");
-        // What was judged and sent before the store failed stays judged.
-        let was_judged = call == "late" && mode == Mode::Monitor && good > 0;
-        let claimed = match was_judged {
+        // What was judged before the store failed stays judged; else upstream's refusal tells.
+        let claimed = match call == "late" && mode == Mode::Monitor {
             true => ("monitored", Some("secondary-after-single-use-primary")),
             false => ("forwarded", None),
         };
@@ -292,6 +291,43 @@ fn no_call_walks_past_a_promise_whatever_the_mode() {
                         good += 1;
                     }
                     assert!(good > 0, "{call:?}, {failing:?}");
+                }
+            }
+        }
+    });
+}
+
+/// Kind: a store that fails is not an empty one, also for a process that has never read it.
+#[test]
+fn a_second_process_whose_first_read_fails_takes_it_for_no_session_without_a_past() {
+    on_a_paused_runtime(async {
+        for (mode, on) in every_mode() {
+            for is_promised in [false, true] {
+                let row = format!("{mode:?}, {on:?}, promised: {is_promised}");
+                let mut scene = match is_promised {
+                    true => promised(Dependent::Order, mode, on).await.0,
+                    false => {
+                        let policy = trusting().with_mode(mode).with_on_lookup_failure(on);
+                        Scene::new("order", policy).await
+                    }
+                };
+                scene.bed.second_process().await;
+                scene.caller = scene.caller.to(&scene.bed.weir);
+                let before = scene.times_sent();
+                let (reply, failed) = scene.run(Failing::OneRead, 0).await;
+                assert!(failed, "{row}");
+                let refuses = mode == Mode::Enforce && on == OnLookupFailure::Reject;
+                assert_eq!(
+                    is_held_back(&reply),
+                    is_promised || refuses,
+                    "{row}: {:?}",
+                    reply.found()
+                );
+                if is_held_back(&reply) {
+                    assert_eq!(scene.times_sent(), before, "{row}: it was sent");
+                } else {
+                    let past = reply.header("weir-unjudged").unwrap_or_default();
+                    assert!(past.contains("underfunded-order"), "{row}: {past}");
                 }
             }
         }

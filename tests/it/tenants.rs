@@ -4,7 +4,7 @@
 use crate::testbed::{
     APPLY, Adjusted, Admin, Ask, Body, CART, Caller, Fault, FaultKind, Gate, GovernLayer, Mode,
     OnLookupFailure, PUBLIC, Plan, SECRET, Testbed, credential_hash, defers, items, method,
-    trusting,
+    remembers, trusting,
 };
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
@@ -552,5 +552,37 @@ async fn a_stranger_whom_upstream_refuses_makes_no_fact_of_others_doubtful() {
         bed.emulator.clear_calls();
         assert_eq!(bed.weir.attach(&session, &credit).await.found(), expected);
         assert_eq!(bed.emulator.calls(), [], "what was known is known still");
+    }
+}
+
+/// Kind: what a caller made up. Upstream has shown it to nobody, however the call ends.
+#[tokio::test]
+async fn an_id_that_upstream_never_showed_leaves_no_record() {
+    let bed = Testbed::new().start().await;
+    bed.quirks(json!({ "lenient-removals": true })).await;
+    let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+    assert_eq!(bed.weir.get(&session).await.status, 200);
+    for key in [SECRET, GLOBEX] {
+        for (method, path) in [
+            (Method::POST, "/customers/made-up/sources/s-made-up".to_owned()),
+            (Method::DELETE, "/customers/made-up/sources/s-made-up".to_owned()),
+            (Method::DELETE, "/customers/made-up".to_owned()),
+            (Method::POST, "/checkouts/made-up/sources/s-made-up".to_owned()),
+            (Method::POST, format!("{session}/sources/s-made-up")),
+            (Method::DELETE, format!("{session}/sources/s-made-up")),
+        ] {
+            for fault in [FaultKind::FailBefore(504), FaultKind::ResetAfter] {
+                bed.emulator.faults().add(Fault::once(method.as_str(), &path, fault.clone()));
+                bed.weir.key(key).send(method.clone(), &path, "").await;
+                let kept = remembers(bed.governor(), "s-made-up", "made-up", key).await;
+                assert!(!kept, "{key}: {method} {path}, {fault:?}");
+            }
+            bed.emulator.faults().clear();
+            bed.weir.key(key).send(method.clone(), &path, "").await;
+        }
+        // A removal of what is not there is accepted, and shows nothing.
+        let detach = format!("{session}/sources/s-made-up");
+        bed.weir.key(key).delete(&detach).await;
+        assert!(!remembers(bed.governor(), "s-made-up", "nobody", key).await, "{key}");
     }
 }

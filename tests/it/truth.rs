@@ -116,6 +116,37 @@ async fn what_callers_miss_at_once_is_looked_up_once() {
     assert_eq!(gets(&bed), [format!("/sources/{card}")]);
 }
 
+/// Kind: what changes an answer is part of what a shared look-up is known by.
+#[tokio::test]
+async fn what_callers_miss_in_another_form_is_looked_up_for_each() {
+    let others = [("digitalriver-version", "2021-02-23"), ("accept-language", "de")];
+    for (header, value) in others.into_iter().chain([("cookie", "site=2")]) {
+        let bed = Testbed::new().policy(thorough()).start().await;
+        let card = bed.card().await;
+        let path = format!("/sources/{card}");
+        let gates = [Gate::new(), Gate::new()];
+        for (nth, gate) in gates.iter().enumerate() {
+            let held = FaultKind::HoldBefore(gate.clone());
+            let nth = nth as u64 + 1;
+            bed.emulator.faults().add(Fault::once("GET", &path, held).from_nth(nth));
+        }
+        let mut calls = Vec::new();
+        for (caller, gate) in [bed.weir.clone(), bed.weir.with(header, value)].iter().zip(&gates) {
+            let (caller, card) = (caller.clone(), card.clone());
+            let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+            calls.push(tokio::spawn(async move { caller.attach(&session, &card).await }));
+            // Both look-ups are upstream at once.
+            gate.arrived().await;
+        }
+        gates.iter().for_each(Gate::open);
+        for call in calls {
+            assert_eq!(call.await.unwrap().status, 200, "{header}");
+        }
+        let asked = gets(&bed);
+        assert_eq!(asked.iter().filter(|asked| **asked == path).count(), 2, "{header}: {asked:?}");
+    }
+}
+
 /// One change that Weir does not see, and a call that a rule would refuse if the change had not
 /// been.
 #[tokio::test]

@@ -112,8 +112,12 @@ async fn what_a_rule_needs_and_cannot_read_is_marked() {
         let (card, credit) = (bed.card().await, bed.credit(20.0).await);
         assert_eq!(bed.weir.attach(&session, &card).await.status, 200);
         let late = bed.weir.attach(&session, &credit).await;
-        assert_eq!(late.found(), (409, ("forwarded", None)), "upstream judges: {}", late.text());
         let rule = "secondary-after-single-use-primary";
+        let verdict = match mode {
+            Mode::Monitor => ("monitored", Some(rule)),
+            _ => ("forwarded", None),
+        };
+        assert_eq!(late.found(), (409, verdict), "upstream judges: {}", late.text());
         assert_eq!(unjudged(&late), [rule]);
         let decision = decision(&bed, &late).await;
         let missing = format!("reusable of source {card} not told");
@@ -343,6 +347,103 @@ async fn a_decision_names_what_one_searches_for() {
         if refused.verdict().0 == "forwarded" {
             let found = decision(&bed, refused).await;
             assert!(found["upstream_code"].is_string(), "{found}");
+        }
+    }
+}
+
+/// Kind: what is missing is told in words on which somebody can act.
+#[tokio::test]
+async fn a_cart_whose_order_of_attachment_is_not_known_says_so_and_says_what_to_do() {
+    let mut bed = Testbed::new().in_process();
+    let shopper = bed.shopper(100.0).await;
+    let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+    let past = shopper.to(&bed.upstream);
+    for source in [&credit, &card] {
+        assert_eq!(past.post(APPLY, method(source)).await.status, 200);
+    }
+    bed.forget().await;
+    bed.bend(|_, body| {
+        for of in ["/cart/paymentMethod", "/cart/paymentSession"] {
+            if let Some(Value::Object(members)) = body.pointer_mut(of) {
+                members.remove("amountContributed");
+            }
+        }
+        if let Some(Value::Object(cart)) = body.pointer_mut("/cart") {
+            cart.remove("pricing");
+        }
+    });
+    let submitted = shopper.to(&bed.weir).post(SUBMIT, Value::Null).await;
+    assert_eq!(submitted.found(), (200, ("forwarded", None)), "{}", submitted.text());
+    assert_eq!(unjudged(&submitted), ["lost-credit"]);
+    let missing = format!(
+        "the order of attachment is not known: secondary {credit} may have joined after the \
+         primary {card}; detach the primary and attach it again before the order"
+    );
+    let decision = decision(&bed, &submitted).await;
+    assert_eq!(decision["unjudged"], json!([{ "rule": "lost-credit", "missing": missing }]));
+}
+
+/// Kind: a member that is not told, where another one says the same.
+#[tokio::test]
+async fn a_supplementary_method_without_a_type_is_store_credit() {
+    let mut bed = Testbed::new().in_process();
+    let shopper = bed.shopper(100.0).await;
+    let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+    let past = shopper.to(&bed.upstream);
+    for source in [&card, &credit] {
+        assert_eq!(past.post(APPLY, method(source)).await.status, 200);
+    }
+    bed.quirks(json!({ "deny-shopper-reads": true })).await;
+    bed.forget().await;
+    bed.bend(|_, body| {
+        let more = body.pointer_mut("/cart/paymentMethod/supplementaryPaymentMethods");
+        for one in more.and_then(Value::as_array_mut).into_iter().flatten() {
+            one.as_object_mut().expect("a method").remove("type");
+        }
+    });
+    let submitted = shopper.to(&bed.weir).post(SUBMIT, Value::Null).await;
+    let lost = (409, ("rejected", Some("lost-credit")));
+    assert_eq!(submitted.found(), lost, "{}", submitted.text());
+}
+
+/// Kind: a rule that reports, and a fact that is not worth asking for. Upstream's refusal tells.
+#[tokio::test]
+async fn what_upstream_refuses_itself_is_reported_by_the_rule_that_monitors_it() {
+    for mode in [Mode::Monitor, Mode::Enforce] {
+        let bed = Testbed::new().policy(defaults().with_mode(mode)).in_process();
+        let session = format!("/checkouts/{}", bed.checkout(100.0).await);
+        let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+        let (spent, poor) = (bed.card().await, bed.upstream.credit(900.0).await);
+        assert_eq!(bed.upstream.attach(&session, &card).await.status, 200);
+        let other = format!("/checkouts/{}", bed.checkout(100.0).await);
+        assert_eq!(bed.upstream.attach(&other, &spent).await.status, 200);
+        let detach = format!("{other}/sources/{spent}");
+        assert_eq!(bed.upstream.delete(&detach).await.status, 204);
+        // Weir has seen neither checkout, and asks for nothing.
+        let mut bed = bed;
+        bed.forget().await;
+        bed.emulator.clear_calls();
+        let late = bed.weir.attach(&session, &credit).await;
+        let again = bed.weir.attach(&other, &spent).await;
+        assert_eq!(bed.emulator.calls().len(), 2, "one call each");
+        let shopper = bed.shopper(100.0).await;
+        let too_much = shopper.post(APPLY, method(&poor)).await;
+        let missing = bed.weir.attach("/checkouts/nobody", &credit).await;
+        assert_eq!(missing.found(), (404, ("forwarded", None)));
+        for (reply, rule) in [
+            (late, "secondary-after-single-use-primary"),
+            (again, "spent-source"),
+            (too_much, "amount-exceeds-total"),
+        ] {
+            let found = decision(&bed, &reply).await;
+            if mode == Mode::Enforce {
+                assert_ne!(reply.verdict().0, "monitored", "{rule}");
+                continue;
+            }
+            assert_eq!(reply.found(), (409, ("monitored", Some(rule))), "{}", reply.text());
+            let code = found["upstream_code"].as_str().expect("a code");
+            assert_eq!(found["found"], json!(format!("upstream refused it: {code}")));
+            assert_eq!(shown(&bed, "/stats").await["rules"][rule], json!({ "monitored": 1 }));
         }
     }
 }

@@ -205,7 +205,7 @@ fn sources(cart: &Members<'_, '_>, coverage: Coverage, absent: Absent) -> Stated
     }
     let mut found = Vec::new();
     match cart.object("paymentMethod", METHOD) {
-        Stated::Stated(method) => flatten(&method, &mut found, DEPTH).map(|()| found),
+        Stated::Stated(method) => flatten(&method, &mut found, false, DEPTH).map(|()| found),
         // There, and empty.
         Stated::Unstated => Stated::Stated(found),
         Stated::Unread => Stated::Unread,
@@ -213,10 +213,15 @@ fn sources(cart: &Members<'_, '_>, coverage: Coverage, absent: Absent) -> Stated
 }
 
 /// Collects a method and its supplements. Says nothing where one of them pays with something other
-/// than a source.
-fn flatten(method: &Members<'_, '_>, found: &mut Vec<SourceFacts>, depth: usize) -> Stated<()> {
+/// than a source. What supplements another is secondary, whether or not its type is told.
+fn flatten(
+    method: &Members<'_, '_>,
+    found: &mut Vec<SourceFacts>,
+    supplements: bool,
+    depth: usize,
+) -> Stated<()> {
     match facts(method) {
-        Stated::Stated(Some(facts)) => found.push(facts),
+        Stated::Stated(Some(facts)) => found.push(SourceFacts { supplements, ..facts }),
         Stated::Stated(None) if method.has("type") => return Stated::Unstated,
         Stated::Stated(None) | Stated::Unstated => {}
         Stated::Unread => return Stated::Unread,
@@ -231,7 +236,7 @@ fn flatten(method: &Members<'_, '_>, found: &mut Vec<SourceFacts>, depth: usize)
             return method.unread(name, "nested too deeply");
         }
         for method in &more {
-            match flatten(method, found, depth - 1) {
+            match flatten(method, found, true, depth - 1) {
                 Stated::Stated(()) => {}
                 other => return other,
             }
@@ -267,8 +272,8 @@ fn facts(method: &Members<'_, '_>) -> Stated<Option<SourceFacts>> {
     }))
 }
 
-/// Reads the payment options of an answer that shows the list, and each of them, whole. An option
-/// whose id or source cannot be told may be any, and the list says nothing.
+/// Reads the payment options of an answer that shows the list whole. What cannot be told of one
+/// option is not known of that one.
 fn of_options(
     json: &[u8],
     coverage: Coverage,
@@ -287,19 +292,15 @@ fn of_options(
             list => list,
         },
     };
-    Ok(list.and_then(|list| {
-        let mut options = Vec::with_capacity(list.len());
-        for method in &list {
-            let id = match method.id("id") {
-                Stated::Stated(id) => OptionId::from(&*id),
-                Stated::Unstated => return method.unread("id", "missing"),
-                Stated::Unread => return Stated::Unread,
-            };
-            let Stated::Stated(source) = facts(method) else { return Stated::Unread };
-            options.push(OptionFacts { id, source, default: method.flag("isDefault") });
-        }
-        Stated::Stated(options)
-    }))
+    let of_option = |method: &Members<'_, '_>| OptionFacts {
+        id: match method.id("id") {
+            Stated::Unstated => method.unread("id", "missing"),
+            id => id.map(|id| OptionId::from(&*id)),
+        },
+        source: facts(method),
+        default: method.flag("isDefault"),
+    };
+    Ok(list.map(|list| list.iter().map(of_option).collect()))
 }
 
 /// Reads the id of the order that a cart became.

@@ -1,7 +1,7 @@
 //! The error body of the carts dialect, in JSON and XML (domain: section 3).
 
 use crate::dialects::{
-    api::ErrorEntry,
+    api::{ErrorCode, ErrorEntry},
     read::{
         media::Media,
         members::{self, Members},
@@ -42,7 +42,7 @@ pub(super) fn error_body(media: Media, _: StatusCode, entry: &ErrorEntry<'_>) ->
 }
 
 /// Reads the code of the first error of a body, in JSON or XML.
-pub(super) fn error_code(body: &[u8]) -> Option<String> {
+pub(super) fn error_code(body: &[u8]) -> Option<ErrorCode> {
     let json = match body.first() {
         Some(b'<') => {
             let inner = xml::to_json(std::str::from_utf8(body).ok()?, &["error"], |_, _| true);
@@ -53,8 +53,9 @@ pub(super) fn error_code(body: &[u8]) -> Option<String> {
     let notes = members::Notes::default();
     let body = Members::of(&json, &["errors"], &notes).ok()?;
     let errors = body.object("errors", &["error"]).into_stated()?;
-    let all = errors.list("error", &["code"]).into_stated()?;
-    members::code(all.first()?, "code")
+    let all = errors.list("error", &["code", "subcode"]).into_stated()?;
+    let error = all.first()?;
+    Some(ErrorCode { code: members::code(error, "code")?, detail: members::code(error, "subcode") })
 }
 
 /// Writes `{"errors": {"error": [{"relation", "code", "subcode", "description"}]}}`.

@@ -34,6 +34,7 @@ pub(crate) static API: Api = Api {
     detach: outgoing::detach,
     strip: |_| None,
     media: negotiate,
+    refuses_with: words::refuses_with,
     error_code: error::error_code,
     error: error::error_body,
 };

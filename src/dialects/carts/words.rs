@@ -2,8 +2,8 @@
 //! form of the checkouts dialect, so refusals there have no subcode.
 
 use crate::{
-    dialects::refusal::Refusal,
-    rules::{Finding, Violation},
+    dialects::{api::RuleCode, refusal::Refusal},
+    rules::{Finding, RuleId, Violation},
 };
 
 /// Puts a broken rule into the words of this dialect.
@@ -97,6 +97,20 @@ fn of_payment(finding: &Finding, rule: &'static str) -> Refusal {
             Refusal::conflict("apply-payment-failure", other.to_string()).subcode(rule)
         }
     }
+}
+
+/// Returns how upstream's error names a rule: by its code and its subcode.
+pub(super) fn refuses_with(rule: RuleId) -> Option<RuleCode> {
+    const PAYMENT: &str = "apply-payment-failure";
+    Some(match rule {
+        RuleId::SpentSource => (PAYMENT, Some("spent-source")),
+        RuleId::AmountExceedsTotal => (PAYMENT, Some("session_source_amount_too_large")),
+        RuleId::SaveNonreusable => (PAYMENT, Some("nonreusable_source")),
+        RuleId::SaveNotChargeable => (PAYMENT, Some("source_not_chargeable")),
+        RuleId::UnderfundedOrder => ("submit-cart-failed", Some("underfunded-order")),
+        RuleId::SecondaryAmountEdit => ("session_update_not_allowed", None),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -129,6 +129,7 @@ fn facts(source: &Members<'_, '_>, id: SourceId) -> SourceFacts {
         state: source.state("state"),
         customer: source.id("customerId").map(|id| Some(CustomerId::from(&*id))),
         payment_session: source.id("paymentSessionId").map(|id| Box::from(&*id)),
+        supplements: false,
     }
 }
 

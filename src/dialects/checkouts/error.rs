@@ -1,7 +1,7 @@
 //! The error body of the checkouts dialect (domain: section 2).
 
 use crate::dialects::{
-    api::ErrorEntry,
+    api::{ErrorCode, ErrorEntry},
     read::{
         media::Media,
         members::{self, Members},
@@ -32,11 +32,15 @@ pub(super) fn error_body(_: Media, status: StatusCode, entry: &ErrorEntry<'_>) -
 }
 
 /// Reads the code of the first error of a body.
-pub(super) fn error_code(json: &[u8]) -> Option<String> {
+pub(super) fn error_code(json: &[u8]) -> Option<ErrorCode> {
     let notes = members::Notes::default();
     let body = Members::of(json, &["errors"], &notes).ok()?;
-    let errors = body.list("errors", &["code"]).into_stated()?;
-    members::code(errors.first()?, "code")
+    let errors = body.list("errors", &["code", "parameter"]).into_stated()?;
+    let error = errors.first()?;
+    Some(ErrorCode {
+        code: members::code(error, "code")?,
+        detail: members::code(error, "parameter"),
+    })
 }
 
 /// Returns the vendor's name for a status, or for its class where the status has none.

@@ -31,6 +31,7 @@ pub(crate) static API: Api = Api {
     detach: outgoing::detach,
     strip: request::strip,
     media: |_, _| Media::Json,
+    refuses_with: words::refuses_with,
     error_code: error::error_code,
     error: error::error_body,
 };

@@ -1,8 +1,8 @@
 //! Words a broken rule for the checkouts dialect (domain: section 4).
 
 use crate::{
-    dialects::refusal::Refusal,
-    rules::{Finding, Violation},
+    dialects::{api::RuleCode, refusal::Refusal},
+    rules::{Finding, RuleId, Violation},
 };
 
 /// Puts a broken rule into the words of this dialect.
@@ -84,6 +84,26 @@ fn of_saving(finding: &Finding) -> Refusal {
             Refusal::conflict("conflict", other.to_string())
         }
     }
+}
+
+/// Returns how upstream's error names a rule: by its code, and by its parameter where that tells.
+pub(super) fn refuses_with(rule: RuleId) -> Option<RuleCode> {
+    Some(match rule {
+        RuleId::SecondaryAfterSingleUsePrimary => ("session_update_not_allowed", None),
+        RuleId::SpentSource => ("source_status_invalid_for_session", None),
+        RuleId::AmountExceedsTotal => ("session_source_amount_too_large", None),
+        RuleId::PrimaryPairing
+        | RuleId::CreditAmountAfterSingleUsePrimary
+        | RuleId::InvoiceBillingOptimization => ("source_not_supported", Some("sourceId")),
+        RuleId::SaveNonreusable => ("nonreusable_source", None),
+        RuleId::SaveNotChargeable => ("source_not_chargeable", None),
+        RuleId::ForeignSavedSource => ("source_in_use", None),
+        RuleId::UnderfundedOrder => ("order_submit_failed", None),
+        RuleId::DefaultSourceNotSaved => ("invalid_parameter", Some("defaultSourceId")),
+        RuleId::SecondarySourceShape => ("missing_parameter", None),
+        RuleId::CreditAmountRepeated => ("creditAmount_already_updated", None),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -142,8 +142,15 @@ pub(crate) fn read<'a>(path: &'a str, words: &Words) -> Path<'a> {
     }
     match path.split('/').nth(1) {
         Some(first) if words.is_root(first) => Path::Plain(Segments::split(path)),
+        // Nothing but parameters, to a server that decodes first.
+        Some(first) if begins_escaped(first) => suspicious(path, words),
         _ => Path::Ungoverned,
     }
+}
+
+/// Returns whether a segment begins with an escaped semicolon.
+fn begins_escaped(segment: &str) -> bool {
+    segment.get(..3).is_some_and(|escape| escape.eq_ignore_ascii_case("%3B"))
 }
 
 /// Returns how a server that ignores case and suffixes (`.json`) would read these segments, where
@@ -349,6 +356,8 @@ mod tests {
             "/checkouts\\1",
             "/checkouts;x=y/1",
             "/checkouts/;a/1",
+            "/%3B/checkouts/1",
+            "/%3ba=b/checkouts/1",
             "/checkouts%c0%af1",
         ] {
             let Path::Suspicious { reading, escapes: false, .. } = read(path) else {

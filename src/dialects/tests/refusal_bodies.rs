@@ -3,7 +3,8 @@
 
 use crate::{
     dialects::{
-        Classified, Dialects, Rendered, UnreadableRequest, carts, checkouts, classify, decoded_body,
+        Classified, Dialects, ErrorCode, Rendered, UnreadableRequest, carts, checkouts, classify,
+        decoded_body,
     },
     rules::{
         self, CustomerRecord, Dialect, FreshFor, Known, Policy, RuleId, SessionKey, SourceRecord,
@@ -115,6 +116,18 @@ fn refused(call: &str, body: &str, shown: &[(String, String)]) -> ((Dialect, Rul
         }
     };
     ((violation.dialect, violation.rule), Dialects::built_in().refusal(form, &violation))
+}
+
+/// Reads the code of an answer as one of upstream's.
+fn error_code(call: &str, rendered: &Rendered) -> ErrorCode {
+    let (method, uri) = head(call);
+    let headers = HeaderMap::new();
+    match classify(Dialects::built_in(), &method, &uri, &headers) {
+        Classified::Governed(call) | Classified::Ambiguous(call, _) => {
+            call.error_code(&headers, &rendered.body, 1 << 20).expect("a code")
+        }
+        Classified::Ungoverned => panic!("{call}"),
+    }
 }
 
 fn checkouts_body(kind: &str, code: &str, parameter: &str, message: &str) -> String {
@@ -584,6 +597,12 @@ fn every_row_is_refused_with_its_literal_body() {
             "{call} {body}"
         );
         met.insert(broken);
+        // A refusal of upstream's is recognised by the same code.
+        let row = dialect.row(rule).expect("a row");
+        let code = error_code(call, &rendered);
+        let named = Dialects::built_in().named_by(&[broken], &code);
+        let refuses = row.upstream == rules::Upstream::Refuses;
+        assert_eq!(named.map(|violation| violation.rule), refuses.then_some(rule), "{call}");
     }
     let policy = policy();
     let all: BTreeSet<_> = policy.rows(None).map(|(dialect, row, _)| (dialect, row.id)).collect();

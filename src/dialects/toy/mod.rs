@@ -36,6 +36,7 @@ pub(super) static API: Api = Api {
     detach: |_, _, _| None,
     strip: |_| None,
     media: |_, _| Media::Json,
+    refuses_with: |_| None,
     error_code: |_| None,
     error: error::error_body,
 };

@@ -13,8 +13,11 @@ use crate::{
     },
     http::{Body, Problem},
     observe::Decided,
-    rules::{Next, OwnAnswer, Remedy, Repair, Sending, SourceId, Target, Violation, unjudged},
-    sessions::StoreError,
+    rules::{
+        Dialect, Next, OwnAnswer, Remedy, Repair, RuleId, Sending, SourceId, Target, Violation,
+        left_to_upstream, unjudged,
+    },
+    sessions::{StoreError, now},
 };
 use http::{Request, Response, header};
 
@@ -79,6 +82,8 @@ impl Course<'_> {
             let response = look_up::read(exchange, self.attempt.session(), records).await?;
             return Ok(Outcome::forwarded(response));
         }
+        let known = &self.attempt.known;
+        let left = left_to_upstream(known, &exchange.intent, &exchange.policy, now());
         let known = match judged {
             true => self.attempt.take_known(),
             false => Default::default(),
@@ -103,6 +108,7 @@ impl Course<'_> {
             return Ok(Outcome::forwarded(response).with(violation));
         }
         let (response, after) = forward(exchange, hand, exchange.original(), known).await?;
+        let violation = violation.or_else(|| self.told(&left, &response));
         let outcome = match after {
             Some(After { violation, mended: Some(response) }) => {
                 return Ok(Self::repaired(response, violation));
@@ -116,6 +122,15 @@ impl Course<'_> {
             true => Outcome { decided: Decided::Reordered, ..outcome },
             false => outcome,
         })
+    }
+
+    /// Returns the violation of a rule that only reports and that upstream named by its refusal.
+    fn told(&self, left: &[(Dialect, RuleId)], answer: &Response<Body>) -> Option<Violation> {
+        if left.is_empty() || !answer.status().is_client_error() {
+            return None;
+        }
+        let asker = &self.exchange.asker;
+        asker.governor.settings.dialects.named_by(left, &asker.trace.code()?)
     }
 
     /// Reads the records of a call that goes up without the turn that it needs. Returns `None` for

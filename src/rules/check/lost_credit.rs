@@ -10,7 +10,7 @@
 use crate::rules::{
     Amount, Attached, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord, SessionState,
     SourceId, Toggle,
-    known::{Gap, Judged, View},
+    known::{Gap, Judged, Lack, View},
 };
 use std::collections::BTreeSet;
 
@@ -19,10 +19,12 @@ pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
         return Ok(None);
     }
     // Upstream would not refuse, so "no credit is lost" must be as fresh as "one is".
-    let confirmed = match view.strict {
-        true => confirmed(view),
-        false => confirmed(&mut view.strictly()),
-    };
+    let mut strict = view.strictly();
+    let confirmed = confirmed(&mut strict);
+    view.missing = strict.missing;
+    if view.strict {
+        view.used = strict.used;
+    }
     let (standing, gap) = match confirmed {
         Ok(Standing::Right) => return Ok(None),
         Ok(standing) => (standing, Gap::Unstated),
@@ -43,7 +45,13 @@ pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
             Some(source) => Ok(Some(Finding::CreditUnseen { source: source.clone() })),
             None => Err(gap),
         },
-        Standing::Unknown { .. } | Standing::Right => Err(gap),
+        Standing::Unknown { secondary, primary } => {
+            if gap == Gap::Unstated {
+                view.missing = Lack::Order { secondary, primary };
+            }
+            Err(gap)
+        }
+        Standing::Right => Err(gap),
     }
 }
 
@@ -337,8 +345,14 @@ mod tests {
         for given in [joined(&[]), spent.toggle(RULE, Toggle::Reorder)] {
             let judgement = judge_call(&given.known, &order(cart()), &given.policy, given.now);
             assert_eq!(judgement.verdict, Verdict::Forward { monitored: None });
-            let rules: Vec<_> = judgement.unjudged.iter().map(|one| one.rule).collect();
-            assert!(rules.contains(&RULE), "{rules:?}");
+            let said = judgement.unjudged.iter().find(|one| one.rule == RULE);
+            assert_eq!(
+                said.map(|one| one.missing.to_string()).as_deref(),
+                Some(
+                    "the order of attachment is not known: secondary credit may have joined after \
+                     the primary card; detach the primary and attach it again before the order"
+                )
+            );
         }
     }
 

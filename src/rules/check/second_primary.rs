@@ -129,6 +129,27 @@ mod tests {
         assert_eq!(told.clone().incoming(), Ok(None));
     }
 
+    /// Kind: a member that cannot be read costs that member.
+    #[test]
+    fn what_is_not_told_of_another_option_hides_no_second_primary() {
+        let options = [card("second"), card("third")];
+        let mut given = Given::session().holds(card("first")).options(&options);
+        let named = |id: &str| Intent::AttachSaved { session: cart(), option: Some(id.into()) };
+        if let Some([_, third]) = given.known.options.as_deref_mut() {
+            third.id = Stated::Unread;
+            third.source = Stated::Unread;
+        }
+        given.clone().refuses(&apply_shopper(), RULE, &cart_refusal());
+        given.clone().refuses(&named("option-second"), RULE, &cart_refusal());
+        // It may be the one whose id cannot be read.
+        given.clone().forwards(&named("option-third"));
+        // The default one's source is not told, so what is attached is not known.
+        if let Some([second, _]) = given.known.options.as_deref_mut() {
+            second.source = Stated::Unread;
+        }
+        given.forwards(&apply_shopper());
+    }
+
     #[test]
     fn the_options_are_looked_up_and_without_them_nothing_is_refused() {
         let given = Given::session().holds(card("card"));

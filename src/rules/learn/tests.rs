@@ -391,3 +391,20 @@ fn an_order_at_once_charges_its_source() {
         assert_eq!(state(&given, "p"), Some(expected));
     }
 }
+
+/// Kind: a member that is not told, where another one says the same.
+#[test]
+fn a_source_without_a_type_is_secondary_where_its_place_says_so_and_only_in_this_session() {
+    let untyped = SourceFacts { supplements: true, ..SourceFacts::named("gift") };
+    let unplaced = SourceFacts::named("other");
+    let mut given = Given::session();
+    given.policy.types.secondary = vec!["giftCard".into(), "customerCredit".into()];
+    let read = Intent::ReadSession { session: cart() };
+    let given = given.after(&read, &shows(holding(&[card("p"), untyped, unplaced])));
+    let kinds: Vec<_> = given.known.attached().iter().map(|one| one.kind.clone()).collect();
+    let expected =
+        [Stated::Stated("creditCard".into()), Stated::Stated("giftCard".into()), Stated::Unstated];
+    assert_eq!(kinds, expected);
+    let own = given.known.sources.get(&SourceId::from("gift"));
+    assert_eq!(own.map(|record| record.kind.clone()), Some(Stated::Unstated));
+}

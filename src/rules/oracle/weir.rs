@@ -225,8 +225,8 @@ impl Walk {
     fn options(&self, vendor: &Vendor) -> Vec<OptionFacts> {
         let saved = PRIMARIES.into_iter().filter(|id| vendor.sources[*id].owner.is_some());
         let option = |id: Id| OptionFacts {
-            id: NAMES[id].into(),
-            source: Some(self.answered_source(vendor, id)),
+            id: Stated::Stated(NAMES[id].into()),
+            source: Stated::Stated(Some(self.answered_source(vendor, id))),
             default: Stated::Stated(vendor.default_option == Some(id)),
         };
         saved.map(option).collect()
@@ -355,7 +355,7 @@ impl Memory {
         let optional = options
             .into_iter()
             .flatten()
-            .filter_map(|option| option.source.as_ref())
+            .filter_map(OptionFacts::told_source)
             .map(|source| &source.id);
         let named = attached.chain(optional).chain(intent.source());
         let sources = named

@@ -71,6 +71,19 @@ impl Shelf {
         self.cache.get(key)
     }
 
+    /// Returns the bytes under this key, and does not count that as use. Scans the records where it
+    /// is not pinned, because looking it up would be use.
+    pub(super) fn peek(&self, key: &KeyBytes) -> Option<Bytes> {
+        if self.pinned() > 0
+            && let Some(pinned) = self.pinned.get(key)
+        {
+            return (pinned.touched.elapsed() < self.idle_ttl).then(|| pinned.bytes.clone());
+        }
+        let is_there = self.cache.contains_key(key);
+        let mut all = is_there.then(|| self.cache.iter()).into_iter().flatten();
+        all.find(|(known, _)| **known == *key).map(|(_, bytes)| bytes)
+    }
+
     pub(super) fn put(&self, key: &KeyBytes, bytes: &Bytes, pin: bool) {
         if pin {
             self.cache.invalidate(key);

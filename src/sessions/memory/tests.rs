@@ -100,6 +100,27 @@ async fn what_must_stay_is_given_up_and_counted_when_nobody_asks_for_so_long() {
     assert_eq!((get(&memory, 0), memory.pinned(), memory.expired()), (None, 0, 2));
 }
 
+/// Kind: who only looks keeps nothing alive.
+#[tokio::test(start_paused = true)]
+async fn peeking_shows_what_is_there_and_is_no_use() {
+    let memory = memory(10);
+    let peek = |id| memory.peek(&key(id)).map(|bytes| bytes[0]);
+    put(&memory, 0, 1, true);
+    advance(DAY / 2).await;
+    assert_eq!((peek(0), peek(1)), (Some(1), None));
+    advance(DAY / 2).await;
+    assert_eq!((peek(0), get(&memory, 0), memory.expired()), (None, None, 1));
+    // The least recently used one goes, also if it was looked at last.
+    for id in 0..10 {
+        put(&memory, id, 2, false);
+    }
+    memory.tidy();
+    assert_eq!(peek(0), Some(2));
+    put(&memory, 10, 2, false);
+    memory.tidy();
+    assert_eq!((peek(0), peek(1), peek(10)), (None, Some(2), Some(2)));
+}
+
 #[test]
 fn no_change_is_lost_while_records_move_between_the_places() {
     let memory = memory(100);

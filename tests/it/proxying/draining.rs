@@ -58,7 +58,7 @@ async fn what_outlasts_the_drain_time_out_is_cut_and_counted() {
     proxy.stop.send(()).unwrap();
     let drained = proxy.ended.await.unwrap();
     assert_eq!(drained, Drained { connections_cut: 1, work_cut: 1 });
-    assert_eq!(drained.to_string(), "1 connections and 1 upstream calls were cut off");
+    assert_eq!(drained.to_string(), "1 connection and 1 upstream call were cut off");
     assert_eq!(before.elapsed().as_secs(), 7);
     assert_eq!((caller.rest().await, wire.rest().await), (String::new(), String::new()));
 }

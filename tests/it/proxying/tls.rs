@@ -74,6 +74,44 @@ async fn upstream_that_nobody_vouches_for_is_not_spoken_to() {
     assert!(got.contains("upstream_unreachable"), "{got}");
 }
 
+/// The certificate that most people make first: a CA's own, which the server shows as its own.
+#[tokio::test]
+async fn a_self_signed_certificate_as_ca_file_is_told_as_that_with_what_to_do() {
+    let mut params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(certificate.pem().as_bytes()).unwrap();
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let upstream = Listener::new().await;
+    let target = format!("https://localhost:{}", upstream.address().port()).parse().unwrap();
+    let mut settings = UpstreamSettings::new(target);
+    settings.ca_file = Some(file.path().to_owned());
+    let client = Upstream::new(settings).unwrap();
+    let serve = async { acceptor.accept(upstream.accept().await.stream).await.is_err() };
+    let request = http::Request::get("/").header("host", "w").body(Body::empty()).unwrap();
+    let (failed, got) = tokio::join!(serve, tower::ServiceExt::oneshot(client, request));
+    assert!(failed);
+    let mut told = String::new();
+    let mut error: Option<&dyn std::error::Error> = Some(&got.err().unwrap());
+    while let Some(one) = error {
+        told.push_str(&format!("{one}: "));
+        error = one.source();
+    }
+    assert!(told.contains("let a CA of your own sign upstream's, and name the CA's"), "{told}");
+}
+
 #[test]
 fn a_ca_file_without_certificates_is_an_error_that_names_it() {
     let file = NamedTempFile::new().unwrap();

@@ -37,7 +37,7 @@ pub(crate) use self::{
     program::{DEV, Ended, Program, lines_of, weir},
     proxy::{Proxy, before, in_plain_text, proxying},
     raw::{RawReply, raw},
-    records::{Waiting, credential_hash, nobody_was_shown},
+    records::{Waiting, credential_hash, nobody_was_shown, remembers},
     runtimes::{cases, on_a_paused_runtime, on_a_runtime, until},
     server::Server,
     wire::{Listener, Wire, idle, status, text, undated},
@@ -206,6 +206,14 @@ impl Testbed {
         if self.governor.is_some() {
             self.cold(self.plan.policy.clone()).await;
         }
+    }
+
+    /// Puts a second process in place of this one, with the same policy and the same store.
+    pub(crate) async fn second_process(&mut self) {
+        let first = self.governor();
+        let (policy, sessions) = (Policy::clone(&first.policy()), first.sessions().clone());
+        self.governor = Some(Governor::new(policy, sessions, self.plan.govern));
+        self.begin().await;
     }
 
     /// Starts Weir again with what it remembered.

@@ -7,6 +7,7 @@ use std::{fmt::Debug, sync::Arc};
 use weir::internals::{
     dialects::credential,
     rules::{Pending, SessionKey},
+    sessions::CustomerKey,
 };
 
 /// What Weir remembers of a session.
@@ -112,6 +113,24 @@ impl Testbed {
 pub(crate) async fn nobody_was_shown(governor: &Governor, source: &str) -> bool {
     let record = governor.sessions().source(&source.into()).await.expect("a store");
     record.unwrap_or_default().shown_to.is_empty()
+}
+
+/// Returns whether this Weir remembers anything of this source, or of this customer for the caller
+/// with this `Authorization`.
+pub(crate) async fn remembers(
+    governor: &Governor,
+    source: &str,
+    customer: &str,
+    key: &str,
+) -> bool {
+    let sessions = governor.sessions();
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", key.parse().expect("a value"));
+    let uri = "/customers".parse().expect("a path");
+    let bytes = credential(&headers, &uri).expect("a credential");
+    let key = CustomerKey { caller: sessions.hash(&bytes), id: customer.into() };
+    let customer = sessions.customer(&key).await.expect("a store");
+    customer.is_some() || sessions.source(&source.into()).await.expect("a store").is_some()
 }
 
 /// Returns how this Weir knows a caller who sends nothing but this path and query.

@@ -107,7 +107,10 @@ fn expected() -> SessionFacts {
         id: Some("7".into()),
         sources: Stated::Stated(vec![
             source("d86502e8-5252-48e2-bd82-c2fe6de8810b", "creditCard", "68.01"),
-            source("4db130f3-2302-43f2-9f7a-eed3835e1a7e", "customerCredit", "50"),
+            SourceFacts {
+                supplements: true,
+                ..source("4db130f3-2302-43f2-9f7a-eed3835e1a7e", "customerCredit", "50")
+            },
         ]),
         total: Stated::Stated("118.01".parse().unwrap()),
         remaining: Stated::Stated("0".parse().unwrap()),
@@ -140,7 +143,10 @@ fn supplements_come_as_a_list_or_alone() {
         let sources = cart(Coverage::Default, &json).unwrap().sources;
         assert_eq!(
             sources,
-            Stated::Stated(vec![SourceFacts::named("a"), SourceFacts::named("b")]),
+            Stated::Stated(vec![
+                SourceFacts::named("a"),
+                SourceFacts { supplements: true, ..SourceFacts::named("b") }
+            ]),
             "{more}"
         );
     }
@@ -349,22 +355,34 @@ fn a_cart_to_which_something_contributes_is_not_empty_because_it_shows_no_method
 }
 
 #[test]
-fn an_option_that_cannot_be_told_leaves_the_list_untold() {
-    for option in [r#"{"id":{}}"#, r#"{}"#, r#"{"id":1,"sourceId":[]}"#, "7"] {
+fn what_cannot_be_told_of_an_option_costs_that_member_and_not_the_list() {
+    let whole = || OptionFacts {
+        id: Stated::Stated("2".into()),
+        source: Stated::Stated(None),
+        default: Stated::Unstated,
+    };
+    for (option, expected) in [
+        (r#"{"id":{}}"#, OptionFacts { id: Stated::Unread, ..whole() }),
+        (r#"{}"#, OptionFacts { id: Stated::Unread, ..whole() }),
+        (r#"{"id":2,"sourceId":[]}"#, OptionFacts { source: Stated::Unread, ..whole() }),
+        (r#"{"id":2,"isDefault":"yes"}"#, OptionFacts { default: Stated::Unread, ..whole() }),
+    ] {
         let json = format!(r#"{{"paymentOptions":{{"paymentOption":[{{"id":"2"}},{option}]}}}}"#);
-        let read = of_options(json.as_bytes(), Coverage::Complete, &Notes::default());
-        assert_eq!(read, Ok(Stated::Unread), "{option}");
+        let notes = Notes::default();
+        let read = of_options(json.as_bytes(), Coverage::Complete, &notes);
+        assert_eq!(read, Ok(Stated::Stated(vec![whole(), expected])), "{option}");
+        assert_eq!(notes.into_unread().len(), 1, "{option}");
     }
-    let json = r#"{"paymentOption":{"id":1,"isDefault":"yes"}}"#;
-    let read = of_options(json.as_bytes(), Coverage::Complete, &Notes::default()).unwrap();
-    assert_eq!(read.as_ref().unwrap()[0].default, Stated::Unread);
+    let json = r#"{"paymentOptions":{"paymentOption":[{"id":"2"},7]}}"#;
+    let read = of_options(json.as_bytes(), Coverage::Complete, &Notes::default());
+    assert_eq!(read, Ok(Stated::Unread), "which members it has is not told");
 }
 
 #[test]
 fn payment_options_are_read_from_their_list() {
     let option = |id: &str, source: Option<&str>, default| OptionFacts {
-        id: id.into(),
-        source: source.map(SourceFacts::named),
+        id: Stated::Stated(id.into()),
+        source: Stated::Stated(source.map(SourceFacts::named)),
         default,
     };
     let list = r#"{"paymentOptions":{"uri":"u","paymentOption":[{"id":1,"nickName":"n","isDefault":"true","sourceId":"s"},{"id":"2"}]}}"#;
