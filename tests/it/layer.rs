@@ -82,7 +82,7 @@ async fn a_policy_given_to_the_example_repairs_a_cart() {
 
 /// A client whose errors say more than anyone may read in a log, in its answers' heads and bodies.
 mod talkative {
-    use crate::testbed::{Body, BoxError, GovernLayer, SECRET, Testbed};
+    use crate::testbed::{Body, BoxError, GovernLayer, GovernSettings, SECRET, Testbed, collect};
     use bytes::Bytes;
     use http::{Request, Response};
     use http_body_util::StreamBody;
@@ -145,5 +145,38 @@ mod talkative {
         assert!(log.contains("it panicked"), "{log}");
         assert!(log.contains("an error of its own"), "{log}");
         assert!(!log.contains("hush-hush"), "{log}");
+    }
+
+    /// An answer that is too long to be learned from is passed on as it comes.
+    #[tokio::test]
+    async fn a_long_answer_that_breaks_off_is_logged_with_its_call_and_session() {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        let _logging = tracing::subscriber::set_default(lines.finish());
+        let client = service_fn(|_: Request<Body>| async {
+            let parts = [
+                Ok(http_body::Frame::data(Bytes::from_static(b"{\"id\":\"1\","))),
+                Err(io::Error::other(TEXT)),
+            ];
+            let body = Body::boxed(StreamBody::new(futures_util::stream::iter(parts)));
+            Ok::<_, BoxError>(Response::new(body))
+        });
+        let settings = GovernSettings { answer: 4, ..GovernSettings::default() };
+        let governed = GovernLayer::new(Testbed::new().govern(settings).governor()).layer(client);
+        let request = Request::post("/checkouts/1/sources/2?token=secret")
+            .header("authorization", SECRET)
+            .header("x-request-id", "mine");
+        let answer = governed.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(collect(answer.into_body(), usize::MAX).await.is_err(), "it breaks off");
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let told: Vec<_> =
+            log.lines().filter(|line| line.contains("asking upstream failed")).collect();
+        assert_eq!(told.len(), 1, "{log}");
+        for part in ["\"mine\"", "\"POST\"", "\"/checkouts/1/sources/2\"", "\"checkout 1\""] {
+            assert!(told[0].contains(part), "{part}: {}", told[0]);
+        }
+        assert!(!log.contains("secret") && !log.contains("hush-hush"), "{log}");
     }
 }

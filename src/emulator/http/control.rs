@@ -36,7 +36,8 @@ pub struct ControlRoute {
 }
 
 /// Every control route.
-pub const CONTROL_ROUTES: [ControlRoute; 14] = [
+pub const CONTROL_ROUTES: [ControlRoute; 15] = [
+    route_words("GET /_emulator/", "Lists these routes."),
     route_words("GET /_emulator/state", "Shows everything, amounts exactly."),
     route_words("GET /_emulator/state/{checkout|invoice|cart}/{id}", "Shows one session."),
     route_words("GET, DELETE /_emulator/calls", "Lists the calls, or forgets them."),
@@ -82,6 +83,7 @@ pub(crate) fn answer(vendor: &Vendor, request: &ParsedRequest) -> Response<Bytes
 fn route(vendor: &Vendor, request: &ParsedRequest) -> Done {
     let path: Vec<&str> = request.path.iter().skip(1).map(String::as_str).collect();
     match (request.method.as_str(), path.as_slice()) {
+        ("GET", []) => Ok(Some(routes())),
         ("GET", ["state"]) => Ok(Some(snapshot(&vendor.world()))),
         ("GET", ["state", kind, id]) => {
             let found = Kind::parse(kind).and_then(|kind| session(&vendor.world(), kind, id));
@@ -119,6 +121,14 @@ fn route(vendor: &Vendor, request: &ParsedRequest) -> Done {
         }
         _ => Err(unknown_route()),
     }
+}
+
+/// Shows every control route.
+fn routes() -> Doc {
+    let routes = CONTROL_ROUTES
+        .iter()
+        .map(|route| Doc::object().with("route", route.form).with("about", route.about));
+    Doc::object().with("routes", Doc::list(routes))
 }
 
 /// Answers a call about quirks: what is wrong with one changes none.

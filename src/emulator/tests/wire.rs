@@ -233,6 +233,17 @@ async fn a_call_completes_although_its_caller_hangs_up() {
 }
 
 #[tokio::test]
+async fn the_control_routes_are_listed_where_one_looks_first() {
+    let shop = Shop::new();
+    let listed = shop.get("/_emulator/").await;
+    assert_eq!(listed["routes"].as_array().unwrap().len(), crate::emulator::CONTROL_ROUTES.len());
+    assert_eq!(
+        listed["routes"][1],
+        json!({"route": "GET /_emulator/state", "about": "Shows everything, amounts exactly."})
+    );
+}
+
+#[tokio::test]
 async fn faults_are_controlled_over_http_too() {
     let shop = Shop::new();
     let fault = json!({
