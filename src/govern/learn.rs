@@ -7,7 +7,7 @@ use super::{exchange::Exchange, holding::Holding};
 use crate::{
     rules::{
         CustomerId, CustomerObservation, Intent, Known, Learned, SessionKey, SessionObservation,
-        SourceId, SourceObservation, Timestamp, outcome_unknown,
+        SessionRecord, SourceId, SourceObservation, Timestamp, outcome_unknown,
     },
     sessions::{Records, StoreError, now},
 };
@@ -60,7 +60,7 @@ pub(super) async fn commit(
 
 /// Applies what was learned to the records of a session that was not known before the answer came.
 /// `before` has what was read before the request was sent. A record that is not among that may have
-/// changed since, unless its epoch is 0.
+/// changed since, unless its epoch is 0 or all of it is older than the request.
 fn note_late(
     exchange: &Exchange,
     before: &Records,
@@ -75,7 +75,9 @@ fn note_late(
     let changed = others.record().epoch != 0;
     let is_look = matches!(learned.session, Some((_, SessionObservation::LookedUp(_))));
     if changed && is_look {
-        learned.session = None;
+        if !is_older(others.record(), at) {
+            learned.session = None;
+        }
         if let Some(caller) = exchange.asker.who.caller() {
             others.apply(SessionObservation::ShownTo(caller), &exchange.policy, at);
         }
@@ -85,6 +87,14 @@ fn note_late(
         // The call had another turn than this session's, so it may have overlapped with a change.
         others.apply(SessionObservation::OutcomeUnknown, &exchange.policy, at);
     }
+}
+
+/// Returns whether nothing that went through Weir has changed the session since `at`: each change
+/// leaves a younger fact, or takes one of these away.
+fn is_older(record: &SessionRecord, at: Timestamp) -> bool {
+    let is_older = |stated: Option<Timestamp>| stated.is_some_and(|stated| stated < at);
+    let settled = !record.in_flight && !record.unsure;
+    settled && is_older(record.sources.stated_at()) && is_older(record.remaining.stated_at())
 }
 
 /// Adds that upstream has shown the caller these sources and this customer, and all sources that

@@ -199,6 +199,29 @@ async fn where_the_cart_cannot_be_read_what_was_seen_of_it_last_tells() {
     }
 }
 
+/// Kind: a look that shows more than what was known already, however young that is.
+#[tokio::test]
+async fn what_a_shopper_is_shown_under_another_token_counts_against_what_was_known_before() {
+    let looks: [fn() -> Ask; 2] = [|| Ask::get(CART), || Ask::post(SUBMIT, Value::Null)];
+    for look in looks {
+        let bed = Testbed::new().policy(defaults()).start().await;
+        let grant = "grant_type=password&client_id=pk_acme&username=ann";
+        let (first, second) = (bed.upstream.token(grant).await, bed.upstream.token(grant).await);
+        let (shopper, again) = (bed.weir.with_token(&first), bed.weir.with_token(&second));
+        shopper.ok(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
+        assert_eq!(shopper.post(APPLY, method(&bed.card().await)).await.status, 200);
+        let past = shopper.to(&bed.upstream);
+        let credit = bed.upstream.credit(40.0).await;
+        assert_eq!(past.post(APPLY, method(&credit)).await.status, 200);
+        // What was known is older than the look, by the clock that dates it.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        again.ask(&look()).await;
+        let submitted = shopper.post(SUBMIT, Value::Null).await;
+        assert_eq!(submitted.found(), (409, ("rejected", Some("lost-credit"))));
+        assert_eq!(bed.emulator.snapshot()["lostCredits"], serde_json::json!([]));
+    }
+}
+
 /// Kind: a cart that came to hold its sources past Weir, or before Weir began (A5, A6).
 #[tokio::test]
 async fn a_cart_that_was_spoilt_past_weir_is_seen_at_the_submit_by_its_figures() {

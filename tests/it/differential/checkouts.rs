@@ -186,19 +186,19 @@ proptest! {
 
     #[test]
     fn on_checkouts_also_when_weir_is_started_again_with_nothing_remembered(
-        ops in ops(), look_ups in any_look_ups(), fresh_for in any_freshness(), at in 0usize..24,
+        ops in ops(), fresh_for in any_freshness(), at in 0usize..24,
     ) {
-        let circumstances = Circumstances { look_ups, fresh_for, cold_at: Some(at), behind: vec![] };
+        let circumstances = Circumstances { look_ups: LookUps::Thorough, fresh_for, cold_at: Some(at), behind: vec![] };
         on_a_runtime(checkouts(ops, circumstances))?;
     }
 
     /// Refusals rest on a look-up each: only so they stay right when others change things.
     #[test]
     fn on_checkouts_also_when_others_change_things_behind_its_back(
-        ops in ops(), look_ups in any_look_ups(), behind in prop::collection::vec(0usize..24, 1..10),
+        ops in ops(), behind in prop::collection::vec(0usize..24, 1..10),
     ) {
         let circumstances = Circumstances {
-            look_ups,
+            look_ups: LookUps::Thorough,
             fresh_for: FreshFor::Within(Duration::ZERO),
             cold_at: None,
             behind,

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 /// The seed of the gate's walks, and how many it makes of each kind.
 const SEED: u64 = 20_260_601;
-const WALKS: u64 = 400;
+const WALKS: u64 = 250;
 
 fn walk(kind: &str) {
     let tally = RefCell::new(Tally::default());

@@ -147,6 +147,8 @@ struct Walk<'a> {
     weir: Knowledge,
     behind: bool,
     backing_off: bool,
+    /// Whether a change of the cart ended in no known way, and the cart was not shown since.
+    in_doubt: bool,
     /// When calls that timed out are done.
     late: Vec<Instant>,
     /// How many credits were lost so far.
@@ -171,6 +173,7 @@ impl<'a> Walk<'a> {
             // A credit that was answered, and is not there yet.
             behind: of.late_credit,
             backing_off: false,
+            in_doubt: false,
             late: Vec::new(),
             lost: 0,
         };
@@ -334,6 +337,10 @@ impl<'a> Walk<'a> {
             }
         }
         self.backing_off |= log.iter().any(|one| one.status() == Some(429));
+        self.in_doubt = match log.iter().any(|one| one.is_change() && one.is_unknown()) {
+            true => true,
+            false => self.in_doubt && !log.iter().any(shows_the_cart),
+        };
         let caller = call.form.credential(&self.shopper);
         if log.iter().any(Exchange::is_change) && !self.weir.knows(call.form, &caller) {
             // What somebody changes whose cart Weir does not know is like a change past it.
@@ -377,6 +384,11 @@ impl<'a> Walk<'a> {
         let is_blind = !looks.iter().any(|one| shows_the_cart(one));
         if is_blind && is_unknown && (!looks.is_empty() || self.backing_off) {
             tally.count(Section::Excused, "lost-credit: a cart not seen, that cannot be read");
+            return Ok(());
+        }
+        let failed = looks.iter().any(|one| !one.is_done()) || looks.is_empty() && self.backing_off;
+        if toggle == Toggle::Reject && self.in_doubt && failed {
+            tally.count(Section::Excused, "lost-credit: a cart in doubt, that cannot be read");
             return Ok(());
         }
         if self.late.iter().any(|at| *at <= Instant::now()) {

@@ -161,6 +161,8 @@ impl<'a> Walk<'a> {
                 let log = self.rig.line.log();
                 let late = |struck| matches!(struck, Some(Struck::Late(_)));
                 self.behind |= log.iter().any(|one| late(one.struck));
+                let backing_off = self.backing_off;
+                self.backing_off |= log.iter().any(|one| one.status() == Some(429));
                 let Some(reply) = reply else {
                     tally.count(Section::Struck, "the caller was gone");
                     return Ok(());
@@ -171,12 +173,11 @@ impl<'a> Walk<'a> {
                     reply: &reply,
                     log: &log,
                     circumstances: self.circumstances,
-                    backing_off: self.backing_off,
+                    backing_off,
                     behind: self.behind,
                 };
                 called.tally(tally);
                 let judged = self.judge(&called, tally).await;
-                self.backing_off |= log.iter().any(|one| one.status() == Some(429));
                 judged.map_err(|e| {
                     format!(
                         "{e}\n  {ask:?}\n  was answered {:?} {:?} {}\n  {log:#?}",

@@ -99,13 +99,22 @@ impl Called<'_> {
         tally: &mut Tally,
     ) -> Result<(), String> {
         ensure!(self.changes() == 0, "refused, and something was changed");
-        let upstream = line.past(self.ask).await;
-        let reply = answered(self.reply);
-        if rule == "second-primary" && upstream.status == 200 {
-            // Upstream allows it; the policy may be stricter.
+        if rule == "second-primary" {
+            // Upstream would take it, and replace the first: the policy is stricter.
+            let path = self.ask.path.split('?').next().unwrap_or_default();
+            let session: Vec<&str> = path.splitn(4, '/').take(3).collect();
+            let read = Ask::get(session.join("/")).with("authorization", "Bearer sk_test_acme");
+            let shown: Value =
+                serde_json::from_slice(&line.past(&read).await.body).unwrap_or_default();
+            let sources = shown["payment"]["sources"].as_array().or(shown["sources"].as_array());
+            let is_primary = |source: &Value| source["type"] != "customerCredit";
+            let holds_one = sources.is_some_and(|sources| sources.iter().any(is_primary));
+            ensure!(holds_one || self.behind, "there is no first primary: {shown}");
             tally.count(Section::Held, "refused a second primary");
             return Ok(());
         }
+        let upstream = line.past(self.ask).await;
+        let reply = answered(self.reply);
         if upstream.status < 400 && self.behind && self.circumstances.may_believe() {
             tally.count(Section::Excused, "fresh-for: something changed past Weir");
             return Ok(());
