@@ -3,6 +3,7 @@
 use super::page::{Page, limit};
 use crate::{
     govern::Governor,
+    observe::dropped_lines,
     rules::{Dialect, RuleId, Toggle},
 };
 use http::StatusCode;
@@ -76,5 +77,6 @@ pub(super) fn stats(governor: &Governor) -> Page {
         "unjudged": counts.unjudged(),
         "unread_members": counts.unread(),
         "reasons": counts.reasons(),
+        "log_lines_dropped": dropped_lines(),
     }))
 }

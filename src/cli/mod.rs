@@ -19,6 +19,7 @@ mod signals;
 mod start_error;
 mod walk;
 
+use crate::observe::telemetry;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::{
     io::{self, Write},
@@ -75,6 +76,7 @@ pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut out = io::stdout();
     let done = cli.command.run(&mut out).and_then(|code| out.flush().map(|()| code));
+    telemetry::finish();
     match done {
         Ok(code) => code,
         // The reader has read enough, as in `weir rules | head -1`.

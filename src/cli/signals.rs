@@ -1,6 +1,7 @@
 //! The signals that a process waits for. It waits from the moment at which it asks for them: one
 //! that came earlier would end it at once.
 
+use crate::observe::telemetry;
 use std::io::{self, Write};
 
 /// Ctrl-C and SIGTERM, which stop the process.
@@ -60,6 +61,7 @@ impl Stops {
         tokio::spawn(async move {
             self.next().await;
             tell();
+            telemetry::finish();
             std::process::exit(130);
         });
     }

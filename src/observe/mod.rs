@@ -10,3 +10,12 @@ pub(crate) mod telemetry;
 pub use decision::{Decided, Decision};
 pub(crate) use decision::{Step, StepEnd, StepKind};
 pub(crate) use decisions::Decisions;
+
+/// Returns how many lines of the log were dropped because the reader of standard error is too slow.
+/// The layer alone writes no log.
+pub(crate) fn dropped_lines() -> usize {
+    #[cfg(feature = "cli")]
+    return telemetry::dropped_lines();
+    #[cfg(not(feature = "cli"))]
+    0
+}

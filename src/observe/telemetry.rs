@@ -1,11 +1,28 @@
 //! Sets up logs, on standard error: for reading on a terminal, one JSON object a line otherwise.
+//!
+//! A thread of its own writes the lines, behind a queue: no call, probe or stop waits for whoever
+//! reads them. Where the queue is full, lines are dropped and counted.
 
 use std::{
     env,
-    io::{self, IsTerminal},
+    io::{self, BufWriter, IsTerminal},
     panic,
+    sync::{Mutex, OnceLock, PoisonError},
 };
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
+
+/// How many lines wait for the writer; more are dropped.
+const QUEUE: usize = 8192;
+
+/// How many bytes the writer collects while lines are waiting.
+const AT_ONCE: usize = 64 << 10;
+
+/// The queue's writer, which writes what waits when it is dropped.
+static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+
+/// How many lines were dropped.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// Starts logging. Returns false if the process already has a subscriber, which stays.
 ///
@@ -18,9 +35,14 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
         .map(|text| text.to_string_lossy().into_owned());
     let (filter, ignored) = filter(level, rust_log.as_deref());
     let terminal = io::stderr().is_terminal();
+    let (queue, writer) = NonBlockingBuilder::default()
+        .thread_name("log")
+        .buffered_lines_limit(QUEUE)
+        .finish(BufWriter::with_capacity(AT_ONCE, io::stderr()));
+    let dropped = queue.error_counter();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(queue)
         .log_internal_errors(false);
     let started = match human.unwrap_or(terminal) {
         true => {
@@ -31,6 +53,10 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
         }
         false => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
     };
+    if started.is_ok() {
+        let _ = DROPPED.set(dropped);
+        *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
+    }
     if let Some(reason) = ignored {
         // A field `level` would stand in the line twice.
         let log_level = level;
@@ -49,6 +75,16 @@ pub(crate) fn log_panics() {
         let at = panicked.location().map(ToString::to_string);
         tracing::error!(at, "a fault in Weir: it panicked");
     }));
+}
+
+/// Writes the lines that wait, for about a second at most. What is logged later is lost.
+pub(crate) fn finish() {
+    drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// Returns how many lines were dropped because the reader of standard error is too slow.
+pub(crate) fn dropped_lines() -> usize {
+    DROPPED.get().map_or(0, ErrorCounter::dropped_lines)
 }
 
 /// Returns the filter of what is logged, and the reason if `RUST_LOG` was ignored.

@@ -4,8 +4,9 @@ use crate::testbed::{Program, lines_of, weir};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    process::Stdio,
 };
 
 /// Flags with which `weir run` takes free ports and writes lines for programs.
@@ -295,4 +296,53 @@ fn a_stop_that_cuts_off_what_is_under_way_is_a_warning_with_the_counts() {
         (&json!("WARN"), &json!(1), &json!(1))
     );
     assert_eq!(program.ended().code, Some(0));
+}
+
+/// Kind: a call that waits for the reader of the log.
+#[cfg(unix)]
+#[test]
+fn neither_a_call_nor_a_stop_waits_for_whoever_reads_the_log() {
+    let mut program = weir(&RUN).stderr(Stdio::piped()).spawn().expect("weir starts");
+    let mut log = BufReader::new(program.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.contains("weir is ready") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).expect("a line"), 0, "it ended");
+    }
+    // From here on nobody reads. The lines of so many calls fill the pipe many times over.
+    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let weir = ready["listen"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let mut caller = TcpStream::connect(weir.expect("an address")).expect("a connection");
+    let mut answers = BufReader::new(caller.try_clone().expect("a socket"));
+    for _ in 0..2_000 {
+        let call = "POST /checkouts HTTP/1.1\r\nHost: weir\r\nContent-Length: 2\r\n\r\n{}";
+        caller.write_all(call.as_bytes()).expect("a request");
+        assert_eq!(status_of(&mut answers), "502");
+    }
+    let live = lines_of(&format!(
+        "curl -s -o /dev/null -w '%{{http_code}}\\n' {}/live; kill -TERM {}",
+        ready["admin"].as_str().expect("an address"),
+        program.id()
+    ));
+    assert_eq!(live, ["200"]);
+    assert_eq!(program.wait().expect("it ends").code(), Some(0));
+}
+
+/// Reads one answer, and returns its status.
+fn status_of(answers: &mut impl BufRead) -> String {
+    let (mut status, mut length) = (None, 0);
+    loop {
+        let mut line = String::new();
+        answers.read_line(&mut line).expect("an answer");
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        status = status.or_else(|| line.split(' ').nth(1).map(str::to_owned));
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().expect("a number");
+        }
+    }
+    answers.read_exact(&mut vec![0; length]).expect("a body");
+    status.expect("a status")
 }
