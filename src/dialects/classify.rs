@@ -36,7 +36,7 @@ static REWRITES: [HeaderName; 2] =
     [HeaderName::from_static("x-original-url"), HeaderName::from_static("x-rewrite-url")];
 
 /// Headers by which some servers let a caller override the method.
-const OVERRIDES: [HeaderName; 4] = [
+static OVERRIDES: [HeaderName; 4] = [
     HeaderName::from_static("x-http-method-override"),
     HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-method-override"),
@@ -137,11 +137,18 @@ impl Head<'_> {
             || (api.governs)(Operation { method, path: segments })
     }
 
+    /// Returns whether a header is one of these, all of which begin with `x-`. One pass over the
+    /// names costs less than looking each of these up.
+    fn has(&self, names: &[HeaderName]) -> bool {
+        let mut own = self.headers.keys().filter(|name| name.as_str().starts_with("x-"));
+        own.any(|name| names.contains(name))
+    }
+
     /// Returns the paths that headers put in place of the call's own.
     fn rewrites(&self) -> impl Iterator<Item = &[u8]> {
-        REWRITES
+        let names = if self.has(&REWRITES) { &REWRITES[..] } else { &[] };
+        names
             .iter()
-            .filter(|name| self.headers.contains_key(*name))
             .flat_map(|name| self.headers.get_all(name))
             .map(|value| value.as_bytes().trim_ascii())
     }
@@ -176,7 +183,7 @@ impl Head<'_> {
     }
 
     fn overrides_method(&self) -> bool {
-        OVERRIDES.iter().any(|name| self.headers.contains_key(name))
+        self.has(&OVERRIDES)
     }
 
     fn ambiguous(&self, api: &'static Api, why: &str) -> Classified {

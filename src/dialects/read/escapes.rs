@@ -48,7 +48,10 @@ pub(crate) fn is_plain_byte(byte: u8) -> bool {
 
 /// Returns the id that a segment of a plain path stands for.
 pub(crate) fn id(segment: &str) -> Cow<'_, str> {
-    percent_encoding::percent_decode_str(segment).decode_utf8_lossy()
+    match segment.contains('%') {
+        true => percent_encoding::percent_decode_str(segment).decode_utf8_lossy(),
+        false => Cow::Borrowed(segment),
+    }
 }
 
 /// Returns whether all parsers agree on what an escape in an id stands for; `rest` is what follows
