@@ -49,10 +49,13 @@ pub(super) fn read(config: &Config, sources: &Sources, reading: &mut Reading) ->
         (Some(text), _) => text.to_str().map(str::to_owned),
         (None, Some(file)) => match std::fs::read(file) {
             Ok(bytes) => String::from_utf8(bytes).ok(),
-            // The key is not where the configuration is only checked.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && sources.purpose == Purpose::Check =>
             {
+                // The key need not be where the configuration is only checked.
+                let message = format!("the file {} is not here", file.display());
+                let warning = Problem::warning(place, message).about("upstream.key-file");
+                reading.problems.push(warning.suggest("`weir run` does not start without it"));
                 return None;
             }
             Err(error) => {
@@ -70,9 +73,12 @@ pub(super) fn read(config: &Config, sources: &Sources, reading: &mut Reading) ->
     };
     let key = text.map(|text| text.trim().to_owned()).filter(|key| is_key(key));
     if key.is_none() {
-        let message =
-            "this is no key: it must be one word of visible ASCII characters, at most 4096";
-        reading.problems.push(problem(message.into()));
+        let message = match file.filter(|_| variable.is_none()) {
+            Some(file) => format!("the file {} holds no key", file.display()),
+            None => "this is no key".to_owned(),
+        };
+        let form = "a key is one word of visible ASCII characters, at most 4096, without `Bearer`";
+        reading.problems.push(problem(message).suggest(form));
     }
     key.map(Secret)
 }

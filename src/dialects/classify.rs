@@ -1,8 +1,8 @@
 //! Separates governed calls from all others by the request head alone.
 //!
 //! A call that upstream could read as a governed one is either understood as that or ambiguous. An
-//! ungoverned call costs one look at its path and at two headers, and no allocation unless the path
-//! is oddly spelled.
+//! ungoverned call costs one look at its path and one pass over the names of its headers, and no
+//! allocation unless the path is oddly spelled.
 
 use super::{
     api::{Api, Operation},

@@ -1,7 +1,7 @@
 //! Performs the steps of one call until it has its outcome.
 //!
 //! In: the exchange. Out: its outcome. [`Attempt`] decides; each function here performs one step.
-//! A failure of the store becomes [`Event::StoreFailed`] in one place, [`run`].
+//! A failure of the store becomes [`Event::StoreFailed`] in one place, [`drive`].
 
 mod ends;
 mod turns;

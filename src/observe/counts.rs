@@ -1,4 +1,4 @@
-//! Counts what decisions went past and what could not be read.
+//! Counts decisions: rules broken, rules not judged, members not read, and reasons.
 
 use super::decision::Decision;
 use crate::rules::RuleId;

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// [`Next::Answer`] are followed by an [`Event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Look this up with the caller's credentials.
+    /// Look this up, with the caller's credentials or, for a source, with Weir's own key.
     LookUp(Lookup),
     /// Give back the turn in hand, if any, and take the turn that this call needs.
     TakeTurn {
