@@ -35,10 +35,11 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
     let listen = format!("http://{}", gateway.address());
     let mode = loaded.config.policy.mode.as_str();
+    let own_key = loaded.key.is_some();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
-        tracing::info!(%listen, %upstream, %admin, %mode, "weir is ready");
+        tracing::info!(%listen, %upstream, %admin, %mode, own_key, "weir is ready");
         let (governor, admin) = (gateway.governor.clone(), gateway.admin());
         tokio::spawn(reload_on_hangup(hangups, sources, loaded, governor, admin));
         let drained = gateway.run(async {

@@ -101,6 +101,8 @@ impl StepEnd {
 pub enum StepKind {
     /// A look-up.
     LookUp(Lookup),
+    /// A look-up of this source with Weir's own key.
+    LookUpWithOwnKey(SourceId),
     /// A remedy detaches this source.
     Detach(SourceId),
     /// A remedy attaches this primary again.
@@ -118,6 +120,7 @@ impl fmt::Display for StepKind {
             Self::LookUp(Lookup::Source(id)) => write!(f, "look up source {id}"),
             Self::LookUp(Lookup::Customer) => f.write_str("look up the customer"),
             Self::LookUp(Lookup::PaymentOptions) => f.write_str("look up the payment options"),
+            Self::LookUpWithOwnKey(id) => write!(f, "look up source {id} with Weir's own key"),
             Self::Detach(id) => write!(f, "detach {id}"),
             Self::AttachPrimary(id) => write!(f, "attach primary {id}"),
             Self::AttachDeferred(id) => write!(f, "attach deferred primary {id}"),

@@ -443,6 +443,10 @@ async fn a_source_that_the_shopper_may_not_read_is_looked_up_with_weirs_own_key(
         let late = shopper.post(APPLY, method(&credit)).await;
         assert_eq!(late.verdict(), ("rejected", Some("primary-before-secondary")), "{status}");
         assert_eq!(bed.mutations(), 0);
+        let decided = bed.governor().decisions().latest(1);
+        let steps: Vec<_> = decided[0].steps.iter().map(|step| step.kind.to_string()).collect();
+        let with_own_key = format!("look up source {credit} with Weir's own key");
+        assert!(steps.contains(&with_own_key), "{steps:?}");
     }
     // Without a key nothing is known of the credit before upstream's answer shows it.
     let (_bed, shopper, _, credit) = shopper_who_may_not_read(Testbed::new()).await;
