@@ -100,7 +100,12 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
     if by_figures(record, primary, &secondaries).is_some() {
         view.of_session(Field::Contributed, |s| &s.contributed).ok();
     }
-    Ok(standing(record, primary, &secondaries))
+    let standing = standing(record, primary, &secondaries);
+    if matches!(standing, Standing::Unknown { .. }) {
+        // However fresh the sources are, a look shows the figures of one moment.
+        view.confirmed_session(record.sources.stated_at())?;
+    }
+    Ok(standing)
 }
 
 /// Returns how credit stood when the session was seen last.
@@ -306,20 +311,46 @@ mod tests {
     }
 
     #[test]
-    fn figures_of_two_answers_are_not_compared() {
+    fn figures_of_two_answers_are_not_compared_but_looked_at_in_one() {
         let given = figures("100", Some("100"), Some("100")).alter(|session| {
             let before = crate::rules::Timestamp(crate::rules::fixtures::NOW.0 - 1);
             session.contributed = crate::rules::Fact::known(amount("100"), before);
             session.total = crate::rules::Fact::known(amount("100"), before);
         });
-        given.forwards(&order(cart()));
+        for toggle in [Toggle::Reject, Toggle::Reorder, Toggle::Monitor] {
+            let given = given.clone().toggle(RULE, toggle);
+            given.needs(&order(cart()), Lookup::Session);
+            let forever = given.policy(|policy| policy.fresh_for = FreshFor::Forever);
+            forever.needs(&order(cart()), Lookup::Session);
+        }
+        // The look dates all of them alike.
+        given.clone().confirmed(Lookup::Session).refuses(&order(cart()), RULE, &refusal());
+        given.looked_up(Lookup::Session).forwards(&order(cart()));
+    }
+
+    #[test]
+    fn what_does_not_tell_is_looked_at_however_fresh_it_is() {
+        let detached = figures("100", Some("100"), Some("100"))
+            .source(credit("other", "5"))
+            .after(&crate::rules::fixtures::detach(cart(), "other"), &Default::default());
+        for given in [joined(&[]), joined(&["card"]), detached] {
+            let paid = given.alter(|session| {
+                session.remaining =
+                    crate::rules::Fact::known(Amount::ZERO, crate::rules::fixtures::NOW);
+                session.state = crate::rules::Fact::known(
+                    SessionState::RequiresConfirmation,
+                    crate::rules::fixtures::NOW,
+                );
+            });
+            paid.needs(&order(cart()), Lookup::Session);
+        }
     }
 
     #[test]
     fn an_order_that_is_not_known_is_forwarded_by_reject_and_mended_by_reorder() {
         let mend = Remedy::Resequence { primary: "card".into() };
         for order_seen in [&[][..], &["card"], &["credit"]] {
-            let given = joined(order_seen);
+            let given = joined(order_seen).looked_up(Lookup::Session);
             given.forwards(&order(cart()));
             match given.toggle(RULE, Toggle::Reorder).decide(&order(cart())) {
                 Verdict::Remedy { remedy, violation } => {
@@ -343,6 +374,7 @@ mod tests {
     fn an_order_that_goes_up_with_credit_in_doubt_is_named_as_not_judged() {
         let spent = joined(&[]).source(card("card").in_state("consumed"));
         for given in [joined(&[]), spent.toggle(RULE, Toggle::Reorder)] {
+            let given = given.looked_up(Lookup::Session);
             let judgement = judge_call(&given.known, &order(cart()), &given.policy, given.now);
             assert_eq!(judgement.verdict, Verdict::Forward { monitored: None });
             let said = judgement.unjudged.iter().find(|one| one.rule == RULE);
@@ -361,7 +393,7 @@ mod tests {
         let spent = |given: Given| given.source(card("card").in_state("consumed"));
         let reorder = |given: Given| given.toggle(RULE, Toggle::Reorder);
         reorder(spent(late())).refuses(&order(cart()), RULE, &refusal());
-        reorder(spent(joined(&[]))).forwards(&order(cart()));
+        reorder(spent(joined(&[])).looked_up(Lookup::Session)).forwards(&order(cart()));
         let mut unread = reorder(late());
         unread.known.sources.remove(&"card".into());
         unread.known.sources.remove(&"credit".into());
