@@ -8,8 +8,8 @@
 //! stand, and several may, the order has to wait.
 
 use crate::rules::{
-    Amount, Attached, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord, SessionState,
-    SourceId, Toggle,
+    Amount, Attached, Fact, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord,
+    SessionState, SourceId, Toggle,
     known::{Gap, Judged, Lack, View},
 };
 use std::collections::BTreeSet;
@@ -90,14 +90,11 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
         // Credit may have joined since.
         view.confirmed_session(record.sources.stated_at())?;
     }
-    let Some(primary) = view.primary()? else { return Ok(Standing::Right) };
-    let mut secondaries = Vec::new();
-    for source in attached {
-        if view.is_secondary(&source.id)? {
-            secondaries.push(source);
-        }
-    }
-    if by_figures(record, primary, &secondaries).is_some() {
+    let Some((primary, secondaries)) = sides(view, attached)? else {
+        return Ok(Standing::Right);
+    };
+    let figures = by_figures(record, primary, &secondaries);
+    if figures.is_some() {
         view.of_session(Field::Contributed, |s| &s.contributed).ok();
     }
     let standing = standing(record, primary, &secondaries);
@@ -108,12 +105,33 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
     Ok(standing)
 }
 
+/// Returns the primary and the store credit beside it, if there is a primary.
+fn sides<'a>(
+    view: &mut View<'a>,
+    attached: &'a [Attached],
+) -> Judged<Option<(&'a Attached, Vec<&'a Attached>)>> {
+    let Some(primary) = view.primary()? else { return Ok(None) };
+    let mut secondaries = Vec::new();
+    for source in attached {
+        if view.is_secondary(&source.id)? {
+            secondaries.push(source);
+        }
+    }
+    Ok(Some((primary, secondaries)))
+}
+
+fn lost(secondary: &Attached, primary: &Attached) -> Standing {
+    Standing::Lost { secondary: secondary.id.clone(), primary: primary.id.clone() }
+}
+
 /// Returns how credit stood when the session was seen last.
 fn remembered(view: &View<'_>) -> Standing {
     let Some(record) = &view.known.session else { return Standing::Right };
     let is_secondary =
         |id: &SourceId| view.known.kind_of(id).map(|kind| view.policy.types.is_secondary(kind));
     let attached = view.known.attached();
+    // Figures from before a call of no known end say nothing.
+    let is_sure = !record.unsure && !record.in_flight;
     let Some(primary) = attached.iter().find(|one| is_secondary(&one.id) == Some(false)) else {
         return Standing::Right;
     };
@@ -121,11 +139,10 @@ fn remembered(view: &View<'_>) -> Standing {
         attached.iter().filter(|one| is_secondary(&one.id) == Some(true)).collect();
     let late = secondaries.iter().find(|one| is_late(&record.joined, one, primary) == Some(true));
     if let Some(late) = late {
-        return Standing::Lost { secondary: late.id.clone(), primary: primary.id.clone() };
+        return lost(late, primary);
     }
     let seen = standing(record, primary, &secondaries);
-    // Figures from before a call of no known end say nothing.
-    if matches!(seen, Standing::Lost { .. }) && !record.unsure && !record.in_flight {
+    if matches!(seen, Standing::Lost { .. }) && is_sure {
         return seen;
     }
     // What happened to the session since the last look is not known.
@@ -149,12 +166,8 @@ pub(in crate::rules) fn standing(
     let figures = by_figures(record, primary, secondaries);
     let is_seen = secondaries.iter().all(|one| is_late(&record.joined, one, primary).is_some());
     match (late, figures) {
-        (Some(late), _) => {
-            Standing::Lost { secondary: late.id.clone(), primary: primary.id.clone() }
-        }
-        (None, Some(true)) => {
-            Standing::Lost { secondary: any.id.clone(), primary: primary.id.clone() }
-        }
+        (Some(late), _) => lost(late, primary),
+        (None, Some(true)) => lost(any, primary),
         (None, Some(false)) => Standing::Right,
         (None, None) if is_seen => Standing::Right,
         (None, None) => {
@@ -169,39 +182,47 @@ fn is_late(joined: &Joined, secondary: &Attached, primary: &Attached) -> Option<
 
 /// Returns whether the figures show that credit is left out, or `None` if they do not tell. Where
 /// it is, the primary pays what the credit should, so that the sources sum up to more than is
-/// contributed. All figures must be from one answer.
+/// contributed, or the credit is shown with nothing.
 fn by_figures(
     record: &SessionRecord,
     primary: &Attached,
     secondaries: &[&Attached],
 ) -> Option<bool> {
-    let shown_at = record.sources.stated_at();
-    let of_that_answer = |fact: &crate::rules::Fact<Amount>| {
-        fact.get().copied().filter(|_| fact.stated_at() == shown_at)
-    };
-    let currency = record.currency.as_ref().copied();
-    let is_more = |one: Amount, other: Amount| one.saturating_sub(other).is_difference(currency);
+    let is_more = is_more_in(record);
     let own = *primary.amount.as_ref()?;
-    let mut credit = Amount::ZERO;
-    for secondary in secondaries {
-        credit = credit.checked_add(*secondary.amount.as_ref()?)?;
-    }
-    if !is_more(own, Amount::ZERO) || !is_more(credit, Amount::ZERO) {
+    let credit = sum(secondaries)?;
+    if !is_more(own, Amount::ZERO) {
         // A primary that pays nothing takes nothing from the credit.
         return Some(false);
     }
-    let contributed = of_that_answer(&record.contributed);
-    if contributed.is_none() && of_that_answer(&record.total).is_none() {
-        return None;
-    }
+    let pays_all = of_that_answer(record, &record.total).is_some_and(|total| !is_more(total, own));
+    let contributed = of_that_answer(record, &record.contributed);
     let sum = own.checked_add(credit)?;
     let too_much = contributed.is_some_and(|contributed| is_more(sum, contributed));
-    let pays_all = of_that_answer(&record.total).is_some_and(|total| !is_more(total, own));
+    let contributes =
+        |one: &&Attached| one.amount.as_ref().is_some_and(|amount| is_more(*amount, Amount::ZERO));
     match (too_much || pays_all, contributed) {
         (true, _) => Some(true),
-        (false, Some(_)) => Some(false),
-        (false, None) => None,
+        // Credit that is shown with nothing may be left out.
+        (false, Some(_)) if secondaries.iter().all(contributes) => Some(false),
+        (false, _) => None,
     }
+}
+
+/// Returns what these sources are shown with together.
+fn sum(sources: &[&Attached]) -> Option<Amount> {
+    sources.iter().try_fold(Amount::ZERO, |sum, one| sum.checked_add(*one.amount.as_ref()?))
+}
+
+/// Returns a figure of the answer that showed the sources. Figures of two answers say nothing.
+fn of_that_answer(record: &SessionRecord, fact: &Fact<Amount>) -> Option<Amount> {
+    fact.get().copied().filter(|_| fact.stated_at() == record.sources.stated_at())
+}
+
+/// Returns whether one amount of this session is more than another.
+fn is_more_in(record: &SessionRecord) -> impl Fn(Amount, Amount) -> bool {
+    let currency = record.currency.as_ref().copied();
+    move |one, other| one.saturating_sub(other).is_difference(currency)
 }
 
 #[cfg(test)]
@@ -307,6 +328,33 @@ mod tests {
                 true => given.refuses(&order(cart()), RULE, &refusal()),
                 false => given.forwards(&order(cart())),
             }
+        }
+    }
+
+    #[test]
+    fn credit_that_is_shown_with_nothing_is_not_proved_to_pay() {
+        let shown = |card_pays: &str, contributed, total, credits: &[&str]| {
+            let mut given = figures(card_pays, contributed, total).alter(|session| {
+                session.sources.get_mut().unwrap().pop();
+            });
+            for (nth, of) in credits.iter().enumerate() {
+                given = given.holds(credit(["credit", "second"][nth], of));
+            }
+            given.looked_up(Lookup::Session)
+        };
+        let hundred = Some("100");
+        for (total, contributed) in [(hundred, hundred), (hundred, None)] {
+            shown("100", contributed, total, &["0"]).refuses(&order(cart()), RULE, &refusal());
+        }
+        for given in [
+            // It may be left out, or be worth nothing.
+            shown("60", hundred, hundred, &["0"]),
+            shown("60", hundred, hundred, &["40", "0"]),
+            shown("100", hundred, None, &["0"]),
+        ] {
+            given.forwards(&order(cart()));
+            let verdict = given.toggle(RULE, Toggle::Reorder).decide(&order(cart()));
+            assert!(matches!(verdict, Verdict::Remedy { .. }), "{verdict:?}");
         }
     }
 
