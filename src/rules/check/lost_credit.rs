@@ -90,8 +90,15 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
         // Credit may have joined since.
         view.confirmed_session(record.sources.stated_at())?;
     }
-    let Some((primary, secondaries)) = sides(view, attached)? else {
-        return Ok(Standing::Right);
+    let (primary, secondaries) = match sides(view, attached) {
+        Ok(Some(sides)) => sides,
+        Ok(None) => return Ok(Standing::Right),
+        Err(Gap::Need(lookup)) => return Err(Gap::Need(lookup)),
+        Err(gap) => {
+            let (primary, secondary) = untyped_primary(view).ok_or(gap)?;
+            view.of_session(Field::Contributed, |s| &s.contributed).ok();
+            return Ok(lost(secondary, primary));
+        }
     };
     let figures = by_figures(record, primary, &secondaries);
     if figures.is_some() {
@@ -133,7 +140,8 @@ fn remembered(view: &View<'_>) -> Standing {
     // Figures from before a call of no known end say nothing.
     let is_sure = !record.unsure && !record.in_flight;
     let Some(primary) = attached.iter().find(|one| is_secondary(&one.id) == Some(false)) else {
-        return Standing::Right;
+        let untyped = untyped_primary(view).filter(|_| is_sure);
+        return untyped.map_or(Standing::Right, |(primary, secondary)| lost(secondary, primary));
     };
     let secondaries: Vec<_> =
         attached.iter().filter(|one| is_secondary(&one.id) == Some(true)).collect();
@@ -207,6 +215,24 @@ fn by_figures(
         (false, Some(_)) if secondaries.iter().all(contributes) => Some(false),
         (false, _) => None,
     }
+}
+
+/// Returns the one source whose type is not known, and the credit beside it, where the figures show
+/// that it is a primary which leaves credit out. Credit alone never sums up to more than is
+/// contributed.
+fn untyped_primary<'a>(view: &View<'a>) -> Option<(&'a Attached, &'a Attached)> {
+    let record: &'a SessionRecord = view.known.session.as_deref()?;
+    let all: Vec<&Attached> = record.sources.get()?.iter().collect();
+    let is_secondary = |one: &Attached| {
+        view.known.kind_of(&one.id).map(|kind| view.policy.types.is_secondary(kind))
+    };
+    let (untyped, typed): (Vec<&Attached>, Vec<&Attached>) =
+        all.iter().partition(|one| is_secondary(one).is_none());
+    let [primary] = untyped.as_slice() else { return None };
+    let secondary =
+        typed.last().filter(|_| typed.iter().all(|one| is_secondary(one) == Some(true)))?;
+    let contributed = of_that_answer(record, &record.contributed)?;
+    is_more_in(record)(sum(&all)?, contributed).then_some((*primary, *secondary))
 }
 
 /// Returns what these sources are shown with together.
@@ -356,6 +382,33 @@ mod tests {
             let verdict = given.toggle(RULE, Toggle::Reorder).decide(&order(cart()));
             assert!(matches!(verdict, Verdict::Remedy { .. }), "{verdict:?}");
         }
+    }
+
+    #[test]
+    fn a_method_of_unknown_type_beside_credit_is_a_primary_where_the_figures_say_so() {
+        let untyped = |pays: &str, contributed| {
+            let given = figures(pays, contributed, Some("100")).alter(|session| {
+                session.sources.get_mut().unwrap()[0].kind = Stated::Unstated;
+            });
+            let mut given = given;
+            given.known.sources.remove(&"card".into());
+            given
+        };
+        let look_up = || Lookup::Source("card".into());
+        let contributed = Some("100");
+        untyped("100", contributed).needs(&order(cart()), look_up());
+        for given in [
+            untyped("100", contributed).failed(look_up()),
+            untyped("100", contributed).looked_up(look_up()),
+            untyped("100", contributed).an_hour_later().failed(Lookup::Session),
+        ] {
+            given.refuses(&order(cart()), RULE, &refusal());
+            let reordered = given.failed(look_up()).toggle(RULE, Toggle::Reorder);
+            assert!(matches!(reordered.decide(&order(cart())), Verdict::Remedy { .. }));
+        }
+        // It may be credit.
+        untyped("60", contributed).failed(look_up()).forwards(&order(cart()));
+        untyped("100", None).failed(look_up()).forwards(&order(cart()));
     }
 
     #[test]
