@@ -248,6 +248,26 @@ async fn figures_that_no_longer_fit_together_are_looked_at_before_the_submit() {
     }
 }
 
+/// Kind: an order of attachment that Weir saw, and that was put right where it did not see it.
+#[tokio::test]
+async fn a_cart_that_was_put_right_past_weir_is_submitted() {
+    let policy = both(Toggle::Reject)
+        .with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Monitor)
+        .with_fresh_for(FreshFor::Within(std::time::Duration::ZERO));
+    let scene = Scene::of(policy).await;
+    for source in [&scene.card, &scene.credit] {
+        assert_eq!(scene.apply(source).await.status, 200);
+    }
+    let refused = (409, ("rejected", Some("lost-credit")));
+    assert_eq!(scene.submit().await.found(), refused);
+    let off = Ask::delete(APPLY, method(&scene.card));
+    assert_eq!(scene.past().ask(&off).await.status, 204);
+    assert_eq!(scene.past().post(APPLY, method(&scene.card)).await.status, 200);
+    let submitted = scene.submit().await;
+    assert_eq!(submitted.found(), (200, ("forwarded", None)), "{}", submitted.text());
+    assert_eq!(scene.lost(), 0);
+}
+
 /// Kind: a call about another cart than the one that Weir knows.
 #[tokio::test]
 async fn a_cart_that_is_named_by_its_number_is_not_judged_by_the_active_one() {

@@ -105,9 +105,15 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
         view.of_session(Field::Contributed, |s| &s.contributed).ok();
     }
     let standing = standing(record, primary, &secondaries);
-    if matches!(standing, Standing::Unknown { .. }) {
+    match (&standing, figures) {
         // However fresh the sources are, a look shows the figures of one moment.
-        view.confirmed_session(record.sources.stated_at())?;
+        (Standing::Unknown { .. }, _) => view.confirmed_session(record.sources.stated_at())?,
+        // What is shown after all that was seen says that it has been put right past Weir.
+        (Standing::Lost { .. }, Some(false)) => {
+            view.confirmed_session(record.sources.stated_at())?;
+            return Ok(Standing::Right);
+        }
+        _ => {}
     }
     Ok(standing)
 }
@@ -409,6 +415,20 @@ mod tests {
         // It may be credit.
         untyped("60", contributed).failed(look_up()).forwards(&order(cart()));
         untyped("100", None).failed(look_up()).forwards(&order(cart()));
+    }
+
+    #[test]
+    fn a_cart_that_was_put_right_past_weir_is_submitted_on_what_a_look_shows() {
+        let late = |pays: &str| {
+            figures(pays, Some("100"), Some("100")).alter(|session| {
+                session.joined.order = ["card".into(), "credit".into()].into_iter().collect();
+            })
+        };
+        late("60").needs(&order(cart()), Lookup::Session);
+        late("60").confirmed(Lookup::Session).forwards(&order(cart()));
+        // What was shown before what was seen says nothing, nor what says so itself.
+        late("60").failed(Lookup::Session).refuses(&order(cart()), RULE, &refusal());
+        late("100").confirmed(Lookup::Session).refuses(&order(cart()), RULE, &refusal());
     }
 
     #[test]
