@@ -222,6 +222,68 @@ async fn what_a_shopper_is_shown_under_another_token_counts_against_what_was_kno
     }
 }
 
+/// Kind: figures of two moments, which tell nothing; a look shows those of one.
+#[tokio::test]
+async fn figures_that_no_longer_fit_together_are_looked_at_before_the_submit() {
+    let others = [
+        (Ask::get(format!("{CART}?fields=paymentSession")), 200),
+        (Ask::delete(APPLY, method("another")), 204),
+    ];
+    for (other, status) in others {
+        for (toggle, found) in [
+            (Toggle::Reject, (409, ("rejected", Some("lost-credit")))),
+            (Toggle::Reorder, (200, ("reordered", Some("lost-credit")))),
+        ] {
+            let scene = Scene::of(both(toggle).with_fresh_for(FreshFor::Forever)).await;
+            scene.quirks(Quirks { lenient_removals: true, ..Quirks::default() });
+            scene.spoil().await;
+            assert_eq!(scene.shopper.get(CART).await.status, 200);
+            // The next answer is younger, by the clock that dates them.
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            assert_eq!(scene.shopper.ask(&other).await.status, status);
+            let submitted = scene.submit().await;
+            assert_eq!(submitted.found(), found, "{}", submitted.text());
+            assert_eq!(scene.lost(), 0);
+        }
+    }
+}
+
+/// Kind: an order of attachment that Weir saw, and that was put right where it did not see it.
+#[tokio::test]
+async fn a_cart_that_was_put_right_past_weir_is_submitted() {
+    let policy = both(Toggle::Reject)
+        .with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Monitor)
+        .with_fresh_for(FreshFor::Within(std::time::Duration::ZERO));
+    let scene = Scene::of(policy).await;
+    for source in [&scene.card, &scene.credit] {
+        assert_eq!(scene.apply(source).await.status, 200);
+    }
+    let refused = (409, ("rejected", Some("lost-credit")));
+    assert_eq!(scene.submit().await.found(), refused);
+    let off = Ask::delete(APPLY, method(&scene.card));
+    assert_eq!(scene.past().ask(&off).await.status, 204);
+    assert_eq!(scene.past().post(APPLY, method(&scene.card)).await.status, 200);
+    let submitted = scene.submit().await;
+    assert_eq!(submitted.found(), (200, ("forwarded", None)), "{}", submitted.text());
+    assert_eq!(scene.lost(), 0);
+}
+
+/// Kind: a call about another cart than the one that Weir knows.
+#[tokio::test]
+async fn a_cart_that_is_named_by_its_number_is_not_judged_by_the_active_one() {
+    for toggle in [Toggle::Reject, Toggle::Reorder] {
+        let scene = Scene::of(both(toggle)).await;
+        scene.spoil().await;
+        for call in ["submit-cart", "resume-cart"] {
+            let path = format!("/v1/shoppers/me/carts/{}/{call}", scene.cart);
+            let answer = scene.shopper.post(&path, Value::Null).await;
+            let ambiguous = (400, ("rejected", Some("ambiguous-request")));
+            assert_eq!(answer.found(), ambiguous, "{}", answer.text());
+        }
+        assert_eq!((scene.attached(), scene.lost()), (vec!["card", "credit"], 0));
+    }
+}
+
 /// Kind: a cart that came to hold its sources past Weir, or before Weir began (A5, A6).
 #[tokio::test]
 async fn a_cart_that_was_spoilt_past_weir_is_seen_at_the_submit_by_its_figures() {

@@ -193,22 +193,21 @@ enum Absent {
 /// Reads the attached sources: the cart's payment method and those that supplement it. If one of
 /// them cannot be told, it may be any, and the list says nothing.
 fn sources(cart: &Members<'_, '_>, coverage: Coverage, absent: Absent) -> Stated<Vec<SourceFacts>> {
-    if !cart.has("paymentMethod") {
-        return match absent {
-            Absent::IsNone => Stated::Stated(Vec::new()),
-            Absent::IsUntold => Stated::Unstated,
-        };
-    }
-    if coverage == Coverage::Filtered {
+    let is_shown = cart.has("paymentMethod");
+    if is_shown && coverage == Coverage::Filtered {
         // A filtered list may be cut anywhere.
         return Stated::Unstated;
     }
     let mut found = Vec::new();
-    match cart.object("paymentMethod", METHOD) {
-        Stated::Stated(method) => flatten(&method, &mut found, false, DEPTH).map(|()| found),
-        // There, and empty.
-        Stated::Unstated => Stated::Stated(found),
+    let read = match cart.object("paymentMethod", METHOD) {
+        Stated::Stated(method) => flatten(&method, &mut found, false, DEPTH),
+        Stated::Unstated => Stated::Stated(()),
         Stated::Unread => Stated::Unread,
+    };
+    // One that is empty, or only a link to it, tells no more than one that is not there.
+    match absent {
+        Absent::IsUntold if found.is_empty() && read.is_stated() => Stated::Unstated,
+        _ => read.map(|()| found),
     }
 }
 

@@ -143,9 +143,12 @@ impl Route {
         match self {
             Self::Read | Self::ReadOption | Self::ReadOptions => None,
             Self::Update => Some(Self::UpdateByNumber),
-            Self::Attach | Self::Detach | Self::DetachAll | Self::ApplyShopper | Self::Submit => {
-                Some(Self::ByNumber)
-            }
+            Self::Attach
+            | Self::Detach
+            | Self::DetachAll
+            | Self::ApplyShopper
+            | Self::Submit
+            | Self::Resume => Some(Self::ByNumber),
             other => Some(other),
         }
     }

@@ -486,6 +486,8 @@ fn a_number_in_place_of_active_or_me_is_understood_or_ambiguous() {
         ("POST me/carts/17/apply-payment-method", source),
         ("DELETE me/carts/17/payment", ""),
         ("POST me/carts/17/submit-cart", ""),
+        ("POST me/carts/17/resume-cart", ""),
+        ("POST 5/carts/active/resume-cart", ""),
         ("POST me/carts/17/apply-shopper", ""),
         ("POST me/carts/17", source),
         ("POST 5/carts/active/submit-cart", ""),

@@ -8,8 +8,8 @@
 //! stand, and several may, the order has to wait.
 
 use crate::rules::{
-    Amount, Attached, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord, SessionState,
-    SourceId, Toggle,
+    Amount, Attached, Fact, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord,
+    SessionState, SourceId, Toggle,
     known::{Gap, Judged, Lack, View},
 };
 use std::collections::BTreeSet;
@@ -90,17 +90,51 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
         // Credit may have joined since.
         view.confirmed_session(record.sources.stated_at())?;
     }
-    let Some(primary) = view.primary()? else { return Ok(Standing::Right) };
+    let (primary, secondaries) = match sides(view, attached) {
+        Ok(Some(sides)) => sides,
+        Ok(None) => return Ok(Standing::Right),
+        Err(Gap::Need(lookup)) => return Err(Gap::Need(lookup)),
+        Err(gap) => {
+            let (primary, secondary) = untyped_primary(view).ok_or(gap)?;
+            view.of_session(Field::Contributed, |s| &s.contributed).ok();
+            return Ok(lost(secondary, primary));
+        }
+    };
+    let figures = by_figures(record, primary, &secondaries);
+    if figures.is_some() {
+        view.of_session(Field::Contributed, |s| &s.contributed).ok();
+    }
+    let standing = standing(record, primary, &secondaries);
+    match (&standing, figures) {
+        // However fresh the sources are, a look shows the figures of one moment.
+        (Standing::Unknown { .. }, _) => view.confirmed_session(record.sources.stated_at())?,
+        // What is shown after all that was seen says that it has been put right past Weir.
+        (Standing::Lost { .. }, Some(false)) => {
+            view.confirmed_session(record.sources.stated_at())?;
+            return Ok(Standing::Right);
+        }
+        _ => {}
+    }
+    Ok(standing)
+}
+
+/// Returns the primary and the store credit beside it, if there is a primary.
+fn sides<'a>(
+    view: &mut View<'a>,
+    attached: &'a [Attached],
+) -> Judged<Option<(&'a Attached, Vec<&'a Attached>)>> {
+    let Some(primary) = view.primary()? else { return Ok(None) };
     let mut secondaries = Vec::new();
     for source in attached {
         if view.is_secondary(&source.id)? {
             secondaries.push(source);
         }
     }
-    if by_figures(record, primary, &secondaries).is_some() {
-        view.of_session(Field::Contributed, |s| &s.contributed).ok();
-    }
-    Ok(standing(record, primary, &secondaries))
+    Ok(Some((primary, secondaries)))
+}
+
+fn lost(secondary: &Attached, primary: &Attached) -> Standing {
+    Standing::Lost { secondary: secondary.id.clone(), primary: primary.id.clone() }
 }
 
 /// Returns how credit stood when the session was seen last.
@@ -109,18 +143,20 @@ fn remembered(view: &View<'_>) -> Standing {
     let is_secondary =
         |id: &SourceId| view.known.kind_of(id).map(|kind| view.policy.types.is_secondary(kind));
     let attached = view.known.attached();
+    // Figures from before a call of no known end say nothing.
+    let is_sure = !record.unsure && !record.in_flight;
     let Some(primary) = attached.iter().find(|one| is_secondary(&one.id) == Some(false)) else {
-        return Standing::Right;
+        let untyped = untyped_primary(view).filter(|_| is_sure);
+        return untyped.map_or(Standing::Right, |(primary, secondary)| lost(secondary, primary));
     };
     let secondaries: Vec<_> =
         attached.iter().filter(|one| is_secondary(&one.id) == Some(true)).collect();
     let late = secondaries.iter().find(|one| is_late(&record.joined, one, primary) == Some(true));
     if let Some(late) = late {
-        return Standing::Lost { secondary: late.id.clone(), primary: primary.id.clone() };
+        return lost(late, primary);
     }
     let seen = standing(record, primary, &secondaries);
-    // Figures from before a call of no known end say nothing.
-    if matches!(seen, Standing::Lost { .. }) && !record.unsure && !record.in_flight {
+    if matches!(seen, Standing::Lost { .. }) && is_sure {
         return seen;
     }
     // What happened to the session since the last look is not known.
@@ -144,12 +180,8 @@ pub(in crate::rules) fn standing(
     let figures = by_figures(record, primary, secondaries);
     let is_seen = secondaries.iter().all(|one| is_late(&record.joined, one, primary).is_some());
     match (late, figures) {
-        (Some(late), _) => {
-            Standing::Lost { secondary: late.id.clone(), primary: primary.id.clone() }
-        }
-        (None, Some(true)) => {
-            Standing::Lost { secondary: any.id.clone(), primary: primary.id.clone() }
-        }
+        (Some(late), _) => lost(late, primary),
+        (None, Some(true)) => lost(any, primary),
         (None, Some(false)) => Standing::Right,
         (None, None) if is_seen => Standing::Right,
         (None, None) => {
@@ -164,39 +196,65 @@ fn is_late(joined: &Joined, secondary: &Attached, primary: &Attached) -> Option<
 
 /// Returns whether the figures show that credit is left out, or `None` if they do not tell. Where
 /// it is, the primary pays what the credit should, so that the sources sum up to more than is
-/// contributed. All figures must be from one answer.
+/// contributed, or the credit is shown with nothing.
 fn by_figures(
     record: &SessionRecord,
     primary: &Attached,
     secondaries: &[&Attached],
 ) -> Option<bool> {
-    let shown_at = record.sources.stated_at();
-    let of_that_answer = |fact: &crate::rules::Fact<Amount>| {
-        fact.get().copied().filter(|_| fact.stated_at() == shown_at)
-    };
-    let currency = record.currency.as_ref().copied();
-    let is_more = |one: Amount, other: Amount| one.saturating_sub(other).is_difference(currency);
+    let is_more = is_more_in(record);
     let own = *primary.amount.as_ref()?;
-    let mut credit = Amount::ZERO;
-    for secondary in secondaries {
-        credit = credit.checked_add(*secondary.amount.as_ref()?)?;
-    }
-    if !is_more(own, Amount::ZERO) || !is_more(credit, Amount::ZERO) {
+    let credit = sum(secondaries)?;
+    if !is_more(own, Amount::ZERO) {
         // A primary that pays nothing takes nothing from the credit.
         return Some(false);
     }
-    let contributed = of_that_answer(&record.contributed);
-    if contributed.is_none() && of_that_answer(&record.total).is_none() {
-        return None;
-    }
+    let pays_all = of_that_answer(record, &record.total).is_some_and(|total| !is_more(total, own));
+    let contributed = of_that_answer(record, &record.contributed);
     let sum = own.checked_add(credit)?;
     let too_much = contributed.is_some_and(|contributed| is_more(sum, contributed));
-    let pays_all = of_that_answer(&record.total).is_some_and(|total| !is_more(total, own));
+    let contributes =
+        |one: &&Attached| one.amount.as_ref().is_some_and(|amount| is_more(*amount, Amount::ZERO));
     match (too_much || pays_all, contributed) {
         (true, _) => Some(true),
-        (false, Some(_)) => Some(false),
-        (false, None) => None,
+        // Credit that is shown with nothing may be left out.
+        (false, Some(_)) if secondaries.iter().all(contributes) => Some(false),
+        (false, _) => None,
     }
+}
+
+/// Returns the one source whose type is not known, and the credit beside it, where the figures show
+/// that it is a primary which leaves credit out. Credit alone never sums up to more than is
+/// contributed.
+fn untyped_primary<'a>(view: &View<'a>) -> Option<(&'a Attached, &'a Attached)> {
+    let record: &'a SessionRecord = view.known.session.as_deref()?;
+    let all: Vec<&Attached> = record.sources.get()?.iter().collect();
+    let is_secondary = |one: &Attached| {
+        view.known.kind_of(&one.id).map(|kind| view.policy.types.is_secondary(kind))
+    };
+    let (untyped, typed): (Vec<&Attached>, Vec<&Attached>) =
+        all.iter().partition(|one| is_secondary(one).is_none());
+    let [primary] = untyped.as_slice() else { return None };
+    let secondary =
+        typed.last().filter(|_| typed.iter().all(|one| is_secondary(one) == Some(true)))?;
+    let contributed = of_that_answer(record, &record.contributed)?;
+    is_more_in(record)(sum(&all)?, contributed).then_some((*primary, *secondary))
+}
+
+/// Returns what these sources are shown with together.
+fn sum(sources: &[&Attached]) -> Option<Amount> {
+    sources.iter().try_fold(Amount::ZERO, |sum, one| sum.checked_add(*one.amount.as_ref()?))
+}
+
+/// Returns a figure of the answer that showed the sources. Figures of two answers say nothing.
+fn of_that_answer(record: &SessionRecord, fact: &Fact<Amount>) -> Option<Amount> {
+    fact.get().copied().filter(|_| fact.stated_at() == record.sources.stated_at())
+}
+
+/// Returns whether one amount of this session is more than another.
+fn is_more_in(record: &SessionRecord) -> impl Fn(Amount, Amount) -> bool {
+    let currency = record.currency.as_ref().copied();
+    move |one, other| one.saturating_sub(other).is_difference(currency)
 }
 
 #[cfg(test)]
@@ -306,20 +364,114 @@ mod tests {
     }
 
     #[test]
-    fn figures_of_two_answers_are_not_compared() {
+    fn credit_that_is_shown_with_nothing_is_not_proved_to_pay() {
+        let shown = |card_pays: &str, contributed, total, credits: &[&str]| {
+            let mut given = figures(card_pays, contributed, total).alter(|session| {
+                session.sources.get_mut().unwrap().pop();
+            });
+            for (nth, of) in credits.iter().enumerate() {
+                given = given.holds(credit(["credit", "second"][nth], of));
+            }
+            given.looked_up(Lookup::Session)
+        };
+        let hundred = Some("100");
+        for (total, contributed) in [(hundred, hundred), (hundred, None)] {
+            shown("100", contributed, total, &["0"]).refuses(&order(cart()), RULE, &refusal());
+        }
+        for given in [
+            // It may be left out, or be worth nothing.
+            shown("60", hundred, hundred, &["0"]),
+            shown("60", hundred, hundred, &["40", "0"]),
+            shown("100", hundred, None, &["0"]),
+        ] {
+            given.forwards(&order(cart()));
+            let verdict = given.toggle(RULE, Toggle::Reorder).decide(&order(cart()));
+            assert!(matches!(verdict, Verdict::Remedy { .. }), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_method_of_unknown_type_beside_credit_is_a_primary_where_the_figures_say_so() {
+        let untyped = |pays: &str, contributed| {
+            let given = figures(pays, contributed, Some("100")).alter(|session| {
+                session.sources.get_mut().unwrap()[0].kind = Stated::Unstated;
+            });
+            let mut given = given;
+            given.known.sources.remove(&"card".into());
+            given
+        };
+        let look_up = || Lookup::Source("card".into());
+        let contributed = Some("100");
+        untyped("100", contributed).needs(&order(cart()), look_up());
+        for given in [
+            untyped("100", contributed).failed(look_up()),
+            untyped("100", contributed).looked_up(look_up()),
+            untyped("100", contributed).an_hour_later().failed(Lookup::Session),
+        ] {
+            given.refuses(&order(cart()), RULE, &refusal());
+            let reordered = given.failed(look_up()).toggle(RULE, Toggle::Reorder);
+            assert!(matches!(reordered.decide(&order(cart())), Verdict::Remedy { .. }));
+        }
+        // It may be credit.
+        untyped("60", contributed).failed(look_up()).forwards(&order(cart()));
+        untyped("100", None).failed(look_up()).forwards(&order(cart()));
+    }
+
+    #[test]
+    fn a_cart_that_was_put_right_past_weir_is_submitted_on_what_a_look_shows() {
+        let late = |pays: &str| {
+            figures(pays, Some("100"), Some("100")).alter(|session| {
+                session.joined.order = ["card".into(), "credit".into()].into_iter().collect();
+            })
+        };
+        late("60").needs(&order(cart()), Lookup::Session);
+        late("60").confirmed(Lookup::Session).forwards(&order(cart()));
+        // What was shown before what was seen says nothing, nor what says so itself.
+        late("60").failed(Lookup::Session).refuses(&order(cart()), RULE, &refusal());
+        late("100").confirmed(Lookup::Session).refuses(&order(cart()), RULE, &refusal());
+    }
+
+    #[test]
+    fn figures_of_two_answers_are_not_compared_but_looked_at_in_one() {
         let given = figures("100", Some("100"), Some("100")).alter(|session| {
             let before = crate::rules::Timestamp(crate::rules::fixtures::NOW.0 - 1);
             session.contributed = crate::rules::Fact::known(amount("100"), before);
             session.total = crate::rules::Fact::known(amount("100"), before);
         });
-        given.forwards(&order(cart()));
+        for toggle in [Toggle::Reject, Toggle::Reorder, Toggle::Monitor] {
+            let given = given.clone().toggle(RULE, toggle);
+            given.needs(&order(cart()), Lookup::Session);
+            let forever = given.policy(|policy| policy.fresh_for = FreshFor::Forever);
+            forever.needs(&order(cart()), Lookup::Session);
+        }
+        // The look dates all of them alike.
+        given.clone().confirmed(Lookup::Session).refuses(&order(cart()), RULE, &refusal());
+        given.looked_up(Lookup::Session).forwards(&order(cart()));
+    }
+
+    #[test]
+    fn what_does_not_tell_is_looked_at_however_fresh_it_is() {
+        let detached = figures("100", Some("100"), Some("100"))
+            .source(credit("other", "5"))
+            .after(&crate::rules::fixtures::detach(cart(), "other"), &Default::default());
+        for given in [joined(&[]), joined(&["card"]), detached] {
+            let paid = given.alter(|session| {
+                session.remaining =
+                    crate::rules::Fact::known(Amount::ZERO, crate::rules::fixtures::NOW);
+                session.state = crate::rules::Fact::known(
+                    SessionState::RequiresConfirmation,
+                    crate::rules::fixtures::NOW,
+                );
+            });
+            paid.needs(&order(cart()), Lookup::Session);
+        }
     }
 
     #[test]
     fn an_order_that_is_not_known_is_forwarded_by_reject_and_mended_by_reorder() {
         let mend = Remedy::Resequence { primary: "card".into() };
         for order_seen in [&[][..], &["card"], &["credit"]] {
-            let given = joined(order_seen);
+            let given = joined(order_seen).looked_up(Lookup::Session);
             given.forwards(&order(cart()));
             match given.toggle(RULE, Toggle::Reorder).decide(&order(cart())) {
                 Verdict::Remedy { remedy, violation } => {
@@ -343,6 +495,7 @@ mod tests {
     fn an_order_that_goes_up_with_credit_in_doubt_is_named_as_not_judged() {
         let spent = joined(&[]).source(card("card").in_state("consumed"));
         for given in [joined(&[]), spent.toggle(RULE, Toggle::Reorder)] {
+            let given = given.looked_up(Lookup::Session);
             let judgement = judge_call(&given.known, &order(cart()), &given.policy, given.now);
             assert_eq!(judgement.verdict, Verdict::Forward { monitored: None });
             let said = judgement.unjudged.iter().find(|one| one.rule == RULE);
@@ -361,7 +514,7 @@ mod tests {
         let spent = |given: Given| given.source(card("card").in_state("consumed"));
         let reorder = |given: Given| given.toggle(RULE, Toggle::Reorder);
         reorder(spent(late())).refuses(&order(cart()), RULE, &refusal());
-        reorder(spent(joined(&[]))).forwards(&order(cart()));
+        reorder(spent(joined(&[])).looked_up(Lookup::Session)).forwards(&order(cart()));
         let mut unread = reorder(late());
         unread.known.sources.remove(&"card".into());
         unread.known.sources.remove(&"credit".into());

@@ -166,9 +166,9 @@ fn what_is_missing_is_told_only_by_a_look_at_everything() {
         (r#"{"id":7}"#, Coverage::Filtered, Stated::Unstated),
         (unfunded, Coverage::Default, none.clone()),
         (unfunded, Coverage::Filtered, none.clone()),
-        (r#"{"paymentMethod":{}}"#, Coverage::Default, none.clone()),
-        (r#"{"paymentMethod":null}"#, Coverage::Complete, none.clone()),
-        (r#"{"cart":{"paymentMethod":""}}"#, Coverage::Default, none),
+        (r#"{"paymentMethod":{}}"#, Coverage::Default, Stated::Unstated),
+        (r#"{"paymentMethod":null}"#, Coverage::Complete, none),
+        (r#"{"cart":{"paymentMethod":""}}"#, Coverage::Default, Stated::Unstated),
         (r#"{"paymentMethod":{"sourceId":"a"}}"#, Coverage::Filtered, Stated::Unstated),
         (
             r#"{"paymentMethod":{"type":"creditCard","creditCard":{}}}"#,
@@ -350,8 +350,26 @@ fn a_method_keeps_what_can_be_read_of_it() {
 
 #[test]
 fn a_cart_to_which_something_contributes_is_not_empty_because_it_shows_no_method() {
-    let paid = r#"{"paymentSession":{"amountContributed":{"value":5}}}"#;
-    assert_eq!(cart(Coverage::Complete, paid).unwrap().sources, Stated::Unstated);
+    let paid = r#""paymentSession":{"amountContributed":{"value":5}}"#;
+    let unpaid = r#""paymentSession":{"amountContributed":{"value":0},"amountRemainingToBeContributed":{"value":5}}"#;
+    for method in [
+        "",
+        r#""paymentMethod":null,"#,
+        r#""paymentMethod":"","#,
+        r#""paymentMethod":{},"#,
+        r#""paymentMethod":{"uri":"u"},"#,
+        r#""paymentMethod":{"supplementaryPaymentMethods":[]},"#,
+    ] {
+        for coverage in [Coverage::Complete, Coverage::Default] {
+            let sources =
+                |session| cart(coverage, &format!("{{{method}{session}}}")).unwrap().sources;
+            assert_eq!(sources(paid), Stated::Unstated, "{method} {coverage:?}");
+            assert_eq!(sources(unpaid), Stated::Stated(vec![]), "{method} {coverage:?}");
+        }
+    }
+    let linked = "<cart><paymentMethod uri=\"u\"/><paymentSession><amountContributed>\
+         <value>5</value></amountContributed></paymentSession></cart>";
+    assert_eq!(cart(Coverage::Complete, &converted(linked)).unwrap().sources, Stated::Unstated);
 }
 
 #[test]
