@@ -226,7 +226,8 @@ async fn learn_from_call(
         // Upstream accepts removing what is not there: such a success introduces nobody.
         learned = Learned::default();
     }
-    let denied = matches!(ended.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
+    // A 403 is about this call, and says nothing about others.
+    let denied = ended.status == Some(StatusCode::UNAUTHORIZED);
     if of == session || of.is_none() {
         learn::apply_learned(exchange, records, std::mem::take(&mut learned), at);
     }

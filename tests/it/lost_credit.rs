@@ -175,22 +175,28 @@ async fn where_sources_cannot_be_read_the_answer_to_the_attach_and_the_submit_te
 /// Kind: a look-up that fails (A2, A3).
 #[tokio::test]
 async fn where_the_cart_cannot_be_read_what_was_seen_of_it_last_tells() {
-    for status in [429, 503] {
+    for status in [403, 429, 503] {
         for toggle in [Toggle::Reject, Toggle::Reorder] {
             let policy = both(toggle).with_fresh_for(FreshFor::Within(std::time::Duration::ZERO));
             let scene = Scene::of(policy).await;
             assert_eq!(scene.apply(&scene.card).await.status, 200);
-            scene.quirks(failing(status));
+            match status {
+                403 => {
+                    let refused = Fault::always("GET", "/v1/*", FaultKind::FailBefore(status));
+                    scene.bed.emulator.faults().add(refused);
+                }
+                _ => scene.quirks(failing(status)),
+            }
             let attached = scene.apply(&scene.credit).await;
             let rule = Some("primary-before-secondary");
             let submitted = scene.submit().await;
             match toggle {
                 Toggle::Reorder => {
-                    assert_eq!(attached.found(), (200, ("reordered", rule)));
+                    assert_eq!(attached.found(), (200, ("reordered", rule)), "{status}");
                     assert_eq!(submitted.status, 200, "{}", submitted.text());
                 }
                 _ => {
-                    assert_eq!(attached.found(), (200, ("monitored", rule)));
+                    assert_eq!(attached.found(), (200, ("monitored", rule)), "{status}");
                     scene.does_what_the_refusal_says(&submitted).await;
                 }
             }
