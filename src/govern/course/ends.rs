@@ -57,8 +57,14 @@ impl Course<'_> {
             return Ok(self.answer(OwnAnswer::Lost));
         };
         let known = self.attempt.take_known();
-        let response = repair::run(self.exchange, turn, Repair::new(remedy), known).await?;
-        Ok(Self::repaired(response, violation))
+        match repair::run(self.exchange, turn, Repair::new(remedy), known).await {
+            Ok(response) => Ok(Self::repaired(response, violation)),
+            // Nothing was begun, and the call is known to break the rule.
+            Err(_) if violation.finding.is_certain() => {
+                Ok(self.answer(OwnAnswer::Refusal(violation)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the outcome of a repair. One that was undone, or never begun, answers with the error:
