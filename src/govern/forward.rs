@@ -37,9 +37,12 @@ pub(super) async fn forward(
             let records = hand.as_mut().map(Holding::records_mut);
             let sent =
                 send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await;
-            if let (Some(unread), Ok(CallOutcome::Refused(_) | CallOutcome::NotSent(_))) =
-                (unread, &sent)
-            {
+            let is_settled = match &sent {
+                Ok(CallOutcome::Refused(_) | CallOutcome::NotSent(_)) => true,
+                Ok(CallOutcome::Done(_)) => learn::is_learned_late(&exchange.intent, hand.as_ref()),
+                _ => false,
+            };
+            if let Some(unread) = unread.filter(|_| is_settled) {
                 unread.nothing_changed();
             }
             // Another call may have come in between, so what was learned is not certain.

@@ -7,7 +7,7 @@ use super::{exchange::Exchange, holding::Holding};
 use crate::{
     rules::{
         CustomerId, CustomerObservation, Intent, Known, Learned, SessionKey, SessionObservation,
-        SessionRecord, SourceId, SourceObservation, Timestamp, outcome_unknown,
+        SessionRecord, SourceId, SourceObservation, Target, Timestamp, outcome_unknown,
     },
     sessions::{Records, StoreError, now},
 };
@@ -16,11 +16,23 @@ use crate::{
 pub(super) fn is_unread(intent: &Intent, hand: Option<&Holding>) -> bool {
     match hand {
         None => true,
-        Some(Holding::Overlapping(records)) => {
+        Some(Holding::Overlapping(records) | Holding::Records(records, _)) => {
             records.session_key().is_none() && intent.session().is_some()
         }
-        Some(Holding::Turn(_) | Holding::Records(..)) => false,
+        Some(Holding::Turn(_)) => false,
     }
+}
+
+/// Returns whether the answer to a success of such a call goes to the record of its session, which
+/// is then as sure as the answer. That of a removal does not: it shows nothing.
+pub(super) fn is_learned_late(intent: &Intent, hand: Option<&Holding>) -> bool {
+    let named = matches!(intent.session(), Some(Target::Session(_)));
+    named && !removes(intent) && matches!(hand, Some(Holding::Records(..)))
+}
+
+/// Returns whether a call removes something, which may not have been there.
+pub(super) fn removes(intent: &Intent) -> bool {
+    matches!(intent, Intent::Detach { .. } | Intent::DeleteSession { .. })
 }
 
 /// Marks as unsure all that a call may change that overlaps with another one. Returns its records,

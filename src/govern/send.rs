@@ -222,7 +222,7 @@ async fn learn_from_call(
         // The shopper's active session has changed, so this session's state is unknown.
         records.apply(SessionObservation::OutcomeUnknown, policy, at);
     }
-    if session.is_none() && of.is_some() && removes(intent) {
+    if session.is_none() && of.is_some() && learn::removes(intent) {
         // Upstream accepts removing what is not there: such a success introduces nobody.
         learned = Learned::default();
     }
@@ -243,11 +243,6 @@ async fn learn_from_call(
     // The session in hand is remembered already, if it is the active one.
     let of = of.filter(|of| session.as_ref() != Some(of));
     remember_active(exchange, intent, of, ended).await
-}
-
-/// Returns whether a call removes something, which may not have been there.
-fn removes(intent: &Intent) -> bool {
-    matches!(intent, Intent::Detach { .. } | Intent::DeleteSession { .. })
 }
 
 /// Remembers which session is the caller's active one after this call.
