@@ -310,6 +310,26 @@ async fn credit_that_lands_after_a_repair_is_caught_at_the_submit() {
     }
 }
 
+/// Kind: a repair on a doubt, of a cart that may be right.
+#[tokio::test]
+async fn a_cart_that_may_be_in_order_is_not_taken_apart_while_upstream_asks_for_a_pause() {
+    let fresh_for = FreshFor::Within(std::time::Duration::ZERO);
+    let scene = Scene::of(both(Toggle::Reorder).with_fresh_for(fresh_for)).await;
+    for source in [&scene.credit, &scene.card] {
+        assert_eq!(scene.past().post(APPLY, method(source)).await.status, 200);
+    }
+    assert_eq!(scene.shopper.get(CART).await.status, 200);
+    for (method, path) in [("GET", CART), ("POST", APPLY)] {
+        let pause = Fault::always(method, path, FaultKind::TooManyRequests(1));
+        scene.bed.emulator.faults().add(pause);
+    }
+    let told = scene.submit().await;
+    assert_eq!(told.status, 503, "{}", told.text());
+    assert!(told.header("retry-after").is_some());
+    assert_eq!((scene.attached(), scene.bed.stranded()), (vec!["credit", "card"], 0));
+    assert_eq!(scene.bed.times_done("DELETE", APPLY), 0);
+}
+
 /// Nothing is submitted where the primary could not be put last, and the answer says why.
 #[tokio::test]
 async fn a_repair_that_cannot_be_finished_at_the_submit_says_so() {

@@ -53,6 +53,11 @@ impl Course<'_> {
         remedy: &Remedy,
         violation: Violation,
     ) -> Result<Outcome, StoreError> {
+        let in_doubt = !violation.finding.is_certain();
+        if in_doubt && self.exchange.asker.backing_off().is_some() {
+            // All may be right, and what is taken off now may not be taken back.
+            return Ok(self.answer(OwnAnswer::FactUnknown));
+        }
         let Some(Holding::Turn(turn)) = self.hand.take() else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
