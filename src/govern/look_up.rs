@@ -333,7 +333,8 @@ impl Asked {
         if status == StatusCode::NOT_FOUND && deferred && shown {
             self.records.apply(SessionObservation::Pending(None), policy, at);
         }
-        if let Some(caller) = who.caller() {
+        // A 403 is about this read: what the caller was shown before, it may still change.
+        if let Some(caller) = who.caller().filter(|_| status != StatusCode::FORBIDDEN) {
             self.records.apply(SessionObservation::DeniedTo(caller), policy, at);
         }
         self.records.write().await

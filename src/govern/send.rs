@@ -232,7 +232,8 @@ async fn learn_from_call(
     if session.is_none() && learned.session.is_none() {
         note_unplaced(exchange, intent, ended).await?;
     }
-    let denied = matches!(ended.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
+    // A 403 is about this call, and says nothing about others.
+    let denied = ended.status == Some(StatusCode::UNAUTHORIZED);
     if of == session || of.is_none() {
         learn::apply_learned(exchange, records, std::mem::take(&mut learned), at);
     }

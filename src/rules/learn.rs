@@ -132,8 +132,11 @@ fn unknown_of(intent: &Intent) -> SessionObservation {
         Intent::UpdateSession { funding, .. } => {
             SessionObservation::AttachUnknown(funding.source.clone())
         }
-        // It changes no order, whether or not it was carried out.
-        Intent::Order { .. } => SessionObservation::AttachUnknown(None),
+        // Carried out or not, it puts no two sources into another order. What it has taken away is
+        // not there when the session is seen next, and has no place any more.
+        Intent::Order { .. } | Intent::Touch { .. } | Intent::Detach { .. } => {
+            SessionObservation::AttachUnknown(None)
+        }
         _ => SessionObservation::OutcomeUnknown,
     }
 }

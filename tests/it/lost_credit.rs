@@ -176,22 +176,30 @@ async fn where_sources_cannot_be_read_the_answer_to_the_attach_and_the_submit_te
 /// Kind: a look-up that fails (A2, A3).
 #[tokio::test]
 async fn where_the_cart_cannot_be_read_what_was_seen_of_it_last_tells() {
-    for status in [429, 503] {
+    for status in [403, 429, 503] {
         for toggle in [Toggle::Reject, Toggle::Reorder] {
             let policy = both(toggle).with_fresh_for(FreshFor::Within(std::time::Duration::ZERO));
             let scene = Scene::of(policy).await;
             assert_eq!(scene.apply(&scene.card).await.status, 200);
-            scene.quirks(failing(status));
+            match status {
+                403 => {
+                    let refused = Fault::always("GET", "/v1/*", FaultKind::FailBefore(status));
+                    scene.bed.emulator.faults().add(refused);
+                }
+                _ => scene.quirks(failing(status)),
+            }
             let attached = scene.apply(&scene.credit).await;
             let rule = Some("primary-before-secondary");
             let submitted = scene.submit().await;
             match toggle {
                 Toggle::Reorder => {
-                    assert_eq!(attached.found(), (200, ("reordered", rule)));
-                    assert_eq!(submitted.status, 200, "{}", submitted.text());
+                    assert_eq!(attached.found(), (200, ("reordered", rule)), "{status}");
+                    // No repair begins on a doubt while upstream asks for a pause.
+                    let expected = if status == 429 { 503 } else { 200 };
+                    assert_eq!(submitted.status, expected, "{status}: {}", submitted.text());
                 }
                 _ => {
-                    assert_eq!(attached.found(), (200, ("monitored", rule)));
+                    assert_eq!(attached.found(), (200, ("monitored", rule)), "{status}");
                     scene.does_what_the_refusal_says(&submitted).await;
                 }
             }
@@ -484,6 +492,26 @@ async fn credit_that_lands_after_a_repair_is_caught_at_the_submit() {
             assert_eq!(scene.lost(), 0);
         }
     }
+}
+
+/// Kind: a repair on a doubt, of a cart that may be right.
+#[tokio::test]
+async fn a_cart_that_may_be_in_order_is_not_taken_apart_while_upstream_asks_for_a_pause() {
+    let fresh_for = FreshFor::Within(std::time::Duration::ZERO);
+    let scene = Scene::of(both(Toggle::Reorder).with_fresh_for(fresh_for)).await;
+    for source in [&scene.credit, &scene.card] {
+        assert_eq!(scene.past().post(APPLY, method(source)).await.status, 200);
+    }
+    assert_eq!(scene.shopper.get(CART).await.status, 200);
+    for (method, path) in [("GET", CART), ("POST", APPLY)] {
+        let pause = Fault::always(method, path, FaultKind::TooManyRequests(60));
+        scene.bed.emulator.faults().add(pause);
+    }
+    let told = scene.submit().await;
+    assert_eq!(told.status, 503, "{}", told.text());
+    assert!(told.header("retry-after").is_some());
+    assert_eq!((scene.attached(), scene.bed.stranded()), (vec!["credit", "card"], 0));
+    assert_eq!(scene.bed.times_done("DELETE", APPLY), 0);
 }
 
 /// Nothing is submitted where the primary could not be put last, and the answer says why.

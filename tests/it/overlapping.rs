@@ -2,8 +2,8 @@
 //! calls that go up although they did not get their turn, and strangers' calls.
 
 use crate::testbed::{
-    APPLY, Adjusted, Ask, CART, Caller, Fault, FaultKind, Gate, Kind, Mode, Reply, RuleId,
-    SessionSettings, Testbed, Toggle, Waiting, method, text_of, trusting,
+    APPLY, Adjusted, Ask, CART, Caller, Fault, FaultKind, FreshFor, Gate, Kind, Mode, Reply,
+    RuleId, SessionSettings, Testbed, Toggle, Waiting, defaults, method, text_of, trusting,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -68,6 +68,47 @@ async fn a_read_that_comes_late_makes_nothing_sure_again() {
     .await;
     let cart = text_of(&shopper.to(&bed.upstream).get(CART).await.json()["cart"]["id"]);
     assert!(!bed.remembers(Kind::Cart, &cart).await.sure);
+}
+
+/// Kind: a call that began when nothing was remembered of its session, and ends in no known way.
+#[tokio::test]
+async fn what_became_known_of_a_session_while_a_call_was_under_way_does_not_outlive_its_loss() {
+    let policy = defaults().with_fresh_for(FreshFor::Forever);
+    for lost in [true, false] {
+        let bed = Testbed::new().policy(policy.clone()).start().await;
+        let session = format!("/checkouts/{}", bed.upstream.checkout(100.0).await);
+        let own = Ask::attach(&session, &bed.card().await);
+        let gate = hold(&bed, &own, FaultKind::HoldBefore);
+        if lost {
+            let fault = Fault::once(own.method.as_str(), &own.path, FaultKind::FailAfter(502));
+            bed.emulator.faults().add(fault);
+        }
+        let attached = send(&bed.weir, &own);
+        gate.arrived().await;
+        assert_eq!(bed.weir.get(&session).await.status, 200);
+        gate.open();
+        assert_eq!(attached.await.unwrap().status, if lost { 502 } else { 200 });
+        let ordered = bed.weir.ask(&Ask::order(&session)).await;
+        assert_eq!(ordered.found(), (201, ("forwarded", None)), "{lost}: {}", ordered.text());
+    }
+}
+
+/// A call whose answer is learned costs nobody else a look-up.
+#[tokio::test]
+async fn the_first_call_about_a_session_makes_no_fact_of_another_doubtful() {
+    let bed = Testbed::new().policy(defaults().with_fresh_for(FreshFor::Forever)).start().await;
+    let known = format!("/checkouts/{}", bed.checkout(100.0).await);
+    let credit = bed.credit(20.0).await;
+    assert_eq!(bed.weir.attach(&known, &bed.card().await).await.status, 200);
+    assert_eq!(bed.weir.get(&known).await.status, 200);
+    let refused = bed.weir.attach(&known, &credit).await;
+    let rule = Some("secondary-after-single-use-primary");
+    let session = format!("/checkouts/{}", bed.upstream.checkout(100.0).await);
+    assert_eq!(bed.weir.attach(&session, &bed.card().await).await.status, 200);
+    bed.emulator.clear_calls();
+    let again = bed.weir.attach(&known, &credit).await;
+    assert_eq!((again.found().1.1, again.found()), (rule, refused.found()));
+    assert_eq!(bed.emulator.calls(), [], "what was known is known still");
 }
 
 /// A bed where nobody waits for a turn.

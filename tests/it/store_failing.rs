@@ -3,8 +3,8 @@
 
 use crate::testbed::{
     APPLY, APPLY_SHOPPER, Adjusted, Ask, CART, Caller, Fault, FaultKind, Kind, Mode, OPTIONS,
-    OnLookupFailure, Policy, Probe, Reply, SUBMIT, Testbed, Waiting, defers, items, method,
-    on_a_paused_runtime, option_of, reorders, text_of, trusting, until,
+    OnLookupFailure, Policy, Probe, Reply, RuleId, SUBMIT, Testbed, Toggle, Waiting, defers, items,
+    method, on_a_paused_runtime, option_of, reorders, text_of, trusting, until,
 };
 use serde_json::Value;
 use std::time::Duration;
@@ -445,6 +445,9 @@ async fn broken_off(how: &str, on: OnLookupFailure, failing: Failing, good: u64)
     if is_held_back(&reply) {
         assert_eq!(changes, [""; 0], "{row}: it was sent, or changed something");
         assert!(failed && on == OnLookupFailure::Reject, "{row}");
+    } else if reply.status == 409 && reply.verdict().0 == "rejected" {
+        assert_eq!(changes, [""; 0], "{row}: it was sent, or changed something");
+        assert!(failed && reply.header("weir-rule").is_some(), "{row}");
     } else if changes == ["POST"] {
         assert!(failed && on == OnLookupFailure::Forward, "{row}: it was sent out of order");
         assert_eq!(reply.verdict().0, "forwarded", "{row}");
@@ -484,6 +487,36 @@ fn a_repair_that_has_begun_is_finished_wherever_the_store_fails() {
             }
         }
         assert!(rows > 100, "{rows} rows");
+    });
+}
+
+/// Kind: a call that is known to break a rule, and a remedy that cannot be begun.
+#[test]
+fn a_submit_that_is_known_to_lose_credit_is_not_sent_because_its_repair_cannot_be_noted() {
+    on_a_paused_runtime(async {
+        for on in [OnLookupFailure::Forward, OnLookupFailure::Reject] {
+            for failing in [Failing::Writes, Failing::OneWrite] {
+                let policy = trusting()
+                    .with_rule(RuleId::LostCredit, Toggle::Reorder)
+                    .with_on_lookup_failure(on);
+                let scene = Scene::new("cart-order", policy).await;
+                // It comes past Weir, behind the card, and Weir sees it.
+                let credit = scene.bed.upstream.credit(40.0).await;
+                let past_weir = scene.caller.to(&scene.bed.upstream);
+                past_weir.done(&Ask::post(APPLY, method(&credit))).await;
+                scene.caller.done(&Ask::get(CART)).await;
+                scene.caller.done(&Ask::get(format!("/sources/{credit}"))).await;
+                let (reply, failed) = scene.run(failing, 0).await;
+                let row = format!("{on:?}, {failing:?}: {}", reply.text());
+                assert!(failed, "{row}");
+                assert_eq!(reply.found(), (409, ("rejected", Some("lost-credit"))), "{row}");
+                assert_eq!((scene.statuses(), scene.bed.stranded()), (Vec::new(), 0), "{row}");
+                let again = scene.answered(&scene.ask).await;
+                assert_eq!(again.found(), (200, ("reordered", Some("lost-credit"))), "{row}");
+                let lost = &scene.bed.emulator.snapshot()["lostCredits"];
+                assert_eq!(lost, &serde_json::json!([]), "{row}");
+            }
+        }
     });
 }
 

@@ -2,8 +2,9 @@
 //! the answer, the decision, and the counts.
 
 use crate::testbed::{
-    APPLY, Adjusted, Admin, CART, Caller, Fault, FaultKind, GovernSettings, Mode, Policy, Reply,
-    SUBMIT, Server, Testbed, credit, defaults, doubting, method, reorders, thorough, trusting,
+    APPLY, Adjusted, Admin, Ask, CART, Caller, Fault, FaultKind, GovernSettings, Mode, Policy,
+    Reply, SUBMIT, Server, Testbed, credit, defaults, doubting, method, reorders, thorough,
+    trusting,
 };
 use http::Request;
 use serde_json::{Value, json};
@@ -351,6 +352,43 @@ async fn a_decision_names_what_one_searches_for() {
     }
 }
 
+/// Takes away from a cart what each of its sources contributes, and the total.
+fn without_figures(_: &str, body: &mut Value) {
+    for of in ["/cart/paymentMethod", "/cart/paymentSession"] {
+        if let Some(Value::Object(members)) = body.pointer_mut(of) {
+            members.remove("amountContributed");
+        }
+    }
+    if let Some(Value::Object(cart)) = body.pointer_mut("/cart") {
+        cart.remove("pricing");
+    }
+}
+
+/// Kind: a call that ends in no known way, and that puts no two sources into another order.
+#[tokio::test]
+async fn credit_that_was_seen_to_come_late_stays_late_after_calls_of_no_known_end() {
+    for nth in 0..2 {
+        let mut bed = Testbed::new().policy(doubting()).in_process();
+        bed.bend(without_figures);
+        bed.quirks(json!({ "deny-shopper-reads": true })).await;
+        let shopper = bed.shopper(100.0).await;
+        let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+        for source in [&card, &credit] {
+            assert_eq!(shopper.post(APPLY, method(source)).await.status, 200);
+        }
+        let ask = match nth {
+            0 => Ask::post(format!("{CART}/billing-address"), json!({ "city": "Berlin" })),
+            _ => Ask::delete(APPLY, method(&card)),
+        };
+        let fault = Fault::once(ask.method.as_str(), &ask.path, FaultKind::FailBefore(503));
+        bed.emulator.faults().add(fault);
+        assert_eq!(shopper.ask(&ask).await.status, 503);
+        let submitted = shopper.post(SUBMIT, Value::Null).await;
+        let lost = (409, ("rejected", Some("lost-credit")));
+        assert_eq!(submitted.found(), lost, "{}: {}", ask.path, submitted.text());
+    }
+}
+
 /// Kind: what is missing is told in words on which somebody can act.
 #[tokio::test]
 async fn a_cart_whose_order_of_attachment_is_not_known_says_so_and_says_what_to_do() {
@@ -362,16 +400,7 @@ async fn a_cart_whose_order_of_attachment_is_not_known_says_so_and_says_what_to_
         assert_eq!(past.post(APPLY, method(source)).await.status, 200);
     }
     bed.forget().await;
-    bed.bend(|_, body| {
-        for of in ["/cart/paymentMethod", "/cart/paymentSession"] {
-            if let Some(Value::Object(members)) = body.pointer_mut(of) {
-                members.remove("amountContributed");
-            }
-        }
-        if let Some(Value::Object(cart)) = body.pointer_mut("/cart") {
-            cart.remove("pricing");
-        }
-    });
+    bed.bend(without_figures);
     let submitted = shopper.to(&bed.weir).post(SUBMIT, Value::Null).await;
     assert_eq!(submitted.found(), (200, ("forwarded", None)), "{}", submitted.text());
     assert_eq!(unjudged(&submitted), ["lost-credit"]);

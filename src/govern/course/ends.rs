@@ -53,12 +53,23 @@ impl Course<'_> {
         remedy: &Remedy,
         violation: Violation,
     ) -> Result<Outcome, StoreError> {
+        let in_doubt = !violation.finding.is_certain();
+        if in_doubt && self.exchange.asker.backing_off().is_some() {
+            // All may be right, and what is taken off now may not be taken back.
+            return Ok(self.answer(OwnAnswer::FactUnknown));
+        }
         let Some(Holding::Turn(turn)) = self.hand.take() else {
             return Ok(self.answer(OwnAnswer::Lost));
         };
         let known = self.attempt.take_known();
-        let response = repair::run(self.exchange, turn, Repair::new(remedy), known).await?;
-        Ok(Self::repaired(response, violation))
+        match repair::run(self.exchange, turn, Repair::new(remedy), known).await {
+            Ok(response) => Ok(Self::repaired(response, violation)),
+            // Nothing was begun, and the call is known to break the rule.
+            Err(_) if violation.finding.is_certain() => {
+                Ok(self.answer(OwnAnswer::Refusal(violation)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the outcome of a repair. One that was undone, or never begun, answers with the error:

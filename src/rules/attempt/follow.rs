@@ -37,8 +37,8 @@ impl Attempt {
             }
             LookupEnd::Shown { .. } => None,
             LookupEnd::Denied { .. } => keep(OwnAnswer::OfLastStep, policy),
-            LookupEnd::Forbidden => return self.go_on_as_stranger(),
-            LookupEnd::Failed => keep_unknown(policy),
+            // Only a session that the caller has been shown is followed.
+            LookupEnd::Forbidden | LookupEnd::Failed => keep_unknown(policy),
         };
         match kept {
             Some(kept) => self.end(Some(kept)),

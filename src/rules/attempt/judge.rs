@@ -100,6 +100,8 @@ impl Attempt {
                 LookupEnd::Shown { .. } if self.known.session.is_none() => {
                     self.phase = Phase::Introduced;
                 }
+                // Upstream has shown it before, and that counts as after a look that failed.
+                LookupEnd::Forbidden if self.known.session.is_some() => {}
                 LookupEnd::Forbidden => return self.go_on_as_stranger(),
                 LookupEnd::Denied { .. } => {
                     if let Some(kept) = keep(OwnAnswer::OfLastStep, policy) {

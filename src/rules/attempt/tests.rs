@@ -511,6 +511,28 @@ fn a_denied_session_answers_the_call_only_where_the_rules_are_enforced() {
     assert_eq!(ends.len(), 2, "both were seen");
 }
 
+/// A 403 to a look says nothing about other calls, so what upstream showed before still counts.
+#[test]
+fn a_look_that_is_forbidden_is_one_that_failed_to_a_caller_who_was_shown_the_session() {
+    let mut compared = 0;
+    walk(&policies(), &mut |state| {
+        let was_shown = state.attempt.known.session.is_some();
+        let settles = matches!(state.attempt.phase, Phase::Settling(_));
+        if state.next != Next::LookUp(Lookup::Session) || !was_shown || settles {
+            return;
+        }
+        let after = |end| {
+            let mut attempt = state.attempt.clone();
+            attempt.on(Event::LookedUp(end), state.intent, state.policy);
+            (attempt.next(state.intent, state.policy, NOW), attempt.session)
+        };
+        let [forbidden, failed] = [LookupEnd::Forbidden, LookupEnd::Failed].map(after);
+        assert_eq!(forbidden, failed, "{:?} {:?}", state.intent, state.course);
+        compared += 1;
+    });
+    assert!(compared > 10, "{compared}");
+}
+
 #[test]
 fn reads_are_neither_judged_nor_held_up_but_by_what_is_pending() {
     walk(&policies(), &mut |state| {

@@ -53,6 +53,37 @@ fn a_refused_call_changes_nothing() {
     }
 }
 
+/// Kind: a call that puts no two sources into another order, whatever became of it.
+#[test]
+fn the_order_of_attachment_outlives_calls_of_no_known_end_that_cannot_change_it() {
+    let both = || shows(holding(&[card("card"), credit("credit", "40")]));
+    let read = Intent::ReadSession { session: cart() };
+    for intent in [
+        Intent::Touch { session: cart() },
+        detach(cart(), "credit"),
+        detach(cart(), "card"),
+        Intent::Detach { session: cart(), source: None },
+        order(cart()),
+    ] {
+        let given = Given::session()
+            .after(&attach(cart(), "card"), &is_source(card("card")))
+            .after(&attach(cart(), "credit"), &is_source(credit("credit", "40")))
+            .after_unknown(&intent)
+            .after(&read, &both());
+        let joined = session_of(&given).joined;
+        assert_eq!(joined.after(&"credit".into(), &"card".into()), Some(true), "{intent:?}");
+    }
+    // A source that is gone has no place when it comes back.
+    let given = Given::session()
+        .after(&attach(cart(), "card"), &is_source(card("card")))
+        .after(&attach(cart(), "credit"), &is_source(credit("credit", "40")))
+        .after_unknown(&detach(cart(), "card"))
+        .after(&read, &shows(holding(&[credit("credit", "40")])))
+        .after(&attach(cart(), "card"), &both());
+    let joined = session_of(&given).joined;
+    assert_eq!(joined.after(&"credit".into(), &"card".into()), Some(false));
+}
+
 #[test]
 fn a_replaced_single_use_primary_is_cancelled_on_checkouts_but_not_on_carts() {
     for (session, first, expected) in [
