@@ -38,7 +38,7 @@ pub(super) async fn forward(
             let sent =
                 send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await;
             let is_settled = match &sent {
-                Ok(CallOutcome::Refused(_) | CallOutcome::NotSent(_)) => true,
+                Ok(CallOutcome::Refused(..) | CallOutcome::NotSent(_)) => true,
                 Ok(CallOutcome::Done(_)) => learn::is_learned_late(&exchange.intent, hand.as_ref()),
                 _ => false,
             };
