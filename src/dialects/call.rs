@@ -122,6 +122,11 @@ impl Call {
         (self.form.api.error_code)(body).filter(|_| !body.is_empty())
     }
 
+    /// Returns whether upstream says with this code that another change is under way.
+    pub fn is_busy(&self, error: &ErrorCode) -> bool {
+        error.code == self.form.api.busy_code
+    }
+
     fn coverage(&self) -> Coverage {
         match (self.query.filtered, self.is_lookup) {
             (true, _) => Coverage::Filtered,

@@ -37,7 +37,7 @@ pub(super) async fn forward(
             let records = hand.as_mut().map(Holding::records_mut);
             let sent =
                 send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await;
-            if let (Some(unread), Ok(CallOutcome::Refused(_) | CallOutcome::NotSent(_))) =
+            if let (Some(unread), Ok(CallOutcome::Refused(..) | CallOutcome::NotSent(_))) =
                 (unread, &sent)
             {
                 unread.nothing_changed();

@@ -18,7 +18,7 @@ use super::{
     learn,
 };
 use crate::{
-    dialects::{Call, Form, UnreadableAnswer},
+    dialects::{Call, ErrorCode, Form, UnreadableAnswer},
     http::{Body, Problem},
     observe::{StepEnd, StepKind},
     rules::{
@@ -37,7 +37,7 @@ pub(super) enum CallOutcome {
     /// Upstream did it, but the answer cannot be read; it passes through.
     DoneUnread(Response<Body>, UnreadableAnswer),
     /// Upstream refused: nothing changed.
-    Refused(Answered),
+    Refused(Answered, RefusalScope),
     /// Nothing was sent.
     NotSent(Failure),
     /// Whether it was done is not known; upstream's answer, if there is one.
@@ -47,7 +47,7 @@ pub(super) enum CallOutcome {
 impl CallOutcome {
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
-            Self::Done(answered) | Self::Refused(answered) => Some(answered.status()),
+            Self::Done(answered) | Self::Refused(answered, _) => Some(answered.status()),
             Self::DoneUnread(response, _) | Self::Unknown(Ok(response)) => Some(response.status()),
             Self::NotSent(_) | Self::Unknown(Err(_)) => None,
         }
@@ -68,13 +68,7 @@ impl CallOutcome {
     pub(super) fn end(&self) -> CallEnd {
         match self {
             Self::Done(_) | Self::DoneUnread(..) => CallEnd::Done,
-            Self::Refused(answered) => CallEnd::Refused(match answered.status() {
-                StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::UNAUTHORIZED
-                | StatusCode::FORBIDDEN => RefusalScope::ForNow,
-                StatusCode::NOT_FOUND => RefusalScope::Missing,
-                _ => RefusalScope::ForGood,
-            }),
+            Self::Refused(_, scope) => CallEnd::Refused(*scope),
             Self::NotSent(_) => CallEnd::NotSent,
             Self::Unknown(_) => CallEnd::Unknown,
         }
@@ -83,7 +77,7 @@ impl CallOutcome {
     /// Returns the answer for the caller, which is upstream's own where there is one.
     pub(super) fn into_response(self, form: Form) -> Response<Body> {
         match self {
-            Self::Done(answered) | Self::Refused(answered) => answered.into_response(),
+            Self::Done(answered) | Self::Refused(answered, _) => answered.into_response(),
             Self::DoneUnread(response, _) | Self::Unknown(Ok(response)) => response,
             Self::NotSent(failure) | Self::Unknown(Err(failure)) => {
                 own_error(form, &OwnError::Problem(failure.problem))
@@ -335,11 +329,26 @@ fn conclude(
             }
         };
     }
-    trace.note_code(call.error_code(headers, body, limit));
+    let code = call.error_code(headers, body, limit);
+    let scope = scope(call, status, code.as_ref());
+    trace.note_code(code);
     // 408: upstream gave up on the request, but may have made the change.
     match status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT {
-        true => (CallOutcome::Refused(answered), refused(session)),
+        true => (CallOutcome::Refused(answered, scope), refused(session)),
         false => (CallOutcome::Unknown(Ok(answered.into_response())), unknown()),
+    }
+}
+
+/// Returns what a refusal is about.
+fn scope(call: &Call, status: StatusCode, code: Option<&ErrorCode>) -> RefusalScope {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            RefusalScope::ForNow
+        }
+        StatusCode::NOT_FOUND => RefusalScope::Missing,
+        // Another change of the session may be under way.
+        StatusCode::CONFLICT if code.is_none_or(|code| call.is_busy(code)) => RefusalScope::ForNow,
+        _ => RefusalScope::ForGood,
     }
 }
 

@@ -56,7 +56,8 @@ pub enum CallEnd {
 /// What a refusal by upstream is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalScope {
-    /// The caller or the moment (401, 403, 429). The call may succeed later or with another key.
+    /// The caller or the moment (401, 403, 429, or a 409 because of another change). The call may
+    /// succeed later or with another key.
     ForNow,
     /// A thing that is not there (404).
     Missing,

@@ -6,8 +6,9 @@
 //! that end so.
 
 use crate::testbed::{
-    APPLY, APPLY_SHOPPER, Ask, CART, Caller, Fault, FaultKind, Gate, Kind, OPTIONS, Reply, SUBMIT,
-    Server, Testbed, Waiting, defers, items, method, option_of, reorders, text_of,
+    APPLY, APPLY_SHOPPER, Ask, CART, Caller, EmulatorOptions, Fault, FaultKind, Gate, Kind,
+    OPTIONS, Reply, SUBMIT, Server, Testbed, Waiting, defers, items, method, option_of, reorders,
+    text_of,
 };
 use serde_json::{Value, json};
 
@@ -41,7 +42,11 @@ struct Scene {
 impl Scene {
     /// A cart that holds a card; beside it another card, which is saved, and a credit.
     async fn cart() -> Self {
-        let bed = Testbed::new().policy(reorders()).start().await;
+        Self::cart_of(EmulatorOptions::default()).await
+    }
+
+    async fn cart_of(emulator: EmulatorOptions) -> Self {
+        let bed = Testbed::new().policy(reorders()).emulator(emulator).start().await;
         let caller = bed.shopper(100.0).await;
         let named = vec![
             (bed.card().await, "card"),
@@ -879,4 +884,28 @@ async fn a_deferred_attach_is_neither_lost_nor_sent_twice_when_weir_is_killed() 
         Same after done: 200 card, sure
     ",
     );
+}
+
+/// Kind: a refusal that is of the moment. The card must not stay off for it.
+#[tokio::test]
+async fn another_change_of_the_cart_under_way_does_not_end_a_recovery() {
+    let options = EmulatorOptions { refuse_overlaps: true, ..EmulatorOptions::default() };
+    let scene = Scene::cart_of(options).await;
+    scene.bed.emulator.faults().add(Fault::always("POST", APPLY, FaultKind::FailBefore(500)));
+    let stranded = scene.apply("credit").await;
+    assert_eq!(scene.line(&stranded).await, "502 nothing, unsure, note");
+    scene.bed.emulator.faults().clear();
+    // Another change, past Weir.
+    let past = scene.caller.to(&scene.bed.upstream);
+    let gate = Gate::new();
+    let held = FaultKind::HoldBefore(gate.clone());
+    scene.bed.emulator.faults().add(Fault::once("POST", CART, held));
+    let other = tokio::spawn(async move { past.post(CART, json!({})).await });
+    gate.arrived().await;
+    let during = scene.caller.get(CART).await;
+    assert_eq!(scene.line(&during).await, "200 nothing, sure, note");
+    gate.open();
+    other.await.expect("an answer");
+    let after = scene.caller.get(CART).await;
+    assert_eq!(scene.line(&after).await, "200 card, sure");
 }
