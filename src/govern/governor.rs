@@ -111,6 +111,13 @@ impl Governor {
         self.last_unread_change.fetch_max(now().0, Ordering::Relaxed);
     }
 
+    /// Returns whether a call that Weir could not read, or could not learn from, may have changed
+    /// upstream at this moment or later.
+    pub(super) fn is_doubted(&self, at: Timestamp) -> bool {
+        let last = self.last_unread_change.load(Ordering::Relaxed);
+        last != 0 && last >= at.0
+    }
+
     /// Records an unread change now, and again when the guard is dropped.
     pub(super) fn unread_change(self: &Arc<Self>) -> UnreadChange {
         self.note_unread_change();

@@ -7,7 +7,7 @@ use super::{exchange::Exchange, holding::Holding};
 use crate::{
     rules::{
         CustomerId, CustomerObservation, Intent, Known, Learned, SessionKey, SessionObservation,
-        SessionRecord, SourceId, SourceObservation, Timestamp, outcome_unknown,
+        SourceId, SourceObservation, Timestamp, outcome_unknown,
     },
     sessions::{Records, StoreError, now},
 };
@@ -37,20 +37,20 @@ pub(super) fn mark_overlap<'a>(
     Some(records)
 }
 
-/// Applies what was learned, as of `at`, and writes it. Needs one request to the store where all of
-/// it is about the records in hand.
+/// Applies what was learned, as of `at`, from a request that was sent at `sent`, and writes it.
+/// Needs one request to the store where all of it is about the records in hand.
 pub(super) async fn commit(
     exchange: &Exchange,
     records: &mut Records,
     learned: Learned,
-    at: Timestamp,
+    (sent, at): (Timestamp, Timestamp),
 ) -> Result<(), StoreError> {
     match &learned.session {
         Some((key, _)) if records.session_key() != Some(key) => {
             let sources: Vec<_> = learned.sources.iter().map(|(id, _)| id.clone()).collect();
             let sessions = exchange.asker.governor.sessions();
             let mut others = sessions.records(Some(key), &sources, None).await?;
-            note_late(exchange, records, &mut others, learned, at);
+            note_late(exchange, records, &mut others, learned, (sent, at));
             others.write().await?;
         }
         _ => apply_learned(exchange, records, learned, at),
@@ -60,41 +60,31 @@ pub(super) async fn commit(
 
 /// Applies what was learned to the records of a session that was not known before the answer came.
 /// `before` has what was read before the request was sent. A record that is not among that may have
-/// changed since, unless its epoch is 0 or all of it is older than the request.
+/// changed since, unless it tells that nothing has.
 fn note_late(
     exchange: &Exchange,
     before: &Records,
     others: &mut Records,
     mut learned: Learned,
-    at: Timestamp,
+    (sent, at): (Timestamp, Timestamp),
 ) {
     learned.sources.retain(|(id, observation)| {
         let is_look = matches!(observation, SourceObservation::Shown(_));
         !is_look || source_epoch(before, id) == source_epoch(others, id)
     });
-    let changed = others.record().epoch != 0;
+    let overlaps = !others.record().is_settled_since(sent);
     let is_look = matches!(learned.session, Some((_, SessionObservation::LookedUp(_))));
-    if changed && is_look {
-        if !is_older(others.record(), at) {
-            learned.session = None;
-        }
+    if overlaps && is_look {
+        learned.session = None;
         if let Some(caller) = exchange.asker.who.caller() {
             others.apply(SessionObservation::ShownTo(caller), &exchange.policy, at);
         }
     }
     apply_learned(exchange, others, learned, at);
-    if changed && !is_look {
-        // The call had another turn than this session's, so it may have overlapped with a change.
+    if overlaps && !is_look {
+        // The call had another turn than this session's.
         others.apply(SessionObservation::OutcomeUnknown, &exchange.policy, at);
     }
-}
-
-/// Returns whether nothing that went through Weir has changed the session since `at`: each change
-/// leaves a younger fact, or takes one of these away.
-fn is_older(record: &SessionRecord, at: Timestamp) -> bool {
-    let is_older = |stated: Option<Timestamp>| stated.is_some_and(|stated| stated < at);
-    let settled = !record.in_flight && !record.unsure;
-    settled && is_older(record.sources.stated_at()) && is_older(record.remaining.stated_at())
 }
 
 /// Adds that upstream has shown the caller these sources and this customer, and all sources that

@@ -266,7 +266,7 @@ impl Asked {
             Ok(read) => read,
             Err(why) => return Ok(unreadable(status, why)),
         };
-        learn::commit(&self.exchange, &mut self.records, learned, at).await?;
+        learn::commit(&self.exchange, &mut self.records, learned, (at, at)).await?;
         learn::remember_active(&self.exchange, shown.session.as_ref()).await?;
         Ok(LookupOutcome::Shown(shown))
     }

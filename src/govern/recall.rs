@@ -30,6 +30,8 @@ pub(super) async fn recall(
     let shown_now = now.has_session(records.session_key());
     let shown = |record: &&Arc<SessionRecord>| shown_now || who.is_among(&record.shown_to);
     known.session = records.session().filter(shown).cloned();
+    let seen = known.session.as_ref().and_then(|session| session.sources.stated_at());
+    known.doubted = seen.is_some_and(|at| exchange.asker.governor.is_doubted(at));
     ids.extend(known.session.iter().flat_map(|record| record.owned()).cloned());
     let own = exchange.asker.governor.own_key().map(OwnKey::hash);
     for id in ids {

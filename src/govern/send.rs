@@ -23,7 +23,7 @@ use crate::{
     observe::{StepEnd, StepKind},
     rules::{
         Answer, CallEnd, Intent, Known, Learned, RefusalScope, SessionKey, SessionObservation,
-        Target, learn as learn_from, outcome_unknown, refused,
+        Target, Timestamp, learn as learn_from, outcome_unknown, refused,
     },
     sessions::{Records, StoreError, now},
 };
@@ -102,12 +102,14 @@ struct Ended {
     status: Option<StatusCode>,
     /// Whether upstream did it and its answer was read.
     read: bool,
+    /// When it was sent.
+    sent: Timestamp,
 }
 
 impl Ended {
-    fn of(outcome: &CallOutcome) -> Self {
+    fn of(outcome: &CallOutcome, sent: Timestamp) -> Self {
         let read = matches!(outcome, CallOutcome::Done(_));
-        Self { end: outcome.end(), status: outcome.status(), read }
+        Self { end: outcome.end(), status: outcome.status(), read, sent }
     }
 }
 
@@ -186,9 +188,10 @@ pub(super) async fn send_begun(
         (session, _) => session.as_ref(),
     };
     let what = StepKind::Call(intent.name());
+    let at = now();
     let sent = exchange.asker.send(request, &what, named).await;
     let (outcome, learned) = conclude(exchange, call, intent, session.as_ref(), known, sent);
-    let ended = Ended::of(&outcome);
+    let ended = Ended::of(&outcome, at);
     // The call is over; if this cannot be written, the session is looked up when it matters.
     if let Err(error) = learn_from_call(exchange, intent, records, learned, ended).await {
         log_store_error(&error);
@@ -226,6 +229,9 @@ async fn learn_from_call(
         // Upstream accepts removing what is not there: such a success introduces nobody.
         learned = Learned::default();
     }
+    if session.is_none() && learned.session.is_none() {
+        note_unplaced(exchange, intent, ended).await?;
+    }
     let denied = matches!(ended.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
     if of == session || of.is_none() {
         learn::apply_learned(exchange, records, std::mem::take(&mut learned), at);
@@ -238,10 +244,33 @@ async fn learn_from_call(
         // The session is gone, so nothing is pending for it.
         records.apply(SessionObservation::Pending(None), policy, at);
     }
-    learn::commit(exchange, records, learned, at).await?;
+    learn::commit(exchange, records, learned, (ended.sent, at)).await?;
     // The session in hand is remembered already, if it is the active one.
     let of = of.filter(|of| session.as_ref() != Some(of));
     remember_active(exchange, intent, of, ended).await
+}
+
+/// Notes that a call may have changed a session whose record it could not be written into: the
+/// active one, which no answer has told, or one that was remembered only while the call was under
+/// way.
+async fn note_unplaced(
+    exchange: &Exchange,
+    intent: &Intent,
+    ended: Ended,
+) -> Result<(), StoreError> {
+    if matches!(ended.end, CallEnd::Refused(_) | CallEnd::NotSent) {
+        return Ok(());
+    }
+    let governor = &exchange.asker.governor;
+    let is_remembered = match intent.session() {
+        None => false,
+        Some(Target::Active(_)) => true,
+        Some(Target::Session(key)) => governor.sessions().session(key).await?.is_some(),
+    };
+    if is_remembered {
+        governor.note_unread_change();
+    }
+    Ok(())
 }
 
 /// Returns whether a call removes something, which may not have been there.

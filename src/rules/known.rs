@@ -29,6 +29,8 @@ pub enum LookupResult {
 pub struct Known {
     /// The session that the call is about.
     pub session: Option<Arc<SessionRecord>>,
+    /// Whether a call that is in no record may have changed the session since it was seen.
+    pub doubted: bool,
     /// The sources that the call names, and those attached.
     pub sources: BTreeMap<SourceId, SourceRecord>,
     /// The customer that the call is about.

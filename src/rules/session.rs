@@ -208,6 +208,8 @@ pub struct SessionRecord {
     pub unsure: bool,
     /// Counts the beginnings and ends of mutations. A read that spans one is ignored.
     pub epoch: u32,
+    /// When the last mutation ended, so far as Weir learned of one.
+    pub ended: Option<Timestamp>,
     /// The order in which the sources joined, as far as it was seen.
     pub joined: Joined,
     /// The remedy under way.
@@ -231,15 +233,15 @@ impl SessionRecord {
                 self.in_flight = true;
                 self.epoch = self.epoch.wrapping_add(1);
             }
-            SessionObservation::Refused => self.end(),
+            SessionObservation::Refused => self.end(now),
             SessionObservation::OutcomeUnknown => {
-                self.end();
+                self.end(now);
                 self.unsure = true;
                 self.joined.forget_order();
                 self.wait_for_repair();
             }
             SessionObservation::AttachUnknown(attached) => {
-                self.end();
+                self.end(now);
                 self.unsure = true;
                 if let Some(id) = attached.as_ref().filter(|id| !self.holds(id)) {
                     self.joined.detach(id);
@@ -247,7 +249,7 @@ impl SessionRecord {
                 }
             }
             SessionObservation::Succeeded(effect, facts) => {
-                self.end();
+                self.end(now);
                 self.change(effect, policy, now);
                 let attached = match effect {
                     Effect::Attached(SourceFacts { id, .. }) | Effect::TouchedWith(id) => Some(id),
@@ -271,6 +273,11 @@ impl SessionRecord {
             SessionObservation::DeniedTo(caller) => self.shown_to.forget(*caller),
             SessionObservation::Pending(pending) => self.pending = pending.clone().map(Box::new),
         }
+    }
+
+    /// Returns whether no mutation that went through Weir was under way at this moment or later.
+    pub fn is_settled_since(&self, at: Timestamp) -> bool {
+        !self.in_flight && self.ended.is_none_or(|ended| ended < at)
     }
 
     /// Returns the sources whose facts belong in this record: those attached, and the primary that
@@ -312,8 +319,9 @@ impl SessionRecord {
     }
 
     /// Ends the mutation in flight.
-    fn end(&mut self) {
+    fn end(&mut self, now: Timestamp) {
         self.in_flight = false;
+        self.ended = self.ended.max(Some(now));
         self.epoch = self.epoch.wrapping_add(1);
     }
 
@@ -324,6 +332,7 @@ impl SessionRecord {
             payment_session: std::mem::take(&mut self.payment_session),
             shown_to: std::mem::take(&mut self.shown_to),
             epoch: self.epoch,
+            ended: self.ended,
             joined: std::mem::take(&mut self.joined),
             pending: self.pending.take(),
             members: std::mem::take(&mut self.members),

@@ -222,6 +222,122 @@ async fn what_a_shopper_is_shown_under_another_token_counts_against_what_was_kno
     }
 }
 
+/// A shopper under two tokens, with a cart over 100 and a card that was attached under the first;
+/// and a credit of 40. Nothing is known yet of the second token.
+struct Twice {
+    bed: Testbed,
+    first: Caller,
+    second: Caller,
+    card: String,
+    credit: String,
+}
+
+impl Twice {
+    async fn of(policy: Policy) -> Self {
+        let bed = Testbed::new().policy(policy).start().await;
+        let grant = "grant_type=password&client_id=pk_acme&username=ann";
+        let (first, second) = (bed.upstream.token(grant).await, bed.upstream.token(grant).await);
+        let (first, second) = (bed.weir.with_token(&first), bed.weir.with_token(&second));
+        first.ok(&format!("{CART}?productId=p&quantity=1&price=100"), Value::Null).await;
+        let (card, credit) = (bed.card().await, bed.upstream.credit(40.0).await);
+        assert_eq!(first.post(APPLY, method(&card)).await.status, 200);
+        Self { bed, first, second, card, credit }
+    }
+
+    /// Reads of the cart fail from now on: so many of them, or all.
+    fn cannot_be_read(&self, left: Option<u32>) {
+        let failing_reads = Some(FailingReads { status: 503, left });
+        self.bed.emulator.set_quirks(Quirks { failing_reads, ..Quirks::default() });
+    }
+
+    /// Attaches the credit; upstream does it, and the answer is lost.
+    async fn credit_in_no_known_way(&self, by: &Caller) {
+        let fault = Fault::once("POST", APPLY, FaultKind::ResetAfter);
+        self.bed.emulator.faults().add(fault);
+        assert_eq!(by.post(APPLY, method(&self.credit)).await.status, 502);
+    }
+
+    fn lost(&self) -> usize {
+        self.bed.emulator.snapshot()["lostCredits"].as_array().map_or(0, Vec::len)
+    }
+}
+
+/// Lets what was learned be older than what comes, by the clock that dates it.
+async fn next_moment() {
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+}
+
+fn never_fresh() -> Policy {
+    defaults()
+        .with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Monitor)
+        .with_fresh_for(FreshFor::Within(std::time::Duration::ZERO))
+}
+
+/// Kind: a call whose cart was known only from its answer, and that overlapped with no other.
+#[tokio::test]
+async fn a_call_whose_answer_first_told_its_cart_leaves_the_order_known() {
+    let scene = Twice::of(never_fresh()).await;
+    assert_eq!(scene.first.post(APPLY, method(&scene.credit)).await.status, 200);
+    next_moment().await;
+    scene.cannot_be_read(Some(1));
+    assert_eq!(scene.second.post(APPLY, method(&scene.card)).await.status, 200);
+    scene.cannot_be_read(None);
+    let submitted = scene.first.post(SUBMIT, Value::Null).await;
+    assert_eq!(submitted.found(), (409, ("rejected", Some("lost-credit"))));
+    assert_eq!(scene.lost(), 0);
+}
+
+/// Kind: a look that came after a call of no known end.
+#[tokio::test]
+async fn a_look_that_shows_a_cart_in_doubt_counts_where_the_next_one_fails() {
+    for policy in [never_fresh(), never_fresh().with_fresh_for(FreshFor::Forever)] {
+        let scene = Twice::of(policy).await;
+        scene.credit_in_no_known_way(&scene.first).await;
+        next_moment().await;
+        let fault = Fault::once("GET", "/v1/*", FaultKind::FailBefore(503)).from_nth(2);
+        scene.bed.emulator.faults().add(fault.times(9));
+        let submitted = scene.second.post(SUBMIT, Value::Null).await;
+        assert_eq!(submitted.found(), (409, ("rejected", Some("lost-credit"))));
+        assert_eq!(scene.lost(), 0);
+    }
+}
+
+/// Kind: credit that may stand behind a primary, in a cart that cannot be looked at.
+#[tokio::test]
+async fn a_submit_with_credit_in_doubt_is_marked_by_reject_and_never_lost_by_reorder() {
+    for (toggle, under_second, status) in [
+        (Toggle::Reject, false, 200),
+        (Toggle::Reject, true, 200),
+        // The primary is attached again.
+        (Toggle::Reorder, false, 200),
+        // Which sources stand is not known.
+        (Toggle::Reorder, true, 503),
+    ] {
+        let scene = Twice::of(never_fresh().with_rule(RuleId::LostCredit, toggle)).await;
+        scene.cannot_be_read(None);
+        let by = if under_second { &scene.second } else { &scene.first };
+        scene.credit_in_no_known_way(by).await;
+        let submitted = scene.first.post(SUBMIT, Value::Null).await;
+        assert_eq!(submitted.status, status, "{toggle} {under_second}: {}", submitted.text());
+        let unjudged = submitted.header("weir-unjudged").unwrap_or_default();
+        let is_reject = toggle == Toggle::Reject;
+        assert_eq!(unjudged.contains("lost-credit"), is_reject, "{unjudged}");
+        assert_eq!(scene.lost(), usize::from(is_reject));
+    }
+}
+
+/// Kind: a change that no record could take up, because no answer told which cart it was.
+#[tokio::test]
+async fn facts_from_before_a_change_of_an_untold_cart_are_not_rested_on() {
+    let scene = Twice::of(never_fresh().with_fresh_for(FreshFor::Forever)).await;
+    scene.cannot_be_read(Some(1));
+    scene.credit_in_no_known_way(&scene.second).await;
+    next_moment().await;
+    let submitted = scene.first.post(SUBMIT, Value::Null).await;
+    assert_eq!(submitted.found(), (409, ("rejected", Some("lost-credit"))));
+    assert_eq!(scene.lost(), 0);
+}
+
 /// Kind: a cart that came to hold its sources past Weir, or before Weir began (A5, A6).
 #[tokio::test]
 async fn a_cart_that_was_spoilt_past_weir_is_seen_at_the_submit_by_its_figures() {

@@ -63,7 +63,9 @@ fn unseen<'a>(view: &View<'a>) -> Option<&'a SourceId> {
     let attached = known.attached().iter().map(|one| &one.id);
     let may_stand: BTreeSet<_> = attached.chain(order).chain(awaited).collect();
     let in_doubt = !awaited.is_empty() || record.sources.get().is_none();
-    may_stand.iter().copied().next().filter(|_| in_doubt && may_stand.len() > 1)
+    // One that is in no record may stand beside it.
+    let several = known.doubted || in_doubt && may_stand.len() > 1;
+    may_stand.iter().copied().next().filter(|_| several)
 }
 
 /// How store credit stands beside a primary.

@@ -30,11 +30,16 @@ pub(super) fn remembered<T, U>(
 ) -> Result<Fact<T>, StoreError> {
     match fact {
         Some((form, before)) => {
-            let at = latest.0.checked_sub(before).ok_or(StoreError::Unreadable)?;
-            Ok(Fact::Known(value(form)?, Timestamp(at)))
+            let at = ago(before, latest)?;
+            Ok(Fact::Known(value(form)?, at))
         }
         None => Ok(Fact::Unknown),
     }
+}
+
+/// Returns the moment that is so long before the latest one.
+pub(super) fn ago(before: u64, latest: Timestamp) -> Result<Timestamp, StoreError> {
+    latest.0.checked_sub(before).map(Timestamp).ok_or(StoreError::Unreadable)
 }
 
 pub(super) fn stated<T, U>(

@@ -3,8 +3,8 @@
 use super::{
     super::change::StoreError,
     fields::{
-        Callers, Dated, Digits, amount, callers, currency, customer, dated, letters, remembered,
-        shown_to, stated,
+        Callers, Dated, Digits, ago, amount, callers, currency, customer, dated, letters,
+        remembered, shown_to, stated,
     },
     source::{self, Source},
     text::Text,
@@ -33,6 +33,8 @@ pub(super) struct Session<'a> {
     in_flight: bool,
     unsure: bool,
     epoch: u32,
+    /// How long before `latest` the last mutation ended.
+    ended: Option<u64>,
     /// The order in which the sources joined, and those that may still join.
     joined: (SmallVec<[Member<'a>; 2]>, SmallVec<[Text<'a>; 1]>),
     pending: Option<Note<'a>>,
@@ -105,6 +107,7 @@ impl<'a> Session<'a> {
             in_flight: record.in_flight,
             unsure: record.unsure,
             epoch: record.epoch,
+            ended: record.ended.map(|ended| latest.since(ended)),
             joined: (
                 record.joined.order.iter().map(|id| Member::of(id, record)).collect(),
                 record.joined.awaited.iter().map(|id| id.as_str().into()).collect(),
@@ -141,6 +144,7 @@ impl<'a> Session<'a> {
             in_flight: self.in_flight,
             unsure: self.unsure,
             epoch: self.epoch,
+            ended: self.ended.map(|before| ago(before, latest)).transpose()?,
             joined: Joined::default(),
             pending: self.pending.map(Note::value).transpose()?.map(Box::new),
             members: Vec::new(),
@@ -171,6 +175,7 @@ fn latest(record: &SessionRecord) -> Timestamp {
         record.customer.stated_at(),
         record.credit_amount.stated_at(),
         record.billing_optimization.stated_at(),
+        record.ended,
     ];
     let members = record.members.iter().map(|(_, facts)| source::latest(facts));
     dates.into_iter().flatten().chain(members).max().unwrap_or_default()

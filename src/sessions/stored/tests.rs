@@ -75,6 +75,7 @@ fn full_session() -> SessionRecord {
         in_flight: true,
         unsure: false,
         epoch: 300,
+        ended: Some(Timestamp(NOW.0 - 2)),
         joined: Joined {
             order: [UUIDS[0].into(), "card".into()].into_iter().collect(),
             awaited: [UUIDS[1].into()].into_iter().collect(),
@@ -119,7 +120,7 @@ fn the_form_of_a_source_is_held_by_these_bytes() {
     assert_eq!(read_source(bytes), Ok(SourceEntry::Own(full_source())));
 
     let session = KeyBytes::from(&[2, 1, 55][..]);
-    let pointer = [2, 1, 3, 2, 1, 55];
+    let pointer = [3, 1, 3, 2, 1, 55];
     assert_eq!(write_pointer(&session).unwrap()[..], pointer);
     assert_eq!(read_source(&pointer), Ok(SourceEntry::In(session)));
 }
@@ -135,7 +136,7 @@ fn the_form_of_a_customer_and_of_an_active_cart_is_held_by_these_bytes() {
     assert_eq!(write_customer(&customer).unwrap()[..], bytes[..]);
     assert_eq!(read_customer(bytes), Ok(customer));
 
-    let cart = [2, 0, 2, b'4', b'2'];
+    let cart = [3, 0, 2, b'4', b'2'];
     assert_eq!(write_active(&"42".into()).unwrap()[..], cart);
     assert_eq!(read_active(&cart), Ok("42".into()));
 }
@@ -151,7 +152,7 @@ fn bytes_of_another_version_and_broken_ones_are_not_read() {
         assert_eq!(read_source(unreadable), Err(StoreError::Unreadable));
         assert_eq!(read_customer(unreadable), Err(StoreError::Unreadable));
     }
-    let (word_of_another_version, unknown_form) = ([2, 2, 200], [2, 3]);
+    let (word_of_another_version, unknown_form) = ([3, 2, 200], [3, 3]);
     assert_eq!(read_active(&word_of_another_version), Err(StoreError::Unreadable));
     assert_eq!(read_active(&unknown_form), Err(StoreError::Unreadable));
 }
@@ -240,7 +241,7 @@ fn session() -> impl Strategy<Value = SessionRecord> {
         remembered(any::<bool>()),
         told(".{0,40}"),
         callers(),
-        any::<(bool, bool, u32)>(),
+        any::<(bool, bool, u32, Option<u64>)>(),
         (
             option::of(pending()),
             prop::collection::vec(id(), 0..4),
@@ -258,7 +259,7 @@ fn session() -> impl Strategy<Value = SessionRecord> {
                 billing_optimization,
                 payment_session,
                 callers,
-                (in_flight, unsure, epoch),
+                (in_flight, unsure, epoch, ended),
                 (pending, order, awaited),
                 strangers,
             ) = more;
@@ -276,6 +277,7 @@ fn session() -> impl Strategy<Value = SessionRecord> {
                 in_flight,
                 unsure,
                 epoch,
+                ended: ended.map(Timestamp),
                 joined: Joined {
                     order: order.into_iter().collect(),
                     awaited: awaited.into_iter().collect(),
@@ -363,30 +365,31 @@ proptest! {
 }
 
 const GOLDEN_SESSION: &[u8] = &[
-    2, 128, 128, 179, 193, 156, 51, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2,
+    3, 128, 128, 179, 193, 156, 51, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2,
     0, 1, 22, 0, 0, 4, 99, 97, 114, 100, 1, 2, 1, 1, 138, 181, 1, 2, 0, 1, 162, 198, 1, 2, 0, 1, 0,
     0, 0, 1, 162, 198, 1, 2, 0, 1, 85, 83, 68, 1, 1, 0, 1, 0, 9, 1, 1, 10, 0, 172, 2, 1, 1, 0, 1,
     1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
-    7, 7, 1, 0, 172, 2, 2, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 1,
-    0, 5, 99, 97, 114, 100, 50, 128, 128, 179, 193, 156, 51, 1, 2, 0, 0, 1, 2, 0, 1, 22, 0, 1, 1,
-    85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1, 0, 2, 99, 49, 0, 1, 0, 5, 1, 0, 5, 99, 97, 114, 100, 50, 1,
-    0, 8, 114, 97, 114, 101, 75, 105, 110, 100, 0, 0, 0, 1, 8, 3, 111, 100, 100, 4, 0, 0, 1, 0, 0,
+    7, 7, 1, 0, 172, 2, 1, 2, 2, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
+    1, 1, 0, 5, 99, 97, 114, 100, 50, 128, 128, 179, 193, 156, 51, 1, 2, 0, 0, 1, 2, 0, 1, 22, 0,
+    1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1, 0, 2, 99, 49, 0, 1, 0, 5, 1, 0, 5, 99, 97, 114, 100,
+    50, 1, 0, 8, 114, 97, 114, 101, 75, 105, 110, 100, 0, 0, 0, 1, 8, 3, 111, 100, 100, 4, 0, 0, 1,
+    0, 0,
 ];
 
 const GOLDEN_REPAIR: &[u8] = &[
-    2, 1, 0, 0, 0, 0, 0, 1, 3, 3, 111, 100, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 112,
-    1, 0, 1, 105, 1, 0,
+    3, 1, 0, 0, 0, 0, 0, 1, 3, 3, 111, 100, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1,
+    112, 1, 0, 1, 105, 1, 0,
 ];
 
-const GOLDEN_EMPTY: &[u8] = &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const GOLDEN_EMPTY: &[u8] = &[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 const GOLDEN_SOURCE: &[u8] = &[
-    2, 0, 128, 128, 179, 193, 156, 51, 1, 2, 0, 1, 22, 0, 1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1,
+    3, 0, 128, 128, 179, 193, 156, 51, 1, 2, 0, 1, 22, 0, 1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1,
     0, 2, 99, 49, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 1, 7, 7, 7, 7, 7, 7,
     7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 5,
 ];
 
 const GOLDEN_CUSTOMER: &[u8] = &[
-    2, 1, 2, 0, 1, 112, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 128, 128, 179, 193, 156,
+    3, 1, 2, 0, 1, 112, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 128, 128, 179, 193, 156,
     51, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 2,
 ];
