@@ -1,7 +1,7 @@
 //! Walks random sequences of calls through Weir to the emulator, as many as it is told to, on as
-//! many threads as there are cores, without sockets and on a paused clock. Prints what was done, and
-//! how often each invariant was looked at. Where one does not hold, prints the shortest sequence that
-//! shows it; ends after ten of these, and exits with 1.
+//! many threads as there are cores, without sockets and on a paused clock. Prints what was done,
+//! and how often each invariant was looked at. Where one does not hold, prints the shortest
+//! sequence that shows it; ends after ten of these, and exits with 1.
 //!
 //! Run with `cargo bench --bench sequences`, with `-- 1000000` for a million, with
 //! `-- 1000000 SEED` for other ones. The walks are those of `tests/it/differential/walk`.

@@ -188,7 +188,9 @@ proptest! {
     fn on_checkouts_also_when_weir_is_started_again_with_nothing_remembered(
         ops in ops(), fresh_for in any_freshness(), at in 0usize..24,
     ) {
-        let circumstances = Circumstances { look_ups: LookUps::Thorough, fresh_for, cold_at: Some(at), behind: vec![] };
+        let look_ups = LookUps::Thorough;
+        let circumstances =
+            Circumstances { look_ups, fresh_for, cold_at: Some(at), behind: vec![] };
         on_a_runtime(checkouts(ops, circumstances))?;
     }
 

@@ -294,6 +294,11 @@ impl<'a> Walk<'a> {
         }
         let beside = call.beside.as_ref().and_then(|op| self.ask(op, call));
         let before = self.cart().await;
+        let is_known = self.weir.knows(call.form, &call.form.credential(&self.shopper));
+        if !is_known {
+            // Its cart is told by an answer, and what is known of that must be older.
+            next_millisecond();
+        }
         self.rig.arm(&call.faults);
         let (reply, other) = match &beside {
             None => (self.rig.ask_for(&ask, call.patience).await, None),
@@ -319,7 +324,13 @@ impl<'a> Walk<'a> {
                 "{e}\n  {ask:?}\n  {one:?}\n  {beside:?} {two:?}\n  before {before}\n  {log:#?}"
             )
         };
-        self.no_credit_is_lost(call.form, &log, tally).map_err(told)?;
+        let is_marked = |reply: &Reply| {
+            let rules = reply.header("weir-unjudged").unwrap_or_default();
+            rules.contains(RuleId::LostCredit.as_str())
+        };
+        // Whoever is gone does not see the mark.
+        let marked = reply.as_ref().is_none_or(is_marked) || other.as_ref().is_some_and(is_marked);
+        self.no_credit_is_lost((call.form, marked), &log, tally).map_err(told)?;
         self.weir.learn(call.form, &call.form.credential(&self.shopper), &log);
         if let (Some(reply), None) = (&reply, &beside) {
             let called = Called {
@@ -337,10 +348,12 @@ impl<'a> Walk<'a> {
             }
         }
         self.backing_off |= log.iter().any(|one| one.status() == Some(429));
-        self.in_doubt = match log.iter().any(|one| one.is_change() && one.is_unknown()) {
-            true => true,
-            false => self.in_doubt && !log.iter().any(shows_the_cart),
-        };
+        let overlaps = beside.is_some() && !is_known;
+        self.in_doubt =
+            match log.iter().any(|one| one.is_change() && (overlaps || one.is_unknown())) {
+                true => true,
+                false => self.in_doubt && !log.iter().any(shows_the_cart),
+            };
         let caller = call.form.credential(&self.shopper);
         if log.iter().any(Exchange::is_change) && !self.weir.knows(call.form, &caller) {
             // What somebody changes whose cart Weir does not know is like a change past it.
@@ -356,7 +369,7 @@ impl<'a> Walk<'a> {
     /// The promise: no submitted cart loses a credit, where `lost-credit` keeps it.
     fn no_credit_is_lost(
         &mut self,
-        form: Form,
+        (form, marked): (Form, bool),
         log: &[Exchange],
         tally: &mut Tally,
     ) -> Result<(), String> {
@@ -382,12 +395,12 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let is_blind = !looks.iter().any(|one| shows_the_cart(one));
-        if is_blind && is_unknown && (!looks.is_empty() || self.backing_off) {
+        if marked && is_blind && is_unknown && (!looks.is_empty() || self.backing_off) {
             tally.count(Section::Excused, "lost-credit: a cart not seen, that cannot be read");
             return Ok(());
         }
         let failed = looks.iter().any(|one| !one.is_done()) || looks.is_empty() && self.backing_off;
-        if toggle == Toggle::Reject && self.in_doubt && failed {
+        if toggle == Toggle::Reject && marked && self.in_doubt && failed {
             tally.count(Section::Excused, "lost-credit: a cart in doubt, that cannot be read");
             return Ok(());
         }

@@ -93,8 +93,8 @@ fn on_this_thread<T>(walk: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| LocalSet::new().block_on(runtime, walk))
 }
 
-/// Lets a millisecond pass, so that what Weir learned before is older than what it looks up next: it
-/// dates facts by milliseconds, and by another clock than the paused one.
+/// Lets a millisecond pass, so that what Weir learned before is older than what it looks up next:
+/// it dates facts by milliseconds, and by another clock than the paused one.
 fn next_millisecond() {
     std::thread::sleep(Duration::from_millis(1));
 }
