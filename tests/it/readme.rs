@@ -144,7 +144,8 @@ fn the_commands_that_stay_running_start() {
             [".ci/run"] => assert!(root().join(".ci/run").is_file(), "{command}"),
             ["weir", "run", ..] => until_ready(&words[1..]),
             ["weir", "emulator", ..] => drop(Program::emulator(&words[2..])),
-            ["cargo", "bench", "--bench", bench] => {
+            ["cargo", "bench", "--bench", bench]
+            | ["cargo", "bench", "--bench", bench, "--", _] => {
                 assert!(
                     include_str!("../../Cargo.toml")
                         .contains(&format!("[[bench]]\nname = \"{bench}\"\n")),
