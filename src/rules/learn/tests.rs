@@ -45,7 +45,8 @@ fn a_refused_call_changes_nothing() {
     ] {
         let (before, mut after) = (given(), given().after_refused(&intent));
         for session in after.known.session.iter_mut() {
-            Arc::make_mut(session).epoch = 0;
+            let session = Arc::make_mut(session);
+            (session.epoch, session.ended) = (0, None);
         }
         assert_eq!(after.known.session, before.known.session, "{intent:?}");
         assert_eq!(after.known.sources, before.known.sources, "{intent:?}");
