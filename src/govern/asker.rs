@@ -130,6 +130,14 @@ impl Failure {
 }
 
 impl Asker {
+    /// Returns a look-up of this asker as a step of a decision.
+    pub(super) fn step_of(&self, lookup: &Lookup) -> StepKind {
+        match (self.who, lookup) {
+            (Who::Weir(_), Lookup::Source(id)) => StepKind::LookUpWithOwnKey(id.clone()),
+            _ => StepKind::LookUp(lookup.clone()),
+        }
+    }
+
     /// Returns a call of Weir's own with the asker's headers, except those that describe its body
     /// or make it conditional. Asks for an answer without a coding, because Weir reads it and it
     /// may become the answer of every caller that shares it.

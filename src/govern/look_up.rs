@@ -85,7 +85,7 @@ async fn look_up_as(
         None => exchange.call.look_up(lookup, &exchange.intent, &asker.head.uri, session),
     };
     let Some((outgoing, call)) = outgoing else {
-        asker.trace.note(step_of(asker.who, lookup), StepEnd::Unasked);
+        asker.trace.note(asker.step_of(lookup), StepEnd::Unasked);
         return Ok(LookupOutcome::Failed(StepEnd::Unasked));
     };
     let reader = call.clone();
@@ -109,12 +109,12 @@ async fn look_up_as(
     let work = Box::pin(async move {
         let request = asked.exchange.asker.request(&outgoing);
         let at = now();
-        let what = step_of(asked.exchange.asker.who, &asked.lookup);
+        let what = asked.exchange.asker.step_of(&asked.lookup);
         let sent = asked.exchange.asker.send(request, &what, asked.session.as_ref()).await;
         asked.learn(at, sent).await
     });
     let outcome = asker.governor.look_ups.share(key, work).await?;
-    asker.trace.note(step_of(asker.who, lookup), outcome.step_end());
+    asker.trace.note(asker.step_of(lookup), outcome.step_end());
     match &outcome {
         LookupOutcome::Shown(shown) | LookupOutcome::ShownToWeir(shown) => {
             asker.trace.note_unread(&shown.unread);
@@ -129,14 +129,6 @@ async fn look_up_as(
         asker.shown.note(lookup, shown.session.as_ref());
     }
     Ok(outcome)
-}
-
-/// Returns a look-up as a step of a decision.
-fn step_of(who: Who, lookup: &Lookup) -> StepKind {
-    match (who, lookup) {
-        (Who::Weir(_), Lookup::Source(id)) => StepKind::LookUpWithOwnKey(id.clone()),
-        _ => StepKind::LookUp(lookup.clone()),
-    }
 }
 
 /// Notes the code of an error of upstream's.
