@@ -245,9 +245,9 @@ async fn learn_from_call(
     remember_active(exchange, intent, of, ended).await
 }
 
-/// Notes that a call may have changed a session whose record it could not be written into: the
-/// active one, which no answer has told, or one that was remembered only while the call was under
-/// way.
+/// Notes that a call may have changed a session whose record was not in hand: one that is remembered
+/// only since the call went up, which is in doubt now, or the active one, which no answer has told:
+/// then all facts from before are.
 async fn note_unplaced(
     exchange: &Exchange,
     intent: &Intent,
@@ -257,13 +257,16 @@ async fn note_unplaced(
         return Ok(());
     }
     let governor = &exchange.asker.governor;
-    let is_remembered = match intent.session() {
-        None => false,
-        Some(Target::Active(_)) => true,
-        Some(Target::Session(key)) => governor.sessions().session(key).await?.is_some(),
-    };
-    if is_remembered {
-        governor.note_unread_change();
+    match intent.session() {
+        None => {}
+        Some(Target::Active(_)) => governor.note_unread_change(),
+        Some(Target::Session(key)) => {
+            let mut records = governor.sessions().records(Some(key), &[], None).await?;
+            if records.session().is_some() {
+                records.apply(SessionObservation::OutcomeUnknown, &exchange.policy, now());
+                records.write().await?;
+            }
+        }
     }
     Ok(())
 }
