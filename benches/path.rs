@@ -29,10 +29,6 @@ use weir::{
     serve, stack,
 };
 
-/// As in the program.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const CONNECTIONS: usize = 32;
 const REQUESTS: usize = 20_000;
 const ROUNDS: usize = 7;
