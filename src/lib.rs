@@ -32,7 +32,7 @@
 //!
 //! # What always holds
 //! - A refusal rests on what upstream has said, and recently. Where Weir does not know, it asks, or
-//!   lets upstream judge.
+//!   lets upstream judge. One rule, `lost-credit`, may rest on what was seen last.
 //! - What upstream has not shown to a caller, that caller cannot learn from Weir.
 //! - Calls that change one session go up one at a time, from the decision to the learned answer.
 //!   Different sessions never wait for each other.

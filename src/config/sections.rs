@@ -168,8 +168,7 @@ section! {
 section! {
     /// Headers of Weir's own. `Via` is always added.
     pub struct Headers {
-        /// Whether answers to governed calls carry `Weir-Decision`, `Weir-Rule` and
-        /// `Weir-Decision-Id`.
+        /// Whether answers to governed calls carry `Weir-Decision` and the other headers about it.
         "decision" decision: bool = true, Switch;
         /// Whether the caller's address is added to `Forwarded` and `X-Forwarded-For`. The vendor's
         /// fraud check reads the last `for=` as the shopper's.

@@ -19,7 +19,7 @@ pub(super) struct After {
 }
 
 /// Judges what is attached after a call of this turn was carried out, and mends it if the policy
-/// says so. A store that fails leaves it to the rules that judge the order.
+/// says so. Where the store fails, nothing is done: `lost-credit` judges the submit.
 pub(super) async fn look_back(exchange: &Exchange, hand: &mut Option<Holding>) -> Option<After> {
     let Some(Holding::Turn(turn)) = hand else { return None };
     let mut known = Known::default();

@@ -30,7 +30,7 @@ pub struct GovernSettings {
     /// The largest answer that is read to be learned from, in bytes; a larger one passes through,
     /// and the session is looked up when it matters.
     pub answer: usize,
-    /// Whether answers carry `Weir-Decision`, `Weir-Rule` and `Weir-Decision-Id`.
+    /// Whether answers to governed calls carry `Weir-Decision` and the other headers about it.
     pub headers: bool,
     /// The vendor APIs whose calls are governed.
     pub dialects: &'static Dialects,

@@ -9,8 +9,10 @@
 //!   call has its answer. `Attempt` decides; this room waits and sends.
 //! - `recall` reads the records that this caller may know of; `look_up` asks upstream for what they
 //!   lack.
-//! - `send` sends a call, detached from its caller, and keeps the session's turn until the answer
-//!   is learned; `learn` writes down what was learned.
+//! - `forward` sends the caller's own call, detached, and keeps the session's turn until the answer
+//!   is learned; `aftermath` looks back at what an attach has left behind.
+//! - `send` sends any call that changes something; `learn` writes down what its answer taught.
+//! - `own_key` chooses the credentials of a source's look-up; `fault` logs what got no answer.
 //! - `repair` and `defer` perform the remedies; each leaves a note before its first step.
 //! - `asker` sends requests to upstream for a caller, with its credentials, or for Weir itself.
 //!

@@ -245,9 +245,9 @@ async fn learn_from_call(
     remember_active(exchange, intent, of, ended).await
 }
 
-/// Notes that a call may have changed a session whose record was not in hand: one that is remembered
-/// only since the call went up, which is in doubt now, or the active one, which no answer has told:
-/// then all facts from before are.
+/// Notes that a call may have changed a session whose record was not in hand. A session that is
+/// remembered only since the call went up is in doubt from now on. Where it was the active one,
+/// which no answer has told, all facts from before are.
 async fn note_unplaced(
     exchange: &Exchange,
     intent: &Intent,

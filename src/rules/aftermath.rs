@@ -59,15 +59,15 @@ pub fn aftermath(known: &Known, intent: &Intent, policy: &Policy) -> Option<Afte
 mod tests {
     use super::*;
     use crate::rules::{
-        Mode, SessionFacts, Stated,
+        Mode, SessionFacts, SourceFacts, Stated,
         fixtures::{
             Given, amount, apply_shopper, attach, card, cart, checkout, credit, detach,
             nothing_attached, shows,
         },
     };
 
-    /// A cart that holds a card, after credit was attached to it.
-    fn late() -> Given {
+    /// A cart to which a card was attached, by an answer that shows nothing.
+    fn with_card() -> Given {
         Given::session().holds(card("card")).after(&attach(cart(), "card"), &Default::default())
     }
 
@@ -84,8 +84,6 @@ mod tests {
             ..nothing_attached()
         }
     }
-
-    use crate::rules::SourceFacts;
 
     #[test]
     fn credit_that_turns_out_to_stand_behind_a_primary_is_mended_or_reported() {
@@ -120,7 +118,7 @@ mod tests {
     #[test]
     fn an_order_that_was_seen_tells_where_the_answer_shows_no_figures() {
         let call = attach(cart(), "credit");
-        let given = late().source(credit("credit", "40"));
+        let given = with_card().source(credit("credit", "40"));
         let given = given.alter(|session| session.joined.order.push("card".into()));
         let given = given.after(&call, &Default::default());
         assert!(matches!(after(&given, &call), Some(Aftermath::Report(_))));

@@ -36,8 +36,8 @@ pub fn judge_call(known: &Known, intent: &Intent, policy: &Policy, now: Timestam
     Judgement { verdict, unjudged }
 }
 
-/// Returns the rules that a call goes past which is sent without being judged: all that would have
-/// had something to say about it.
+/// Returns the rules that would have had something to say about a call that is sent without being
+/// judged.
 pub fn unjudged(intent: &Intent, policy: &Policy) -> Vec<Unjudged> {
     if intent.is_read() {
         return Vec::new();

@@ -2,7 +2,7 @@
 
 use super::{Dialect, Finding, Lookup, RuleId, SourceId, Timestamp};
 
-/// A broken rule. The error body, the log line and the inspector's row are made from it.
+/// A broken rule. The error body and the decision's record are made from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The rule.

@@ -1,4 +1,4 @@
-//! In what the vendor is odd: one value, which flags, the control routes and tests all set.
+//! The ways in which the vendor is odd: one value, which flags, control routes and tests all set.
 //!
 //! Nothing is odd by default. A quirk has one name everywhere and is written `name`, or
 //! `name=value` where it takes one.
@@ -6,7 +6,7 @@
 use super::{doc::Doc, refusal::Refusal};
 use std::{fmt, str::FromStr};
 
-/// In what the vendor is odd.
+/// The ways in which the vendor is odd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quirks {
     /// How `GET /sources/{id}` is denied to a shopper's token; `None` shows the source.

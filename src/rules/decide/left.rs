@@ -9,8 +9,9 @@ use crate::rules::{
     known::{Lack, View},
 };
 
-/// Returns the rules that only report, that upstream judges itself, and that cannot be said to be
-/// kept on facts on which a refusal may rest, in the order of preference. Asks for nothing.
+/// Returns the rules, in the order of preference, that only report, that upstream judges itself,
+/// and that are not known to be kept. Only facts count on which a refusal may rest. Asks for
+/// nothing.
 pub fn left_to_upstream(
     known: &Known,
     intent: &Intent,
