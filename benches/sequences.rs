@@ -4,7 +4,7 @@
 //! sequence that shows it; ends after ten of these, and exits with 1.
 //!
 //! Run with `cargo bench --bench sequences`, with `-- 1000000` for a million, with
-//! `-- 1000000 SEED` for other ones. The walks are those of `tests/it/differential/walk`.
+//! `-- 1000000 SEED` for other ones, with `-- 1 SEED NUMBER` for the one that a failure names. The walks are those of `tests/it/differential/walk`.
 
 #![allow(missing_docs, reason = "a program")]
 
@@ -30,12 +30,15 @@ use std::{
 /// Walks that a thread takes at a time.
 const BATCH: u64 = 100;
 
+/// Walks after which a line tells how far it is.
+const NEWS: u64 = 50_000;
+
 /// Failures after which nothing more is walked.
 const ENOUGH: u64 = 10;
 
 /// How far the walks have come.
 struct Progress {
-    walks: u64,
+    end: u64,
     seed: u64,
     next: AtomicU64,
     walked: AtomicU64,
@@ -49,11 +52,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut numbers = std::env::args().filter_map(|arg| arg.parse().ok());
-    let (walks, seed) = (numbers.next().unwrap_or(10_000), numbers.next().unwrap_or(1));
+    let mut number = |default: u64| numbers.next().unwrap_or(default);
+    let (walks, seed, first) = (number(10_000), number(1), number(0));
     let progress = Progress {
-        walks,
+        end: first.saturating_add(walks),
         seed,
-        next: AtomicU64::new(0),
+        next: AtomicU64::new(first),
         walked: AtomicU64::new(0),
         failed: AtomicU64::new(0),
         tallies: Mutex::new(Vec::new()),
@@ -75,10 +79,10 @@ fn walk_on(progress: &Progress) {
     let tallies = kinds.each_ref().map(|_| RefCell::new(Tally::default()));
     while progress.failed.load(Ordering::Relaxed) < ENOUGH {
         let first = progress.next.fetch_add(BATCH, Ordering::Relaxed);
-        if first >= progress.walks {
+        if first >= progress.end {
             break;
         }
-        for number in first..progress.walks.min(first + BATCH) {
+        for number in first..progress.end.min(first + BATCH) {
             let mut rest = number % 100;
             let at = kinds.iter().position(|(_, share, _)| {
                 let is_here = rest < *share;
@@ -92,6 +96,11 @@ fn walk_on(progress: &Progress) {
                 println!("{name}: {e}\n");
                 progress.failed.fetch_add(1, Ordering::Relaxed);
             }
+        }
+        let (walked, failed) =
+            (progress.walked.load(Ordering::Relaxed), progress.failed.load(Ordering::Relaxed));
+        if first > 0 && first % NEWS == 0 {
+            println!("{walked} walked, {failed} of them failed");
         }
     }
     let mut all = progress.tallies.lock().expect("no thread has panicked");

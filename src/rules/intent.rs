@@ -229,6 +229,11 @@ pub enum Intent {
         /// The session.
         session: Target,
     },
+    /// Hands a session to the vendor's own pages, where the shopper may attach and detach anything.
+    HandOver {
+        /// The session.
+        session: Target,
+    },
 }
 
 impl Intent {
@@ -242,7 +247,8 @@ impl Intent {
             | Intent::DeleteSession { session }
             | Intent::Order { session, .. }
             | Intent::AttachSaved { session, .. }
-            | Intent::Touch { session } => Some(session),
+            | Intent::Touch { session }
+            | Intent::HandOver { session } => Some(session),
             _ => None,
         }
     }
@@ -350,6 +356,7 @@ impl Intent {
             Intent::ChangeOption { .. } => "change option",
             Intent::ReadOptions => "read options",
             Intent::Touch { .. } => "change",
+            Intent::HandOver { .. } => "hand over",
         }
     }
 }

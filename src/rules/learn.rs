@@ -189,6 +189,7 @@ fn effect(intent: &Intent, answer: &Answer, known: &Known, policy: &Policy) -> E
             .applied_option(intent)
             .and_then(OptionFacts::told_source)
             .map_or(Effect::Touched, |source| Effect::TouchedWith(source.id.clone())),
+        Intent::HandOver { .. } => Effect::HandedOver,
         _ => Effect::Touched,
     }
 }

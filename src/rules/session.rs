@@ -117,6 +117,8 @@ pub enum Effect {
     Touched,
     /// The same, and this source is attached now.
     TouchedWith(SourceId),
+    /// The shopper may change anything past Weir from now on.
+    HandedOver,
 }
 
 /// One event that changes what is known about a session.

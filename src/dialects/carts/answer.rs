@@ -102,6 +102,7 @@ fn read(route: &Route, coverage: Coverage, json: &[u8]) -> Result<Answer, Unread
         Route::Detach
         | Route::DetachAll
         | Route::Touch
+        | Route::WebCheckout
         | Route::ByNumber
         | Route::UpdateByNumber
         | Route::SaveOption

@@ -39,6 +39,7 @@ pub(super) fn intent(
     let (intent, source) = match &route {
         Route::Read => return Ok(Some(Intent::ReadSession { session })),
         Route::Touch => return Ok(Some(Intent::Touch { session })),
+        Route::WebCheckout => return Ok(Some(Intent::HandOver { session })),
         Route::ReadOption | Route::ReadOptions => return Ok(Some(Intent::ReadOptions)),
         Route::RemoveOption(option) => {
             return Ok(Some(Intent::ChangeOption {

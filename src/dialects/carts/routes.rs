@@ -67,6 +67,7 @@ pub(super) enum Route {
     Submit,
     Resume,
     Touch,
+    WebCheckout,
     /// A call that a rule judges, and that names the cart or the shopper by a number.
     ByNumber,
     UpdateByNumber,
@@ -169,7 +170,7 @@ impl Resource<'_> {
             (At::Submission, "POST" | "PUT" | "PATCH") => Route::Submit,
             (At::Resumption, "POST" | "PUT" | "PATCH") => Route::Resume,
             // It hands the cart to the vendor's own pages.
-            (At::WebCheckout, "GET") => Route::Touch,
+            (At::WebCheckout, "GET") => Route::WebCheckout,
             (At::Options, "GET") => Route::ReadOptions,
             (At::Options, "POST" | "PUT" | "PATCH") => Route::SaveOption,
             (At::Option(_), "GET") => Route::ReadOption,

@@ -222,7 +222,7 @@ fn every_call_of_the_carts_table_is_understood() {
             "",
             Intent::Order { session: session(), paid_with: PaidWith::Attached },
         ),
-        ("GET carts/active/web-checkout", "", Intent::Touch { session: session() }),
+        ("GET carts/active/web-checkout", "", Intent::HandOver { session: session() }),
         ("POST carts/17/line-items", "", Intent::Touch { session: session() }),
         ("POST carts/17", r#"{"cart":{"lineItems":1}}"#, Intent::Touch { session: session() }),
         ("GET payment-options", "", Intent::ReadOptions),

@@ -284,6 +284,7 @@ fn calls_that_no_rule_speaks_of_need_nothing() {
         Intent::Detach { session: cart(), source: None },
         Intent::DeleteSession { session: checkout() },
         Intent::Touch { session: cart() },
+        Intent::HandOver { session: cart() },
         Intent::Remove { dialect: checkouts::DIALECT, customer: "c".into(), source: "s".into() },
         Intent::ChangeOption {
             dialect: carts::DIALECT,

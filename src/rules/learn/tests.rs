@@ -74,6 +74,13 @@ fn the_order_of_attachment_outlives_calls_of_no_known_end_that_cannot_change_it(
         let joined = session_of(&given).joined;
         assert_eq!(joined.after(&"credit".into(), &"card".into()), Some(true), "{intent:?}");
     }
+    let given = Given::session()
+        .after(&attach(cart(), "card"), &is_source(card("card")))
+        .after(&attach(cart(), "credit"), &is_source(credit("credit", "40")))
+        .after_unknown(&Intent::HandOver { session: cart() })
+        .after(&read, &both());
+    let joined = session_of(&given).joined;
+    assert_eq!(joined.after(&"credit".into(), &"card".into()), None, "the shopper may have");
     // A source that is gone has no place when it comes back.
     let given = Given::session()
         .after(&attach(cart(), "card"), &is_source(card("card")))

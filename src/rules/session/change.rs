@@ -43,6 +43,10 @@ impl SessionRecord {
                 self.joined = Joined::default();
             }
             Effect::Touched => self.forget(),
+            Effect::HandedOver => {
+                self.forget();
+                self.joined.forget_order();
+            }
             Effect::TouchedWith(id) => {
                 self.join(id, policy);
                 self.forget();

@@ -96,7 +96,7 @@ fn beginnings_and_ends_are_counted_but_reads_are_not() {
 fn what_identifies_a_session_outlives_what_changes_it() {
     let pending = Pending::Deferred { primary: "p".into(), since: NOW, sending: false };
     let caller = CredentialHash([7; 16]);
-    for effect in [Effect::Touched, Effect::Deleted, Effect::Ordered] {
+    for effect in [Effect::Touched, Effect::HandedOver, Effect::Deleted, Effect::Ordered] {
         let record = record(&[
             shown(SessionFacts {
                 payment_session: Stated::Stated("ps".into()),
@@ -209,6 +209,7 @@ fn the_order_of_attachment_outlives_look_ups_and_calls_that_do_not_touch_it() {
         // An order whose end is not known changes no order of sources.
         (with(vec![Begun, AttachUnknown(None), both()]), Some(true)),
         // What may have changed it leaves it unknown.
+        (with(vec![Succeeded(Effect::HandedOver, Box::default()), both()]), None),
         (with(vec![Begun, OutcomeUnknown, both()]), None),
         (with(vec![Begun, both()]), None),
         (with(vec![Begun, Begun, Refused, both()]), None),

@@ -111,7 +111,8 @@ impl Knowledge {
             // Nobody in particular: nothing is remembered of what it did.
             self.has_seen &= !log.iter().any(Exchange::is_change);
         } else if log.iter().any(shows_the_cart) {
-            self.has_seen = true;
+            // Another merchant's token shows another cart.
+            self.has_seen |= form != Form::Foreign;
             self.introduced.push(caller.to_owned());
         }
         if log.iter().any(is_submit) {
@@ -120,7 +121,8 @@ impl Knowledge {
     }
 
     fn knows(&self, form: Form, caller: &str) -> bool {
-        form.is_recognised() && self.has_seen && self.introduced.iter().any(|one| one == caller)
+        let has_seen = self.has_seen || form == Form::Foreign;
+        form.is_recognised() && has_seen && self.introduced.iter().any(|one| one == caller)
     }
 }
 
