@@ -1,9 +1,10 @@
 //! The changes that a store is asked to make, and its answers.
 
 use super::keys::Key;
+use std::sync::Arc;
 
-/// The bytes of one record, without spare capacity.
-pub(super) type Bytes = Box<[u8]>;
+/// The bytes of one record, shared by those who only look at them.
+pub(super) type Bytes = Arc<[u8]>;
 
 /// Why a store did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

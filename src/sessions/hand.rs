@@ -12,6 +12,7 @@
 use super::{
     change::{Bytes, Change, StoreError},
     keys::{Key, KeyBytes, Space},
+    recent::Recent,
     scope::{Scope, Stored},
     stored::{self, SourceEntry},
 };
@@ -48,7 +49,7 @@ pub(super) struct Hand {
     /// Shared with those who only look at it.
     record: Arc<SessionRecord>,
     /// Other sessions' records that hold a source in hand.
-    others: BTreeMap<KeyBytes, SessionRecord>,
+    others: BTreeMap<KeyBytes, Arc<SessionRecord>>,
     /// Each at most once. There are few, so that looking through them is quicker than any map.
     sources: Vec<(SourceId, Home)>,
     customer: Option<(Key, CustomerRecord)>,
@@ -58,15 +59,19 @@ pub(super) struct Hand {
 }
 
 impl Hand {
-    /// Decodes what is stored.
-    pub(super) fn take_up(scope: &Scope, stored: Stored) -> Result<Self, StoreError> {
+    /// Reads the records from what is stored.
+    pub(super) fn take_up(
+        scope: &Scope,
+        stored: Stored,
+        recent: &Recent,
+    ) -> Result<Self, StoreError> {
         let mut hand =
             Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
         for (key, bytes) in hand.stored.iter() {
             let (Space::Sessions, Some(bytes)) = (key.space, bytes) else { continue };
-            let record = stored::read_session(bytes)?;
+            let record = recent.session(key, bytes)?;
             match hand.key.as_ref() == Some(key) {
-                true => hand.record = Arc::new(record),
+                true => hand.record = record,
                 false => drop(hand.others.insert(key.bytes.clone(), record)),
             }
         }
@@ -191,7 +196,9 @@ impl Hand {
             Home::In(session) if self.key.as_ref().is_some_and(|key| key.bytes == *session) => {
                 Arc::make_mut(&mut self.record).member_mut(id)
             }
-            Home::In(session) => self.others.entry(session.clone()).or_default().member_mut(id),
+            Home::In(session) => {
+                Arc::make_mut(self.others.entry(session.clone()).or_default()).member_mut(id)
+            }
         }
     }
 
@@ -274,11 +281,11 @@ impl Hand {
     /// fails if another call has moved a source, and a pointer is kept as long as its session.
     pub(super) fn changes(&self) -> Result<Vec<Change>, StoreError> {
         let mut changes = Vec::new();
-        let main = self.key.as_ref().map(|key| (&key.bytes, &*self.record));
+        let main = self.key.as_ref().map(|key| (&key.bytes, &self.record));
         for (bytes, record) in main.into_iter().chain(&self.others) {
             let key = Key { space: Space::Sessions, bytes: bytes.clone() };
             // An empty record that was not stored is not written.
-            if *record != SessionRecord::default() || self.is_stored(&key) {
+            if **record != SessionRecord::default() || self.is_stored(&key) {
                 let pin = record.pending.is_some();
                 changes.push(self.change(key, stored::write_session(record)?, pin)?);
             }

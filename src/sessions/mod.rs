@@ -21,6 +21,7 @@ mod look_ups;
 mod memory;
 mod probe;
 mod queue;
+mod recent;
 mod records;
 mod scope;
 mod settings;
@@ -51,6 +52,7 @@ use crate::rules::{
     SourceRecord,
 };
 use back_off::BackOffs;
+use change::Bytes;
 use scope::Scope;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -274,7 +276,7 @@ impl Sessions {
         records::replace(&self.0.store, Key::active(caller), None).await
     }
 
-    async fn get(&self, key: Key) -> Result<Option<Box<[u8]>>, StoreError> {
+    async fn get(&self, key: Key) -> Result<Option<Bytes>, StoreError> {
         Ok(self.0.store.get(&[key]).await?.pop().flatten())
     }
 }
@@ -293,7 +295,7 @@ impl Sessions {
         let numbers = kinds.iter().map(|kind| kind.number()).collect();
         let after = after.map(|key| Key::session(key).bytes);
         let listed = self.0.store.list(Space::Sessions, numbers, after, limit).await?;
-        let read = |(key, bytes): (KeyBytes, Box<[u8]>)| {
+        let read = |(key, bytes): (KeyBytes, Bytes)| {
             Some((keys::session_at(&key, kinds)?, stored::read_session(&bytes).ok()?))
         };
         Ok(listed.into_iter().filter_map(read).collect())

@@ -158,7 +158,7 @@ pub(super) async fn read(store: &Store, scope: &Scope) -> Result<Hand, StoreErro
     let mut keys = scope.keys();
     for _ in 0..TRIES {
         let stored = Stored::new(keys.clone(), store.get(&keys).await?);
-        let hand = Hand::take_up(scope, stored)?;
+        let hand = Hand::take_up(scope, stored, store.recent())?;
         if hand.missing().is_empty() {
             return Ok(hand);
         }

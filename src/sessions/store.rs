@@ -9,6 +9,7 @@ use super::{
     keys::{Key, KeyBytes, Space},
     memory::Memory,
     probe::Probe,
+    recent::Recent,
     settings::Settings,
 };
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Store {
     backend: Backend,
+    recent: Arc<Recent>,
     probe: Option<Probe>,
 }
 
@@ -29,13 +31,19 @@ enum Backend {
 impl Store {
     /// Keeps records in this process.
     pub fn in_memory(settings: &Settings) -> Self {
-        Self { backend: Backend::Memory(Arc::new(Memory::new(settings))), probe: None }
+        let backend = Backend::Memory(Arc::new(Memory::new(settings)));
+        Self { backend, recent: Arc::default(), probe: None }
     }
 
     /// Lets a test count the requests to this store and make them fail.
     #[doc(hidden)]
     pub fn probed(self, probe: &Probe) -> Self {
         Self { probe: Some(probe.clone()), ..self }
+    }
+
+    /// Returns the records that were read last, which need not be read from their bytes again.
+    pub(super) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Returns what is stored under each of these keys, all as of one moment.

@@ -112,10 +112,10 @@ struct Customer<'a> {
 }
 
 fn write(record: &impl Serialize) -> Result<Bytes, StoreError> {
-    // Written on the stack first, so that the box on the heap has the exact size.
+    // Written on the stack first, so that the bytes on the heap have the exact size.
     let buffer = SmallVec::<[u8; 256]>::from_slice(&[VERSION]);
     let buffer = postcard::to_extend(record, buffer).map_err(|_| StoreError::Unwritable)?;
-    Ok(Box::from(buffer.as_slice()))
+    Ok(Bytes::from(buffer.as_slice()))
 }
 
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {

@@ -143,7 +143,7 @@ fn the_form_of_a_customer_and_of_an_active_cart_is_held_by_these_bytes() {
 
 #[test]
 fn bytes_of_another_version_and_broken_ones_are_not_read() {
-    let bytes = write_session(&full_session()).unwrap().into_vec();
+    let bytes = write_session(&full_session()).unwrap().to_vec();
     let mut other = bytes.clone();
     other[0] = 1;
     let longer = [&bytes[..], &[0]].concat();

@@ -325,7 +325,7 @@ async fn what_cannot_be_read_is_an_error_and_stays() {
         Key::customer(&customer),
         Key::active(caller),
     ] {
-        let new = Some(Box::from([99, 1, 2, 3]));
+        let new = Some(Arc::from([99, 1, 2, 3]));
         let change = Change { key, seen: None, new, pin: false };
         assert_eq!(room.store.swap(&[change]).await, Ok(Swapped::Made));
     }
