@@ -151,6 +151,8 @@ struct Walk<'a> {
     backing_off: bool,
     /// Whether a change of the cart ended in no known way, and the cart was not shown since.
     in_doubt: bool,
+    /// Whether a step of the last repair was not done.
+    unfinished: bool,
     /// When calls that timed out are done.
     late: Vec<Instant>,
     /// How many credits were lost so far.
@@ -176,6 +178,7 @@ impl<'a> Walk<'a> {
             behind: of.late_credit,
             backing_off: false,
             in_doubt: false,
+            unfinished: false,
             late: Vec::new(),
             lost: 0,
         };
@@ -342,6 +345,7 @@ impl<'a> Walk<'a> {
                 circumstances: self.circumstances,
                 backing_off: self.backing_off,
                 behind: self.behind || !self.late.is_empty(),
+                unfinished: self.unfinished,
             };
             called.tally(tally);
             self.judge(&called, call.form, &before, tally).await.map_err(told)?;
@@ -350,6 +354,11 @@ impl<'a> Walk<'a> {
             }
         }
         self.backing_off |= log.iter().any(|one| one.status() == Some(429));
+        let changes: Vec<&Exchange> = log.iter().filter(|one| one.is_change()).collect();
+        self.unfinished = match changes.as_slice() {
+            [] | [_] => self.unfinished,
+            steps => steps.iter().any(|one| !one.is_done()),
+        };
         let overlaps = beside.is_some() && !is_known;
         self.in_doubt =
             match log.iter().any(|one| one.is_change() && (overlaps || one.is_unknown())) {

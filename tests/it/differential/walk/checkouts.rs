@@ -175,6 +175,7 @@ impl<'a> Walk<'a> {
                     circumstances: self.circumstances,
                     backing_off,
                     behind: self.behind,
+                    unfinished: false,
                 };
                 called.tally(tally);
                 let judged = self.judge(&called, tally).await;

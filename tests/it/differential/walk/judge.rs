@@ -23,6 +23,8 @@ pub(crate) struct Called<'a> {
     pub(crate) backing_off: bool,
     /// Whether something changed behind Weir's back.
     pub(crate) behind: bool,
+    /// Whether an earlier repair was cut off, which the next call finishes first.
+    pub(crate) unfinished: bool,
 }
 
 impl Called<'_> {
@@ -34,6 +36,11 @@ impl Called<'_> {
     /// How often something was changed upstream, or was to be.
     pub(crate) fn changes(&self) -> usize {
         self.log.iter().filter(|exchange| exchange.is_change()).count()
+    }
+
+    /// Whether upstream was changed this often, but for finishing an earlier repair.
+    fn changed(&self, times: usize) -> bool {
+        self.changes() == times || (self.unfinished && self.changes() > times)
     }
 
     /// Judges a call that went up, and that no remedy is about.
@@ -48,7 +55,7 @@ impl Called<'_> {
         }
         if self.ask.method != Method::GET {
             ensure!(own.len() == 1, "the call was sent {} times", own.len());
-            ensure!(self.changes() == 1, "upstream was changed by more than the call");
+            ensure!(self.changed(1), "upstream was changed by more than the call");
         }
         let Some(last) = own.last() else { return Ok(()) };
         match &last.answer {
@@ -72,7 +79,7 @@ impl Called<'_> {
             denials.into_iter().any(|denial| *denial == reply),
             "the call was not sent, and no look-up has this answer"
         );
-        ensure!(self.changes() == 0, "the call was denied, and something was changed");
+        ensure!(self.changed(0), "the call was denied, and something was changed");
         let upstream = line.past(self.ask).await;
         let is_lenient = self.circumstances.lenient_removals && upstream.status == 204;
         if self.ask.method == Method::DELETE && is_lenient {
@@ -98,7 +105,7 @@ impl Called<'_> {
         rule: &str,
         tally: &mut Tally,
     ) -> Result<(), String> {
-        ensure!(self.changes() == 0, "refused, and something was changed");
+        ensure!(self.changed(0), "refused, and something was changed");
         if rule == "second-primary" {
             // Upstream would take it, and replace the first: the policy is stricter.
             let path = self.ask.path.split('?').next().unwrap_or_default();
@@ -139,7 +146,7 @@ impl Called<'_> {
             must_know || self.circumstances.on_lookup_failure == OnLookupFailure::Reject,
             "refused for want of a fact, where the policy forwards"
         );
-        ensure!(self.changes() == 0, "refused for want of a fact, and something was changed");
+        ensure!(self.changed(0), "refused for want of a fact, and something was changed");
         Ok(())
     }
 
