@@ -1,7 +1,7 @@
 //! Walks random sequences of calls through Weir to the emulator, as many as it is told to, on as
 //! many threads as there are cores, without sockets and on a paused clock. Prints what was done,
 //! and how often each invariant was looked at. Where one does not hold, prints the shortest
-//! sequence that shows it; ends after ten of these, and exits with 1.
+//! sequence that shows it; ends after fifty of these, and exits with 1.
 //!
 //! Run with `cargo bench --bench sequences`, with `-- 1000000` for a million, with
 //! `-- 1000000 SEED` for other ones, with `-- 1 SEED NUMBER` for the one that a failure names. The walks are those of `tests/it/differential/walk`.
@@ -34,7 +34,7 @@ const BATCH: u64 = 100;
 const NEWS: u64 = 50_000;
 
 /// Failures after which nothing more is walked.
-const ENOUGH: u64 = 10;
+const ENOUGH: u64 = 50;
 
 /// How far the walks have come.
 struct Progress {

@@ -270,6 +270,7 @@ mod tests {
             dialect: carts::DIALECT,
             session: Some(SessionKey::new(carts::CART, "388401425688")),
             call: "attach",
+            is_read: false,
             source: Some("de70d101-9fc6-4081-96de-6acd12c87e38".to_owned()),
             order: None,
             decision: Decided::Rejected,

@@ -139,6 +139,7 @@ fn rendered(rendered: Rendered) -> Response<Body> {
 pub(super) struct About {
     dialect: Dialect,
     call: &'static str,
+    is_read: bool,
     session: Option<SessionKey>,
     source: Option<String>,
     request_id: Option<String>,
@@ -159,13 +160,15 @@ impl About {
             Some(Target::Session(key)) => Some(key.clone()),
             _ => None,
         };
-        Self { call: intent.name(), session, source, ..Self::unread(dialect, headers, started) }
+        let (call, is_read) = (intent.name(), intent.is_read());
+        Self { call, is_read, session, source, ..Self::unread(dialect, headers, started) }
     }
 
     /// Describes a call that was not read.
     pub(super) fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
         let request_id = request_id(headers);
-        Self { dialect, call: "unread", session: None, source: None, request_id, started }
+        let (session, source) = (None, None);
+        Self { dialect, call: "unread", is_read: false, session, source, request_id, started }
     }
 }
 
@@ -197,6 +200,7 @@ pub(super) fn finish(
         dialect: about.dialect,
         session: outcome.session.or(notes.created).or(about.session),
         call: about.call,
+        is_read: about.is_read,
         source: about.source.or(notes.source),
         order: notes.order,
         decision: decided,

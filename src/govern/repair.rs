@@ -143,7 +143,7 @@ async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Know
         let must = repair.needs_store();
         let ended = match repair.next() {
             RepairStep::Detach(source) => performer.detach(&source, must).await,
-            RepairStep::Call => performer.callers_call(must).await,
+            RepairStep::Call => performer.callers_call(must, repair.rests_on_call()).await,
             RepairStep::Reattach(primary) => performer.reattach(&primary, must).await,
             RepairStep::Look => performer.look().await,
             RepairStep::EraseNote => performer.erase_note().await,
@@ -189,13 +189,13 @@ impl Performer {
         self.step(step, StepKind::AttachPrimary(primary.clone()), must).await
     }
 
-    async fn callers_call(&mut self, must: bool) -> StepEnd {
+    async fn callers_call(&mut self, must: bool, in_the_way: bool) -> StepEnd {
         self.begin(must).await?;
         let exchange = &self.exchange;
         let (call, intent, request) = (&exchange.call, &exchange.intent, exchange.original());
         let records = self.turn.records_mut();
         let outcome = send_begun(exchange, call, intent, records, &self.known, request).await;
-        Ok(self.note_end(outcome, StepKind::Call(intent.name())))
+        Ok(self.note_end(outcome, StepKind::Call(intent.name()), in_the_way))
     }
 
     /// Sends a call of Weir's own. `None`: an id is too long for a path, so no path can have
@@ -207,7 +207,7 @@ impl Performer {
         must: bool,
     ) -> StepEnd {
         let Some((outgoing, call)) = step else {
-            return Ok(self.note_end(CallOutcome::NotSent(Failure::NOT_SENT), kind));
+            return Ok(self.note_end(CallOutcome::NotSent(Failure::NOT_SENT), kind, true));
         };
         let mut known = Known::default();
         let recalled = recall(&self.exchange, self.turn.records_mut(), &mut known).await;
@@ -222,7 +222,7 @@ impl Performer {
             let policy = &self.exchange.policy;
             self.turn.records_mut().apply(SessionObservation::OutcomeUnknown, policy, now());
         }
-        Ok(self.note_end(outcome, kind))
+        Ok(self.note_end(outcome, kind, true))
     }
 
     /// Writes down that a step begins. Where that fails, the step is not sent, if it `must` be
@@ -249,13 +249,23 @@ impl Performer {
         Ok((RepairEvent::Erased, None))
     }
 
-    /// Notes how a step ended, and returns its event and its answer.
+    /// Notes how a step ended, and returns its event and its answer. `must_be_read`: a step follows
+    /// that rests on it.
     fn note_end(
         &self,
         outcome: CallOutcome,
         kind: StepKind,
+        must_be_read: bool,
     ) -> (RepairEvent, Option<Response<Body>>) {
         self.exchange.asker.trace.note(kind, outcome.step_end());
+        let outcome = match outcome {
+            // It may be no answer of the vendor's. A look shows what was done, and its answer is
+            // the caller's then.
+            CallOutcome::DoneUnread(..) if must_be_read => {
+                CallOutcome::Unknown(Err(Failure { sent: true, problem: Problem::Broken }))
+            }
+            outcome => outcome,
+        };
         let end = outcome.end();
         (RepairEvent::Ended(end), Some(outcome.into_response(self.exchange.call.form())))
     }

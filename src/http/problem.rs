@@ -34,7 +34,8 @@ pub enum Problem {
     Stalled,
     /// No connection to upstream, or none in time. Nothing was sent.
     Unreachable,
-    /// Upstream reset the connection, closed it early, or answered with something that is not HTTP.
+    /// Upstream reset the connection, closed it early, or answered with something that is not HTTP,
+    /// or that cannot be read where more rests on it.
     Broken,
     /// Upstream did not answer in time.
     Late,

@@ -153,6 +153,9 @@ pub struct Decision {
     pub session: Option<SessionKey>,
     /// What the call means: `attach`, `order`, …
     pub call: &'static str,
+    /// Whether the call only reads.
+    #[serde(skip)]
+    pub is_read: bool,
     /// The sources it names, with commas between them, or the one that it created.
     pub source: Option<String>,
     /// The order that it made.
@@ -185,6 +188,13 @@ pub struct Decision {
     pub weir_us: u64,
     /// The caller's `X-Request-Id`, where it sent one.
     pub request_id: Option<String>,
+}
+
+impl Decision {
+    /// Returns whether the call is a read that needed nothing but its own answer.
+    pub(super) fn is_plain_read(&self) -> bool {
+        self.is_read && self.steps.is_empty() && self.unread.is_empty()
+    }
 }
 
 #[derive(Serialize)]

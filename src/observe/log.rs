@@ -4,7 +4,7 @@ use super::decision::{Decided, Decision};
 use crate::rules::RuleId;
 
 /// Logs a decision as one line: at `WARN` where a rule could not be judged or the call failed, at
-/// `INFO` otherwise.
+/// `DEBUG` for a read that was only forwarded, at `INFO` otherwise.
 pub(super) fn log(decision: &Decision) {
     macro_rules! line {
         ($level:expr) => {
@@ -35,9 +35,11 @@ pub(super) fn log(decision: &Decision) {
             )
         };
     }
-    match decision.unjudged.is_empty() && decision.decision != Decided::Failed {
-        true => line!(tracing::Level::INFO),
-        false => line!(tracing::Level::WARN),
+    match decision.decision {
+        _ if !decision.unjudged.is_empty() => line!(tracing::Level::WARN),
+        Decided::Failed => line!(tracing::Level::WARN),
+        Decided::Forwarded if decision.is_plain_read() => line!(tracing::Level::DEBUG),
+        _ => line!(tracing::Level::INFO),
     }
 }
 

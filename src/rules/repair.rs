@@ -270,6 +270,11 @@ impl Repair {
         !self.store_failed
     }
 
+    /// Returns whether the primary is still off while the caller's call is made.
+    pub fn rests_on_call(&self) -> bool {
+        matches!(self.state, State::Calling { in_the_way: true })
+    }
+
     /// Returns the step to perform. It stays the same until [`Repair::on`] gets its end.
     pub fn next(&self) -> RepairStep {
         match &self.state {

@@ -335,7 +335,7 @@ impl<'a> Walk<'a> {
         };
         // Whoever is gone does not see the mark.
         let marked = reply.as_ref().is_none_or(is_marked) || other.as_ref().is_some_and(is_marked);
-        self.no_credit_is_lost((call.form, marked), &log, tally).map_err(told)?;
+        self.no_credit_is_lost((call.form, marked, beside.is_some()), &log, tally).map_err(told)?;
         self.weir.learn(call.form, &call.form.credential(&self.shopper), &log);
         if let (Some(reply), None) = (&reply, &beside) {
             let called = Called {
@@ -380,7 +380,7 @@ impl<'a> Walk<'a> {
     /// The promise: no submitted cart loses a credit, where `lost-credit` keeps it.
     fn no_credit_is_lost(
         &mut self,
-        (form, marked): (Form, bool),
+        (form, marked, overlaps): (Form, bool, bool),
         log: &[Exchange],
         tally: &mut Tally,
     ) -> Result<(), String> {
@@ -406,12 +406,19 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let is_blind = !looks.iter().any(|one| shows_the_cart(one));
+        let goes_unseen = looks.iter().any(|one| !one.is_done());
+        if overlaps && !form.is_recognised() && goes_unseen {
+            tally.count(Section::Excused, "lost-credit: a change by nobody, of a cart not read");
+            return Ok(());
+        }
         if marked && is_blind && is_unknown && (!looks.is_empty() || self.backing_off) {
             tally.count(Section::Excused, "lost-credit: a cart not seen, that cannot be read");
             return Ok(());
         }
         let failed = looks.iter().any(|one| !one.is_done()) || looks.is_empty() && self.backing_off;
-        if toggle == Toggle::Reject && marked && self.in_doubt && failed {
+        let in_doubt =
+            self.in_doubt || overlaps && log.iter().any(|one| one.is_change() && one.is_unknown());
+        if toggle == Toggle::Reject && marked && in_doubt && failed {
             tally.count(Section::Excused, "lost-credit: a cart in doubt, that cannot be read");
             return Ok(());
         }

@@ -138,6 +138,8 @@ struct Scene {
     options: Vec<String>,
     merchant: Keys,
     shopper: Keys,
+    /// Whether upstream has asked somebody for a pause.
+    paused: bool,
 }
 
 async fn walk(case: &Case, among_strangers: bool) -> Vec<Answered> {
@@ -197,12 +199,16 @@ impl Stranger {
 
 impl Scene {
     /// Whether a call of this step may have changed something, by all that Weir can know: it ended
-    /// in no known way, or removed what may not have been there.
-    fn is_in_doubt(&self, case: &Case) -> bool {
+    /// in no known way, removed what may not have been there, or removed something from an active
+    /// cart while upstream asked for a pause, so that nothing told which cart.
+    fn is_in_doubt(&mut self, case: &Case) -> bool {
         let lenient = case.circumstances.lenient_removals;
-        self.rig.line.log().iter().any(|one| {
-            let removed = lenient && one.method == Method::DELETE && one.is_done();
-            one.is_change() && (one.is_unknown() || removed)
+        let log = self.rig.line.log();
+        self.paused |= log.iter().any(|one| one.status() == Some(429));
+        log.iter().any(|one| {
+            let removed = one.method == Method::DELETE && one.is_done();
+            let untold = self.paused && one.target.starts_with(CART);
+            one.is_change() && (one.is_unknown() || removed && (lenient || untold))
         })
     }
 
@@ -215,7 +221,8 @@ impl Scene {
             let reply = rig.ask(&Form::Bearer.of(ask.clone(), &merchant)).await;
             things.note(&ask, reply.status.as_u16(), || reply.id());
         }
-        let mut scene = Self { rig, things, options: Vec::new(), merchant, shopper };
+        let options = Vec::new();
+        let mut scene = Self { rig, things, options, merchant, shopper, paused: false };
         for kind in ["creditCard", "creditCard", "ideal"] {
             scene.create(Form::Public, primary(kind)).await;
         }
