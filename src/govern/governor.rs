@@ -3,6 +3,7 @@
 use super::{
     answered::LookupOutcome,
     key::{OwnKey, UpstreamKey},
+    readings::Readings,
 };
 use crate::{
     dialects::Dialects,
@@ -55,6 +56,7 @@ pub struct Governor {
     own_key: Option<OwnKey>,
     pub(super) settings: GovernSettings,
     pub(super) look_ups: LookUps<Result<LookupOutcome, StoreError>>,
+    pub(super) readings: Readings,
     decisions: Decisions,
     in_flight: AtomicU64,
     stranded: AtomicU64,
@@ -84,6 +86,7 @@ impl Governor {
             sessions,
             settings,
             look_ups: LookUps::default(),
+            readings: Readings::default(),
             decisions: Decisions::default(),
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),

@@ -11,6 +11,7 @@ use crate::{
     },
     sessions::{Records, StoreError, now},
 };
+use std::time::Duration;
 
 /// Returns whether the call may change a session of which no record is in hand.
 pub(super) fn is_unread(intent: &Intent, hand: Option<&Holding>) -> bool {
@@ -37,13 +38,15 @@ pub(super) fn mark_overlap<'a>(
     Some(records)
 }
 
-/// Applies what was learned, as of `at`, from a request that was sent at `sent`, and writes it.
-/// Needs one request to the store where all of it is about the records in hand.
+/// Applies what was learned, as of `at`, from a request that was sent at `sent`, and writes it,
+/// unless it only says again what is remembered, and no fact is later by `repeat` or more. Needs
+/// one request to the store where all of it is about the records in hand.
 pub(super) async fn commit(
     exchange: &Exchange,
     records: &mut Records,
     learned: Learned,
     (sent, at): (Timestamp, Timestamp),
+    repeat: Duration,
 ) -> Result<(), StoreError> {
     match &learned.session {
         Some((key, _)) if records.session_key() != Some(key) => {
@@ -55,7 +58,7 @@ pub(super) async fn commit(
         }
         _ => apply_learned(exchange, records, learned, at),
     }
-    records.write().await
+    records.write_news(repeat).await
 }
 
 /// Applies what was learned to the records of a session that was not known before the answer came.

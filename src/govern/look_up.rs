@@ -19,13 +19,13 @@ use crate::{
     http::Body,
     observe::{StepEnd, StepKind},
     rules::{
-        Intent, Known, Learned, Lookup, Pending, SessionKey, SessionObservation, SourceId, Stated,
-        Target, Timestamp, learn as learn_from,
+        FreshFor, Intent, Known, Learned, Lookup, Pending, SessionKey, SessionObservation,
+        SourceId, Stated, Target, Timestamp, learn as learn_from,
     },
     sessions::{LookupKey, Records, StoreError, now},
 };
 use http::{HeaderValue, Response, StatusCode, header};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A request for a fact, and the records as they were before it was sent.
 struct Asked {
@@ -35,6 +35,9 @@ struct Asked {
     lookup: Lookup,
     session: Option<SessionKey>,
     records: Records,
+    /// How much later the same facts must be to be written. A decision that waits for a look needs
+    /// its date.
+    repeat: Duration,
 }
 
 /// Looks one thing up for a decision about `session`, where that is known. Asks with Weir's own key
@@ -98,6 +101,7 @@ async fn look_up_as(
         lookup: lookup.clone(),
         session: session.cloned(),
         records,
+        repeat: Duration::ZERO,
     };
     let key = asker.who.credential().filter(|_| is_shared(lookup)).map(|caller| LookupKey {
         path: outgoing.path.clone(),
@@ -213,6 +217,7 @@ pub(super) async fn read(
         lookup,
         session: session.cloned(),
         records,
+        repeat: no_news_within(exchange),
     };
     let at = now();
     let what = StepKind::Call(intent.name());
@@ -241,6 +246,16 @@ pub(super) async fn read(
     }
 }
 
+/// Returns how much later the same facts may be shown without being written again: a part of the
+/// time for which a refusal may rest on them.
+fn no_news_within(exchange: &Exchange) -> Duration {
+    let policy = exchange.asker.governor.cap_freshness(&exchange.policy, now());
+    match policy.fresh_for {
+        FreshFor::Forever => Duration::MAX,
+        FreshFor::Within(limit) => limit / 8,
+    }
+}
+
 impl Asked {
     /// Learns from the answer. Facts have the time at which the request was sent, because upstream
     /// may have read them at any time since.
@@ -266,7 +281,7 @@ impl Asked {
             Ok(read) => read,
             Err(why) => return Ok(unreadable(status, why)),
         };
-        learn::commit(&self.exchange, &mut self.records, learned, (at, at)).await?;
+        learn::commit(&self.exchange, &mut self.records, learned, (at, at), self.repeat).await?;
         learn::remember_active(&self.exchange, shown.session.as_ref()).await?;
         Ok(LookupOutcome::Shown(shown))
     }
@@ -281,7 +296,14 @@ impl Asked {
         let status = answered.status();
         let limit = exchange.asker.governor.settings.answer;
         let (headers, body) = (answered.headers(), &answered.body.bytes);
-        let answer = self.call.read_answer(&self.intent, status, headers, body, limit)?;
+        let read = || self.call.read_answer(&self.intent, status, headers, body, limit);
+        let answer = match (&self.lookup, &self.session) {
+            (Lookup::Session, Some(session)) => {
+                let readings = &exchange.asker.governor.readings;
+                readings.read(session, (&self.call, &self.intent), &answered, read)?
+            }
+            _ => Arc::new(read()?),
+        };
         let shown = match &self.intent {
             Intent::ReadSession { session: Target::Session(key) } => Some(key.clone()),
             Intent::ReadSession { session: Target::Active(kind) } => {
@@ -302,9 +324,9 @@ impl Asked {
             _ => (None, None),
         };
         learn::add_shown(exchange, &mut learned, source, customer);
-        let unread = Arc::new(answer.unread);
-        let options = match answer.options {
-            Stated::Stated(options) => Some(Arc::new(options)),
+        let unread = Arc::new(answer.unread.clone());
+        let options = match &answer.options {
+            Stated::Stated(options) => Some(Arc::new(options.clone())),
             Stated::Unstated | Stated::Unread => None,
         };
         Ok((Shown { at, session: shown, options, unread, answer: answered }, learned))

@@ -36,6 +36,7 @@ mod layer;
 mod learn;
 mod look_up;
 mod own_key;
+mod readings;
 mod recall;
 mod repair;
 mod send;

@@ -28,7 +28,7 @@ use crate::{
     sessions::{Records, StoreError, now},
 };
 use http::{Request, Response, StatusCode};
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 /// How a call that changes something ended.
 pub(super) enum CallOutcome {
@@ -239,7 +239,7 @@ async fn learn_from_call(
         // The session is gone, so nothing is pending for it.
         records.apply(SessionObservation::Pending(None), policy, at);
     }
-    learn::commit(exchange, records, learned, (ended.sent, at)).await?;
+    learn::commit(exchange, records, learned, (ended.sent, at), Duration::ZERO).await?;
     // The session in hand is remembered already, if it is the active one.
     let of = of.filter(|of| session.as_ref() != Some(of));
     remember_active(exchange, intent, of, ended).await

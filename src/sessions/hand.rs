@@ -21,7 +21,7 @@ use crate::rules::{
     SourceObservation, SourceRecord, Timestamp,
 };
 use smallvec::SmallVec;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A pending observation and its record's epoch when it was made. A read is dropped if the record's
 /// epoch has changed since.
@@ -48,6 +48,8 @@ pub(super) struct Hand {
     key: Option<Key>,
     /// Shared with those who only look at it.
     record: Arc<SessionRecord>,
+    /// The same, as it was read.
+    before: Arc<SessionRecord>,
     /// Other sessions' records that hold a source in hand.
     others: BTreeMap<KeyBytes, Arc<SessionRecord>>,
     /// Each at most once. There are few, so that looking through them is quicker than any map.
@@ -71,7 +73,7 @@ impl Hand {
             let (Space::Sessions, Some(bytes)) = (key.space, bytes) else { continue };
             let record = recent.session(key, bytes)?;
             match hand.key.as_ref() == Some(key) {
-                true => hand.record = record,
+                true => (hand.before, hand.record) = (record.clone(), record),
                 false => drop(hand.others.insert(key.bytes.clone(), record)),
             }
         }
@@ -274,6 +276,15 @@ impl Hand {
                 *home = Home::In(key.bytes.clone());
             }
         }
+    }
+
+    /// Returns whether all that is in hand is the session's record and its sources', and says what
+    /// was read, with no fact that is later by `limit` or more.
+    pub(super) fn repeats(&self, limit: Duration) -> bool {
+        let is_main = |home: &Home| matches!(home, Home::In(session) if self.is_main(session));
+        self.customer.is_none()
+            && self.sources.iter().all(|(_, home)| is_main(home))
+            && self.record.repeats(&self.before, limit)
     }
 
     /// Returns the changes that make the store hold what is in hand; none if it already does. A

@@ -16,7 +16,7 @@ use crate::rules::{
     CustomerObservation, CustomerRecord, Policy, SessionKey, SessionObservation, SessionRecord,
     SourceId, SourceObservation, SourceRecord, Timestamp,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// How often the same records are read or written before giving up. Each failed try means that
 /// another call has just written one of them.
@@ -107,6 +107,16 @@ impl Records {
             self.refresh().await?;
         }
         Err(StoreError::Contended)
+    }
+
+    /// Writes what changed since the last write, unless it only says again what was read, and no
+    /// fact is later by `limit` or more.
+    pub async fn write_news(&mut self, limit: Duration) -> Result<(), StoreError> {
+        if self.hand.repeats(limit) {
+            self.unwritten.clear();
+            return Ok(());
+        }
+        self.write().await
     }
 
     /// Reads everything again and applies the pending observations to it.

@@ -399,7 +399,8 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let is_read = |one: &&Exchange| !one.is_change() && one.target.starts_with(CART);
-        let looks: Vec<&Exchange> = log.iter().filter(is_read).collect();
+        let before = log.iter().take_while(|one| !is_submit(one));
+        let looks: Vec<&Exchange> = before.filter(is_read).collect();
         let is_unknown = !self.weir.knows(form, &form.credential(&self.shopper));
         if is_unknown && of.may_believe() {
             tally.count(Section::Excused, "lost-credit: came past Weir within fresh-for");
