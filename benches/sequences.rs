@@ -4,7 +4,8 @@
 //! sequence that shows it; ends after fifty of these, and exits with 1.
 //!
 //! Run with `cargo bench --bench sequences`, with `-- 1000000` for a million, with
-//! `-- 1000000 SEED` for other ones, with `-- 1 SEED NUMBER` for the one that a failure names. The walks are those of `tests/it/differential/walk`.
+//! `-- 1000000 SEED` for other ones, with `-- 1 SEED NUMBER` for the one that a failure names. The
+//! walks are those of `tests/it/differential/walk`.
 
 #![allow(missing_docs, reason = "a program")]
 
@@ -30,8 +31,8 @@ use std::{
 /// Walks that a thread takes at a time.
 const BATCH: u64 = 100;
 
-/// Walks after which a line tells how far it is.
-const NEWS: u64 = 50_000;
+/// Walks between two lines of progress; a multiple of [`BATCH`].
+const REPORT_EVERY: u64 = 50_000;
 
 /// Failures after which nothing more is walked.
 const ENOUGH: u64 = 50;
@@ -99,7 +100,7 @@ fn walk_on(progress: &Progress) {
         }
         let (walked, failed) =
             (progress.walked.load(Ordering::Relaxed), progress.failed.load(Ordering::Relaxed));
-        if first > 0 && first % NEWS == 0 {
+        if first > 0 && first.is_multiple_of(REPORT_EVERY) {
             println!("{walked} walked, {failed} of them failed");
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     answered::LookupOutcome,
     key::{OwnKey, UpstreamKey},
-    readings::Readings,
+    recent_answers::RecentAnswers,
 };
 use crate::{
     dialects::Dialects,
@@ -56,7 +56,7 @@ pub struct Governor {
     own_key: Option<OwnKey>,
     pub(super) settings: GovernSettings,
     pub(super) look_ups: LookUps<Result<LookupOutcome, StoreError>>,
-    pub(super) readings: Readings,
+    pub(super) recent: RecentAnswers,
     decisions: Decisions,
     in_flight: AtomicU64,
     stranded: AtomicU64,
@@ -86,7 +86,7 @@ impl Governor {
             sessions,
             settings,
             look_ups: LookUps::default(),
-            readings: Readings::default(),
+            recent: RecentAnswers::default(),
             decisions: Decisions::default(),
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),

@@ -38,15 +38,15 @@ pub(super) fn mark_overlap<'a>(
     Some(records)
 }
 
-/// Applies what was learned, as of `at`, from a request that was sent at `sent`, and writes it,
-/// unless it only says again what is remembered, and no fact is later by `repeat` or more. Needs
-/// one request to the store where all of it is about the records in hand.
+/// Applies what was learned, as of `at`, from a request that was sent at `sent`. Writes it, unless
+/// it only says again what is stored, each fact later by less than `leeway`. Needs one request to
+/// the store where all of it is about the records in hand.
 pub(super) async fn commit(
     exchange: &Exchange,
     records: &mut Records,
     learned: Learned,
     (sent, at): (Timestamp, Timestamp),
-    repeat: Duration,
+    leeway: Duration,
 ) -> Result<(), StoreError> {
     match &learned.session {
         Some((key, _)) if records.session_key() != Some(key) => {
@@ -58,7 +58,7 @@ pub(super) async fn commit(
         }
         _ => apply_learned(exchange, records, learned, at),
     }
-    records.write_news(repeat).await
+    records.write_unless_repeated(leeway).await
 }
 
 /// Applies what was learned to the records of a session that was not known before the answer came.

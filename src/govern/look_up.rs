@@ -6,38 +6,35 @@
 //! nothing; the record's epoch shows that.
 
 use super::{
-    answer::{OwnError, own_error},
     answered::{Answered, LookupOutcome, Shown},
     asker::{Asker, SendOutcome, Who},
     exchange::Exchange,
-    governor::log_store_error,
     learn, own_key,
     send::TOO_LONG,
 };
 use crate::{
     dialects::{Call, UnreadableAnswer},
-    http::Body,
-    observe::{StepEnd, StepKind},
+    observe::StepEnd,
     rules::{
-        FreshFor, Intent, Known, Learned, Lookup, Pending, SessionKey, SessionObservation,
-        SourceId, Stated, Target, Timestamp, learn as learn_from,
+        Intent, Known, Learned, Lookup, Pending, SessionKey, SessionObservation, SourceId, Stated,
+        Target, Timestamp, learn as learn_from,
     },
     sessions::{LookupKey, Records, StoreError, now},
 };
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use std::{sync::Arc, time::Duration};
 
 /// A request for a fact, and the records as they were before it was sent.
-struct Asked {
-    exchange: Exchange,
-    call: Call,
-    intent: Intent,
-    lookup: Lookup,
-    session: Option<SessionKey>,
-    records: Records,
-    /// How much later the same facts must be to be written. A decision that waits for a look needs
-    /// its date.
-    repeat: Duration,
+pub(super) struct Asked {
+    pub exchange: Exchange,
+    pub call: Call,
+    pub intent: Intent,
+    pub lookup: Lookup,
+    pub session: Option<SessionKey>,
+    pub records: Records,
+    /// How much later the same facts may be without being written. None for a look-up: the decision
+    /// that waits for it needs the date.
+    pub leeway: Duration,
 }
 
 /// Looks one thing up for a decision about `session`, where that is known. Asks with Weir's own key
@@ -101,7 +98,7 @@ async fn look_up_as(
         lookup: lookup.clone(),
         session: session.cloned(),
         records,
-        repeat: Duration::ZERO,
+        leeway: Duration::ZERO,
     };
     let key = asker.who.credential().filter(|_| is_shared(lookup)).map(|caller| LookupKey {
         path: outgoing.path.clone(),
@@ -136,7 +133,7 @@ async fn look_up_as(
 }
 
 /// Notes the code of an error of upstream's.
-fn note_code(exchange: &Exchange, call: &Call, answered: &Answered) {
+pub(super) fn note_code(exchange: &Exchange, call: &Call, answered: &Answered) {
     let limit = exchange.asker.governor.settings.answer;
     let code = call.error_code(answered.headers(), &answered.body.bytes, limit);
     exchange.asker.trace.note_code(code);
@@ -162,7 +159,7 @@ fn is_shared(lookup: &Lookup) -> bool {
 }
 
 /// Reads the records that a look-up teaches.
-async fn records(
+pub(super) async fn records(
     exchange: &Exchange,
     lookup: &Lookup,
     session: Option<&SessionKey>,
@@ -189,77 +186,10 @@ fn epoch(records: &Records, lookup: &Lookup) -> u32 {
     }
 }
 
-/// Sends the caller's own read, passes its answer through, and learns from it as from a look-up.
-pub(super) async fn read(
-    exchange: &Exchange,
-    session: Option<&SessionKey>,
-    known: Option<Records>,
-) -> Result<Response<Body>, StoreError> {
-    let intent = &*exchange.intent;
-    let lookup = match intent {
-        Intent::ReadSource { source } => Lookup::Source(source.clone()),
-        Intent::ReadCustomer { .. } => Lookup::Customer,
-        Intent::ReadOptions => Lookup::PaymentOptions,
-        _ => Lookup::Session,
-    };
-    let session = match intent {
-        Intent::ReadSession { session: Target::Session(key) } => Some(key),
-        _ => session,
-    };
-    let records = match known.filter(|records| records.session_key() == session) {
-        Some(records) => records,
-        None => records(exchange, &lookup, session).await?,
-    };
-    let mut asked = Asked {
-        exchange: exchange.clone(),
-        call: exchange.call.clone(),
-        intent: intent.clone(),
-        lookup,
-        session: session.cloned(),
-        records,
-        repeat: no_news_within(exchange),
-    };
-    let at = now();
-    let what = StepKind::Call(intent.name());
-    match exchange.asker.send(exchange.original(), &what, session).await {
-        SendOutcome::Answered(answered) => {
-            // The caller has its answer, whether or not it can be learned from.
-            let trace = &exchange.asker.trace;
-            match asked.learn(at, SendOutcome::Answered(answered.clone())).await {
-                Ok(LookupOutcome::Shown(shown) | LookupOutcome::ShownToWeir(shown)) => {
-                    trace.note_unread(&shown.unread);
-                }
-                Ok(LookupOutcome::Failed(StepEnd::Unreadable { why, .. })) => {
-                    trace.note_unreadable(UnreadableAnswer(why));
-                }
-                Ok(LookupOutcome::Denied(_) | LookupOutcome::Failed(_)) => {
-                    note_code(exchange, &exchange.call, &answered);
-                }
-                Err(error) => log_store_error(&error),
-            }
-            Ok(answered.into_response())
-        }
-        SendOutcome::TooLong(response) => Ok(response),
-        SendOutcome::Failed(failure) => {
-            Ok(own_error(exchange.call.form(), &OwnError::Problem(failure.problem)))
-        }
-    }
-}
-
-/// Returns how much later the same facts may be shown without being written again: a part of the
-/// time for which a refusal may rest on them.
-fn no_news_within(exchange: &Exchange) -> Duration {
-    let policy = exchange.asker.governor.cap_freshness(&exchange.policy, now());
-    match policy.fresh_for {
-        FreshFor::Forever => Duration::MAX,
-        FreshFor::Within(limit) => limit / 8,
-    }
-}
-
 impl Asked {
     /// Learns from the answer. Facts have the time at which the request was sent, because upstream
     /// may have read them at any time since.
-    async fn learn(
+    pub(super) async fn learn(
         &mut self,
         at: Timestamp,
         sent: SendOutcome,
@@ -281,7 +211,7 @@ impl Asked {
             Ok(read) => read,
             Err(why) => return Ok(unreadable(status, why)),
         };
-        learn::commit(&self.exchange, &mut self.records, learned, (at, at), self.repeat).await?;
+        learn::commit(&self.exchange, &mut self.records, learned, (at, at), self.leeway).await?;
         learn::remember_active(&self.exchange, shown.session.as_ref()).await?;
         Ok(LookupOutcome::Shown(shown))
     }
@@ -299,8 +229,8 @@ impl Asked {
         let read = || self.call.read_answer(&self.intent, status, headers, body, limit);
         let answer = match (&self.lookup, &self.session) {
             (Lookup::Session, Some(session)) => {
-                let readings = &exchange.asker.governor.readings;
-                readings.read(session, (&self.call, &self.intent), &answered, read)?
+                let recent = &exchange.asker.governor.recent;
+                recent.get_or_read(session, (&self.call, &self.intent), &answered, read)?
             }
             _ => Arc::new(read()?),
         };

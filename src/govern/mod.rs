@@ -8,7 +8,8 @@
 //! - `course` asks [`Attempt`](crate::rules::Attempt) for the next step and performs it, until the
 //!   call has its answer. `Attempt` decides; this room waits and sends.
 //! - `recall` reads the records that this caller may know of; `look_up` asks upstream for what they
-//!   lack.
+//!   lack; `read` sends a caller's own read. `recent_answers` keeps what the latest answers said,
+//!   so that the same answer is not read twice.
 //! - `forward` sends the caller's own call, detached, and keeps the session's turn until the answer
 //!   is learned; `aftermath` looks back at what an attach has left behind.
 //! - `send` sends any call that changes something; `learn` writes down what its answer taught.
@@ -36,8 +37,9 @@ mod layer;
 mod learn;
 mod look_up;
 mod own_key;
-mod readings;
+mod read;
 mod recall;
+mod recent_answers;
 mod repair;
 mod send;
 mod trace;

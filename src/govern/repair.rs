@@ -127,12 +127,15 @@ struct Performer {
     turn: Turn,
     known: Known,
     answers: Vec<Option<Response<Body>>>,
+    /// Whether the answer to the step under way must be readable.
+    must_be_read: bool,
     /// Set once the store has failed: what the steps change from then on may not be remembered.
     failed: Option<(StoreError, UnreadChange)>,
 }
 
 async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Known) -> Performed {
-    let mut performer = Performer { exchange, turn, known, answers: Vec::new(), failed: None };
+    let (answers, must_be_read, failed) = (Vec::new(), true, None);
+    let mut performer = Performer { exchange, turn, known, answers, must_be_read, failed };
     if let Some(note) = repair.pending() {
         // It is written together with the beginning of the first step.
         let policy = &performer.exchange.policy;
@@ -141,9 +144,10 @@ async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Know
     }
     loop {
         let must = repair.needs_store();
+        performer.must_be_read = repair.must_be_read();
         let ended = match repair.next() {
             RepairStep::Detach(source) => performer.detach(&source, must).await,
-            RepairStep::Call => performer.callers_call(must, repair.rests_on_call()).await,
+            RepairStep::Call => performer.callers_call(must).await,
             RepairStep::Reattach(primary) => performer.reattach(&primary, must).await,
             RepairStep::Look => performer.look().await,
             RepairStep::EraseNote => performer.erase_note().await,
@@ -189,13 +193,13 @@ impl Performer {
         self.step(step, StepKind::AttachPrimary(primary.clone()), must).await
     }
 
-    async fn callers_call(&mut self, must: bool, in_the_way: bool) -> StepEnd {
+    async fn callers_call(&mut self, must: bool) -> StepEnd {
         self.begin(must).await?;
         let exchange = &self.exchange;
         let (call, intent, request) = (&exchange.call, &exchange.intent, exchange.original());
         let records = self.turn.records_mut();
         let outcome = send_begun(exchange, call, intent, records, &self.known, request).await;
-        Ok(self.note_end(outcome, StepKind::Call(intent.name()), in_the_way))
+        Ok(self.note_end(outcome, StepKind::Call(intent.name())))
     }
 
     /// Sends a call of Weir's own. `None`: an id is too long for a path, so no path can have
@@ -207,7 +211,7 @@ impl Performer {
         must: bool,
     ) -> StepEnd {
         let Some((outgoing, call)) = step else {
-            return Ok(self.note_end(CallOutcome::NotSent(Failure::NOT_SENT), kind, true));
+            return Ok(self.note_end(CallOutcome::NotSent(Failure::NOT_SENT), kind));
         };
         let mut known = Known::default();
         let recalled = recall(&self.exchange, self.turn.records_mut(), &mut known).await;
@@ -222,7 +226,7 @@ impl Performer {
             let policy = &self.exchange.policy;
             self.turn.records_mut().apply(SessionObservation::OutcomeUnknown, policy, now());
         }
-        Ok(self.note_end(outcome, kind, true))
+        Ok(self.note_end(outcome, kind))
     }
 
     /// Writes down that a step begins. Where that fails, the step is not sent, if it `must` be
@@ -249,25 +253,21 @@ impl Performer {
         Ok((RepairEvent::Erased, None))
     }
 
-    /// Notes how a step ended, and returns its event and its answer. `must_be_read`: a step follows
-    /// that rests on it.
+    /// Notes how a step ended, and returns its event and its answer.
     fn note_end(
         &self,
         outcome: CallOutcome,
         kind: StepKind,
-        must_be_read: bool,
     ) -> (RepairEvent, Option<Response<Body>>) {
         self.exchange.asker.trace.note(kind, outcome.step_end());
-        let outcome = match outcome {
-            // It may be no answer of the vendor's. A look shows what was done, and its answer is
-            // the caller's then.
-            CallOutcome::DoneUnread(..) if must_be_read => {
-                CallOutcome::Unknown(Err(Failure { sent: true, problem: Problem::Broken }))
+        let form = self.exchange.call.form();
+        match &outcome {
+            CallOutcome::DoneUnread(..) if self.must_be_read => {
+                let broken = own_error(form, &OwnError::Problem(Problem::Broken));
+                (RepairEvent::Unread, Some(broken))
             }
-            outcome => outcome,
-        };
-        let end = outcome.end();
-        (RepairEvent::Ended(end), Some(outcome.into_response(self.exchange.call.form())))
+            _ => (RepairEvent::Ended(outcome.end()), Some(outcome.into_response(form))),
+        }
     }
 
     async fn look(&mut self) -> StepEnd {

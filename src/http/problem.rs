@@ -34,8 +34,8 @@ pub enum Problem {
     Stalled,
     /// No connection to upstream, or none in time. Nothing was sent.
     Unreachable,
-    /// Upstream reset the connection, closed it early, or answered with something that is not HTTP,
-    /// or that cannot be read where more rests on it.
+    /// Upstream reset the connection, closed it early, or answered with something that is not HTTP;
+    /// or its answer to a step of a repair cannot be read, and a look cannot tell what was done.
     Broken,
     /// Upstream did not answer in time.
     Late,
@@ -104,7 +104,7 @@ impl Problem {
             Self::Incomplete => "The request's content ended too early.",
             Self::Stalled => "The request's content did not arrive in time.",
             Self::Unreachable => "The payments API cannot be reached. Nothing was sent to it.",
-            Self::Broken => "The payments API's answer was broken off or is not valid HTTP.",
+            Self::Broken => "The payments API's answer was broken off or cannot be read.",
             Self::Late => "The payments API did not answer in time.",
             Self::FactUnknown => {
                 "The payments API did not tell what is needed to judge this call. \

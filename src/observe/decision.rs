@@ -191,9 +191,9 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Returns whether the call is a read that needed nothing but its own answer.
+    /// Returns whether the call is a read that was done, and needed nothing but its own answer.
     pub(super) fn is_plain_read(&self) -> bool {
-        self.is_read && self.steps.is_empty() && self.unread.is_empty()
+        self.is_read && self.status < 400 && self.steps.is_empty() && self.unread.is_empty()
     }
 }
 

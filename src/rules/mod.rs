@@ -39,6 +39,7 @@ mod money;
 mod oracle;
 mod policy;
 mod repair;
+mod repeats;
 mod row;
 mod rule_id;
 mod semantics;

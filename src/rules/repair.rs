@@ -13,10 +13,10 @@
 //! ```
 //! A replacing remedy is the same without the last attach. A resequencing one detaches the primary,
 //! attaches it again, and then makes the caller's call, or follows a call that was made. A step
-//! whose outcome is not known is followed by a look at the session. Where the primary cannot be
-//! attached again, the repair ends [`RepairEnd::Stranded`]. Credit whose attach ended in no known
-//! way is detached before the primary goes back, since it may still take effect: behind the primary
-//! it would be lost.
+//! whose outcome is not known is followed by a look at the session; so is one whose answer cannot
+//! be read, unless it is the last. Where the primary cannot be attached again, the repair ends
+//! [`RepairEnd::Stranded`]. Credit whose attach ended in no known way is detached before the
+//! primary goes back, since it may still take effect: behind the primary it would be lost.
 //!
 //! The session's record holds a note of the repair ([`super::Pending::Repair`]) from before the
 //! first step until [`RepairStep::EraseNote`]. A later call that finds the note runs
@@ -123,6 +123,9 @@ pub enum RepairEnd {
 pub enum RepairEvent {
     /// [`RepairStep::Detach`], [`RepairStep::Call`] or [`RepairStep::Reattach`].
     Ended(CallEnd),
+    /// The same: upstream says that it was done, in an answer that cannot be read. It may come from
+    /// something between Weir and the vendor.
+    Unread,
     /// [`RepairStep::Look`].
     Saw(SessionView),
     /// [`RepairStep::EraseNote`].
@@ -204,8 +207,16 @@ enum Look {
     Applied { step: usize },
     /// Whether the caller's call was carried out.
     Called { step: usize },
+    /// Whether the caller's call put another primary in place of this one, as upstream said.
+    Replaced { step: usize },
     /// Whether the primary was attached again.
-    Reattached { tries: u8, goal: Goal, step: usize },
+    Reattached {
+        tries: u8,
+        goal: Goal,
+        step: usize,
+        /// Whether upstream said that it was.
+        said_done: bool,
+    },
     /// Whether both the credit and the primary are attached.
     Kept { refusal: usize },
     /// What is attached after the primary could not be attached again.
@@ -270,9 +281,10 @@ impl Repair {
         !self.store_failed
     }
 
-    /// Returns whether the primary is still off while the caller's call is made.
-    pub fn rests_on_call(&self) -> bool {
-        matches!(self.state, State::Calling { in_the_way: true })
+    /// Returns whether the answer to the step must be readable for the step to count as done: more
+    /// rests on it. Only the caller's own call may be the last.
+    pub fn must_be_read(&self) -> bool {
+        !matches!(self.state, State::Calling { in_the_way: false })
     }
 
     /// Returns the step to perform. It stays the same until [`Repair::on`] gets its end.
@@ -305,9 +317,12 @@ impl Repair {
             (State::Calling { .. }, RepairEvent::Ended(end)) => self.after_call(end, step),
             (State::Reattaching { tries, goal }, RepairEvent::Ended(end)) => match end {
                 CallEnd::Done => self.after_reattach(goal, step),
-                CallEnd::Unknown => State::Looking(Look::Reattached { tries, goal, step }),
+                CallEnd::Unknown => {
+                    State::Looking(Look::Reattached { tries, goal, step, said_done: false })
+                }
                 end => self.retry_or_go_on(tries, goal, end, step),
             },
+            (state, RepairEvent::Unread) => self.unread(state, step),
             (State::TakingOff { refusal }, RepairEvent::Ended(end)) => match end {
                 CallEnd::Done | CallEnd::Refused(RefusalScope::Missing) => {
                     reattach(Goal::Undo { wrong: refusal })
@@ -335,6 +350,24 @@ impl Repair {
             State::Erasing(then) => *then,
             // The same step again, unwritten.
             state => state,
+        }
+    }
+
+    /// Returns the state after a step that upstream said was done, in an answer that cannot be
+    /// read.
+    fn unread(&self, state: State, step: usize) -> State {
+        match state {
+            State::Detaching => State::Looking(Look::Detached { step }),
+            State::Calling { in_the_way: false } => State::Over(RepairEnd::Answer(step)),
+            State::Calling { .. } if self.replaces => State::Looking(Look::Replaced { step }),
+            State::Calling { .. } => State::Looking(Look::Called { step }),
+            State::Reattaching { tries, goal } => {
+                State::Looking(Look::Reattached { tries, goal, step, said_done: true })
+            }
+            // The credit may still be attached.
+            State::TakingOff { refusal } => reattach(Goal::Keep { refusal }),
+            State::Clearing => reattach(Goal::Recover),
+            state @ (State::Looking(_) | State::Erasing(_) | State::Over(_)) => state,
         }
     }
 

@@ -15,7 +15,6 @@
 //! `unsure` survives a refusal: a refused call shows nothing about the call before it.
 
 mod change;
-mod news;
 
 use super::{
     Amount, CredentialHash, Currency, CustomerId, Fact, Joined, Policy, SessionId, ShownTo,

@@ -12,7 +12,7 @@
 use super::{
     change::{Bytes, Change, StoreError},
     keys::{Key, KeyBytes, Space},
-    recent::Recent,
+    recent::RecentRecords,
     scope::{Scope, Stored},
     stored::{self, SourceEntry},
 };
@@ -48,7 +48,7 @@ pub(super) struct Hand {
     key: Option<Key>,
     /// Shared with those who only look at it.
     record: Arc<SessionRecord>,
-    /// The same, as it was read.
+    /// The same, as it was read or written last.
     before: Arc<SessionRecord>,
     /// Other sessions' records that hold a source in hand.
     others: BTreeMap<KeyBytes, Arc<SessionRecord>>,
@@ -65,13 +65,13 @@ impl Hand {
     pub(super) fn take_up(
         scope: &Scope,
         stored: Stored,
-        recent: &Recent,
+        recent: &RecentRecords,
     ) -> Result<Self, StoreError> {
         let mut hand =
             Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
         for (key, bytes) in hand.stored.iter() {
             let (Space::Sessions, Some(bytes)) = (key.space, bytes) else { continue };
-            let record = recent.session(key, bytes)?;
+            let record = recent.get_or_read(key, bytes)?;
             match hand.key.as_ref() == Some(key) {
                 true => (hand.before, hand.record) = (record.clone(), record),
                 false => drop(hand.others.insert(key.bytes.clone(), record)),
@@ -118,9 +118,7 @@ impl Hand {
                 self.home(&id, entry, held)
             }
         };
-        if !matches!(&home, Home::In(session) if self.is_main(session))
-            && self.record.member(&id).is_some()
-        {
+        if !self.is_in_session(&home) && self.record.member(&id).is_some() {
             self.record_mut().members.retain(|(member, _)| *member != id);
         }
         self.sources.push((id, home));
@@ -278,13 +276,16 @@ impl Hand {
         }
     }
 
-    /// Returns whether all that is in hand is the session's record and its sources', and says what
-    /// was read, with no fact that is later by `limit` or more.
-    pub(super) fn repeats(&self, limit: Duration) -> bool {
-        let is_main = |home: &Home| matches!(home, Home::In(session) if self.is_main(session));
+    /// Returns whether only the session and its sources are in hand, and say again what is stored,
+    /// each fact later by less than `leeway`.
+    pub(super) fn repeats(&self, leeway: Duration) -> bool {
         self.customer.is_none()
-            && self.sources.iter().all(|(_, home)| is_main(home))
-            && self.record.repeats(&self.before, limit)
+            && self.sources.iter().all(|(_, home)| self.is_in_session(home))
+            && self.record.repeats(&self.before, leeway)
+    }
+
+    fn is_in_session(&self, home: &Home) -> bool {
+        matches!(home, Home::In(session) if self.is_main(session))
     }
 
     /// Returns the changes that make the store hold what is in hand; none if it already does. A
@@ -333,6 +334,7 @@ impl Hand {
         for Change { key, new, .. } in changes {
             self.stored.set(key, new);
         }
+        self.before = self.record.clone();
     }
 
     /// Makes a change. The entry of a source that was not read points to the session in scope,

@@ -4,6 +4,7 @@
 //!   session, sources ─ turn ──────▶ the right to change the session, and its record in hand
 //!   session, sources ─ records ───▶ the same records without that right
 //!   key ─ session, source, … ─────▶ record
+//!   bytes ─ recent ───────────────▶ the record that was read from the same bytes last
 //!   look-up ─ LookUps::share ─────▶ its answer, asked for once
 //! ```
 //! One [`Sessions`] serves the whole process, from any number of runtimes; cloning it is cheap.
@@ -19,6 +20,7 @@ mod hand;
 mod keys;
 mod look_ups;
 mod memory;
+mod places;
 mod probe;
 mod queue;
 mod recent;
@@ -39,6 +41,7 @@ pub use credential::CredentialKey;
 pub use keys::{CustomerKey, Key, KeyBytes, Space};
 pub use look_ups::{LookUps, LookupKey};
 #[doc(hidden)]
+pub(crate) use places::Places;
 pub use probe::Probe;
 pub use queue::Priority;
 pub use records::Records;

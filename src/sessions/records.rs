@@ -109,10 +109,10 @@ impl Records {
         Err(StoreError::Contended)
     }
 
-    /// Writes what changed since the last write, unless it only says again what was read, and no
-    /// fact is later by `limit` or more.
-    pub async fn write_news(&mut self, limit: Duration) -> Result<(), StoreError> {
-        if self.hand.repeats(limit) {
+    /// Writes what changed since the last write, unless it only says again what is stored, each
+    /// fact later by less than `leeway`.
+    pub async fn write_unless_repeated(&mut self, leeway: Duration) -> Result<(), StoreError> {
+        if self.hand.repeats(leeway) {
             self.unwritten.clear();
             return Ok(());
         }

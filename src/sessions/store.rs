@@ -9,7 +9,7 @@ use super::{
     keys::{Key, KeyBytes, Space},
     memory::Memory,
     probe::Probe,
-    recent::Recent,
+    recent::RecentRecords,
     settings::Settings,
 };
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Store {
     backend: Backend,
-    recent: Arc<Recent>,
+    recent: Arc<RecentRecords>,
     probe: Option<Probe>,
 }
 
@@ -42,7 +42,7 @@ impl Store {
     }
 
     /// Returns the records that were read last, which need not be read from their bytes again.
-    pub(super) fn recent(&self) -> &Recent {
+    pub(super) fn recent(&self) -> &RecentRecords {
         &self.recent
     }
 

@@ -268,6 +268,17 @@ async fn repair_where_a_step_fails_and_the_cart_cannot_be_seen() {
     ");
 }
 
+/// Kind: an answer that cannot be read, of a step that upstream says was done.
+#[tokio::test]
+async fn repair_where_attaching_again_is_never_answered_readably_nor_the_look() {
+    let scene = Scene::cart().await;
+    place("POST", APPLY, 2, 9).strike(&scene, FaultKind::Garbage);
+    place("GET", CART, 1, 99).strike(&scene, FaultKind::FailBefore(503));
+    let reply = Wanted::Credit.ask(&scene).await;
+    assert_eq!(scene.line(&reply).await, "502 credit+card, unsure, note");
+    scene.is_no_worse(&reply, &["card"], Wanted::Credit.goal());
+}
+
 #[tokio::test]
 async fn repair_where_the_credit_is_refused_and_putting_back_fails_too() {
     let places = [

@@ -9,7 +9,7 @@ use crate::{
         defer,
         forward::forward,
         holding::Holding,
-        look_up, repair,
+        read, repair,
     },
     http::{Body, Problem},
     observe::Decided,
@@ -90,7 +90,7 @@ impl Course<'_> {
                 Some(Holding::Records(records, None)) => Some(records),
                 _ => None,
             };
-            let response = look_up::read(exchange, self.attempt.session(), records).await?;
+            let response = read::read(exchange, self.attempt.session(), records).await?;
             return Ok(Outcome::forwarded(response));
         }
         let known = &self.attempt.known;

@@ -1,8 +1,8 @@
 //! What a look at the session means for a repair.
 
 use super::{
-    CallEnd, Goal, Look, Repair, RepairEnd, SessionView, State, Then, erase_and_answer, erase_then,
-    reattach, strand,
+    CallEnd, Goal, Look, Repair, RepairEnd, SessionView, State, TRIES, Then, erase_and_answer,
+    erase_then, reattach, strand,
 };
 use crate::rules::SourceId;
 
@@ -24,24 +24,19 @@ impl Repair {
             (Look::Applied { step }, SessionView::Primary(_)) => erase_and_answer(step),
             // The note stays: the next call attaches the primary again if none is attached.
             (Look::Applied { step }, SessionView::Unknown) => State::Over(RepairEnd::Answer(step)),
-            (Look::Called { .. }, SessionView::Primary(_)) if self.replaces => {
-                erase_and_answer(seen)
-            }
-            (Look::Called { .. }, SessionView::NoPrimary(attached))
-                if !self.replaces && self.is_among(&attached) =>
-            {
-                reattach(Goal::Join)
-            }
-            // It may still come, and must not come behind the primary.
-            (Look::Called { step }, _) if !self.replaces => State::TakingOff { refusal: step },
-            (Look::Called { step }, _) => reattach(Goal::Undo { wrong: step }),
+            (Look::Replaced { step }, view) => self.after_replacing(step, view, seen),
+            (Look::Called { step }, view) => self.after_calling(step, view, seen),
             (Look::Reattached { goal, .. }, SessionView::Primary(attached))
                 if attached.contains(&self.primary) =>
             {
                 self.after_reattach(goal, seen)
             }
-            (Look::Reattached { tries, goal, step }, _) => {
-                self.retry_or_go_on(tries, goal, CallEnd::Unknown, step)
+            (Look::Reattached { tries, goal, step, said_done }, view) => {
+                let likely = said_done && view == SessionView::Unknown && tries + 1 >= TRIES;
+                match likely {
+                    true => State::Over(self.most_likely_attached(goal, step)),
+                    false => self.retry_or_go_on(tries, goal, CallEnd::Unknown, step),
+                }
             }
             (Look::Kept { .. }, SessionView::Primary(attached)) if self.is_among(&attached) => {
                 State::Over(RepairEnd::Answer(seen))
@@ -60,6 +55,39 @@ impl Repair {
             }
             (Look::Found, SessionView::NoPrimary(_)) => reattach(Goal::Recover),
             (Look::Found, SessionView::Unknown) => State::Over(RepairEnd::Unfinished),
+        }
+    }
+
+    /// Returns the state after a look for what upstream said that the caller's call put in the
+    /// primary's place.
+    fn after_replacing(&self, step: usize, view: SessionView, seen: usize) -> State {
+        match view {
+            SessionView::Primary(_) => erase_and_answer(seen),
+            SessionView::NoPrimary(_) => reattach(Goal::Undo { wrong: step }),
+            // The note stays, as for an option.
+            SessionView::Unknown => State::Over(RepairEnd::Answer(step)),
+        }
+    }
+
+    /// Returns the state after a look for what became of the caller's call.
+    fn after_calling(&self, step: usize, view: SessionView, seen: usize) -> State {
+        match view {
+            SessionView::Primary(_) if self.replaces => erase_and_answer(seen),
+            _ if self.replaces => reattach(Goal::Undo { wrong: step }),
+            SessionView::NoPrimary(attached) if self.is_among(&attached) => reattach(Goal::Join),
+            // It may still come, and must not come behind the primary.
+            _ => State::TakingOff { refusal: step },
+        }
+    }
+
+    /// Returns the end of a repair whose primary upstream said is attached again, where no look can
+    /// confirm it. The note stays: the next call looks.
+    fn most_likely_attached(&self, goal: Goal, step: usize) -> RepairEnd {
+        match goal {
+            Goal::Recover => RepairEnd::Unfinished,
+            Goal::Undo { wrong } => self.give_up(wrong),
+            Goal::Keep { refusal } => RepairEnd::Answer(refusal),
+            Goal::OptionGone | Goal::Join | Goal::Resequence => self.give_up(step),
         }
     }
 

@@ -13,6 +13,10 @@ enum Fate {
     Lost {
         done: bool,
     },
+    /// Upstream says that it was done, in an answer that cannot be read.
+    Unread {
+        done: bool,
+    },
     /// A look-up that shows nothing.
     Blind,
     Truthful,
@@ -20,7 +24,7 @@ enum Fate {
     StoreFails,
 }
 
-const CALLS: [Fate; 8] = [
+const CALLS: [Fate; 10] = [
     Fate::Done,
     Fate::Refused(RefusalScope::ForNow),
     Fate::Refused(RefusalScope::Missing),
@@ -28,6 +32,8 @@ const CALLS: [Fate; 8] = [
     Fate::NotSent,
     Fate::Lost { done: true },
     Fate::Lost { done: false },
+    Fate::Unread { done: true },
+    Fate::Unread { done: false },
     Fate::StoreFails,
 ];
 
@@ -96,14 +102,20 @@ impl Course {
     }
 }
 
-/// Walks every course to its end and hands each to `check`; returns how many there were.
+/// Walks every course to its end and hands each to `check`; returns how many there were. Answers
+/// that cannot be read are met on courses of their own, with few other faults: all together are too
+/// many.
 fn walk(
     repair: Repair,
     cart: Cart,
     incoming: Option<&'static str>,
     check: &dyn Fn(&Course),
 ) -> usize {
-    walk_with(&|_| true, repair, cart, incoming, check)
+    let is_unread = |fate| matches!(fate, Fate::Unread { .. });
+    let few = [Fate::Done, Fate::Refused(RefusalScope::ForGood), Fate::Truthful, Fate::Blind];
+    let beside_few = |fate| is_unread(fate) || few.contains(&fate);
+    walk_with(&beside_few, repair.clone(), cart.clone(), incoming, check)
+        + walk_with(&|fate| !is_unread(fate), repair, cart, incoming, check)
 }
 
 /// Walks every course on which only these fates are met.
@@ -135,7 +147,8 @@ fn walk_with(
         };
         for &fate in fates_here.iter().filter(|fate| met(**fate)) {
             let (mut repair, mut cart) = (repair.clone(), cart.clone());
-            if matches!(fate, Fate::Done | Fate::Lost { done: true }) {
+            if matches!(fate, Fate::Done | Fate::Lost { done: true } | Fate::Unread { done: true })
+            {
                 cart.change(&step, incoming);
             }
             cart.note &= step != RepairStep::EraseNote || fate == Fate::StoreFails;
@@ -147,6 +160,7 @@ fn walk_with(
                 (_, Fate::Refused(why)) => RepairEvent::Ended(CallEnd::Refused(why)),
                 (_, Fate::NotSent) => RepairEvent::Ended(CallEnd::NotSent),
                 (_, Fate::Lost { .. }) => RepairEvent::Ended(CallEnd::Unknown),
+                (_, Fate::Unread { .. }) => RepairEvent::Unread,
                 _ => RepairEvent::Ended(CallEnd::Done),
             });
             let (mut fates, mut steps) = (fates.clone(), steps.clone());
@@ -370,7 +384,11 @@ fn the_order_is_sent_only_behind_a_primary_that_was_attached_again() {
     let courses = walk(resequence(), holding(&["card", "credit"]), None, &|course| {
         let done = |wanted: &dyn Fn(&RepairStep) -> bool| {
             course.made().position(|(step, fate)| {
-                wanted(step) && matches!(fate, Fate::Done | Fate::Lost { done: true })
+                wanted(step)
+                    && matches!(
+                        fate,
+                        Fate::Done | Fate::Lost { done: true } | Fate::Unread { done: true }
+                    )
             })
         };
         let sent = course
@@ -415,7 +433,10 @@ fn a_call_that_was_made_keeps_its_answer_where_it_cannot_be_mended() {
             RepairEnd::Answer(answer) => {
                 let on = course.made().any(|(step, fate)| {
                     *step == RepairStep::Reattach("card".into())
-                        && matches!(fate, Fate::Done | Fate::Lost { done: true })
+                        && matches!(
+                            fate,
+                            Fate::Done | Fate::Lost { done: true } | Fate::Unread { done: true }
+                        )
                 });
                 assert!(on, "{:?}", course.steps);
                 let shows = [RepairStep::Reattach("card".into()), RepairStep::Look];
@@ -440,7 +461,8 @@ fn a_primary_never_goes_before_credit_that_may_still_come() {
     let card = || RepairStep::Reattach("card".into());
     walk(join(), holding(&["card"]), Some("credit"), &|course| {
         let lost = course.made().position(|(step, fate)| {
-            *step == RepairStep::Call && fate == Fate::Lost { done: false }
+            let may_come = [Fate::Lost { done: false }, Fate::Unread { done: false }];
+            *step == RepairStep::Call && may_come.contains(&fate)
         });
         let Some(lost) = lost.filter(|_| !called_plainly(course)) else { return };
         let after = &course.steps[lost..];

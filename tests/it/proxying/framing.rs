@@ -118,7 +118,7 @@ async fn answers_that_two_parsers_could_read_differently_are_a_bad_gateway() {
         assert_eq!(status(&got), "HTTP/1.1 502 Bad Gateway", "{answer:?}");
         assert!(
             got.ends_with(
-                "bad_gateway: The payments API's answer was broken off or is not valid HTTP.\n"
+                "bad_gateway: The payments API's answer was broken off or cannot be read.\n"
             ),
             "{got}"
         );

@@ -353,7 +353,10 @@ impl<'a> Walk<'a> {
                 self.options.push(text_of(&reply.json()["paymentOption"]["id"]));
             }
         }
-        self.backing_off |= log.iter().any(|one| one.status() == Some(429));
+        // Whoever hangs up does not see that upstream asks for a pause.
+        let unseen = call.patience.is_some()
+            && call.faults.iter().any(|(_, struck)| matches!(struck, Struck::TooMany));
+        self.backing_off |= unseen || log.iter().any(|one| one.status() == Some(429));
         let changes: Vec<&Exchange> = log.iter().filter(|one| one.is_change()).collect();
         self.unfinished = match changes.as_slice() {
             [] | [_] => self.unfinished,

@@ -1,32 +1,29 @@
-//! Tells whether what was learned of a session is news, or only later than what is remembered.
+//! Tells whether what was learned of a session says again what is remembered, only later.
 
-use super::SessionRecord;
-use crate::rules::{Fact, SourceRecord};
+use super::{Fact, SessionRecord, SourceRecord};
 use std::time::Duration;
 
 impl SessionRecord {
-    /// Returns whether this record says what `before` says, with no fact that is later by `limit`
-    /// or more.
-    pub fn repeats(&self, before: &Self, limit: Duration) -> bool {
-        let Self { sources, total, remaining, contributed, state, customer, .. } = self;
-        let Self { credit_amount, billing_optimization, members, .. } = self;
-        let one_by_one = |(one, other): (&(_, SourceRecord), &(_, SourceRecord))| {
-            one.0 == other.0 && one.1.repeats(&other.1, limit)
-        };
-        sources.repeats(&before.sources, limit)
-            && total.repeats(&before.total, limit)
-            && remaining.repeats(&before.remaining, limit)
-            && contributed.repeats(&before.contributed, limit)
-            && state.repeats(&before.state, limit)
-            && customer.repeats(&before.customer, limit)
-            && credit_amount.repeats(&before.credit_amount, limit)
-            && billing_optimization.repeats(&before.billing_optimization, limit)
-            && members.len() == before.members.len()
-            && members.iter().zip(&before.members).all(one_by_one)
+    /// Returns whether this record says what `before` says, each fact later by less than `leeway`.
+    pub fn repeats(&self, before: &Self, leeway: Duration) -> bool {
+        self.sources.repeats(&before.sources, leeway)
+            && self.total.repeats(&before.total, leeway)
+            && self.remaining.repeats(&before.remaining, leeway)
+            && self.contributed.repeats(&before.contributed, leeway)
+            && self.state.repeats(&before.state, leeway)
+            && self.customer.repeats(&before.customer, leeway)
+            && self.credit_amount.repeats(&before.credit_amount, leeway)
+            && self.billing_optimization.repeats(&before.billing_optimization, leeway)
+            && self.members.len() == before.members.len()
+            && self
+                .members
+                .iter()
+                .zip(&before.members)
+                .all(|((id, source), (known, then))| id == known && source.repeats(then, leeway))
             && self.undated() == before.undated()
     }
 
-    /// Returns all that has no date.
+    /// Returns all that has no date. Names every field, so that a new one cannot be forgotten.
     fn undated(&self) -> impl PartialEq + '_ {
         let Self {
             sources: _,
@@ -54,14 +51,15 @@ impl SessionRecord {
 }
 
 impl SourceRecord {
-    fn repeats(&self, before: &Self, limit: Duration) -> bool {
-        self.amount.repeats(&before.amount, limit)
-            && self.reusable.repeats(&before.reusable, limit)
-            && self.state.repeats(&before.state, limit)
-            && self.customer.repeats(&before.customer, limit)
+    fn repeats(&self, before: &Self, leeway: Duration) -> bool {
+        self.amount.repeats(&before.amount, leeway)
+            && self.reusable.repeats(&before.reusable, leeway)
+            && self.state.repeats(&before.state, leeway)
+            && self.customer.repeats(&before.customer, leeway)
             && self.undated() == before.undated()
     }
 
+    /// Returns all that has no date, as above.
     fn undated(&self) -> impl PartialEq + '_ {
         let Self {
             kind,
@@ -80,11 +78,11 @@ impl SourceRecord {
 }
 
 impl<T: PartialEq> Fact<T> {
-    /// Returns whether this is the same fact as before, and not later by `limit` or more.
-    fn repeats(&self, before: &Self, limit: Duration) -> bool {
+    /// Returns whether this is the same fact as before, later by less than `leeway`.
+    fn repeats(&self, before: &Self, leeway: Duration) -> bool {
         match (self, before) {
             (Fact::Known(value, at), Fact::Known(known, then)) => {
-                value == known && Duration::from_millis(at.since(*then)) < limit
+                value == known && Duration::from_millis(at.since(*then)) < leeway
             }
             (Fact::Unknown, Fact::Unknown) => true,
             (Fact::Known(..), Fact::Unknown) | (Fact::Unknown, Fact::Known(..)) => false,
@@ -117,10 +115,10 @@ mod tests {
 
     #[test]
     fn only_dates_within_the_limit_are_no_news() {
-        let limit = Duration::from_millis(5);
+        let leeway = Duration::from_millis(5);
         let before = record(5);
         for (now, repeats) in [(record(5), true), (record(9), true), (record(10), false)] {
-            assert_eq!(now.repeats(&before, limit), repeats, "{now:?}");
+            assert_eq!(now.repeats(&before, leeway), repeats, "{now:?}");
         }
         assert!(!record(5).repeats(&before, Duration::ZERO));
         for news in [
@@ -143,7 +141,7 @@ mod tests {
                 record.members[0].1.state = Fact::Known(SourceState::Chargeable, Timestamp(10));
             }),
         ] {
-            assert!(!news.repeats(&before, limit), "{news:?}");
+            assert!(!news.repeats(&before, leeway), "{news:?}");
         }
     }
 }
