@@ -9,6 +9,7 @@ use super::{
     exchange::Exchange,
     governor::log_store_error,
     look_up::{Asked, note_code, records},
+    send::TOO_LONG,
 };
 use crate::{
     dialects::UnreadableAnswer,
@@ -74,7 +75,12 @@ pub(super) async fn read(
             }
             Ok(answered.into_response())
         }
-        SendOutcome::TooLong(response) => Ok(response),
+        SendOutcome::TooLong(response) => {
+            if response.status().is_success() {
+                exchange.asker.trace.note_unreadable(TOO_LONG);
+            }
+            Ok(response)
+        }
         SendOutcome::Failed(failure) => {
             Ok(own_error(exchange.call.form(), &OwnError::Problem(failure.problem)))
         }
@@ -82,11 +88,12 @@ pub(super) async fn read(
 }
 
 /// Returns how much later the facts of a caller's read may be without being written: an eighth of
-/// the time for which a refusal may rest on them, at most [`LEEWAY`].
+/// the time for which a refusal may rest on them, and of `idle-ttl`, at most [`LEEWAY`].
 fn leeway(exchange: &Exchange) -> Duration {
-    let policy = exchange.asker.governor.cap_freshness(&exchange.policy, now());
-    match policy.fresh_for {
-        FreshFor::Forever => LEEWAY,
-        FreshFor::Within(limit) => LEEWAY.min(limit / 8),
+    let governor = &exchange.asker.governor;
+    let most = LEEWAY.min(governor.sessions().idle_ttl() / 8);
+    match governor.cap_freshness(&exchange.policy, now()).fresh_for {
+        FreshFor::Forever => most,
+        FreshFor::Within(limit) => most.min(limit / 8),
     }
 }

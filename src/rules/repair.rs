@@ -168,6 +168,9 @@ enum State {
     Reattaching {
         tries: u8,
         goal: Goal,
+        /// The step of an earlier try that upstream said was done, where no look showed that it was
+        /// not.
+        said_done: Option<usize>,
     },
     TakingOff {
         refusal: usize,
@@ -214,8 +217,8 @@ enum Look {
         tries: u8,
         goal: Goal,
         step: usize,
-        /// Whether upstream said that it was.
-        said_done: bool,
+        /// The step that upstream said was done.
+        said_done: Option<usize>,
     },
     /// Whether both the credit and the primary are attached.
     Kept { refusal: usize },
@@ -315,13 +318,16 @@ impl Repair {
                 State::Over(RepairEnd::Answer(step))
             }
             (State::Calling { .. }, RepairEvent::Ended(end)) => self.after_call(end, step),
-            (State::Reattaching { tries, goal }, RepairEvent::Ended(end)) => match end {
-                CallEnd::Done => self.after_reattach(goal, step),
-                CallEnd::Unknown => {
-                    State::Looking(Look::Reattached { tries, goal, step, said_done: false })
+            (State::Reattaching { tries, goal, said_done }, RepairEvent::Ended(end)) => {
+                match end {
+                    CallEnd::Done => self.after_reattach(goal, step),
+                    // A refusal may say that it is attached already.
+                    end if end == CallEnd::Unknown || said_done.is_some() => {
+                        State::Looking(Look::Reattached { tries, goal, step, said_done })
+                    }
+                    end => self.retry_or_go_on(tries, goal, end, step),
                 }
-                end => self.retry_or_go_on(tries, goal, end, step),
-            },
+            }
             (state, RepairEvent::Unread) => self.unread(state, step),
             (State::TakingOff { refusal }, RepairEvent::Ended(end)) => match end {
                 CallEnd::Done | CallEnd::Refused(RefusalScope::Missing) => {
@@ -353,24 +359,6 @@ impl Repair {
         }
     }
 
-    /// Returns the state after a step that upstream said was done, in an answer that cannot be
-    /// read.
-    fn unread(&self, state: State, step: usize) -> State {
-        match state {
-            State::Detaching => State::Looking(Look::Detached { step }),
-            State::Calling { in_the_way: false } => State::Over(RepairEnd::Answer(step)),
-            State::Calling { .. } if self.replaces => State::Looking(Look::Replaced { step }),
-            State::Calling { .. } => State::Looking(Look::Called { step }),
-            State::Reattaching { tries, goal } => {
-                State::Looking(Look::Reattached { tries, goal, step, said_done: true })
-            }
-            // The credit may still be attached.
-            State::TakingOff { refusal } => reattach(Goal::Keep { refusal }),
-            State::Clearing => reattach(Goal::Recover),
-            state @ (State::Looking(_) | State::Erasing(_) | State::Over(_)) => state,
-        }
-    }
-
     /// Returns the state after the caller's call.
     fn after_call(&self, end: CallEnd, step: usize) -> State {
         match end {
@@ -386,7 +374,7 @@ impl Repair {
     /// Returns the state after the primary could not be attached: another try, or going on without.
     fn retry_or_go_on(&self, tries: u8, goal: Goal, end: CallEnd, step: usize) -> State {
         if tries + 1 < TRIES {
-            return State::Reattaching { tries: tries + 1, goal };
+            return State::Reattaching { tries: tries + 1, goal, said_done: None };
         }
         match goal {
             Goal::Join if self.incoming.is_some() => State::TakingOff { refusal: step },
@@ -454,7 +442,7 @@ impl Repair {
 }
 
 fn reattach(goal: Goal) -> State {
-    State::Reattaching { tries: 0, goal }
+    State::Reattaching { tries: 0, goal, said_done: None }
 }
 
 fn erase_then(state: State) -> State {

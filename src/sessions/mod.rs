@@ -71,6 +71,7 @@ struct Inner {
     back_offs: BackOffs,
     key: CredentialKey,
     deferred_at_most: usize,
+    idle_ttl: Duration,
 }
 
 impl Sessions {
@@ -91,7 +92,13 @@ impl Sessions {
             back_offs: BackOffs::new(),
             key,
             deferred_at_most: settings.deferred_at_most,
+            idle_ttl: settings.idle_ttl,
         }))
+    }
+
+    /// Returns after what time a record that nobody asks for is dropped.
+    pub fn idle_ttl(&self) -> Duration {
+        self.0.idle_ttl
     }
 
     /// Returns the keyed hash of a credential, by which a caller is recognised. The credential

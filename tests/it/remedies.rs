@@ -277,6 +277,17 @@ async fn repair_where_attaching_again_is_never_answered_readably_nor_the_look() 
     let reply = Wanted::Credit.ask(&scene).await;
     assert_eq!(scene.line(&reply).await, "502 credit+card, unsure, note");
     scene.is_no_worse(&reply, &["card"], Wanted::Credit.goal());
+
+    // The second try is refused, as one of what is attached already may be.
+    for refused in [FaultKind::FailBefore(409), FaultKind::FailBefore(503)] {
+        let scene = Scene::cart().await;
+        place("POST", APPLY, 2, 1).strike(&scene, FaultKind::Garbage);
+        place("POST", APPLY, 3, 9).strike(&scene, refused);
+        place("GET", CART, 1, 99).strike(&scene, FaultKind::FailBefore(503));
+        let reply = Wanted::Credit.ask(&scene).await;
+        assert_eq!(scene.line(&reply).await, "502 credit+card, unsure, note");
+        scene.is_no_worse(&reply, &["card"], Wanted::Credit.goal());
+    }
 }
 
 #[tokio::test]

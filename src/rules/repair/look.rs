@@ -1,4 +1,4 @@
-//! What a look at the session means for a repair.
+//! Which step a look at the session follows, and what it means for a repair.
 
 use super::{
     CallEnd, Goal, Look, Repair, RepairEnd, SessionView, State, TRIES, Then, erase_and_answer,
@@ -7,6 +7,24 @@ use super::{
 use crate::rules::SourceId;
 
 impl Repair {
+    /// Returns the state after a step that upstream said was done, in an answer that cannot be
+    /// read.
+    pub(super) fn unread(&self, state: State, step: usize) -> State {
+        match state {
+            State::Detaching => State::Looking(Look::Detached { step }),
+            State::Calling { in_the_way: false } => State::Over(RepairEnd::Answer(step)),
+            State::Calling { .. } if self.replaces => State::Looking(Look::Replaced { step }),
+            State::Calling { .. } => State::Looking(Look::Called { step }),
+            State::Reattaching { tries, goal, .. } => {
+                State::Looking(Look::Reattached { tries, goal, step, said_done: Some(step) })
+            }
+            // The credit may still be attached.
+            State::TakingOff { refusal } => reattach(Goal::Keep { refusal }),
+            State::Clearing => reattach(Goal::Recover),
+            state @ (State::Looking(_) | State::Erasing(_) | State::Over(_)) => state,
+        }
+    }
+
     /// Returns the state after a look-up. `seen` is the look-up's own step.
     pub(super) fn after_look(&self, look: Look, view: SessionView, seen: usize) -> State {
         match (look, view) {
@@ -31,12 +49,12 @@ impl Repair {
             {
                 self.after_reattach(goal, seen)
             }
-            (Look::Reattached { tries, goal, step, said_done }, view) => {
-                let likely = said_done && view == SessionView::Unknown && tries + 1 >= TRIES;
-                match likely {
-                    true => State::Over(self.most_likely_attached(goal, step)),
-                    false => self.retry_or_go_on(tries, goal, CallEnd::Unknown, step),
-                }
+            (
+                Look::Reattached { tries, goal, said_done: Some(said_done), .. },
+                SessionView::Unknown,
+            ) => self.unconfirmed(tries, goal, said_done),
+            (Look::Reattached { tries, goal, step, .. }, _) => {
+                self.retry_or_go_on(tries, goal, CallEnd::Unknown, step)
             }
             (Look::Kept { .. }, SessionView::Primary(attached)) if self.is_among(&attached) => {
                 State::Over(RepairEnd::Answer(seen))
@@ -80,15 +98,16 @@ impl Repair {
         }
     }
 
-    /// Returns the end of a repair whose primary upstream said is attached again, where no look can
-    /// confirm it. The note stays: the next call looks.
-    fn most_likely_attached(&self, goal: Goal, step: usize) -> RepairEnd {
-        match goal {
-            Goal::Recover => RepairEnd::Unfinished,
-            Goal::Undo { wrong } => self.give_up(wrong),
-            Goal::Keep { refusal } => RepairEnd::Answer(refusal),
-            Goal::OptionGone | Goal::Join | Goal::Resequence => self.give_up(step),
+    /// Returns the state where upstream said, in a step, that the primary is attached again, and no
+    /// look can tell: another try, or an end that says so and keeps the note. The next call looks.
+    fn unconfirmed(&self, tries: u8, goal: Goal, said_done: usize) -> State {
+        if tries + 1 < TRIES {
+            return State::Reattaching { tries: tries + 1, goal, said_done: Some(said_done) };
         }
+        State::Over(match goal {
+            Goal::Recover => RepairEnd::Unfinished,
+            _ => RepairEnd::Answer(said_done),
+        })
     }
 
     fn is_among(&self, attached: &[SourceId]) -> bool {

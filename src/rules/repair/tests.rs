@@ -366,7 +366,11 @@ fn a_recovery_gives_up_only_on_a_refusal_for_good() {
         let last = course.fates.iter().rev().find(|fate| !passes_by(fate));
         let for_good =
             matches!(last, Some(Fate::Refused(RefusalScope::ForGood | RefusalScope::Missing)));
-        assert_eq!(course.end == RepairEnd::Refused, for_good, "{:?}", course.fates);
+        // After an answer that cannot be read, a refusal may say that it is attached already.
+        let is_unread = |fate: &Fate| matches!(fate, Fate::Unread { .. });
+        let gives_up = course.end == RepairEnd::Refused;
+        assert!(for_good || !gives_up, "{:?}", course.fates);
+        assert!(gives_up == for_good || course.fates.iter().any(is_unread), "{:?}", course.fates);
     });
 }
 
@@ -438,7 +442,7 @@ fn a_call_that_was_made_keeps_its_answer_where_it_cannot_be_mended() {
                             Fate::Done | Fate::Lost { done: true } | Fate::Unread { done: true }
                         )
                 });
-                assert!(on, "{:?}", course.steps);
+                assert!(on || (!course.is_sure() && course.cart.note), "{:?}", course.steps);
                 let shows = [RepairStep::Reattach("card".into()), RepairStep::Look];
                 assert!(shows.contains(&course.steps[*answer]));
             }
