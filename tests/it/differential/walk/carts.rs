@@ -320,8 +320,9 @@ impl<'a> Walk<'a> {
         let told = |e: String| {
             let shown = |reply: &Option<Reply>| {
                 reply.as_ref().map(|reply| {
-                    let reason = reply.header("weir-reason").unwrap_or_default().to_owned();
-                    format!("{:?} {reason} {}", reply.verdict(), reply.text())
+                    let header = |name| reply.header(name).unwrap_or_default();
+                    let (reason, unjudged) = (header("weir-reason"), header("weir-unjudged"));
+                    format!("{:?} {reason} ({unjudged}) {}", reply.verdict(), reply.text())
                 })
             };
             let (one, two) = (shown(&reply), shown(&other));
@@ -363,11 +364,10 @@ impl<'a> Walk<'a> {
             steps => steps.iter().any(|one| !one.is_done()),
         };
         let overlaps = beside.is_some() && !is_known;
-        self.in_doubt =
-            match log.iter().any(|one| one.is_change() && (overlaps || one.is_unknown())) {
-                true => true,
-                false => self.in_doubt && !log.iter().any(shows_the_cart),
-            };
+        let is_unclear = |one: &Exchange| one.is_change() && (overlaps || one.is_unknown());
+        // What a change is answered with leaves the doubt about those before it.
+        let is_look = |one: &Exchange| !one.is_change() && shows_the_cart(one);
+        self.in_doubt = log.iter().any(is_unclear) || self.in_doubt && !log.iter().any(is_look);
         let caller = call.form.credential(&self.shopper);
         if log.iter().any(Exchange::is_change) && !self.weir.knows(call.form, &caller) {
             // What somebody changes whose cart Weir does not know is like a change past it.

@@ -54,7 +54,9 @@ impl Called<'_> {
             return self.is_a_denial(line, tally).await;
         }
         if self.ask.method != Method::GET {
-            ensure!(own.len() == 1, "the call was sent {} times", own.len());
+            // Finishing an earlier repair may take the same call.
+            let most = if self.unfinished { 2 } else { 1 };
+            ensure!(own.len() <= most, "the call was sent {} times", own.len());
             ensure!(self.changed(1), "upstream was changed by more than the call");
         }
         let Some(last) = own.last() else { return Ok(()) };
