@@ -83,7 +83,7 @@ async fn a_call_that_was_begun_is_not_sent_again() {
         caller.write(&format!("{method} /2 HTTP/1.1\r\nHost: w\r\n\r\n")).await;
         wire.head().await;
         wire.reset();
-        assert_eq!(status(&caller.until("HTTP.\n").await), "HTTP/1.1 502 Bad Gateway");
+        assert_eq!(status(&caller.until("read.\n").await), "HTTP/1.1 502 Bad Gateway");
         idle().await;
         assert!(
             futures_util::FutureExt::now_or_never(upstream.accept()).is_none(),
