@@ -484,6 +484,11 @@ impl<'a> Walk<'a> {
             tally.count(Section::Excused, "refused by what was seen last");
             return Ok(());
         }
+        if !justified && called.unfinished && called.changes() > 0 {
+            // The primary that an earlier repair had taken off is there again.
+            tally.count(Section::Held, "refused behind a repair that was finished first");
+            return Ok(());
+        }
         tally.count(Section::Held, "refused for an order that loses credit");
         ensure!(justified, "refused by {rule}, where no credit would be lost");
         Ok(())
