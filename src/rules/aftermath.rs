@@ -6,7 +6,7 @@
 
 use super::{
     Attached, Finding, Intent, Known, Policy, RuleId, SourceId, Toggle, Violation,
-    check::lost_credit::{Standing, standing},
+    standing::{Standing, standing},
 };
 
 /// What to do after an attach.
@@ -33,6 +33,10 @@ pub fn aftermath(known: &Known, intent: &Intent, policy: &Policy) -> Option<Afte
     if toggle == Toggle::Off {
         return None;
     }
+    let found = |finding| Violation { rule, dialect, finding, facts: Vec::new() };
+    if record.leaves_credit_out() == Some(true) {
+        return Some(Aftermath::Report(found(Finding::CreditLeftOut)));
+    }
     let is_secondary =
         |one: &Attached| known.kind_of(&one.id).map(|kind| policy.types.is_secondary(kind));
     let attached = known.attached();
@@ -47,8 +51,7 @@ pub fn aftermath(known: &Known, intent: &Intent, policy: &Policy) -> Option<Afte
         .get(&primary)
         .and_then(|source| source.state.get())
         .is_some_and(|state| state.is_spent());
-    let finding = Finding::AfterPrimary { secondary, primary: primary.clone() };
-    let violation = Violation { rule, dialect, finding, facts: Vec::new() };
+    let violation = found(Finding::AfterPrimary { secondary, primary: primary.clone() });
     Some(match toggle {
         Toggle::Reorder if !is_spent => Aftermath::Mend { primary, violation },
         _ => Aftermath::Report(violation),

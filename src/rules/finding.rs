@@ -104,6 +104,9 @@ pub enum Finding {
         /// The primary that is attached.
         primary: SourceId,
     },
+    /// An order comes while the session's figures show that it would leave credit out. The session
+    /// does not name every source.
+    CreditLeftOut,
     /// An order comes while a secondary may stand that joined after the primary. No refusal rests
     /// on it.
     CreditInDoubt {
@@ -212,9 +215,10 @@ impl Finding {
             Self::NotConfirmed { .. } | Self::Underfunded { .. } => {
                 "a payment session that is requires_confirmation, with nothing left to contribute"
             }
-            Self::LostCredit { .. } | Self::CreditInDoubt { .. } | Self::CreditUnseen { .. } => {
-                "the primary attached after the secondary"
-            }
+            Self::LostCredit { .. }
+            | Self::CreditLeftOut
+            | Self::CreditInDoubt { .. }
+            | Self::CreditUnseen { .. } => "the primary attached after the secondary",
             Self::NotSaved { .. } => "a source saved to that customer",
             Self::Missing(_) => "type, amount, and an empty object named after the type",
             Self::CreditRepeated { .. } => "one credit amount per checkout",
@@ -235,6 +239,9 @@ impl Finding {
         match self {
             Self::LostCredit { secondary, primary } => {
                 write!(f, "secondary {secondary} joined after the primary {primary}")
+            }
+            Self::CreditLeftOut => {
+                f.write_str("the figures show credit that the primary pays for as well")
             }
             Self::CreditInDoubt { secondary, primary } => {
                 write!(f, "secondary {secondary} may have joined after the primary {primary}")
@@ -291,9 +298,10 @@ impl fmt::Display for Finding {
             }
             Self::NotConfirmed { state } => write!(f, "the payment session is {}", state.as_str()),
             Self::Underfunded { remaining } => write!(f, "{remaining} remains to be contributed"),
-            Self::LostCredit { .. } | Self::CreditInDoubt { .. } | Self::CreditUnseen { .. } => {
-                self.write_lost(f)
-            }
+            Self::LostCredit { .. }
+            | Self::CreditLeftOut
+            | Self::CreditInDoubt { .. }
+            | Self::CreditUnseen { .. } => self.write_lost(f),
             Self::NotSaved { source, customer: Some(customer) } => {
                 write!(f, "source {source} is not saved to customer {customer}")
             }

@@ -70,6 +70,7 @@ pub(super) fn nothing_attached() -> SessionFacts {
         credit_amount: Stated::Stated(None),
         billing_optimization: Stated::Stated(false),
         payment_session: Stated::Unstated,
+        shares: Stated::Unstated,
     }
 }
 

@@ -25,6 +25,7 @@ mod customer;
 mod decide;
 mod dialect;
 mod fact;
+mod figures;
 mod finding;
 #[cfg(test)]
 mod fixtures;
@@ -47,6 +48,7 @@ mod session;
 pub mod settlement;
 mod shown_to;
 mod source;
+mod standing;
 mod stated;
 mod toggle;
 mod toggles;
@@ -61,6 +63,7 @@ pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFac
 pub use decide::{decide, judge_call, left_to_upstream, overtakes, unjudged};
 pub use dialect::{Dialect, Keys, KindSpec, Ruleset, SessionKind};
 pub use fact::Fact;
+pub use figures::Share;
 pub use finding::{Finding, Missing};
 pub use ids::{CredentialHash, CustomerId, OptionId, SessionId, SessionKey, SourceId, Timestamp};
 pub use intent::{Funding, Intent, NewSource, PaidWith, Target, Version};

@@ -10,6 +10,7 @@ impl SessionRecord {
             && self.total.repeats(&before.total, leeway)
             && self.remaining.repeats(&before.remaining, leeway)
             && self.contributed.repeats(&before.contributed, leeway)
+            && self.leaves_out.repeats(&before.leaves_out, leeway)
             && self.state.repeats(&before.state, leeway)
             && self.customer.repeats(&before.customer, leeway)
             && self.credit_amount.repeats(&before.credit_amount, leeway)
@@ -30,6 +31,7 @@ impl SessionRecord {
             total: _,
             remaining: _,
             contributed: _,
+            leaves_out: _,
             currency,
             state: _,
             customer: _,

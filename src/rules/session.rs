@@ -19,6 +19,7 @@ mod change;
 use super::{
     Amount, CredentialHash, Currency, CustomerId, Fact, Joined, Policy, SessionId, ShownTo,
     SourceFacts, SourceId, SourceRecord, SourceType, Stated, Timestamp,
+    figures::{Share, Shown, leave_credit_out},
 };
 use compact_str::CompactString;
 use serde::Serialize;
@@ -84,6 +85,9 @@ pub struct SessionFacts {
     pub billing_optimization: Stated<bool>,
     /// The payment session's own id.
     pub payment_session: Stated<Box<str>>,
+    /// What each payment method pays, where one of them names no source, so that `sources` is
+    /// unstated.
+    pub shares: Stated<Vec<Share>>,
 }
 
 /// One attached source, as far as the session shows it. Its other facts are in its
@@ -190,6 +194,9 @@ pub struct SessionRecord {
     pub remaining: Fact<Amount>,
     /// The amount that is contributed, as the session says itself.
     pub contributed: Fact<Amount>,
+    /// Whether an order would leave credit out, by the figures of a session that does not name
+    /// every source. Unknown where all are named.
+    pub leaves_out: Fact<bool>,
     /// The currency of the amounts.
     pub currency: Stated<Currency>,
     /// The payment session's state.
@@ -257,7 +264,7 @@ impl SessionRecord {
                     Effect::Attached(SourceFacts { id, .. }) | Effect::TouchedWith(id) => Some(id),
                     _ => None,
                 };
-                self.learn(facts, attached, now);
+                self.learn(facts, attached, policy, now);
             }
             SessionObservation::LookedUp(facts) => {
                 if self.in_flight {
@@ -269,12 +276,19 @@ impl SessionRecord {
                 }
                 self.unsure = false;
                 self.in_flight = false;
-                self.learn(facts, None, now);
+                self.learn(facts, None, policy, now);
             }
             SessionObservation::ShownTo(caller) => self.shown_to.add(*caller),
             SessionObservation::DeniedTo(caller) => self.shown_to.forget(*caller),
             SessionObservation::Pending(pending) => self.pending = pending.clone().map(Box::new),
         }
+    }
+
+    /// Returns whether an order would leave credit out, by figures that are not older than the list
+    /// of sources.
+    pub(super) fn leaves_credit_out(&self) -> Option<bool> {
+        let is_later = self.leaves_out.stated_at() >= self.sources.stated_at();
+        self.leaves_out.get().copied().filter(|_| is_later)
     }
 
     /// Returns whether no mutation that went through Weir was under way at this moment or later.
@@ -343,7 +357,13 @@ impl SessionRecord {
     }
 
     /// Takes over the facts that an answer states. `attached` is what the answered call attached.
-    fn learn(&mut self, facts: &SessionFacts, attached: Option<&SourceId>, now: Timestamp) {
+    fn learn(
+        &mut self,
+        facts: &SessionFacts,
+        attached: Option<&SourceId>,
+        policy: &Policy,
+        now: Timestamp,
+    ) {
         if !facts.sources.is_stated()
             && let Some(id) = attached.filter(|_| !self.joined.awaited.is_empty())
         {
@@ -358,12 +378,24 @@ impl SessionRecord {
                 }
                 let attached = sources.iter().map(|source| self.attached(source)).collect();
                 self.sources.learn(Stated::Stated(attached), now);
+                self.leaves_out.learn(Stated::Unread, now);
             }
             // What was attached may still be. That there is nothing is not known any more.
-            Stated::Unread if self.sources.get().is_some_and(|before| before.is_empty()) => {
-                self.sources.learn(Stated::Unread, now);
+            Stated::Unread | Stated::Unstated => {
+                let is_hidden = facts.shares.is_stated() || facts.sources == Stated::Unread;
+                if is_hidden && self.sources.get().is_some_and(|before| before.is_empty()) {
+                    self.sources.learn(Stated::Unread, now);
+                }
             }
-            Stated::Unread | Stated::Unstated => {}
+        }
+        if let Stated::Stated(shares) = &facts.shares {
+            let shown = Shown {
+                contributed: facts.contributed,
+                total: facts.total,
+                currency: facts.currency,
+            };
+            let told = leave_credit_out(shares, &shown, &policy.types);
+            self.leaves_out.learn(told.map_or(Stated::Unread, Stated::Stated), now);
         }
         self.total.learn(facts.total, now);
         self.remaining.learn(facts.remaining, now);

@@ -2,8 +2,8 @@
 //! pages say what it does.
 
 use crate::testbed::{
-    Ask, CART, Caller, Emulator, EmulatorOptions, Kind, PUBLIC, Program, SECRET, Server, credit,
-    items, lines_of, method, weir,
+    APPLY, Ask, CART, Caller, Emulator, EmulatorOptions, Kind, PUBLIC, Program, SECRET, Server,
+    credit, items, lines_of, method, weir,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -60,6 +60,13 @@ impl Visit {
                 let card = merchant.card().await;
                 merchant.ask(&Ask::detach(&checkout, &card)).await.status.as_u16().to_string()
             }
+            "nameless-primaries" => {
+                let shopper = self.shopper().await;
+                let card = method(&merchant.card().await);
+                let shown = shopper.post(APPLY, card).await.json();
+                let shown = &shown["cart"]["paymentMethod"];
+                format!("{} {}", shown["type"], shown["sourceId"].is_string())
+            }
             "jsonp" => {
                 let target = format!("{CART}/payment?method=delete&callback=f");
                 let removed = self.shopper().await.get(&target).await;
@@ -108,6 +115,7 @@ async fn each_quirk_changes_what_is_seen_until_it_is_turned_off() {
         ("deny-shopper-reads", json!(401), "200", "401"),
         ("order-only-keys", json!(true), "200 403", "403 200"),
         ("lenient-removals", json!(true), "404", "204"),
+        ("nameless-primaries", json!(true), "\"creditCard\" true", "\"creditCard\" false"),
         ("jsonp", json!(true), "404 application/json", "204 application/javascript"),
         ("noisy-amounts", json!(true), "10.3", "10.299999999999999"),
         ("currency-decimals", json!(true), "1.23", "1.235"),

@@ -257,6 +257,34 @@ async fn figures_that_no_longer_fit_together_are_looked_at_before_the_submit() {
     }
 }
 
+/// Kind: a source that the cart does not name, so that the list of sources is not known. What each
+/// method pays is shown all the same.
+#[tokio::test]
+async fn a_cart_that_does_not_name_its_primary_is_judged_by_its_figures() {
+    for toggle in [Toggle::Reject, Toggle::Reorder] {
+        let scene = Scene::of(both(toggle).with_fresh_for(FreshFor::Forever)).await;
+        scene.quirks(Quirks { nameless_primaries: true, ..Quirks::default() });
+        assert_eq!(scene.shopper.get(CART).await.status, 200);
+        assert_eq!(scene.past().post(APPLY, method(&scene.card)).await.status, 200);
+        next_moment().await;
+        // Which primary stands cannot be seen, but the answer shows that it pays for all.
+        let attached = scene.apply(&scene.credit).await;
+        let reported = (200, ("monitored", Some("primary-before-secondary")));
+        assert_eq!(attached.found(), reported, "{}", attached.text());
+        let submitted = scene.submit().await;
+        assert_eq!(submitted.found(), (409, ("rejected", Some("lost-credit"))));
+        assert_eq!(scene.lost(), 0);
+        let error = &submitted.json()["errors"]["error"][0];
+        let told = error["description"].as_str().unwrap_or_default();
+        assert!(told.contains("Remove the primary, apply it again"), "{told}");
+        let off = Ask::delete(APPLY, method(&scene.card));
+        assert_eq!(scene.shopper.ask(&off).await.status, 204);
+        assert_eq!(scene.apply(&scene.card).await.status, 200);
+        let submitted = scene.submit().await;
+        assert_eq!((submitted.found(), scene.lost()), ((200, ("forwarded", None)), 0));
+    }
+}
+
 /// Kind: an order of attachment that Weir saw, and that was put right where it did not see it.
 #[tokio::test]
 async fn a_cart_that_was_put_right_past_weir_is_submitted() {
@@ -674,9 +702,10 @@ async fn shop(policy: Policy, quirks: Quirks, turns: Vec<Turn>) -> Result<(), Te
 }
 
 fn quirks() -> impl Strategy<Value = Quirks> {
-    (any::<bool>(), any::<bool>()).prop_map(|(denied, lenient_removals)| Quirks {
+    any::<(bool, bool, bool)>().prop_map(|(denied, lenient_removals, nameless_primaries)| Quirks {
         deny_shopper_reads: denied.then_some(Denial::Forbidden),
         lenient_removals,
+        nameless_primaries,
         ..Quirks::default()
     })
 }

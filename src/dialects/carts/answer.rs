@@ -12,7 +12,7 @@ use crate::{
         },
     },
     rules::{
-        Amount, Answer, Currency, Intent, OptionFacts, OptionId, SessionFacts, SourceFacts,
+        Amount, Answer, Currency, Intent, OptionFacts, OptionId, SessionFacts, Share, SourceFacts,
         SourceId, Stated,
     },
 };
@@ -142,9 +142,11 @@ fn of_cart(
         _ if coverage == Coverage::Complete || is_unfunded => Absent::IsNone,
         _ => Absent::IsUntold,
     };
+    let (sources, shares) = sources(&cart, coverage, method);
     Ok(SessionFacts {
         id: cart.id("id").into_stated().map(|id| (&*id).into()),
-        sources: sources(&cart, coverage, method),
+        sources,
+        shares,
         total: total(contributed, remaining, order_total),
         remaining: remaining.map(amount),
         contributed: contributed.map(amount),
@@ -192,57 +194,84 @@ enum Absent {
 }
 
 /// Reads the attached sources: the cart's payment method and those that supplement it. If one of
-/// them cannot be told, it may be any, and the list says nothing.
-fn sources(cart: &Members<'_, '_>, coverage: Coverage, absent: Absent) -> Stated<Vec<SourceFacts>> {
+/// them cannot be told, it may be any, and the list says nothing. If one names no source, the list
+/// says nothing either, but what each of them pays does.
+fn sources(
+    cart: &Members<'_, '_>,
+    coverage: Coverage,
+    absent: Absent,
+) -> (Stated<Vec<SourceFacts>>, Stated<Vec<Share>>) {
     let is_shown = cart.has("paymentMethod");
     if is_shown && coverage == Coverage::Filtered {
         // A filtered list may be cut anywhere.
-        return Stated::Unstated;
+        return (Stated::Unstated, Stated::Unstated);
     }
-    let mut found = Vec::new();
+    let mut found = Methods::default();
     let read = match cart.object("paymentMethod", METHOD) {
-        Stated::Stated(method) => flatten(&method, &mut found, false, DEPTH),
+        Stated::Stated(method) => found.add(&method, false, DEPTH),
         Stated::Unstated => Stated::Stated(()),
         Stated::Unread => Stated::Unread,
     };
-    // One that is empty, or only a link to it, tells no more than one that is not there.
-    match absent {
-        Absent::IsUntold if found.is_empty() && read.is_stated() => Stated::Unstated,
-        _ => read.map(|()| found),
+    if read.is_stated() && found.sources.len() < found.shares.len() {
+        let sources = if found.is_unread { Stated::Unread } else { Stated::Unstated };
+        return (sources, Stated::Stated(found.shares));
     }
+    // One that is empty, or only a link to it, tells no more than one that is not there.
+    let sources = match absent {
+        Absent::IsUntold if found.sources.is_empty() && read.is_stated() => Stated::Unstated,
+        _ => read.map(|()| found.sources),
+    };
+    (sources, Stated::Unstated)
 }
 
-/// Collects a method and its supplements. Says nothing where one of them pays with something other
-/// than a source. What supplements another is secondary, whether or not its type is told.
-fn flatten(
-    method: &Members<'_, '_>,
-    found: &mut Vec<SourceFacts>,
-    supplements: bool,
-    depth: usize,
-) -> Stated<()> {
-    match facts(method) {
-        Stated::Stated(Some(facts)) => found.push(SourceFacts { supplements, ..facts }),
-        Stated::Stated(None) if method.has("type") => return Stated::Unstated,
-        Stated::Stated(None) | Stated::Unstated => {}
-        Stated::Unread => return Stated::Unread,
-    }
-    for name in SUPPLEMENTS {
-        let more = match method.list(name, METHOD) {
-            Stated::Stated(more) => more,
-            Stated::Unstated => continue,
-            Stated::Unread => return Stated::Unread,
-        };
-        if depth == 0 {
-            return method.unread(name, "nested too deeply");
-        }
-        for method in &more {
-            match flatten(method, found, true, depth - 1) {
-                Stated::Stated(()) => {}
-                other => return other,
+/// A method and its supplements, one after the other.
+#[derive(Default)]
+struct Methods {
+    /// Those that name a source.
+    sources: Vec<SourceFacts>,
+    /// All of them.
+    shares: Vec<Share>,
+    /// Whether one names a source in a form that cannot be read.
+    is_unread: bool,
+}
+
+impl Methods {
+    /// Collects a method and its supplements. What supplements another is secondary, whether or not
+    /// its type is told.
+    fn add(&mut self, method: &Members<'_, '_>, supplements: bool, depth: usize) -> Stated<()> {
+        let source = facts(method);
+        self.is_unread |= matches!(source, Stated::Unread);
+        match source {
+            Stated::Stated(Some(facts)) => {
+                let (kind, amount) = (facts.kind.clone(), facts.amount);
+                self.shares.push(Share { kind, supplements, amount });
+                self.sources.push(SourceFacts { supplements, ..facts });
+            }
+            Stated::Stated(None) | Stated::Unstated if !method.has("type") => {}
+            // It pays with something other than a source, or does not say which.
+            Stated::Stated(None) | Stated::Unstated | Stated::Unread => {
+                let amount = money(method, "amountContributed").map(|(amount, _)| amount);
+                self.shares.push(Share { kind: method.kind("type"), supplements, amount });
             }
         }
+        for name in SUPPLEMENTS {
+            let more = match method.list(name, METHOD) {
+                Stated::Stated(more) => more,
+                Stated::Unstated => continue,
+                Stated::Unread => return Stated::Unread,
+            };
+            if depth == 0 {
+                return method.unread(name, "nested too deeply");
+            }
+            for method in &more {
+                match self.add(method, true, depth - 1) {
+                    Stated::Stated(()) => {}
+                    other => return other,
+                }
+            }
+        }
+        Stated::Stated(())
     }
-    Stated::Stated(())
 }
 
 /// Reads the source of a method or an option; `None` where it has none.

@@ -36,6 +36,12 @@ pub(super) fn refusal(violation: &Violation) -> Refusal {
             ),
         )
         .subcode(rule),
+        Finding::CreditLeftOut => Refusal::conflict(
+            "submit-cart-failed",
+            "Store credit was applied after the primary payment method and would be ignored. \
+             Remove the primary, apply it again, then submit the cart.",
+        )
+        .subcode(rule),
         Finding::CreditUnseen { .. } => Refusal::conflict(
             "submit-cart-failed",
             "It cannot be seen whether store credit would be ignored. Try again.",

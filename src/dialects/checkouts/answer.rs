@@ -190,6 +190,7 @@ fn of_session(
             .or(shown.id("paymentSessionId"))
             .map(|id| Box::from(&*id)),
         id: id.as_ref().map(|id| (&**id).into()),
+        shares: Stated::Unstated,
     };
     Ok(Answer { session: Some(facts), ..Answer::default() })
 }

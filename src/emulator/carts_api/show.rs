@@ -121,12 +121,18 @@ fn method(world: &World, funding: &Funding, one: &Attached) -> Doc {
     };
     // A credit's amount was sent; a primary's is computed.
     let price = if one.secondary { price } else { computed };
-    self::source(source)
-        .with("amountContributed", price(world, &funding.currency, funding.share(one)))
+    let is_nameless = world.quirks.nameless_primaries && !one.secondary;
+    let shown = if is_nameless { details(source) } else { self::source(source) };
+    shown.with("amountContributed", price(world, &funding.currency, funding.share(one)))
 }
 
-/// Shows a source. Scalars of its details are strings, even numbers.
+/// Shows a source.
 pub(crate) fn source(source: &Source) -> Doc {
+    Doc::object().with("sourceId", &source.id).with_members(&details(source))
+}
+
+/// Shows a source without its id. Scalars of its details are strings, even numbers.
+fn details(source: &Source) -> Doc {
     let details = source.details.members().iter().fold(Doc::object(), |doc, (name, value)| {
         match value.text() {
             Some(text) => doc.with(name, text),
@@ -139,7 +145,6 @@ pub(crate) fn source(source: &Source) -> Doc {
         .with("reusable", if source.reusable { "true" } else { "false" });
     Doc::object()
         .with("type", &source.kind)
-        .with("sourceId", &source.id)
         .with("sourceClientSecret", &source.secret)
         .with(&source.kind, details)
 }

@@ -15,6 +15,8 @@ pub struct Quirks {
     pub order_only_keys: bool,
     /// Whether removing or detaching what is not there succeeds.
     pub lenient_removals: bool,
+    /// Whether a cart shows its primary without the source's id.
+    pub nameless_primaries: bool,
     /// Whether a GET of the carts API may name another method, and a callback, in its query.
     pub jsonp: bool,
     /// Whether computed amounts are written as sums of doubles come out.
@@ -65,7 +67,7 @@ pub struct QuirkWords {
 
 impl Quirks {
     /// Every quirk, in the order in which they are shown.
-    pub const ALL: [QuirkWords; 8] = [
+    pub const ALL: [QuirkWords; 9] = [
         QuirkWords {
             form: "deny-shopper-reads[=STATUS]",
             about: &[
@@ -83,6 +85,10 @@ impl Quirks {
         QuirkWords {
             form: "lenient-removals",
             about: &["Removing or detaching what is not there answers 204 instead of 404."],
+        },
+        QuirkWords {
+            form: "nameless-primaries",
+            about: &["A cart shows its primary, and what that pays, without a sourceId."],
         },
         QuirkWords {
             form: "jsonp",
@@ -139,6 +145,7 @@ impl Quirks {
             }
             "order-only-keys" => self.order_only_keys = is_on()?,
             "lenient-removals" => self.lenient_removals = is_on()?,
+            "nameless-primaries" => self.nameless_primaries = is_on()?,
             "jsonp" => self.jsonp = is_on()?,
             "noisy-amounts" => self.noisy_amounts = is_on()?,
             "currency-decimals" => self.currency_decimals = is_on()?,
@@ -151,12 +158,13 @@ impl Quirks {
 
     /// Returns every quirk by its name, with its value in text: `None` is off, and an empty text
     /// is on without a value.
-    pub(crate) fn each(&self) -> [(&'static str, Option<String>); 8] {
+    pub(crate) fn each(&self) -> [(&'static str, Option<String>); 9] {
         let bare = |on: bool| on.then(String::new);
         [
             ("deny-shopper-reads", self.deny_shopper_reads.map(|denial| denial.to_string())),
             ("order-only-keys", bare(self.order_only_keys)),
             ("lenient-removals", bare(self.lenient_removals)),
+            ("nameless-primaries", bare(self.nameless_primaries)),
             ("jsonp", bare(self.jsonp)),
             ("noisy-amounts", bare(self.noisy_amounts)),
             ("currency-decimals", bare(self.currency_decimals)),
@@ -296,14 +304,15 @@ impl fmt::Display for FailingReads {
 mod tests {
     use super::*;
 
-    const ALL: &str = "deny-shopper-reads=401,order-only-keys,lenient-removals,jsonp,\
-                       noisy-amounts,currency-decimals,late-credit=2,failing-reads=503x3";
+    const ALL: &str = "deny-shopper-reads=401,order-only-keys,lenient-removals,\
+                       nameless-primaries,jsonp,noisy-amounts,currency-decimals,late-credit=2,failing-reads=503x3";
 
     fn odd() -> Quirks {
         Quirks {
             deny_shopper_reads: Some(Denial::Unauthorized),
             order_only_keys: true,
             lenient_removals: true,
+            nameless_primaries: true,
             jsonp: true,
             noisy_amounts: true,
             currency_decimals: true,

@@ -333,8 +333,8 @@ async fn quirks_are_set_and_shown_over_http() {
     let quirks = "/_emulator/quirks";
     let off = json!({
         "deny-shopper-reads": false, "order-only-keys": false, "lenient-removals": false,
-        "jsonp": false, "noisy-amounts": false, "currency-decimals": false,
-        "late-credit": false, "failing-reads": false});
+        "nameless-primaries": false, "jsonp": false, "noisy-amounts": false,
+        "currency-decimals": false, "late-credit": false, "failing-reads": false});
     let with = |some: Value| {
         let mut all = off.clone();
         all.as_object_mut().unwrap().extend(some.as_object().unwrap().clone());

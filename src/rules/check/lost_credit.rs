@@ -8,9 +8,10 @@
 //! stand, and several may, the order has to wait.
 
 use crate::rules::{
-    Amount, Attached, Fact, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord,
-    SessionState, SourceId, Toggle,
+    Attached, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord, SessionState, SourceId,
+    Toggle,
     known::{Gap, Judged, Lack, View},
+    standing::{Standing, by_figures, is_late, standing, standing_beside_untyped},
 };
 use std::collections::BTreeSet;
 
@@ -38,6 +39,7 @@ pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
         Standing::Lost { secondary, primary } => {
             Ok(Some(Finding::LostCredit { secondary, primary }))
         }
+        Standing::LeftOut => Ok(Some(Finding::CreditLeftOut)),
         Standing::Unknown { secondary, primary } if reorders => {
             Ok(Some(Finding::CreditInDoubt { secondary, primary }))
         }
@@ -68,22 +70,16 @@ fn unseen<'a>(view: &View<'a>) -> Option<&'a SourceId> {
     may_stand.iter().copied().next().filter(|_| several)
 }
 
-/// How store credit stands beside a primary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::rules) enum Standing {
-    /// There is none, or it joined before the primary.
-    Right,
-    /// It joined after the primary, and an order would leave it out.
-    Lost { secondary: SourceId, primary: SourceId },
-    /// Which of them joined first is not known.
-    Unknown { secondary: SourceId, primary: SourceId },
-}
-
 /// Returns how credit stands, on facts that a refusal may rest on.
 fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
     if view.session_state() == Ok(&SessionState::Complete) {
         // Upstream judges a second order from one session.
         return Ok(Standing::Right);
+    }
+    match figures_alone(view) {
+        Some(true) => return Ok(remembered(view)),
+        Some(false) => return Ok(Standing::Right),
+        None => {}
     }
     let attached = view.attached()?;
     // `attached` has shown that there is one.
@@ -97,9 +93,9 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
         Ok(None) => return Ok(Standing::Right),
         Err(Gap::Need(lookup)) => return Err(Gap::Need(lookup)),
         Err(gap) => {
-            let (primary, secondary) = untyped_primary(view).ok_or(gap)?;
+            let standing = beside_untyped(view, record).ok_or(gap)?;
             view.of_session(Field::Contributed, |s| &s.contributed).ok();
-            return Ok(lost(secondary, primary));
+            return Ok(standing);
         }
     };
     let figures = by_figures(record, primary, &secondaries);
@@ -120,6 +116,14 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
     Ok(standing)
 }
 
+/// Returns whether credit is left out by figures alone, where the session does not name every
+/// source.
+fn figures_alone(view: &mut View<'_>) -> Option<bool> {
+    let told = view.known.session.as_ref()?.leaves_credit_out()?;
+    view.of_session(Field::Contributed, |s| &s.leaves_out).ok()?;
+    Some(told)
+}
+
 /// Returns the primary and the store credit beside it, if there is a primary.
 fn sides<'a>(
     view: &mut View<'a>,
@@ -135,8 +139,11 @@ fn sides<'a>(
     Ok(Some((primary, secondaries)))
 }
 
-fn lost(secondary: &Attached, primary: &Attached) -> Standing {
-    Standing::Lost { secondary: secondary.id.clone(), primary: primary.id.clone() }
+/// Returns how credit stands beside the one source whose type is not known, if figures tell.
+fn beside_untyped(view: &View<'_>, record: &SessionRecord) -> Option<Standing> {
+    let types = &view.policy.types;
+    let is_secondary = |id: &SourceId| view.known.kind_of(id).map(|kind| types.is_secondary(kind));
+    standing_beside_untyped(record, is_secondary)
 }
 
 /// Returns how credit stood when the session was seen last.
@@ -147,15 +154,20 @@ fn remembered(view: &View<'_>) -> Standing {
     let attached = view.known.attached();
     // Figures from before a call of no known end say nothing.
     let is_sure = !record.unsure && !record.in_flight;
+    let is_left_out = is_sure && record.leaves_credit_out() == Some(true);
     let Some(primary) = attached.iter().find(|one| is_secondary(&one.id) == Some(false)) else {
-        let untyped = untyped_primary(view).filter(|_| is_sure);
-        return untyped.map_or(Standing::Right, |(primary, secondary)| lost(secondary, primary));
+        let untyped = beside_untyped(view, record);
+        let otherwise = if is_left_out { Standing::LeftOut } else { Standing::Right };
+        return untyped.filter(|_| is_sure).unwrap_or(otherwise);
     };
     let secondaries: Vec<_> =
         attached.iter().filter(|one| is_secondary(&one.id) == Some(true)).collect();
     let late = secondaries.iter().find(|one| is_late(&record.joined, one, primary) == Some(true));
     if let Some(late) = late {
-        return lost(late, primary);
+        return Standing::lost(late, primary);
+    }
+    if is_left_out {
+        return Standing::LeftOut;
     }
     let seen = standing(record, primary, &secondaries);
     if matches!(seen, Standing::Lost { .. }) && is_sure {
@@ -171,101 +183,14 @@ fn remembered(view: &View<'_>) -> Standing {
     }
 }
 
-/// Returns how these secondaries stand beside the primary.
-pub(in crate::rules) fn standing(
-    record: &SessionRecord,
-    primary: &Attached,
-    secondaries: &[&Attached],
-) -> Standing {
-    let Some(any) = secondaries.last() else { return Standing::Right };
-    let late = secondaries.iter().find(|one| is_late(&record.joined, one, primary) == Some(true));
-    let figures = by_figures(record, primary, secondaries);
-    let is_seen = secondaries.iter().all(|one| is_late(&record.joined, one, primary).is_some());
-    match (late, figures) {
-        (Some(late), _) => lost(late, primary),
-        (None, Some(true)) => lost(any, primary),
-        (None, Some(false)) => Standing::Right,
-        (None, None) if is_seen => Standing::Right,
-        (None, None) => {
-            Standing::Unknown { secondary: any.id.clone(), primary: primary.id.clone() }
-        }
-    }
-}
-
-fn is_late(joined: &Joined, secondary: &Attached, primary: &Attached) -> Option<bool> {
-    joined.after(&secondary.id, &primary.id)
-}
-
-/// Returns whether the figures show that credit is left out, or `None` if they do not tell. Where
-/// it is, the primary pays what the credit should, so that the sources sum up to more than is
-/// contributed, or the credit is shown with nothing.
-fn by_figures(
-    record: &SessionRecord,
-    primary: &Attached,
-    secondaries: &[&Attached],
-) -> Option<bool> {
-    let is_more = is_more_in(record);
-    let own = *primary.amount.as_ref()?;
-    let credit = sum(secondaries)?;
-    if !is_more(own, Amount::ZERO) {
-        // A primary that pays nothing takes nothing from the credit.
-        return Some(false);
-    }
-    let pays_all = of_that_answer(record, &record.total).is_some_and(|total| !is_more(total, own));
-    let contributed = of_that_answer(record, &record.contributed);
-    let sum = own.checked_add(credit)?;
-    let too_much = contributed.is_some_and(|contributed| is_more(sum, contributed));
-    let contributes =
-        |one: &&Attached| one.amount.as_ref().is_some_and(|amount| is_more(*amount, Amount::ZERO));
-    match (too_much || pays_all, contributed) {
-        (true, _) => Some(true),
-        // Credit that is shown with nothing may be left out.
-        (false, Some(_)) if secondaries.iter().all(contributes) => Some(false),
-        (false, _) => None,
-    }
-}
-
-/// Returns the one source whose type is not known, and the credit beside it, where the figures show
-/// that it is a primary which leaves credit out. Credit alone never sums up to more than is
-/// contributed.
-fn untyped_primary<'a>(view: &View<'a>) -> Option<(&'a Attached, &'a Attached)> {
-    let record: &'a SessionRecord = view.known.session.as_deref()?;
-    let all: Vec<&Attached> = record.sources.get()?.iter().collect();
-    let is_secondary = |one: &Attached| {
-        view.known.kind_of(&one.id).map(|kind| view.policy.types.is_secondary(kind))
-    };
-    let (untyped, typed): (Vec<&Attached>, Vec<&Attached>) =
-        all.iter().partition(|one| is_secondary(one).is_none());
-    let [primary] = untyped.as_slice() else { return None };
-    let secondary =
-        typed.last().filter(|_| typed.iter().all(|one| is_secondary(one) == Some(true)))?;
-    let contributed = of_that_answer(record, &record.contributed)?;
-    is_more_in(record)(sum(&all)?, contributed).then_some((*primary, *secondary))
-}
-
-/// Returns what these sources are shown with together.
-fn sum(sources: &[&Attached]) -> Option<Amount> {
-    sources.iter().try_fold(Amount::ZERO, |sum, one| sum.checked_add(*one.amount.as_ref()?))
-}
-
-/// Returns a figure of the answer that showed the sources. Figures of two answers say nothing.
-fn of_that_answer(record: &SessionRecord, fact: &Fact<Amount>) -> Option<Amount> {
-    fact.get().copied().filter(|_| fact.stated_at() == record.sources.stated_at())
-}
-
-/// Returns whether one amount of this session is more than another.
-fn is_more_in(record: &SessionRecord) -> impl Fn(Amount, Amount) -> bool {
-    let currency = record.currency.as_ref().copied();
-    move |one, other| one.saturating_sub(other).is_difference(currency)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         dialects::Refusal,
         rules::{
-            FreshFor, Lookup, PaidWith, Remedy, SessionFacts, SourceFacts, Stated, Verdict,
+            Amount, FreshFor, Lookup, PaidWith, Remedy, SessionFacts, Share, SourceFacts, Stated,
+            Verdict,
             fixtures::{Given, amount, card, cart, credit, nothing_attached, order},
             judge_call,
         },
@@ -417,6 +342,77 @@ mod tests {
         // It may be credit.
         untyped("60", contributed).failed(look_up()).forwards(&order(cart()));
         untyped("100", None).failed(look_up()).forwards(&order(cart()));
+    }
+
+    /// A paid cart that names no source but shows what its card and a credit of 40 pay.
+    fn nameless(pays: &str, contributed: Option<&str>, total: Option<&str>) -> SessionFacts {
+        let share = |kind: &str, of: &str, supplements| Share {
+            kind: Stated::Stated(kind.into()),
+            supplements,
+            amount: Stated::Stated(amount(of)),
+        };
+        SessionFacts {
+            sources: Stated::Unstated,
+            shares: Stated::Stated(vec![
+                share("creditCard", pays, false),
+                share("customerCredit", "40", true),
+            ]),
+            total: total.map(amount).into(),
+            remaining: Stated::Stated(amount("0")),
+            contributed: contributed.map(amount).into(),
+            state: Stated::Stated(SessionState::RequiresConfirmation),
+            ..nothing_attached()
+        }
+    }
+
+    #[test]
+    fn figures_tell_where_the_cart_does_not_name_its_sources() {
+        let (hundred, none) = (Some("100"), None);
+        for toggle in [Toggle::Reject, Toggle::Reorder] {
+            for (pays, contributed, total) in
+                [("100", hundred, hundred), ("100", none, hundred), ("100", hundred, none)]
+            {
+                let given = Given::shown(nameless(pays, contributed, total)).toggle(RULE, toggle);
+                for given in [
+                    given.clone(),
+                    given.clone().looked_up(Lookup::Session),
+                    given.clone().an_hour_later().failed(Lookup::Session),
+                ] {
+                    match given.decide(&order(cart())) {
+                        Verdict::Reject(violation) => {
+                            assert_eq!(violation.finding, Finding::CreditLeftOut);
+                        }
+                        verdict => panic!("{toggle:?}: it should be refused, not {verdict:?}"),
+                    }
+                }
+                given.an_hour_later().needs(&order(cart()), Lookup::Session);
+            }
+        }
+        Given::shown(nameless("60", hundred, hundred)).forwards(&order(cart()));
+        let silent = Given::shown(nameless("60", none, none));
+        silent.needs(&order(cart()), Lookup::Session);
+        let judgement = |given: Given| {
+            let given = given.looked_up(Lookup::Session);
+            judge_call(&given.known, &order(cart()), &given.policy, given.now)
+        };
+        let silent = judgement(silent);
+        assert_eq!(silent.verdict, Verdict::Forward { monitored: None });
+        assert!(silent.unjudged.iter().any(|one| one.rule == RULE), "{silent:?}");
+    }
+
+    #[test]
+    fn an_order_that_was_seen_tells_where_the_cart_hides_a_name_later() {
+        let hides = |given: Given, pays| {
+            let facts = nameless(pays, Some("100"), Some("100"));
+            let shown = crate::rules::SessionObservation::LookedUp(Box::new(facts));
+            let policy = given.policy.clone();
+            given.alter(|session| session.apply(&shown, &policy, crate::rules::fixtures::NOW))
+        };
+        hides(late(), "100").refuses(&order(cart()), RULE, &refusal());
+        let reordered = hides(late(), "100").toggle(RULE, Toggle::Reorder);
+        assert!(matches!(reordered.decide(&order(cart())), Verdict::Remedy { .. }));
+        // Put right past Weir.
+        hides(late(), "60").forwards(&order(cart()));
     }
 
     #[test]

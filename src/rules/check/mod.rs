@@ -11,7 +11,7 @@ mod credit_amount_repeated;
 mod default_source_not_saved;
 mod foreign_saved_source;
 mod invoice_billing_optimization;
-pub(super) mod lost_credit;
+mod lost_credit;
 mod one_secondary;
 mod primary_before_secondary;
 mod primary_pairing;

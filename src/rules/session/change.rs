@@ -133,10 +133,11 @@ impl SessionRecord {
         }
     }
 
-    /// Forgets what is contributed, what remains, and the state that depends on it.
+    /// Forgets what is contributed, what remains, and what depends on it.
     fn forget_money(&mut self) {
         self.remaining = Fact::Unknown;
         self.contributed = Fact::Unknown;
+        self.leaves_out = Fact::Unknown;
         self.state = Fact::Unknown;
     }
 }

@@ -26,7 +26,7 @@ use source::Source;
 use text::Text;
 
 /// The first byte of every record. It changes when the form does.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// A source's own entry: its record, or a pointer to the session that holds that.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -65,6 +65,7 @@ fn full_session() -> SessionRecord {
         total: at(money("126.89"), 0),
         remaining: at(money("0"), 0),
         contributed: at(money("126.89"), 0),
+        leaves_out: at(false, 0),
         currency: usd(),
         state: at(SessionState::RequiresConfirmation, 0),
         customer: at(None, 9),
@@ -120,7 +121,7 @@ fn the_form_of_a_source_is_held_by_these_bytes() {
     assert_eq!(read_source(bytes), Ok(SourceEntry::Own(full_source())));
 
     let session = KeyBytes::from(&[2, 1, 55][..]);
-    let pointer = [3, 1, 3, 2, 1, 55];
+    let pointer = [4, 1, 3, 2, 1, 55];
     assert_eq!(write_pointer(&session).unwrap()[..], pointer);
     assert_eq!(read_source(&pointer), Ok(SourceEntry::In(session)));
 }
@@ -136,7 +137,7 @@ fn the_form_of_a_customer_and_of_an_active_cart_is_held_by_these_bytes() {
     assert_eq!(write_customer(&customer).unwrap()[..], bytes[..]);
     assert_eq!(read_customer(bytes), Ok(customer));
 
-    let cart = [3, 0, 2, b'4', b'2'];
+    let cart = [4, 0, 2, b'4', b'2'];
     assert_eq!(write_active(&"42".into()).unwrap()[..], cart);
     assert_eq!(read_active(&cart), Ok("42".into()));
 }
@@ -152,7 +153,7 @@ fn bytes_of_another_version_and_broken_ones_are_not_read() {
         assert_eq!(read_source(unreadable), Err(StoreError::Unreadable));
         assert_eq!(read_customer(unreadable), Err(StoreError::Unreadable));
     }
-    let (word_of_another_version, unknown_form) = ([3, 2, 200], [3, 3]);
+    let (word_of_another_version, unknown_form) = ([4, 2, 200], [4, 3]);
     assert_eq!(read_active(&word_of_another_version), Err(StoreError::Unreadable));
     assert_eq!(read_active(&unknown_form), Err(StoreError::Unreadable));
 }
@@ -227,7 +228,7 @@ fn callers() -> impl Strategy<Value = Vec<CredentialHash>> {
 
 fn session() -> impl Strategy<Value = SessionRecord> {
     let money = (
-        (remembered(amount()), remembered(amount())),
+        (remembered(amount()), remembered(amount()), remembered(any::<bool>())),
         remembered(amount()),
         told("[A-Z]{3}"),
         remembered(option::of(amount())),
@@ -251,7 +252,7 @@ fn session() -> impl Strategy<Value = SessionRecord> {
     );
     (money, facts, more).prop_map(
         |(
-            ((total, contributed), remaining, currency, credit_amount),
+            ((total, contributed, leaves_out), remaining, currency, credit_amount),
             (sources, state, customer),
             more,
         )| {
@@ -268,6 +269,7 @@ fn session() -> impl Strategy<Value = SessionRecord> {
                 total,
                 remaining,
                 contributed,
+                leaves_out,
                 currency: currency.as_ref().map(|code| code.parse().unwrap()).into(),
                 state: map(state, |name| SessionState::read(&name)),
                 customer,
@@ -365,31 +367,31 @@ proptest! {
 }
 
 const GOLDEN_SESSION: &[u8] = &[
-    3, 128, 128, 179, 193, 156, 51, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2,
+    4, 128, 128, 179, 193, 156, 51, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2,
     0, 1, 22, 0, 0, 4, 99, 97, 114, 100, 1, 2, 1, 1, 138, 181, 1, 2, 0, 1, 162, 198, 1, 2, 0, 1, 0,
-    0, 0, 1, 162, 198, 1, 2, 0, 1, 85, 83, 68, 1, 1, 0, 1, 0, 9, 1, 1, 10, 0, 172, 2, 1, 1, 0, 1,
-    1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
-    7, 7, 1, 0, 172, 2, 1, 2, 2, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
-    1, 1, 0, 5, 99, 97, 114, 100, 50, 128, 128, 179, 193, 156, 51, 1, 2, 0, 0, 1, 2, 0, 1, 22, 0,
-    1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1, 0, 2, 99, 49, 0, 1, 0, 5, 1, 0, 5, 99, 97, 114, 100,
-    50, 1, 0, 8, 114, 97, 114, 101, 75, 105, 110, 100, 0, 0, 0, 1, 8, 3, 111, 100, 100, 4, 0, 0, 1,
-    0, 0,
+    0, 0, 1, 162, 198, 1, 2, 0, 1, 0, 0, 1, 85, 83, 68, 1, 1, 0, 1, 0, 9, 1, 1, 10, 0, 172, 2, 1,
+    1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+    7, 7, 7, 7, 7, 1, 0, 172, 2, 1, 2, 2, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 2, 1, 1, 0, 5, 99, 97, 114, 100, 50, 128, 128, 179, 193, 156, 51, 1, 2, 0, 0, 1, 2, 0, 1,
+    22, 0, 1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1, 0, 2, 99, 49, 0, 1, 0, 5, 1, 0, 5, 99, 97,
+    114, 100, 50, 1, 0, 8, 114, 97, 114, 101, 75, 105, 110, 100, 0, 0, 0, 1, 8, 3, 111, 100, 100,
+    4, 0, 0, 1, 0, 0,
 ];
 
 const GOLDEN_REPAIR: &[u8] = &[
-    3, 1, 0, 0, 0, 0, 0, 1, 3, 3, 111, 100, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1,
+    4, 1, 0, 0, 0, 0, 0, 0, 1, 3, 3, 111, 100, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1,
     112, 1, 0, 1, 105, 1, 0,
 ];
 
-const GOLDEN_EMPTY: &[u8] = &[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const GOLDEN_EMPTY: &[u8] = &[4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 const GOLDEN_SOURCE: &[u8] = &[
-    3, 0, 128, 128, 179, 193, 156, 51, 1, 2, 0, 1, 22, 0, 1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1,
+    4, 0, 128, 128, 179, 193, 156, 51, 1, 2, 0, 1, 22, 0, 1, 1, 85, 83, 68, 1, 0, 2, 1, 0, 3, 1, 1,
     0, 2, 99, 49, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 1, 1, 7, 7, 7, 7, 7, 7,
     7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 5,
 ];
 
 const GOLDEN_CUSTOMER: &[u8] = &[
-    3, 1, 2, 0, 1, 112, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 128, 128, 179, 193, 156,
+    4, 1, 2, 0, 1, 112, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 128, 128, 179, 193, 156,
     51, 1, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 2,
 ];

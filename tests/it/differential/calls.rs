@@ -14,7 +14,7 @@ pub(crate) const LEGACY: &str = "2020-12-17";
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Create { invoice: bool, source: Option<usize>, customer: Option<usize> },
-    Credit { amount: usize },
+    Credit { amount: usize, owner: bool },
     Shapeless(usize),
     Primary { kind: usize, fate: usize },
     Attach { session: usize, source: usize },
@@ -40,7 +40,8 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         1 => (any::<bool>(), prop::option::of(n()), prop::option::of(n()))
             .prop_map(|(invoice, source, customer)| Op::Create { invoice, source, customer }),
-        3 => n().prop_map(|amount| Op::Credit { amount }),
+        3 => (n(), prop::bool::weighted(0.15))
+            .prop_map(|(amount, owner)| Op::Credit { amount, owner }),
         1 => n().prop_map(Op::Shapeless),
         2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()])
             .prop_map(|(kind, fate)| Op::Primary { kind, fate }),
@@ -77,6 +78,15 @@ pub(crate) struct Things {
 pub(crate) fn primary_of(kind: usize, fate: usize) -> Value {
     let kind = PRIMARIES[kind % PRIMARIES.len()];
     json!({ "type": kind, kind: {}, "upstreamId": FATES[fate % FATES.len()] })
+}
+
+/// The body with which the merchant creates a credit of this amount, with an owner or without.
+pub(crate) fn credit_of(amount: usize, owner: bool) -> Value {
+    let mut body = credit(AMOUNTS[amount % AMOUNTS.len()]);
+    if owner {
+        body["owner"] = json!({ "firstName": "A", "email": "a@example.com" });
+    }
+    body
 }
 
 pub(crate) fn pick(of: &[String], n: usize) -> &str {
@@ -143,7 +153,7 @@ impl Things {
                 }
                 Ask::post(if *invoice { "/invoices" } else { "/checkouts" }, body)
             }
-            Op::Credit { amount } => Ask::post("/sources", credit(AMOUNTS[amount % AMOUNTS.len()])),
+            Op::Credit { amount, owner } => Ask::post("/sources", credit_of(*amount, *owner)),
             Op::Shapeless(n) => {
                 let mut body = credit(5.0);
                 if let Some(members) = body.as_object_mut() {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// One call of a shopper's.
 #[derive(Clone, Debug)]
 pub(crate) enum CartOp {
-    Credit { amount: usize },
+    Credit { amount: usize, owner: bool },
     Primary { kind: usize, fate: usize },
     Apply(usize),
     Detach(usize),
@@ -18,7 +18,7 @@ pub(crate) enum CartOp {
     Save { source: usize, default: bool },
     MakeDefault(usize),
     Unsave(usize),
-    Submit,
+    Submit { resumes: bool },
     Read,
     Authorize(usize),
 }
@@ -26,7 +26,8 @@ pub(crate) enum CartOp {
 pub(crate) fn cart_op() -> impl Strategy<Value = CartOp> {
     let n = || 0usize..6;
     prop_oneof![
-        2 => n().prop_map(|amount| CartOp::Credit { amount }),
+        2 => (n(), prop::bool::weighted(0.15))
+            .prop_map(|(amount, owner)| CartOp::Credit { amount, owner }),
         2 => (n(), prop_oneof![3 => Just(0usize), 1 => n()])
             .prop_map(|(kind, fate)| CartOp::Primary { kind, fate }),
         9 => n().prop_map(CartOp::Apply),
@@ -37,7 +38,7 @@ pub(crate) fn cart_op() -> impl Strategy<Value = CartOp> {
         2 => (n(), any::<bool>()).prop_map(|(source, default)| CartOp::Save { source, default }),
         1 => n().prop_map(CartOp::MakeDefault),
         1 => n().prop_map(CartOp::Unsave),
-        3 => Just(CartOp::Submit),
+        3 => prop::bool::weighted(0.25).prop_map(|resumes| CartOp::Submit { resumes }),
         1 => Just(CartOp::Read),
         1 => n().prop_map(CartOp::Authorize),
     ]
@@ -70,7 +71,10 @@ impl CartOp {
                 json!({ "paymentOption": { "isDefault": true } }),
             ),
             CartOp::Unsave(n) => Ask::delete(format!("{OPTIONS}/{}", option(n)), Value::Null),
-            CartOp::Submit => Ask::post(format!("{CART}/submit-cart"), Value::Null),
+            CartOp::Submit { resumes } => {
+                let call = if *resumes { "resume-cart" } else { "submit-cart" };
+                Ask::post(format!("{CART}/{call}"), Value::Null)
+            }
             CartOp::Read => Ask::get(CART),
             CartOp::Credit { .. } | CartOp::Primary { .. } | CartOp::Authorize(_) => return None,
         })

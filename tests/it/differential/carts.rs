@@ -1,7 +1,7 @@
 //! Carts: a shopper's calls to a vendor behind Weir, and to another what they should come to.
 
 use super::{
-    calls::{AMOUNTS, pick, primary_of},
+    calls::{credit_of, pick, primary_of},
     cart_calls::{CartOp, cart_op},
     checkouts::{Circumstances, any_freshness, pair},
 };
@@ -79,8 +79,9 @@ impl Shopping {
 
     async fn elsewhere(&mut self, op: &CartOp) {
         match op {
-            CartOp::Credit { amount } => {
-                self.create(&Ask::post("/sources", credit(AMOUNTS[amount % AMOUNTS.len()]))).await
+            // A credit with an owner is refused by a policy alone.
+            CartOp::Credit { amount, owner: _ } => {
+                self.create(&Ask::post("/sources", credit_of(*amount, false))).await
             }
             CartOp::Primary { kind, fate } => {
                 self.primary(&primary_of(*kind, *fate)).await;
@@ -197,9 +198,11 @@ async fn carts(
         // Removing an option spends a source that its call does not name: what Weir
         // forwards after that is upstream's to refuse.
         unsaved |= matches!(op, CartOp::Unsave(_)) && found.status == 204;
-        let charge_failed = matches!(op, CartOp::Submit)
+        let charge_failed = matches!(op, CartOp::Submit { .. })
             && refused.iter().any(|code| code == "source_not_chargeable");
-        let excused = matches!(op, CartOp::Add { .. }) || charge_failed || unsaved;
+        // What a redirect has paid for may be resumed before the cart says so.
+        let resumes = matches!(op, CartOp::Submit { resumes: true });
+        let excused = matches!(op, CartOp::Add { .. }) || charge_failed || unsaved || resumes;
         let by_a_rule: Vec<&String> =
             refused.iter().filter(|code| CART_RULES.contains(&code.as_str())).collect();
         prop_assert!(
@@ -209,7 +212,7 @@ async fn carts(
             op,
             by_a_rule
         );
-        if matches!(op, CartOp::Submit) && found.status == 200 {
+        if matches!(op, CartOp::Submit { .. }) && found.status == 200 {
             shopping.fill().await;
         }
         let (plain, governed) =

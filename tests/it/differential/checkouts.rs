@@ -111,9 +111,15 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
         let rule = rule.as_deref();
         // Of several things that are wrong either bed may name any: upstream that the session is
         // an order already, Weir what it has confirmed.
-        let both_refuse = (excused || !circumstances.behind.is_empty())
-            && found.status == 409
-            && expected.status == 409;
+        // Who asks sparingly names what it knows already.
+        let is_sparing = circumstances.look_ups == LookUps::Sparing;
+        let is_refusal = |reply: &Reply| {
+            let is_gone = !circumstances.behind.is_empty() && reply.status == 404;
+            reply.status == 409 || is_gone
+        };
+        let both_refuse = (excused || is_sparing || !circumstances.behind.is_empty())
+            && is_refusal(&found)
+            && is_refusal(&expected);
         prop_assert!(
             both_refuse || seen(&found, rule) == seen(&expected, rule),
             "call {n}: {op:?} {ask:?} {:?}:\n{:?}\ninstead of\n{:?}",
@@ -136,7 +142,7 @@ async fn checkouts(ops: Vec<Op>, circumstances: Circumstances) -> Result<(), Tes
             };
             let governed_refusals: Vec<String> = refused.filter(of_a_rule).collect();
             // Who asks sparingly lets upstream judge.
-            let left_to_upstream = excused || circumstances.look_ups == LookUps::Sparing;
+            let left_to_upstream = excused || is_sparing;
             prop_assert!(
                 left_to_upstream || governed_refusals.is_empty(),
                 "call {}: {:?}: upstream had to refuse: {:?}",

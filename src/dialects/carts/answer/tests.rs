@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     dialects::{Call, Classified, Dialects, carts, classify, read::coding},
-    rules::SessionState,
+    rules::{SessionState, Share},
 };
 use http::{HeaderMap, Method, StatusCode};
 
@@ -191,6 +191,47 @@ fn what_is_missing_is_told_only_by_a_look_at_everything() {
         (facts.remaining, facts.state, facts.customer),
         (Stated::Unstated, Stated::Unstated, Stated::Unstated)
     );
+}
+
+#[test]
+fn what_names_no_source_still_shows_what_it_pays() {
+    let money = |of: &str| format!(r#""amountContributed":{{"currency":"USD","value":{of}}}"#);
+    let card = |name: &str| format!(r#"{name}"type":"creditCard",{}"#, money("60"));
+    let credit = |name: &str| {
+        format!(
+            r#""supplementaryPaymentMethods":[{{{name}"type":"customerCredit",{}}}]"#,
+            money("40")
+        )
+    };
+    let share = |kind: &str, supplements, of: &str| Share {
+        kind: Stated::Stated(kind.into()),
+        supplements,
+        amount: Stated::Stated(of.parse().unwrap()),
+    };
+    let both = vec![share("creditCard", false, "60"), share("customerCredit", true, "40")];
+    let (named, unreadable) = (r#""sourceId":"s","#, r#""sourceId":{},"#);
+    for (one, other, sources) in [
+        ("", named, Stated::Unstated),
+        (named, "", Stated::Unstated),
+        ("", "", Stated::Unstated),
+        (unreadable, named, Stated::Unread),
+        (named, unreadable, Stated::Unread),
+        (unreadable, "", Stated::Unread),
+    ] {
+        let json = format!(r#"{{"paymentMethod":{{{},{}}}}}"#, card(one), credit(other));
+        let facts = cart(Coverage::Default, &json).unwrap();
+        assert_eq!(facts.sources, sources, "{json}");
+        assert_eq!(facts.shares, Stated::Stated(both.clone()), "{json}");
+        let filtered = cart(Coverage::Filtered, &json).unwrap();
+        assert_eq!((filtered.sources, filtered.shares), (Stated::Unstated, Stated::Unstated));
+    }
+    let json = format!(r#"{{"paymentMethod":{{{},{}}}}}"#, card(named), credit(named));
+    let facts = cart(Coverage::Default, &json).unwrap();
+    assert_eq!((facts.sources.is_stated(), facts.shares), (true, Stated::Unstated));
+    // Whether there are more cannot be told.
+    let json = format!(r#"{{"paymentMethod":{{{},"supplementaryPaymentMethods":5}}}}"#, card(""));
+    let facts = cart(Coverage::Default, &json).unwrap();
+    assert_eq!((facts.sources, facts.shares), (Stated::Unread, Stated::Unstated));
 }
 
 #[test]

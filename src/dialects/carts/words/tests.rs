@@ -135,6 +135,18 @@ fn every_finding_has_the_vendors_words() {
         ),
         (
             RuleId::LostCredit,
+            Finding::CreditLeftOut,
+            Refusal {
+                code: "submit-cart-failed",
+                ..failure(
+                    "lost-credit",
+                    "Store credit was applied after the primary payment method and would be ignored. \
+                     Remove the primary, apply it again, then submit the cart.",
+                )
+            },
+        ),
+        (
+            RuleId::LostCredit,
             Finding::CreditUnseen { source: c() },
             Refusal {
                 code: "submit-cart-failed",

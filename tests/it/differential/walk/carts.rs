@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{
     differential::{
-        calls::{AMOUNTS, pick, primary_of},
+        calls::{credit_of, pick, primary_of},
         cart_calls::{CartOp, cart_op},
     },
     testbed::{
-        Ask, CART, Kind, Mode, Reply, RuleId, SUBMIT, Toggle, attached_in, credit, primary, text_of,
+        Ask, CART, Kind, Mode, Reply, RuleId, SUBMIT, Toggle, attached_in, primary, text_of,
     },
 };
 use proptest::prelude::*;
@@ -27,6 +27,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const RESUME: &str = "/v1/shoppers/me/carts/active/resume-cart";
+
+/// What a caller asks to be shown of a cart.
+const FIELDS: [&str; 5] = [
+    "id",
+    "paymentSession",
+    "id,paymentMethod,paymentSession",
+    "pricing.orderTotal",
+    "id,paymentSession.amountContributed,paymentMethod.sourceId",
+];
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -45,6 +54,8 @@ pub(crate) struct Call {
     form: Form,
     /// Whether the caller asks for XML.
     xml: bool,
+    /// The members of the cart that the caller asks for; `None`: all.
+    fields: Option<&'static str>,
     faults: Vec<(usize, Struck)>,
     /// Whether it does not go through Weir.
     behind: bool,
@@ -63,13 +74,16 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
         cart_op(),
         prop::option::weighted(0.1, cart_op()),
         form(),
-        prop::bool::weighted(0.2),
+        (
+            prop::bool::weighted(0.2),
+            prop::option::weighted(0.15, prop::sample::select(&FIELDS[..])),
+        ),
         faults(),
         prop::bool::weighted(0.08),
         patience(),
     );
-    let call = call.prop_map(|(op, beside, form, xml, faults, behind, patience)| {
-        Step::Call(Call { op, beside, form, xml, faults, behind, patience })
+    let call = call.prop_map(|(op, beside, form, (xml, fields), faults, behind, patience)| {
+        Step::Call(Call { op, beside, form, xml, fields, faults, behind, patience })
     });
     let step = prop_oneof![20 => call, 1 => Just(Step::Wait), 1 => Just(Step::Land)];
     (circumstances(), prop::collection::vec(step, 1..16))
@@ -133,8 +147,9 @@ fn is_submit(one: &Exchange) -> bool {
 
 /// Whether Weir could read the whole cart in the answer.
 fn shows_the_cart(one: &Exchange) -> bool {
-    let path = one.target.split('?').next().unwrap_or_default();
-    let shows = path == CART || path.ends_with("/apply-payment-method");
+    let (path, query) = one.target.split_once('?').unwrap_or((&one.target, ""));
+    let shows =
+        !query.contains("fields=") && path == CART || path.ends_with("/apply-payment-method");
     one.is_done() && one.method != http::Method::DELETE && shows
 }
 
@@ -183,8 +198,8 @@ impl<'a> Walk<'a> {
             lost: 0,
         };
         walk.fill(true).await;
-        for amount in [10.0, 5.0] {
-            walk.credit(amount, true).await;
+        for amount in [1, 0] {
+            walk.credit(credit_of(amount, false), true).await.expect("a credit");
         }
         for kind in ["creditCard", "creditCard", "ideal"] {
             walk.primary(primary(kind)).await;
@@ -205,15 +220,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    async fn credit(&mut self, amount: f64, through_weir: bool) {
-        let ask = Form::Bearer.of(Ask::post("/sources", credit(amount)), &self.merchant);
-        let id = if through_weir {
-            self.rig.arm(&[]);
-            self.rig.ask(&ask).await.id()
-        } else {
-            id_of(&self.rig.line.past(&ask).await.body)
-        };
-        self.sources.push(id);
+    async fn credit(&mut self, body: Value, through_weir: bool) -> Result<(), String> {
+        let has_owner = body["owner"].is_object();
+        let ask = Form::Bearer.of(Ask::post("/sources", body), &self.merchant);
+        if !through_weir {
+            self.sources.push(id_of(&self.rig.line.past(&ask).await.body));
+            return Ok(());
+        }
+        self.rig.arm(&[]);
+        let reply = self.rig.ask(&ask).await;
+        if reply.status == 201 {
+            self.sources.push(reply.id());
+            let owned = |one: &Exchange| String::from_utf8_lossy(&one.body).contains("owner");
+            let owned = self.rig.line.log().iter().any(owned);
+            let strips = self.circumstances.strips();
+            ensure!(owned == (has_owner && !strips), "an owner was sent: {owned}");
+            return Ok(());
+        }
+        let refused = ("rejected", Some("secondary-source-owner"));
+        ensure!(has_owner && reply.verdict() == refused, "no credit was created: {}", reply.text());
+        Ok(())
     }
 
     async fn primary(&mut self, body: Value) {
@@ -246,8 +272,8 @@ impl<'a> Walk<'a> {
                     self.changed_past_weir();
                 }
             }
-            Step::Call(Call { op: CartOp::Credit { amount }, behind, .. }) => {
-                self.credit(AMOUNTS[amount % AMOUNTS.len()], !behind).await;
+            Step::Call(Call { op: CartOp::Credit { amount, owner }, behind, .. }) => {
+                self.credit(credit_of(*amount, *owner), !behind).await?;
             }
             Step::Call(Call { op: CartOp::Primary { kind, fate }, .. }) => {
                 self.primary(primary_of(*kind, *fate)).await;
@@ -277,7 +303,12 @@ impl<'a> Walk<'a> {
     }
 
     fn ask(&self, op: &CartOp, call: &Call) -> Option<Ask> {
-        let ask = call.form.of(op.ask(&self.sources, &self.options)?, &self.shopper);
+        let mut ask = op.ask(&self.sources, &self.options)?;
+        if let Some(fields) = call.fields.filter(|_| ask.path.starts_with(CART)) {
+            let mark = if ask.path.contains('?') { '&' } else { '?' };
+            ask.path = format!("{}{mark}fields={fields}", ask.path);
+        }
+        let ask = call.form.of(ask, &self.shopper);
         let is_save = matches!(op, CartOp::Save { .. });
         Some(match call.xml && !is_save {
             true => ask,
@@ -290,7 +321,7 @@ impl<'a> Walk<'a> {
         if call.behind {
             let answer = self.rig.line.past(&ask).await;
             self.changed_past_weir();
-            if matches!(call.op, CartOp::Submit) && answer.status == 200 {
+            if matches!(call.op, CartOp::Submit { .. }) && answer.status == 200 {
                 self.weir.forget();
                 self.lost = self.lost_now();
                 self.fill(true).await;
@@ -364,7 +395,11 @@ impl<'a> Walk<'a> {
             steps => steps.iter().any(|one| !one.is_done()),
         };
         let overlaps = beside.is_some() && !is_known;
-        let is_unclear = |one: &Exchange| one.is_change() && (overlaps || one.is_unknown());
+        // An answer without the methods does not tell the type of what was attached.
+        let is_unclear = |one: &Exchange| {
+            let is_hidden = one.target.contains("fields=");
+            one.is_change() && (overlaps || is_hidden || one.is_unknown())
+        };
         // What a change is answered with leaves the doubt about those before it.
         let is_look = |one: &Exchange| !one.is_change() && shows_the_cart(one);
         self.in_doubt = log.iter().any(is_unclear) || self.in_doubt && !log.iter().any(is_look);

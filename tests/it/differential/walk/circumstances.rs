@@ -24,6 +24,7 @@ pub(crate) struct Circumstances {
     pub(crate) order_only_keys: bool,
     pub(crate) lenient_removals: bool,
     pub(crate) noisy_amounts: bool,
+    pub(crate) nameless_primaries: bool,
     pub(crate) late_credit: bool,
     /// How many milliseconds a call takes upstream.
     pub(crate) latency: u64,
@@ -58,9 +59,15 @@ impl Circumstances {
             order_only_keys: self.order_only_keys,
             lenient_removals: self.lenient_removals,
             noisy_amounts: self.noisy_amounts,
+            nameless_primaries: self.nameless_primaries,
             late_credit: self.late_credit.then_some(Landing::WhenTold),
             ..Quirks::default()
         }
+    }
+
+    /// Whether Weir takes the owner out of a credit that is created.
+    pub(crate) fn strips(&self) -> bool {
+        self.mode == Mode::Enforce && self.toggle(RuleId::SecondarySourceOwner) == Toggle::Strip
     }
 
     /// Whether Weir may refuse on what it has not confirmed since it was told.
@@ -69,10 +76,15 @@ impl Circumstances {
     }
 }
 
-fn toggle() -> impl Strategy<Value = Toggle> {
+/// A toggle: any that one rule or another has.
+fn toggle(rule: RuleId) -> impl Strategy<Value = Toggle> {
+    let remedy = match rule {
+        RuleId::SecondarySourceOwner => Toggle::Strip,
+        _ => Toggle::Reorder,
+    };
     prop_oneof![
         8 => Just(Toggle::Reject),
-        2 => Just(Toggle::Reorder),
+        2 => Just(remedy),
         1 => Just(Toggle::Monitor),
         1 => Just(Toggle::Off),
     ]
@@ -87,7 +99,7 @@ pub(crate) fn freshness() -> impl Strategy<Value = FreshFor> {
 }
 
 pub(crate) fn circumstances() -> impl Strategy<Value = Circumstances> {
-    let toggles = prop::collection::vec(toggle(), RuleId::ALL.len());
+    let toggles = RuleId::ALL.iter().map(|rule| toggle(*rule)).collect::<Vec<_>>();
     let mode =
         prop_oneof![10 => Just(Mode::Enforce), 1 => Just(Mode::Monitor), 1 => Just(Mode::Off)];
     let look_ups = prop_oneof![2 => Just(LookUps::Sparing), 1 => Just(LookUps::Thorough)];
@@ -100,13 +112,14 @@ pub(crate) fn circumstances() -> impl Strategy<Value = Circumstances> {
         1 => Just(Some(Denial::Unauthorized))
     ];
     let seldom = || prop::bool::weighted(0.15);
-    let odd = (denial, seldom(), seldom(), seldom(), seldom(), prop::bool::weighted(0.3));
+    let odd =
+        (denial, seldom(), seldom(), (seldom(), seldom()), seldom(), prop::bool::weighted(0.3));
     let around =
         (prop_oneof![3 => Just(0u64), 1 => Just(10)], prop::option::weighted(0.2, 0usize..12));
     (toggles, mode, look_ups, failure, freshness(), waits, odd, around).prop_map(
         |(toggles, mode, look_ups, on_lookup_failure, fresh_for, waits, odd, around)| {
-            let (denial, order_only_keys, lenient_removals, noisy_amounts, late_credit, own_key) =
-                odd;
+            let (denial, order_only_keys, lenient_removals, amounts, late_credit, own_key) = odd;
+            let (noisy_amounts, nameless_primaries) = amounts;
             Circumstances {
                 toggles,
                 mode,
@@ -120,6 +133,7 @@ pub(crate) fn circumstances() -> impl Strategy<Value = Circumstances> {
                 order_only_keys,
                 lenient_removals,
                 noisy_amounts,
+                nameless_primaries,
                 late_credit,
                 latency: around.0,
                 cold_at: around.1,

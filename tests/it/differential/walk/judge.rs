@@ -33,6 +33,17 @@ impl Called<'_> {
         self.log.iter().any(|exchange| exchange.struck.is_some())
     }
 
+    /// Whether this is the caller's own call, without the owner where the policy takes it out.
+    fn is_own(&self, one: &Exchange) -> bool {
+        let mut body: Value = serde_json::from_slice(&self.ask.body).unwrap_or_default();
+        let owner = body.as_object_mut().and_then(|body| body.remove("owner"));
+        if owner.is_none() || !self.circumstances.strips() {
+            return one.is(self.ask);
+        }
+        let sent: Value = serde_json::from_slice(&one.body).unwrap_or_default();
+        one.method == self.ask.method && one.target == self.ask.path && sent == body
+    }
+
     /// How often something was changed upstream, or was to be.
     pub(crate) fn changes(&self) -> usize {
         self.log.iter().filter(|exchange| exchange.is_change()).count()
@@ -49,7 +60,7 @@ impl Called<'_> {
         line: &Line,
         tally: &mut Tally,
     ) -> Result<(), String> {
-        let own: Vec<&Exchange> = self.log.iter().filter(|one| one.is(self.ask)).collect();
+        let own: Vec<&Exchange> = self.log.iter().filter(|one| self.is_own(one)).collect();
         if own.is_empty() {
             return self.is_a_denial(line, tally).await;
         }
@@ -120,6 +131,13 @@ impl Called<'_> {
             let holds_one = sources.is_some_and(|sources| sources.iter().any(is_primary));
             ensure!(holds_one || self.behind, "there is no first primary: {shown}");
             tally.count(Section::Held, "refused a second primary");
+            return Ok(());
+        }
+        if rule == "secondary-source-owner" {
+            // Upstream takes it: it is advice.
+            let body: Value = serde_json::from_slice(&self.ask.body).unwrap_or_default();
+            ensure!(body["owner"].is_object(), "there is no owner: {body}");
+            tally.count(Section::Held, "refused an owner");
             return Ok(());
         }
         let upstream = line.past(self.ask).await;

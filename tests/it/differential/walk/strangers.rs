@@ -19,7 +19,7 @@ use crate::{
         calls::{Op, Things, op},
         cart_calls::{CartOp, cart_op},
     },
-    testbed::{Ask, CART, Reply, credit, primary},
+    testbed::{Ask, CART, Reply, primary},
 };
 use http::Method;
 use proptest::prelude::*;
@@ -92,8 +92,12 @@ pub(crate) fn run(case: &Case, tally: &mut Tally) -> Result<(), String> {
         let step = &case.steps[n];
         // What is in doubt Weir looks up, and may then refuse in its own words.
         let is_alike = match among.in_doubt {
-            // Nor is a late credit there yet, which its answer showed.
-            true => case.circumstances.late_credit || alone.seen.0 == among.seen.0,
+            // A late credit is not there yet, which its answer showed, and a primary that the cart
+            // does not name cannot be confirmed.
+            true => {
+                let of = &case.circumstances;
+                of.late_credit || of.nameless_primaries || alone.seen.0 == among.seen.0
+            }
             false => alone.seen == among.seen,
         };
         ensure!(
@@ -252,14 +256,14 @@ impl Scene {
 
     /// What happens in the shopper's browser, or at a bank.
     async fn elsewhere(&mut self, call: &Call) {
-        use crate::differential::calls::{AMOUNTS, pick, primary_of};
+        use crate::differential::calls::{credit_of, pick, primary_of};
         match call {
             Call::OnCheckouts(Op::Primary { kind, fate })
             | Call::OnCarts(CartOp::Primary { kind, fate }) => {
                 self.create(Form::Public, primary_of(*kind, *fate)).await;
             }
-            Call::OnCarts(CartOp::Credit { amount }) => {
-                self.create(Form::Bearer, credit(AMOUNTS[amount % AMOUNTS.len()])).await;
+            Call::OnCarts(CartOp::Credit { amount, owner }) => {
+                self.create(Form::Bearer, credit_of(*amount, *owner)).await;
             }
             Call::OnCheckouts(Op::Authorize(n)) | Call::OnCarts(CartOp::Authorize(n)) => {
                 self.rig.emulator.authorize(pick(&self.things.sources, *n));
