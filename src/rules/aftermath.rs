@@ -34,17 +34,16 @@ pub fn aftermath(known: &Known, intent: &Intent, policy: &Policy) -> Option<Afte
         return None;
     }
     let found = |finding| Violation { rule, dialect, finding, facts: Vec::new() };
-    if record.leaves_credit_out() == Some(true) {
-        return Some(Aftermath::Report(found(Finding::CreditLeftOut)));
-    }
     let is_secondary =
         |one: &Attached| known.kind_of(&one.id).map(|kind| policy.types.is_secondary(kind));
     let attached = known.attached();
-    let primary = attached.iter().find(|one| is_secondary(one) == Some(false))?;
+    let primary = attached.iter().find(|one| is_secondary(one) == Some(false));
     let secondaries: Vec<&Attached> =
         attached.iter().filter(|one| is_secondary(one) == Some(true)).collect();
-    let Standing::Lost { secondary, primary } = standing(record, primary, &secondaries) else {
-        return None;
+    let lost = primary.map(|primary| standing(record, primary, &secondaries));
+    let Some(Standing::Lost { secondary, primary }) = lost else {
+        let is_left_out = record.leaves_credit_out() == Some(true);
+        return is_left_out.then(|| Aftermath::Report(found(Finding::CreditLeftOut)));
     };
     let is_spent = known
         .sources

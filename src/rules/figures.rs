@@ -9,11 +9,11 @@
 use super::{Amount, Currency, SourceType, Stated, Types};
 
 /// What one payment method of a session pays, whether or not it names a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Share {
     /// The type of what pays.
     pub kind: Stated<SourceType>,
-    /// Whether it is shown as a supplement to another, so that it is secondary.
+    /// Whether it is shown as a supplement to another, so that it is secondary if no type is told.
     pub supplements: bool,
     /// The amount that it contributes.
     pub amount: Stated<Amount>,
@@ -21,10 +21,8 @@ pub struct Share {
 
 impl Share {
     fn is_secondary(&self, types: &Types) -> Option<bool> {
-        match self.supplements {
-            true => Some(true),
-            false => self.kind.as_ref().map(|kind| types.is_secondary(kind)),
-        }
+        let told = self.kind.as_ref().map(|kind| types.is_secondary(kind));
+        told.or(self.supplements.then_some(true))
     }
 }
 
@@ -95,8 +93,6 @@ pub(super) fn leave_credit_out(shares: &[Share], shown: &Shown, types: &Types) -
         total: shown.total.as_ref().copied(),
         currency: shown.currency.as_ref().copied(),
     };
-    match primary.is_secondary(types) {
-        Some(_) => figures.leave_credit_out(),
-        None => figures.sum_up_to_more().then_some(true),
-    }
+    // One whose type is not told may be credit.
+    primary.is_secondary(types).and_then(|_| figures.leave_credit_out())
 }

@@ -127,6 +127,7 @@ mod tests {
             alter(|record| record.total = Fact::Known(amount("11"), Timestamp(9))),
             alter(|record| record.total = Fact::Unknown),
             alter(|record| record.remaining = Fact::Known(amount("0"), Timestamp(9))),
+            alter(|record| record.leaves_out = Fact::Known(true, Timestamp(9))),
             alter(|record| record.unsure = true),
             alter(|record| record.in_flight = true),
             alter(|record| record.epoch = 1),

@@ -380,10 +380,15 @@ impl SessionRecord {
                 self.sources.learn(Stated::Stated(attached), now);
                 self.leaves_out.learn(Stated::Unread, now);
             }
-            // What was attached may still be. That there is nothing is not known any more.
+            // What was attached may still be. That there is nothing is not known any more, nor is a
+            // list of another length than what is shown.
             Stated::Unread | Stated::Unstated => {
-                let is_hidden = facts.shares.is_stated() || facts.sources == Stated::Unread;
-                if is_hidden && self.sources.get().is_some_and(|before| before.is_empty()) {
+                let is_contradicted = self.sources.get().is_some_and(|before| {
+                    let unread = facts.sources == Stated::Unread && before.is_empty();
+                    let shares = facts.shares.as_ref();
+                    unread || shares.is_some_and(|shares| shares.len() != before.len())
+                });
+                if is_contradicted {
                     self.sources.learn(Stated::Unread, now);
                 }
             }
@@ -396,6 +401,12 @@ impl SessionRecord {
             };
             let told = leave_credit_out(shares, &shown, &policy.types);
             self.leaves_out.learn(told.map_or(Stated::Unread, Stated::Stated), now);
+        } else if facts.sources == Stated::Unread
+            || facts.contributed.is_stated()
+            || facts.total.is_stated()
+        {
+            // Figures of two answers say nothing.
+            self.leaves_out.learn(Stated::Unread, now);
         }
         self.total.learn(facts.total, now);
         self.remaining.learn(facts.remaining, now);

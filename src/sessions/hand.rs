@@ -330,8 +330,11 @@ impl Hand {
     }
 
     /// Notes that the store has made these changes.
-    pub(super) fn note_written(&mut self, changes: Vec<Change>) {
+    pub(super) fn note_written(&mut self, changes: Vec<Change>, recent: &RecentRecords) {
         for Change { key, new, .. } in changes {
+            if let Some(bytes) = new.as_ref().filter(|_| self.key.as_ref() == Some(&key)) {
+                recent.keep(&key, bytes, &self.record);
+            }
             self.stored.set(key, new);
         }
         self.before = self.record.clone();

@@ -1,7 +1,8 @@
-//! Keeps the sessions' records that were read last, beside the bytes that they were read from.
+//! Keeps the sessions' records that were read or written last, beside their bytes.
 //!
-//! In: the bytes that the store gives. Out: the record. A record follows from its bytes alone. So
-//! one that is kept is right wherever the store gives the same bytes, whoever wrote them.
+//! In: the bytes that the store gives. Out: the record. A record follows from its bytes alone, and
+//! comes back as it was written. So one that is kept is right wherever the store gives the same
+//! bytes, whoever wrote them.
 
 use super::{
     change::{Bytes, StoreError},
@@ -15,7 +16,7 @@ use std::sync::Arc;
 /// Records that are kept at most; each takes a kilobyte or two.
 const MOST: usize = 1_024;
 
-/// The records that were read last.
+/// The records that were read or written last.
 pub(super) struct RecentRecords(Places<(Bytes, Arc<SessionRecord>)>);
 
 impl Default for RecentRecords {
@@ -37,8 +38,13 @@ impl RecentRecords {
             return Ok(record.clone());
         }
         let record = Arc::new(stored::read_session(bytes)?);
-        *self.0.at(key) = Some((bytes.clone(), record.clone()));
+        self.keep(key, bytes, &record);
         Ok(record)
+    }
+
+    /// Keeps a session's record that was written as these bytes.
+    pub(super) fn keep(&self, key: &Key, bytes: &Bytes, record: &Arc<SessionRecord>) {
+        *self.0.at(key) = Some((bytes.clone(), record.clone()));
     }
 }
 

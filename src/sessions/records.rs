@@ -185,7 +185,7 @@ async fn write(store: &Store, hand: &mut Hand) -> Result<bool, StoreError> {
     let changes = hand.changes()?;
     let made = changes.is_empty() || store.swap(&changes).await? == Swapped::Made;
     if made {
-        hand.note_written(changes);
+        hand.note_written(changes, store.recent());
     }
     Ok(made)
 }

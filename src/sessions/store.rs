@@ -41,7 +41,7 @@ impl Store {
         Self { probe: Some(probe.clone()), ..self }
     }
 
-    /// Returns the records that were read last, which need not be read from their bytes again.
+    /// Returns the records that were read or written last, which need not be read from their bytes.
     pub(super) fn recent(&self) -> &RecentRecords {
         &self.recent
     }

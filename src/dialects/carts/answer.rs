@@ -240,20 +240,20 @@ impl Methods {
     /// its type is told.
     fn add(&mut self, method: &Members<'_, '_>, supplements: bool, depth: usize) -> Stated<()> {
         let source = facts(method);
-        self.is_unread |= matches!(source, Stated::Unread);
-        match source {
-            Stated::Stated(Some(facts)) => {
-                let (kind, amount) = (facts.kind.clone(), facts.amount);
-                self.shares.push(Share { kind, supplements, amount });
-                self.sources.push(SourceFacts { supplements, ..facts });
-            }
-            Stated::Stated(None) | Stated::Unstated if !method.has("type") => {}
+        self.is_unread |= source == Stated::Unread;
+        let has = |names: &[&str]| names.iter().any(|name| method.has(name));
+        let is_told = has(&["type", "amountContributed"]) || supplements && !has(&SUPPLEMENTS);
+        let before = self.shares.len();
+        if let Stated::Stated(Some(facts)) = source {
+            let (kind, amount) = (facts.kind.clone(), facts.amount);
+            self.shares.push(Share { kind, supplements, amount });
+            self.sources.push(SourceFacts { supplements, ..facts });
+        } else if is_told || source == Stated::Unread {
             // It pays with something other than a source, or does not say which.
-            Stated::Stated(None) | Stated::Unstated | Stated::Unread => {
-                let amount = money(method, "amountContributed").map(|(amount, _)| amount);
-                self.shares.push(Share { kind: method.kind("type"), supplements, amount });
-            }
+            let amount = money(method, "amountContributed").map(|(amount, _)| amount);
+            self.shares.push(Share { kind: method.kind("type"), supplements, amount });
         }
+        let is_only_a_link = self.shares.len() == before;
         for name in SUPPLEMENTS {
             let more = match method.list(name, METHOD) {
                 Stated::Stated(more) => more,
@@ -269,6 +269,10 @@ impl Methods {
                     other => return other,
                 }
             }
+        }
+        if is_only_a_link && !supplements && self.shares.len() > before {
+            // What is supplemented pays, too.
+            self.shares.push(Share::default());
         }
         Stated::Stated(())
     }

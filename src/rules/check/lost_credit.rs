@@ -77,8 +77,15 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
         return Ok(Standing::Right);
     }
     match figures_alone(view) {
-        Some(true) => return Ok(remembered(view)),
-        Some(false) => return Ok(Standing::Right),
+        // What was seen names the two, if it may be believed.
+        Some(true) if view.clone().attached().is_ok() => return Ok(remembered(view)),
+        Some(true) => return Ok(Standing::LeftOut),
+        Some(false) => {
+            // Credit may have joined since, and the names that would say so are hidden.
+            let told = view.known.session.as_ref().and_then(|s| s.leaves_out.stated_at());
+            view.confirmed_session(told)?;
+            return Ok(Standing::Right);
+        }
         None => {}
     }
     let attached = view.attached()?;
@@ -388,7 +395,13 @@ mod tests {
                 given.an_hour_later().needs(&order(cart()), Lookup::Session);
             }
         }
-        Given::shown(nameless("60", hundred, hundred)).forwards(&order(cart()));
+        let right = Given::shown(nameless("60", hundred, hundred));
+        right.needs(&order(cart()), Lookup::Session);
+        right
+            .clone()
+            .policy(|policy| policy.fresh_for = FreshFor::Forever)
+            .needs(&order(cart()), Lookup::Session);
+        right.looked_up(Lookup::Session).forwards(&order(cart()));
         let silent = Given::shown(nameless("60", none, none));
         silent.needs(&order(cart()), Lookup::Session);
         let judgement = |given: Given| {
@@ -412,7 +425,14 @@ mod tests {
         let reordered = hides(late(), "100").toggle(RULE, Toggle::Reorder);
         assert!(matches!(reordered.decide(&order(cart())), Verdict::Remedy { .. }));
         // Put right past Weir.
-        hides(late(), "60").forwards(&order(cart()));
+        hides(late(), "60").looked_up(Lookup::Session).forwards(&order(cart()));
+        // What was seen long before names nothing that may be taken off.
+        let old = hides(late(), "100").toggle(RULE, Toggle::Reorder).alter(|session| {
+            if let crate::rules::Fact::Known(_, at) = &mut session.sources {
+                at.0 -= 3_600_000;
+            }
+        });
+        assert!(matches!(old.decide(&order(cart())), Verdict::Reject(_)));
     }
 
     #[test]

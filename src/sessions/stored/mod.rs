@@ -21,7 +21,6 @@ use crate::rules::{CustomerRecord, Fact, SessionId, SessionRecord, SourceRecord,
 use fields::{Callers, callers};
 use serde::{Deserialize, Serialize};
 use session::Session;
-use smallvec::SmallVec;
 use source::Source;
 use text::Text;
 
@@ -113,9 +112,13 @@ struct Customer<'a> {
 
 fn write(record: &impl Serialize) -> Result<Bytes, StoreError> {
     // Written on the stack first, so that the bytes on the heap have the exact size.
-    let buffer = SmallVec::<[u8; 256]>::from_slice(&[VERSION]);
-    let buffer = postcard::to_extend(record, buffer).map_err(|_| StoreError::Unwritable)?;
-    Ok(Bytes::from(buffer.as_slice()))
+    let mut buffer = [VERSION; 512];
+    if let Ok(written) = postcard::to_slice(record, &mut buffer[1..]) {
+        let length = 1 + written.len();
+        return Ok(Bytes::from(&buffer[..length]));
+    }
+    let large = postcard::to_extend(record, vec![VERSION]).map_err(|_| StoreError::Unwritable)?;
+    Ok(Bytes::from(large))
 }
 
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {

@@ -232,6 +232,31 @@ fn what_names_no_source_still_shows_what_it_pays() {
     let json = format!(r#"{{"paymentMethod":{{{},"supplementaryPaymentMethods":5}}}}"#, card(""));
     let facts = cart(Coverage::Default, &json).unwrap();
     assert_eq!((facts.sources, facts.shares), (Stated::Unread, Stated::Unstated));
+    // What pays without a type pays all the same, and so does what is supplemented.
+    let untyped = |amount: Option<&str>, supplements| Share {
+        kind: Stated::Unstated,
+        supplements,
+        amount: amount.map(|of| of.parse().unwrap()).into(),
+    };
+    let one = share("customerCredit", true, "40");
+    for (json, shares) in [
+        (
+            format!(r#"{},{}"#, money("60"), credit(named)),
+            vec![untyped(Some("60"), false), one.clone()],
+        ),
+        (format!(r#""uri":"u",{}"#, credit(named)), vec![one.clone(), untyped(None, false)]),
+        (
+            format!(r#"{named}"supplementaryPaymentMethods":[{{"uri":"u"}}]"#),
+            vec![untyped(None, false), untyped(None, true)],
+        ),
+    ] {
+        let facts = cart(Coverage::Default, &format!(r#"{{"paymentMethod":{{{json}}}}}"#)).unwrap();
+        assert_eq!(
+            (facts.sources, facts.shares),
+            (Stated::Unstated, Stated::Stated(shares)),
+            "{json}"
+        );
+    }
 }
 
 #[test]

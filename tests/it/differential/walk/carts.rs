@@ -148,8 +148,8 @@ fn is_submit(one: &Exchange) -> bool {
 /// Whether Weir could read the whole cart in the answer.
 fn shows_the_cart(one: &Exchange) -> bool {
     let (path, query) = one.target.split_once('?').unwrap_or((&one.target, ""));
-    let shows =
-        !query.contains("fields=") && path == CART || path.ends_with("/apply-payment-method");
+    let is_whole = !query.contains("fields=");
+    let shows = is_whole && (path == CART || path.ends_with("/apply-payment-method"));
     one.is_done() && one.method != http::Method::DELETE && shows
 }
 
@@ -392,6 +392,8 @@ impl<'a> Walk<'a> {
         let changes: Vec<&Exchange> = log.iter().filter(|one| one.is_change()).collect();
         self.unfinished = match changes.as_slice() {
             [] | [_] => self.unfinished,
+            // Nor does a cart that hides a name tell that it was finished.
+            _ if self.circumstances.nameless_primaries => true,
             steps => steps.iter().any(|one| !one.is_done()),
         };
         let overlaps = beside.is_some() && !is_known;

@@ -10,7 +10,7 @@ use super::{
     ensure,
     form::{Form, Keys},
     line::Struck,
-    on_this_thread,
+    next_millisecond, on_this_thread,
     rig::Rig,
     tokens::tokens,
 };
@@ -154,6 +154,10 @@ async fn walk(case: &Case, among_strangers: bool) -> Vec<Answered> {
             scene.elsewhere(&step.call).await;
             continue;
         };
+        if case.circumstances.nameless_primaries {
+            // What a look does not show is older than the look.
+            next_millisecond();
+        }
         let mut strangers = JoinSet::new();
         if among_strangers {
             let theirs = [scene.merchant.foreign.clone(), scene.shopper.foreign.clone()];
