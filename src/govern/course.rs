@@ -11,7 +11,7 @@ use super::{
     answered::LookupOutcome,
     defer::{self, write_pending},
     exchange::Exchange,
-    governor::{UnreadChange, log_store_error},
+    governor::{UnseenChange, log_store_error},
     holding::Holding,
     look_up,
     recall::recall,
@@ -78,7 +78,7 @@ async fn drive(exchange: &Exchange, until: Until) -> Option<Outcome> {
     loop {
         if let Some(error) = failed.take() {
             log_store_error(&error);
-            course.unrecorded.get_or_insert_with(|| exchange.asker.governor.unread_change());
+            course.unrecorded.get_or_insert_with(|| exchange.asker.governor.unseen_change());
             course.hand = None;
             course.on(Event::StoreFailed { deferral_possible: deferral_possible(exchange) });
         }
@@ -112,7 +112,7 @@ struct Course<'a> {
     last: Option<Response<Body>>,
     busy: Option<Busy>,
     /// Set once the store has failed: what the call changes from then on is not remembered.
-    unrecorded: Option<UnreadChange>,
+    unrecorded: Option<UnseenChange>,
 }
 
 impl<'a> Course<'a> {

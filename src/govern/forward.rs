@@ -31,23 +31,23 @@ pub(super) async fn forward(
         let exchange = exchange.clone();
         async move {
             let governor = &exchange.asker.governor;
-            let unread =
-                learn::is_unread(&exchange.intent, hand.as_ref()).then(|| governor.unread_end());
+            let unseen =
+                learn::goes_unseen(&exchange.intent, hand.as_ref()).then(|| governor.unseen_end());
             learn::mark_overlap(&exchange, hand.as_mut(), &known);
             let records = hand.as_mut().map(Holding::records_mut);
             let sent =
                 send(&exchange, &exchange.call, &exchange.intent, records, &known, request).await;
-            if let (Some(unread), Ok(CallOutcome::Refused(..) | CallOutcome::NotSent(_))) =
-                (unread, &sent)
+            if let (Some(unseen), Ok(CallOutcome::Refused(..) | CallOutcome::NotSent(_))) =
+                (unseen, &sent)
             {
-                unread.nothing_changed();
+                unseen.nothing_changed();
             }
             // Another call may have come in between, so what was learned is not certain.
             if let Some(records) = learn::mark_overlap(&exchange, hand.as_mut(), &known)
                 && let Err(error) = records.write().await
             {
                 log_store_error(&error);
-                governor.note_unread_change();
+                governor.note_unseen_change();
             }
             let after = match &sent {
                 Ok(CallOutcome::Done(_)) => look_back(&exchange, &mut hand).await,

@@ -61,8 +61,8 @@ pub struct Governor {
     in_flight: AtomicU64,
     stranded: AtomicU64,
     misplaced: AtomicU64,
-    /// When [`Governor::note_unread_change`] was last called; 0: never.
-    last_unread_change: AtomicU64,
+    /// When [`Governor::note_unseen_change`] was last called; 0: never.
+    last_unseen_change: AtomicU64,
 }
 
 impl Governor {
@@ -91,7 +91,7 @@ impl Governor {
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),
             misplaced: AtomicU64::new(0),
-            last_unread_change: AtomicU64::new(0),
+            last_unseen_change: AtomicU64::new(0),
         })
     }
 
@@ -104,37 +104,37 @@ impl Governor {
     /// the old policy was off, because nothing was learned under it.
     pub fn set_policy(&self, policy: Policy) {
         if self.policy.swap(Arc::new(policy)).mode == Mode::Off {
-            self.note_unread_change();
+            self.note_unseen_change();
         }
     }
 
     /// Records that a call Weir could not read, or could not learn from, may have changed upstream.
     /// Facts older than this are not trusted.
-    pub(super) fn note_unread_change(&self) {
-        self.last_unread_change.fetch_max(now().0, Ordering::Relaxed);
+    pub(super) fn note_unseen_change(&self) {
+        self.last_unseen_change.fetch_max(now().0, Ordering::Relaxed);
     }
 
     /// Returns whether a call that Weir could not read, or could not learn from, may have changed
     /// upstream at this moment or later.
     pub(super) fn is_doubted(&self, at: Timestamp) -> bool {
-        let last = self.last_unread_change.load(Ordering::Relaxed);
+        let last = self.last_unseen_change.load(Ordering::Relaxed);
         last != 0 && last >= at.0
     }
 
-    /// Records an unread change now, and again when the guard is dropped.
-    pub(super) fn unread_change(self: &Arc<Self>) -> UnreadChange {
-        self.note_unread_change();
-        self.unread_end()
+    /// Records an unseen change now, and again when the guard is dropped.
+    pub(super) fn unseen_change(self: &Arc<Self>) -> UnseenChange {
+        self.note_unseen_change();
+        self.unseen_end()
     }
 
-    /// Records an unread change when the guard is dropped, unless it is told that there was none.
-    pub(super) fn unread_end(self: &Arc<Self>) -> UnreadChange {
-        UnreadChange(Some(self.clone()))
+    /// Records an unseen change when the guard is dropped, unless it is told that there was none.
+    pub(super) fn unseen_end(self: &Arc<Self>) -> UnseenChange {
+        UnseenChange(Some(self.clone()))
     }
 
     /// Returns the policy, with `fresh_for` capped at the age of the last call Weir could not read.
     pub(super) fn cap_freshness<'a>(&self, policy: &'a Policy, now: Timestamp) -> Cow<'a, Policy> {
-        let last = Timestamp(self.last_unread_change.load(Ordering::Relaxed));
+        let last = Timestamp(self.last_unseen_change.load(Ordering::Relaxed));
         let limit = Duration::from_millis(now.since(last));
         if last == Timestamp(0)
             || matches!(policy.fresh_for, FreshFor::Within(fresh) if fresh <= limit)
@@ -215,19 +215,19 @@ impl Drop for UnderWay {
 
 /// Marks facts as untrusted until a call that was not read, or not learned from, is answered or
 /// dropped: it may change anything, whatever its method.
-pub(super) struct UnreadChange(Option<Arc<Governor>>);
+pub(super) struct UnseenChange(Option<Arc<Governor>>);
 
-impl UnreadChange {
+impl UnseenChange {
     /// Marks nothing any more: the call changed nothing.
     pub(super) fn nothing_changed(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for UnreadChange {
+impl Drop for UnseenChange {
     fn drop(&mut self) {
         if let Some(governor) = &self.0 {
-            governor.note_unread_change();
+            governor.note_unseen_change();
         }
     }
 }

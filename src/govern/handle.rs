@@ -9,7 +9,7 @@ use super::{
     asker::{Asker, BoxClient, Who},
     course,
     exchange::Exchange,
-    governor::{Governor, UnreadChange},
+    governor::{Governor, UnseenChange},
     trace::Trace,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(super) struct Forward {
 /// The notes on such a call until it is answered.
 pub(super) struct Marks {
     /// Marks facts as untrusted until the unread call is answered or dropped.
-    unread: Option<UnreadChange>,
+    unread: Option<UnseenChange>,
     reported: Option<Reported>,
 }
 
@@ -232,6 +232,6 @@ fn forward_unread(
     request: Request<Body>,
     reported: Option<Reported>,
 ) -> Handled {
-    let marks = Marks { unread: Some(governor.unread_change()), reported };
+    let marks = Marks { unread: Some(governor.unseen_change()), reported };
     Handled::Forward(Box::new(Forward { request, marks }))
 }

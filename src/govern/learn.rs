@@ -14,7 +14,7 @@ use crate::{
 use std::time::Duration;
 
 /// Returns whether the call may change a session of which no record is in hand.
-pub(super) fn is_unread(intent: &Intent, hand: Option<&Holding>) -> bool {
+pub(super) fn goes_unseen(intent: &Intent, hand: Option<&Holding>) -> bool {
     match hand {
         None => true,
         Some(Holding::Overlapping(records)) => {
@@ -133,7 +133,7 @@ pub(super) fn apply_learned(
         && matches!(*exchange.intent, Intent::Save { .. })
     {
         // It may have made the source reusable, and a look under way may have seen it before.
-        exchange.asker.governor.note_unread_change();
+        exchange.asker.governor.note_unseen_change();
     }
     if let Some((_, observation)) = session {
         let shown = !matches!(

@@ -12,7 +12,7 @@ use super::{
     asker::Failure,
     defer::write_pending,
     exchange::Exchange,
-    governor::{UnreadChange, log_store_error},
+    governor::{UnseenChange, log_store_error},
     look_up::look_up,
     recall::recall,
     send::{CallOutcome, begin, run_detached, send_begun},
@@ -130,7 +130,7 @@ struct Performer {
     /// Whether the answer to the step under way must be readable.
     must_be_read: bool,
     /// Set once the store has failed: what the steps change from then on may not be remembered.
-    failed: Option<(StoreError, UnreadChange)>,
+    failed: Option<(StoreError, UnseenChange)>,
 }
 
 async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Known) -> Performed {
@@ -167,24 +167,24 @@ async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Know
 }
 
 /// The event of a step and its answer, or why the store kept it from being made.
-type StepEnd = Result<(RepairEvent, Option<Response<Body>>), StoreError>;
+type StepResult = Result<(RepairEvent, Option<Response<Body>>), StoreError>;
 
 impl Performer {
     /// Notes that the store failed. Facts in memory are not trusted until the repair is over.
     fn note_failed(&mut self, error: StoreError) {
         log_store_error(&error);
         let governor = &self.exchange.asker.governor;
-        self.failed.get_or_insert_with(|| (error, governor.unread_change()));
+        self.failed.get_or_insert_with(|| (error, governor.unseen_change()));
     }
 
-    async fn detach(&mut self, source: &SourceId, must: bool) -> StepEnd {
+    async fn detach(&mut self, source: &SourceId, must: bool) -> StepResult {
         let uri = &self.exchange.asker.head.uri;
         let step = self.exchange.call.detach(self.turn.key(), source, uri);
         self.step(step, StepKind::Detach(source.clone()), must).await
     }
 
     /// Attaches the primary, after the pause that upstream asked for.
-    async fn reattach(&mut self, primary: &SourceId, must: bool) -> StepEnd {
+    async fn reattach(&mut self, primary: &SourceId, must: bool) -> StepResult {
         if let Some(left) = self.exchange.asker.backing_off() {
             tokio::time::sleep(left.min(LONGEST_PAUSE)).await;
         }
@@ -193,7 +193,7 @@ impl Performer {
         self.step(step, StepKind::AttachPrimary(primary.clone()), must).await
     }
 
-    async fn callers_call(&mut self, must: bool) -> StepEnd {
+    async fn callers_call(&mut self, must: bool) -> StepResult {
         self.begin(must).await?;
         let exchange = &self.exchange;
         let (call, intent, request) = (&exchange.call, &exchange.intent, exchange.original());
@@ -209,7 +209,7 @@ impl Performer {
         step: Option<(Outgoing, Call)>,
         kind: StepKind,
         must: bool,
-    ) -> StepEnd {
+    ) -> StepResult {
         let Some((outgoing, call)) = step else {
             return Ok(self.note_end(CallOutcome::NotSent(Failure::NOT_SENT), kind));
         };
@@ -248,7 +248,7 @@ impl Performer {
         }
     }
 
-    async fn erase_note(&mut self) -> StepEnd {
+    async fn erase_note(&mut self) -> StepResult {
         write_pending(&self.exchange, &mut self.turn, None).await?;
         Ok((RepairEvent::Erased, None))
     }
@@ -270,7 +270,7 @@ impl Performer {
         }
     }
 
-    async fn look(&mut self) -> StepEnd {
+    async fn look(&mut self) -> StepResult {
         let exchange = &self.exchange;
         let key = self.turn.key().clone();
         let looked_up = look_up(exchange, &Lookup::Session, Some(&key), false).await?;
@@ -285,19 +285,8 @@ impl Performer {
         if !stated || shown.session.as_ref() != Some(&key) {
             return Ok((RepairEvent::Saw(SessionView::Unknown), None));
         }
-        let attached: Vec<SourceId> =
-            known.attached().iter().map(|attached| attached.id.clone()).collect();
-        let types = &exchange.policy.types;
-        let is_primary = |id| known.kind_of(id).map(|kind| !types.is_secondary(kind));
-        let kinds: Vec<_> = attached.iter().map(is_primary).collect();
-        let sight = if kinds.contains(&Some(true)) {
-            SessionView::Primary(attached)
-        } else if kinds.contains(&None) {
-            SessionView::Unknown
-        } else {
-            SessionView::NoPrimary(attached)
-        };
-        Ok((RepairEvent::Saw(sight), Some(shown.answer.into_response())))
+        let view = SessionView::of(&known, &exchange.policy.types);
+        Ok((RepairEvent::Saw(view), Some(shown.answer.into_response())))
     }
 
     async fn end(&mut self, repair: &Repair, end: RepairEnd) -> RepairAnswer {

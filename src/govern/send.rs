@@ -189,7 +189,7 @@ pub(super) async fn send_begun(
     // The call is over; if this cannot be written, the session is looked up when it matters.
     if let Err(error) = learn_from_call(exchange, intent, records, learned, ended).await {
         log_store_error(&error);
-        exchange.asker.governor.note_unread_change();
+        exchange.asker.governor.note_unseen_change();
     }
     outcome
 }
@@ -259,7 +259,7 @@ async fn note_unplaced(
     let governor = &exchange.asker.governor;
     match intent.session() {
         None => {}
-        Some(Target::Active(_)) => governor.note_unread_change(),
+        Some(Target::Active(_)) => governor.note_unseen_change(),
         Some(Target::Session(key)) => {
             let mut records = governor.sessions().records(Some(key), &[], None).await?;
             if records.session().is_some() {

@@ -28,7 +28,7 @@ pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
     }
     let (standing, gap) = match confirmed {
         Ok(Standing::Right) => return Ok(None),
-        Ok(standing) => (standing, Gap::Unstated),
+        Ok(standing) => (Some(standing), Gap::Unstated),
         Err(Gap::Need(lookup)) => return Err(Gap::Need(lookup)),
         // Where the session cannot be seen now, what was seen of it last counts: the credit would
         // be lost for certain.
@@ -36,24 +36,23 @@ pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
     };
     let reorders = view.policy.toggle(view.dialect, RuleId::LostCredit) == Toggle::Reorder;
     match standing {
-        Standing::Lost { secondary, primary } => {
+        Some(Standing::Lost { secondary, primary }) => {
             Ok(Some(Finding::LostCredit { secondary, primary }))
         }
-        Standing::LeftOut => Ok(Some(Finding::CreditLeftOut)),
-        Standing::Unknown { secondary, primary } if reorders => {
+        Some(Standing::LeftOut) => Ok(Some(Finding::CreditLeftOut)),
+        Some(Standing::Unknown { secondary, primary }) if reorders => {
             Ok(Some(Finding::CreditInDoubt { secondary, primary }))
         }
-        Standing::Right if reorders => match unseen(view) {
-            Some(source) => Ok(Some(Finding::CreditUnseen { source: source.clone() })),
-            None => Err(gap),
-        },
-        Standing::Unknown { secondary, primary } => {
+        Some(Standing::Unknown { secondary, primary }) => {
             if gap == Gap::Unstated {
                 view.missing = Lack::Order { secondary, primary };
             }
             Err(gap)
         }
-        Standing::Right => Err(gap),
+        Some(Standing::Right) | None => match unseen(view).filter(|_| reorders) {
+            Some(source) => Ok(Some(Finding::CreditUnseen { source: source.clone() })),
+            None => Err(gap),
+        },
     }
 }
 
@@ -78,8 +77,10 @@ fn confirmed(view: &mut View<'_>) -> Judged<Standing> {
     }
     match figures_alone(view) {
         // What was seen names the two, if it may be believed.
-        Some(true) if view.clone().attached().is_ok() => return Ok(remembered(view)),
-        Some(true) => return Ok(Standing::LeftOut),
+        Some(true) => {
+            let named = view.clone().attached().ok().and_then(|_| remembered(view));
+            return Ok(named.unwrap_or(Standing::LeftOut));
+        }
         Some(false) => {
             // Credit may have joined since, and the names that would say so are hidden.
             let told = view.known.session.as_ref().and_then(|s| s.leaves_out.stated_at());
@@ -153,9 +154,10 @@ fn beside_untyped(view: &View<'_>, record: &SessionRecord) -> Option<Standing> {
     standing_beside_untyped(record, is_secondary)
 }
 
-/// Returns how credit stood when the session was seen last.
-fn remembered(view: &View<'_>) -> Standing {
-    let Some(record) = &view.known.session else { return Standing::Right };
+/// Returns how credit stood when the session was seen last; `None` where no credit is known that is
+/// lost or in doubt.
+fn remembered(view: &View<'_>) -> Option<Standing> {
+    let record = view.known.session.as_ref()?;
     let is_secondary =
         |id: &SourceId| view.known.kind_of(id).map(|kind| view.policy.types.is_secondary(kind));
     let attached = view.known.attached();
@@ -163,31 +165,29 @@ fn remembered(view: &View<'_>) -> Standing {
     let is_sure = !record.unsure && !record.in_flight;
     let is_left_out = is_sure && record.leaves_credit_out() == Some(true);
     let Some(primary) = attached.iter().find(|one| is_secondary(&one.id) == Some(false)) else {
-        let untyped = beside_untyped(view, record);
-        let otherwise = if is_left_out { Standing::LeftOut } else { Standing::Right };
-        return untyped.filter(|_| is_sure).unwrap_or(otherwise);
+        let untyped = beside_untyped(view, record).filter(|_| is_sure);
+        return untyped.or(is_left_out.then_some(Standing::LeftOut));
     };
     let secondaries: Vec<_> =
         attached.iter().filter(|one| is_secondary(&one.id) == Some(true)).collect();
     let late = secondaries.iter().find(|one| is_late(&record.joined, one, primary) == Some(true));
     if let Some(late) = late {
-        return Standing::lost(late, primary);
+        return Some(Standing::lost(late, primary));
     }
     if is_left_out {
-        return Standing::LeftOut;
+        return Some(Standing::LeftOut);
     }
     let seen = standing(record, primary, &secondaries);
     if matches!(seen, Standing::Lost { .. }) && is_sure {
-        return seen;
+        return Some(seen);
     }
     // What happened to the session since the last look is not known.
     let may_stand = secondaries.first().map(|one| &one.id).or(record.joined.awaited.first());
-    match may_stand {
-        Some(secondary) => {
-            Standing::Unknown { secondary: secondary.clone(), primary: primary.id.clone() }
-        }
-        None => Standing::Right,
-    }
+    let unknown = |secondary: &SourceId| Standing::Unknown {
+        secondary: secondary.clone(),
+        primary: primary.id.clone(),
+    };
+    may_stand.map(unknown)
 }
 
 #[cfg(test)]

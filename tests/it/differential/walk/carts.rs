@@ -145,12 +145,16 @@ fn is_submit(one: &Exchange) -> bool {
     [SUBMIT, RESUME].iter().any(|path| one.target.starts_with(path)) && one.status() != Some(409)
 }
 
+/// Whether the caller asked for an answer that may leave the payment methods out.
+fn hides_methods(one: &Exchange) -> bool {
+    one.target.contains("fields=")
+}
+
 /// Whether Weir could read the whole cart in the answer.
 fn shows_the_cart(one: &Exchange) -> bool {
-    let (path, query) = one.target.split_once('?').unwrap_or((&one.target, ""));
-    let is_whole = !query.contains("fields=");
-    let shows = is_whole && (path == CART || path.ends_with("/apply-payment-method"));
-    one.is_done() && one.method != http::Method::DELETE && shows
+    let path = one.target.split('?').next().unwrap_or_default();
+    let shows = path == CART || path.ends_with("/apply-payment-method");
+    !hides_methods(one) && one.is_done() && one.method != http::Method::DELETE && shows
 }
 
 struct Walk<'a> {
@@ -399,8 +403,7 @@ impl<'a> Walk<'a> {
         let overlaps = beside.is_some() && !is_known;
         // An answer without the methods does not tell the type of what was attached.
         let is_unclear = |one: &Exchange| {
-            let is_hidden = one.target.contains("fields=");
-            one.is_change() && (overlaps || is_hidden || one.is_unknown())
+            one.is_change() && (overlaps || hides_methods(one) || one.is_unknown())
         };
         // What a change is answered with leaves the doubt about those before it.
         let is_look = |one: &Exchange| !one.is_change() && shows_the_cart(one);
@@ -457,8 +460,9 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let failed = looks.iter().any(|one| !one.is_done()) || looks.is_empty() && self.backing_off;
-        let in_doubt =
-            self.in_doubt || overlaps && log.iter().any(|one| one.is_change() && one.is_unknown());
+        let is_unclear =
+            |one: &Exchange| one.is_change() && (one.is_unknown() || hides_methods(one));
+        let in_doubt = self.in_doubt || overlaps && log.iter().any(is_unclear);
         if toggle == Toggle::Reject && marked && in_doubt && failed {
             tally.count(Section::Excused, "lost-credit: a cart in doubt, that cannot be read");
             return Ok(());
