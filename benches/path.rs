@@ -12,10 +12,16 @@
 //! it is the least of the rounds, since disturbances only add to it. Run with
 //! `cargo bench --bench path`, with `-- refused` for only the lines with that word.
 
-use http::{HeaderValue, Request, Response, Uri, header};
-use hyper::{body::Incoming, client::conn::http1::SendRequest, service::service_fn};
+#[path = "parts/relay.rs"]
+mod relay;
+#[path = "parts/vendor.rs"]
+mod vendor;
+
+use http::{HeaderValue, Request, Uri, header};
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::{cell::RefCell, fs, future::Future, net::SocketAddr, rc::Rc, thread};
+use relay::{each_connection, relay};
+use std::{fs, future::Future, net::SocketAddr, thread};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -28,6 +34,10 @@ use weir::{
     GovernSettings, Governor, ServeOptions, SessionSettings, Sessions, Upstream, UpstreamSettings,
     serve, stack,
 };
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CONNECTIONS: usize = 32;
 const REQUESTS: usize = 20_000;
@@ -74,17 +84,17 @@ fn request(method: &str, path: &str) -> Vec<u8> {
 
 fn main() {
     let upstream = upstream();
-    let bare = start("bare", move |listener| bare(listener, upstream));
+    let bare = start("bare", move |listener| relay(listener, upstream));
     let pooled = start("pooled", move |listener| pooled(listener, upstream));
     let weir = start("weir", move |listener| weir(listener, upstream));
-    let (relay, legacy, stack) = ("bare relay", "relay with hyper-util's client", "weir");
+    let (bare_relay, legacy, stack) = ("bare relay", "relay with hyper-util's client", "weir");
     let rows = [
-        (Ask::Product, relay, &bare),
+        (Ask::Product, bare_relay, &bare),
         (Ask::Product, legacy, &pooled),
         (Ask::Product, stack, &weir),
-        (Ask::Checkout, relay, &bare),
+        (Ask::Checkout, bare_relay, &bare),
         (Ask::Checkout, stack, &weir),
-        (Ask::Attach, relay, &bare),
+        (Ask::Attach, bare_relay, &bare),
         (Ask::Attach, stack, &weir),
         (Ask::TooLate, stack, &weir),
     ];
@@ -109,7 +119,7 @@ fn main() {
     for ((ask, way, _), mut costs) in rows.into_iter().zip(costs) {
         costs.sort_unstable();
         let cost = costs[0];
-        if way == relay {
+        if way == bare_relay {
             relayed = Some(cost);
         }
         let ratio = relayed
@@ -181,17 +191,6 @@ fn spawn<F: Future<Output = ()>>(
     told.blocking_recv().expect("the thread runs")
 }
 
-async fn each_connection<F: Future<Output = ()> + 'static>(
-    listener: TcpListener,
-    serve: impl Fn(TcpStream) -> F,
-) {
-    loop {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        stream.set_nodelay(true).expect("a socket");
-        tokio::task::spawn_local(serve(stream));
-    }
-}
-
 /// What the ids of store credit begin with; the id of its checkout follows. A source is part of one
 /// payment session.
 const CREDIT: &str = "c9e79f0b-284a-4dbc-8659-84b8975d";
@@ -228,38 +227,16 @@ fn upstream() -> SocketAddr {
 }
 
 fn answer(line: &str) -> String {
-    let body =
-        match line.split([' ', '/', '?']).filter(|part| !part.is_empty()).collect::<Vec<_>>()[..] {
-            ["GET", "checkouts", id, ..] => checkout(id),
-            [_, "sources", id, ..] | ["POST", "checkouts", _, "sources", id, ..] => source(id),
-            _ => "x".repeat(4_800),
-        };
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nX-Request-Id: 1\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-/// Returns a checkout that is mostly items, as real ones are. Those whose id begins with 2 hold a
-/// single-use card.
-fn checkout(id: &str) -> String {
-    let item = r#"{"id":"135930700336","skuId":"gold-plan","quantity":1,"amount":26.89,"tax":{"rate":0.085,"amount":2.11},"importerTax":{"amount":0},"duties":{"amount":0},"fees":{"amount":0,"taxAmount":0},"availableToRefundAmount":0,"metadata":{"note":"as long as a real one"},"subscriptionInfo":{"autoRenewal":true,"freeTrial":false,"terms":"terms of a subscription, in the words of a lawyer"}}"#;
-    let items = [item; 11].join(",");
-    let card = format!(
-        r#"{{"id":"2308a5a8-d9c4-49e3-8125-d49c0962{id}","type":"creditCard","amount":295.79,"reusable":false,"state":"chargeable"}}"#
-    );
-    let (sources, remaining) = if id.starts_with('2') { (&*card, "0.0") } else { ("", "295.79") };
-    format!(
-        r#"{{"id":"{id}","createdTime":"2026-01-01T00:00:00Z","currency":"USD","items":[{items}],"subtotal":272.58,"totalTax":23.21,"totalAmount":295.79,"payment":{{"sources":[{sources}],"session":{{"id":"ps_{id}","amountRemainingToBeContributed":{remaining},"state":"requires_source"}}}}}}"#
-    )
-}
-
-fn source(id: &str) -> String {
-    let kind = if id.starts_with(CREDIT) { "customerCredit" } else { "creditCard" };
-    let checkout = &id[id.len() - 4..];
-    format!(
-        r#"{{"id":"{id}","createdTime":"2026-01-01T00:00:00Z","type":"{kind}","currency":"USD","amount":11.0,"reusable":false,"state":"chargeable","clientSecret":"{id}_a8c8bbb4","{kind}":{{}},"paymentSessionId":"ps_{checkout}","liveMode":false}}"#
-    )
+    let parts: Vec<_> = line.split([' ', '/', '?']).filter(|part| !part.is_empty()).collect();
+    let body = match parts[..] {
+        ["GET", "checkouts", id, ..] => vendor::checkout(id, id.starts_with('2')),
+        [_, "sources", id, ..] | ["POST", "checkouts", _, "sources", id, ..] => {
+            let kind = if id.starts_with(CREDIT) { "customerCredit" } else { "creditCard" };
+            vendor::source(id, kind, &id[id.len() - 4..])
+        }
+        _ => "x".repeat(4_800),
+    };
+    vendor::answer(&body)
 }
 
 /// Sends `REQUESTS` over `CONNECTIONS`, one at a time on each connection.
@@ -309,60 +286,6 @@ fn whole(read: &[u8], status: &str) -> Option<usize> {
         .filter_map(|line| line.split_once(": "))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     Some(head + length.and_then(|(_, length)| length.parse::<usize>().ok()).expect("a length"))
-}
-
-/// Relays with the least work: takes an idle connection and gives it back.
-async fn bare(listener: TcpListener, upstream: SocketAddr) {
-    type Idle = Rc<RefCell<Vec<SendRequest<Incoming>>>>;
-
-    async fn relay(
-        mut request: Request<Incoming>,
-        idle: Idle,
-        upstream: SocketAddr,
-        host: HeaderValue,
-    ) -> hyper::Result<Response<Incoming>> {
-        let mut sender = loop {
-            let Some(sender) = idle.borrow_mut().pop() else {
-                let stream = TcpStream::connect(upstream).await.expect("upstream listens");
-                stream.set_nodelay(true).expect("a socket");
-                let (sender, connection) =
-                    hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-                tokio::task::spawn_local(connection);
-                break sender;
-            };
-            if sender.is_ready() {
-                break sender;
-            }
-        };
-        request.headers_mut().insert(header::HOST, host);
-        let response = sender.send_request(request).await?;
-        if sender.is_ready() {
-            idle.borrow_mut().push(sender);
-        } else {
-            tokio::task::spawn_local(async move {
-                if sender.ready().await.is_ok() {
-                    idle.borrow_mut().push(sender);
-                }
-            });
-        }
-        Ok(response)
-    }
-
-    let idle = Idle::default();
-    let host = HeaderValue::from_str(&upstream.to_string()).expect("an address");
-    each_connection(listener, |stream| {
-        let (idle, host) = (idle.clone(), host.clone());
-        let service =
-            service_fn(move |request| relay(request, idle.clone(), upstream, host.clone()));
-        async move {
-            drop(
-                hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await,
-            )
-        }
-    })
-    .await;
 }
 
 async fn pooled(listener: TcpListener, upstream: SocketAddr) {

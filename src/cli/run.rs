@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     admin::Admin,
-    config::{Config, Format, Loaded, Log, Origin, Problems, Severity, Sources},
+    config::{Config, Format, Loaded, Log, Origin, Problems, Purpose, Severity, Sources},
     dialects,
     edge::Drained,
     govern::Governor,
@@ -106,12 +106,18 @@ async fn reload_on_hangup(
     governor: Arc<Governor>,
     admin: Option<Admin>,
 ) {
+    let sources = Sources { purpose: Purpose::Reload, ..sources };
     loop {
         hangups.next().await;
         match Config::load(&sources, dialects::policy()) {
             Ok(loaded) => {
                 tell(&loaded.warnings);
-                let differences = running.config.differences(&loaded.config);
+                let mut differences = running.config.differences(&loaded.config);
+                let key_file = "upstream.key-file".to_owned();
+                let has_another_key = loaded.key.is_some() && loaded.key != running.key;
+                if has_another_key && !differences.contains(&key_file) {
+                    differences.push(key_file);
+                }
                 take_over(&mut running, loaded);
                 governor.set_policy(running.config.policy.clone());
                 if let Some(admin) = &admin {

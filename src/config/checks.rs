@@ -119,7 +119,7 @@ fn certificates(file: &Path, place: Place, purpose: Purpose) -> Option<Problem> 
             let message = format!("the file {name} cannot be read: {error}");
             Some(match purpose {
                 Purpose::Run => Problem::error(place, message),
-                Purpose::Check => Problem::warning(place, message),
+                Purpose::Check | Purpose::Reload => Problem::warning(place, message),
             })
         }
         Err(Unusable::Certificate(why)) => {
@@ -151,7 +151,7 @@ fn trusted(file: &Path) -> Result<usize, Unusable> {
 
 fn url(config: &Config, purpose: Purpose, reading: &Reading) -> Option<Problem> {
     match &config.upstream.url {
-        None if purpose == Purpose::Run => {
+        None if purpose != Purpose::Check => {
             let message = "no upstream is named: there is nothing to stand in front of";
             let problem = Problem::error(Place::Nowhere, message).about("upstream.url");
             let instead = "give --upstream URL, set WEIR_UPSTREAM, or write `url` in [upstream]";

@@ -8,7 +8,7 @@ use super::{
     values::Config,
 };
 use crate::rules::{Dialect, RemedyKind, RuleId, Toggle};
-use std::{fmt, io};
+use std::{fmt, io, path::Path};
 
 /// The environment variable that is the key.
 pub(super) const KEY_VARIABLE: &str = "WEIR_UPSTREAM_KEY";
@@ -49,18 +49,8 @@ pub(super) fn read(config: &Config, sources: &Sources, reading: &mut Reading) ->
         (Some(text), _) => text.to_str().map(str::to_owned),
         (None, Some(file)) => match std::fs::read(file) {
             Ok(bytes) => String::from_utf8(bytes).ok(),
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound && sources.purpose == Purpose::Check =>
-            {
-                // The key need not be where the configuration is only checked.
-                let message = format!("the file {} is not here", file.display());
-                let warning = Problem::warning(place, message).about("upstream.key-file");
-                reading.problems.push(warning.suggest("`weir run` does not start without it"));
-                return None;
-            }
             Err(error) => {
-                let message = format!("the file {} cannot be read: {error}", file.display());
-                reading.problems.push(problem(message));
+                reading.problems.push(unreadable(file, &error, sources.purpose, place));
                 return None;
             }
         },
@@ -74,13 +64,46 @@ pub(super) fn read(config: &Config, sources: &Sources, reading: &mut Reading) ->
     let key = text.map(|text| text.trim().to_owned()).filter(|key| is_key(key));
     if key.is_none() {
         let message = match file.filter(|_| variable.is_none()) {
-            Some(file) => format!("the file {} holds no key", file.display()),
+            Some(file) => format!("{} holds no key", named(file)),
             None => "this is no key".to_owned(),
         };
         let form = "a key is one word of visible ASCII characters, at most 4096, without `Bearer`";
         reading.problems.push(problem(message).suggest(form));
     }
     key.map(Secret)
+}
+
+/// Reports a file that cannot be read. The key need not be where the configuration is only checked,
+/// and stays as it runs where the configuration is read again.
+fn unreadable(file: &Path, error: &io::Error, purpose: Purpose, place: Place) -> Problem {
+    let file = named(file);
+    let message = match error.kind() {
+        io::ErrorKind::NotFound if purpose != Purpose::Run => format!("{file} is not here"),
+        _ => format!("{file} cannot be read: {error}"),
+    };
+    let (problem, help) = match purpose {
+        Purpose::Run => (Problem::error(place, message), None),
+        Purpose::Check => (
+            Problem::warning(place, message),
+            Some("`weir run` does not start unless its user can read it"),
+        ),
+        Purpose::Reload => (Problem::warning(place, message), Some("the key stays as it runs")),
+    };
+    let problem = problem.about("upstream.key-file");
+    match help {
+        Some(help) => problem.suggest(help),
+        None => problem,
+    }
+}
+
+/// Names a file. What has neither a folder nor a suffix may be a key that was pasted, and is not
+/// shown.
+fn named(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    match name.contains('.') {
+        true => format!("the file {}", file.display()),
+        false => "the file that `key-file` names".to_owned(),
+    }
 }
 
 fn is_key(text: &str) -> bool {

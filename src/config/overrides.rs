@@ -93,7 +93,7 @@ pub(crate) const OVERRIDES: &[Override] = &[
         flag: "--fresh-for",
         variable: "WEIR_FRESH_FOR",
         value_name: "TIME",
-        help: "How old a fact may be for a refusal to rest on it, or \"forever\"",
+        help: "How old a fact may be for a refusal or a submit to rest on it, or \"forever\"",
     },
     Override {
         key: "log.level",

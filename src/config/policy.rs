@@ -43,7 +43,7 @@ impl Section for Policy {
         };
         v.key(
             "fresh-for",
-            "How old a remembered fact may be for a refusal to rest on it; an older one is \
+            "How old a remembered fact may be for a refusal or a submit to rest on it; an older one is \
              confirmed first. `0s` to `24h`, or `\"forever\"` if Weir is the only way to upstream.",
             &duration_or_forever(FRESH_FOR_AT_MOST),
             &mut fresh_for,

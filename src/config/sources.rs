@@ -14,6 +14,9 @@ pub(crate) enum Purpose {
     Check,
     /// To run: there must be an upstream, and the files it names must be there.
     Run,
+    /// To be taken over while running: what the files hold stays as it runs, so they need not be
+    /// there.
+    Reload,
 }
 
 /// Where values may come from. Nothing is read from the process itself, so that the same sources

@@ -199,7 +199,9 @@ fn values_that_contradict_each_other_are_told() {
         ),
         (
             "[upstream]\nkey-file = \"k\"\n[policy.rules]\nprimary-before-secondary = \"reorder\"",
-            &["2:12 the file k is not here (`weir run` does not start without it)"],
+            &[
+                "2:12 the file that `key-file` names is not here (`weir run` does not start unless its user can read it)",
+            ],
         ),
         (
             "[sequencing]\nwindow = \"300ms\"",

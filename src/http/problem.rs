@@ -108,7 +108,7 @@ impl Problem {
             Self::Late => "The payments API did not answer in time.",
             Self::FactUnknown => {
                 "The payments API did not tell what is needed to judge this call. \
-                 Nothing was changed."
+                 Nothing was changed; try again."
             }
             Self::StoreFailed => {
                 "The proxy's memory of payment sessions cannot be read or written now. \

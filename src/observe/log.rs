@@ -3,8 +3,9 @@
 use super::decision::{Decided, Decision};
 use crate::rules::RuleId;
 
-/// Logs a decision as one line: at `WARN` where a rule could not be judged or the call failed, at
-/// `DEBUG` for a read that was only forwarded, at `INFO` otherwise.
+/// Logs a decision as one line: at `WARN` where a rule could not be judged, the call failed, or it
+/// was kept back without a rule; at `DEBUG` for a read that was only forwarded; at `INFO`
+/// otherwise.
 pub(super) fn log(decision: &Decision) {
     macro_rules! line {
         ($level:expr) => {
@@ -38,6 +39,7 @@ pub(super) fn log(decision: &Decision) {
     match decision.decision {
         _ if !decision.unjudged.is_empty() => line!(tracing::Level::WARN),
         Decided::Failed => line!(tracing::Level::WARN),
+        Decided::Rejected if decision.status >= 500 => line!(tracing::Level::WARN),
         Decided::Forwarded if decision.is_plain_read() => line!(tracing::Level::DEBUG),
         _ => line!(tracing::Level::INFO),
     }

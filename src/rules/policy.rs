@@ -96,7 +96,7 @@ impl LookUps {
     }
 }
 
-/// How old a remembered fact may be for a refusal to rest on it.
+/// How old a remembered fact may be for a refusal to rest on it, and for letting a submit pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreshFor {
     /// The fact must be younger than this.

@@ -31,11 +31,14 @@
 //! what makes this safe: the next call finds it and looks. So a repair that has begun always ends
 //! with an answer of its own. A recovery has its note before its first step, and is the same.
 
-use super::{Incoming, Known, Remedy, SourceId, Types};
+use super::{Incoming, Remedy, SourceId};
 
 mod look;
 #[cfg(test)]
 mod tests;
+mod view;
+
+pub use view::SessionView;
 
 /// How often attaching the primary again is tried.
 const TRIES: u8 = 2;
@@ -63,33 +66,6 @@ pub enum RefusalScope {
     Missing,
     /// The call itself.
     ForGood,
-}
-
-/// What a look-up of the session showed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SessionView {
-    /// A primary is attached. Lists all attached sources.
-    Primary(Vec<SourceId>),
-    /// No primary is attached. Lists all attached sources.
-    NoPrimary(Vec<SourceId>),
-    /// The look-up failed, or its answer does not show the attached sources.
-    Unknown,
-}
-
-impl SessionView {
-    /// Returns what is attached to the session of which this is known.
-    pub fn of(known: &Known, types: &Types) -> Self {
-        let attached: Vec<SourceId> = known.attached().iter().map(|one| one.id.clone()).collect();
-        let is_primary = |id| known.kind_of(id).map(|kind| !types.is_secondary(kind));
-        let kinds: Vec<_> = attached.iter().map(is_primary).collect();
-        if kinds.contains(&Some(true)) {
-            Self::Primary(attached)
-        } else if kinds.contains(&None) {
-            Self::Unknown
-        } else {
-            Self::NoPrimary(attached)
-        }
-    }
 }
 
 /// What to do next.

@@ -394,11 +394,8 @@ impl SessionRecord {
             }
         }
         if let Stated::Stated(shares) = &facts.shares {
-            let shown = Shown {
-                contributed: facts.contributed,
-                total: facts.total,
-                currency: facts.currency,
-            };
+            let SessionFacts { contributed, total, currency, .. } = *facts;
+            let shown = Shown { contributed, total, currency };
             let told = leave_credit_out(shares, &shown, &policy.types);
             self.leaves_out.learn(told.map_or(Stated::Unread, Stated::Stated), now);
         } else if facts.sources == Stated::Unread

@@ -232,6 +232,37 @@ fn a_hangup_reads_the_policy_again_and_a_bad_file_changes_nothing() {
     assert_eq!(mode(), "enforce");
 }
 
+/// The key that runs is the one that was read at the start.
+#[cfg(unix)]
+#[test]
+fn a_hangup_names_a_key_that_was_replaced_and_needs_no_key_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, key) = (folder.path().join("weir.toml"), folder.path().join("own.key"));
+    let write = |mode: &str| {
+        let text = format!("[upstream]\nkey-file = \"own.key\"\n[policy]\nmode = \"{mode}\"\n");
+        std::fs::write(&file, text).expect("a file");
+    };
+    write("enforce");
+    std::fs::write(&key, "sk_test_one").expect("a file");
+    let path = file.to_str().expect("a path");
+    let mut program = Program::start(&[&RUN[..], &["--config", path]].concat());
+    program.json_until("weir is ready");
+    std::fs::write(&key, "sk_test_two").expect("a file");
+    program.signal("HUP");
+    let told = program.json_until("what has changed needs a restart");
+    assert_eq!(told["keys"], "upstream.key-file");
+    std::fs::remove_file(&key).expect("it was there");
+    write("off");
+    program.signal("HUP");
+    let told = program.json_until("own.key is not here");
+    assert_eq!(
+        (&told["level"], &told["suggestion"]),
+        (&json!("WARN"), &json!("the key stays as it runs"))
+    );
+    let told = program.json_until("what has changed is in force");
+    assert_eq!(told["keys"], "policy.mode");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reload_names_what_a_flag_holds_against_the_file() {

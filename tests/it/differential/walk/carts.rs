@@ -459,10 +459,15 @@ impl<'a> Walk<'a> {
             tally.count(Section::Excused, "lost-credit: a cart not seen, that cannot be read");
             return Ok(());
         }
-        let failed = looks.iter().any(|one| !one.is_done()) || looks.is_empty() && self.backing_off;
         let is_unclear =
             |one: &Exchange| one.is_change() && (one.is_unknown() || hides_methods(one));
-        let in_doubt = self.in_doubt || overlaps && log.iter().any(is_unclear);
+        let unclear = log.iter().rposition(is_unclear).filter(|_| overlaps);
+        let in_doubt = self.in_doubt || unclear.is_some();
+        // While upstream asks for a pause, nothing is looked at.
+        let paused = self.backing_off || log.iter().any(|one| one.status() == Some(429));
+        let since = log.iter().skip(unclear.map_or(0, |at| at + 1));
+        let is_unseen = !since.take_while(|one| !is_submit(one)).any(|one| is_read(&one));
+        let failed = looks.iter().any(|one| !one.is_done()) || is_unseen && paused;
         if toggle == Toggle::Reject && marked && in_doubt && failed {
             tally.count(Section::Excused, "lost-credit: a cart in doubt, that cannot be read");
             return Ok(());
@@ -521,7 +526,7 @@ impl<'a> Walk<'a> {
             "lost-credit" => sources.any(|source| source["willBeLost"] == true),
             _ => return self.is_refused_upstream(called, (form, rule), tally).await,
         };
-        if !justified && called.behind {
+        if !justified && (called.behind || rule == "lost-credit" && self.in_doubt) {
             tally.count(Section::Excused, "refused by what was seen last");
             return Ok(());
         }
@@ -583,7 +588,13 @@ impl<'a> Walk<'a> {
         let after = self.cart().await;
         let (was, is) = (attached_in(before), attached_in(&after));
         let exchanged = called.reply.verdict().1 == Some("second-primary");
-        let kept = exchanged || was.iter().all(|source| is.contains(source));
+        // What is spent can neither be attached again nor pay.
+        let is_spent = |id: &String| {
+            let mut sources = before["sources"].as_array().into_iter().flatten();
+            sources.any(|source| source["id"] == **id && source["state"] == "cancelled")
+        };
+        let stays = |source: &String| is.contains(source) || failed && is_spent(source);
+        let kept = exchanged || was.iter().all(stays);
         ensure!(kept || (failed && !quiet), "{was:?} were attached, and now {is:?}");
         let late = |source: &Value| source["willBeLost"] == true;
         let loses = after["sources"].as_array().is_some_and(|sources| sources.iter().any(late));
