@@ -172,6 +172,31 @@ impl About {
     }
 }
 
+impl About {
+    /// Logs that the caller hung up. A read changes nothing, so that its line is for those who look
+    /// closely.
+    pub(super) fn log_gone(&self, decision_id: &str) {
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    $level,
+                    decision_id,
+                    request_id = self.request_id.as_deref(),
+                    dialect = %self.dialect,
+                    session = self.session.as_ref().map(ToString::to_string),
+                    call = self.call,
+                    source = self.source.as_deref(),
+                    "the caller was gone before its answer; what was sent for it goes on"
+                )
+            };
+        }
+        match self.is_read {
+            true => line!(tracing::Level::DEBUG),
+            false => line!(tracing::Level::WARN),
+        }
+    }
+}
+
 /// Marks the answer and publishes the decision.
 pub(super) fn finish(
     governor: &Governor,

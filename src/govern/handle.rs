@@ -97,14 +97,36 @@ pub(super) async fn handle(
         shown: Arc::default(),
     };
     let exchange = Exchange { asker, work, policy, call, body, intent: Arc::new(intent) };
+    let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
     let outcome = course::run(&exchange).await;
-    let about = About::of(
-        exchange.intent.dialect().unwrap_or(exchange.call.dialect()),
-        &exchange.intent,
-        &exchange.asker.head.headers,
-        started,
-    );
+    waiting.is_answered = true;
+    let about = waiting.about();
     Handled::Answered(finish(&governor, about, &exchange.asker.trace, outcome))
+}
+
+/// A caller that waits for its answer. If it hangs up, there is no answer to decide about, so a
+/// line of the log says which call it was. What was sent for it goes on, and is learned from.
+struct Waiting<'a> {
+    exchange: &'a Exchange,
+    started: Instant,
+    is_answered: bool,
+}
+
+impl Waiting<'_> {
+    fn about(&self) -> About {
+        let Exchange { intent, call, asker, .. } = self.exchange;
+        let dialect = intent.dialect().unwrap_or(call.dialect());
+        About::of(dialect, intent, &asker.head.headers, self.started)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            let asker = &self.exchange.asker;
+            self.about().log_gone(asker.trace.id(asker.governor.decisions()));
+        }
+    }
 }
 
 /// Why a call has no intent.

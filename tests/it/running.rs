@@ -278,6 +278,32 @@ fn a_reload_names_what_a_flag_holds_against_the_file() {
     assert_eq!(told["keys"], "policy.look-ups by --look-ups, policy.mode by --mode");
 }
 
+/// There is no answer to decide about, and a shop looks for its call all the same.
+#[test]
+fn a_caller_who_hangs_up_leaves_a_line_that_names_the_call() {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", upstream.local_addr().expect("an address"));
+    let mut run = RUN.to_vec();
+    run[2] = &url;
+    let mut program = Program::start(&run);
+    let ready = program.json_until("weir is ready");
+    let weir = ready["listen"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let mut caller = TcpStream::connect(weir.expect("an address")).expect("a connection");
+    let call = "POST /checkouts/7/sources/s HTTP/1.1\r\nHost: weir\r\nX-Request-Id: mine\r\n\
+                Content-Length: 0\r\n\r\n";
+    caller.write_all(call.as_bytes()).expect("a request");
+    let (mut held, _) = upstream.accept().expect("a connection");
+    held.read_exact(&mut [0; 1]).expect("a request");
+    drop(caller);
+    let told = program.json_until("the caller was gone before its answer");
+    assert_eq!(
+        (&told["level"], &told["call"], &told["source"], &told["request_id"]),
+        (&json!("WARN"), &json!("attach"), &json!("s"), &json!("mine"))
+    );
+    assert_eq!(told["session"], "checkout 7");
+    assert!(told["decision_id"].is_string(), "{told}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_second_signal_to_stop_is_a_line_for_programs_too() {
