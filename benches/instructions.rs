@@ -1,6 +1,7 @@
 //! Counts the instructions of what Weir adds to a call: classifying it, reading an answer,
-//! deciding, remembering, and writing a refusal. Nothing is timed, so a count is the same on any
-//! machine of one kind, and a slow drift is seen that no timed bench would show.
+//! deciding, remembering, and writing a refusal. Nothing is timed, so with one compiler a count is
+//! nearly the same on any machine of one kind, and a slow drift is seen that no timed bench would
+//! show.
 //!
 //! Run with `cargo bench --bench instructions`. It needs valgrind, and `gungraun-runner` of the
 //! version that `Cargo.lock` names for `gungraun`. It fails where a count passes its limit, which

@@ -36,7 +36,7 @@ pub(crate) enum Call {
 }
 
 impl Call {
-    /// Returns the call of this number, and what a proxy that enforces nothing answers.
+    /// Returns the call of this number.
     fn request(self, number: u64) -> Vec<u8> {
         let attach = |checkout: u64| {
             format!("POST /checkouts/{checkout:012}/sources/{CREDIT}{checkout:012}")

@@ -1,5 +1,5 @@
 //! Measures Weir beside nginx, HAProxy and a bare relay on hyper, before the same stub of the
-//! payments API, in one run, and prints the tables of docs/performance.md.
+//! payments API, in one run, and prints the tables of docs/performance.md as Markdown.
 //!
 //! Run with `cargo bench --bench peers`; with `-- W1 W2` for only these lines, with `-- rounds=5`
 //! for more rounds. It needs Linux, and nginx, HAProxy and strace for their columns
@@ -7,7 +7,7 @@
 //! about five minutes.
 //!
 //! Every proxy is a process of its own with one worker. Weir runs as shipped, with its log going to
-//! a file. Callers and stub are threads of this process. A figure is the CPU time of the proxy's
+//! a file, but that facts stay fresh. Callers and stub are threads of this process. A figure is the CPU time of the proxy's
 //! process for one call: throughput would say how two cores are shared out. The proxies are
 //! measured in turn, round by round, and a figure is the least of the rounds, because disturbances
 //! only add to it. Compare figures of one run only.
@@ -121,7 +121,11 @@ impl Bench {
                     let (cpu, calls) = (proxy.cpu(), self.stub.calls());
                     send(proxy.port, call, self.numbers(count), connections, proxy.enforces);
                     let per_call = |sum: u64| sum as f64 / count as f64;
-                    least[n] = least[n].min(per_call(proxy.cpu() - cpu) / 1_000.0);
+                    let spent = proxy.cpu().saturating_sub(cpu);
+                    // A thread that has ended takes its time with it.
+                    if spent > 0 {
+                        least[n] = least[n].min(per_call(spent) / 1_000.0);
+                    }
                     upstream[n] = per_call(self.stub.calls() - calls);
                 }
             }

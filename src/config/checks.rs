@@ -110,6 +110,8 @@ fn unused(file: &Path, place: Place) -> Problem {
 fn certificates(file: &Path, place: Place, purpose: Purpose) -> Option<Problem> {
     let name = file.display();
     match trusted(file) {
+        // What runs has read it at the start.
+        _ if purpose == Purpose::Reload => None,
         Ok(0) => {
             let problem = Problem::error(place, format!("{name} holds no certificate"));
             Some(problem.suggest("name a PEM file, with \"-----BEGIN CERTIFICATE-----\" in it"))
@@ -119,7 +121,7 @@ fn certificates(file: &Path, place: Place, purpose: Purpose) -> Option<Problem> 
             let message = format!("the file {name} cannot be read: {error}");
             Some(match purpose {
                 Purpose::Run => Problem::error(place, message),
-                Purpose::Check | Purpose::Reload => Problem::warning(place, message),
+                _ => Problem::warning(place, message),
             })
         }
         Err(Unusable::Certificate(why)) => {

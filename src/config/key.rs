@@ -68,7 +68,12 @@ pub(super) fn read(config: &Config, sources: &Sources, reading: &mut Reading) ->
             None => "this is no key".to_owned(),
         };
         let form = "a key is one word of visible ASCII characters, at most 4096, without `Bearer`";
-        reading.problems.push(problem(message).suggest(form));
+        reading.problems.push(match sources.purpose {
+            Purpose::Reload => Problem::warning(place, message)
+                .about("upstream.key-file")
+                .suggest("the key that was read at the start stays in use"),
+            Purpose::Check | Purpose::Run => problem(message).suggest(form),
+        });
     }
     key.map(Secret)
 }
@@ -87,7 +92,10 @@ fn unreadable(file: &Path, error: &io::Error, purpose: Purpose, place: Place) ->
             Problem::warning(place, message),
             Some("`weir run` does not start unless its user can read it"),
         ),
-        Purpose::Reload => (Problem::warning(place, message), Some("the key stays as it runs")),
+        Purpose::Reload => (
+            Problem::warning(place, message),
+            Some("the key that was read at the start stays in use"),
+        ),
     };
     let problem = problem.about("upstream.key-file");
     match help {
@@ -96,13 +104,14 @@ fn unreadable(file: &Path, error: &io::Error, purpose: Purpose, place: Place) ->
     }
 }
 
-/// Names a file. What has neither a folder nor a suffix may be a key that was pasted, and is not
-/// shown.
+/// Names a file. A name that does not end like one of a file may be a key that was pasted, and is
+/// not shown.
 fn named(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    match name.contains('.') {
-        true => format!("the file {}", file.display()),
-        false => "the file that `key-file` names".to_owned(),
+    let is_short = |end: &str| (1..=8).contains(&end.len());
+    match name.split('.').collect::<Vec<_>>()[..] {
+        [_, end] if is_short(end) => format!("the file {}", file.display()),
+        _ => "the file that `key-file` names".to_owned(),
     }
 }
 

@@ -106,7 +106,7 @@ fn floor(text: &str, mut byte: usize) -> usize {
 /// like one. Keeps the line's length, for the caret.
 fn blot(line: &str) -> String {
     let mut hidden = Vec::new();
-    if let Some((key, value)) = line.split_once('=') {
+    if let Some((key, value)) = line.split_once(['=', ':']) {
         let key = key.to_lowercase();
         if ["key", "token", "secret", "password", "authorization", "credential"]
             .iter()

@@ -14,8 +14,8 @@ pub(crate) enum Purpose {
     Check,
     /// To run: there must be an upstream, and the files it names must be there.
     Run,
-    /// To be taken over while running: what the files hold stays as it runs, so they need not be
-    /// there.
+    /// To take over a policy while Weir runs. Key and certificates stay as they are, so their files
+    /// need not be there.
     Reload,
 }
 

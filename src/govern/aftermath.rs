@@ -8,6 +8,7 @@ use super::{exchange::Exchange, holding::Holding, recall::recall, repair};
 use crate::{
     http::Body,
     rules::{Aftermath, Known, Violation, aftermath},
+    sessions::now,
 };
 use http::Response;
 
@@ -24,7 +25,7 @@ pub(super) async fn look_back(exchange: &Exchange, hand: &mut Option<Holding>) -
     let Some(Holding::Turn(turn)) = hand else { return None };
     let mut known = Known::default();
     recall(exchange, turn.records_mut(), &mut known).await.ok()?;
-    match aftermath(&known, &exchange.intent, &exchange.policy)? {
+    match aftermath(&known, &exchange.intent, &exchange.policy, now())? {
         Aftermath::Report(violation) => Some(After { violation, mended: None }),
         Aftermath::Mend { primary, violation } => {
             let Some(Holding::Turn(turn)) = hand.take() else { return None };

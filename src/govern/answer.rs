@@ -173,9 +173,9 @@ impl About {
 }
 
 impl About {
-    /// Logs that the caller hung up. A read changes nothing, so that its line is for those who look
-    /// closely.
-    pub(super) fn log_gone(&self, decision_id: &str) {
+    /// Logs that the caller hung up, or was cut off. A read changes nothing, so its line is at
+    /// `DEBUG`.
+    pub(super) fn log_hangup(&self, decision_id: &str) {
         macro_rules! line {
             ($level:expr) => {
                 tracing::event!(
@@ -186,7 +186,7 @@ impl About {
                     session = self.session.as_ref().map(ToString::to_string),
                     call = self.call,
                     source = self.source.as_deref(),
-                    "the caller was gone before its answer; what was sent for it goes on"
+                    "the caller hung up or was cut off before its answer; see what upstream has done"
                 )
             };
         }

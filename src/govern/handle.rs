@@ -39,7 +39,7 @@ pub(super) struct Forward {
 /// The notes on such a call until it is answered.
 pub(super) struct Marks {
     /// Marks facts as untrusted until the unread call is answered or dropped.
-    unread: Option<UnseenChange>,
+    unseen: Option<UnseenChange>,
     reported: Option<Reported>,
 }
 
@@ -52,11 +52,11 @@ struct Reported {
 }
 
 impl Marks {
-    const NONE: Self = Self { unread: None, reported: None };
+    const NONE: Self = Self { unseen: None, reported: None };
 
     /// Marks the answer where a rule reports the call.
     pub(super) fn finish(self, response: Response<Body>) -> Response<Body> {
-        drop(self.unread);
+        drop(self.unseen);
         match self.reported {
             None => response,
             Some(Reported { governor, about, violation, unjudged }) => {
@@ -104,8 +104,8 @@ pub(super) async fn handle(
     Handled::Answered(finish(&governor, about, &exchange.asker.trace, outcome))
 }
 
-/// A caller that waits for its answer. If it hangs up, there is no answer to decide about, so a
-/// line of the log says which call it was. What was sent for it goes on, and is learned from.
+/// A caller that waits for its answer. If it hangs up, or is cut off, there is no answer to decide
+/// about, so a line of the log says which call it was. What was sent for it goes on.
 struct Waiting<'a> {
     exchange: &'a Exchange,
     started: Instant,
@@ -122,9 +122,9 @@ impl Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.is_answered {
+        if !self.is_answered && !std::thread::panicking() {
             let asker = &self.exchange.asker;
-            self.about().log_gone(asker.trace.id(asker.governor.decisions()));
+            self.about().log_hangup(asker.trace.id(asker.governor.decisions()));
         }
     }
 }
@@ -254,6 +254,6 @@ fn forward_unread(
     request: Request<Body>,
     reported: Option<Reported>,
 ) -> Handled {
-    let marks = Marks { unread: Some(governor.unseen_change()), reported };
+    let marks = Marks { unseen: Some(governor.unseen_change()), reported };
     Handled::Forward(Box::new(Forward { request, marks }))
 }

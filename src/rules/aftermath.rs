@@ -5,7 +5,7 @@
 //! missing, or a rule only reports it. The answer shows what is attached.
 
 use super::{
-    Attached, Finding, Intent, Known, Policy, RuleId, SourceId, Toggle, Violation,
+    Attached, Finding, Intent, Known, Policy, RuleId, SourceId, Timestamp, Toggle, Violation,
     standing::{Standing, standing},
 };
 
@@ -24,7 +24,12 @@ pub enum Aftermath {
 }
 
 /// Returns what to do after a call that upstream has carried out, if anything.
-pub fn aftermath(known: &Known, intent: &Intent, policy: &Policy) -> Option<Aftermath> {
+pub fn aftermath(
+    known: &Known,
+    intent: &Intent,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Aftermath> {
     let attaches = intent.attaches().is_some() || matches!(intent, Intent::AttachSaved { .. });
     let dialect = intent.session().filter(|_| attaches)?.kind().dialect();
     let rule = RuleId::PrimaryBeforeSecondary;
@@ -41,9 +46,14 @@ pub fn aftermath(known: &Known, intent: &Intent, policy: &Policy) -> Option<Afte
     let secondaries: Vec<&Attached> =
         attached.iter().filter(|one| is_secondary(one) == Some(true)).collect();
     let lost = primary.map(|primary| standing(record, primary, &secondaries));
-    let Some(Standing::Lost { secondary, primary }) = lost else {
-        let is_left_out = record.leaves_credit_out() == Some(true);
-        return is_left_out.then(|| Aftermath::Report(found(Finding::CreditLeftOut)));
+    let is_left_out = record.leaves_credit_out() == Some(true);
+    // Where the answer hides a name, what was seen long before names nothing that may be moved.
+    let is_fresh = record.sources.stated_at().is_some_and(|at| policy.fresh_for.covers(at, now));
+    let (secondary, primary) = match lost {
+        Some(Standing::Lost { secondary, primary }) if is_fresh || !is_left_out => {
+            (secondary, primary)
+        }
+        _ => return is_left_out.then(|| Aftermath::Report(found(Finding::CreditLeftOut))),
     };
     let is_spent = known
         .sources
@@ -74,7 +84,7 @@ mod tests {
     }
 
     fn after(given: &Given, call: &Intent) -> Option<Aftermath> {
-        aftermath(&given.known, call, &given.policy)
+        aftermath(&given.known, call, &given.policy, given.now)
     }
 
     fn shown(primary: &str) -> SessionFacts {

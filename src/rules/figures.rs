@@ -55,8 +55,8 @@ impl Figures {
         (self.contributed.is_some() && all_pay).then_some(false)
     }
 
-    /// Returns whether the sources sum up to more than is contributed. Credit alone never does.
-    pub(super) fn sum_up_to_more(&self) -> bool {
+    /// Returns whether the sources sum up to more than is contributed.
+    fn sum_up_to_more(&self) -> bool {
         let sum =
             self.secondaries.iter().try_fold(self.primary, |sum, credit| sum.checked_add(*credit));
         sum.zip(self.contributed).is_some_and(|(sum, contributed)| self.is_more(sum, contributed))

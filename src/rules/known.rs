@@ -6,11 +6,11 @@
 //! call; the other believes only fresh facts, which a refusal needs.
 
 use super::{
-    Amount, Attached, Currency, CustomerId, CustomerRecord, Dialect, Fact, Field, FreshFor,
-    Incoming, Intent, Lookup, OptionFacts, OptionId, Pending, Policy, SessionRecord, SourceId,
-    SourceRecord, SourceState, SourceType, Subject, Timestamp, UsedFact,
+    Amount, Attached, Currency, CustomerId, CustomerRecord, Dialect, Fact, Field, Incoming, Intent,
+    Lookup, OptionFacts, OptionId, Pending, Policy, SessionRecord, SourceId, SourceRecord,
+    SourceState, SourceType, Subject, Timestamp, UsedFact,
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// How a look-up of this decision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,13 +178,7 @@ impl<'a> View<'a> {
 
     /// Returns whether a fact of this date is fresh by the policy.
     fn is_fresh(&self, at: Timestamp) -> bool {
-        match self.policy.fresh_for {
-            FreshFor::Forever => true,
-            // A fact from the future was dated by another clock.
-            FreshFor::Within(limit) => {
-                at <= self.now && Duration::from_millis(self.now.since(at)) < limit
-            }
-        }
+        self.policy.fresh_for.covers(at, self.now)
     }
 
     /// Returns the session's record, unless the end of an earlier call makes it unsure.

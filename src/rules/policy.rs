@@ -1,6 +1,6 @@
 //! The operator's policy: per rule, per dialect, and over all rules.
 
-use super::{Dialect, Row, RuleId, SourceType, Toggle, Toggles, UnknownName};
+use super::{Dialect, Row, RuleId, SourceType, Timestamp, Toggle, Toggles, UnknownName};
 use serde::{Deserialize, Serialize};
 use std::{str::FromStr, time::Duration};
 
@@ -103,6 +103,17 @@ pub enum FreshFor {
     Within(Duration),
     /// The fact may have any age, because Weir is the only way to upstream.
     Forever,
+}
+
+impl FreshFor {
+    /// Returns whether a fact of this date is fresh. One from the future was dated by another
+    /// clock, and is not.
+    pub fn covers(self, at: Timestamp, now: Timestamp) -> bool {
+        match self {
+            Self::Forever => true,
+            Self::Within(limit) => at <= now && Duration::from_millis(now.since(at)) < limit,
+        }
+    }
 }
 
 /// The lists of source types.

@@ -217,7 +217,7 @@ impl SourceRecord {
                 Fact::Known(false, since) => {
                     self.infer(SourceState::Cancelled, since);
                 }
-                Fact::Unknown => self.state = Fact::Unknown,
+                Fact::Unknown => self.forget_state(),
             },
             SourceObservation::Saved(customer) => {
                 self.reusable = Fact::known(true, now);
@@ -238,14 +238,19 @@ impl SourceRecord {
                     self.infer(SourceState::Consumed, since);
                 }
                 // A pending source stays pending until its money arrives.
-                _ => self.state = Fact::Unknown,
+                _ => self.forget_state(),
             },
             SourceObservation::OutcomeUnknown => {
                 self.reusable = Fact::Unknown;
-                self.state = Fact::Unknown;
+                self.forget_state();
                 self.customer = Fact::Unknown;
             }
         }
+    }
+
+    fn forget_state(&mut self) {
+        self.state = Fact::Unknown;
+        self.state_inferred = false;
     }
 
     fn infer(&mut self, state: SourceState, at: Timestamp) {

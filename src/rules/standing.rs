@@ -87,7 +87,7 @@ pub(super) fn standing_beside_untyped(
         total: None,
         currency: record.currency.as_ref().copied(),
     };
-    figures.sum_up_to_more().then(|| Standing::lost(secondary, primary))
+    (figures.leave_credit_out() == Some(true)).then(|| Standing::lost(secondary, primary))
 }
 
 /// Returns a figure of the answer that showed the sources. Figures of two answers say nothing.

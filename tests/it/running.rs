@@ -257,7 +257,7 @@ fn a_hangup_names_a_key_that_was_replaced_and_needs_no_key_file() {
     let told = program.json_until("own.key is not here");
     assert_eq!(
         (&told["level"], &told["suggestion"]),
-        (&json!("WARN"), &json!("the key stays as it runs"))
+        (&json!("WARN"), &json!("the key that was read at the start stays in use"))
     );
     let told = program.json_until("what has changed is in force");
     assert_eq!(told["keys"], "policy.mode");
@@ -295,7 +295,7 @@ fn a_caller_who_hangs_up_leaves_a_line_that_names_the_call() {
     let (mut held, _) = upstream.accept().expect("a connection");
     held.read_exact(&mut [0; 1]).expect("a request");
     drop(caller);
-    let told = program.json_until("the caller was gone before its answer");
+    let told = program.json_until("the caller hung up or was cut off before its answer");
     assert_eq!(
         (&told["level"], &told["call"], &told["source"], &told["request_id"]),
         (&json!("WARN"), &json!("attach"), &json!("s"), &json!("mine"))

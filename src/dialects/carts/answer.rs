@@ -253,7 +253,7 @@ impl Methods {
             let amount = money(method, "amountContributed").map(|(amount, _)| amount);
             self.shares.push(Share { kind: method.kind("type"), supplements, amount });
         }
-        let is_only_a_link = self.shares.len() == before;
+        let adds_no_share = self.shares.len() == before;
         for name in SUPPLEMENTS {
             let more = match method.list(name, METHOD) {
                 Stated::Stated(more) => more,
@@ -270,7 +270,7 @@ impl Methods {
                 }
             }
         }
-        if is_only_a_link && !supplements && self.shares.len() > before {
+        if adds_no_share && !supplements && self.shares.len() > before {
             // What is supplemented pays, too.
             self.shares.push(Share::default());
         }

@@ -31,8 +31,11 @@ pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
         Ok(standing) => (Some(standing), Gap::Unstated),
         Err(Gap::Need(lookup)) => return Err(Gap::Need(lookup)),
         // Where the session cannot be seen now, what was seen of it last counts: the credit would
-        // be lost for certain.
-        Err(gap) => (remembered(view), gap),
+        // be lost for certain. Where it can, and its sources are hidden, what is old does not.
+        Err(gap) => {
+            let counts = gap != Gap::Unstated || view.strictly().attached().is_ok();
+            (remembered(view).filter(|_| counts), gap)
+        }
     };
     let reorders = view.policy.toggle(view.dialect, RuleId::LostCredit) == Toggle::Reorder;
     match standing {
