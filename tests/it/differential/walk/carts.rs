@@ -406,7 +406,9 @@ impl<'a> Walk<'a> {
             one.is_change() && (overlaps || hides_methods(one) || one.is_unknown())
         };
         // What a change is answered with leaves the doubt about those before it.
-        let is_look = |one: &Exchange| !one.is_change() && shows_the_cart(one);
+        // Nor does another shopper's cart say anything of this one.
+        let is_ours = call.form != Form::Foreign;
+        let is_look = |one: &Exchange| is_ours && !one.is_change() && shows_the_cart(one);
         self.in_doubt = log.iter().any(is_unclear) || self.in_doubt && !log.iter().any(is_look);
         let caller = call.form.credential(&self.shopper);
         if log.iter().any(Exchange::is_change) && !self.weir.knows(call.form, &caller) {

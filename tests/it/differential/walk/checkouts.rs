@@ -156,6 +156,10 @@ impl<'a> Walk<'a> {
                     next_millisecond();
                     return Ok(());
                 }
+                if !form.is_recognised() {
+                    // Facts are dated in milliseconds, and what a look does not tell must be older.
+                    next_millisecond();
+                }
                 self.rig.arm(faults);
                 let reply = self.rig.ask_for(&ask, *patience).await;
                 let log = self.rig.line.log();
