@@ -7,10 +7,10 @@
 //! about five minutes.
 //!
 //! Every proxy is a process of its own with one worker. Weir runs as shipped, with its log going to
-//! a file, but that facts stay fresh. Callers and stub are threads of this process. A figure is the CPU time of the proxy's
-//! process for one call: throughput would say how two cores are shared out. The proxies are
-//! measured in turn, round by round, and a figure is the least of the rounds, because disturbances
-//! only add to it. Compare figures of one run only.
+//! a file, but that facts stay fresh. Callers and stub are threads of this process. A figure is the
+//! CPU time of the proxy's process for one call: throughput would say how two cores are shared out.
+//! The proxies are measured in turn, round by round, and a figure is the least of the rounds,
+//! because disturbances only add to it. Compare figures of one run only.
 
 #![allow(missing_docs, reason = "a program")]
 
