@@ -67,16 +67,20 @@ impl Hand {
         stored: Stored,
         recent: &RecentRecords,
     ) -> Result<Self, StoreError> {
-        let mut hand =
-            Self { stored, key: scope.session.as_ref().map(Key::session), ..Self::default() };
-        for (key, bytes) in hand.stored.iter() {
-            let (Space::Sessions, Some(bytes)) = (key.space, bytes) else { continue };
-            let record = recent.get_or_read(key, bytes)?;
-            match hand.key.as_ref() == Some(key) {
-                true => (hand.before, hand.record) = (record.clone(), record),
-                false => drop(hand.others.insert(key.bytes.clone(), record)),
+        let key = scope.session.as_ref().map(Key::session);
+        let (mut record, mut others) = (None, BTreeMap::new());
+        for (at, bytes) in stored.iter() {
+            let (Space::Sessions, Some(bytes)) = (at.space, bytes) else { continue };
+            let read = recent.get_or_read(at, bytes)?;
+            match key.as_ref() == Some(at) {
+                true => record = Some(read),
+                false => drop(others.insert(at.bytes.clone(), read)),
             }
         }
+        let record = record.unwrap_or_default();
+        let (before, sources, missing) = (record.clone(), Vec::new(), Vec::new());
+        let mut hand =
+            Self { stored, key, record, before, others, sources, customer: None, missing };
         if let Some(customer) = &scope.customer {
             let key = Key::customer(customer);
             let record = match hand.stored.get(&key).flatten() {

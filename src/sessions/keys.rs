@@ -16,7 +16,7 @@ use std::{
     hash::{Hash, Hasher},
     ops::Deref,
 };
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
 /// The kinds of record, each with keys of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,8 +103,12 @@ fn packed(before: &[u8], id: &str) -> KeyBytes {
 /// Returns the 16 bytes of a UUID in the one spelling that [`uuid_text`] gives back: lower case,
 /// with hyphens.
 pub(super) fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
-    let uuid = Uuid::try_parse(text).ok()?;
-    (uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text).then(|| uuid.into_bytes())
+    let is_spelled_so = text.len() == Hyphenated::LENGTH && !has_upper_case(text);
+    is_spelled_so.then(|| Uuid::try_parse(text).ok())?.map(Uuid::into_bytes)
+}
+
+fn has_upper_case(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// Returns the UUID of these bytes, in lower case, with hyphens.

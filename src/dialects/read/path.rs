@@ -123,8 +123,12 @@ impl<'a> Segments<'a> {
     pub(crate) fn split(path: &'a str) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
         let mut segments = Self { parts: [""; DEPTH], len: 0 };
-        for part in path.split('/').skip(1).take(DEPTH) {
-            segments.parts[segments.len] = part;
+        let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+        let mut starts = slashes.map(|(at, _)| at + 1);
+        let mut start = starts.next();
+        while let Some(from) = start.filter(|_| segments.len < DEPTH) {
+            start = starts.next();
+            segments.parts[segments.len] = &path[from..start.map_or(path.len(), |next| next - 1)];
             segments.len += 1;
         }
         segments
