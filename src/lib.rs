@@ -78,7 +78,9 @@ pub use crate::edge::listeners;
 pub use crate::emulator::Emulator;
 pub use crate::{
     dialects::policy,
-    edge::{Drained, ServeOptions, Worker, run_workers, serve},
+    edge::{
+        Bounds, Drained, ServeOptions, Tls, TlsFileError, TlsFiles, Worker, run_workers, serve,
+    },
     govern::{Client, Govern, GovernLayer, GovernSettings, Governor, UpstreamKey},
     http::{Body, Chain, Problem, UpstreamError},
     observe::{Decided, Decision},

@@ -3,12 +3,12 @@
 //! In: a loaded configuration. Out: a gateway whose ports are bound, ready to run until it is told
 //! to stop. A port in use or certificates that cannot be read are errors before anything is served.
 
-use super::start_error::StartError;
+use super::{descriptors, start_error::StartError};
 use crate::{
     admin::Admin,
-    config::{Config, Loaded, UpstreamUrl},
+    config::{ClientCertificates, Config, Loaded, UpstreamUrl},
     dialects,
-    edge::{Drained, ServeOptions, Worker, listeners, run_workers},
+    edge::{Bounds, Drained, ServeOptions, Tls, TlsFiles, Worker, listeners, run_workers},
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
@@ -31,6 +31,7 @@ pub(super) struct Gateway {
     listeners: Vec<TcpListener>,
     admin: Option<(Admin, TcpListener)>,
     upstream: Upstream,
+    tls: Option<Tls>,
 }
 
 impl Gateway {
@@ -38,6 +39,8 @@ impl Gateway {
     pub(super) fn bind(loaded: &Loaded) -> Result<Self, StartError> {
         let config = loaded.config.clone();
         let upstream = upstream(&config)?;
+        let files = tls_files(&config);
+        let tls = (!files.certificates.is_empty()).then(|| Tls::new(&files)).transpose()?;
         let workers = config
             .listen
             .workers
@@ -64,7 +67,7 @@ impl Gateway {
             }
             None => None,
         };
-        Ok(Self { governor, config, listeners, admin, upstream })
+        Ok(Self { governor, config, listeners, admin, upstream, tls })
     }
 
     /// Returns the address at which callers reach it.
@@ -78,6 +81,11 @@ impl Gateway {
     /// Returns the address at which operators reach it.
     pub(super) fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|(_, listener)| listener.local_addr().ok())
+    }
+
+    /// Returns what ends callers' TLS, if anything does.
+    pub(super) fn tls(&self) -> Option<Tls> {
+        self.tls.clone()
     }
 
     /// Returns what operators see, if the admin API is on.
@@ -106,7 +114,9 @@ impl Gateway {
         };
         let (governor, upstream) = (self.governor, self.upstream);
         let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
-        let options = serve_options(&self.config);
+        let connections = descriptors::connections(self.config.limits.connections);
+        let bounds = Bounds::new(connections, self.config.limits.calls);
+        let options = ServeOptions { bounds, tls: self.tls, ..serve_options(&self.config) };
         let drained = run_workers(self.listeners, make, options, shutdown).await;
         ended.cancel();
         if let Some(admin) = admin {
@@ -142,9 +152,22 @@ fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
 fn serve_options(config: &Config) -> ServeOptions {
     ServeOptions {
         header_timeout: config.limits.header_timeout,
+        keep_alive: config.limits.keep_alive,
+        write_timeout: config.limits.write_timeout,
+        ping_after: config.limits.ping_after,
+        head: config.limits.head,
         drain: config.limits.drain,
         caller_address: config.headers.forwarded,
         ..ServeOptions::default()
+    }
+}
+
+/// Returns the files of which callers' TLS is made.
+pub(super) fn tls_files(config: &Config) -> TlsFiles {
+    TlsFiles {
+        certificates: config.listen.certificates.clone(),
+        client_ca: config.listen.client_ca_file.clone(),
+        clients_may_hide: config.listen.client_certificates == ClientCertificates::Optional,
     }
 }
 
@@ -180,8 +203,12 @@ mod tests {
         let url: UpstreamUrl = "https://api.example.com/base".parse().unwrap();
         let target: Target = url.to_string().parse().unwrap();
         assert_eq!(upstream_settings(&config, &url), UpstreamSettings::new(target));
-        let shown =
-            |options: ServeOptions| (options.header_timeout, options.drain, options.caller_address);
+        let shown = |options: ServeOptions| {
+            let ServeOptions { header_timeout, keep_alive, write_timeout, ping_after, .. } =
+                options;
+            let times = [header_timeout, keep_alive, write_timeout, ping_after, options.drain];
+            (times, options.head, options.caller_address)
+        };
         assert_eq!(shown(serve_options(&config)), shown(ServeOptions::default()));
         let sessions = sessions::Settings { kinds: Vec::new(), ..session_settings(&config) };
         assert_eq!(sessions, sessions::Settings::default());

@@ -5,6 +5,7 @@
 
 mod check;
 mod completions;
+mod descriptors;
 mod dev;
 mod emulator;
 mod explain;

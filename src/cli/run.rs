@@ -1,7 +1,7 @@
 //! `weir run`: the proxy.
 
 use super::{
-    gateway::{Gateway, config_json},
+    gateway::{Gateway, config_json, tls_files},
     settings::{RunArgs, environment},
     signals::{self, Hangups},
     start_error::report,
@@ -10,8 +10,9 @@ use crate::{
     admin::Admin,
     config::{Config, Format, Loaded, Log, Origin, Problems, Purpose, Severity, Sources},
     dialects,
-    edge::Drained,
+    edge::{Drained, Tls},
     govern::Governor,
+    http::Chain,
     observe::telemetry,
 };
 use std::{
@@ -33,15 +34,21 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     let upstream = loaded.config.upstream.url.as_ref().map(ToString::to_string).unwrap_or_default();
     let admin =
         gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
-    let listen = format!("http://{}", gateway.address());
+    let scheme = if gateway.tls().is_some() { "https" } else { "http" };
+    let listen = format!("{scheme}://{}", gateway.address());
     let mode = loaded.config.policy.mode.as_str();
     let own_key = loaded.key.is_some();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
         tracing::info!(%listen, %upstream, %admin, %mode, own_key, "weir is ready");
-        let (governor, admin) = (gateway.governor.clone(), gateway.admin());
-        tokio::spawn(reload_on_hangup(hangups, sources, loaded, governor, admin));
+        let reload = Reload {
+            running: loaded,
+            governor: gateway.governor.clone(),
+            admin: gateway.admin(),
+            tls: gateway.tls(),
+        };
+        tokio::spawn(reload.on_hangup(hangups, sources));
         let drained = gateway.run(async {
             stops.wait(|| tracing::warn!("stopped at once: what was under way is cut off")).await;
             tracing::info!(
@@ -97,49 +104,68 @@ fn tell(problems: &Problems) {
     }
 }
 
-/// Reads the configuration again at every SIGHUP. Its policy takes effect for later calls; a bad
-/// configuration changes nothing.
-async fn reload_on_hangup(
-    mut hangups: Hangups,
-    sources: Sources,
-    mut running: Loaded,
+/// What a reload changes.
+struct Reload {
+    running: Loaded,
     governor: Arc<Governor>,
     admin: Option<Admin>,
-) {
-    let sources = Sources { purpose: Purpose::Reload, ..sources };
-    loop {
-        hangups.next().await;
-        match Config::load(&sources, dialects::policy()) {
-            Ok(loaded) => {
-                tell(&loaded.warnings);
-                let mut differences = running.config.differences(&loaded.config);
-                let key_file = "upstream.key-file".to_owned();
-                let has_another_key = loaded.key.is_some() && loaded.key != running.key;
-                if has_another_key && !differences.contains(&key_file) {
-                    differences.push(key_file);
+    tls: Option<Tls>,
+}
+
+impl Reload {
+    /// Reads the configuration and the certificates again at every SIGHUP. Its policy takes effect
+    /// for later calls, certificates for later connections; where anything is wrong, nothing
+    /// changes.
+    async fn on_hangup(mut self, mut hangups: Hangups, sources: Sources) {
+        let sources = Sources { purpose: Purpose::Reload, ..sources };
+        loop {
+            hangups.next().await;
+            match Config::load(&sources, dialects::policy()) {
+                Ok(loaded) => self.take_over(loaded),
+                Err(problems) => {
+                    tell(&problems);
+                    tracing::error!("the configuration was not read again, nothing has changed");
                 }
-                take_over(&mut running, loaded);
-                governor.set_policy(running.config.policy.clone());
-                if let Some(admin) = &admin {
-                    admin.show_config(config_json(&running));
-                }
-                tell_differences(differences);
-                tell_held(&running);
-            }
-            Err(problems) => {
-                tell(&problems);
-                tracing::error!("the configuration was not read again, nothing has changed");
             }
         }
+    }
+
+    fn take_over(&mut self, loaded: Loaded) {
+        tell(&loaded.warnings);
+        let files = tls_files(&loaded.config);
+        let tls = self.tls.as_ref().filter(|_| !files.certificates.is_empty());
+        if let Some(Err(error)) = tls.map(|tls| tls.replace(&files)) {
+            let error = Chain(&error);
+            tracing::error!(%error, "the certificates cannot be used, nothing has changed");
+            return;
+        }
+        let has_tls = tls.is_some();
+        let mut differences = self.running.config.differences(&loaded.config);
+        let key_file = "upstream.key-file".to_owned();
+        let has_another_key = loaded.key.is_some() && loaded.key != self.running.key;
+        if has_another_key && !differences.contains(&key_file) {
+            differences.push(key_file);
+        }
+        if has_tls {
+            self.running.config.listen.take_certificates(&loaded.config.listen);
+            tracing::info!("read the certificates again: they are in force for new connections");
+        }
+        take_over(&mut self.running, loaded);
+        self.governor.set_policy(self.running.config.policy.clone());
+        if let Some(admin) = &self.admin {
+            admin.show_config(config_json(&self.running));
+        }
+        tell_differences(differences, has_tls);
+        tell_held(&self.running);
     }
 }
 
 /// Says which keys differ from what ran: those in force now, and those that need a restart.
-fn tell_differences(keys: Vec<String>) {
+fn tell_differences(keys: Vec<String>, has_tls: bool) {
     if keys.is_empty() {
         tracing::info!("read the configuration again: nothing has changed");
     }
-    let (changed, ignored): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| reloads(key));
+    let (changed, ignored): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| reloads(key) || has_tls && is_tls(key));
     if !changed.is_empty() {
         let keys = changed.join(", ");
         tracing::info!(keys, "read the configuration again: what has changed is in force");
@@ -167,6 +193,11 @@ fn tell_held(running: &Loaded) {
 /// Returns whether a reload puts this key in force.
 fn reloads(key: &str) -> bool {
     key.starts_with("policy.") || matches!(key, "sequencing.window" | "sequencing.defer")
+}
+
+/// Returns whether a reload puts this key in force where callers speak TLS before and after.
+fn is_tls(key: &str) -> bool {
+    matches!(key, "listen.certificates" | "listen.client-ca-file" | "listen.client-certificates")
 }
 
 /// Takes over what a reload changes, and where it came from; all else stays as it runs.

@@ -1,6 +1,6 @@
 //! Why a subcommand cannot start, and how that is reported.
 
-use crate::{http::Chain, upstream::TlsError};
+use crate::{edge::TlsFileError, http::Chain, upstream::TlsError};
 use std::{
     error::Error,
     io::{self, Write},
@@ -26,6 +26,9 @@ pub(super) enum StartError {
     /// Connections over TLS cannot be made.
     #[error("cannot prepare the way to upstream")]
     Tls(#[from] TlsError),
+    /// TLS of callers cannot end here.
+    #[error("cannot serve callers over TLS (`listen.certificates`, `listen.client-ca-file`)")]
+    Certificates(#[from] TlsFileError),
 }
 
 impl StartError {

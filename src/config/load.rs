@@ -68,6 +68,16 @@ impl Config {
     }
 }
 
+/// Makes the names of files relative to the folder of the configuration file, which named them:
+/// flags and variables are read later.
+fn join_files(config: &mut Config, folder: &Path) {
+    let upstream = &mut config.upstream;
+    let alone = [&mut upstream.ca_file, &mut upstream.key_file, &mut config.listen.client_ca_file];
+    for file in alone.into_iter().flatten().chain(&mut config.listen.certificates) {
+        *file = folder.join(&file);
+    }
+}
+
 fn load(
     sources: &Sources,
     source: Option<&SourceText>,
@@ -75,13 +85,8 @@ fn load(
 ) -> Result<Loaded, Problems> {
     let mut config = Config::built_in(policy);
     let mut reading = source.map(|source| read::read(source, &mut config)).unwrap_or_default();
-    if let (Some(source), Some(Place::Spot { .. }), Some(file)) =
-        (source, reading.places.get("upstream.ca-file"), &config.upstream.ca_file)
-    {
-        config.upstream.ca_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
-    }
-    if let (Some(source), Some(file)) = (source, &config.upstream.key_file) {
-        config.upstream.key_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
+    if let Some(source) = source {
+        join_files(&mut config, source.file().parent().unwrap_or(Path::new("")));
     }
     for Override { key, variable, .. } in OVERRIDES {
         if let Some(text) = sources.variable(variable) {

@@ -5,7 +5,8 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Size, Switch, Url, Whole, address_or_off, workers,
+        Address, Choice, Duration as Span, File, Files, Size, Switch, Url, Whole, address_or_off,
+        automatic, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -58,6 +59,25 @@ const GIB: usize = 1024 * MIB;
 const HOUR: Duration = seconds(3600);
 const DAY: Duration = seconds(24 * 3600);
 
+/// Whether callers over TLS show a certificate of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClientCertificates {
+    /// Who shows none is not served.
+    Required,
+    /// Who shows none is served as well; one that is shown must hold.
+    Optional,
+}
+
+impl ClientCertificates {
+    /// Returns the name used in configuration.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
+    }
+}
+
 section! {
     /// Where callers reach Weir.
     pub struct Listen {
@@ -66,6 +86,20 @@ section! {
         /// Worker threads, each with its own listener and its own connections to upstream: `"auto"`
         /// (one per core), or 1 to 1024.
         "workers" workers: Option<usize> = None, workers(1024);
+        /// Certificates with which TLS ends here, each a PEM file with chain and private key, or a
+        /// folder with `tls.crt` and `tls.key`. The caller's SNI chooses; the first serves all other
+        /// names. None: callers speak in the clear. Relative to the configuration file.
+        "certificates" certificates: Vec<PathBuf> = Vec::new(), Files;
+        /// A PEM file of the authorities whose clients may connect, with `certificates`. Relative to
+        /// the configuration file that names it.
+        "client-ca-file" client_ca_file: Option<PathBuf> = None, File;
+        /// Whether a caller must show a certificate of `client-ca-file`: `"required"` or
+        /// `"optional"`.
+        "client-certificates" client_certificates: ClientCertificates =
+            ClientCertificates::Required, Choice {
+                all: &[ClientCertificates::Required, ClientCertificates::Optional],
+                name_of: ClientCertificates::as_str,
+            };
     }
 }
 
@@ -157,9 +191,26 @@ section! {
         /// How much of an answer to a governed call is read to learn from it, decompressed; the
         /// caller gets all of it. From `1KiB` to `1GiB`.
         "answer" answer: usize = 4 * MIB, Size { least: KIB, most: GIB };
-        /// How long a caller may take to send the head of a request. From `1s` to `5m`.
+        /// How long a caller may take to send the head of a request, then 408; also over TLS and
+        /// over an HTTP/2 handshake. From `1s` to `5m`.
         "header-timeout" header_timeout: Duration = seconds(15),
             Span { least: seconds(1), most: seconds(300) };
+        /// How long a caller's connection without a call is kept. From `1s` to `1h`.
+        "keep-alive" keep_alive: Duration = seconds(75), Span { least: seconds(1), most: HOUR };
+        /// How long a caller may take nothing of its answer, before its connection is closed or its
+        /// HTTP/2 stream reset. From `1s` to `1h`.
+        "write-timeout" write_timeout: Duration = seconds(30),
+            Span { least: seconds(1), most: HOUR };
+        /// How long nothing may be heard from a caller over HTTP/2 before a PING asks whether it is
+        /// there. From `1s` to `1h`.
+        "ping-after" ping_after: Duration = seconds(30), Span { least: seconds(1), most: HOUR };
+        /// The largest head of a request; past it, 431. From `8KiB` to `1MiB`.
+        "head" head: usize = 64 * KIB, Size { least: 8 * KIB, most: MIB };
+        /// Callers' connections at one time, all workers together; past it, 503. From 1 to 1000000,
+        /// or `"auto"`: half of the file descriptors that the process may have, and at most 65536.
+        "connections" connections: Option<usize> = None, automatic(1, 1_000_000);
+        /// Calls in flight at one time, all workers together; past it, 503. From 1 to 1000000.
+        "calls" calls: usize = 16_384, Whole { least: 1, most: 1_000_000 };
         /// How long calls under way may take to end when Weir stops. `0s` to `1h`.
         "drain" drain: Duration = seconds(30), Span { least: ms(0), most: HOUR };
     }
@@ -173,6 +224,15 @@ section! {
         /// Whether the caller's address is added to `Forwarded` and `X-Forwarded-For`. The vendor's
         /// fraud check reads the last `for=` as the shopper's.
         "forwarded" forwarded: bool = false, Switch;
+    }
+}
+
+impl Listen {
+    /// Takes another's certificates, and whom it asks for some.
+    pub(crate) fn take_certificates(&mut self, other: &Self) {
+        self.certificates.clone_from(&other.certificates);
+        self.client_ca_file.clone_from(&other.client_ca_file);
+        self.client_certificates = other.client_certificates;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Accepts connections and detects which version of HTTP they use.
 
+use super::limited::Limited;
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -19,7 +20,10 @@ pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             Ok(accepted) => return accepted,
             Err(error) if is_peers_fault(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "cannot accept connections");
+                static LINES: Limited = Limited::new();
+                if let Some(held_back) = LINES.pass() {
+                    tracing::error!(%error, held_back, "cannot accept connections");
+                }
                 sleep(ACCEPT_RETRY).await;
             }
         }
@@ -32,7 +36,7 @@ fn is_peers_fault(error: &io::Error) -> bool {
 }
 
 /// The version of HTTP that a caller uses.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     Http1,
     Http2,

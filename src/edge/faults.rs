@@ -4,8 +4,11 @@
 //! failed into an error answer and a line in the log. The `Problem` stays in the response's
 //! extensions for layers outside this one.
 
-use super::admit::{Admission, admit};
-use crate::http::{ALLOWED, Body, Chain, Problem, UpstreamError};
+use super::{
+    admit::{Admission, admit},
+    limited::Limited,
+};
+use crate::http::{ALLOWED, Body, Chain, Overload, Problem, UpstreamError};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use pin_project_lite::pin_project;
 use smallvec::SmallVec;
@@ -67,7 +70,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let state = match admit(&mut request) {
+        let admission = match request.extensions().get::<Overload>() {
+            Some(Overload) => overloaded(),
+            None => admit(&mut request),
+        };
+        let state = match admission {
             Admission::Pass => {
                 let asked = ReplyContext::by(&request, self.answer);
                 State::Forwarded { response: self.inner.call(request), asked }
@@ -81,6 +88,15 @@ where
         };
         FaultsFuture { state }
     }
+}
+
+/// Refuses a call that is one too many.
+fn overloaded() -> Admission {
+    static LINES: Limited = Limited::new();
+    if let Some(held_back) = LINES.pass() {
+        tracing::warn!(held_back, "a call was not taken: there are too many in flight");
+    }
+    Admission::Refuse(Problem::Overloaded)
 }
 
 /// Answers an `OPTIONS` whose last hop this is (RFC 9110 section 9.3.7).

@@ -4,15 +4,27 @@
 //! Connections come in; requests go to a service that always answers, and its answers go out.
 
 mod accept;
+mod activity;
 mod admit;
+mod bounds;
+mod connection;
+mod farewell;
 mod faults;
+mod limited;
 #[cfg(feature = "cli")]
 mod listen;
+mod open_call;
 mod serve;
+mod stalled;
+mod stream;
+mod tls;
+mod watched;
 mod workers;
 
+pub use bounds::Bounds;
 pub use faults::{ErrorForm, Faults, FaultsFuture, FaultsLayer};
 #[cfg(feature = "cli")]
 pub use listen::listeners;
 pub use serve::{Drained, ServeOptions, serve};
+pub use tls::{Tls, TlsFileError, TlsFiles};
 pub use workers::{Worker, run_workers};

@@ -1,42 +1,53 @@
 //! Serves callers' connections, and drains them at shutdown.
 //!
-//! Draining accepts nothing new, closes idle connections, answers open requests (HTTP/1.1: with
-//! `Connection: close`, HTTP/2: after GOAWAY) and waits for detached work, all within the drain
-//! time-out; then it cuts what is left. Deliberately absent: TLS, which ends before a sidecar;
-//! tunnels, which no shutdown waits for.
+//! A connection past the bound is told to try again. Draining accepts nothing new, closes idle
+//! connections, answers open requests (HTTP/1.1: with `Connection: close`, HTTP/2: after GOAWAY) and
+//! waits for detached work, all within the drain time-out; then it cuts what is left. Deliberately
+//! absent: tunnels, which no shutdown waits for.
 
-use super::accept::{Protocol, accept, sniff_protocol};
-use crate::http::{Body, CallerAddress};
+use super::{
+    accept::accept,
+    bounds::Bounds,
+    connection::{Peer, connection},
+    farewell,
+    limited::Limited,
+    stream::Stream,
+    tls::Tls,
+};
+use crate::http::Body;
 use futures_util::FutureExt;
 use http::{Request, Response};
-use hyper::{
-    body::Incoming,
-    server::conn::{http1, http2},
-};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{
-    convert::Infallible,
-    fmt,
-    future::Future,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    time::Duration,
+    convert::Infallible, fmt, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::{Service, ServiceExt, util::Oneshot};
+use tower::Service;
 
-/// How long a connection that was accepted last may take to send its first byte.
-const FIRST_BYTE_GRACE: Duration = Duration::from_millis(100);
+/// Connections past the bound that are told so at one time; others are closed without a word.
+const TURNED_AWAY: usize = 64;
 
 /// How to serve callers.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
-    /// How long a caller may take over a request's head, and an idle connection until its next.
+    /// How long a caller may take over a request's head, over TLS, and over an HTTP/2 handshake.
     pub header_timeout: Duration,
+    /// How long a connection without a call is kept.
+    pub keep_alive: Duration,
+    /// How long a caller may take nothing of what is written to it.
+    pub write_timeout: Duration,
+    /// How long nothing may be heard over HTTP/2 before a PING asks whether the peer is there. It
+    /// may take as long to answer as over a head.
+    pub ping_after: Duration,
+    /// The largest head of a request, in bytes.
+    pub head: usize,
+    /// How much is taken on at once. Shared by all workers.
+    pub bounds: Bounds,
+    /// The certificates with which TLS ends here; `None`: callers speak in the clear.
+    pub tls: Option<Tls>,
     /// How long shutdown waits for open requests.
     pub drain: Duration,
     /// Whether to put `CallerAddress` into every request's extensions, which costs an allocation
@@ -51,6 +62,12 @@ impl Default for ServeOptions {
     fn default() -> Self {
         Self {
             header_timeout: Duration::from_secs(15),
+            keep_alive: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+            ping_after: Duration::from_secs(30),
+            head: 64 << 10,
+            bounds: Bounds::default(),
+            tls: None,
             drain: Duration::from_secs(30),
             caller_address: false,
             work: TaskTracker::new(),
@@ -124,14 +141,21 @@ where
     let connections = Connections::default();
     // When this future is dropped, its connections end too.
     let _end = [&connections.draining, &connections.closed].map(|token| token.clone().drop_guard());
-    let (open, header_timeout, with_address) =
-        (&connections, options.header_timeout, options.caller_address);
+    let (open, shared) = (&connections, Arc::new(options.clone()));
+    let turned_away = TaskTracker::new();
     // Owns the service: a reference to it, held across an await, would require `Sync`.
-    let start = move |(stream, address)| {
-        let service =
-            PerConnection { service: service.clone(), address: with_address.then_some(address) };
+    let start = move |(stream, address): (TcpStream, SocketAddr)| {
+        let _ = stream.set_nodelay(true);
+        let Some(place) = shared.bounds.connection() else {
+            return turn_away(stream, &turned_away, &shared);
+        };
+        let (service, options) = (service.clone(), shared.clone());
         let (draining, closed) = (open.draining.clone(), open.closed.clone());
-        open.tasks.spawn(connection(stream, service, header_timeout, draining, closed));
+        let peer = Peer { address, options, draining, closed };
+        open.tasks.spawn(async move {
+            connection(stream, service, peer).await;
+            drop(place);
+        });
     };
     let mut shutdown = pin!(shutdown);
     loop {
@@ -149,6 +173,17 @@ where
     drain(&connections, &options).await
 }
 
+/// Tells a caller to try again, where it can be told without TLS.
+fn turn_away(stream: TcpStream, turned_away: &TaskTracker, options: &ServeOptions) {
+    static LINES: Limited = Limited::new();
+    if let Some(held_back) = LINES.pass() {
+        tracing::warn!(held_back, "a connection was turned away: there are too many");
+    }
+    if options.tls.is_none() && turned_away.len() < TURNED_AWAY {
+        turned_away.spawn(farewell::answer(Stream::Plain(stream), farewell::TOO_MANY));
+    }
+}
+
 async fn drain(connections: &Connections, options: &ServeOptions) -> Drained {
     connections.draining.cancel();
     connections.tasks.close();
@@ -161,107 +196,4 @@ async fn drain(connections: &Connections, options: &ServeOptions) -> Drained {
     connections.closed.cancel();
     connections.tasks.wait().await;
     cut
-}
-
-async fn connection<S>(
-    stream: TcpStream,
-    service: PerConnection<S>,
-    header_timeout: Duration,
-    draining: CancellationToken,
-    closed: CancellationToken,
-) where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-{
-    let _ = stream.set_nodelay(true);
-    let protocol = tokio::select! {
-        biased;
-        protocol = sniff_protocol(&stream) => protocol,
-        () = give_up(&draining, header_timeout) => None,
-    };
-    let io = TokioIo::new(stream);
-    match protocol {
-        None => {}
-        Some(Protocol::Http1) => {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(header_timeout)
-                .serve_connection(io, service)
-                .with_upgrades();
-            run(connection, |connection| connection.graceful_shutdown(), draining, closed).await;
-        }
-        Some(Protocol::Http2) => {
-            let connection = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .serve_connection(io, service);
-            run(connection, |connection| connection.graceful_shutdown(), draining, closed).await;
-        }
-    }
-}
-
-/// Runs a connection to its end. Calls `end`, which shuts it down gracefully, once `draining` is
-/// cancelled, and drops it once `closed` is.
-async fn run<C>(
-    connection: C,
-    end: impl FnOnce(Pin<&mut C>),
-    draining: CancellationToken,
-    closed: CancellationToken,
-) where
-    C: Future<Output = hyper::Result<()>>,
-{
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = draining.cancelled() => {
-            end(connection.as_mut());
-            tokio::select! {
-                biased;
-                ended = connection => ended,
-                () = closed.cancelled() => return,
-            }
-        }
-    };
-    if let Err(error) = ended {
-        if error.is_parse() {
-            // hyper has answered it: 400, without a body.
-            tracing::info!(%error, "a request is no HTTP, and was refused unread");
-            return;
-        }
-        tracing::debug!(%error, "a caller's connection ended");
-    }
-}
-
-/// Waits for as long as a connection may take to send its first byte.
-async fn give_up(draining: &CancellationToken, header_timeout: Duration) {
-    tokio::select! {
-        () = sleep(header_timeout) => {}
-        () = draining.cancelled() => sleep(FIRST_BYTE_GRACE).await,
-    }
-}
-
-/// Adapts the service for hyper, for one connection.
-struct PerConnection<S> {
-    service: S,
-    address: Option<SocketAddr>,
-}
-
-impl<S> hyper::service::Service<Request<Incoming>> for PerConnection<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Oneshot<S, Request<Body>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut request = request.map(Body::incoming);
-        if let Some(address) = self.address {
-            request.extensions_mut().insert(CallerAddress(address));
-        }
-        self.service.clone().oneshot(request)
-    }
 }

@@ -117,7 +117,7 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
     response.extensions_mut().insert(Reason(reason));
     let retry_after = match error {
         OwnError::Busy(busy) => Some(busy.retry_after.as_secs().max(1)),
-        OwnError::Problem(Problem::FactUnknown | Problem::StoreFailed) => Some(1),
+        OwnError::Problem(problem) => problem.retry_after(),
         _ => None,
     };
     if let Some(seconds) = retry_after {

@@ -8,6 +8,7 @@ mod caller;
 mod collect;
 mod error;
 mod headers;
+mod overload;
 mod problem;
 
 pub use body::Body;
@@ -16,5 +17,6 @@ pub use caller::CallerAddress;
 pub use collect::{CollectError, Collected, collect};
 pub use error::{Chain, UpstreamError};
 pub(crate) use headers::only_chunked;
+pub(crate) use overload::Overload;
 pub(crate) use problem::ALLOWED;
 pub use problem::Problem;

@@ -43,6 +43,8 @@ pub enum Problem {
     FactUnknown,
     /// What is remembered cannot be read or written, and the call must not be sent then.
     StoreFailed,
+    /// There are too many calls in flight. It was not taken.
+    Overloaded,
     /// A fault in Weir itself.
     Internal,
 }
@@ -60,7 +62,9 @@ impl Problem {
             Self::Connect | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Unreachable | Self::Broken => StatusCode::BAD_GATEWAY,
             Self::Late => StatusCode::GATEWAY_TIMEOUT,
-            Self::FactUnknown | Self::StoreFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::FactUnknown | Self::StoreFailed | Self::Overloaded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -82,6 +86,7 @@ impl Problem {
             Self::Late => "gateway_timeout",
             Self::FactUnknown => "lookup_failed",
             Self::StoreFailed => "store_failed",
+            Self::Overloaded => "too_many_calls",
             Self::Internal => "internal_server_error",
         }
     }
@@ -114,8 +119,16 @@ impl Problem {
                 "The proxy's memory of payment sessions cannot be read or written now. \
                  This call was not sent; try again."
             }
+            Self::Overloaded => {
+                "The proxy has too many calls in flight. This one was not taken; try again."
+            }
             Self::Internal => "The proxy failed to serve this request.",
         })
+    }
+
+    /// Returns after how many seconds the call may be tried again, where that may help and is safe.
+    pub(crate) fn retry_after(self) -> Option<u64> {
+        matches!(self, Self::FactUnknown | Self::StoreFailed | Self::Overloaded).then_some(1)
     }
 
     /// Builds the answer, with `content` as its body. The problem itself is left in the response's
@@ -127,6 +140,9 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         if self == Self::Trace {
             headers.insert(header::ALLOW, ALLOWED);
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(self);
         response

@@ -72,6 +72,11 @@ pub(in crate::config) fn workers(most: usize) -> OneOf<Whole> {
     OneOf { word: "auto", form: Whole { least: 1, most }, slip: no_worker }
 }
 
+/// Returns the form of a bound from `least` to `most`, or `"auto"` (`None`).
+pub(in crate::config) fn automatic(least: usize, most: usize) -> OneOf<Whole> {
+    OneOf { word: "auto", form: Whole { least, most }, slip: |_| None }
+}
+
 fn no_worker(value: &DeValue<'_>) -> Option<Complaint> {
     (integer(value) == Some(0)).then(|| {
         Complaint::new("0 is out of range: there must be a worker")

@@ -63,6 +63,51 @@ impl Form for File {
     }
 }
 
+/// The names of files, each at most once.
+pub(in crate::config) struct Files;
+
+impl Form for Files {
+    type Value = Vec<PathBuf>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Vec<PathBuf>, Vec<Complaint>> {
+        let array = value.as_array().ok_or_else(|| {
+            let complaint = Complaint::wrong_type("a list of files such as [\"shop.pem\"]", value);
+            match value.as_str() {
+                Some(name) => complaint.suggest(format!("write [{}]", quoted(name))),
+                None => complaint,
+            }
+        })?;
+        let mut files = Vec::new();
+        let mut complaints = Vec::new();
+        for item in array.iter() {
+            let complaint = match File.read(item.get_ref()) {
+                Ok(Some(file)) if files.contains(&file) => {
+                    let name = file.display().to_string();
+                    Complaint::new(format!("{} stands in the list twice", quoted(&name)))
+                        .suggest("remove one of them")
+                        .into()
+                }
+                Ok(file) => {
+                    files.extend(file);
+                    continue;
+                }
+                Err(complaints) => complaints,
+            };
+            complaints.extend(complaint.into_iter().map(|complaint| complaint.at(item.span())));
+        }
+        if complaints.is_empty() { Ok(files) } else { Err(complaints) }
+    }
+
+    fn write(&self, value: &Vec<PathBuf>) -> Option<toml::Value> {
+        let names = value.iter().map(|file| toml::Value::from(file.display().to_string()));
+        Some(names.collect::<Vec<_>>().into())
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "type": "array", "items": File.schema(), "uniqueItems": true })
+    }
+}
+
 /// Types of sources, each at most once, at least `least` of them.
 pub(in crate::config) struct Names {
     pub(in crate::config) least: usize,

@@ -1,0 +1,169 @@
+//! What one connection is doing, and how long it may.
+//!
+//! In: what its stream and its service see: bytes that come, writes that wait, calls that begin and
+//! end. Out: when to look again, or the limit that is exceeded. Nothing here waits, and a call reads
+//! the clock twice.
+
+use super::{accept::Protocol, stream::Stream};
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// The bytes of an HTTP/2 handshake: the preface and an empty SETTINGS frame (RFC 9113 section 3.4).
+const HANDSHAKE: u64 = 24 + 9;
+
+/// How long a connection that was asked to end, and has no call, may take to do so.
+const LAST: Duration = Duration::from_secs(1);
+
+/// How long a connection may do what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimeLimits {
+    /// From the first byte of a request to the end of its head; over HTTP/2 the handshake.
+    pub head: Duration,
+    /// Without a call.
+    pub keep_alive: Duration,
+    /// Without taking a byte of what is written to it.
+    pub write: Duration,
+}
+
+/// The limit that a connection has exceeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// The head of a request, or an HTTP/2 handshake, did not arrive in time.
+    Head,
+    /// There was no call for as long as an idle connection is kept.
+    Idle,
+    /// The peer took nothing of what was written to it.
+    Write,
+    /// It was asked to end, and did not.
+    Ending,
+}
+
+/// What one connection is doing.
+#[derive(Debug)]
+pub(super) struct Activity {
+    limits: TimeLimits,
+    protocol: Protocol,
+    born: Instant,
+    /// Calls whose answers are not written to the end.
+    calls: AtomicUsize,
+    /// When it became idle, or when the head that arrives began: milliseconds after its birth.
+    since: AtomicU64,
+    is_in_head: AtomicBool,
+    /// Since when a write waits, and 1 more; 0: none does.
+    write_waits: AtomicU64,
+    /// Bytes that came, over HTTP/2.
+    received: AtomicU64,
+    /// Whether the stream is wanted back when it is given up, and the stream then.
+    is_wanted: AtomicBool,
+    given_back: Mutex<Option<Stream>>,
+}
+
+impl Activity {
+    pub(super) fn new(limits: TimeLimits, protocol: Protocol) -> Self {
+        Self {
+            limits,
+            protocol,
+            born: Instant::now(),
+            calls: AtomicUsize::new(0),
+            since: AtomicU64::new(0),
+            is_in_head: AtomicBool::new(false),
+            write_waits: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            is_wanted: AtomicBool::new(false),
+            given_back: Mutex::new(None),
+        }
+    }
+
+    /// Notes that bytes came. Over HTTP/2 they need not belong to a call: a PING does not keep a
+    /// connection.
+    pub(super) fn receive(&self, bytes: usize) {
+        if self.protocol == Protocol::Http2 {
+            self.received.fetch_add(bytes as u64, Relaxed);
+        } else if self.calls.load(Relaxed) == 0 && !self.is_in_head.load(Relaxed) {
+            self.since.store(self.age(), Relaxed);
+            self.is_in_head.store(true, Relaxed);
+        }
+    }
+
+    /// Notes whether the last write waits for the peer.
+    pub(super) fn write(&self, waits: bool) {
+        match (waits, self.write_waits.load(Relaxed)) {
+            (true, 0) => self.write_waits.store(self.age() + 1, Relaxed),
+            (false, 1..) => self.write_waits.store(0, Relaxed),
+            _ => {}
+        }
+    }
+
+    pub(super) fn begin_call(&self) {
+        self.calls.fetch_add(1, Relaxed);
+        self.is_in_head.store(false, Relaxed);
+    }
+
+    pub(super) fn end_call(&self) {
+        if self.calls.fetch_sub(1, Relaxed) == 1 {
+            self.since.store(self.age(), Relaxed);
+        }
+    }
+
+    fn age(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns when to look again, or the limit that is exceeded. `ending` is the moment at which
+    /// the connection was asked to end.
+    pub(super) fn check(&self, now: Instant, ending: Option<Instant>) -> Result<Instant, Overdue> {
+        let at = |age: u64| self.born + Duration::from_millis(age);
+        let TimeLimits { head, keep_alive, write } = self.limits;
+        // What begins after this look is overdue no sooner than this.
+        let mut next = now + head.min(keep_alive).min(write);
+        let mut until = |end: Instant, overdue: Overdue| match end <= now {
+            true => Err(overdue),
+            false => {
+                next = next.min(end);
+                Ok(())
+            }
+        };
+        if let Some(waits) = self.write_waits.load(Relaxed).checked_sub(1) {
+            until(at(waits) + write, Overdue::Write)?;
+            return Ok(next);
+        }
+        if self.calls.load(Relaxed) > 0 {
+            return Ok(next);
+        }
+        let since = at(self.since.load(Relaxed));
+        match self.protocol {
+            Protocol::Http1 if self.is_in_head.load(Relaxed) => {
+                until(since + head, Overdue::Head)?;
+            }
+            Protocol::Http2 if self.received.load(Relaxed) < HANDSHAKE => {
+                until(self.born + head, Overdue::Head)?;
+            }
+            _ => match ending {
+                Some(asked) => until(since.max(asked) + LAST, Overdue::Ending)?,
+                None => until(since + keep_alive, Overdue::Idle)?,
+            },
+        }
+        Ok(next)
+    }
+
+    /// Asks for the stream, which is given back when the connection is dropped.
+    pub(super) fn want_back(&self) {
+        self.is_wanted.store(true, Relaxed);
+    }
+
+    pub(super) fn give_back(&self, stream: Stream) {
+        if self.is_wanted.load(Relaxed) {
+            *self.given_back.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+        }
+    }
+
+    pub(super) fn take_back(&self) -> Option<Stream> {
+        self.given_back.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
