@@ -165,7 +165,8 @@ fn tell_differences(keys: Vec<String>, has_tls: bool) {
     if keys.is_empty() {
         tracing::info!("read the configuration again: nothing has changed");
     }
-    let (changed, ignored): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| reloads(key) || has_tls && is_tls(key));
+    let (changed, ignored): (Vec<_>, Vec<_>) =
+        keys.into_iter().partition(|key| reloads(key) || has_tls && is_tls(key));
     if !changed.is_empty() {
         let keys = changed.join(", ");
         tracing::info!(keys, "read the configuration again: what has changed is in force");

@@ -87,11 +87,11 @@ section! {
         /// (one per core), or 1 to 1024.
         "workers" workers: Option<usize> = None, workers(1024);
         /// Certificates with which TLS ends here, each a PEM file with chain and private key, or a
-        /// folder with `tls.crt` and `tls.key`. The caller's SNI chooses; the first serves all other
-        /// names. None: callers speak in the clear. Relative to the configuration file.
+        /// folder with `tls.crt` and `tls.key`. The caller's SNI chooses; the first serves all
+        /// other names. None: callers speak in the clear. Relative to the configuration file.
         "certificates" certificates: Vec<PathBuf> = Vec::new(), Files;
-        /// A PEM file of the authorities whose clients may connect, with `certificates`. Relative to
-        /// the configuration file that names it.
+        /// A PEM file of the authorities whose clients may connect, with `certificates`. Relative
+        /// to the configuration file that names it.
         "client-ca-file" client_ca_file: Option<PathBuf> = None, File;
         /// Whether a caller must show a certificate of `client-ca-file`: `"required"` or
         /// `"optional"`.

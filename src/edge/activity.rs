@@ -1,8 +1,8 @@
 //! What one connection is doing, and how long it may.
 //!
 //! In: what its stream and its service see: bytes that come, writes that wait, calls that begin and
-//! end. Out: when to look again, or the limit that is exceeded. Nothing here waits, and a call reads
-//! the clock twice.
+//! end. Out: when to look again, or the limit that is exceeded. Nothing here waits, and a call
+//! reads the clock twice.
 
 use super::{accept::Protocol, stream::Stream};
 use std::{
@@ -14,7 +14,8 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// The bytes of an HTTP/2 handshake: the preface and an empty SETTINGS frame (RFC 9113 section 3.4).
+/// The bytes of an HTTP/2 handshake: the preface and an empty SETTINGS frame (RFC 9113 section
+/// 3.4).
 const HANDSHAKE: u64 = 24 + 9;
 
 /// How long a connection that was asked to end, and has no call, may take to do so.
@@ -165,5 +166,93 @@ impl Activity {
 
     pub(super) fn take_back(&self) -> Option<Stream> {
         self.given_back.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: TimeLimits = TimeLimits {
+        head: Duration::from_secs(15),
+        keep_alive: Duration::from_secs(75),
+        write: Duration::from_secs(30),
+    };
+
+    fn at(activity: &Activity, seconds: u64) -> Instant {
+        activity.born + Duration::from_secs(seconds)
+    }
+
+    /// Looks as often as it is told to, and returns after how many seconds which limit is exceeded.
+    fn overdue(activity: &Activity, ending: Option<u64>) -> Option<(u64, Overdue)> {
+        let ending = ending.map(|second| at(activity, second));
+        let mut now = activity.born + activity.born.elapsed();
+        for _ in 0..100 {
+            match activity.check(now, ending) {
+                Ok(next) => {
+                    assert!(next > now, "it would look for ever");
+                    now = next;
+                }
+                Err(overdue) => return Some(((now - activity.born).as_secs(), overdue)),
+            }
+        }
+        None
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_limit_is_exceeded_when_it_says() {
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            let new = || Activity::new(LIMITS, protocol);
+            let is_http1 = protocol == Protocol::Http1;
+            // Nothing came: over HTTP/1 it is idle, over HTTP/2 the handshake is missing.
+            let nothing = if is_http1 { (75, Overdue::Idle) } else { (15, Overdue::Head) };
+            assert_eq!(overdue(&new(), None), Some(nothing));
+
+            // A part came: the head is late, or the handshake is over and there is no call.
+            let activity = new();
+            activity.receive(40);
+            let part = if is_http1 { (15, Overdue::Head) } else { (75, Overdue::Idle) };
+            assert_eq!(overdue(&activity, None), Some(part));
+
+            // A call has all the time it takes, also while the connection is asked to end.
+            activity.begin_call();
+            assert_eq!((overdue(&activity, None), overdue(&activity, Some(3))), (None, None));
+
+            // But its answer must be taken.
+            tokio::time::advance(Duration::from_secs(5)).await;
+            activity.write(true);
+            assert_eq!(overdue(&activity, None), Some((35, Overdue::Write)));
+            activity.write(true);
+            activity.write(false);
+            assert_eq!(overdue(&activity, None), None);
+
+            // After it the connection is idle, from the last one on.
+            activity.begin_call();
+            activity.end_call();
+            assert_eq!(overdue(&activity, None), None);
+            activity.end_call();
+            assert_eq!(overdue(&activity, None), Some((80, Overdue::Idle)));
+            assert_eq!(overdue(&activity, Some(7)), Some((8, Overdue::Ending)));
+            assert_eq!(overdue(&activity, Some(2)), Some((6, Overdue::Ending)));
+
+            // What is still written is not cut off for want of a call.
+            activity.write(true);
+            assert_eq!(overdue(&activity, Some(2)), Some((35, Overdue::Write)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_goes_on_is_no_head() {
+        let activity = Activity::new(LIMITS, Protocol::Http1);
+        activity.receive(40);
+        activity.begin_call();
+        tokio::time::advance(Duration::from_secs(20)).await;
+        activity.receive(40);
+        activity.end_call();
+        assert_eq!(overdue(&activity, None), Some((95, Overdue::Idle)));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        activity.receive(1);
+        activity.receive(1);
+        assert_eq!(overdue(&activity, None), Some((45, Overdue::Head)));
     }
 }

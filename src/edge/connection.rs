@@ -10,7 +10,7 @@ use super::{
     farewell,
     limited::Limited,
     open_call::{Answer, Answering, OpenCall},
-    serve::ServeOptions,
+    options::ServeOptions,
     stalled::Streams,
     stream::Stream,
     watched::Watched,
@@ -198,7 +198,11 @@ fn tell(ended: hyper::Result<()>) {
         static LINES: Limited = Limited::new();
         // hyper has answered it: 400, 414 or 431, without a body.
         if let Some(held_back) = LINES.pass() {
-            tracing::info!(%error, held_back, "a request is no HTTP, or too large a head, and was refused unread");
+            tracing::info!(
+                %error,
+                held_back,
+                "a request is no HTTP, or its head is too large: it was refused unread"
+            );
         }
         return;
     }

@@ -14,6 +14,7 @@ mod limited;
 #[cfg(feature = "cli")]
 mod listen;
 mod open_call;
+mod options;
 mod serve;
 mod stalled;
 mod stream;
@@ -25,6 +26,7 @@ pub use bounds::Bounds;
 pub use faults::{ErrorForm, Faults, FaultsFuture, FaultsLayer};
 #[cfg(feature = "cli")]
 pub use listen::listeners;
-pub use serve::{Drained, ServeOptions, serve};
+pub use options::ServeOptions;
+pub use serve::{Drained, serve};
 pub use tls::{Tls, TlsFileError, TlsFiles};
 pub use workers::{Worker, run_workers};

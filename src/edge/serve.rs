@@ -1,25 +1,22 @@
 //! Serves callers' connections, and drains them at shutdown.
 //!
 //! A connection past the bound is told to try again. Draining accepts nothing new, closes idle
-//! connections, answers open requests (HTTP/1.1: with `Connection: close`, HTTP/2: after GOAWAY) and
-//! waits for detached work, all within the drain time-out; then it cuts what is left. Deliberately
-//! absent: tunnels, which no shutdown waits for.
+//! connections, answers open requests (HTTP/1.1: with `Connection: close`, HTTP/2: after GOAWAY)
+//! and waits for detached work, all within the drain time-out; then it cuts what is left.
+//! Deliberately absent: tunnels, which no shutdown waits for.
 
 use super::{
     accept::accept,
-    bounds::Bounds,
     connection::{Peer, connection},
     farewell,
     limited::Limited,
+    options::ServeOptions,
     stream::Stream,
-    tls::Tls,
 };
 use crate::http::Body;
 use futures_util::FutureExt;
 use http::{Request, Response};
-use std::{
-    convert::Infallible, fmt, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
-};
+use std::{convert::Infallible, fmt, future::Future, net::SocketAddr, pin::pin, sync::Arc};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
@@ -29,51 +26,6 @@ use tower::Service;
 
 /// Connections past the bound that are told so at one time; others are closed without a word.
 const TURNED_AWAY: usize = 64;
-
-/// How to serve callers.
-#[derive(Clone, Debug)]
-pub struct ServeOptions {
-    /// How long a caller may take over a request's head, over TLS, and over an HTTP/2 handshake.
-    pub header_timeout: Duration,
-    /// How long a connection without a call is kept.
-    pub keep_alive: Duration,
-    /// How long a caller may take nothing of what is written to it.
-    pub write_timeout: Duration,
-    /// How long nothing may be heard over HTTP/2 before a PING asks whether the peer is there. It
-    /// may take as long to answer as over a head.
-    pub ping_after: Duration,
-    /// The largest head of a request, in bytes.
-    pub head: usize,
-    /// How much is taken on at once. Shared by all workers.
-    pub bounds: Bounds,
-    /// The certificates with which TLS ends here; `None`: callers speak in the clear.
-    pub tls: Option<Tls>,
-    /// How long shutdown waits for open requests.
-    pub drain: Duration,
-    /// Whether to put `CallerAddress` into every request's extensions, which costs an allocation
-    /// for each request.
-    pub caller_address: bool,
-    /// Detached work that a shutdown waits for.
-    pub work: TaskTracker,
-}
-
-impl Default for ServeOptions {
-    /// Returns the configuration's defaults.
-    fn default() -> Self {
-        Self {
-            header_timeout: Duration::from_secs(15),
-            keep_alive: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(30),
-            ping_after: Duration::from_secs(30),
-            head: 64 << 10,
-            bounds: Bounds::default(),
-            tls: None,
-            drain: Duration::from_secs(30),
-            caller_address: false,
-            work: TaskTracker::new(),
-        }
-    }
-}
 
 /// How a shutdown went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

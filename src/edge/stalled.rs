@@ -95,7 +95,10 @@ async fn watched(stream: impl Future<Output = ()>, watch: Arc<StreamWatch>, limi
         if before == now && now.0 {
             static LINES: Limited = Limited::new();
             if let Some(held_back) = LINES.pass() {
-                tracing::info!(held_back, "a caller took nothing of an answer: its stream was reset");
+                tracing::info!(
+                    held_back,
+                    "a caller took nothing of an answer: its stream was reset"
+                );
             }
             return;
         }

@@ -1,7 +1,10 @@
 //! Runs a worker for each listener: a thread with a runtime of its own, so that a connection, its
 //! service and its connections to upstream stay on one core.
 
-use super::serve::{Drained, ServeOptions, serve};
+use super::{
+    options::ServeOptions,
+    serve::{Drained, serve},
+};
 use crate::http::Body;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use http::{Request, Response};

@@ -403,3 +403,51 @@ fn status_of(answers: &mut impl BufRead) -> String {
     answers.read_exact(&mut vec![0; length]).expect("a body");
     status.expect("a status")
 }
+
+#[cfg(unix)]
+#[test]
+fn tls_ends_at_weir_with_certificates_that_a_hangup_reads_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let certificate = || {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("one");
+        let text = made.cert.pem() + &made.signing_key.serialize_pem();
+        std::fs::write(folder.path().join("shop.pem"), text).expect("a file");
+        std::fs::write(folder.path().join("trusted.pem"), made.cert.pem()).expect("a file");
+    };
+    certificate();
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, "[listen]\ncertificates = [\"shop.pem\"]\n").expect("a file");
+    let path = file.to_str().expect("a path");
+    let mut program = Program::start(&[&RUN[..], &["--config", path]].concat());
+    let ready = program.json_until("weir is ready");
+    let listen = ready["listen"].as_str().expect("an address");
+    let port = listen.strip_prefix("https://127.0.0.1:").expect("over TLS");
+    let answer = |trusted: &str| {
+        lines_of(&format!(
+            "curl -sS -o /dev/null -w '%{{http_version}} %{{http_code}}' --cacert {}/{trusted} \
+             https://localhost:{port}/ 2>&1 || true",
+            folder.path().display()
+        ))
+        .join(" ")
+    };
+    assert_eq!(answer("trusted.pem"), "2 502", "upstream is nobody");
+    std::fs::copy(folder.path().join("trusted.pem"), folder.path().join("old.pem"))
+        .expect("a file");
+    certificate();
+    program.signal("HUP");
+    program.json_until("read the certificates again");
+    assert_eq!(answer("trusted.pem"), "2 502");
+    assert!(answer("old.pem").contains("certificate"), "{}", answer("old.pem"));
+    std::fs::write(folder.path().join("shop.pem"), "nothing").expect("a file");
+    program.signal("HUP");
+    let told = program.json_until("the certificates cannot be used, nothing has changed");
+    assert!(told["error"].as_str().expect("why").contains("shop.pem: it holds no certificate"));
+    assert_eq!(answer("trusted.pem"), "2 502");
+    let refused = Program::start(&[&RUN[..], &["--config", path]].concat()).ended();
+    assert_eq!(refused.code, Some(1));
+    let told = refused.errors.join("\n");
+    assert!(
+        told.contains("error: cannot serve callers over TLS") && told.contains("shop.pem"),
+        "{told}"
+    );
+}

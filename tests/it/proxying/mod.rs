@@ -7,15 +7,17 @@ mod failing;
 mod forwarding;
 mod framing;
 mod http2;
+mod limits;
 mod streaming;
 mod timing;
 mod tls;
+mod tls_in;
 mod upgrading;
 
 use crate::testbed::{
-    Body, CollectError, Drained, Listener, Problem, Proxy, ServeOptions, TaskTracker, Upstream,
-    UpstreamSettings, Wire, Worker, before, collect, idle, in_plain_text, listeners, proxying,
-    run_workers, serve, status, text, undated,
+    Body, Bounds, CollectError, Drained, Listener, Problem, Proxy, ServeOptions, TaskTracker, Tls,
+    TlsFiles, Upstream, UpstreamSettings, Wire, Worker, before, collect, idle, in_plain_text,
+    listeners, proxying, run_workers, serve, status, text, undated,
 };
 use std::{convert::Infallible, time::Duration};
 use tokio::{

@@ -1,0 +1,50 @@
+//! How callers are served.
+
+use super::{bounds::Bounds, tls::Tls};
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+
+/// How to serve callers.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// How long a caller may take over a request's head, over TLS, and over an HTTP/2 handshake.
+    pub header_timeout: Duration,
+    /// How long a connection without a call is kept.
+    pub keep_alive: Duration,
+    /// How long a caller may take nothing of what is written to it.
+    pub write_timeout: Duration,
+    /// How long nothing may be heard over HTTP/2 before a PING asks whether the peer is there. It
+    /// may take as long to answer as over a head.
+    pub ping_after: Duration,
+    /// The largest head of a request, in bytes.
+    pub head: usize,
+    /// How much is taken on at once. Shared by all workers.
+    pub bounds: Bounds,
+    /// The certificates with which TLS ends here; `None`: callers speak in the clear.
+    pub tls: Option<Tls>,
+    /// How long shutdown waits for open requests.
+    pub drain: Duration,
+    /// Whether to put `CallerAddress` into every request's extensions, which costs an allocation
+    /// for each request.
+    pub caller_address: bool,
+    /// Detached work that a shutdown waits for.
+    pub work: TaskTracker,
+}
+
+impl Default for ServeOptions {
+    /// Returns the configuration's defaults.
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(15),
+            keep_alive: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+            ping_after: Duration::from_secs(30),
+            head: 64 << 10,
+            bounds: Bounds::default(),
+            tls: None,
+            drain: Duration::from_secs(30),
+            caller_address: false,
+            work: TaskTracker::new(),
+        }
+    }
+}
