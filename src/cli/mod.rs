@@ -12,6 +12,8 @@ mod explain;
 mod gateway;
 mod output;
 mod page;
+mod problems;
+mod reload;
 mod rules;
 mod run;
 mod schema;
@@ -19,6 +21,7 @@ mod settings;
 mod signals;
 mod start_error;
 mod walk;
+mod watch;
 
 use crate::observe::telemetry;
 use clap::{CommandFactory, Parser, Subcommand};

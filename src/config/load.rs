@@ -14,7 +14,7 @@ use super::{
     values::Config,
 };
 use crate::rules::Policy;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A configuration that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +36,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong, warnings included, if anything forbids using the configuration.
     pub(crate) fn load(sources: &Sources, policy: Policy) -> Result<Loaded, Problems> {
-        let file =
-            sources.file.clone().or_else(|| sources.variable(CONFIG_VARIABLE).map(PathBuf::from));
-        match file.as_deref().map(SourceText::open).transpose() {
+        match sources.path().as_deref().map(SourceText::open).transpose() {
             Ok(source) => load(sources, source.as_ref(), policy),
             Err(problem) => {
                 // The other sources are still checked.

@@ -236,6 +236,15 @@ impl Listen {
     }
 }
 
+section! {
+    /// When the configuration is read again.
+    pub struct Reload {
+        /// Whether it is read again when its file, or one of `listen.certificates`, has changed.
+        /// SIGHUP does so in any case.
+        "watch" watch: bool = true, Switch;
+    }
+}
+
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {

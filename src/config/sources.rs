@@ -1,5 +1,6 @@
 //! Where values may come from.
 
+use super::overrides::CONFIG_VARIABLE;
 use std::{
     ffi::{OsStr, OsString},
     path::PathBuf,
@@ -39,6 +40,11 @@ impl Sources {
     /// Names one file and nothing else.
     pub(crate) fn file(path: impl Into<PathBuf>) -> Self {
         Self { file: Some(path.into()), ..Self::default() }
+    }
+
+    /// Returns the configuration file, if there is one.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.file.clone().or_else(|| self.variable(CONFIG_VARIABLE).map(PathBuf::from))
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<&OsStr> {

@@ -3,7 +3,7 @@
 use super::{
     keys::{Section, Visitor},
     policy,
-    sections::{Admin, Headers, Limits, Listen, Log, Sequencing, Sessions, Upstream},
+    sections::{Admin, Headers, Limits, Listen, Log, Reload, Sequencing, Sessions, Upstream},
 };
 use crate::rules::Policy;
 
@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub limits: Limits,
     /// `[headers]`.
     pub headers: Headers,
+    /// `[reload]`.
+    pub reload: Reload,
     /// `[log]`.
     pub log: Log,
 }
@@ -42,6 +44,7 @@ impl Config {
             sequencing: Sequencing::default(),
             limits: Limits::default(),
             headers: Headers::default(),
+            reload: Reload::default(),
             log: Log::default(),
         }
     }
@@ -60,6 +63,7 @@ impl Section for Config {
         v.table("sessions", Sessions::DOC, |v| self.sessions.visit(v));
         v.table("limits", Limits::DOC, |v| self.limits.visit(v));
         v.table("headers", Headers::DOC, |v| self.headers.visit(v));
+        v.table("reload", Reload::DOC, |v| self.reload.visit(v));
         v.table("log", Log::DOC, |v| self.log.visit(v));
     }
 }

@@ -20,6 +20,8 @@ mod overlapping;
 mod proxying;
 mod purchase;
 mod readme;
+#[cfg(unix)]
+mod reloading;
 mod remedies;
 mod requests;
 mod running;
