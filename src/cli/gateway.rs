@@ -8,7 +8,9 @@ use crate::{
     admin::Admin,
     config::{ClientCertificates, Config, Loaded, UpstreamUrl},
     dialects,
-    edge::{Bounds, Drained, ServeOptions, Tls, TlsFiles, Worker, listeners, run_workers},
+    edge::{
+        Bounds, Drained, ServeOptions, Tls, TlsFiles, Worker, handed_over, listeners, run_workers,
+    },
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
@@ -47,8 +49,14 @@ impl Gateway {
             .or_else(|| thread::available_parallelism().ok().map(Into::into))
             .unwrap_or(1);
         let address = config.listen.address;
-        let listeners = listeners(address, workers)
-            .map_err(StartError::listening("callers", "--listen", address))?;
+        let listeners = match handed_over(workers).map_err(StartError::HandedOver)? {
+            Some(listeners) => {
+                tracing::info!("callers' socket was handed over: `listen.address` is not used");
+                listeners
+            }
+            None => listeners(address, workers)
+                .map_err(StartError::listening("callers", "--listen", address))?,
+        };
         let sessions = Sessions::in_memory(session_settings(&config));
         let key = loaded.key.as_ref().and_then(|key| UpstreamKey::new(key.expose()));
         let settings = govern_settings(&config);

@@ -20,6 +20,12 @@ pub(super) enum StartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address} for {what}: {error}; choose another with {flag}")]
     Listen { what: &'static str, flag: &'static str, address: SocketAddr, error: io::Error },
+    /// What was handed over is no listener.
+    #[error(
+        "cannot take the socket that was handed over (LISTEN_FDS): {0}; \
+         hand a TCP listener over, or unset LISTEN_FDS"
+    )]
+    HandedOver(io::Error),
     /// The configuration names no upstream.
     #[error("cannot prepare the way to upstream: upstream.url is not set")]
     NoUpstream,

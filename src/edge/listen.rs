@@ -1,5 +1,5 @@
 //! Opens a listener for each worker on one address, among which the kernel spreads connections
-//! (`SO_REUSEPORT`).
+//! (`SO_REUSEPORT`), or takes one that was handed over, from which all workers accept.
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -24,6 +24,22 @@ pub fn listeners(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> 
     let address = exclusive.local_addr()?.as_socket().unwrap_or(address);
     drop(listening(exclusive)?);
     (0..n).map(|_| shared(address).and_then(listening)).collect()
+}
+
+/// Takes the first socket that was handed over to the process (systemd's `LISTEN_FDS`), for `n`
+/// workers (at least one). `None`: none was. Whoever handed it over keeps it open, so that
+/// connections wait while one process takes the other's place.
+///
+/// # Errors
+/// Returns an error if the socket is no TCP listener.
+pub(crate) fn handed_over(n: usize) -> io::Result<Option<Vec<TcpListener>>> {
+    let Some(listener) = listenfd::ListenFd::from_env().take_tcp_listener(0)? else {
+        return Ok(None);
+    };
+    listener.set_nonblocking(true)?;
+    let mut listeners = (1..n).map(|_| listener.try_clone()).collect::<io::Result<Vec<_>>>()?;
+    listeners.push(listener);
+    Ok(Some(listeners))
 }
 
 /// Binds a socket that does not listen yet. It fails if there is a listener, but not because of a

@@ -25,6 +25,8 @@ mod workers;
 pub use bounds::Bounds;
 pub use faults::{ErrorForm, Faults, FaultsFuture, FaultsLayer};
 #[cfg(feature = "cli")]
+pub(crate) use listen::handed_over;
+#[cfg(feature = "cli")]
 pub use listen::listeners;
 pub use options::ServeOptions;
 pub use serve::{Drained, serve};

@@ -12,6 +12,8 @@ mod deferring;
 mod dev;
 mod differential;
 mod emulator;
+#[cfg(unix)]
+mod handing_over;
 mod layer;
 mod layout;
 mod lost_credit;

@@ -63,11 +63,13 @@ pub(crate) fn weir(arguments: &[&str]) -> Command {
 
 impl Program {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = weir(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("weir starts");
+        Self::of(weir(arguments))
+    }
+
+    /// Starts a command that runs `weir`.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("weir starts");
         let (lines, printing) = lines(child.stdout.take().expect("a pipe"));
         let (errors, failing) = lines_of_errors(&mut child);
         Program { child, lines, errors, readers: vec![printing, failing], printed: Vec::new() }
