@@ -85,7 +85,8 @@ impl Gateway {
         self.admin.as_ref().map(|(admin, _)| admin.clone())
     }
 
-    /// Serves until `shutdown`, then finishes what was begun, for at most the drain time-out.
+    /// Serves until `shutdown`. Then `/ready` answers 503, new calls are taken until the grace is
+    /// over, and what was begun is finished, for at most the drain time-out.
     pub(super) async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
         let ended = CancellationToken::new();
         // Also when this future is dropped.
@@ -98,10 +99,15 @@ impl Gateway {
             }
             None => None,
         };
+        let grace = self.config.limits.grace;
         let shutdown = async {
             shutdown.await;
             if let Some(admin) = draining {
                 admin.drain();
+            }
+            if !grace.is_zero() {
+                tokio::time::sleep(grace).await;
+                tracing::info!("the grace is over: nothing new is taken");
             }
         };
         let (governor, upstream) = (self.governor, self.upstream);

@@ -1,7 +1,8 @@
 //! Starts: one file per subcommand, each a few calls into the rooms.
 //!
 //! In: the command line. Out: text on standard output, and an exit code: 0 done, 1 something is
-//! wrong with what was looked at, 2 the command line is wrong.
+//! wrong with what was looked at, 2 the command line is wrong, 3 a stop cut calls off, 130 a second
+//! signal ended the process at once.
 
 mod check;
 mod completions;
@@ -17,6 +18,7 @@ mod schema;
 mod settings;
 mod signals;
 mod start_error;
+mod stop;
 mod walk;
 
 use crate::observe::telemetry;

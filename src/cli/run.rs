@@ -5,12 +5,12 @@ use super::{
     settings::{RunArgs, environment},
     signals::{self, Hangups},
     start_error::report,
+    stop,
 };
 use crate::{
     admin::Admin,
     config::{Config, Format, Loaded, Log, Origin, Problems, Purpose, Severity, Sources},
     dialects,
-    edge::Drained,
     govern::Governor,
     observe::telemetry,
 };
@@ -35,32 +35,20 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
     let listen = format!("http://{}", gateway.address());
     let mode = loaded.config.policy.mode.as_str();
-    let own_key = loaded.key.is_some();
+    let (own_key, grace) = (loaded.key.is_some(), loaded.config.limits.grace);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
         tracing::info!(%listen, %upstream, %admin, %mode, own_key, "weir is ready");
         let (governor, admin) = (gateway.governor.clone(), gateway.admin());
         tokio::spawn(reload_on_hangup(hangups, sources, loaded, governor, admin));
+        let (kept, at_once) = (gateway.governor.clone(), gateway.governor.clone());
         let drained = gateway.run(async {
-            stops.wait(|| tracing::warn!("stopped at once: what was under way is cut off")).await;
-            tracing::info!(
-                "stopping: nothing new is taken, what has begun is finished; \
-                 a second signal cuts it off"
-            );
+            stops.wait(stop::at_once(at_once)).await;
+            stop::begin(grace);
         });
-        tell_the_end(drained.await?);
-        Ok(ExitCode::SUCCESS)
+        Ok(stop::end(drained.await?, &kept).await)
     })
-}
-
-fn tell_the_end(drained: Drained) {
-    match drained {
-        Drained { connections_cut: 0, work_cut: 0 } => tracing::info!(%drained, "stopped"),
-        Drained { connections_cut, work_cut: calls_cut } => {
-            tracing::warn!(connections_cut, calls_cut, "stopped, and cut off what was under way");
-        }
-    }
 }
 
 /// Reads the configuration and starts the log. `Err`: it cannot be used, which has been reported.

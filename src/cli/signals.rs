@@ -41,8 +41,8 @@ pub(super) fn hangups() -> io::Result<Hangups> {
 }
 
 impl Stops {
-    /// Waits for the first. The second one calls `tell` and ends the process at once.
-    pub(super) async fn wait(mut self, tell: fn()) {
+    /// Waits for the first. The second one runs `tell` and ends the process at once.
+    pub(super) async fn wait(mut self, tell: impl Future<Output = ()> + Send + 'static) {
         self.next().await;
         self.end_at_next(tell);
     }
@@ -54,13 +54,13 @@ impl Stops {
             () = self.next() => {}
             () = hangups.next() => {}
         }
-        self.end_at_next(print);
+        self.end_at_next(async { print() });
     }
 
-    fn end_at_next(mut self, tell: fn()) {
+    fn end_at_next(mut self, tell: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(async move {
             self.next().await;
-            tell();
+            tell.await;
             telemetry::finish();
             std::process::exit(130);
         });

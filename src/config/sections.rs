@@ -160,6 +160,9 @@ section! {
         /// How long a caller may take to send the head of a request. From `1s` to `5m`.
         "header-timeout" header_timeout: Duration = seconds(15),
             Span { least: seconds(1), most: seconds(300) };
+        /// How long new calls are still taken after the signal to stop, while `/ready` answers 503.
+        /// `0s` to `5m`.
+        "grace" grace: Duration = seconds(0), Span { least: ms(0), most: seconds(300) };
         /// How long calls under way may take to end when Weir stops. `0s` to `1h`.
         "drain" drain: Duration = seconds(30), Span { least: ms(0), most: HOUR };
     }

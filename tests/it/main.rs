@@ -23,6 +23,7 @@ mod readme;
 mod remedies;
 mod requests;
 mod running;
+mod stopping;
 mod store;
 mod store_failing;
 mod tenants;
