@@ -78,7 +78,7 @@ pub use crate::edge::listeners;
 pub use crate::emulator::Emulator;
 pub use crate::{
     dialects::policy,
-    edge::{Drained, ServeOptions, Worker, run_workers, serve},
+    edge::{Drained, Pulses, ServeOptions, Worker, run_workers, serve},
     govern::{Client, Govern, GovernLayer, GovernSettings, Governor, UpstreamKey},
     http::{Body, Chain, Problem, UpstreamError},
     observe::{Decided, Decision},

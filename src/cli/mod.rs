@@ -6,6 +6,7 @@
 
 mod check;
 mod completions;
+mod deep;
 mod dev;
 mod emulator;
 mod explain;

@@ -16,6 +16,7 @@ use crate::{
 };
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     process::ExitCode,
     sync::Arc,
 };
@@ -31,15 +32,18 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         Err(error) => return report(&error),
     };
     let upstream = loaded.config.upstream.url.as_ref().map(ToString::to_string).unwrap_or_default();
-    let admin =
-        gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
+    let url = |address: Option<SocketAddr>| match address {
+        Some(address) => format!("http://{address}"),
+        None => "off".to_owned(),
+    };
+    let (admin, probes) = (url(gateway.admin_address()), url(gateway.probes_address()));
     let listen = format!("http://{}", gateway.address());
     let mode = loaded.config.policy.mode.as_str();
     let (own_key, grace) = (loaded.key.is_some(), loaded.config.limits.grace);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
-        tracing::info!(%listen, %upstream, %admin, %mode, own_key, "weir is ready");
+        tracing::info!(%listen, %upstream, %admin, %probes, %mode, own_key, "weir is ready");
         let (governor, admin) = (gateway.governor.clone(), gateway.admin());
         tokio::spawn(reload_on_hangup(hangups, sources, loaded, governor, admin));
         let (kept, at_once) = (gateway.governor.clone(), gateway.governor.clone());
@@ -92,7 +96,7 @@ async fn reload_on_hangup(
     sources: Sources,
     mut running: Loaded,
     governor: Arc<Governor>,
-    admin: Option<Admin>,
+    admin: Admin,
 ) {
     let sources = Sources { purpose: Purpose::Reload, ..sources };
     loop {
@@ -108,9 +112,7 @@ async fn reload_on_hangup(
                 }
                 take_over(&mut running, loaded);
                 governor.set_policy(running.config.policy.clone());
-                if let Some(admin) = &admin {
-                    admin.show_config(config_json(&running));
-                }
+                admin.show_config(config_json(&running));
                 tell_differences(differences);
                 tell_held(&running);
             }

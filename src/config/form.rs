@@ -13,7 +13,7 @@ mod text;
 mod time;
 
 pub(crate) use address::read_address;
-pub(super) use address::{Address, address_or_off};
+pub(super) use address::{Address, address_or_off, probes_or_off};
 pub(super) use base::{Complaint, Form, kind};
 pub(super) use choice::{Choice, Switch, ToggleForm};
 pub(super) use number::{Whole, workers};

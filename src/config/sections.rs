@@ -5,7 +5,8 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Size, Switch, Url, Whole, address_or_off, workers,
+        Address, Choice, Duration as Span, File, Size, Switch, Url, Whole, address_or_off,
+        probes_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -76,6 +77,14 @@ section! {
         /// Address and port of the admin API, or `"off"`.
         "address" address: Option<SocketAddr> =
             Some(SocketAddr::from(([127, 0, 0, 1], 9090))), address_or_off();
+    }
+}
+
+section! {
+    /// Where probes reach Weir: `/live` and `/ready`, and nothing else.
+    pub struct Probes {
+        /// Address and port of the probes, or `"off"`. The admin address answers them, too.
+        "address" address: Option<SocketAddr> = None, probes_or_off();
     }
 }
 

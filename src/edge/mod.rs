@@ -8,11 +8,13 @@ mod admit;
 mod faults;
 #[cfg(feature = "cli")]
 mod listen;
+mod pulse;
 mod serve;
 mod workers;
 
 pub use faults::{ErrorForm, Faults, FaultsFuture, FaultsLayer};
 #[cfg(feature = "cli")]
 pub use listen::listeners;
+pub use pulse::Pulses;
 pub use serve::{Drained, ServeOptions, serve};
 pub use workers::{Worker, run_workers};

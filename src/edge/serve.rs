@@ -5,7 +5,10 @@
 //! time-out; then it cuts what is left. Deliberately absent: TLS, which ends before a sidecar;
 //! tunnels, which no shutdown waits for.
 
-use super::accept::{Protocol, accept, sniff_protocol};
+use super::{
+    accept::{Protocol, accept, sniff_protocol},
+    pulse::Pulses,
+};
 use crate::http::{Body, CallerAddress};
 use futures_util::FutureExt;
 use http::{Request, Response};
@@ -44,6 +47,8 @@ pub struct ServeOptions {
     pub caller_address: bool,
     /// Detached work that a shutdown waits for.
     pub work: TaskTracker,
+    /// Where each worker of [`run_workers`](super::run_workers) notes that it runs.
+    pub pulses: Pulses,
 }
 
 impl Default for ServeOptions {
@@ -54,6 +59,7 @@ impl Default for ServeOptions {
             drain: Duration::from_secs(30),
             caller_address: false,
             work: TaskTracker::new(),
+            pulses: Pulses::default(),
         }
     }
 }

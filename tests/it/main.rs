@@ -17,6 +17,7 @@ mod layout;
 mod lost_credit;
 mod monitoring;
 mod overlapping;
+mod probes;
 mod proxying;
 mod purchase;
 mod readme;
