@@ -79,10 +79,15 @@ pub use crate::emulator::Emulator;
 pub use crate::{
     dialects::policy,
     edge::{Drained, Pulses, ServeOptions, Worker, run_workers, serve},
-    govern::{Client, Govern, GovernLayer, GovernSettings, Governor, UpstreamKey},
+    govern::{
+        Client, Govern, GovernLayer, GovernSettings, Governor, Overridden, OverrideError,
+        UpstreamKey,
+    },
     http::{Body, Chain, Problem, UpstreamError},
     observe::{Decided, Decision},
-    rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Sequencing, Toggle},
+    rules::{
+        FreshFor, LookUps, Mode, OnLookupFailure, Override, Policy, RuleId, Sequencing, Toggle,
+    },
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
     upstream::{HygieneLayer, Target, Upstream, UpstreamSettings},

@@ -34,16 +34,28 @@ pub(super) struct Health {
     asked: Mutex<Option<(Instant, Result<(), String>)>>,
     /// Set for good when a stop begins.
     stopping: AtomicBool,
+    /// Set while an operator wants new calls to go elsewhere.
+    drained: AtomicBool,
 }
 
 impl Health {
     pub(super) fn new(pulses: Pulses, stalled_after: Duration, ask: Option<AskUpstream>) -> Self {
-        let (asked, stopping) = (Mutex::default(), AtomicBool::new(false));
-        Self { pulses, stalled_after, ask, asked, stopping }
+        let (stopping, drained) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { pulses, stalled_after, ask, asked: Mutex::default(), stopping, drained }
     }
 
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Sets whether `/ready` answers 503 because an operator wants it to. Returns whether that is
+    /// new.
+    pub(super) fn drain(&self, drains: bool) -> bool {
+        self.drained.swap(drains, Ordering::Relaxed) != drains
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Relaxed)
     }
 
     /// Answers whether every worker runs.
@@ -60,6 +72,10 @@ impl Health {
     pub(super) async fn ready(&self, query: &str) -> Page {
         if self.stopping.load(Ordering::Relaxed) {
             return unavailable(&serde_json::json!({ "ready": false }));
+        }
+        if self.is_drained() {
+            let reason = "an operator wants new calls to go elsewhere";
+            return unavailable(&serde_json::json!({ "ready": false, "reason": reason }));
         }
         if parameter(query, "deep").is_none() {
             return Page::ok(&serde_json::json!({ "ready": true }));

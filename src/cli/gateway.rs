@@ -67,6 +67,8 @@ impl Gateway {
         let settings = AdminSettings {
             pulses: pulses.clone(),
             ask: Some(deep::asks(&upstream)),
+            hosts: config.admin.hosts.clone(),
+            token: loaded.token.as_ref().map(|token| token.expose().to_owned()),
             ..AdminSettings::default()
         };
         let admin = Admin::with(governor.clone(), config_json(loaded), settings);

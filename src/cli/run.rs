@@ -110,6 +110,11 @@ async fn reload_on_hangup(
                 if has_another_key && !differences.contains(&key_file) {
                     differences.push(key_file);
                 }
+                let token_file = "admin.token-file".to_owned();
+                let has_another_token = loaded.token.is_some() && loaded.token != running.token;
+                if has_another_token && !differences.contains(&token_file) {
+                    differences.push(token_file);
+                }
                 take_over(&mut running, loaded);
                 governor.set_policy(running.config.policy.clone());
                 admin.show_config(config_json(&running));

@@ -18,5 +18,5 @@ pub(super) use base::{Complaint, Form, kind};
 pub(super) use choice::{Choice, Switch, ToggleForm};
 pub(super) use number::{Whole, workers};
 pub(super) use size::Size;
-pub(super) use text::{File, Names, Url};
+pub(super) use text::{File, Hosts, Names, Url};
 pub(super) use time::{Duration, duration_or_forever};

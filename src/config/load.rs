@@ -11,6 +11,7 @@ use super::{
     read::{self, Reading},
     source_text::SourceText,
     sources::{Purpose, Sources},
+    token,
     values::Config,
 };
 use crate::rules::Policy;
@@ -27,6 +28,8 @@ pub(crate) struct Loaded {
     pub warnings: Problems,
     /// Weir's own key, if it has one.
     pub key: Option<Secret>,
+    /// The token of the admin API, if it has one.
+    pub token: Option<Secret>,
 }
 
 impl Config {
@@ -80,6 +83,9 @@ fn load(
     {
         config.upstream.ca_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
     }
+    if let (Some(source), Some(file)) = (source, &config.admin.token_file) {
+        config.admin.token_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
+    }
     if let (Some(source), Some(file)) = (source, &config.upstream.key_file) {
         config.upstream.key_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
     }
@@ -102,12 +108,13 @@ fn load(
     }
     report_misspelt_variables(sources, &mut reading.problems);
     let key = key::read(&config, sources, &mut reading);
+    let token = token::read(&config, sources.purpose, &mut reading);
     checks::check(&config, sources.purpose, &mut reading);
     reading.problems.sort();
     match reading.problems.errors() {
         0 => {
             let origins = origins(reading.places, &config.policy);
-            Ok(Loaded { config, origins, warnings: reading.problems, key })
+            Ok(Loaded { config, origins, warnings: reading.problems, key, token })
         }
         _ => Err(reading.problems),
     }

@@ -5,7 +5,7 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Size, Switch, Url, Whole, address_or_off,
+        Address, Choice, Duration as Span, File, Hosts, Size, Switch, Url, Whole, address_or_off,
         probes_or_off, workers,
     },
     keys::{Section, Visitor},
@@ -72,11 +72,17 @@ section! {
 
 section! {
     /// Where operators reach Weir: health, readiness, sessions, decisions, rules, configuration,
-    /// counts. Not for callers: it has no authentication of its own.
+    /// counts. Not for callers: it asks for no credentials, unless `token-file` names some.
     pub struct Admin {
         /// Address and port of the admin API, or `"off"`.
         "address" address: Option<SocketAddr> =
             Some(SocketAddr::from(([127, 0, 0, 1], 9090))), address_or_off();
+        /// Names under which the admin API is answered, beside IP addresses and `localhost`.
+        "hosts" hosts: Vec<String> = Vec::new(), Hosts;
+        /// A file that holds a token. All pages but `/live` and `/ready` need it then, as
+        /// `Authorization: Bearer …`, and what may change while Weir runs can be changed. Relative
+        /// to the configuration file that names it.
+        "token-file" token_file: Option<PathBuf> = None, File;
     }
 }
 

@@ -3,12 +3,13 @@
 use super::{
     answered::LookupOutcome,
     key::{OwnKey, UpstreamKey},
+    overrides::Overrides,
     recent_answers::RecentAnswers,
 };
 use crate::{
     dialects::Dialects,
     observe::Decisions,
-    rules::{FreshFor, Mode, Policy, Timestamp},
+    rules::{FreshFor, Policy, Timestamp},
     sessions::{LookUps, Sessions, StoreError, now},
 };
 use arc_swap::ArcSwap;
@@ -52,6 +53,7 @@ impl Default for GovernSettings {
 /// The policy in force, the sessions, and the decisions made.
 pub struct Governor {
     pub(super) policy: ArcSwap<Policy>,
+    pub(super) overrides: Overrides,
     sessions: Sessions,
     own_key: Option<OwnKey>,
     pub(super) settings: GovernSettings,
@@ -82,6 +84,7 @@ impl Governor {
         let own_key = key.map(|key| OwnKey::new(key, |bytes| sessions.hash(bytes)));
         Arc::new(Self {
             own_key,
+            overrides: Overrides::over(policy.clone()),
             policy: ArcSwap::from_pointee(policy),
             sessions,
             settings,
@@ -98,14 +101,6 @@ impl Governor {
     /// Returns the policy in force.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
-    }
-
-    /// Changes the policy. Calls under way finish under the old one. Facts are no longer trusted if
-    /// the old policy was off, because nothing was learned under it.
-    pub fn set_policy(&self, policy: Policy) {
-        if self.policy.swap(Arc::new(policy)).mode == Mode::Off {
-            self.note_unseen_change();
-        }
     }
 
     /// Records that a call Weir could not read, or could not learn from, may have changed upstream.

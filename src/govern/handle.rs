@@ -114,9 +114,9 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     fn about(&self) -> About {
-        let Exchange { intent, call, asker, .. } = self.exchange;
+        let Exchange { intent, call, asker, policy, .. } = self.exchange;
         let dialect = intent.dialect().unwrap_or(call.dialect());
-        About::of(dialect, intent, &asker.head.headers, self.started)
+        About::of(dialect, intent, &asker.head.headers, self.started).under(policy)
     }
 }
 
@@ -160,13 +160,13 @@ impl Unread {
                 ambiguous(governor.clone(), policy, call, request, *violation)
             }
             Self::Lenient(body) => {
-                let about = About::unread(call.dialect(), &head.headers, started);
+                let about = About::unread(call.dialect(), &head.headers, started).under(policy);
                 let reported = unjudged_call(governor, policy, call.dialect(), about);
                 forward_unread(governor, Request::from_parts(head, body), reported)
             }
             Self::Refused(error) => {
                 let outcome = Outcome::new(own_error(call.form(), &error), Decided::Rejected);
-                let about = About::unread(call.dialect(), &head.headers, started);
+                let about = About::unread(call.dialect(), &head.headers, started).under(policy);
                 Handled::Answered(finish(governor, about, &Trace::default(), outcome))
             }
         }
@@ -216,7 +216,7 @@ pub(super) fn ambiguous(
     violation: Violation,
 ) -> Handled {
     let started = Instant::now();
-    let about = About::unread(call.dialect(), request.headers(), started);
+    let about = About::unread(call.dialect(), request.headers(), started).under(policy);
     match policy.toggle(violation.dialect, RuleId::AmbiguousRequest) {
         Toggle::Off => {
             let reported = unjudged_call(&governor, policy, violation.dialect, about);

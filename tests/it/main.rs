@@ -16,6 +16,7 @@ mod layer;
 mod layout;
 mod lost_credit;
 mod monitoring;
+mod operating;
 mod overlapping;
 mod probes;
 mod proxying;
