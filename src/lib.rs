@@ -80,7 +80,7 @@ pub use crate::{
     dialects::policy,
     edge::{Drained, Pulses, ServeOptions, Worker, run_workers, serve},
     govern::{
-        Client, Govern, GovernLayer, GovernSettings, Governor, Overridden, OverrideError,
+        Client, Govern, GovernLayer, GovernSettings, Governor, OpenCall, Overridden, OverrideError,
         UpstreamKey,
     },
     http::{Body, Chain, Problem, UpstreamError},

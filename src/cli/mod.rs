@@ -11,6 +11,8 @@ mod dev;
 mod emulator;
 mod explain;
 mod gateway;
+mod health;
+mod man;
 mod output;
 mod page;
 mod rules;
@@ -20,6 +22,7 @@ mod settings;
 mod signals;
 mod start_error;
 mod stop;
+mod under_way;
 mod walk;
 
 use crate::observe::telemetry;
@@ -49,6 +52,8 @@ enum Command {
     Emulator(emulator::EmulatorArgs),
     /// Say everything that is wrong with configuration files.
     Check(check::CheckArgs),
+    /// Ask a running Weir whether it is ready: for the health check of a container.
+    Health(health::HealthArgs),
     /// List the rules.
     Rules(rules::RulesArgs),
     /// Explain a rule: when it fires, what the caller gets, what to do instead.
@@ -57,6 +62,8 @@ enum Command {
     Schema,
     /// Print a shell's completions.
     Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them to a folder.
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -66,10 +73,12 @@ impl Command {
             Self::Dev(args) => dev::run(args, out),
             Self::Emulator(args) => emulator::run(args, out),
             Self::Check(args) => check::run(args, out),
+            Self::Health(args) => health::run(args, out),
             Self::Rules(args) => rules::run(args, out),
             Self::Explain(args) => explain::run(args, out),
             Self::Schema => schema::run(out),
             Self::Completions(args) => completions::run(args, &mut Cli::command(), out),
+            Self::Man(args) => man::run(args, Cli::command(), out),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     settings::{RunArgs, environment},
     signals::{self, Hangups},
     start_error::report,
-    stop,
+    stop, under_way,
 };
 use crate::{
     admin::Admin,
@@ -43,6 +43,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
+        tokio::spawn(under_way::tell_when_asked(signals::quits()?, gateway.governor.clone()));
         tracing::info!(%listen, %upstream, %admin, %probes, %mode, own_key, "weir is ready");
         let (governor, admin) = (gateway.governor.clone(), gateway.admin());
         tokio::spawn(reload_on_hangup(hangups, sources, loaded, governor, admin));

@@ -3,13 +3,14 @@
 use super::{
     answered::LookupOutcome,
     key::{OwnKey, UpstreamKey},
+    open::{Holds, Open, OpenCall, OpenCalls},
     overrides::Overrides,
     recent_answers::RecentAnswers,
 };
 use crate::{
     dialects::Dialects,
     observe::Decisions,
-    rules::{FreshFor, Policy, Timestamp},
+    rules::{FreshFor, Intent, Policy, Timestamp},
     sessions::{LookUps, Sessions, StoreError, now},
 };
 use arc_swap::ArcSwap;
@@ -19,7 +20,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Bounds and switches of the layer.
@@ -60,6 +61,7 @@ pub struct Governor {
     pub(super) look_ups: LookUps<Result<LookupOutcome, StoreError>>,
     pub(super) recent: RecentAnswers,
     decisions: Decisions,
+    open: OpenCalls,
     in_flight: AtomicU64,
     stranded: AtomicU64,
     misplaced: AtomicU64,
@@ -91,6 +93,7 @@ impl Governor {
             look_ups: LookUps::default(),
             recent: RecentAnswers::default(),
             decisions: Decisions::default(),
+            open: OpenCalls::default(),
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),
             misplaced: AtomicU64::new(0),
@@ -156,6 +159,27 @@ impl Governor {
     /// Returns the decisions made.
     pub fn decisions(&self) -> &Decisions {
         &self.decisions
+    }
+
+    pub(super) fn open_call(&self, intent: Arc<Intent>, since: Instant) -> Open {
+        self.open.open(intent, since)
+    }
+
+    /// Lists a call among those under way, until what holds it is dropped.
+    pub(super) fn list_call<T: Holds + 'static>(&self, holder: &Arc<T>) {
+        if let Some(open) = holder.open() {
+            self.open.list(Arc::<T>::downgrade(holder), open);
+        }
+    }
+
+    /// Returns the governed calls that are under way, the oldest first.
+    pub fn open_calls(&self) -> Vec<OpenCall> {
+        self.open.all(&self.decisions)
+    }
+
+    /// Returns the paths of the look-ups under way that other callers may share.
+    pub fn look_up_paths(&self) -> Vec<String> {
+        self.look_ups.paths()
     }
 
     /// Returns how many look-ups are under way.

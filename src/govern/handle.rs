@@ -87,16 +87,18 @@ pub(super) async fn handle(
         Some(credential) => Who::Caller(governor.sessions().hash(credential)),
         None => Who::Nobody,
     };
-    let head = Arc::new(head);
+    let (head, intent) = (Arc::new(head), Arc::new(intent));
+    let open = governor.open_call(intent.clone(), started);
     let asker = Asker {
         client: Arc::new(client),
         governor: governor.clone(),
         head: head.clone(),
         who,
-        trace: Arc::new(Trace::of(head)),
+        trace: Arc::new(Trace::of(head, open)),
         shown: Arc::default(),
     };
-    let exchange = Exchange { asker, work, policy, call, body, intent: Arc::new(intent) };
+    governor.list_call(&asker.trace);
+    let exchange = Exchange { asker, work, policy, call, body, intent };
     let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
     let outcome = course::run(&exchange).await;
     waiting.is_answered = true;
@@ -124,6 +126,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.is_answered && !std::thread::panicking() {
             let asker = &self.exchange.asker;
+            asker.trace.note_caller_left();
             self.about().log_hangup(asker.trace.id(asker.governor.decisions()));
         }
     }

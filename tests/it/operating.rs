@@ -6,7 +6,12 @@ use crate::testbed::{
 };
 use http::Method;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
 
 const TOKEN: &str = "a-token-of-some-length";
 
@@ -293,4 +298,94 @@ async fn the_level_of_the_log_is_changed_while_weir_runs() {
         let ended = program.ended();
         assert!(ended.errors.iter().all(|line| !line.contains(TOKEN)), "{:?}", ended.errors);
     }
+}
+
+/// Kind: a signal of an operator that ends the process.
+#[cfg(unix)]
+#[test]
+fn a_quit_signal_tells_what_is_under_way_and_ends_nothing() {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", upstream.local_addr().expect("an address"));
+    let mut program = Program::start(&[
+        "run",
+        "--upstream",
+        &url,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+        "--log-format",
+        "json",
+    ]);
+    let ready = program.json_until("weir is ready");
+    program.signal("QUIT");
+    let told = program.json_until("what is under way");
+    assert_eq!((&told["level"], &told["calls"]), (&json!("WARN"), &json!(0)), "{told}");
+    let weir = ready["listen"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let attach = |source: &str| {
+        let mut caller = TcpStream::connect(weir.expect("an address")).expect("a connection");
+        let call = format!(
+            "POST /checkouts/7/sources/{source} HTTP/1.1\r\nHost: weir\r\n\
+             Authorization: Bearer secret-key\r\nContent-Length: 0\r\n\r\n"
+        );
+        caller.write_all(call.as_bytes()).expect("a request");
+        caller
+    };
+    let first = attach("a");
+    let (mut held, _) = upstream.accept().expect("a connection");
+    held.read_exact(&mut [0; 1]).expect("a request");
+    let _second = attach("b");
+    // The second waits once it is there; nothing else tells when.
+    let told = loop {
+        program.signal("QUIT");
+        let told = program.json_until("what is under way");
+        if told["calls_waiting"] == 1 {
+            break told;
+        }
+    };
+    let number = |name: &str| told[name].as_u64();
+    assert_eq!(
+        (number("calls"), number("callers_left"), number("detached"), number("turns_open")),
+        (Some(2), Some(0), Some(1), Some(1)),
+        "{told}"
+    );
+    let first_told = program.json_until("a call under way");
+    assert_eq!(
+        (&first_told["call"], &first_told["session"], &first_told["phase"]),
+        (&json!("attach"), &json!("checkout 7"), &json!("sent upstream"))
+    );
+    assert_eq!(first_told["caller_waits"], true);
+    assert!(first_told["decision_id"].is_string() && first_told["ms"].is_u64(), "{first_told}");
+    assert_eq!(program.json_until("a call under way")["phase"], "waiting for its turn");
+    let waits = program.json_until("calls that wait for a turn");
+    assert_eq!(
+        (&waits["turn"], &waits["waiting"]),
+        (&json!("checkout 7, for one caller"), &json!(1))
+    );
+    // The work of a caller that has hung up is still told.
+    drop(first);
+    let hung_up = program.json_until("the caller hung up");
+    assert_eq!(hung_up["decision_id"], first_told["decision_id"]);
+    program.signal("QUIT");
+    let told = program.json_until("what is under way");
+    assert_eq!((&told["callers_left"], &told["detached"]), (&json!(1), &json!(1)), "{told}");
+    assert_eq!(program.json_until("a call under way")["caller_waits"], false);
+    drop(held);
+    drop(upstream);
+    program.signal("TERM");
+    let ended = program.ended();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.errors.iter().all(|line| !line.contains("secret-key")), "{:?}", ended.errors);
+}
+
+#[tokio::test]
+async fn a_call_that_has_ended_is_under_way_no_more() {
+    let bed = Testbed::new().start().await;
+    let late = too_late(&bed).await;
+    bed.weir.ask(&late).await;
+    bed.shopper(5.0).await;
+    bed.weir.get("/checkouts/nosuch").await;
+    let governor = bed.governor();
+    until(|| governor.open_calls().is_empty()).await;
+    assert_eq!(governor.look_up_paths(), [""; 0]);
 }

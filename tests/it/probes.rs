@@ -3,7 +3,7 @@
 
 use crate::testbed::{
     Admin, AdminSettings, Body, Caller, Drained, Governor, Listener, Program, Pulses, ServeOptions,
-    Server, Testbed, listeners, run_workers, until,
+    Server, Testbed, listeners, run_workers, until, weir,
 };
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -133,4 +133,63 @@ async fn a_deep_probe_says_whether_upstream_answers_and_why_not() {
     let (head, _) = answering.await.unwrap();
     assert!(head.starts_with("HEAD / HTTP/1.1\r\n"), "{head}");
     assert!(!head.to_ascii_lowercase().contains("authorization"), "{head}");
+}
+
+/// What `weir health` prints with these arguments and variables, and how it exits.
+fn health(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = weir(&[&["health"], arguments].concat());
+    let output = command.envs(variables.iter().copied()).output().expect("weir runs");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let told = String::from_utf8(output.stdout).expect("text");
+    (output.status.code(), told.trim_end().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weir_health_asks_the_probes_or_else_the_admin_address_and_its_exit_code_tells() {
+    let bed = Testbed::new().start().await;
+    let admin = Admin::new(bed.governor().clone(), "{}".into());
+    let running = admin.clone();
+    let server = Server::start(|listener, stopped| async move {
+        let _drained = running.run_probes(listener, stopped).await;
+    })
+    .await;
+    let address = server.address.to_string();
+    let everywhere = format!("0.0.0.0:{}", server.address.port());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    let text = format!("[admin]\naddress = \"{address}\"\n");
+    std::fs::write(&file, text).expect("a file");
+    let file = file.to_str().expect("a path");
+    let ways: [(&[&str], &[(&str, &str)]); 5] = [
+        (&["--address", &address], &[]),
+        (&["--config", file], &[]),
+        (&[], &[("WEIR_CONFIG", file)]),
+        (&[], &[("WEIR_PROBES", &everywhere), ("WEIR_ADMIN", "127.0.0.1:1")]),
+        (&[], &[("WEIR_ADMIN", &address)]),
+    ];
+    for (arguments, variables) in ways {
+        let found = health(arguments, variables);
+        assert_eq!(found, (Some(0), "ready".to_owned()), "{arguments:?} {variables:?}");
+    }
+    let (code, told) = health(&["--address", &address, "--deep"], &[]);
+    assert_eq!((code, told.as_str()), (Some(1), "not ready: there is no way to ask upstream"));
+    admin.drain();
+    let (code, told) = health(&["--address", &address], &[]);
+    assert_eq!((code, told.as_str()), (Some(1), "not ready: it stops"));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let (code, told) = health(&["--address", &nobody], &[]);
+    assert_eq!(code, Some(1));
+    assert!(told.starts_with(&format!("not reachable at {nobody}: ")), "{told}");
+    let (code, told) = health(&[], &[("WEIR_ADMIN", "off")]);
+    let off = "cannot ask: neither the probes nor the admin API have an address";
+    assert_eq!((code, told.as_str()), (Some(1), off));
+    let (code, told) = health(&[], &[("WEIR_PROBES", "127.0.0.1:0")]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("name it with --address"), "{told}");
+    let (code, told) = health(&[], &[("WEIR_CONFIG", "no/such.toml")]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("there is no such file"), "{told}");
+    let (code, told) = health(&["--address", &bed.weir.address().to_string()], &[]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("has no such page: status "), "{told}");
 }
