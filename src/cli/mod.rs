@@ -22,6 +22,7 @@ mod settings;
 mod signals;
 mod start_error;
 mod stop;
+mod systemd;
 mod under_way;
 mod walk;
 

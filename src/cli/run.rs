@@ -5,7 +5,7 @@ use super::{
     settings::{RunArgs, environment},
     signals::{self, Hangups},
     start_error::report,
-    stop, under_way,
+    stop, systemd, under_way,
 };
 use crate::{
     admin::Admin,
@@ -45,11 +45,13 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
         tokio::spawn(under_way::tell_when_asked(signals::quits()?, gateway.governor.clone()));
         tracing::info!(%listen, %upstream, %admin, %probes, %mode, own_key, "weir is ready");
+        systemd::ready();
         let (governor, admin) = (gateway.governor.clone(), gateway.admin());
         tokio::spawn(reload_on_hangup(hangups, sources, loaded, governor, admin));
         let (kept, at_once) = (gateway.governor.clone(), gateway.governor.clone());
         let drained = gateway.run(async {
             stops.wait(stop::at_once(at_once)).await;
+            systemd::stopping();
             stop::begin(grace);
         });
         Ok(stop::end(drained.await?, &kept).await)
@@ -102,6 +104,7 @@ async fn reload_on_hangup(
     let sources = Sources { purpose: Purpose::Reload, ..sources };
     loop {
         hangups.next().await;
+        systemd::reloading();
         match Config::load(&sources, dialects::policy()) {
             Ok(loaded) => {
                 tell(&loaded.warnings);
@@ -127,6 +130,7 @@ async fn reload_on_hangup(
                 tracing::error!("the configuration was not read again, nothing has changed");
             }
         }
+        systemd::ready();
     }
 }
 

@@ -18,6 +18,7 @@ mod lost_credit;
 mod monitoring;
 mod operating;
 mod overlapping;
+mod packaging;
 mod probes;
 mod proxying;
 mod purchase;
