@@ -79,12 +79,18 @@ pub use crate::emulator::Emulator;
 pub use crate::{
     dialects::policy,
     edge::{
-        Bounds, Drained, ServeOptions, Tls, TlsFileError, TlsFiles, Worker, run_workers, serve,
+        Bounds, Drained, Pulses, ServeOptions, Tls, TlsFileError, TlsFiles, Worker, run_workers,
+        serve,
     },
-    govern::{Client, Govern, GovernLayer, GovernSettings, Governor, UpstreamKey},
+    govern::{
+        Client, Govern, GovernLayer, GovernSettings, Governor, OpenCall, Overridden, OverrideError,
+        UpstreamKey,
+    },
     http::{Body, Chain, Problem, UpstreamError},
     observe::{Decided, Decision},
-    rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Sequencing, Toggle},
+    rules::{
+        FreshFor, LookUps, Mode, OnLookupFailure, Override, Policy, RuleId, Sequencing, Toggle,
+    },
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
     upstream::{HygieneLayer, Target, Upstream, UpstreamSettings},

@@ -1,6 +1,9 @@
 //! Decisions, rules and counts.
 
-use super::page::{Page, limit};
+use super::{
+    change::Shown,
+    page::{Page, limit},
+};
 use crate::{
     govern::Governor,
     observe::dropped_lines,
@@ -38,12 +41,15 @@ struct Rule {
     dialect: Dialect,
     default: Toggle,
     in_force: Toggle,
+    /// Where an operator has set it otherwise for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#override: Option<Shown>,
     meaning: &'static str,
 }
 
 /// Shows every rule of every dialect.
 pub(super) fn rules(governor: &Governor) -> Page {
-    let policy = governor.policy();
+    let (policy, overrides) = (governor.policy(), governor.overrides());
     let rules: Vec<_> = policy
         .rows(None)
         .map(|(dialect, row, in_force)| Rule {
@@ -51,10 +57,30 @@ pub(super) fn rules(governor: &Governor) -> Page {
             dialect,
             default: row.default,
             in_force,
+            r#override: overrides
+                .iter()
+                .find(|one| (one.set.dialect, one.set.rule) == (dialect, row.id))
+                .map(Shown::of),
             meaning: row.meaning,
         })
         .collect();
     Page::ok(&serde_json::json!({ "mode": policy.mode, "rules": rules }))
+}
+
+/// Shows the configuration, and what an operator has set otherwise for a while.
+pub(super) fn config(governor: &Governor, config: &str) -> Page {
+    let overrides: Vec<_> = governor.overrides().iter().map(Shown::of).collect();
+    let as_it_is = || Page { status: StatusCode::OK, json: config.to_owned() };
+    if overrides.is_empty() {
+        return as_it_is();
+    }
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(config) {
+        Ok(mut shown) => {
+            shown.insert("overrides".to_owned(), serde_json::json!(overrides));
+            Page::ok(&shown)
+        }
+        Err(_) => as_it_is(),
+    }
 }
 
 /// Shows how much is remembered, waiting and under way.

@@ -20,10 +20,13 @@ pub(super) struct CheckArgs {
     /// How to write the problems
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
+    /// Fail on a warning, too: for CI
+    #[arg(long)]
+    strict: bool,
 }
 
 /// Judges each file by itself, without environment and flags. The exit code is 1 if any has an
-/// error; warnings alone are fine.
+/// error; warnings alone are fine, unless the check is strict.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     let mut problems = Problems::default();
     let mut clean = Vec::new();
@@ -44,5 +47,6 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode>
             }
         }
     }
-    Ok(if problems.errors() > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let fails = problems.errors() > 0 || (args.strict && !problems.is_empty());
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

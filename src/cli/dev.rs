@@ -280,6 +280,7 @@ mod tests {
                 "secondary de70d101-9fc6-4081-96de-6acd12c87e38 after the primary {card}"
             )),
             accepted: None,
+            overrides: Vec::new(),
             unjudged: Vec::new(),
             unread: Vec::new(),
             status: 409,

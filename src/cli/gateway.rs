@@ -3,13 +3,14 @@
 //! In: a loaded configuration. Out: a gateway whose ports are bound, ready to run until it is told
 //! to stop. A port in use or certificates that cannot be read are errors before anything is served.
 
-use super::{descriptors, start_error::StartError};
+use super::{deep, descriptors, start_error::StartError};
 use crate::{
-    admin::Admin,
+    admin::{Admin, AdminSettings},
     config::{ClientCertificates, Config, Loaded, UpstreamUrl},
     dialects,
     edge::{
-        Bounds, Drained, ServeOptions, Tls, TlsFiles, Worker, handed_over, listeners, run_workers,
+        Bounds, Drained, Pulses, ServeOptions, Tls, TlsFiles, Worker, handed_over, listeners,
+        run_workers,
     },
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
@@ -24,17 +25,23 @@ use std::{
     thread,
     time::Duration,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A proxy and its admin API, with all ports bound and nothing served yet.
 pub(super) struct Gateway {
     pub governor: Arc<Governor>,
     config: Config,
     listeners: Vec<TcpListener>,
-    admin: Option<(Admin, TcpListener)>,
+    admin: Admin,
+    admin_listener: Option<TcpListener>,
+    probes_listener: Option<TcpListener>,
+    pulses: Pulses,
     upstream: Upstream,
     tls: Option<Tls>,
 }
+
+/// How often a worker notes that it runs.
+const PULSE: Duration = Duration::from_secs(1);
 
 impl Gateway {
     /// Takes the ports and reads the certificates that the configuration names.
@@ -66,16 +73,28 @@ impl Gateway {
                 "the base path of `upstream.url` has a word of the API where no call is judged by it"
             );
         }
-        let admin = match config.admin.address {
-            Some(address) => {
-                let listening = StartError::listening("the admin API", "--admin", address);
-                let listener = TcpListener::bind(address).map_err(listening)?;
-                listener.set_nonblocking(true).map_err(listening)?;
-                Some((Admin::new(governor.clone(), config_json(loaded)), listener))
-            }
-            None => None,
+        let admin_listener = own_listener("the admin API", "--admin", config.admin.address)?;
+        let probes_listener = own_listener("the probes", "--probes", config.probes.address)?;
+        let pulses = Pulses::new(workers, PULSE);
+        let settings = AdminSettings {
+            pulses: pulses.clone(),
+            ask: Some(deep::asks(&upstream)),
+            hosts: config.admin.hosts.clone(),
+            token: loaded.token.as_ref().map(|token| token.expose().to_owned()),
+            ..AdminSettings::default()
         };
-        Ok(Self { governor, config, listeners, admin, upstream, tls })
+        let admin = Admin::with(governor.clone(), config_json(loaded), settings);
+        Ok(Self {
+            governor,
+            config,
+            listeners,
+            admin,
+            admin_listener,
+            probes_listener,
+            pulses,
+            upstream,
+            tls,
+        })
     }
 
     /// Returns the address at which callers reach it.
@@ -88,7 +107,12 @@ impl Gateway {
 
     /// Returns the address at which operators reach it.
     pub(super) fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().and_then(|(_, listener)| listener.local_addr().ok())
+        self.admin_listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Returns the address that has the probes alone.
+    pub(super) fn probes_address(&self) -> Option<SocketAddr> {
+        self.probes_listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Returns what ends callers' TLS, if anything does.
@@ -96,42 +120,65 @@ impl Gateway {
         self.tls.clone()
     }
 
-    /// Returns what operators see, if the admin API is on.
-    pub(super) fn admin(&self) -> Option<Admin> {
-        self.admin.as_ref().map(|(admin, _)| admin.clone())
+    /// Returns what operators and probes see.
+    pub(super) fn admin(&self) -> Admin {
+        self.admin.clone()
     }
 
-    /// Serves until `shutdown`, then finishes what was begun, for at most the drain time-out.
+    /// Serves until `shutdown`. Then `/ready` answers 503, new calls are taken until the grace is
+    /// over, and what was begun is finished, for at most the drain time-out.
     pub(super) async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
         let ended = CancellationToken::new();
         // Also when this future is dropped.
         let _ended = ended.clone().drop_guard();
-        let draining = self.admin();
-        let admin = match self.admin {
-            Some((admin, listener)) => {
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                Some(tokio::spawn(admin.run(listener, ended.clone().cancelled_owned())))
-            }
-            None => None,
-        };
+        let own = TaskTracker::new();
+        if let Some(listener) = self.admin_listener {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            own.spawn(self.admin.clone().run(listener, ended.clone().cancelled_owned()));
+        }
+        if let Some(listener) = self.probes_listener {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            own.spawn(self.admin.clone().run_probes(listener, ended.clone().cancelled_owned()));
+        }
+        own.close();
+        let admin = self.admin;
+        let grace = self.config.limits.grace;
         let shutdown = async {
             shutdown.await;
-            if let Some(admin) = draining {
-                admin.drain();
+            admin.drain();
+            if !grace.is_zero() {
+                tokio::time::sleep(grace).await;
+                tracing::info!("the grace is over: nothing new is taken");
             }
         };
         let (governor, upstream) = (self.governor, self.upstream);
         let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
         let connections = descriptors::connections(self.config.limits.connections);
         let bounds = Bounds::new(connections, self.config.limits.calls);
-        let options = ServeOptions { bounds, tls: self.tls, ..serve_options(&self.config) };
+        let options = ServeOptions {
+            bounds,
+            pulses: self.pulses,
+            tls: self.tls,
+            ..serve_options(&self.config)
+        };
         let drained = run_workers(self.listeners, make, options, shutdown).await;
         ended.cancel();
-        if let Some(admin) = admin {
-            let _ = tokio::time::timeout(Duration::from_secs(2), admin).await;
-        }
+        let _ = tokio::time::timeout(Duration::from_secs(2), own.wait()).await;
         drained
     }
+}
+
+/// Takes the port of an address beside the callers' own, if there is one.
+fn own_listener(
+    what: &'static str,
+    flag: &'static str,
+    address: Option<SocketAddr>,
+) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = address else { return Ok(None) };
+    let listening = StartError::listening(what, flag, address);
+    let listener = TcpListener::bind(address).map_err(listening)?;
+    listener.set_nonblocking(true).map_err(listening)?;
+    Ok(Some(listener))
 }
 
 /// Writes the configuration as `/config` shows it.

@@ -1,15 +1,19 @@
 //! Starts: one file per subcommand, each a few calls into the rooms.
 //!
 //! In: the command line. Out: text on standard output, and an exit code: 0 done, 1 something is
-//! wrong with what was looked at, 2 the command line is wrong.
+//! wrong with what was looked at, 2 the command line is wrong, 3 a stop cut calls off, 130 a second
+//! signal ended the process at once.
 
 mod check;
 mod completions;
+mod deep;
 mod descriptors;
 mod dev;
 mod emulator;
 mod explain;
 mod gateway;
+mod health;
+mod man;
 mod output;
 mod page;
 mod problems;
@@ -20,6 +24,9 @@ mod schema;
 mod settings;
 mod signals;
 mod start_error;
+mod stop;
+mod systemd;
+mod under_way;
 mod walk;
 mod watch;
 
@@ -50,6 +57,8 @@ enum Command {
     Emulator(emulator::EmulatorArgs),
     /// Say everything that is wrong with configuration files.
     Check(check::CheckArgs),
+    /// Ask a running Weir whether it is ready: for the health check of a container.
+    Health(health::HealthArgs),
     /// List the rules.
     Rules(rules::RulesArgs),
     /// Explain a rule: when it fires, what the caller gets, what to do instead.
@@ -58,6 +67,8 @@ enum Command {
     Schema,
     /// Print a shell's completions.
     Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them to a folder.
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -67,10 +78,12 @@ impl Command {
             Self::Dev(args) => dev::run(args, out),
             Self::Emulator(args) => emulator::run(args, out),
             Self::Check(args) => check::run(args, out),
+            Self::Health(args) => health::run(args, out),
             Self::Rules(args) => rules::run(args, out),
             Self::Explain(args) => explain::run(args, out),
             Self::Schema => schema::run(out),
             Self::Completions(args) => completions::run(args, &mut Cli::command(), out),
+            Self::Man(args) => man::run(args, Cli::command(), out),
         }
     }
 }

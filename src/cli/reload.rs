@@ -7,6 +7,7 @@ use super::{
     gateway::{Gateway, tls_files},
     problems::tell,
     signals::Hangups,
+    systemd,
     watch::FileWatch,
 };
 use crate::{
@@ -25,7 +26,7 @@ use std::{path::PathBuf, sync::Arc};
 pub(super) struct Reload {
     running: Loaded,
     governor: Arc<Governor>,
-    admin: Option<Admin>,
+    admin: Admin,
     tls: Option<Tls>,
     /// How many reloads have changed what is in force; and 1.
     generation: u64,
@@ -60,6 +61,7 @@ impl Reload {
                     tracing::info!("a file of the configuration has changed");
                 }
             }
+            systemd::reloading();
             // Before they are read: what changes meanwhile is a change again.
             watch.take_as_read();
             let end = match Config::load(&sources, dialects::policy()) {
@@ -71,6 +73,7 @@ impl Reload {
                 }
             };
             self.note(end);
+            systemd::ready();
         }
     }
 
@@ -92,14 +95,13 @@ impl Reload {
 
     /// Shows the configuration in force, and which reload made it so.
     fn show(&self) {
-        let Some(admin) = &self.admin else { return };
         let mut shown = self.running.to_json();
         shown["reload"] = serde_json::json!({
             "generation": self.generation,
             "since": self.since,
             "last_error": self.last_error,
         });
-        admin.show_config(format!("{shown:#}\n"));
+        self.admin.show_config(format!("{shown:#}\n"));
     }
 
     fn take_over(&mut self, loaded: Loaded) -> Result<(), String> {
@@ -117,6 +119,11 @@ impl Reload {
         let has_another_key = loaded.key.is_some() && loaded.key != self.running.key;
         if has_another_key && !differences.contains(&key_file) {
             differences.push(key_file);
+        }
+        let token_file = "admin.token-file".to_owned();
+        let has_another_token = loaded.token.is_some() && loaded.token != self.running.token;
+        if has_another_token && !differences.contains(&token_file) {
+            differences.push(token_file);
         }
         if has_tls {
             self.running.config.listen.take_certificates(&loaded.config.listen);

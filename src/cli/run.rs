@@ -7,15 +7,16 @@ use super::{
     settings::{RunArgs, environment},
     signals,
     start_error::report,
+    stop, systemd, under_way,
 };
 use crate::{
     config::{Config, Format, Loaded, Log, Sources},
     dialects,
-    edge::Drained,
     observe::telemetry,
 };
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     process::ExitCode,
 };
 
@@ -30,36 +31,30 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         Err(error) => return report(&error),
     };
     let upstream = loaded.config.upstream.url.as_ref().map(ToString::to_string).unwrap_or_default();
-    let admin =
-        gateway.admin_address().map_or("off".to_owned(), |address| format!("http://{address}"));
+    let url = |address: Option<SocketAddr>| match address {
+        Some(address) => format!("http://{address}"),
+        None => "off".to_owned(),
+    };
+    let (admin, probes) = (url(gateway.admin_address()), url(gateway.probes_address()));
     let scheme = if gateway.tls().is_some() { "https" } else { "http" };
     let listen = format!("{scheme}://{}", gateway.address());
     let mode = loaded.config.policy.mode.as_str();
-    let own_key = loaded.key.is_some();
+    let (own_key, grace) = (loaded.key.is_some(), loaded.config.limits.grace);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
-        tracing::info!(%listen, %upstream, %admin, %mode, own_key, "weir is ready");
+        tokio::spawn(under_way::tell_when_asked(signals::quits()?, gateway.governor.clone()));
+        tracing::info!(%listen, %upstream, %admin, %probes, %mode, own_key, "weir is ready");
+        systemd::ready();
         tokio::spawn(Reload::of(&gateway, loaded).run(hangups, sources));
+        let (kept, at_once) = (gateway.governor.clone(), gateway.governor.clone());
         let drained = gateway.run(async {
-            stops.wait(|| tracing::warn!("stopped at once: what was under way is cut off")).await;
-            tracing::info!(
-                "stopping: nothing new is taken, what has begun is finished; \
-                 a second signal cuts it off"
-            );
+            stops.wait(stop::at_once(at_once)).await;
+            systemd::stopping();
+            stop::begin(grace);
         });
-        tell_the_end(drained.await?);
-        Ok(ExitCode::SUCCESS)
+        Ok(stop::end(drained.await?, &kept).await)
     })
-}
-
-fn tell_the_end(drained: Drained) {
-    match drained {
-        Drained { connections_cut: 0, work_cut: 0 } => tracing::info!(%drained, "stopped"),
-        Drained { connections_cut, work_cut: calls_cut } => {
-            tracing::warn!(connections_cut, calls_cut, "stopped, and cut off what was under way");
-        }
-    }
 }
 
 /// Reads the configuration and starts the log. `Err`: it cannot be used, which has been reported.

@@ -18,6 +18,12 @@ pub(super) struct Hangups {
     signal: tokio::signal::unix::Signal,
 }
 
+/// The quits (SIGQUIT) of the process, which ask what it does; none where there are no signals.
+pub(super) struct Quits {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
 /// Begins to wait for the signals that stop the process.
 pub(super) fn stops() -> io::Result<Stops> {
     #[cfg(unix)]
@@ -27,6 +33,16 @@ pub(super) fn stops() -> io::Result<Stops> {
         interrupts: signal(SignalKind::interrupt())?,
         #[cfg(unix)]
         terminations: signal(SignalKind::terminate())?,
+    })
+}
+
+/// Begins to wait for quits, which no longer end the process.
+pub(super) fn quits() -> io::Result<Quits> {
+    #[cfg(unix)]
+    use tokio::signal::unix::{SignalKind, signal};
+    Ok(Quits {
+        #[cfg(unix)]
+        signal: signal(SignalKind::quit())?,
     })
 }
 
@@ -41,8 +57,8 @@ pub(super) fn hangups() -> io::Result<Hangups> {
 }
 
 impl Stops {
-    /// Waits for the first. The second one calls `tell` and ends the process at once.
-    pub(super) async fn wait(mut self, tell: fn()) {
+    /// Waits for the first. The second one runs `tell` and ends the process at once.
+    pub(super) async fn wait(mut self, tell: impl Future<Output = ()> + Send + 'static) {
         self.next().await;
         self.end_at_next(tell);
     }
@@ -54,13 +70,13 @@ impl Stops {
             () = self.next() => {}
             () = hangups.next() => {}
         }
-        self.end_at_next(print);
+        self.end_at_next(async { print() });
     }
 
-    fn end_at_next(mut self, tell: fn()) {
+    fn end_at_next(mut self, tell: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(async move {
             self.next().await;
-            tell();
+            tell.await;
             telemetry::finish();
             std::process::exit(130);
         });
@@ -81,6 +97,17 @@ impl Stops {
 }
 
 impl Hangups {
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signal.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
+impl Quits {
     /// Waits for the next one.
     pub(super) async fn next(&mut self) {
         #[cfg(unix)]

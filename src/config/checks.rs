@@ -46,24 +46,28 @@ fn readable(reading: &Reading, keys: &[&str]) -> bool {
 }
 
 fn addresses(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
-    let Some(admin) = config.admin.address else { return };
-    let listen = config.listen.address;
-    if readable(reading, &["listen.address", "admin.address"]) && collide(listen, admin) {
-        let message = format!(
-            "the admin API and the proxy cannot both listen on {listen}{}",
-            also(listen, admin)
-        );
-        let problem = Problem::error(place(reading, &["admin.address", "listen.address"]), message)
-            .about("admin.address");
-        found.push(problem.suggest("give the admin API another port, or write \"off\""));
+    let proxy = ("the proxy", "listen.address", Some(config.listen.address));
+    let admin = ("the admin API", "admin.address", config.admin.address);
+    let probes = ("the probes", "probes.address", config.probes.address);
+    for (ours, theirs) in [(admin, proxy), (probes, proxy), (probes, admin)] {
+        let ((what, key, Some(address)), (other, of, Some(taken))) = (ours, theirs) else {
+            continue;
+        };
+        if readable(reading, &[of, key]) && collide(taken, address) {
+            let also = also(taken, address);
+            let message = format!("{what} and {other} cannot both listen on {taken}{also}");
+            let problem = Problem::error(place(reading, &[key, of]), message).about(key);
+            let instead = format!("give {what} another port, or write \"off\"");
+            found.push(problem.suggest(instead));
+        }
     }
 }
 
-fn also(listen: SocketAddr, admin: SocketAddr) -> String {
-    if listen == admin {
+fn also(taken: SocketAddr, address: SocketAddr) -> String {
+    if taken == address {
         String::new()
     } else {
-        format!(" (which includes {admin}, or is included in it)")
+        format!(" (which includes {address}, or is included in it)")
     }
 }
 

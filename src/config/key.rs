@@ -18,7 +18,7 @@ const LONGEST: usize = 4096;
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
+pub(crate) struct Secret(pub(super) String);
 
 impl Secret {
     /// Returns the text, to be used and not to be shown.
@@ -106,7 +106,7 @@ fn unreadable(file: &Path, error: &io::Error, purpose: Purpose, place: Place) ->
 
 /// Names a file. A name that does not end like one of a file may be a key that was pasted, and is
 /// not shown.
-fn named(file: &Path) -> String {
+pub(super) fn named(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let is_short = |end: &str| (1..=8).contains(&end.len());
     match name.split('.').collect::<Vec<_>>()[..] {
@@ -115,7 +115,8 @@ fn named(file: &Path) -> String {
     }
 }
 
-fn is_key(text: &str) -> bool {
+/// Returns whether a text can be a key: one word that a header can carry.
+pub(super) fn is_key(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

@@ -11,6 +11,7 @@ use super::{
     read::{self, Reading},
     source_text::SourceText,
     sources::{Purpose, Sources},
+    token,
     values::Config,
 };
 use crate::rules::Policy;
@@ -27,6 +28,8 @@ pub(crate) struct Loaded {
     pub warnings: Problems,
     /// Weir's own key, if it has one.
     pub key: Option<Secret>,
+    /// The token of the admin API, if it has one.
+    pub token: Option<Secret>,
 }
 
 impl Config {
@@ -70,7 +73,12 @@ impl Config {
 /// flags and variables are read later.
 fn join_files(config: &mut Config, folder: &Path) {
     let upstream = &mut config.upstream;
-    let alone = [&mut upstream.ca_file, &mut upstream.key_file, &mut config.listen.client_ca_file];
+    let alone = [
+        &mut upstream.ca_file,
+        &mut upstream.key_file,
+        &mut config.admin.token_file,
+        &mut config.listen.client_ca_file,
+    ];
     for file in alone.into_iter().flatten().chain(&mut config.listen.certificates) {
         *file = folder.join(&file);
     }
@@ -105,12 +113,13 @@ fn load(
     }
     report_misspelt_variables(sources, &mut reading.problems);
     let key = key::read(&config, sources, &mut reading);
+    let token = token::read(&config, sources.purpose, &mut reading);
     checks::check(&config, sources.purpose, &mut reading);
     reading.problems.sort();
     match reading.problems.errors() {
         0 => {
             let origins = origins(reading.places, &config.policy);
-            Ok(Loaded { config, origins, warnings: reading.problems, key })
+            Ok(Loaded { config, origins, warnings: reading.problems, key, token })
         }
         _ => Err(reading.problems),
     }

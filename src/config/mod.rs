@@ -30,6 +30,7 @@ mod sources;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod token;
 mod upstream_url;
 mod values;
 

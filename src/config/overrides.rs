@@ -47,6 +47,13 @@ pub(crate) const OVERRIDES: &[Override] = &[
         help: "Address and port of the admin API, or \"off\"",
     },
     Override {
+        key: "probes.address",
+        flag: "--probes",
+        variable: "WEIR_PROBES",
+        value_name: "ADDR",
+        help: "Address and port of /live and /ready alone, or \"off\"",
+    },
+    Override {
         key: "upstream.url",
         flag: "--upstream",
         variable: "WEIR_UPSTREAM",

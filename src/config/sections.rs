@@ -5,8 +5,8 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Files, Size, Switch, Url, Whole, address_or_off,
-        automatic, workers,
+        Address, Choice, Duration as Span, File, Files, Hosts, Size, Switch, Url, Whole,
+        address_or_off, automatic, probes_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -105,11 +105,25 @@ section! {
 
 section! {
     /// Where operators reach Weir: health, readiness, sessions, decisions, rules, configuration,
-    /// counts. Not for callers: it has no authentication of its own.
+    /// counts. Not for callers: it asks for no credentials, unless `token-file` names some.
     pub struct Admin {
         /// Address and port of the admin API, or `"off"`.
         "address" address: Option<SocketAddr> =
             Some(SocketAddr::from(([127, 0, 0, 1], 9090))), address_or_off();
+        /// Names under which the admin API is answered, beside IP addresses and `localhost`.
+        "hosts" hosts: Vec<String> = Vec::new(), Hosts;
+        /// A file that holds a token. All pages but `/live` and `/ready` need it then, as
+        /// `Authorization: Bearer …`, and what may change while Weir runs can be changed. Relative
+        /// to the configuration file that names it.
+        "token-file" token_file: Option<PathBuf> = None, File;
+    }
+}
+
+section! {
+    /// Where probes reach Weir: `/live` and `/ready`, and nothing else.
+    pub struct Probes {
+        /// Address and port of the probes, or `"off"`. The admin address answers them, too.
+        "address" address: Option<SocketAddr> = None, probes_or_off();
     }
 }
 
@@ -211,6 +225,9 @@ section! {
         "connections" connections: Option<usize> = None, automatic(1, 1_000_000);
         /// Calls in flight at one time, all workers together; past it, 503. From 1 to 1000000.
         "calls" calls: usize = 16_384, Whole { least: 1, most: 1_000_000 };
+        /// How long new calls are still taken after the signal to stop, while `/ready` answers 503.
+        /// `0s` to `5m`.
+        "grace" grace: Duration = seconds(0), Span { least: ms(0), most: seconds(300) };
         /// How long calls under way may take to end when Weir stops. `0s` to `1h`.
         "drain" drain: Duration = seconds(30), Span { least: ms(0), most: HOUR };
     }

@@ -3,7 +3,9 @@
 use super::{
     keys::{Section, Visitor},
     policy,
-    sections::{Admin, Headers, Limits, Listen, Log, Reload, Sequencing, Sessions, Upstream},
+    sections::{
+        Admin, Headers, Limits, Listen, Log, Probes, Reload, Sequencing, Sessions, Upstream,
+    },
 };
 use crate::rules::Policy;
 
@@ -14,6 +16,8 @@ pub(crate) struct Config {
     pub listen: Listen,
     /// `[admin]`.
     pub admin: Admin,
+    /// `[probes]`.
+    pub probes: Probes,
     /// `[upstream]`.
     pub upstream: Upstream,
     /// `[policy]`, and `window` and `defer` of `[sequencing]`.
@@ -38,6 +42,7 @@ impl Config {
         Self {
             listen: Listen::default(),
             admin: Admin::default(),
+            probes: Probes::default(),
             upstream: Upstream::default(),
             policy,
             sessions: Sessions::default(),
@@ -54,6 +59,7 @@ impl Section for Config {
     fn visit<V: Visitor>(&mut self, v: &mut V) {
         v.table("listen", Listen::DOC, |v| self.listen.visit(v));
         v.table("admin", Admin::DOC, |v| self.admin.visit(v));
+        v.table("probes", Probes::DOC, |v| self.probes.visit(v));
         v.table("upstream", Upstream::DOC, |v| self.upstream.visit(v));
         v.table("policy", policy::DOC, |v| self.policy.visit(v));
         v.table("sequencing", Sequencing::DOC, |v| {

@@ -15,6 +15,7 @@ mod limited;
 mod listen;
 mod open_call;
 mod options;
+mod pulse;
 mod serve;
 mod stalled;
 mod stream;
@@ -29,6 +30,7 @@ pub(crate) use listen::handed_over;
 #[cfg(feature = "cli")]
 pub use listen::listeners;
 pub use options::ServeOptions;
+pub use pulse::Pulses;
 pub use serve::{Drained, serve};
 pub use tls::{Tls, TlsFileError, TlsFiles};
 pub use workers::{Worker, run_workers};

@@ -1,6 +1,6 @@
 //! How callers are served.
 
-use super::{bounds::Bounds, tls::Tls};
+use super::{bounds::Bounds, pulse::Pulses, tls::Tls};
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +29,8 @@ pub struct ServeOptions {
     pub caller_address: bool,
     /// Detached work that a shutdown waits for.
     pub work: TaskTracker,
+    /// Where each worker of [`run_workers`](super::run_workers) notes that it runs.
+    pub pulses: Pulses,
 }
 
 impl Default for ServeOptions {
@@ -45,6 +47,7 @@ impl Default for ServeOptions {
             drain: Duration::from_secs(30),
             caller_address: false,
             work: TaskTracker::new(),
+            pulses: Pulses::default(),
         }
     }
 }

@@ -52,7 +52,10 @@ where
         let (make_service, stopped) = (make_service.clone(), stop.clone().cancelled_owned());
         let (report, reported) = oneshot::channel();
         thread::Builder::new().name(format!("weir-worker-{index}")).spawn(move || {
-            let _ = report.send(run(listener, || make_service(worker), options, stopped));
+            let pulses = options.pulses.clone();
+            let ended = run(listener, || make_service(worker), index, options, stopped);
+            pulses.end(index);
+            let _ = report.send(ended);
         })?;
         workers.push(async move {
             reported
@@ -81,6 +84,7 @@ where
 fn run<S>(
     listener: TcpListener,
     make_service: impl FnOnce() -> S,
+    index: usize,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<Drained>
@@ -95,6 +99,7 @@ where
     runtime.block_on(async move {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::spawn(options.pulses.clone().beat(index));
         Ok(serve(listener, make_service(), options, shutdown).await)
     })
 }

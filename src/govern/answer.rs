@@ -5,7 +5,10 @@ use crate::{
     dialects::{self, Dialects, Form, Rendered},
     http::{Body, Problem},
     observe::{Decided, Decision},
-    rules::{Dialect, Intent, MissingFact, SessionKey, SourceId, Target, Unjudged, Violation},
+    rules::{
+        Dialect, Intent, MissingFact, Override, Policy, SessionKey, SourceId, Target, Toggle,
+        Unjudged, Violation,
+    },
     sessions::{Busy, BusyReason, now},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -144,6 +147,8 @@ pub(super) struct About {
     source: Option<String>,
     request_id: Option<String>,
     started: Instant,
+    /// The rules that an operator had set otherwise when the call came.
+    overrides: Vec<Override>,
 }
 
 impl About {
@@ -168,7 +173,28 @@ impl About {
     pub(super) fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
         let request_id = request_id(headers);
         let (session, source) = (None, None);
-        Self { dialect, call: "unread", is_read: false, session, source, request_id, started }
+        let (call, is_read, overrides) = ("unread", false, Vec::new());
+        Self { dialect, call, is_read, session, source, request_id, started, overrides }
+    }
+
+    /// Notes the policy under which the call came.
+    pub(super) fn under(self, policy: &Policy) -> Self {
+        // Nothing is allocated where nothing is overridden.
+        Self { overrides: policy.overrides.clone(), ..self }
+    }
+
+    /// Names the overrides that may have made the decision differ. A rule that is off is not
+    /// checked, so that any call but a read may have broken it.
+    fn overrides(&self, violation: Option<&Violation>, unjudged: &[Unjudged]) -> Vec<String> {
+        let differs = |set: &&Override| {
+            let broken =
+                violation.is_some_and(|one| (one.dialect, one.rule) == (set.dialect, set.rule));
+            let may_be = set.toggle == Toggle::Off && !self.is_read;
+            let here = may_be || unjudged.iter().any(|one| one.rule == set.rule);
+            broken || (set.dialect == self.dialect && here)
+        };
+        let named = self.overrides.iter().filter(differs);
+        named.map(|set| format!("{} = {}", set.rule, set.toggle)).collect()
     }
 }
 
@@ -219,6 +245,7 @@ pub(super) fn finish(
     let is_upstreams = decided != Decided::Rejected && !status.is_success();
     let total = u64::try_from(about.started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let upstream_us = trace.upstream_us();
+    let overrides = about.overrides(violation.as_ref(), &unjudged);
     let decision = Decision {
         id,
         at: now().0,
@@ -233,6 +260,7 @@ pub(super) fn finish(
         rule: violation.as_ref().map(|violation| violation.rule),
         found: violation.as_ref().map(|violation| violation.finding.to_string()),
         accepted: violation.as_ref().map(|violation| violation.finding.accepted()),
+        overrides,
         unjudged,
         unread: notes.unread,
         status: status.as_u16(),

@@ -3,7 +3,7 @@
 //! In: requests. Out: answers, read whole up to a bound, and the time they took. An asker is a
 //! caller, with its own headers and credentials, or Weir itself.
 
-use super::{answered::Answered, fault::Fault, governor::Governor, trace::Trace};
+use super::{answered::Answered, fault::Fault, governor::Governor, open::Phase, trace::Trace};
 use crate::{
     dialects::Outgoing,
     http::{Body, CollectError, Problem, UpstreamError, collect},
@@ -167,7 +167,11 @@ impl Asker {
     ) -> SendOutcome {
         let started = Instant::now();
         let fault = Fault { governor: &self.governor, trace: &self.trace, what, session };
+        let is_look_up = matches!(what, StepKind::LookUp(_) | StepKind::LookUpWithOwnKey(_));
+        let phase = if is_look_up { Phase::LookingUp } else { Phase::Sent };
+        let before = self.trace.enter(phase);
         let outcome = self.send_untimed(request, fault).await;
+        self.trace.enter(before);
         self.trace.add_upstream_time(started.elapsed());
         outcome
     }

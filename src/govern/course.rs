@@ -14,6 +14,7 @@ use super::{
     governor::{UnseenChange, log_store_error},
     holding::Holding,
     look_up,
+    open::Phase,
     recall::recall,
     repair,
 };
@@ -169,8 +170,15 @@ impl<'a> Course<'a> {
         let exchange = self.exchange;
         let now = now();
         let policy = exchange.asker.governor.cap_freshness(&exchange.policy, now);
+        let next = self.attempt.next(&exchange.intent, &policy, now);
+        exchange.asker.trace.enter(match &next {
+            Next::LookUp(_) => Phase::LookingUp,
+            Next::TakeTurn { .. } => Phase::WaitingForTurn,
+            Next::Hold(_) => Phase::Held,
+            _ => Phase::Deciding,
+        });
         // What asks upstream or waits is boxed: its size would be copied with every call.
-        let event = match self.attempt.next(&exchange.intent, &policy, now) {
+        let event = match next {
             Next::LookUp(lookup) => Box::pin(self.look_up(&lookup)).await?,
             Next::TakeTurn { overtakes } => self.take_turn(overtakes).await?,
             Next::Hold(window) => Box::pin(self.hold(window)).await?,
@@ -181,6 +189,7 @@ impl<'a> Course<'a> {
             Next::EraseDeferred => Box::pin(self.erase_deferred()).await?,
             last => return self.end(last).await.map(Some),
         };
+        exchange.asker.trace.enter(Phase::Deciding);
         self.on(event);
         Ok(None)
     }

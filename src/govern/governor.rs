@@ -3,12 +3,14 @@
 use super::{
     answered::LookupOutcome,
     key::{OwnKey, UpstreamKey},
+    open::{Holds, Open, OpenCall, OpenCalls},
+    overrides::Overrides,
     recent_answers::RecentAnswers,
 };
 use crate::{
     dialects::Dialects,
     observe::Decisions,
-    rules::{FreshFor, Mode, Policy, Timestamp},
+    rules::{FreshFor, Intent, Policy, Timestamp},
     sessions::{LookUps, Sessions, StoreError, now},
 };
 use arc_swap::ArcSwap;
@@ -18,7 +20,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Bounds and switches of the layer.
@@ -52,12 +54,14 @@ impl Default for GovernSettings {
 /// The policy in force, the sessions, and the decisions made.
 pub struct Governor {
     pub(super) policy: ArcSwap<Policy>,
+    pub(super) overrides: Overrides,
     sessions: Sessions,
     own_key: Option<OwnKey>,
     pub(super) settings: GovernSettings,
     pub(super) look_ups: LookUps<Result<LookupOutcome, StoreError>>,
     pub(super) recent: RecentAnswers,
     decisions: Decisions,
+    open: OpenCalls,
     in_flight: AtomicU64,
     stranded: AtomicU64,
     misplaced: AtomicU64,
@@ -82,12 +86,14 @@ impl Governor {
         let own_key = key.map(|key| OwnKey::new(key, |bytes| sessions.hash(bytes)));
         Arc::new(Self {
             own_key,
+            overrides: Overrides::over(policy.clone()),
             policy: ArcSwap::from_pointee(policy),
             sessions,
             settings,
             look_ups: LookUps::default(),
             recent: RecentAnswers::default(),
             decisions: Decisions::default(),
+            open: OpenCalls::default(),
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),
             misplaced: AtomicU64::new(0),
@@ -98,14 +104,6 @@ impl Governor {
     /// Returns the policy in force.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
-    }
-
-    /// Changes the policy. Calls under way finish under the old one. Facts are no longer trusted if
-    /// the old policy was off, because nothing was learned under it.
-    pub fn set_policy(&self, policy: Policy) {
-        if self.policy.swap(Arc::new(policy)).mode == Mode::Off {
-            self.note_unseen_change();
-        }
     }
 
     /// Records that a call Weir could not read, or could not learn from, may have changed upstream.
@@ -161,6 +159,27 @@ impl Governor {
     /// Returns the decisions made.
     pub fn decisions(&self) -> &Decisions {
         &self.decisions
+    }
+
+    pub(super) fn open_call(&self, intent: Arc<Intent>, since: Instant) -> Open {
+        self.open.open(intent, since)
+    }
+
+    /// Lists a call among those under way, until what holds it is dropped.
+    pub(super) fn list_call<T: Holds + 'static>(&self, holder: &Arc<T>) {
+        if let Some(open) = holder.open() {
+            self.open.list(Arc::<T>::downgrade(holder), open);
+        }
+    }
+
+    /// Returns the governed calls that are under way, the oldest first.
+    pub fn open_calls(&self) -> Vec<OpenCall> {
+        self.open.all(&self.decisions)
+    }
+
+    /// Returns the paths of the look-ups under way that other callers may share.
+    pub fn look_up_paths(&self) -> Vec<String> {
+        self.look_ups.paths()
     }
 
     /// Returns how many look-ups are under way.

@@ -87,16 +87,18 @@ pub(super) async fn handle(
         Some(credential) => Who::Caller(governor.sessions().hash(credential)),
         None => Who::Nobody,
     };
-    let head = Arc::new(head);
+    let (head, intent) = (Arc::new(head), Arc::new(intent));
+    let open = governor.open_call(intent.clone(), started);
     let asker = Asker {
         client: Arc::new(client),
         governor: governor.clone(),
         head: head.clone(),
         who,
-        trace: Arc::new(Trace::of(head)),
+        trace: Arc::new(Trace::of(head, open)),
         shown: Arc::default(),
     };
-    let exchange = Exchange { asker, work, policy, call, body, intent: Arc::new(intent) };
+    governor.list_call(&asker.trace);
+    let exchange = Exchange { asker, work, policy, call, body, intent };
     let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
     let outcome = course::run(&exchange).await;
     waiting.is_answered = true;
@@ -114,9 +116,9 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     fn about(&self) -> About {
-        let Exchange { intent, call, asker, .. } = self.exchange;
+        let Exchange { intent, call, asker, policy, .. } = self.exchange;
         let dialect = intent.dialect().unwrap_or(call.dialect());
-        About::of(dialect, intent, &asker.head.headers, self.started)
+        About::of(dialect, intent, &asker.head.headers, self.started).under(policy)
     }
 }
 
@@ -124,6 +126,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.is_answered && !std::thread::panicking() {
             let asker = &self.exchange.asker;
+            asker.trace.note_caller_left();
             self.about().log_hangup(asker.trace.id(asker.governor.decisions()));
         }
     }
@@ -160,13 +163,13 @@ impl Unread {
                 ambiguous(governor.clone(), policy, call, request, *violation)
             }
             Self::Lenient(body) => {
-                let about = About::unread(call.dialect(), &head.headers, started);
+                let about = About::unread(call.dialect(), &head.headers, started).under(policy);
                 let reported = unjudged_call(governor, policy, call.dialect(), about);
                 forward_unread(governor, Request::from_parts(head, body), reported)
             }
             Self::Refused(error) => {
                 let outcome = Outcome::new(own_error(call.form(), &error), Decided::Rejected);
-                let about = About::unread(call.dialect(), &head.headers, started);
+                let about = About::unread(call.dialect(), &head.headers, started).under(policy);
                 Handled::Answered(finish(governor, about, &Trace::default(), outcome))
             }
         }
@@ -216,7 +219,7 @@ pub(super) fn ambiguous(
     violation: Violation,
 ) -> Handled {
     let started = Instant::now();
-    let about = About::unread(call.dialect(), request.headers(), started);
+    let about = About::unread(call.dialect(), request.headers(), started).under(policy);
     match policy.toggle(violation.dialect, RuleId::AmbiguousRequest) {
         Toggle::Off => {
             let reported = unjudged_call(&governor, policy, violation.dialect, about);

@@ -14,6 +14,8 @@
 //!   is learned; `aftermath` looks back at what an attach has left behind.
 //! - `send` sends any call that changes something; `learn` writes down what its answer taught.
 //! - `own_key` chooses the credentials of a source's look-up; `fault` logs what got no answer.
+//! - `open` knows which calls are under way, and what each is at.
+//! - `overriding` lets an operator set a rule otherwise for a while; `overrides` holds it.
 //! - `repair` and `defer` perform the remedies; each leaves a note before its first step.
 //! - `asker` sends requests to upstream for a caller, with its credentials, or for Weir itself.
 //!
@@ -36,6 +38,9 @@ mod key;
 mod layer;
 mod learn;
 mod look_up;
+mod open;
+mod overrides;
+mod overriding;
 mod own_key;
 mod read;
 mod recall;
@@ -47,3 +52,5 @@ mod trace;
 pub use governor::{GovernSettings, Governor};
 pub use key::UpstreamKey;
 pub use layer::{Client, Govern, GovernLayer};
+pub use open::OpenCall;
+pub use overrides::{Overridden, OverrideError};

@@ -134,6 +134,7 @@ struct Performer {
 }
 
 async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Known) -> Performed {
+    exchange.asker.trace.note_repair();
     let (answers, must_be_read, failed) = (Vec::new(), true, None);
     let mut performer = Performer { exchange, turn, known, answers, must_be_read, failed };
     if let Some(note) = repair.pending() {

@@ -1,5 +1,6 @@
 //! Collects the steps of a call, and what its answers showed, for its decision.
 
+use super::open::{Holds, Open, Phase};
 use crate::{
     dialects::{ErrorCode, UnreadableAnswer},
     observe::{Decisions, Step, StepEnd, StepKind},
@@ -19,6 +20,8 @@ use std::{
 pub(super) struct Trace {
     /// The head of the caller's request.
     pub head: Option<Arc<request::Parts>>,
+    /// Lists the call among those under way.
+    open: Option<Open>,
     upstream_us: AtomicU64,
     notes: Mutex<Notes>,
     id: OnceLock<String>,
@@ -43,9 +46,28 @@ pub(super) struct Notes {
 }
 
 impl Trace {
-    /// Makes the trace of the call with this head.
-    pub(super) fn of(head: Arc<request::Parts>) -> Self {
-        Self { head: Some(head), ..Self::default() }
+    /// Makes the trace of the call with this head, which is under way.
+    pub(super) fn of(head: Arc<request::Parts>, open: Open) -> Self {
+        Self { head: Some(head), open: Some(open), ..Self::default() }
+    }
+
+    /// Notes what the call is at, and returns what it was at.
+    pub(super) fn enter(&self, phase: Phase) -> Phase {
+        self.open.as_ref().map_or(Phase::Deciding, |open| open.enter(phase))
+    }
+
+    /// Notes that a repair takes the call's place.
+    pub(super) fn note_repair(&self) {
+        if let Some(open) = &self.open {
+            open.repairs();
+        }
+    }
+
+    /// Notes that the caller no longer waits.
+    pub(super) fn note_caller_left(&self) {
+        if let Some(open) = &self.open {
+            open.caller_left();
+        }
     }
 
     /// Returns the id of the decision to come, under which the log can name the call before it.
@@ -126,5 +148,15 @@ impl Trace {
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Holds for Trace {
+    fn open(&self) -> Option<&Open> {
+        self.open.as_ref()
+    }
+
+    fn decision_id(&self, decisions: &Decisions) -> String {
+        self.id(decisions).to_owned()
     }
 }

@@ -171,6 +171,10 @@ pub struct Decision {
     pub found: Option<String>,
     /// What would have been accepted.
     pub accepted: Option<&'static str>,
+    /// The rules that an operator had set otherwise for a while and that may have made this
+    /// decision differ, each as `rule = toggle`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
     /// The rules that could not be judged although the call went on, and what was missing.
     #[serde(serialize_with = "unjudged_as_text")]
     pub unjudged: Vec<Unjudged>,

@@ -24,6 +24,7 @@ pub(super) fn log(decision: &Decision) {
                 rule = decision.rule.map(RuleId::as_str),
                 found = decision.found.as_deref(),
                 accepted = decision.accepted,
+                overrides = (!decision.overrides.is_empty()).then(|| decision.overrides.join(", ")),
                 unjudged = unjudged(decision),
                 unread = unread(decision),
                 status = decision.status,

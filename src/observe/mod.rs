@@ -11,6 +11,25 @@ pub use decision::{Decided, Decision};
 pub(crate) use decision::{Step, StepEnd, StepKind};
 pub(crate) use decisions::Decisions;
 
+/// Returns what is logged: a level, or the text of `RUST_LOG`. The layer alone writes no log.
+pub(crate) fn log_level() -> Option<String> {
+    #[cfg(feature = "cli")]
+    return telemetry::level();
+    #[cfg(not(feature = "cli"))]
+    None
+}
+
+/// Logs at this level from now on. Returns whether it does.
+pub(crate) fn set_log_level(level: &str) -> bool {
+    #[cfg(feature = "cli")]
+    return telemetry::set_level(level);
+    #[cfg(not(feature = "cli"))]
+    {
+        let _ = level;
+        false
+    }
+}
+
 /// Returns how many lines of the log were dropped because the reader of standard error is too slow.
 /// The layer alone writes no log.
 pub(crate) fn dropped_lines() -> usize {

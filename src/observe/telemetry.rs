@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, util::SubscriberInitExt};
+use tracing_subscriber::EnvFilter;
 
 /// How many lines wait for the writer; more are dropped.
 const QUEUE: usize = 8192;
@@ -20,6 +20,12 @@ const AT_ONCE: usize = 64 << 10;
 
 /// The queue's writer, which writes what waits when it is dropped.
 static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+
+/// What is logged, as it was set last, and what sets it otherwise.
+static LEVEL: Mutex<Option<(String, SetFilter)>> = Mutex::new(None);
+
+/// Puts another filter of lines in place of the one that is in force.
+type SetFilter = Box<dyn Fn(EnvFilter) -> bool + Send>;
 
 /// How many lines were dropped.
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
@@ -34,6 +40,10 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
         .filter(|text| !text.is_empty())
         .map(|text| text.to_string_lossy().into_owned());
     let (filter, ignored) = filter(level, rust_log.as_deref());
+    let told = match &rust_log {
+        Some(theirs) if ignored.is_none() => theirs.clone(),
+        _ => level.to_owned(),
+    };
     let terminal = io::stderr().is_terminal();
     let (queue, writer) = NonBlockingBuilder::default()
         .thread_name("log")
@@ -44,16 +54,26 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
         .with_env_filter(filter)
         .with_writer(queue)
         .log_internal_errors(false);
-    let started = match human.unwrap_or(terminal) {
+    let (started, set) = match human.unwrap_or(terminal) {
         true => {
             let plain = env::var_os("NO_COLOR").is_some_and(|text| !text.is_empty())
                 || env::var_os("TERM").is_some_and(|kind| kind == "dumb");
             let colour = terminal && !plain;
-            lines.with_ansi(colour).with_target(false).finish().try_init()
+            let lines = lines.with_ansi(colour).with_target(false).with_filter_reloading();
+            let handle = lines.reload_handle();
+            let set: SetFilter = Box::new(move |filter| handle.reload(filter).is_ok());
+            (lines.try_init(), set)
         }
-        false => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
+        false => {
+            let lines = lines.json().flatten_event(true).with_span_list(false);
+            let lines = lines.with_filter_reloading();
+            let handle = lines.reload_handle();
+            let set: SetFilter = Box::new(move |filter| handle.reload(filter).is_ok());
+            (lines.try_init(), set)
+        }
     };
     if started.is_ok() {
+        *LEVEL.lock().unwrap_or_else(PoisonError::into_inner) = Some((told, set));
         let _ = DROPPED.set(dropped);
         *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
     }
@@ -80,6 +100,25 @@ pub(crate) fn log_panics() {
 /// Writes the lines that wait, for about a second at most. What is logged later is lost.
 pub(crate) fn finish() {
     drop(WRITER.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// Returns what is logged: a level, or the text of `RUST_LOG`. `None` where this process logs
+/// nothing by itself.
+pub(crate) fn level() -> Option<String> {
+    let level = LEVEL.lock().unwrap_or_else(PoisonError::into_inner);
+    level.as_ref().map(|(told, _)| told.clone())
+}
+
+/// Logs at this level from now on, which is one of the names that `RUST_LOG` knows. Returns whether
+/// it does.
+pub(crate) fn set_level(level: &str) -> bool {
+    let mut now = LEVEL.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some((told, set)) = now.as_mut() else { return false };
+    let done = set(EnvFilter::new(directives(level)));
+    if done {
+        level.clone_into(told);
+    }
+    done
 }
 
 /// Returns how many lines were dropped because the reader of standard error is too slow.

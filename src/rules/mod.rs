@@ -72,7 +72,7 @@ pub use known::{Known, LookupResult};
 pub use learn::{Learned, learn, outcome_unknown, refused};
 pub use lookup::Lookup;
 pub use money::{Amount, Currency, ParseAmountError, ParseCurrencyError};
-pub use policy::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, Sequencing, Types};
+pub use policy::{FreshFor, LookUps, Mode, OnLookupFailure, Override, Policy, Sequencing, Types};
 pub use repair::{CallEnd, RefusalScope, Repair, RepairEnd, RepairEvent, RepairStep, SessionView};
 pub use row::{RemedyKind, Row, Upstream};
 pub use rule_id::RuleId;

@@ -169,6 +169,17 @@ impl Sequencing {
     }
 }
 
+/// A rule of one dialect that an operator has set otherwise for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The dialect.
+    pub dialect: Dialect,
+    /// The rule.
+    pub rule: RuleId,
+    /// Its toggle meanwhile.
+    pub toggle: Toggle,
+}
+
 /// The operator's settings that `decide` needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -186,6 +197,8 @@ pub struct Policy {
     pub types: Types,
     /// How single-use primaries wait.
     pub sequencing: Sequencing,
+    /// The rules that an operator has set otherwise for a while; `toggles` has them, too.
+    pub overrides: Vec<Override>,
 }
 
 impl Policy {
@@ -199,7 +212,14 @@ impl Policy {
             toggles: Toggles::new(dialects),
             types,
             sequencing: Sequencing::default(),
+            overrides: Vec::new(),
         }
+    }
+
+    /// Sets a rule otherwise for a while.
+    pub fn override_rule(&mut self, set: Override) {
+        self.toggles.set(set.dialect, set.rule, set.toggle);
+        self.overrides.push(set);
     }
 
     /// Returns whether a call may be kept from upstream. Under `monitor` and `off` none is,

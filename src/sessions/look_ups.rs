@@ -72,6 +72,14 @@ impl<T: Clone + Send + Sync + 'static> LookUps<T> {
         }
     }
 
+    /// Returns the paths of the look-ups in flight, without their queries, which may hold tokens.
+    pub fn paths(&self) -> Vec<String> {
+        let mut paths: Vec<_> =
+            self.in_flight.iter().map(|look_up| look_up.key().path.path().to_owned()).collect();
+        paths.sort_unstable();
+        paths
+    }
+
     /// Returns how many look-ups are in flight.
     pub fn open(&self) -> usize {
         self.in_flight.len()

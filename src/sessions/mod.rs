@@ -175,6 +175,11 @@ impl Sessions {
         self.0.turns.open()
     }
 
+    /// Returns each turn for which calls wait, and how many, the most first.
+    pub fn turns_with_waiting(&self) -> Vec<(TurnKey, usize)> {
+        self.0.turns.all_with_waiting()
+    }
+
     /// Returns how many calls wait for any turn, held ones included.
     pub fn turns_waiting(&self) -> usize {
         self.0.turns.all_waiting()

@@ -128,6 +128,15 @@ impl Turns {
         self.queues.len()
     }
 
+    /// Returns each turn for which calls wait, and how many, the most first.
+    pub(super) fn all_with_waiting(&self) -> Vec<(TurnKey, usize)> {
+        let queues = self.queues.iter();
+        let waiting = queues.map(|queue| (TurnKey::clone(queue.key()), queue.waiting()));
+        let mut found: Vec<_> = waiting.filter(|(_, waiting)| *waiting > 0).collect();
+        found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        found
+    }
+
     pub(super) fn all_waiting(&self) -> usize {
         self.queues.iter().map(|queue| queue.waiting()).sum()
     }

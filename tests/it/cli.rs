@@ -109,6 +109,10 @@ fn a_warning_alone_does_not_fail_a_check() {
         "warning: `secondary-after-single-use-primary = \"reorder\"` acts as \"reject\""
     ));
     assert!(stdout(&output).ends_with("\n1 warning\n"));
+    let strict = weir(&["check", "--strict", &a]);
+    assert_eq!((strict.status.code(), stdout(&strict)), (Some(1), stdout(&output)));
+    let clean = weir(&["check", "--strict", "config/default.toml", "config/sidecar.toml"]);
+    assert_eq!(clean.status.code(), Some(0), "{}", stdout(&clean));
 }
 
 #[test]
@@ -198,11 +202,35 @@ fn completions_know_rules_and_subcommands() {
 }
 
 #[test]
+fn manual_pages_are_printed_or_written_one_for_each_command() {
+    let page = stdout(&weir(&["man"]));
+    assert!(page.contains(".TH weir 1") && page.contains("weir\\-run(1)"), "{page}");
+    let folder = tempfile::tempdir().unwrap();
+    let output = weir(&["man", folder.path().to_str().unwrap()]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""));
+    let run = fs::read_to_string(folder.path().join("weir-run.1")).unwrap();
+    for part in ["\\-\\-upstream", "WEIR_UPSTREAM", "\\-\\-probes"] {
+        assert!(run.contains(part), "{part}: {run}");
+    }
+    let help = stdout(&weir(&["--help"]));
+    let commands = help.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let commands: Vec<&str> =
+        commands.filter(|name| name.chars().all(|sign| sign.is_ascii_lowercase())).collect();
+    assert!(commands.contains(&"explain"), "{commands:?}");
+    for command in commands.iter().filter(|name| !["", "help"].contains(name)) {
+        assert!(folder.path().join(format!("weir-{command}.1")).exists(), "{command}");
+    }
+    let nowhere = weir(&["man", "no/such/folder"]);
+    assert_eq!(nowhere.status.code(), Some(1), "{}", stderr(&nowhere));
+}
+
+#[test]
 fn a_reader_who_has_read_enough_is_no_error() {
     for arguments in [
         &["rules"][..],
         &["schema"],
         &["completions", "zsh"],
+        &["man"],
         &["explain", "spent-source"],
         &["check", "config/default.toml"],
     ] {

@@ -352,7 +352,7 @@ fn a_stop_that_cuts_off_what_is_under_way_is_a_warning_with_the_counts() {
         (&told["level"], &told["connections_cut"], &told["calls_cut"]),
         (&json!("WARN"), &json!(1), &json!(1))
     );
-    assert_eq!(program.ended().code, Some(0));
+    assert_eq!(program.ended().code, Some(3));
 }
 
 /// Kind: a call that waits for the reader of the log.

@@ -71,15 +71,22 @@ fn suggestion(text: &str) -> Option<SocketAddr> {
     }
 }
 
-/// Returns the form of an address, or `"off"` (`None`).
+/// Returns the form of the admin API's address, or `"off"` (`None`).
 pub(in crate::config) fn address_or_off() -> OneOf<Address> {
-    OneOf { word: "off", form: Address, slip: meant_off }
+    OneOf { word: "off", form: Address, slip: |value| meant_off(value, "no admin API") }
 }
 
-fn meant_off(value: &DeValue<'_>) -> Option<Complaint> {
+/// Returns the form of the probes' address, or `"off"` (`None`).
+pub(in crate::config) fn probes_or_off() -> OneOf<Address> {
+    let slip = |value: &DeValue<'_>| meant_off(value, "no address of the probes' own");
+    OneOf { word: "off", form: Address, slip }
+}
+
+fn meant_off(value: &DeValue<'_>, off: &str) -> Option<Complaint> {
     match value {
         DeValue::String(text) if text.is_empty() => {
-            Some(Complaint::new("the address is empty").suggest("write \"off\" for no admin API"))
+            let instead = format!("write \"off\" for {off}");
+            Some(Complaint::new("the address is empty").suggest(instead))
         }
         DeValue::Boolean(false) => {
             Some(Complaint::wrong_type(WANTED, value).suggest("write \"off\""))

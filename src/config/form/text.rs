@@ -108,6 +108,56 @@ impl Form for Files {
     }
 }
 
+/// Names of hosts, without ports.
+pub(in crate::config) struct Hosts;
+
+impl Form for Hosts {
+    type Value = Vec<String>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Vec<String>, Vec<Complaint>> {
+        let wanted = "a list of names such as [\"weir.internal\"]";
+        let array = value.as_array().ok_or_else(|| {
+            let complaint = Complaint::wrong_type(wanted, value);
+            match value.as_str() {
+                Some(name) => complaint.suggest(format!("write [{}]", quoted(name))),
+                None => complaint,
+            }
+        })?;
+        let (mut names, mut complaints) = (Vec::new(), Vec::new());
+        for item in array.iter() {
+            match item.get_ref().as_str() {
+                Some(name) if is_host(name) => names.push(name.to_owned()),
+                Some(name) => {
+                    let complaint =
+                        Complaint::new(format!("{} is no name of a host", quoted(name)))
+                            .suggest("write the name alone, without scheme, port and path");
+                    complaints.push(complaint.at(item.span()));
+                }
+                None => {
+                    let complaint = Complaint::wrong_type("the name of a host", item.get_ref());
+                    complaints.push(complaint.at(item.span()));
+                }
+            }
+        }
+        if complaints.is_empty() { Ok(names) } else { Err(complaints) }
+    }
+
+    fn write(&self, value: &Vec<String>) -> Option<toml::Value> {
+        Some(value.iter().map(|name| toml::Value::from(name.as_str())).collect::<Vec<_>>().into())
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({ "type": "array", "items": { "type": "string", "pattern": HOST } })
+    }
+}
+
+const HOST: &str = r"^[0-9A-Za-z._-]{1,253}$";
+
+fn is_host(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=253).contains(&name.len()) && name.bytes().all(is_part)
+}
+
 /// Types of sources, each at most once, at least `least` of them.
 pub(in crate::config) struct Names {
     pub(in crate::config) least: usize,
@@ -192,6 +242,22 @@ mod tests {
                 ("\"c d\" is not a source type", Some(19..24)),
             ]
         );
+    }
+
+    #[test]
+    fn a_host_is_a_name_alone() {
+        let read = |text: &str| Hosts.read(DeValue::parse(text).unwrap().get_ref());
+        assert_eq!(
+            read(r#"["weir.internal", "a-b"]"#),
+            Ok(vec!["weir.internal".into(), "a-b".into()])
+        );
+        for wrong in ["weir:9090", "http://weir", "weir/x", "", "*"] {
+            let text = format!("[\"{wrong}\"]");
+            let complaints = read(&text).unwrap_err();
+            assert!(complaints[0].message.ends_with("is no name of a host"), "{wrong}");
+        }
+        let complaints = read("\"weir\"").unwrap_err();
+        assert_eq!(complaints[0].suggestion.as_deref(), Some("write [\"weir\"]"));
     }
 
     #[test]

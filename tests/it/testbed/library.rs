@@ -3,10 +3,10 @@
 pub(crate) use tokio_util::task::TaskTracker;
 pub(crate) use tower::BoxError;
 pub(crate) use weir::{
-    Body, Bounds, Drained, GovernLayer, GovernSettings, Governor, Problem, ServeOptions, Target,
-    Tls, TlsFiles, Upstream, UpstreamKey, UpstreamSettings, Worker,
+    Body, Bounds, Drained, GovernLayer, GovernSettings, Governor, Problem, Pulses, ServeOptions,
+    Target, Tls, TlsFiles, Upstream, UpstreamKey, UpstreamSettings, Worker,
     internals::{
-        admin::Admin,
+        admin::{Admin, AdminSettings},
         dialects::{carts, checkouts},
         edge::FaultsLayer,
         emulator::{
