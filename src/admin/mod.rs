@@ -11,10 +11,14 @@
 //!   GET /rules                      every rule and what the policy in force makes of it
 //!   GET /config                     the configuration in force
 //!   GET /stats                      counts
+//!   GET /metrics                    counts and times, as OpenMetrics text
 //! ```
-//! In: what `sessions` and `govern` publish. Out: JSON. Deliberately absent: changing anything,
-//! and every secret: records hold none, credentials are shown as a count.
+//! In: what `sessions` and `govern` publish. Out: JSON, and the text of the metrics. Deliberately
+//! absent: changing anything, and every secret: records hold none, and credentials are shown as a
+//! count.
 
+#[cfg(feature = "cli")]
+mod metrics;
 mod page;
 mod sessions;
 mod show;
@@ -91,10 +95,10 @@ impl Admin {
             }
             _ => Page::error(StatusCode::METHOD_NOT_ALLOWED, "this address only shows: use GET"),
         };
-        let mut response = Response::new(Body::full(page.json));
+        let mut response = Response::new(Body::full(page.text));
         *response.status_mut() = page.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(page.content_type));
         headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
         if page.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
@@ -121,14 +125,14 @@ impl Admin {
             ["decisions"] => show::decisions(&self.0.governor, query),
             ["decisions", id] => show::decision(&self.0.governor, id),
             ["rules"] => show::rules(&self.0.governor),
-            ["config"] => {
-                Page { status: StatusCode::OK, json: String::clone(&self.0.config.load()) }
-            }
+            ["config"] => Page::json(StatusCode::OK, String::clone(&self.0.config.load())),
             ["stats"] => show::stats(&self.0.governor),
+            #[cfg(feature = "cli")]
+            ["metrics"] => metrics::page(&self.0.governor),
             _ => Page::error(
                 StatusCode::NOT_FOUND,
                 "no such page: there are /live, /ready, /sessions, /sessions/{dialect}/{id}, \
-                 /decisions, /decisions/{id}, /rules, /config, /stats",
+                 /decisions, /decisions/{id}, /rules, /config, /stats, /metrics",
             ),
         }
     }

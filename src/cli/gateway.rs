@@ -55,6 +55,7 @@ impl Gateway {
                 "the base path of `upstream.url` has a word of the API where no call is judged by it"
             );
         }
+        governor.metrics().config_taken();
         let admin = match config.admin.address {
             Some(address) => {
                 let listening = StartError::listening("the admin API", "--admin", address);
@@ -104,9 +105,10 @@ impl Gateway {
                 admin.drain();
             }
         };
+        let metrics = Some(self.governor.metrics().clone());
+        let options = ServeOptions { metrics, ..serve_options(&self.config) };
         let (governor, upstream) = (self.governor, self.upstream);
         let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
-        let options = serve_options(&self.config);
         let drained = run_workers(self.listeners, make, options, shutdown).await;
         ended.cancel();
         if let Some(admin) = admin {

@@ -120,6 +120,7 @@ async fn reload_on_hangup(
                 }
                 take_over(&mut running, loaded);
                 governor.set_policy(running.config.policy.clone());
+                governor.metrics().config_taken();
                 if let Some(admin) = &admin {
                     admin.show_config(config_json(&running));
                 }
@@ -128,6 +129,7 @@ async fn reload_on_hangup(
             }
             Err(problems) => {
                 tell(&problems);
+                governor.metrics().config_refused();
                 tracing::error!("the configuration was not read again, nothing has changed");
             }
         }

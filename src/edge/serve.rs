@@ -6,7 +6,10 @@
 //! tunnels, which no shutdown waits for.
 
 use super::accept::{Protocol, accept, sniff_protocol};
-use crate::http::{Body, CallerAddress};
+use crate::{
+    http::{Body, CallerAddress},
+    metrics::Metrics,
+};
 use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::{
@@ -44,6 +47,8 @@ pub struct ServeOptions {
     pub caller_address: bool,
     /// Detached work that a shutdown waits for.
     pub work: TaskTracker,
+    /// Where connections are counted, if they are.
+    pub metrics: Option<Metrics>,
 }
 
 impl Default for ServeOptions {
@@ -54,6 +59,7 @@ impl Default for ServeOptions {
             drain: Duration::from_secs(30),
             caller_address: false,
             work: TaskTracker::new(),
+            metrics: None,
         }
     }
 }
@@ -126,12 +132,17 @@ where
     let _end = [&connections.draining, &connections.closed].map(|token| token.clone().drop_guard());
     let (open, header_timeout, with_address) =
         (&connections, options.header_timeout, options.caller_address);
+    let metrics = options.metrics.as_ref();
     // Owns the service: a reference to it, held across an await, would require `Sync`.
     let start = move |(stream, address)| {
         let service =
             PerConnection { service: service.clone(), address: with_address.then_some(address) };
         let (draining, closed) = (open.draining.clone(), open.closed.clone());
-        open.tasks.spawn(connection(stream, service, header_timeout, draining, closed));
+        let counted = metrics.map(Metrics::connection);
+        open.tasks.spawn(async move {
+            connection(stream, service, header_timeout, draining, closed).await;
+            drop(counted);
+        });
     };
     let mut shutdown = pin!(shutdown);
     loop {

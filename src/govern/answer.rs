@@ -6,7 +6,7 @@ use crate::{
     http::{Body, Problem},
     observe::{Decided, Decision},
     rules::{Dialect, Intent, MissingFact, SessionKey, SourceId, Target, Unjudged, Violation},
-    sessions::{Busy, BusyReason, now},
+    sessions::{Busy, now},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use std::time::Instant;
@@ -108,10 +108,7 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
     };
     let mut response = rendered(dialects::error(form, status, code, &message));
     let reason = match error {
-        OwnError::Busy(busy) => match busy.reason {
-            BusyReason::QueueFull => "queue_full",
-            BusyReason::WaitedTooLong => "waited_too_long",
-        },
+        OwnError::Busy(busy) => busy.reason.as_str(),
         _ => code,
     };
     response.extensions_mut().insert(Reason(reason));
@@ -173,6 +170,11 @@ impl About {
 }
 
 impl About {
+    /// Returns the dialect's name.
+    pub(super) fn dialect(&self) -> &'static str {
+        self.dialect.as_str()
+    }
+
     /// Logs that the caller hung up, or was cut off. A read changes nothing, so its line is at
     /// `DEBUG`.
     pub(super) fn log_hangup(&self, decision_id: &str) {

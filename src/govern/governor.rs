@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     dialects::Dialects,
+    metrics::Metrics,
     observe::Decisions,
     rules::{FreshFor, Mode, Policy, Timestamp},
     sessions::{LookUps, Sessions, StoreError, now},
@@ -80,6 +81,7 @@ impl Governor {
         key: Option<UpstreamKey>,
     ) -> Arc<Self> {
         let own_key = key.map(|key| OwnKey::new(key, |bytes| sessions.hash(bytes)));
+        let decisions = Decisions::new(sessions.metrics().clone());
         Arc::new(Self {
             own_key,
             policy: ArcSwap::from_pointee(policy),
@@ -87,7 +89,7 @@ impl Governor {
             settings,
             look_ups: LookUps::default(),
             recent: RecentAnswers::default(),
-            decisions: Decisions::default(),
+            decisions,
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),
             misplaced: AtomicU64::new(0),
@@ -156,6 +158,11 @@ impl Governor {
     /// Returns the sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// Returns the counts of the process.
+    pub fn metrics(&self) -> &Metrics {
+        self.sessions.metrics()
     }
 
     /// Returns the decisions made.

@@ -13,6 +13,7 @@
 //! - `forward` sends the caller's own call, detached, and keeps the session's turn until the answer
 //!   is learned; `aftermath` looks back at what an attach has left behind.
 //! - `send` sends any call that changes something; `learn` writes down what its answer taught.
+//! - `ungoverned` counts the calls that pass.
 //! - `own_key` chooses the credentials of a source's look-up; `fault` logs what got no answer.
 //! - `repair` and `defer` perform the remedies; each leaves a note before its first step.
 //! - `asker` sends requests to upstream for a caller, with its credentials, or for Weir itself.
@@ -43,6 +44,7 @@ mod recent_answers;
 mod repair;
 mod send;
 mod trace;
+mod ungoverned;
 
 pub use governor::{GovernSettings, Governor};
 pub use key::UpstreamKey;

@@ -1,10 +1,11 @@
 //! Keeps the latest decisions for the admin API and sends each new one to the listeners.
 
 use super::{
-    counts::Counts,
+    counts::{Counts, count},
     decision::Decision,
     log::{log, log_unread},
 };
+use crate::metrics::Metrics;
 use std::{
     collections::VecDeque,
     sync::{
@@ -26,10 +27,12 @@ pub struct Decisions {
     latest: Mutex<VecDeque<Arc<Decision>>>,
     listeners: broadcast::Sender<Arc<Decision>>,
     counts: Counts,
+    metrics: Metrics,
 }
 
-impl Default for Decisions {
-    fn default() -> Self {
+impl Decisions {
+    /// Makes room for decisions, which are counted there, too.
+    pub fn new(metrics: Metrics) -> Self {
         let mut random = [0; 4];
         // Without randomness ids still differ within the process.
         let _ = getrandom::fill(&mut random);
@@ -39,11 +42,10 @@ impl Default for Decisions {
             latest: Mutex::new(VecDeque::with_capacity(KEPT)),
             listeners: broadcast::channel(256).0,
             counts: Counts::default(),
+            metrics,
         }
     }
-}
 
-impl Decisions {
     /// Returns an id for the next decision.
     pub fn next_id(&self) -> String {
         format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
@@ -52,6 +54,7 @@ impl Decisions {
     /// Keeps a decision, counts it, logs it and sends it to the listeners.
     pub fn publish(&self, decision: Decision) {
         log(&decision);
+        count(&self.metrics, &decision);
         for member in self.counts.add(&decision, Instant::now()) {
             log_unread(&decision, &member);
         }

@@ -15,6 +15,7 @@ mod emulator;
 mod layer;
 mod layout;
 mod lost_credit;
+mod metrics;
 mod monitoring;
 mod overlapping;
 mod proxying;
