@@ -299,6 +299,7 @@ mod tests {
             upstream_us: 0,
             weir_us: 0,
             request_id: None,
+            trace_id: None,
         };
         assert_eq!(
             line(&decision),

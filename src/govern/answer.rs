@@ -3,7 +3,7 @@
 use super::{governor::Governor, trace::Trace};
 use crate::{
     dialects::{self, Dialects, Form, Rendered},
-    http::{Body, Problem},
+    http::{Body, Problem, trace_id},
     observe::{Decided, Decision},
     rules::{Dialect, Intent, MissingFact, SessionKey, SourceId, Target, Unjudged, Violation},
     sessions::{Busy, now},
@@ -140,6 +140,7 @@ pub(super) struct About {
     session: Option<SessionKey>,
     source: Option<String>,
     request_id: Option<String>,
+    trace_id: Option<u128>,
     started: Instant,
 }
 
@@ -163,9 +164,9 @@ impl About {
 
     /// Describes a call that was not read.
     pub(super) fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
-        let request_id = request_id(headers);
-        let (session, source) = (None, None);
-        Self { dialect, call: "unread", is_read: false, session, source, request_id, started }
+        let (request_id, trace_id) = (request_id(headers), trace_id(headers));
+        let (session, source, call, is_read) = (None, None, "unread", false);
+        Self { dialect, call, is_read, session, source, request_id, trace_id, started }
     }
 }
 
@@ -184,6 +185,7 @@ impl About {
                     $level,
                     decision_id,
                     request_id = self.request_id.as_deref(),
+                    trace_id = self.trace_id.map(|trace| format!("{trace:032x}")),
                     dialect = %self.dialect,
                     session = self.session.as_ref().map(ToString::to_string),
                     call = self.call,
@@ -243,6 +245,7 @@ pub(super) fn finish(
         upstream_us,
         weir_us: total.saturating_sub(upstream_us),
         request_id: about.request_id,
+        trace_id: about.trace_id,
     };
     if governor.settings.headers {
         mark(&mut response, &decision);

@@ -28,6 +28,7 @@ mod store;
 mod store_failing;
 mod tenants;
 mod testbed;
+mod traces;
 mod traps;
 mod truth;
 mod unjudged;
