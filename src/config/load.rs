@@ -83,6 +83,9 @@ fn load(
     if let (Some(source), Some(file)) = (source, &config.upstream.key_file) {
         config.upstream.key_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
     }
+    if let (Some(source), Some(file)) = (source, &config.log.file) {
+        config.log.file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
+    }
     for Override { key, variable, .. } in OVERRIDES {
         if let Some(text) = sources.variable(variable) {
             let place = Place::Variable((*variable).into());

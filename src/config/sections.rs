@@ -5,7 +5,8 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Size, Switch, Url, Whole, address_or_off, workers,
+        Address, Choice, Duration as Span, File, Size, Switch, Url, Whole, address_or_off,
+        size_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -237,12 +238,21 @@ impl Format {
 }
 
 section! {
-    /// Logs, on standard error. `RUST_LOG` overrides `level`.
+    /// Logs, on standard error or in a file. `RUST_LOG` overrides `level`.
     pub struct Log {
         /// `"off"`, `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`.
         "level" level: Level = Level::Info, Choice { all: &Level::ALL, name_of: Level::as_str };
         /// `"auto"` (human on a terminal, JSON otherwise), `"human"` or `"json"`.
         "format" format: Format = Format::Auto,
             Choice { all: &Format::ALL, name_of: Format::as_str };
+        /// A file for the log, in place of standard error. Relative to the configuration file that
+        /// names it.
+        "file" file: Option<PathBuf> = None, File;
+        /// How long the file may become before it is put aside as `….1`: from `64KiB` to `1024GiB`,
+        /// or `"off"` where another program moves it and sends SIGUSR1.
+        "rotate-at" rotate_at: Option<usize> = Some(100 * MIB),
+            size_or_off(64 * KIB, 1024 * GIB);
+        /// How many files that were put aside are kept. From 0 to 1000.
+        "keep" keep: usize = 5, Whole { least: 0, most: 1000 };
     }
 }

@@ -5,14 +5,19 @@ mod decision;
 mod decisions;
 mod log;
 #[cfg(feature = "cli")]
+mod log_file;
+#[cfg(feature = "cli")]
 pub(crate) mod telemetry;
 
 pub use decision::{Decided, Decision};
 pub(crate) use decision::{Step, StepEnd, StepKind};
 pub(crate) use decisions::Decisions;
 
-/// Returns how many lines of the log were dropped because the reader of standard error is too slow.
-/// The layer alone writes no log.
+#[cfg(feature = "cli")]
+pub(crate) use log_file::FileSettings;
+
+/// Returns how many lines of the log were dropped, because the reader of standard error is too slow
+/// or because the file cannot be written. The layer alone writes no log.
 pub(crate) fn dropped_lines() -> usize {
     #[cfg(feature = "cli")]
     return telemetry::dropped_lines();

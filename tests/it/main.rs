@@ -14,6 +14,7 @@ mod differential;
 mod emulator;
 mod layer;
 mod layout;
+mod log_file;
 mod lost_credit;
 mod metrics;
 mod monitoring;
