@@ -6,7 +6,7 @@
 //!   GET /sessions                   ?dialect=checkouts|carts &limit=1..1000 &after=<kind>:<id>
 //!   GET /sessions/{dialect}/{id}    one session: what is known of it and since when, its queue,
 //!                                   what is pending, its latest decisions
-//!   GET /decisions                  ?limit=1..1000, newest first
+//!   GET /decisions                  ?limit=1..1000 &session=<kind>:<id>, newest first
 //!   GET /decisions/{id}             one of the latest decisions
 //!   GET /rules                      every rule and what the policy in force makes of it
 //!   GET /config                     the configuration in force
@@ -113,7 +113,7 @@ impl Admin {
             ["live"] => return Page::ok(&serde_json::json!({ "live": true })),
             ["ready"] => return self.ready(),
             ["sessions"] => &["dialect", "limit", "after"],
-            ["decisions"] => &["limit"],
+            ["decisions"] => &["limit", "session"],
             _ => &[],
         };
         if let Err(page) = page::takes(query, known) {

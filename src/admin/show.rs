@@ -1,23 +1,33 @@
 //! Decisions, rules and counts.
 
-use super::page::{Page, limit};
+use super::page::{Page, limit, parameter};
 use crate::{
     govern::Governor,
     observe::dropped_lines,
-    rules::{Dialect, RuleId, Toggle},
+    rules::{Dialect, RuleId, SessionKey, Toggle},
 };
 use http::StatusCode;
 use serde::Serialize;
 
-/// Shows the latest decisions, newest first.
+/// Shows the latest decisions, newest first: all, or those about one session.
 pub(super) fn decisions(governor: &Governor, query: &str) -> Page {
-    match limit(query) {
-        Ok(limit) => {
-            let latest = governor.decisions().latest(limit);
-            Page::ok(&latest.iter().map(|decision| &**decision).collect::<Vec<_>>())
-        }
-        Err(page) => page,
-    }
+    let limit = match limit(query) {
+        Ok(limit) => limit,
+        Err(page) => return page,
+    };
+    let decisions = governor.decisions();
+    let latest = match parameter(query, "session") {
+        Some(named) => decisions.about(limit, |session| is_named(session, &named)),
+        None => decisions.latest(limit),
+    };
+    Page::ok(&latest.iter().map(|decision| &**decision).collect::<Vec<_>>())
+}
+
+/// Returns whether a session is named: by its id, or by its kind and its id, as in `checkout:7`.
+fn is_named(session: &SessionKey, named: &str) -> bool {
+    let id = session.id.as_str();
+    let with_kind = || named.strip_prefix(session.kind.as_str())?.strip_prefix(':');
+    named == id || with_kind() == Some(id)
 }
 
 /// Shows one of the latest decisions.

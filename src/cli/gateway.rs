@@ -167,6 +167,8 @@ fn govern_settings(config: &Config) -> GovernSettings {
         body_timeout: config.upstream.timeout,
         answer: config.limits.answer,
         headers: config.headers.decision,
+        // Nobody could see them.
+        history: config.admin.address.map_or(0, |_| config.admin.history),
         ..GovernSettings::default()
     }
 }

@@ -77,6 +77,9 @@ section! {
         /// Address and port of the admin API, or `"off"`.
         "address" address: Option<SocketAddr> =
             Some(SocketAddr::from(([127, 0, 0, 1], 9090))), address_or_off();
+        /// How many of the latest decisions are kept for `/decisions` and `/sessions/…`. From 0 to
+        /// 10000000.
+        "history" history: usize = 20_000, Whole { least: 0, most: 10_000_000 };
     }
 }
 

@@ -152,8 +152,7 @@ impl About {
         headers: &HeaderMap,
         started: Instant,
     ) -> Self {
-        let sources: Vec<&str> = intent.sources().map(SourceId::as_str).collect();
-        let source = (!sources.is_empty()).then(|| sources.join(", "));
+        let source = named(intent.sources());
         let session = match intent.session() {
             Some(Target::Session(key)) => Some(key.clone()),
             _ => None,
@@ -201,6 +200,31 @@ impl About {
     }
 }
 
+/// How many sources a decision names, and how long a text of upstream's is in it: it is kept for
+/// long, and with thousands of others.
+const NAMED: usize = 16;
+const LONGEST: usize = 256;
+
+/// Names sources, with commas between them.
+fn named<'a>(sources: impl Iterator<Item = &'a SourceId>) -> Option<String> {
+    let mut sources = sources.map(SourceId::as_str);
+    let first: Vec<&str> = sources.by_ref().take(NAMED).collect();
+    let more = sources.count();
+    match (first.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(first.join(", ")),
+        (false, _) => Some(format!("{} and {more} more", first.join(", "))),
+    }
+}
+
+/// Cuts a text of upstream's off where it is longer than any that makes sense.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}
+
 /// Marks the answer and publishes the decision.
 pub(super) fn finish(
     governor: &Governor,
@@ -230,8 +254,8 @@ pub(super) fn finish(
         session: outcome.session.or(notes.created).or(about.session),
         call: about.call,
         is_read: about.is_read,
-        source: about.source.or(notes.source),
-        order: notes.order,
+        source: about.source.or(notes.source.map(cut)),
+        order: notes.order.map(cut),
         decision: decided,
         reason: own.map(|Reason(reason)| reason),
         rule: violation.as_ref().map(|violation| violation.rule),
@@ -240,7 +264,7 @@ pub(super) fn finish(
         unjudged,
         unread: notes.unread,
         status: status.as_u16(),
-        upstream_code: notes.code.filter(|_| is_upstreams).map(|error| error.code),
+        upstream_code: notes.code.filter(|_| is_upstreams).map(|error| cut(error.code)),
         steps: notes.steps,
         upstream_us,
         weir_us: total.saturating_sub(upstream_us),
@@ -281,4 +305,27 @@ fn mark(response: &mut Response<Body>, decision: &Decision) {
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     (id.len() <= 128).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_names_so_many_sources_and_counts_the_rest() {
+        let ids = |count: usize| (0..count).map(|n| SourceId::from(n.to_string())).collect();
+        let told = |count: usize| {
+            let ids: Vec<SourceId> = ids(count);
+            named(ids.iter())
+        };
+        assert_eq!((told(0), told(2).as_deref()), (None, Some("0, 1")));
+        assert!(told(16).unwrap().ends_with(", 15"));
+        assert!(told(20).unwrap().ends_with(", 15 and 4 more"));
+    }
+
+    #[test]
+    fn a_text_is_cut_between_its_characters() {
+        assert_eq!(cut("é".repeat(LONGEST)), "é".repeat(LONGEST));
+        assert_eq!(cut("é".repeat(LONGEST + 1)), format!("{}…", "é".repeat(LONGEST)));
+    }
 }

@@ -34,6 +34,8 @@ pub struct GovernSettings {
     pub answer: usize,
     /// Whether answers to governed calls carry `Weir-Decision` and the other headers about it.
     pub headers: bool,
+    /// How many of the latest decisions are kept.
+    pub history: usize,
     /// The vendor APIs whose calls are governed.
     pub dialects: &'static Dialects,
 }
@@ -45,6 +47,7 @@ impl Default for GovernSettings {
             body_timeout: Duration::from_secs(30),
             answer: 4 * 1024 * 1024,
             headers: true,
+            history: 20_000,
             dialects: Dialects::built_in(),
         }
     }
@@ -81,7 +84,7 @@ impl Governor {
         key: Option<UpstreamKey>,
     ) -> Arc<Self> {
         let own_key = key.map(|key| OwnKey::new(key, |bytes| sessions.hash(bytes)));
-        let decisions = Decisions::new(sessions.metrics().clone());
+        let decisions = Decisions::new(settings.history, sessions.metrics().clone());
         Arc::new(Self {
             own_key,
             policy: ArcSwap::from_pointee(policy),

@@ -3,6 +3,7 @@
 mod counts;
 mod decision;
 mod decisions;
+mod history;
 mod log;
 #[cfg(feature = "cli")]
 mod log_file;
