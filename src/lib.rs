@@ -16,15 +16,16 @@
 //! |---|---|---|
 //! | `rules` | decides | nothing |
 //! | `dialects` | translate | `rules` |
-//! | `sessions` | remember | `rules` |
+//! | `sessions` | remember | `rules`, `metrics` |
 //! | `http` | carries | nothing |
-//! | `edge` | accepts | `http` |
-//! | `upstream` | forwards | `http` |
-//! | `govern` | keeps order | `rules`, `dialects`, `sessions`, `http`, `observe` |
-//! | `observe` | reports | `rules` |
-//! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects` |
+//! | `metrics` | counts | nothing |
+//! | `edge` | accepts | `http`, `metrics` |
+//! | `upstream` | forwards | `http`, `metrics` |
+//! | `govern` | keeps order | `rules`, `dialects`, `sessions`, `http`, `observe`, `metrics` |
+//! | `observe` | reports | `rules`, `metrics` |
+//! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects`, `metrics` |
 //! | `config` | reads | `rules` |
-//! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `edge`, `http` |
+//! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `edge`, `http`, `metrics` |
 //! | `emulator` | pretends | nothing |
 //! | `cli` | starts | all |
 //!
@@ -66,6 +67,7 @@ pub(crate) mod edge;
 pub(crate) mod emulator;
 pub(crate) mod govern;
 pub(crate) mod http;
+pub(crate) mod metrics;
 pub(crate) mod observe;
 pub(crate) mod rules;
 pub(crate) mod sessions;
@@ -87,6 +89,7 @@ pub use crate::{
         UpstreamKey,
     },
     http::{Body, Chain, Problem, UpstreamError},
+    metrics::Metrics,
     observe::{Decided, Decision},
     rules::{
         FreshFor, LookUps, Mode, OnLookupFailure, Override, Policy, RuleId, Sequencing, Toggle,

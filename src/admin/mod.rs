@@ -8,21 +8,25 @@
 //!   GET /sessions                   ?dialect=checkouts|carts &limit=1..1000 &after=<kind>:<id>
 //!   GET /sessions/{dialect}/{id}    one session: what is known of it and since when, its queue,
 //!                                   what is pending, its latest decisions
-//!   GET /decisions                  ?limit=1..1000, newest first
+//!   GET /decisions                  ?limit=1..1000 &session=<kind>:<id>, newest first
 //!   GET /decisions/{id}             one of the latest decisions
 //!   GET /rules                      every rule and what the policy in force makes of it
 //!   GET /config                     the configuration in force
 //!   GET /stats                      counts
+//!   GET /metrics                    counts and times, as OpenMetrics text
 //!   GET, PUT /loglevel              {"level": "debug"}
 //!   GET, POST, DELETE /drain        /ready answers 503 until DELETE
 //!   POST, DELETE /rules/{id}        {"toggle": "monitor", "seconds": 900, "dialect": "carts"}
 //! ```
-//! In: what `sessions` and `govern` publish. Out: JSON. `gate` lets in who may see and change.
-//! Deliberately absent: every secret: records hold none, credentials are shown as a count.
+//! In: what `sessions` and `govern` publish. Out: JSON, and the text of the metrics. `gate` lets in
+//! who may see and change. Deliberately absent: every secret: records hold none, and credentials are
+//! shown as a count.
 
 mod change;
 mod gate;
 mod health;
+#[cfg(feature = "cli")]
+mod metrics;
 mod page;
 mod sessions;
 mod show;
@@ -153,10 +157,10 @@ impl Admin {
                 Page::error(StatusCode::NOT_FOUND, message)
             }),
         };
-        let mut response = Response::new(Body::full(page.json));
+        let mut response = Response::new(Body::full(page.text));
         *response.status_mut() = page.status;
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if page.status == StatusCode::METHOD_NOT_ALLOWED {
             let methods = change::methods(&segments);
@@ -203,7 +207,7 @@ impl Admin {
     async fn page(&self, segments: &[&str], query: &str) -> Page {
         let known: &[&str] = match segments {
             ["sessions"] => &["dialect", "limit", "after"],
-            ["decisions"] => &["limit"],
+            ["decisions"] => &["limit", "session"],
             _ => &[],
         };
         if let Err(page) = page::takes(query, known) {
@@ -219,10 +223,12 @@ impl Admin {
             ["loglevel"] => change::level(),
             ["drain"] => change::drained(&self.0),
             ["stats"] => show::stats(&self.0.governor),
+            #[cfg(feature = "cli")]
+            ["metrics"] => metrics::page(&self.0.governor),
             _ => Page::error(
                 StatusCode::NOT_FOUND,
                 "no such page: there are /live, /ready, /sessions, /sessions/{dialect}/{id}, \
-                 /decisions, /decisions/{id}, /rules, /config, /stats, /loglevel, /drain",
+                 /decisions, /decisions/{id}, /rules, /config, /stats, /metrics, /loglevel, /drain",
             ),
         }
     }

@@ -3,17 +3,23 @@
 use http::StatusCode;
 use serde::Serialize;
 
-/// A status and a JSON text.
+/// A status and a text, which is JSON mostly.
 pub(super) struct Page {
     pub status: StatusCode,
-    pub json: String,
+    pub content_type: &'static str,
+    pub text: String,
 }
 
 impl Page {
+    /// Shows this JSON.
+    pub(super) fn json(status: StatusCode, text: String) -> Self {
+        Self { status, content_type: "application/json", text }
+    }
+
     /// Shows this as JSON.
     pub(super) fn ok(content: &impl Serialize) -> Self {
         match serde_json::to_string_pretty(content) {
-            Ok(json) => Self { status: StatusCode::OK, json: json + "\n" },
+            Ok(json) => Self::json(StatusCode::OK, json + "\n"),
             Err(_) => Self::error(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown"),
         }
     }
@@ -21,7 +27,7 @@ impl Page {
     /// Says what is wrong and what to do.
     pub(super) fn error(status: StatusCode, message: &str) -> Self {
         let json = serde_json::json!({ "error": message });
-        Self { status, json: format!("{json:#}\n") }
+        Self::json(status, format!("{json:#}\n"))
     }
 }
 

@@ -45,6 +45,7 @@ struct Charge {
 struct Session {
     kind: &'static str,
     id: String,
+    remembered: bool,
     sure: bool,
     in_flight: bool,
     state: Option<AgedFact<String>>,
@@ -65,8 +66,24 @@ struct Session {
 #[derive(Serialize)]
 struct Detail {
     #[serde(flatten)]
-    session: Session,
+    session: Shown,
     decisions: Vec<Decision>,
+}
+
+/// What is shown of a session besides its decisions.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown {
+    Remembered(Box<Session>),
+    Forgotten(Forgotten),
+}
+
+/// A session of which only decisions are left: it was ordered or deleted, or forgotten.
+#[derive(Serialize)]
+struct Forgotten {
+    kind: &'static str,
+    id: String,
+    remembered: bool,
 }
 
 /// Shows the sessions of one dialect or of all, page by page.
@@ -119,7 +136,8 @@ pub(super) async fn one(governor: &Governor, name: &str, id: &str) -> Page {
         Ok(Some(detail)) => Page::ok(&detail),
         Ok(None) => Page::error(
             StatusCode::NOT_FOUND,
-            "nothing is remembered of this session; the next call about it is looked up",
+            "nothing is remembered of this session, and none of the latest decisions is about it; \
+             the next call about it is looked up",
         ),
         Err(error) => unavailable(error),
     }
@@ -130,27 +148,33 @@ fn unavailable(error: StoreError) -> Page {
     Page::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
 }
 
-/// Returns the first session of a dialect that has this id, with its latest decisions.
+/// Returns the first session of a dialect that has this id and is remembered, with its latest
+/// decisions; or the first of which there are decisions.
 async fn detail(
     governor: &Governor,
     dialect: Dialect,
     id: &str,
 ) -> Result<Option<Detail>, StoreError> {
-    for kind in dialect.kinds() {
-        let key = SessionKey::new(*kind, id);
+    let keys = || dialect.kinds().iter().map(|kind| SessionKey::new(*kind, id));
+    for key in keys() {
         if let Some(record) = governor.sessions().peek(&key).await? {
-            let session = session(governor, &key, &record);
+            let session = Shown::Remembered(Box::new(session(governor, &key, &record)));
             return Ok(Some(Detail { session, decisions: decisions(governor, &key) }));
         }
     }
-    Ok(None)
+    let forgotten = keys().find_map(|key| {
+        let decisions = decisions(governor, &key);
+        let (kind, id) = (key.kind.as_str(), key.id.to_string());
+        let session = Shown::Forgotten(Forgotten { kind, id, remembered: false });
+        (!decisions.is_empty()).then_some(Detail { session, decisions })
+    });
+    Ok(forgotten)
 }
 
 /// Returns the latest decisions about a session, newest first.
 fn decisions(governor: &Governor, key: &SessionKey) -> Vec<Decision> {
-    let latest = governor.decisions().latest(usize::MAX).into_iter();
-    let about = latest.filter(|decision| decision.session.as_ref() == Some(key));
-    about.take(50).map(|decision| (*decision).clone()).collect()
+    let latest = governor.decisions().about(50, |session| session == key);
+    latest.iter().map(|decision| Decision::clone(decision)).collect()
 }
 
 fn dialect(policy: &Policy, name: &str) -> Option<Dialect> {
@@ -184,6 +208,7 @@ fn session(governor: &Governor, key: &SessionKey, record: &SessionRecord) -> Ses
     Session {
         kind: key.kind.as_str(),
         id: key.id.to_string(),
+        remembered: true,
         sure: !record.unsure && !record.in_flight,
         in_flight: record.in_flight,
         state: fact(&record.state, now, |state| state.as_str().to_owned()),

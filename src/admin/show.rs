@@ -2,25 +2,35 @@
 
 use super::{
     change::Shown,
-    page::{Page, limit},
+    page::{Page, limit, parameter},
 };
 use crate::{
     govern::Governor,
     observe::dropped_lines,
-    rules::{Dialect, RuleId, Toggle},
+    rules::{Dialect, RuleId, SessionKey, Toggle},
 };
 use http::StatusCode;
 use serde::Serialize;
 
-/// Shows the latest decisions, newest first.
+/// Shows the latest decisions, newest first: all, or those about one session.
 pub(super) fn decisions(governor: &Governor, query: &str) -> Page {
-    match limit(query) {
-        Ok(limit) => {
-            let latest = governor.decisions().latest(limit);
-            Page::ok(&latest.iter().map(|decision| &**decision).collect::<Vec<_>>())
-        }
-        Err(page) => page,
-    }
+    let limit = match limit(query) {
+        Ok(limit) => limit,
+        Err(page) => return page,
+    };
+    let decisions = governor.decisions();
+    let latest = match parameter(query, "session") {
+        Some(named) => decisions.about(limit, |session| is_named(session, &named)),
+        None => decisions.latest(limit),
+    };
+    Page::ok(&latest.iter().map(|decision| &**decision).collect::<Vec<_>>())
+}
+
+/// Returns whether a session is named: by its id, or by its kind and its id, as in `checkout:7`.
+fn is_named(session: &SessionKey, named: &str) -> bool {
+    let id = session.id.as_str();
+    let with_kind = || named.strip_prefix(session.kind.as_str())?.strip_prefix(':');
+    named == id || with_kind() == Some(id)
 }
 
 /// Shows one of the latest decisions.
@@ -70,7 +80,7 @@ pub(super) fn rules(governor: &Governor) -> Page {
 /// Shows the configuration, and what an operator has set otherwise for a while.
 pub(super) fn config(governor: &Governor, config: &str) -> Page {
     let overrides: Vec<_> = governor.overrides().iter().map(Shown::of).collect();
-    let as_it_is = || Page { status: StatusCode::OK, json: config.to_owned() };
+    let as_it_is = || Page::json(StatusCode::OK, config.to_owned());
     if overrides.is_empty() {
         return as_it_is();
     }

@@ -56,6 +56,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
             Err(error) => return report(&error),
         };
         let stopped = (signals::stops()?, signals::hangups()?);
+        signals::reopen_the_log()?;
         introduce(out, &gateway, emulator, &loaded.config.policy)?;
         if args.reorder && !loaded.config.policy.may_keep_calls() {
             let mode = loaded.config.policy.mode.as_str();
@@ -300,6 +301,7 @@ mod tests {
             upstream_us: 0,
             weir_us: 0,
             request_id: None,
+            trace_id: None,
         };
         assert_eq!(
             line(&decision),

@@ -73,6 +73,7 @@ impl Gateway {
                 "the base path of `upstream.url` has a word of the API where no call is judged by it"
             );
         }
+        governor.metrics().config_taken();
         let admin_listener = own_listener("the admin API", "--admin", config.admin.address)?;
         let probes_listener = own_listener("the probes", "--probes", config.probes.address)?;
         let pulses = Pulses::new(workers, PULSE);
@@ -151,16 +152,16 @@ impl Gateway {
                 tracing::info!("the grace is over: nothing new is taken");
             }
         };
-        let (governor, upstream) = (self.governor, self.upstream);
-        let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
         let connections = descriptors::connections(self.config.limits.connections);
-        let bounds = Bounds::new(connections, self.config.limits.calls);
         let options = ServeOptions {
-            bounds,
+            bounds: Bounds::new(connections, self.config.limits.calls),
+            metrics: Some(self.governor.metrics().clone()),
             pulses: self.pulses,
             tls: self.tls,
             ..serve_options(&self.config)
         };
+        let (governor, upstream) = (self.governor, self.upstream);
+        let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
         let drained = run_workers(self.listeners, make, options, shutdown).await;
         ended.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(2), own.wait()).await;
@@ -243,6 +244,8 @@ fn govern_settings(config: &Config) -> GovernSettings {
         body_timeout: config.upstream.timeout,
         answer: config.limits.answer,
         headers: config.headers.decision,
+        // Nobody could see them.
+        history: config.admin.address.map_or(0, |_| config.admin.history),
         ..GovernSettings::default()
     }
 }

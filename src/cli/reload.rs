@@ -86,9 +86,13 @@ impl Reload {
     /// Shows how the last reload went.
     fn note(&mut self, end: Result<(), String>) {
         self.last_error = end.err();
-        if self.last_error.is_none() {
-            self.generation += 1;
-            self.since = now();
+        match self.last_error {
+            None => {
+                self.governor.metrics().config_taken();
+                self.generation += 1;
+                self.since = now();
+            }
+            Some(_) => self.governor.metrics().config_refused(),
         }
         self.show();
     }

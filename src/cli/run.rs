@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::{Config, Format, Loaded, Log, Sources},
     dialects,
-    observe::telemetry,
+    observe::{FileSettings, telemetry},
 };
 use std::{
     io::{self, Write},
@@ -43,6 +43,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
+        signals::reopen_the_log()?;
         tokio::spawn(under_way::tell_when_asked(signals::quits()?, gateway.governor.clone()));
         tracing::info!(%listen, %upstream, %admin, %probes, %mode, own_key, "weir is ready");
         systemd::ready();
@@ -61,13 +62,13 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
 pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
     match Config::load(sources, dialects::policy()) {
         Ok(loaded) => {
-            let Log { level, format } = loaded.config.log;
+            let Log { level, format, .. } = loaded.config.log;
             let human = match format {
                 Format::Auto => None,
                 Format::Human => Some(true),
                 Format::Json => Some(false),
             };
-            telemetry::start(level.as_str(), human);
+            telemetry::start(level.as_str(), human, log_file(&loaded.config.log));
             telemetry::log_panics();
             tell(&loaded.warnings);
             Ok(loaded)
@@ -77,4 +78,9 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, ExitCode> {
             Err(ExitCode::FAILURE)
         }
     }
+}
+
+fn log_file(log: &Log) -> Option<FileSettings> {
+    let (rotate_at, keep) = (log.rotate_at, log.keep);
+    log.file.clone().map(|path| FileSettings { path, rotate_at, keep })
 }

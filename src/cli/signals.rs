@@ -56,6 +56,21 @@ pub(super) fn hangups() -> io::Result<Hangups> {
     })
 }
 
+/// From now on opens the log's file again at every SIGUSR1, which would end the process otherwise.
+pub(super) fn reopen_the_log() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut asked = signal(SignalKind::user_defined1())?;
+        tokio::spawn(async move {
+            while asked.recv().await.is_some() {
+                telemetry::reopen();
+            }
+        });
+    }
+    Ok(())
+}
+
 impl Stops {
     /// Waits for the first. The second one runs `tell` and ends the process at once.
     pub(super) async fn wait(mut self, tell: impl Future<Output = ()> + Send + 'static) {

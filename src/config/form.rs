@@ -17,6 +17,6 @@ pub(super) use address::{Address, address_or_off, probes_or_off};
 pub(super) use base::{Complaint, Form, kind};
 pub(super) use choice::{Choice, Switch, ToggleForm};
 pub(super) use number::{Whole, automatic, workers};
-pub(super) use size::Size;
+pub(super) use size::{Size, size_or_off};
 pub(super) use text::{File, Files, Hosts, Names, Url};
 pub(super) use time::{Duration, duration_or_forever};

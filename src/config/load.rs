@@ -78,6 +78,7 @@ fn join_files(config: &mut Config, folder: &Path) {
         &mut upstream.key_file,
         &mut config.admin.token_file,
         &mut config.listen.client_ca_file,
+        &mut config.log.file,
     ];
     for file in alone.into_iter().flatten().chain(&mut config.listen.certificates) {
         *file = folder.join(&file);

@@ -6,7 +6,7 @@
 use super::{
     form::{
         Address, Choice, Duration as Span, File, Files, Hosts, Size, Switch, Url, Whole,
-        address_or_off, automatic, probes_or_off, workers,
+        address_or_off, automatic, probes_or_off, size_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -110,6 +110,9 @@ section! {
         /// Address and port of the admin API, or `"off"`.
         "address" address: Option<SocketAddr> =
             Some(SocketAddr::from(([127, 0, 0, 1], 9090))), address_or_off();
+        /// How many of the latest decisions are kept for `/decisions` and `/sessions/…`. From 0 to
+        /// 10000000.
+        "history" history: usize = 20_000, Whole { least: 0, most: 10_000_000 };
         /// Names under which the admin API is answered, beside IP addresses and `localhost`.
         "hosts" hosts: Vec<String> = Vec::new(), Hosts;
         /// A file that holds a token. All pages but `/live` and `/ready` need it then, as
@@ -323,12 +326,21 @@ impl Format {
 }
 
 section! {
-    /// Logs, on standard error. `RUST_LOG` overrides `level`.
+    /// Logs, on standard error or in a file. `RUST_LOG` overrides `level`.
     pub struct Log {
         /// `"off"`, `"error"`, `"warn"`, `"info"`, `"debug"` or `"trace"`.
         "level" level: Level = Level::Info, Choice { all: &Level::ALL, name_of: Level::as_str };
         /// `"auto"` (human on a terminal, JSON otherwise), `"human"` or `"json"`.
         "format" format: Format = Format::Auto,
             Choice { all: &Format::ALL, name_of: Format::as_str };
+        /// A file for the log, in place of standard error. Relative to the configuration file that
+        /// names it.
+        "file" file: Option<PathBuf> = None, File;
+        /// How long the file may become before it is put aside as `….1`: from `64KiB` to `1024GiB`,
+        /// or `"off"` where another program moves it and sends SIGUSR1.
+        "rotate-at" rotate_at: Option<usize> = Some(100 * MIB),
+            size_or_off(64 * KIB, 1024 * GIB);
+        /// How many files that were put aside are kept. From 0 to 1000.
+        "keep" keep: usize = 5, Whole { least: 0, most: 1000 };
     }
 }

@@ -8,7 +8,9 @@ use super::{
     admit::{Admission, admit},
     limited::Limited,
 };
-use crate::http::{ALLOWED, Body, Chain, Overload, Problem, UpstreamError};
+use crate::http::{
+    ALLOWED, Body, Chain, Overload, Problem, TRACEPARENT, UpstreamError, read_trace_id,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use pin_project_lite::pin_project;
 use smallvec::SmallVec;
@@ -112,6 +114,7 @@ struct ReplyContext<A> {
     method: Method,
     uri: Uri,
     request_id: Option<HeaderValue>,
+    traceparent: Option<HeaderValue>,
     accept: SmallVec<[HeaderValue; 1]>,
     answer: A,
 }
@@ -120,16 +123,20 @@ impl<A: ErrorForm> ReplyContext<A> {
     fn by(request: &Request<Body>, answer: A) -> Self {
         let accept = request.headers().get_all(header::ACCEPT).iter().cloned().collect();
         let request_id = request.headers().get("x-request-id").cloned();
+        let traceparent = request.headers().get(TRACEPARENT).cloned();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        Self { method, uri, request_id, accept, answer }
+        Self { method, uri, request_id, traceparent, accept, answer }
     }
 
     /// Logs that upstream gave no answer: with the path, and not with the query, which may hold a
     /// token.
     fn log(&self, problem: Problem, error: &UpstreamError) {
         let request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok());
+        let parent = self.traceparent.as_ref();
+        let trace = parent.and_then(|parent| read_trace_id(parent.as_bytes()));
         tracing::warn!(
             request_id = request_id.filter(|id| id.len() <= 128),
+            trace_id = trace.map(|trace| format!("{trace:032x}")),
             method = %self.method,
             path = self.uri.path(),
             problem = problem.code(),

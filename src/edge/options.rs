@@ -1,6 +1,7 @@
 //! How callers are served.
 
 use super::{bounds::Bounds, pulse::Pulses, tls::Tls};
+use crate::metrics::Metrics;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +30,8 @@ pub struct ServeOptions {
     pub caller_address: bool,
     /// Detached work that a shutdown waits for.
     pub work: TaskTracker,
+    /// Where connections are counted, if they are.
+    pub metrics: Option<Metrics>,
     /// Where each worker of [`run_workers`](super::run_workers) notes that it runs.
     pub pulses: Pulses,
 }
@@ -47,6 +50,7 @@ impl Default for ServeOptions {
             drain: Duration::from_secs(30),
             caller_address: false,
             work: TaskTracker::new(),
+            metrics: None,
             pulses: Pulses::default(),
         }
     }

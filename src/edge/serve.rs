@@ -13,7 +13,7 @@ use super::{
     options::ServeOptions,
     stream::Stream,
 };
-use crate::http::Body;
+use crate::{http::Body, metrics::Metrics};
 use futures_util::FutureExt;
 use http::{Request, Response};
 use std::{convert::Infallible, fmt, future::Future, net::SocketAddr, pin::pin, sync::Arc};
@@ -103,10 +103,11 @@ where
         };
         let (service, options) = (service.clone(), shared.clone());
         let (draining, closed) = (open.draining.clone(), open.closed.clone());
+        let counted = shared.metrics.as_ref().map(Metrics::connection);
         let peer = Peer { address, options, draining, closed };
         open.tasks.spawn(async move {
             connection(stream, service, peer).await;
-            drop(place);
+            drop((place, counted));
         });
     };
     let mut shutdown = pin!(shutdown);

@@ -3,13 +3,13 @@
 use super::{governor::Governor, trace::Trace};
 use crate::{
     dialects::{self, Dialects, Form, Rendered},
-    http::{Body, Problem},
+    http::{Body, Problem, trace_id},
     observe::{Decided, Decision},
     rules::{
         Dialect, Intent, MissingFact, Override, Policy, SessionKey, SourceId, Target, Toggle,
         Unjudged, Violation,
     },
-    sessions::{Busy, BusyReason, now},
+    sessions::{Busy, now},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use std::time::Instant;
@@ -111,10 +111,7 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
     };
     let mut response = rendered(dialects::error(form, status, code, &message));
     let reason = match error {
-        OwnError::Busy(busy) => match busy.reason {
-            BusyReason::QueueFull => "queue_full",
-            BusyReason::WaitedTooLong => "waited_too_long",
-        },
+        OwnError::Busy(busy) => busy.reason.as_str(),
         _ => code,
     };
     response.extensions_mut().insert(Reason(reason));
@@ -146,6 +143,7 @@ pub(super) struct About {
     session: Option<SessionKey>,
     source: Option<String>,
     request_id: Option<String>,
+    trace_id: Option<u128>,
     started: Instant,
     /// The rules that an operator had set otherwise when the call came.
     overrides: Vec<Override>,
@@ -159,8 +157,7 @@ impl About {
         headers: &HeaderMap,
         started: Instant,
     ) -> Self {
-        let sources: Vec<&str> = intent.sources().map(SourceId::as_str).collect();
-        let source = (!sources.is_empty()).then(|| sources.join(", "));
+        let source = named(intent.sources());
         let session = match intent.session() {
             Some(Target::Session(key)) => Some(key.clone()),
             _ => None,
@@ -171,10 +168,10 @@ impl About {
 
     /// Describes a call that was not read.
     pub(super) fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
-        let request_id = request_id(headers);
-        let (session, source) = (None, None);
-        let (call, is_read, overrides) = ("unread", false, Vec::new());
-        Self { dialect, call, is_read, session, source, request_id, started, overrides }
+        let (request_id, trace_id) = (request_id(headers), trace_id(headers));
+        let (session, source, call, is_read) = (None, None, "unread", false);
+        let overrides = Vec::new();
+        Self { dialect, call, is_read, session, source, request_id, trace_id, started, overrides }
     }
 
     /// Notes the policy under which the call came.
@@ -199,6 +196,11 @@ impl About {
 }
 
 impl About {
+    /// Returns the dialect's name.
+    pub(super) fn dialect(&self) -> &'static str {
+        self.dialect.as_str()
+    }
+
     /// Logs that the caller hung up, or was cut off. A read changes nothing, so its line is at
     /// `DEBUG`.
     pub(super) fn log_hangup(&self, decision_id: &str) {
@@ -208,6 +210,7 @@ impl About {
                     $level,
                     decision_id,
                     request_id = self.request_id.as_deref(),
+                    trace_id = self.trace_id.map(|trace| format!("{trace:032x}")),
                     dialect = %self.dialect,
                     session = self.session.as_ref().map(ToString::to_string),
                     call = self.call,
@@ -220,6 +223,31 @@ impl About {
             true => line!(tracing::Level::DEBUG),
             false => line!(tracing::Level::WARN),
         }
+    }
+}
+
+/// How many sources a decision names, and how long a text of upstream's is in it: it is kept for
+/// long, and with thousands of others.
+const NAMED: usize = 16;
+const LONGEST: usize = 256;
+
+/// Names sources, with commas between them.
+fn named<'a>(sources: impl Iterator<Item = &'a SourceId>) -> Option<String> {
+    let mut sources = sources.map(SourceId::as_str);
+    let first: Vec<&str> = sources.by_ref().take(NAMED).collect();
+    let more = sources.count();
+    match (first.is_empty(), more) {
+        (true, _) => None,
+        (false, 0) => Some(first.join(", ")),
+        (false, _) => Some(format!("{} and {more} more", first.join(", "))),
+    }
+}
+
+/// Cuts a text of upstream's off where it is longer than any that makes sense.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
 
@@ -253,8 +281,8 @@ pub(super) fn finish(
         session: outcome.session.or(notes.created).or(about.session),
         call: about.call,
         is_read: about.is_read,
-        source: about.source.or(notes.source),
-        order: notes.order,
+        source: about.source.or(notes.source.map(cut)),
+        order: notes.order.map(cut),
         decision: decided,
         reason: own.map(|Reason(reason)| reason),
         rule: violation.as_ref().map(|violation| violation.rule),
@@ -264,11 +292,12 @@ pub(super) fn finish(
         unjudged,
         unread: notes.unread,
         status: status.as_u16(),
-        upstream_code: notes.code.filter(|_| is_upstreams).map(|error| error.code),
+        upstream_code: notes.code.filter(|_| is_upstreams).map(|error| cut(error.code)),
         steps: notes.steps,
         upstream_us,
         weir_us: total.saturating_sub(upstream_us),
         request_id: about.request_id,
+        trace_id: about.trace_id,
     };
     if governor.settings.headers {
         mark(&mut response, &decision);
@@ -304,4 +333,27 @@ fn mark(response: &mut Response<Body>, decision: &Decision) {
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     (id.len() <= 128).then(|| id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_names_so_many_sources_and_counts_the_rest() {
+        let ids = |count: usize| (0..count).map(|n| SourceId::from(n.to_string())).collect();
+        let told = |count: usize| {
+            let ids: Vec<SourceId> = ids(count);
+            named(ids.iter())
+        };
+        assert_eq!((told(0), told(2).as_deref()), (None, Some("0, 1")));
+        assert!(told(16).unwrap().ends_with(", 15"));
+        assert!(told(20).unwrap().ends_with(", 15 and 4 more"));
+    }
+
+    #[test]
+    fn a_text_is_cut_between_its_characters() {
+        assert_eq!(cut("é".repeat(LONGEST)), "é".repeat(LONGEST));
+        assert_eq!(cut("é".repeat(LONGEST + 1)), format!("{}…", "é".repeat(LONGEST)));
+    }
 }

@@ -125,7 +125,9 @@ impl Failure {
 
     fn of(error: &UpstreamError, fault: &Fault<'_>) -> Self {
         fault.log(error);
-        Self { sent: error.was_sent(), problem: Problem::from(error) }
+        let problem = Problem::from(error);
+        fault.governor.metrics().upstream_fault(problem.code());
+        Self { sent: error.was_sent(), problem }
     }
 }
 
@@ -186,6 +188,7 @@ impl Asker {
         match collect(body, self.governor.settings.answer).await {
             Ok(body) => SendOutcome::Answered(Answered { head: Arc::new(head), body }),
             Err(CollectError::TooLarge(body)) => {
+                self.governor.metrics().bound_hit("answer");
                 SendOutcome::TooLong(Response::from_parts(head, fault.watch(body)))
             }
             Err(CollectError::Broken(error)) => {

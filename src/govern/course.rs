@@ -239,6 +239,7 @@ impl<'a> Course<'a> {
         let outcome =
             look_up::look_up(self.exchange, lookup, session.as_ref(), self.attempt.takes_own_key())
                 .await?;
+        look_up::count(self.exchange, self.attempt.asks_for(), lookup, &outcome);
         self.stale = true;
         let semantics = self.exchange.call.dialect().semantics();
         let end = outcome.end(semantics.credential_opens_sources);

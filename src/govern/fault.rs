@@ -6,7 +6,7 @@
 
 use super::{answer::request_id, governor::Governor, trace::Trace};
 use crate::{
-    http::{Body, Chain, UpstreamError},
+    http::{Body, Chain, UpstreamError, trace_id},
     observe::StepKind,
     rules::SessionKey,
 };
@@ -36,6 +36,9 @@ impl Fault<'_> {
         tracing::warn!(
             decision_id = trace.id(governor.decisions()),
             request_id = head.and_then(|head| request_id(&head.headers)),
+            trace_id = head
+                .and_then(|head| trace_id(&head.headers))
+                .map(|trace| format!("{trace:032x}")),
             method = head.map(|head| head.method.as_str()),
             // Not the query, which may hold a token.
             path = head.map(|head| head.uri.path()),

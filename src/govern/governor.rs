@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     dialects::Dialects,
+    metrics::Metrics,
     observe::Decisions,
     rules::{FreshFor, Intent, Policy, Timestamp},
     sessions::{LookUps, Sessions, StoreError, now},
@@ -35,6 +36,8 @@ pub struct GovernSettings {
     pub answer: usize,
     /// Whether answers to governed calls carry `Weir-Decision` and the other headers about it.
     pub headers: bool,
+    /// How many of the latest decisions are kept.
+    pub history: usize,
     /// The vendor APIs whose calls are governed.
     pub dialects: &'static Dialects,
 }
@@ -46,6 +49,7 @@ impl Default for GovernSettings {
             body_timeout: Duration::from_secs(30),
             answer: 4 * 1024 * 1024,
             headers: true,
+            history: 20_000,
             dialects: Dialects::built_in(),
         }
     }
@@ -84,6 +88,7 @@ impl Governor {
         key: Option<UpstreamKey>,
     ) -> Arc<Self> {
         let own_key = key.map(|key| OwnKey::new(key, |bytes| sessions.hash(bytes)));
+        let decisions = Decisions::new(settings.history, sessions.metrics().clone());
         Arc::new(Self {
             own_key,
             overrides: Overrides::over(policy.clone()),
@@ -92,7 +97,7 @@ impl Governor {
             settings,
             look_ups: LookUps::default(),
             recent: RecentAnswers::default(),
-            decisions: Decisions::default(),
+            decisions,
             open: OpenCalls::default(),
             in_flight: AtomicU64::new(0),
             stranded: AtomicU64::new(0),
@@ -154,6 +159,11 @@ impl Governor {
     /// Returns the sessions.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// Returns the counts of the process.
+    pub fn metrics(&self) -> &Metrics {
+        self.sessions.metrics()
     }
 
     /// Returns the decisions made.

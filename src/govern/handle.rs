@@ -54,6 +54,11 @@ struct Reported {
 impl Marks {
     const NONE: Self = Self { unseen: None, reported: None };
 
+    /// Returns whether no rule is about the call.
+    pub(super) fn are_none(&self) -> bool {
+        self.unseen.is_none() && self.reported.is_none()
+    }
+
     /// Marks the answer where a rule reports the call.
     pub(super) fn finish(self, response: Response<Body>) -> Response<Body> {
         drop(self.unseen);
@@ -127,7 +132,9 @@ impl Drop for Waiting<'_> {
         if !self.is_answered && !std::thread::panicking() {
             let asker = &self.exchange.asker;
             asker.trace.note_caller_left();
-            self.about().log_hangup(asker.trace.id(asker.governor.decisions()));
+            let about = self.about();
+            asker.governor.metrics().hung_up(about.dialect());
+            about.log_hangup(asker.trace.id(asker.governor.decisions()));
         }
     }
 }
@@ -187,15 +194,21 @@ async fn read(
     let keeps = policy.may_keep_calls();
     let limit = governor.settings.governed_body;
     let too_large = || Unread::Refused(OwnError::Problem(Problem::TooLarge { limit }));
+    let hit = |bound| governor.metrics().bound_hit(bound);
     let collected = tokio::time::timeout(governor.settings.body_timeout, collect(body, limit));
     let body = match collected.await {
         Ok(Ok(body)) => body,
-        Ok(Err(CollectError::TooLarge(body))) if !keeps => return Err(Unread::Lenient(body)),
-        Ok(Err(CollectError::TooLarge(_))) => return Err(too_large()),
+        Ok(Err(CollectError::TooLarge(body))) => {
+            hit("governed-body");
+            return Err(if keeps { too_large() } else { Unread::Lenient(body) });
+        }
         Ok(Err(CollectError::Broken(_))) => {
             return Err(Unread::Refused(OwnError::Problem(Problem::Incomplete)));
         }
-        Err(_) => return Err(Unread::Refused(OwnError::Problem(Problem::Stalled))),
+        Err(_) => {
+            hit("governed-body-time");
+            return Err(Unread::Refused(OwnError::Problem(Problem::Stalled)));
+        }
     };
     let decoded = decoded_body(&head.headers, &body.bytes, limit);
     match call.intent(&head.headers, &decoded) {

@@ -3,7 +3,8 @@
 use super::{
     asker::BoxClient,
     governor::Governor,
-    handle::{self, Handled},
+    handle::{self, Forward, Handled},
+    ungoverned::Ungoverned,
 };
 use crate::{
     dialects::{Base, Classified, classify_below},
@@ -105,7 +106,8 @@ pub struct Govern<S> {
 impl<S: Client> Service<Request<Body>> for Govern<S> {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<S::Future, BoxFuture<'static, Result<Response<Body>, S::Error>>>;
+    type Future =
+        Either<Ungoverned<S::Future>, BoxFuture<'static, Result<Response<Body>, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -115,7 +117,7 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
         let policy = self.governor.policy.load();
         // Deferred attaches are sent even in mode `off`.
         if policy.mode == Mode::Off && self.governor.sessions().pinned() == 0 {
-            return Either::Left(self.inner.call(request));
+            return Either::Left(self.pass(request));
         }
         let dialects = self.governor.settings.dialects;
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
@@ -124,7 +126,7 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
                 if dialects.holds_word(uri.path()) {
                     self.governor.count_misplaced();
                 }
-                Either::Left(self.inner.call(request))
+                Either::Left(self.pass(request))
             }
             classified => {
                 let inner = self.take_ready();
@@ -134,6 +136,12 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
                 Either::Right(Box::pin(governed))
             }
         }
+    }
+}
+
+impl<S: Client> Govern<S> {
+    fn pass(&mut self, request: Request<Body>) -> Ungoverned<S::Future> {
+        Ungoverned::new(self.inner.call(request), self.governor.metrics().clone())
     }
 }
 
@@ -155,8 +163,9 @@ async fn govern<S: Client>(
     classified: Classified,
     request: Request<Body>,
 ) -> Result<Response<Body>, S::Error> {
+    let metrics = governor.metrics().clone();
     let handled = match classified {
-        Classified::Ungoverned => return inner.oneshot(request).await,
+        Classified::Ungoverned => return Ungoverned::new(inner.oneshot(request), metrics).await,
         Classified::Governed(call) => {
             let client = inner.clone().map_err(|error| UpstreamError::from(error.into()));
             let client = BoxClient::new(client);
@@ -169,8 +178,11 @@ async fn govern<S: Client>(
     match handled {
         Handled::Answered(response) => Ok(response),
         Handled::Forward(forward) => {
-            let response = inner.oneshot(forward.request).await?;
-            Ok(forward.marks.finish(response))
+            let Forward { request, marks } = *forward;
+            if marks.are_none() {
+                return Ungoverned::new(inner.oneshot(request), metrics).await;
+            }
+            Ok(marks.finish(inner.oneshot(request).await?))
         }
     }
 }

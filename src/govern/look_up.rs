@@ -73,6 +73,25 @@ pub(super) async fn look_up(
     })
 }
 
+/// Counts a look-up of a call, and why the call needed it.
+pub(super) fn count(exchange: &Exchange, why: &'static str, lookup: &Lookup, end: &LookupOutcome) {
+    let dialect = exchange.call.dialect().as_str();
+    let what = match lookup {
+        Lookup::Session => "session",
+        Lookup::Source(_) => "source",
+        Lookup::Customer => "customer",
+        Lookup::PaymentOptions => "payment options",
+    };
+    let end = match end {
+        LookupOutcome::Shown(_) => "shown",
+        LookupOutcome::ShownToWeir(_) => "shown to Weir",
+        LookupOutcome::Denied(_) => "denied",
+        LookupOutcome::Failed(StepEnd::Answered(_)) => "error",
+        LookupOutcome::Failed(end) => end.as_str(),
+    };
+    exchange.asker.governor.metrics().look_up([dialect, why, what, end]);
+}
+
 /// Looks one thing up as the one who asks.
 async fn look_up_as(
     exchange: &Exchange,
@@ -111,6 +130,7 @@ async fn look_up_as(
         let request = asked.exchange.asker.request(&outgoing);
         let at = now();
         let what = asked.exchange.asker.step_of(&asked.lookup);
+        asked.exchange.asker.governor.metrics().look_up_sent();
         let sent = asked.exchange.asker.send(request, &what, asked.session.as_ref()).await;
         asked.learn(at, sent).await
     });

@@ -13,6 +13,7 @@
 //! - `forward` sends the caller's own call, detached, and keeps the session's turn until the answer
 //!   is learned; `aftermath` looks back at what an attach has left behind.
 //! - `send` sends any call that changes something; `learn` writes down what its answer taught.
+//! - `ungoverned` counts the calls that pass.
 //! - `own_key` chooses the credentials of a source's look-up; `fault` logs what got no answer.
 //! - `open` knows which calls are under way, and what each is at.
 //! - `overriding` lets an operator set a rule otherwise for a while; `overrides` holds it.
@@ -48,6 +49,7 @@ mod recent_answers;
 mod repair;
 mod send;
 mod trace;
+mod ungoverned;
 
 pub use governor::{GovernSettings, Governor};
 pub use key::UpstreamKey;

@@ -13,7 +13,7 @@ use super::{
     defer::write_pending,
     exchange::Exchange,
     governor::{UnseenChange, log_store_error},
-    look_up::look_up,
+    look_up::{count, look_up},
     recall::recall,
     send::{CallOutcome, begin, run_detached, send_begun},
 };
@@ -121,6 +121,20 @@ pub(super) async fn recover(
     run_detached(exchange, work).await
 }
 
+/// Returns the name under which a repair is counted that ended so.
+fn name_of(end: &RepairEnd, answer: &RepairAnswer) -> &'static str {
+    match (end, answer) {
+        (RepairEnd::Answer(_), RepairAnswer::Answer(last)) if last.status().is_success() => "done",
+        (RepairEnd::Answer(_), _) => "undone",
+        (RepairEnd::Stranded { .. }, _) => "stranded",
+        (RepairEnd::Recovered { .. }, _) => "recovered",
+        (RepairEnd::Refused, _) => "refused",
+        (RepairEnd::Unfinished, _) => "unfinished",
+        (RepairEnd::Kept, _) => "kept",
+        (RepairEnd::NotBegun, _) => "not_begun",
+    }
+}
+
 /// A repair under way. `answers` has one entry for each step.
 struct Performer {
     exchange: Exchange,
@@ -153,7 +167,9 @@ async fn perform(exchange: Exchange, turn: Turn, mut repair: Repair, known: Know
             RepairStep::Look => performer.look().await,
             RepairStep::EraseNote => performer.erase_note().await,
             RepairStep::End(end) => {
+                let ended = end.clone();
                 let end = performer.end(&repair, end).await;
+                performer.exchange.asker.governor.metrics().repair(name_of(&ended, &end));
                 let failed = performer.failed.map(|(error, _)| error);
                 return Performed { turn: performer.turn, end, failed };
             }
@@ -275,6 +291,7 @@ impl Performer {
         let exchange = &self.exchange;
         let key = self.turn.key().clone();
         let looked_up = look_up(exchange, &Lookup::Session, Some(&key), false).await?;
+        count(exchange, "repair", &Lookup::Session, &looked_up);
         self.turn.records_mut().refresh().await?;
         let LookupOutcome::Shown(shown) = looked_up else {
             return Ok((RepairEvent::Saw(SessionView::Unknown), None));

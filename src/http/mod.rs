@@ -1,5 +1,5 @@
 //! Defines what the other rooms share of HTTP: the one body type, the framing that headers
-//! announce, and the errors of an exchange.
+//! announce, the trace that they name, and the errors of an exchange.
 //!
 //! Every room through which a request passes uses this one; it uses no other.
 
@@ -10,6 +10,7 @@ mod error;
 mod headers;
 mod overload;
 mod problem;
+mod trace;
 
 pub use body::Body;
 pub(crate) use body::{Upload, UploadState};
@@ -20,3 +21,4 @@ pub(crate) use headers::only_chunked;
 pub(crate) use overload::Overload;
 pub(crate) use problem::ALLOWED;
 pub use problem::Problem;
+pub(crate) use trace::{TRACEPARENT, read_trace_id, trace_id};

@@ -1,7 +1,10 @@
 //! Counts decisions: rules broken, rules not judged, members not read, and reasons.
 
-use super::decision::Decision;
-use crate::rules::RuleId;
+use super::decision::{Decided, Decision};
+use crate::{
+    metrics::{Governed, Metrics},
+    rules::RuleId,
+};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -16,6 +19,31 @@ const OTHERS: &str = "others";
 
 /// How often the log names one member.
 const LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// Counts a decision in the metrics.
+pub(super) fn count(metrics: &Metrics, decision: &Decision) {
+    let (dialect, became) = (decision.dialect.as_str(), decision.decision.as_str());
+    metrics.governed(&Governed {
+        dialect,
+        call: decision.call,
+        decision: became,
+        status: decision.status,
+        own: Duration::from_micros(decision.weir_us),
+        upstream: Duration::from_micros(decision.upstream_us),
+    });
+    for unjudged in &decision.unjudged {
+        metrics.unjudged(dialect, unjudged.rule.as_str());
+    }
+    if let Some(reason) = decision.reason {
+        metrics.own_answer(reason);
+    }
+    let Some(rule) = decision.rule else { return };
+    metrics.rule(dialect, rule.as_str(), became);
+    let prevents = matches!(decision.decision, Decided::Rejected | Decided::Reordered);
+    if rule == RuleId::LostCredit && prevents {
+        metrics.lost_credit_prevented(became);
+    }
+}
 
 /// Counts since the start.
 #[derive(Default)]

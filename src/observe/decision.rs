@@ -192,6 +192,9 @@ pub struct Decision {
     pub weir_us: u64,
     /// The caller's `X-Request-Id`, where it sent one.
     pub request_id: Option<String>,
+    /// The trace that the caller's `traceparent` names, shown as 32 hexadecimal digits.
+    #[serde(serialize_with = "as_hex")]
+    pub trace_id: Option<u128>,
 }
 
 impl Decision {
@@ -212,6 +215,10 @@ fn unjudged_as_text<S: Serializer>(all: &[Unjudged], serializer: S) -> Result<S:
         rule: unjudged.rule,
         missing: unjudged.missing.to_string(),
     }))
+}
+
+fn as_hex<S: Serializer>(trace: &Option<u128>, serializer: S) -> Result<S::Ok, S::Error> {
+    trace.map(|trace| format!("{trace:032x}")).serialize(serializer)
 }
 
 fn as_text<S: Serializer>(session: &Option<SessionKey>, serializer: S) -> Result<S::Ok, S::Error> {

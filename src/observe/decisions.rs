@@ -1,49 +1,48 @@
 //! Keeps the latest decisions for the admin API and sends each new one to the listeners.
 
 use super::{
-    counts::Counts,
+    counts::{Counts, count},
     decision::Decision,
+    history::History,
     log::{log, log_unread},
 };
+use crate::{metrics::Metrics, rules::SessionKey};
 use std::{
-    collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
 };
 use tokio::sync::broadcast;
 
-/// How many decisions are kept for the admin API.
-const KEPT: usize = 1024;
-
 /// The latest decisions, and the listeners to new ones. Publishing never waits: a listener that is
 /// too slow misses some, and its receiver says how many.
 pub struct Decisions {
     prefix: String,
     next: AtomicU64,
-    latest: Mutex<VecDeque<Arc<Decision>>>,
+    history: History,
     listeners: broadcast::Sender<Arc<Decision>>,
     counts: Counts,
+    metrics: Metrics,
 }
 
-impl Default for Decisions {
-    fn default() -> Self {
+impl Decisions {
+    /// Keeps this many decisions, and counts each.
+    pub fn new(history: usize, metrics: Metrics) -> Self {
         let mut random = [0; 4];
         // Without randomness ids still differ within the process.
         let _ = getrandom::fill(&mut random);
         Self {
             prefix: format!("{:08x}", u32::from_ne_bytes(random)),
             next: AtomicU64::new(1),
-            latest: Mutex::new(VecDeque::with_capacity(KEPT)),
+            history: History::new(history),
             listeners: broadcast::channel(256).0,
             counts: Counts::default(),
+            metrics,
         }
     }
-}
 
-impl Decisions {
     /// Returns an id for the next decision.
     pub fn next_id(&self) -> String {
         format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
@@ -52,17 +51,12 @@ impl Decisions {
     /// Keeps a decision, counts it, logs it and sends it to the listeners.
     pub fn publish(&self, decision: Decision) {
         log(&decision);
+        count(&self.metrics, &decision);
         for member in self.counts.add(&decision, Instant::now()) {
             log_unread(&decision, &member);
         }
         let decision = Arc::new(decision);
-        {
-            let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-            if latest.len() == KEPT {
-                latest.pop_front();
-            }
-            latest.push_back(decision.clone());
-        }
+        self.history.push(decision.clone());
         if self.listeners.receiver_count() > 0 {
             // The last listener may have left in this instant; then nothing is lost.
             let _ = self.listeners.send(decision);
@@ -71,14 +65,22 @@ impl Decisions {
 
     /// Returns the latest decisions, newest first.
     pub fn latest(&self, at_most: usize) -> Vec<Arc<Decision>> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.iter().rev().take(at_most).cloned().collect()
+        self.history.newest_first().take(at_most).collect()
+    }
+
+    /// Returns the latest decisions about sessions for which this is true, newest first.
+    pub fn about(
+        &self,
+        at_most: usize,
+        is_wanted: impl Fn(&SessionKey) -> bool,
+    ) -> Vec<Arc<Decision>> {
+        let is_about = |decision: &Arc<Decision>| decision.session.as_ref().is_some_and(&is_wanted);
+        self.history.newest_first().filter(is_about).take(at_most).collect()
     }
 
     /// Returns the decision with this id, if it is among the latest.
     pub fn find(&self, id: &str) -> Option<Arc<Decision>> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.iter().rev().find(|decision| decision.id == id).cloned()
+        self.history.newest_first().find(|decision| decision.id == id)
     }
 
     /// Returns what was counted since the start.

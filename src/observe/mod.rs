@@ -3,13 +3,19 @@
 mod counts;
 mod decision;
 mod decisions;
+mod history;
 mod log;
+#[cfg(feature = "cli")]
+mod log_file;
 #[cfg(feature = "cli")]
 pub(crate) mod telemetry;
 
 pub use decision::{Decided, Decision};
 pub(crate) use decision::{Step, StepEnd, StepKind};
 pub(crate) use decisions::Decisions;
+
+#[cfg(feature = "cli")]
+pub(crate) use log_file::FileSettings;
 
 /// Returns what is logged: a level, or the text of `RUST_LOG`. The layer alone writes no log.
 pub(crate) fn log_level() -> Option<String> {
@@ -30,8 +36,8 @@ pub(crate) fn set_log_level(level: &str) -> bool {
     }
 }
 
-/// Returns how many lines of the log were dropped because the reader of standard error is too slow.
-/// The layer alone writes no log.
+/// Returns how many lines of the log were dropped, because the reader of standard error is too slow
+/// or because the file cannot be written. The layer alone writes no log.
 pub(crate) fn dropped_lines() -> usize {
     #[cfg(feature = "cli")]
     return telemetry::dropped_lines();

@@ -1,15 +1,17 @@
-//! Sets up logs, on standard error: for reading on a terminal, one JSON object a line otherwise.
+//! Sets up logs, on standard error or in a file: for reading on a terminal, one JSON object a line
+//! otherwise.
 //!
 //! A thread of its own writes the lines, behind a queue: no call, probe or stop waits for whoever
-//! reads them. Where the queue is full, lines are dropped and counted.
+//! reads them, or for the disk. Where the queue is full, lines are dropped and counted.
 
+use super::log_file::{FileHandle, FileSettings, LogFile};
 use std::{
     env,
-    io::{self, BufWriter, IsTerminal},
+    io::{self, BufWriter, IsTerminal, Write},
     panic,
     sync::{Mutex, OnceLock, PoisonError},
 };
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// How many lines wait for the writer; more are dropped.
@@ -30,12 +32,15 @@ type SetFilter = Box<dyn Fn(EnvFilter) -> bool + Send>;
 /// How many lines were dropped.
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
+/// The log's file, and the way to it, if it goes to one.
+static FILE: OnceLock<(FileHandle, NonBlocking)> = OnceLock::new();
+
 /// Starts logging. Returns false if the process already has a subscriber, which stays.
 ///
 /// `RUST_LOG` decides what is logged; if it is unset, empty or cannot be read, `level` does, which
 /// is one of the names that `RUST_LOG` knows. `human` chooses lines for people or JSON; without it,
-/// a terminal gets lines for people.
-pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
+/// a terminal gets lines for people. `file` takes the lines in place of standard error.
+pub(crate) fn start(level: &str, human: Option<bool>, file: Option<FileSettings>) -> bool {
     let rust_log = env::var_os("RUST_LOG")
         .filter(|text| !text.is_empty())
         .map(|text| text.to_string_lossy().into_owned());
@@ -44,12 +49,15 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
         Some(theirs) if ignored.is_none() => theirs.clone(),
         _ => level.to_owned(),
     };
-    let terminal = io::stderr().is_terminal();
-    let (queue, writer) = NonBlockingBuilder::default()
-        .thread_name("log")
-        .buffered_lines_limit(QUEUE)
-        .finish(BufWriter::with_capacity(AT_ONCE, io::stderr()));
+    let terminal = file.is_none() && io::stderr().is_terminal();
+    let handle = file.is_some().then(FileHandle::default);
+    let to = NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(QUEUE);
+    let (queue, writer) = match (file, &handle) {
+        (Some(file), Some(handle)) => to.finish(LogFile::new(file, handle.clone())),
+        _ => to.finish(BufWriter::with_capacity(AT_ONCE, io::stderr())),
+    };
     let dropped = queue.error_counter();
+    let way = queue.clone();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(queue)
@@ -75,6 +83,9 @@ pub(crate) fn start(level: &str, human: Option<bool>) -> bool {
     if started.is_ok() {
         *LEVEL.lock().unwrap_or_else(PoisonError::into_inner) = Some((told, set));
         let _ = DROPPED.set(dropped);
+        if let Some(handle) = handle {
+            let _ = FILE.set((handle, way));
+        }
         *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
     }
     if let Some(reason) = ignored {
@@ -95,6 +106,18 @@ pub(crate) fn log_panics() {
         let at = panicked.location().map(ToString::to_string);
         tracing::error!(at, "a fault in Weir: it panicked");
     }));
+}
+
+/// Opens the log's file again, which somebody has moved; at once, and without waiting for that.
+pub(crate) fn reopen() {
+    let Some((handle, way)) = FILE.get() else {
+        tracing::info!("there is no log file to open again: the log goes to standard error");
+        return;
+    };
+    handle.reopen();
+    // Wakes the writer, also where the next line is not logged.
+    let _ = way.clone().write_all(&[]);
+    tracing::info!("the log file is opened again");
 }
 
 /// Writes the lines that wait, for about a second at most. What is logged later is lost.
@@ -121,9 +144,11 @@ pub(crate) fn set_level(level: &str) -> bool {
     done
 }
 
-/// Returns how many lines were dropped because the reader of standard error is too slow.
+/// Returns how many lines were dropped because the reader of standard error is too slow, or because
+/// the file cannot be written.
 pub(crate) fn dropped_lines() -> usize {
-    DROPPED.get().map_or(0, ErrorCounter::dropped_lines)
+    let lost = FILE.get().map_or(0, |(handle, _)| handle.lost());
+    DROPPED.get().map_or(0, ErrorCounter::dropped_lines).saturating_add(lost)
 }
 
 /// Returns the filter of what is logged, and the reason if `RUST_LOG` was ignored.
@@ -171,8 +196,8 @@ mod tests {
 
     #[test]
     fn starting_twice_is_no_panic() {
-        start("info", None);
-        assert!(!start("info", None));
+        start("info", None, None);
+        assert!(!start("info", None, None));
     }
 
     #[derive(Clone, Default)]

@@ -75,7 +75,9 @@ impl Memory {
         for change in changes.iter().filter(|change| change.changes_anything()) {
             let shelf = self.shelf(change.key.space);
             match &change.new {
-                Some(bytes) => shelf.put(&change.key.bytes, bytes, change.pin),
+                Some(bytes) => {
+                    shelf.put(&change.key.bytes, bytes, change.pin, change.seen.is_none());
+                }
                 None => shelf.remove(&change.key.bytes),
             }
         }
@@ -114,6 +116,11 @@ impl Memory {
     /// `idle_ttl`.
     pub(super) fn expired(&self) -> u64 {
         self.sessions.expired()
+    }
+
+    /// Returns how many sessions' records were dropped, to make room or because they were idle.
+    pub(super) fn dropped(&self) -> u64 {
+        self.sessions.dropped()
     }
 
     /// Makes room and drops idle records now.

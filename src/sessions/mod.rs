@@ -50,9 +50,12 @@ pub use store::Store;
 pub use turn::{Held, Turn, TurnError};
 pub use turns::{Busy, BusyReason, HeldGuard, TurnGuard, TurnKey};
 
-use crate::rules::{
-    CredentialHash, CustomerRecord, SessionId, SessionKey, SessionKind, SessionRecord, SourceId,
-    SourceRecord,
+use crate::{
+    metrics::Metrics,
+    rules::{
+        CredentialHash, CustomerRecord, SessionId, SessionKey, SessionKind, SessionRecord,
+        SourceId, SourceRecord,
+    },
 };
 use back_off::BackOffs;
 use change::Bytes;
@@ -72,6 +75,8 @@ struct Inner {
     key: CredentialKey,
     deferred_at_most: usize,
     idle_ttl: Duration,
+    capacity: u64,
+    metrics: Metrics,
 }
 
 impl Sessions {
@@ -86,14 +91,27 @@ impl Sessions {
     /// Keeps records in this store and hashes credentials with this key, which all replicas that
     /// share the store must share.
     pub fn with_store(store: Store, key: CredentialKey, settings: Settings) -> Self {
+        let metrics = Metrics::default();
         Self(Arc::new(Inner {
             store,
-            turns: Turns::new(settings.queue, settings.wait),
+            turns: Turns::new(settings.queue, settings.wait, metrics.clone()),
             back_offs: BackOffs::new(),
             key,
             deferred_at_most: settings.deferred_at_most,
             idle_ttl: settings.idle_ttl,
+            capacity: settings.capacity,
+            metrics,
         }))
+    }
+
+    /// Returns the counts of the process, which begin with what is remembered.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Returns how many sessions are kept at most.
+    pub fn capacity(&self) -> u64 {
+        self.0.capacity
     }
 
     /// Returns after what time a record that nobody asks for is dropped.
@@ -355,6 +373,12 @@ impl Sessions {
     /// within `idle_ttl`. Each is logged.
     pub fn pending_expired(&self) -> u64 {
         self.0.store.expired()
+    }
+
+    /// Returns how many sessions were forgotten, to make room or because no call asked for them
+    /// within `idle_ttl`.
+    pub fn dropped(&self) -> u64 {
+        self.0.store.dropped()
     }
 
     /// Makes room and drops idle records now, which is otherwise done bit by bit during calls. For

@@ -122,6 +122,13 @@ impl Store {
         }
     }
 
+    /// Returns how many sessions' records were dropped, to make room or because they were idle.
+    pub fn dropped(&self) -> u64 {
+        match &self.backend {
+            Backend::Memory(memory) => memory.dropped(),
+        }
+    }
+
     /// Makes room and drops idle records now, which is otherwise done bit by bit.
     pub fn tidy(&self) {
         match &self.backend {

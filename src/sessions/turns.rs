@@ -13,7 +13,10 @@ use super::{
     keys::CustomerKey,
     queue::{Full, Priority, Ticket, TurnQueue},
 };
-use crate::rules::{CredentialHash, SessionKey};
+use crate::{
+    metrics::Metrics,
+    rules::{CredentialHash, SessionKey},
+};
 use dashmap::{DashMap, Entry};
 use std::{
     fmt,
@@ -59,6 +62,16 @@ pub enum BusyReason {
     WaitedTooLong,
 }
 
+impl BusyReason {
+    /// Returns the name used in headers, decisions and counts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::WaitedTooLong => "waited_too_long",
+        }
+    }
+}
+
 impl Busy {
     fn because(reason: BusyReason) -> Self {
         // The unit of `Retry-After`; a turn lasts one upstream call, mostly far less.
@@ -75,18 +88,26 @@ pub(super) struct Turns {
     /// How many may wait for one turn.
     bound: usize,
     wait: Duration,
+    metrics: Metrics,
 }
 
 impl Turns {
     /// Makes queues in which at most `bound` calls wait for one turn, each for at most `wait`.
-    pub(super) fn new(bound: usize, wait: Duration) -> Self {
-        Self { queues: Arc::default(), bound, wait }
+    pub(super) fn new(bound: usize, wait: Duration, metrics: Metrics) -> Self {
+        Self { queues: Arc::default(), bound, wait, metrics }
     }
 
     pub(super) async fn turn(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
         let place =
             self.enter(of, priority).map_err(|Full| Busy::because(BusyReason::QueueFull))?;
-        place.turn(self.wait).await
+        if place.has_turn(Waker::noop()) {
+            self.metrics.turn(Duration::ZERO);
+            return Ok(TurnGuard { place, wait: self.wait });
+        }
+        let since = Instant::now();
+        let turn = place.turn(self.wait).await?;
+        self.metrics.turn(since.elapsed());
+        Ok(turn)
     }
 
     /// Returns whether no call has this turn or waits for it.
@@ -102,7 +123,11 @@ impl Turns {
         let (ticket, _) = queue.enter(Priority::Ordinary).ok()?;
         drop(queue);
         let place = Place { queues: self.queues.clone(), key, ticket };
-        place.has_turn(Waker::noop()).then_some(TurnGuard { place, wait: self.wait })
+        if !place.has_turn(Waker::noop()) {
+            return None;
+        }
+        self.metrics.turn(Duration::ZERO);
+        Some(TurnGuard { place, wait: self.wait })
     }
 
     fn enter(&self, of: &TurnKey, priority: Priority) -> Result<Place, Full> {
@@ -266,7 +291,7 @@ mod tests {
     const WINDOW: Duration = Duration::from_millis(300);
 
     fn turns() -> Turns {
-        Turns::new(3, WAIT)
+        Turns::new(3, WAIT, Metrics::default())
     }
 
     fn cart(id: &str) -> TurnKey {
@@ -493,7 +518,7 @@ mod tests {
 
     #[test]
     fn callers_on_several_runtimes_never_have_one_turn_together_and_leave_nothing_behind() {
-        let turns = Turns::new(64, Duration::from_secs(60));
+        let turns = Turns::new(64, Duration::from_secs(60), Metrics::default());
         let (inside, served) = (Arc::default(), Arc::new(AtomicU32::new(0)));
         std::thread::scope(|scope| {
             for seed in 0..4 {

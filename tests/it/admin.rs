@@ -2,8 +2,8 @@
 //! ask for what is not there.
 
 use crate::testbed::{
-    Adjusted, Admin, CART, Caller, Governor, Mode, Probe, Server, Testbed, defaults, items, method,
-    rows,
+    APPLY, Adjusted, Admin, CART, Caller, GovernSettings, Governor, Mode, Probe, SUBMIT, Server,
+    SessionSettings, Testbed, defaults, items, method, rows, text_of,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -138,6 +138,58 @@ async fn decisions_are_shown_newest_first_under_the_ids_of_their_answers() {
     assert!(shown[0]["upstream_us"].as_u64().is_some_and(|us| us > 0), "{shown}");
 }
 
+/// Kind: a post-mortem that finds nothing, because the order was made or other calls came.
+#[tokio::test]
+async fn what_was_decided_about_a_session_is_shown_after_it_was_ordered() {
+    let bed = Testbed::new().start().await;
+    let shopper = bed.shopper(60.0).await;
+    let id = text_of(&shopper.get(CART).await.json()["cart"]["id"]);
+    shopper.post(APPLY, method(&bed.card().await)).await;
+    assert_eq!(shopper.post(SUBMIT, Value::Null).await.status, 200);
+    for _ in 0..1_100 {
+        bed.weir.post("/checkouts", Value::Null).await;
+    }
+    bed.governor().sessions().run_pending_tasks();
+    let (admin, _, _running) = admin(bed.governor().clone()).await;
+    let calls = |shown: &Value| -> Vec<String> {
+        let decisions = shown.as_array().expect("decisions").iter();
+        decisions.map(|decision| decision["call"].as_str().expect("a call").to_owned()).collect()
+    };
+    let shown = admin.get(&format!("/decisions?session=cart:{id}")).await.json();
+    assert_eq!(calls(&shown)[..2], ["order", "attach"]);
+    assert_eq!(admin.get(&format!("/decisions?session={id}")).await.json(), shown);
+    let one = admin.get(&format!("/decisions?session={id}&limit=1")).await.json();
+    assert_eq!(calls(&one), ["order"]);
+    assert_eq!(admin.get("/decisions?session=cart:nosuch").await.json(), json!([]));
+    assert_eq!(admin.get(&format!("/decisions?session=checkout:{id}")).await.json(), json!([]));
+    let session = admin.get(&format!("/sessions/carts/{id}")).await.json();
+    assert_eq!(session["decisions"], shown, "{session}");
+    assert_eq!((&session["kind"], &session["id"]), (&json!("cart"), &json!(id)));
+}
+
+#[tokio::test]
+async fn a_session_that_is_forgotten_has_its_decisions_and_so_many_are_kept() {
+    let govern = GovernSettings { history: 4, ..GovernSettings::default() };
+    let sessions = SessionSettings { capacity: 1, ..SessionSettings::default() };
+    let bed = Testbed::new().govern(govern).sessions(sessions).start().await;
+    let first = bed.checkout(100.0).await;
+    let second = bed.checkout(100.0).await;
+    bed.governor().sessions().run_pending_tasks();
+    let (admin, _, _running) = admin(bed.governor().clone()).await;
+    let page = |id: &str| format!("/sessions/checkouts/{id}");
+    let shown = admin.get(&page(&first)).await.json();
+    assert_eq!(
+        (&shown["kind"], &shown["id"], &shown["remembered"], &shown["decisions"][0]["call"]),
+        (&json!("checkout"), &json!(first), &json!(false), &json!("create"))
+    );
+    assert_eq!(admin.get(&page(&second)).await.json()["remembered"], true);
+    for _ in 0..3 {
+        bed.weir.post("/checkouts", Value::Null).await;
+    }
+    assert_eq!(admin.get(&page(&first)).await.status, 404);
+    assert_eq!(admin.get("/decisions").await.json().as_array().map(Vec::len), Some(4));
+}
+
 #[tokio::test]
 async fn rules_show_what_the_policy_in_force_makes_of_them() {
     let bed = Testbed::new().start().await;
@@ -195,7 +247,7 @@ async fn what_is_not_there_or_makes_no_sense_is_told() {
         ("/sessions?after=order:1", 400),
         ("/decisions?limit=x", 400),
         ("/decisions?rule=spent-source", 400),
-        ("/decisions?limit=5&session=1", 400),
+        ("/decisions?limit=5&source=1", 400),
         ("/decisions/nosuch", 404),
         ("/sessions?kind=checkout", 400),
         ("/stats?limit=5", 400),

@@ -4,7 +4,7 @@ use super::Course;
 use crate::{
     govern::{exchange::Exchange, holding::Holding},
     rules::{Event, Intent, Owner, SessionKey, SessionObservation},
-    sessions::{Busy, Priority, StoreError, TurnError, TurnKey, now},
+    sessions::{Busy, BusyReason, Priority, StoreError, TurnError, TurnKey, now},
 };
 use std::time::Duration;
 
@@ -110,6 +110,11 @@ impl Course<'_> {
     }
 
     fn note_busy(&mut self, busy: Busy) -> Event {
+        let metrics = self.exchange.asker.governor.metrics();
+        metrics.bound_hit(match busy.reason {
+            BusyReason::QueueFull => "turn-queue",
+            BusyReason::WaitedTooLong => "turn-wait",
+        });
         self.busy = Some(busy);
         Event::Busy
     }

@@ -88,6 +88,18 @@ impl Attempt {
         }
     }
 
+    /// Returns why the call needs the look-up that is its present step.
+    pub fn asks_for(&self) -> &'static str {
+        match self.phase {
+            Phase::Admitting => "admission",
+            Phase::Entering { .. } => "overtaking",
+            Phase::Settling(_) => "settling",
+            Phase::Following => "following",
+            Phase::Deferring(_) => "deferring",
+            _ => "rule",
+        }
+    }
+
     /// Goes on without records after a store failure. The call is not judged, but a deferred attach
     /// or an unfinished repair is never bypassed, whatever the mode.
     fn without_records(&mut self, pending_possible: bool, policy: &Policy) {

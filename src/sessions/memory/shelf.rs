@@ -29,6 +29,9 @@ pub(super) struct Shelf {
     idle_ttl: Duration,
     swept: Mutex<Instant>,
     expired: AtomicU64,
+    added: AtomicU64,
+    taken: AtomicU64,
+    dropped: AtomicU64,
     kinds: Vec<SessionKind>,
 }
 
@@ -52,6 +55,9 @@ impl Shelf {
             idle_ttl,
             swept: Mutex::new(Instant::now()),
             expired: AtomicU64::new(0),
+            added: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
             kinds,
         }
     }
@@ -84,7 +90,8 @@ impl Shelf {
         all.find(|(known, _)| **known == *key).map(|(_, bytes)| bytes)
     }
 
-    pub(super) fn put(&self, key: &KeyBytes, bytes: &Bytes, pin: bool) {
+    /// Puts bytes under this key; `is_new`: nothing was there.
+    pub(super) fn put(&self, key: &KeyBytes, bytes: &Bytes, pin: bool, is_new: bool) {
         if pin {
             self.cache.invalidate(key);
             self.pin(key.clone(), bytes.clone());
@@ -92,9 +99,13 @@ impl Shelf {
             self.unpin(key, |_| true);
             self.cache.insert(key.clone(), bytes.clone());
         }
+        if is_new {
+            self.added.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn remove(&self, key: &KeyBytes) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
         self.unpin(key, |_| true);
         self.cache.invalidate(key);
     }
@@ -129,6 +140,17 @@ impl Shelf {
 
     pub(super) fn count(&self) -> u64 {
         self.cache.entry_count() + self.pinned() as u64
+    }
+
+    /// Returns how many records went without a change that took them away: to make room, or because
+    /// they were idle. They are reckoned, since a listener would cost a lock at each change, in an
+    /// order in which a change meanwhile makes them too few, not too many.
+    pub(super) fn dropped(&self) -> u64 {
+        let added = self.added.load(Ordering::Relaxed);
+        self.tidy();
+        let there = self.count();
+        let gone = added.saturating_sub(self.taken.load(Ordering::Relaxed)).saturating_sub(there);
+        self.dropped.fetch_max(gone, Ordering::Relaxed).max(gone)
     }
 
     pub(super) fn expired(&self) -> u64 {

@@ -54,6 +54,27 @@ fn a_full_shelf_takes_new_records_and_lets_the_least_recently_used_go() {
     assert!((10..19).all(|id| get(&memory, id) == Some(2)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_for_room_or_for_want_of_use_is_counted_and_what_is_taken_away_is_not() {
+    let memory = memory(10);
+    for id in 0..12 {
+        put(&memory, id, 1, false);
+    }
+    put(&memory, 12, 1, true);
+    assert_eq!((memory.dropped(), count(&memory)), (2, 11));
+    // Changed, pinned, released and taken away.
+    put(&memory, 11, 2, false);
+    put(&memory, 12, 2, false);
+    let removal = change(12, Some(Bytes::from([2])), None, false);
+    assert_eq!(memory.swap(&[removal]), Swapped::Made);
+    let dropped = memory.dropped();
+    assert_eq!(dropped + count(&memory), 12);
+    put(&memory, 20, 1, true);
+    advance(DAY * 2).await;
+    assert_eq!(get(&memory, 20), None);
+    assert!(memory.dropped() > dropped, "the pinned one was idle");
+}
+
 #[test]
 fn what_must_stay_stays_however_many_others_come() {
     let memory = memory(10);
