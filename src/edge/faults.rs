@@ -6,7 +6,7 @@
 
 use super::admit::{Admission, admit};
 use crate::http::{ALLOWED, Body, Chain, Problem, UpstreamError};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
 use pin_project_lite::pin_project;
 use smallvec::SmallVec;
 use std::{
@@ -67,6 +67,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if request.version() == Version::HTTP_2 {
+            request.body_mut().over_http2();
+        }
         let state = match admit(&mut request) {
             Admission::Pass => {
                 let asked = ReplyContext::by(&request, self.answer);

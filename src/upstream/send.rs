@@ -12,8 +12,8 @@ use super::{
     target::Target,
     upgrade,
 };
-use crate::http::{Body, Upload, UploadState, UpstreamError};
-use http::{Request, Response, StatusCode, Uri, header};
+use crate::http::{Body, Upload, UploadState, UpstreamError, collect};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use std::{
     fmt,
     future::Future,
@@ -129,6 +129,10 @@ impl Upstream {
     /// answer's body before its end, closes the connection: nothing more is sent to upstream.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
+        if request.body().is_doubtful() {
+            // Boxed: it is rare, and would enlarge every request's future.
+            Box::pin(await_emptiness(&mut request, shared.settings.timeout)).await?;
+        }
         to_origin_form(request.uri_mut());
         let upgrading = request.headers().contains_key(header::UPGRADE);
         let expects = request.headers().contains_key(header::EXPECT);
@@ -202,6 +206,24 @@ fn switched(
     };
     upgrade::tunnel(switch.ok_or_else(unasked)?, hyper::upgrade::on(&mut response), connection);
     Ok(response.map(|_| Body::empty()))
+}
+
+/// Waits for the end of a body that announced no content, before anything is sent: upstream would
+/// take the head alone for the whole request.
+async fn await_emptiness(
+    request: &mut Request<Body>,
+    timeout: Duration,
+) -> Result<(), UpstreamError> {
+    let refused = |late, cause| UpstreamError::Caller { late, cause };
+    match tokio::time::timeout(timeout, collect(std::mem::take(request.body_mut()), 0)).await {
+        Ok(Ok(_)) => {
+            request.headers_mut().remove(header::TRANSFER_ENCODING);
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+            Ok(())
+        }
+        Ok(Err(error)) => Err(refused(false, error.to_string().into())),
+        Err(_) => Err(refused(true, "no end of the request within the time-out".into())),
+    }
 }
 
 /// Removes scheme and authority, since the connection is already to upstream.
