@@ -10,10 +10,10 @@ use crate::{
     dialects::{self, Dialects},
     edge::FaultsLayer,
     govern::{GovernLayer, Governor},
-    http::{Body, Problem},
+    http::{ANY_ORIGIN, Body, Problem},
     upstream::Upstream,
 };
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri, header};
 use std::{convert::Infallible, sync::Arc};
 use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceBuilder, service_fn};
@@ -30,9 +30,12 @@ pub fn stack(
     let dialects = governor.dialects();
     ServiceBuilder::new()
         // Turns every failure into a response in the vendor's error format.
-        .layer(FaultsLayer::new(move |uri: &Uri, headers: &HeaderMap, problem| {
-            in_vendors_form(dialects, uri, headers, problem)
-        }))
+        .layer(
+            FaultsLayer::new(move |uri: &Uri, headers: &HeaderMap, problem| {
+                in_vendors_form(dialects, uri, headers, problem)
+            })
+            .within(upstream.call_timeout()),
+        )
         // The rules. Ungoverned calls pass untouched.
         .layer(GovernLayer::new(governor).base_path(upstream.base_path()).work(work))
         // Inside the rules, so that Weir's own look-ups get the same hygiene as callers' calls.
@@ -53,5 +56,9 @@ fn in_vendors_form(
 ) -> Response<Body> {
     let form = dialects.form_for(uri, headers);
     let rendered = dialects::error(form, problem.status(), problem.code(), &problem.message());
-    problem.into_response(rendered.content_type, rendered.body)
+    let mut response = problem.into_response(rendered.content_type, rendered.body);
+    if rendered.any_origin {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
+    }
+    response
 }

@@ -127,7 +127,7 @@ mod tests {
         let health = Health::new(Pulses::default(), Duration::ZERO, Some(ask));
         let (a, b) = tokio::join!(health.ready("deep"), health.ready("deep=1"));
         assert_eq!((a.status.as_u16(), b.status.as_u16()), (503, 503));
-        assert!(a.json.contains("it is down"), "{}", a.json);
+        assert!(a.text.contains("it is down"), "{}", a.text);
         assert_eq!(times.load(Ordering::Relaxed), 1);
         advance(ASKED_AGAIN_AFTER).await;
         assert_eq!(health.ready("deep").await.status, 200);
@@ -141,6 +141,6 @@ mod tests {
         let health = Health::new(Pulses::default(), Duration::ZERO, Some(ask));
         let page = health.ready("deep").await;
         assert_eq!(page.status, 503);
-        assert!(page.json.contains("upstream did not answer within 2 s"), "{}", page.json);
+        assert!(page.text.contains("upstream did not answer within 2 s"), "{}", page.text);
     }
 }

@@ -197,11 +197,15 @@ fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
         target: Target::new(url.scheme().clone(), url.authority().clone(), url.base_path()),
         connect_timeout: config.upstream.connect_timeout,
         timeout: config.upstream.timeout,
-        read_timeout: config.upstream.timeout,
+        read_timeout: config.upstream.read_timeout,
+        body_rate: u64::try_from(config.limits.body_rate).unwrap_or(u64::MAX),
         pool_idle: config.upstream.idle_timeout,
         max_idle: config.upstream.max_idle,
+        max_age: config.upstream.max_age,
+        call_timeout: config.limits.call,
         ca_file: config.upstream.ca_file.clone(),
         forwarded: config.headers.forwarded,
+        upgrade: config.headers.upgrade,
     }
 }
 
@@ -241,7 +245,7 @@ fn session_settings(config: &Config) -> sessions::Settings {
 fn govern_settings(config: &Config) -> GovernSettings {
     GovernSettings {
         governed_body: config.limits.governed_body,
-        body_timeout: config.upstream.timeout,
+        body_timeout: config.limits.body_timeout,
         answer: config.limits.answer,
         headers: config.headers.decision,
         // Nobody could see them.

@@ -139,6 +139,9 @@ section! {
         /// How long upstream may take from the last byte of the request to the head of its answer;
         /// then 504. From `1ms` to `1h`.
         "timeout" timeout: Duration = seconds(30), Span { least: ms(1), most: HOUR };
+        /// How long upstream may be silent within an answer; then the answer breaks off. From `1ms`
+        /// to `1h`.
+        "read-timeout" read_timeout: Duration = seconds(30), Span { least: ms(1), most: HOUR };
         /// How long connecting to upstream may take, TLS included; then 502. From `1ms` to `5m`.
         "connect-timeout" connect_timeout: Duration = seconds(5),
             Span { least: ms(1), most: seconds(300) };
@@ -147,6 +150,9 @@ section! {
         "idle-timeout" idle_timeout: Duration = seconds(30), Span { least: ms(0), most: HOUR };
         /// Unused connections to upstream that each worker keeps. From 0 to 65535.
         "max-idle" max_idle: usize = 256, Whole { least: 0, most: 65_535 };
+        /// How old a connection to upstream may be before it takes no further request, up to a
+        /// tenth less for each: a name that moves is noticed then. From `1s` to `1d`.
+        "max-age" max_age: Duration = seconds(300), Span { least: seconds(1), most: DAY };
         /// A PEM file of further certificates to trust, beside the machine's own. Relative to the
         /// configuration file that names it.
         "ca-file" ca_file: Option<PathBuf> = None, File;
@@ -212,6 +218,15 @@ section! {
         /// over an HTTP/2 handshake. From `1s` to `5m`.
         "header-timeout" header_timeout: Duration = seconds(15),
             Span { least: seconds(1), most: seconds(300) };
+        /// How long the body of a governed call may take to arrive; then 408. From `1ms` to `1h`.
+        "body-timeout" body_timeout: Duration = seconds(30), Span { least: ms(1), most: HOUR };
+        /// How many bytes a second a caller must send of any other body, on average, once Weir has
+        /// waited for them for 20 seconds in all; then 408. From `0B` (any number) to `1MiB`.
+        "body-rate" body_rate: usize = 500, Size { least: 0, most: MIB };
+        /// How long one call may take to the head of its answer, with its turn, its look-ups and
+        /// the call itself; then 504. What was begun upstream is finished and learned. From `1s`
+        /// to `1h`.
+        "call" call: Duration = seconds(300), Span { least: seconds(1), most: HOUR };
         /// How long a caller's connection without a call is kept. From `1s` to `1h`.
         "keep-alive" keep_alive: Duration = seconds(75), Span { least: seconds(1), most: HOUR };
         /// How long a caller may take nothing of its answer, before its connection is closed or its
@@ -244,6 +259,9 @@ section! {
         /// Whether the caller's address is added to `Forwarded` and `X-Forwarded-For`. The vendor's
         /// fraud check reads the last `for=` as the shopper's.
         "forwarded" forwarded: bool = false, Switch;
+        /// Whether a call that no rule governs may switch to another protocol by `Upgrade`. Weir
+        /// sees nothing of what follows.
+        "upgrade" upgrade: bool = false, Switch;
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Api {
     /// Returns the body of a request without the members that the toggle `strip` takes out. `None`
     /// where it has none, or its form does not let them be taken out.
     pub strip: fn(&[u8]) -> Option<Bytes>,
+    /// Whether its answers may be read by scripts of any origin, as a shopper's browser needs it.
+    pub any_origin: bool,
     /// Returns the media type in which an error is answered.
     pub media: fn(&Uri, &HeaderMap) -> Media,
     /// Returns how upstream's error names a rule that it judges itself. `None` where it refuses no

@@ -11,6 +11,8 @@ pub struct Rendered {
     pub status: StatusCode,
     /// `Content-Type`.
     pub content_type: &'static str,
+    /// Whether scripts of any origin may read it.
+    pub any_origin: bool,
     /// Its body.
     pub body: Bytes,
 }
@@ -37,6 +39,7 @@ fn render(form: Form, status: StatusCode, entry: &ErrorEntry<'_>) -> Rendered {
     Rendered {
         status,
         content_type: form.media.content_type(),
+        any_origin: form.api.any_origin,
         body: Bytes::from((form.api.error)(form.media, status, entry)),
     }
 }

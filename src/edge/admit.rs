@@ -20,11 +20,11 @@ pub(super) enum Admission {
     Refuse(Problem),
 }
 
-/// Checks a request's head, and counts the `Max-Forwards` of TRACE and OPTIONS down.
+/// Checks a request's head, and counts the `Max-Forwards` of OPTIONS down.
 pub(super) fn admit<B>(request: &mut Request<B>) -> Admission {
     match refusal(request) {
         Some(problem) => Admission::Refuse(problem),
-        None if matches!(*request.method(), Method::TRACE | Method::OPTIONS) => count_down(request),
+        None if *request.method() == Method::OPTIONS => count_down(request),
         None => Admission::Pass,
     }
 }
@@ -33,10 +33,13 @@ fn refusal<B>(request: &Request<B>) -> Option<Problem> {
     if request.method() == Method::CONNECT {
         return Some(Problem::Connect);
     }
+    if request.method() == Method::TRACE {
+        return Some(Problem::Trace);
+    }
     if !target_is_valid(request.uri(), request.method()) {
         return Some(Problem::Target);
     }
-    if !host_is_valid(request.headers(), request.version()) {
+    if !host_is_valid(request.headers(), request.version()) || !authority_is_valid(request) {
         return Some(Problem::Host);
     }
     (!only_chunked(request.headers())).then_some(Problem::TransferCoding)
@@ -54,9 +57,57 @@ fn host_is_valid(headers: &HeaderMap, version: Version) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => version != Version::HTTP_11,
-        (Some(host), None) => host.as_bytes().iter().all(|byte| is_host_byte(*byte)),
+        (Some(host), None) => is_host_and_port(host.as_bytes()),
         (Some(_), Some(_)) => false,
     }
+}
+
+/// Checks the host of a target in absolute form, which is `:authority` over HTTP/2. There it must
+/// be that of `Host`, if both are sent (RFC 9113 section 8.3.1); over HTTP/1.1 it replaces `Host`
+/// (RFC 9112 section 3.2.2).
+fn authority_is_valid<B>(request: &Request<B>) -> bool {
+    let Some(authority) = request.uri().authority() else { return true };
+    let authority = authority.as_str().as_bytes();
+    let agrees = match request.headers().get(header::HOST) {
+        Some(host) if request.version() == Version::HTTP_2 => {
+            host.as_bytes().eq_ignore_ascii_case(authority)
+        }
+        _ => true,
+    };
+    agrees && is_host_and_port(authority)
+}
+
+/// Returns whether this is a host, in brackets if it has colons, and a port if there is another
+/// colon (RFC 3986 section 3.2).
+fn is_host_and_port(text: &[u8]) -> bool {
+    if !text.iter().all(|byte| is_host_byte(*byte)) {
+        return false;
+    }
+    let rest = match text.strip_prefix(b"[") {
+        None => {
+            let end = text.iter().position(|byte| *byte == b':').unwrap_or(text.len());
+            let (host, rest) = text.split_at(end);
+            if host.iter().any(|byte| b"[]".contains(byte)) || host.is_empty() && !rest.is_empty() {
+                return false;
+            }
+            rest
+        }
+        Some(inner) => match inner.iter().position(|byte| *byte == b']') {
+            Some(end) if end > 0 => &inner[end + 1..],
+            _ => return false,
+        },
+    };
+    match rest.strip_prefix(b":") {
+        None => rest.is_empty(),
+        Some(port) => is_port(port),
+    }
+}
+
+/// Returns whether this is a port. It may be missing after its colon (RFC 3986 section 3.2.3).
+fn is_port(text: &[u8]) -> bool {
+    let number = std::str::from_utf8(text).ok().filter(|text| text.len() <= 5);
+    let is_digits = text.iter().all(u8::is_ascii_digit);
+    is_digits && (text.is_empty() || number.is_some_and(|text| text.parse::<u16>().is_ok()))
 }
 
 /// Returns whether a host and its port may contain this byte (RFC 3986 section 3.2). A user is not
@@ -75,7 +126,6 @@ fn count_down<B>(request: &mut Request<B>) -> Admission {
         .and_then(|left| left.parse::<u32>().ok());
     match left {
         None => Admission::Refuse(Problem::MaxForwards),
-        Some(0) if request.method() == Method::TRACE => Admission::Refuse(Problem::Trace),
         Some(0) => Admission::Options,
         Some(left) => {
             request.headers_mut().insert(header::MAX_FORWARDS, HeaderValue::from(left - 1));
@@ -93,7 +143,7 @@ mod tests {
 
     #[test]
     fn requests_that_no_reverse_proxy_may_take_are_refused() {
-        let cases: [(&str, &str, Version, Lines, Admission); 22] = [
+        let cases: [(&str, &str, Version, Lines, Admission); 41] = [
             ("GET", "/x", Version::HTTP_11, &[("host", "weir")], Pass),
             ("GET", "/x", Version::HTTP_11, &[("host", "")], Pass),
             ("GET", "/x", Version::HTTP_11, &[("host", "[::1]:8080")], Pass),
@@ -101,6 +151,25 @@ mod tests {
             ("GET", "/x", Version::HTTP_11, &[("host", "a"), ("host", "a")], Refuse(Problem::Host)),
             ("GET", "/x", Version::HTTP_11, &[("host", "a, b")], Refuse(Problem::Host)),
             ("GET", "/x", Version::HTTP_11, &[("host", "user@a")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a:")], Pass),
+            ("GET", "/x", Version::HTTP_11, &[("host", "[::1]")], Pass),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a:65536")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a:8x")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a:-1")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a:+1")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a:1:2")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "::1")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", ":80")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "[::1")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "[::1]a")], Refuse(Problem::Host)),
+            ("GET", "/x", Version::HTTP_11, &[("host", "a[1]")], Refuse(Problem::Host)),
+            ("GET", "http://u@a/x", Version::HTTP_2, &[], Refuse(Problem::Host)),
+            ("GET", "http://u:p@a/x", Version::HTTP_11, &[("host", "a")], Refuse(Problem::Host)),
+            ("GET", "http://a:1/x", Version::HTTP_2, &[("host", "A:1")], Pass),
+            ("GET", "http://a/x", Version::HTTP_2, &[("host", "b")], Refuse(Problem::Host)),
+            ("GET", "http://a/x", Version::HTTP_2, &[("host", "a:80")], Refuse(Problem::Host)),
+            ("TRACE", "/x", Version::HTTP_11, &[("host", "a")], Refuse(Problem::Trace)),
+            ("TRACE", "http://a/x", Version::HTTP_2, &[], Refuse(Problem::Trace)),
             ("GET", "/x", Version::HTTP_10, &[], Pass),
             ("GET", "http://a/x", Version::HTTP_2, &[], Pass),
             ("GET", "http://a/x", Version::HTTP_11, &[("host", "b")], Pass),
@@ -173,7 +242,7 @@ mod tests {
     #[test]
     fn max_forwards_is_counted_down() {
         let mut request = Request::builder()
-            .method("TRACE")
+            .method("OPTIONS")
             .uri("/x")
             .header("host", "a")
             .header("max-forwards", "3")

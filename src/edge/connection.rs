@@ -6,7 +6,6 @@
 use super::{
     accept::{Protocol, sniff_protocol},
     activity::{Activity, Overdue, TimeLimits},
-    bounds::Bounds,
     farewell,
     limited::Limited,
     open_call::{Answer, Answering, OpenCall},
@@ -83,11 +82,16 @@ where
     };
     let activity = Arc::new(Activity::new(limits, protocol));
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
-    let bounds = options.bounds.clone();
     let address = options.caller_address.then_some(peer.address);
     let streams = (protocol == Protocol::Http2).then(Streams::default);
-    let executor = streams.clone().unwrap_or_default().executor(options.write_timeout);
-    let service = PerConnection { service, address, bounds, activity: activity.clone(), streams };
+    let executor = streams.clone().unwrap_or_default().executor(options);
+    let service = PerConnection {
+        service,
+        address,
+        options: options.clone(),
+        activity: activity.clone(),
+        streams,
+    };
     let overdue = match protocol {
         Protocol::Http1 => {
             let connection = http1::Builder::new()
@@ -183,7 +187,7 @@ where
                     end(connection.as_mut());
                 }
                 Err(overdue) => {
-                    tell_overdue(overdue);
+                    tell_overdue(overdue, &peer.options);
                     activity.want_back();
                     return Some(overdue);
                 }
@@ -209,14 +213,15 @@ fn tell(ended: hyper::Result<()>) {
     tracing::debug!(%error, "a caller's connection ended");
 }
 
-fn tell_overdue(overdue: Overdue) {
+fn tell_overdue(overdue: Overdue, options: &ServeOptions) {
     static LINES: Limited = Limited::new();
-    let what = match overdue {
-        Overdue::Head => "a request's head did not arrive in time",
-        Overdue::Write => "a caller took nothing of what was written to it",
+    let (bound, what) = match overdue {
+        Overdue::Head => ("head-time", "a request's head did not arrive in time"),
+        Overdue::Write => ("write-time", "a caller took nothing of what was written to it"),
         // It had no call.
         Overdue::Idle | Overdue::Ending => return,
     };
+    options.bound_hit(bound);
     if let Some(held_back) = LINES.pass() {
         tracing::info!(held_back, "{what}: its connection was closed");
     }
@@ -234,7 +239,7 @@ async fn give_up(draining: &CancellationToken, header_timeout: Duration) {
 struct PerConnection<S> {
     service: S,
     address: Option<SocketAddr>,
-    bounds: Bounds,
+    options: Arc<ServeOptions>,
     activity: Arc<Activity>,
     /// The streams of an HTTP/2 connection.
     streams: Option<Streams>,
@@ -253,8 +258,9 @@ where
         if let Some(address) = self.address {
             request.extensions_mut().insert(CallerAddress(address));
         }
-        let place = self.bounds.call();
+        let place = self.options.bounds.call();
         if place.is_none() {
+            self.options.bound_hit("calls");
             request.extensions_mut().insert(Overload);
         }
         let stream = self.streams.as_ref().map(Streams::begin);

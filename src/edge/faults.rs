@@ -11,7 +11,7 @@ use super::{
 use crate::http::{
     ALLOWED, Body, Chain, Overload, Problem, TRACEPARENT, UpstreamError, read_trace_id,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
 use pin_project_lite::pin_project;
 use smallvec::SmallVec;
 use std::{
@@ -19,7 +19,9 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
+use tokio::time::{Sleep, sleep};
 use tower::{Layer, Service};
 
 /// Answers a problem in the form that the caller expects, which depends on the request's URI and
@@ -32,13 +34,20 @@ impl<F: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy> ErrorForm for F 
 #[derive(Clone, Copy, Debug)]
 pub struct FaultsLayer<A> {
     answer: A,
+    within: Option<Duration>,
 }
 
 impl<A: ErrorForm> FaultsLayer<A> {
     /// Makes a layer that answers with this function, which gets only `Accept` of the request's
     /// headers.
     pub fn new(answer: A) -> Self {
-        Self { answer }
+        Self { answer, within: None }
+    }
+
+    /// Answers a call that has no answer's head within this time. The inner call is dropped; what
+    /// it has detached goes on.
+    pub fn within(self, within: Duration) -> Self {
+        Self { within: Some(within), ..self }
     }
 }
 
@@ -46,7 +55,7 @@ impl<S, A: ErrorForm> Layer<S> for FaultsLayer<A> {
     type Service = Faults<S, A>;
 
     fn layer(&self, inner: S) -> Faults<S, A> {
-        Faults { inner, answer: self.answer }
+        Faults { inner, answer: self.answer, within: self.within }
     }
 }
 
@@ -55,6 +64,7 @@ impl<S, A: ErrorForm> Layer<S> for FaultsLayer<A> {
 pub struct Faults<S, A> {
     inner: S,
     answer: A,
+    within: Option<Duration>,
 }
 
 impl<S, A> Service<Request<Body>> for Faults<S, A>
@@ -72,6 +82,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if request.version() == Version::HTTP_2 {
+            request.body_mut().over_http2();
+        }
         let admission = match request.extensions().get::<Overload>() {
             Some(Overload) => overloaded(),
             None => admit(&mut request),
@@ -79,7 +92,8 @@ where
         let state = match admission {
             Admission::Pass => {
                 let asked = ReplyContext::by(&request, self.answer);
-                State::Forwarded { response: self.inner.call(request), asked }
+                let alarm = self.within.map(sleep);
+                State::Forwarded { response: self.inner.call(request), alarm, asked }
             }
             Admission::Options => State::Answered { response: Some(options()) },
             Admission::Refuse(problem) => {
@@ -166,7 +180,13 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, A> {
         Answered { response: Option<Response<Body>> },
-        Forwarded { #[pin] response: F, asked: ReplyContext<A> },
+        Forwarded {
+            #[pin]
+            response: F,
+            #[pin]
+            alarm: Option<Sleep>,
+            asked: ReplyContext<A>,
+        },
     }
 }
 
@@ -183,8 +203,13 @@ where
                 Some(response) => Poll::Ready(Ok(response)),
                 None => Poll::Pending,
             },
-            StateProjection::Forwarded { response, asked } => {
-                let response = ready!(response.poll(context));
+            StateProjection::Forwarded { response, alarm, asked } => {
+                let Poll::Ready(response) = response.poll(context) else {
+                    let Some(alarm) = alarm.as_pin_mut() else { return Poll::Pending };
+                    ready!(alarm.poll(context));
+                    asked.log(Problem::CallTooLong, &UpstreamError::TimedOut { sent: true });
+                    return Poll::Ready(Ok(asked.answer(Problem::CallTooLong)));
+                };
                 Poll::Ready(Ok(response.unwrap_or_else(|error| {
                     let problem = Problem::from(&error);
                     asked.log(problem, &error);

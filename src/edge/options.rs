@@ -36,6 +36,15 @@ pub struct ServeOptions {
     pub pulses: Pulses,
 }
 
+impl ServeOptions {
+    /// Counts what met a bound.
+    pub(super) fn bound_hit(&self, bound: &'static str) {
+        if let Some(metrics) = &self.metrics {
+            metrics.bound_hit(bound);
+        }
+    }
+}
+
 impl Default for ServeOptions {
     /// Returns the configuration's defaults.
     fn default() -> Self {

@@ -129,6 +129,7 @@ where
 /// Tells a caller to try again, where it can be told without TLS.
 fn turn_away(stream: TcpStream, turned_away: &TaskTracker, options: &ServeOptions) {
     static LINES: Limited = Limited::new();
+    options.bound_hit("connections");
     if let Some(held_back) = LINES.pass() {
         tracing::warn!(held_back, "a connection was turned away: there are too many");
     }

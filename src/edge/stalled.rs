@@ -5,7 +5,7 @@
 //! is asked of its answer, and the streams that hyper runs. Out: a stream that stands still is
 //! dropped, which resets it and gives its connection to upstream free.
 
-use super::limited::Limited;
+use super::{limited::Limited, options::ServeOptions};
 use std::{
     future::Future,
     pin::pin,
@@ -14,7 +14,6 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::Poll,
-    time::Duration,
 };
 use tokio::time::sleep;
 
@@ -53,9 +52,9 @@ impl Streams {
         watch
     }
 
-    /// Runs streams, and drops those that stand still for as long as `limit`.
-    pub(super) fn executor(&self, limit: Duration) -> StreamExecutor {
-        StreamExecutor { streams: self.clone(), limit }
+    /// Runs streams, and drops those that stand still for as long as a write may.
+    pub(super) fn executor(&self, options: &Arc<ServeOptions>) -> StreamExecutor {
+        StreamExecutor { streams: self.clone(), options: options.clone() }
     }
 
     fn take(&self) -> Option<Arc<StreamWatch>> {
@@ -67,7 +66,7 @@ impl Streams {
 #[derive(Clone, Debug)]
 pub(super) struct StreamExecutor {
     streams: Streams,
-    limit: Duration,
+    options: Arc<ServeOptions>,
 }
 
 impl<F> hyper::rt::Executor<F> for StreamExecutor
@@ -76,24 +75,29 @@ where
 {
     fn execute(&self, stream: F) {
         match self.streams.take() {
-            Some(watch) => drop(tokio::spawn(watched(stream, watch, self.limit))),
+            Some(watch) => drop(tokio::spawn(watched(stream, watch, self.options.clone()))),
             None => drop(tokio::spawn(stream)),
         }
     }
 }
 
-async fn watched(stream: impl Future<Output = ()>, watch: Arc<StreamWatch>, limit: Duration) {
+async fn watched(
+    stream: impl Future<Output = ()>,
+    watch: Arc<StreamWatch>,
+    options: Arc<ServeOptions>,
+) {
     let mut stream = pin!(stream);
     loop {
         let before = (watch.is_callers.load(Relaxed), watch.moves.load(Relaxed));
         tokio::select! {
             biased;
             () = stream.as_mut() => return,
-            () = sleep(limit) => {}
+            () = sleep(options.write_timeout) => {}
         }
         let now = (watch.is_callers.load(Relaxed), watch.moves.load(Relaxed));
         if before == now && now.0 {
             static LINES: Limited = Limited::new();
+            options.bound_hit("write-time");
             if let Some(held_back) = LINES.pass() {
                 tracing::info!(
                     held_back,

@@ -3,7 +3,7 @@
 use super::{governor::Governor, trace::Trace};
 use crate::{
     dialects::{self, Dialects, Form, Rendered},
-    http::{Body, Problem, trace_id},
+    http::{ANY_ORIGIN, Body, Problem, trace_id},
     observe::{Decided, Decision},
     rules::{
         Dialect, Intent, MissingFact, Override, Policy, SessionKey, SourceId, Target, Toggle,
@@ -132,6 +132,9 @@ fn rendered(rendered: Rendered) -> Response<Body> {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
+    if rendered.any_origin {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
+    }
     response
 }
 

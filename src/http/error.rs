@@ -38,7 +38,7 @@ pub enum UpstreamError {
         #[source]
         cause: BoxError,
     },
-    /// The caller did not send its whole request. Upstream saw an unfinished one.
+    /// The caller did not send its whole request. Upstream saw an unfinished one, or none.
     #[error("{}", match late {
         true => "the caller stalled in its request",
         false => "the caller broke off its request",

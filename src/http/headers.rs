@@ -1,6 +1,9 @@
-//! Reads a message's framing from its headers.
+//! Reads a message's framing from its headers; the values that several rooms write.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
+
+/// Lets scripts of any origin read an answer.
+pub(crate) const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 
 /// Returns false when content has any transfer coding other than one `chunked` (RFC 9112 section
 /// 6.1), the only one that hyper decodes.

@@ -17,7 +17,7 @@ pub(crate) use body::{Upload, UploadState};
 pub use caller::CallerAddress;
 pub use collect::{CollectError, Collected, collect};
 pub use error::{Chain, UpstreamError};
-pub(crate) use headers::only_chunked;
+pub(crate) use headers::{ANY_ORIGIN, only_chunked};
 pub(crate) use overload::Overload;
 pub(crate) use problem::ALLOWED;
 pub use problem::Problem;

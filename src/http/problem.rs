@@ -11,7 +11,8 @@ use std::borrow::Cow;
 /// An error answer of Weir's own that is no rule's refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// An HTTP/1.1 request must name exactly one valid host (RFC 9112 section 3.2).
+    /// A request must name one valid host, and an HTTP/1.1 request exactly one (RFC 9112 section
+    /// 3.2, RFC 9113 section 8.3.1).
     Host,
     /// A request target in a form that its method does not have (RFC 9112 section 3.2).
     Target,
@@ -19,9 +20,9 @@ pub enum Problem {
     Connect,
     /// A transfer coding other than `chunked` (RFC 9112 section 6.1).
     TransferCoding,
-    /// TRACE or OPTIONS with a `Max-Forwards` that is no number.
+    /// OPTIONS with a `Max-Forwards` that is no number.
     MaxForwards,
-    /// TRACE that ends here: echoing a request would echo its credentials.
+    /// TRACE: echoing a request would echo its credentials, here or upstream.
     Trace,
     /// The content is longer than a governed call's may be.
     TooLarge {
@@ -39,6 +40,8 @@ pub enum Problem {
     Broken,
     /// Upstream did not answer in time.
     Late,
+    /// The call took longer than one may, with all that Weir does for it.
+    CallTooLong,
     /// A fact that a rule needs could not be looked up, and the policy rejects the call then.
     FactUnknown,
     /// What is remembered cannot be read or written, and the call must not be sent then.
@@ -61,7 +64,7 @@ impl Problem {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Connect | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Unreachable | Self::Broken => StatusCode::BAD_GATEWAY,
-            Self::Late => StatusCode::GATEWAY_TIMEOUT,
+            Self::Late | Self::CallTooLong => StatusCode::GATEWAY_TIMEOUT,
             Self::FactUnknown | Self::StoreFailed | Self::Overloaded => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -84,6 +87,7 @@ impl Problem {
             Self::Unreachable => "upstream_unreachable",
             Self::Broken => "bad_gateway",
             Self::Late => "gateway_timeout",
+            Self::CallTooLong => "call_timeout",
             Self::FactUnknown => "lookup_failed",
             Self::StoreFailed => "store_failed",
             Self::Overloaded => "too_many_calls",
@@ -99,7 +103,7 @@ impl Problem {
             Self::Connect => "CONNECT is not supported: this is a reverse proxy.",
             Self::TransferCoding => "The only transfer coding understood is chunked.",
             Self::MaxForwards => "Max-Forwards must be a number.",
-            Self::Trace => "TRACE is not answered here.",
+            Self::Trace => "TRACE is not supported: it would echo credentials.",
             Self::TooLarge { limit } => {
                 return format!(
                     "The request's content is too large: at most {limit} bytes are accepted."
@@ -111,6 +115,10 @@ impl Problem {
             Self::Unreachable => "The payments API cannot be reached. Nothing was sent to it.",
             Self::Broken => "The payments API's answer was broken off or cannot be read.",
             Self::Late => "The payments API did not answer in time.",
+            Self::CallTooLong => {
+                "The call took too long. What was begun is finished without you: \
+                 look at the session before you send it again."
+            }
             Self::FactUnknown => {
                 "The payments API did not tell what is needed to judge this call. \
                  Nothing was changed; try again."

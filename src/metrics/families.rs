@@ -180,8 +180,17 @@ impl Default for Asking {
 }
 
 /// Bounds whose counts are shown before they are met; others are shown once they are.
-const BOUNDS: [&str; 5] =
-    ["answer", "governed-body", "governed-body-time", "turn-queue", "turn-wait"];
+const BOUNDS: [&str; 9] = [
+    "answer",
+    "calls",
+    "connections",
+    "governed-body",
+    "governed-body-time",
+    "head-time",
+    "turn-queue",
+    "turn-wait",
+    "write-time",
+];
 
 /// Callers' connections, and bounds of all kinds.
 pub(super) struct Edge {

@@ -97,6 +97,7 @@ mod tests {
             weir_us: 0,
             request_id: None,
             trace_id: None,
+            overrides: Vec::new(),
         })
     }
 

@@ -12,13 +12,18 @@ use rustls::{
 };
 use std::{
     error::Error,
+    hash::{BuildHasher, Hasher, RandomState},
     io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 use tower::{BoxError, Service};
+
+/// How many fields an answer may have. Upstream has carried out what it answers: an answer that is
+/// refused is an outcome that nobody learns.
+const MOST_FIELDS: usize = 512;
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
@@ -27,6 +32,7 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 pub(super) struct Connector {
     address: http::Uri,
     timeout: Duration,
+    max_age: Duration,
     transport: Transport,
 }
 
@@ -60,10 +66,12 @@ pub enum TlsError {
 
 impl Connector {
     /// Makes a connector. `timeout` bounds one connection, name resolution and TLS handshake
-    /// included; the certificates of `ca_file` (PEM) are trusted besides the machine's own.
+    /// included; `max_age` says how long one is used; the certificates of `ca_file` (PEM) are
+    /// trusted besides the machine's own.
     pub(super) fn new(
         target: &Target,
         timeout: Duration,
+        max_age: Duration,
         ca_file: Option<&Path>,
     ) -> Result<Self, TlsError> {
         let mut tcp = HttpConnector::new();
@@ -74,7 +82,7 @@ impl Connector {
         } else {
             Transport::Plain(tcp)
         };
-        Ok(Self { address: target.address(), timeout, transport })
+        Ok(Self { address: target.address(), timeout, max_age, transport })
     }
 
     /// Makes a connection and drives it in a task of its own on the current runtime.
@@ -83,7 +91,9 @@ impl Connector {
             .await
             .map_err(|_| UpstreamError::TimedOut { sent: false })?
             .map_err(|error| UpstreamError::Unreachable(hinted(error)))?;
-        let (sender, connection) = http1::handshake::<_, Body>(stream)
+        let (sender, connection) = http1::Builder::new()
+            .max_headers(MOST_FIELDS)
+            .handshake::<_, Body>(stream)
             .await
             .map_err(|error| UpstreamError::NotSent(error.into()))?;
         let driver = tokio::spawn(async move {
@@ -91,7 +101,8 @@ impl Connector {
                 tracing::debug!(%error, "a connection to upstream ended");
             }
         });
-        Ok(Connection::new(sender, driver.abort_handle()))
+        let ends = Instant::now() + jittered(self.max_age);
+        Ok(Connection::new(sender, ends, driver.abort_handle()))
     }
 
     async fn stream(&self) -> Result<Stream, BoxError> {
@@ -102,6 +113,12 @@ impl Connector {
             Transport::Tls(mut tls) => tls.call(self.address.clone()).await,
         }
     }
+}
+
+/// Takes up to a tenth off, at random: connections that were made together do not end together.
+fn jittered(age: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 1000;
+    age - age / 10_000 * u32::try_from(random).unwrap_or_default()
 }
 
 /// Upstream answered a TLS handshake with something else, as a port that speaks plain HTTP does.
@@ -194,6 +211,15 @@ mod tests {
     use crate::http::Chain;
     use tokio::{io::AsyncWriteExt, net::TcpListener};
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn ages_differ_by_a_tenth_at_most() {
+        let ages: Vec<_> = (0..100).map(|_| jittered(MINUTE)).collect();
+        assert!(ages.iter().all(|age| (MINUTE * 9 / 10..=MINUTE).contains(age)), "{ages:?}");
+        assert!(ages.iter().any(|age| *age != ages[0]), "{ages:?}");
+    }
+
     #[tokio::test]
     async fn an_upstream_that_speaks_no_tls_is_told_as_that() {
         let authority = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
@@ -201,8 +227,7 @@ mod tests {
         std::fs::write(file.path(), authority.cert.pem()).unwrap();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = format!("https://{}", upstream.local_addr().unwrap()).parse().unwrap();
-        let connector =
-            Connector::new(&target, Duration::from_secs(60), Some(file.path())).unwrap();
+        let connector = Connector::new(&target, MINUTE, MINUTE, Some(file.path())).unwrap();
         let plain = async {
             let mut stream = upstream.accept().await.unwrap().0;
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();

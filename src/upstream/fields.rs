@@ -4,6 +4,8 @@
 //! `Content-Type`, is a sender's error (a sender MUST NOT, RFC 9110 section 7.6.1) and a known
 //! attack: upstream would get another request than the one that was judged. Such a name is ignored
 //! and the field stays.
+//!
+//! Removes look-alikes of such fields, too, with `_` for `-`.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use smallvec::SmallVec;
@@ -93,6 +95,33 @@ fn named_by_connection(headers: &HeaderMap, kept: &[&str]) -> SmallVec<[HeaderNa
         .collect()
 }
 
+/// Fields, besides those that are end-to-end or hop-by-hop, whose look-alikes are removed.
+const OTHERS_WITH_LOOK_ALIKES: [&str; 5] =
+    ["proxy-authorization", "x-real-ip", "x-original-url", "x-rewrite-url", "max-forwards"];
+
+/// Removes fields that are named as fields of the framing, of the routing or of the message itself,
+/// but with `_` for `-`: behind a gateway that maps names to variables, as CGI does, they are the
+/// same, and neither rules nor hygiene have looked at them. Names in `kept` have look-alikes, too.
+pub(super) fn remove_look_alikes(headers: &mut HeaderMap, kept: &[&str]) {
+    let alike: SmallVec<[HeaderName; 4]> =
+        headers.keys().filter(|name| looks_alike(name.as_str(), kept)).cloned().collect();
+    for name in alike {
+        headers.remove(name);
+    }
+}
+
+fn looks_alike(name: &str, kept: &[&str]) -> bool {
+    if memchr::memchr(b'_', name.as_bytes()).is_none() {
+        return false;
+    }
+    let meant = name.replace('_', "-");
+    let is_meant = |known: &&str| **known == meant;
+    HeaderName::from_bytes(meant.as_bytes())
+        .is_ok_and(|name| is_end_to_end(&name) || HOP_BY_HOP.contains(&name))
+        || OTHERS_WITH_LOOK_ALIKES.iter().any(is_meant)
+        || kept.iter().any(is_meant)
+}
+
 fn is_end_to_end(name: &HeaderName) -> bool {
     let name = name.as_str();
     END_TO_END.binary_search(&name).is_ok()
@@ -133,5 +162,31 @@ mod tests {
     #[test]
     fn the_end_to_end_fields_are_in_order() {
         assert!(END_TO_END.is_sorted());
+    }
+
+    #[test]
+    fn look_alikes_of_what_a_message_means_are_told_from_other_fields() {
+        for name in [
+            "content_length",
+            "content_type",
+            "transfer_encoding",
+            "keep_alive",
+            "proxy_connection",
+            "proxy_authorization",
+            "x_forwarded_for",
+            "x-forwarded_host",
+            "x_real_ip",
+            "x_http_method_override",
+            "x_original_url",
+            "idempotency_key",
+            "if_match",
+            "vendor_version",
+        ] {
+            assert!(looks_alike(name, &["vendor-version"]), "{name}");
+        }
+        for name in ["x_request_id", "my_field", "content-length", "x-forwarded-for", "_", "host_"]
+        {
+            assert!(!looks_alike(name, &["vendor-version"]), "{name}");
+        }
     }
 }

@@ -4,18 +4,20 @@
 //! Removed in both directions: `Connection` and the fields it names, `Keep-Alive`,
 //! `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade`, `HTTP2-Settings`, and the fields of
 //! proxy authentication, which Weir does not do (`Proxy-Authorization`, `Proxy-Authenticate`,
-//! `Proxy-Authentication-Info`). Set: the URI and `Host` to upstream's, `Via`, and `Content-Length`
-//! to the body's length. Kept: all others, in their order and with their bytes, `Forwarded` and
-//! `X-Forwarded-For` among them unless the switch is on; `Trailer` too, which is not hop-by-hop
-//! (RFC 9110 section 6.6.2).
+//! `Proxy-Authentication-Info`). Removed from requests: `Upgrade` for good unless the switch is on,
+//! and look-alikes of the framing's and the routing's fields. Set: the URI and `Host` to
+//! upstream's, `Via`, and `Content-Length` to the body's length. Kept: all others, in their order
+//! and with their bytes, `Forwarded` and `X-Forwarded-For` among them unless the switch is on;
+//! `Trailer` too, which is not hop-by-hop (RFC 9110 section 6.6.2).
 
 use super::{
-    fields::{has_token, remove_hop_by_hop, upgrade_of},
+    fields::{has_token, remove_hop_by_hop, remove_look_alikes, upgrade_of},
+    framing::{frame_request, one_length},
     target::Target,
 };
 use crate::http::{Body, CallerAddress, UpstreamError, only_chunked};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version,
     header::{self, Entry},
     request, response,
 };
@@ -35,7 +37,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const CONNECTION_UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 const TE_OPTION: HeaderValue = HeaderValue::from_static("te");
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
-const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 
 /// Prepares callers' requests for upstream, and upstream's answers for callers.
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ pub struct HygieneLayer(Arc<Outward>);
 struct Outward {
     target: Target,
     forwarded: bool,
+    upgrade: bool,
     /// Names of fields that `Connection` cannot remove, besides end-to-end fields.
     kept: Vec<&'static str>,
 }
@@ -53,13 +55,19 @@ struct Outward {
 impl HygieneLayer {
     /// Makes a layer for a client of this upstream. Requests leave it with an absolute URI.
     pub fn new(target: Target) -> Self {
-        Self(Arc::new(Outward { target, forwarded: false, kept: Vec::new() }))
+        Self(Arc::new(Outward { target, forwarded: false, upgrade: false, kept: Vec::new() }))
     }
 
     /// Says whether the caller's address is appended to `Forwarded` and `X-Forwarded-For`. It is
     /// taken from a [`CallerAddress`] in the request's extensions.
     pub fn forwarded(self, forwarded: bool) -> Self {
         Self(Arc::new(Outward { forwarded, ..(*self.0).clone() }))
+    }
+
+    /// Says whether a request may switch to another protocol. If not, its `Upgrade` is removed, and
+    /// upstream answers it as any other.
+    pub fn upgrade(self, upgrade: bool) -> Self {
+        Self(Arc::new(Outward { upgrade, ..(*self.0).clone() }))
     }
 
     /// Keeps fields of these names, in lower case, even if a caller's `Connection` names them: the
@@ -150,9 +158,10 @@ fn to_upstream(
 ) {
     let target = &outward.target;
     let headers = &mut parts.headers;
-    let upgrade = upgrade_of(headers, parts.version);
+    let upgrade = outward.upgrade.then(|| upgrade_of(headers, parts.version)).flatten();
     let trailers = headers.get_all(header::TE).iter().any(|te| has_token(te, "trailers"));
     remove_hop_by_hop(headers, &outward.kept);
+    remove_look_alikes(headers, &outward.kept);
     headers.remove(header::PROXY_AUTHORIZATION);
     headers.insert(header::HOST, target.host().clone());
     headers.append(header::VIA, via(parts.version));
@@ -215,62 +224,6 @@ fn via(version: Version) -> HeaderValue {
         Version::HTTP_2 => "2.0 weir",
         _ => "1.1 weir",
     })
-}
-
-/// Announces the length of the body, also if Weir replaced it. hyper would drop the content of a
-/// GET whose length is unknown if its headers did not say that it is chunked.
-fn frame_request(method: &Method, headers: &mut HeaderMap, body: &Body) {
-    let mut lines = headers.get_all(header::CONTENT_LENGTH).iter();
-    let (first, second) = (lines.next(), lines.next());
-    let unannounced = first.is_none();
-    let announced = first.filter(|_| second.is_none()).and_then(number);
-    let needs_length = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    match body.size_hint().exact() {
-        Some(0) if unannounced && !needs_length => {}
-        Some(length) if announced == Some(length) => {}
-        Some(length) => {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        None => {
-            headers.remove(header::CONTENT_LENGTH);
-            headers.insert(header::TRANSFER_ENCODING, CHUNKED);
-        }
-    }
-}
-
-fn number(value: &HeaderValue) -> Option<u64> {
-    value.to_str().ok()?.parse().ok()
-}
-
-/// Leaves one `Content-Length` line with one number, where upstream repeated itself (RFC 9110
-/// section 8.6). hyper has refused lengths that differ.
-fn one_length(headers: &mut HeaderMap, body: &Body) {
-    let Entry::Occupied(mut lengths) = headers.entry(header::CONTENT_LENGTH) else { return };
-    let repeated = lengths.iter().nth(1).is_some() || lengths.get().as_bytes().contains(&b',');
-    if !repeated {
-        return;
-    }
-    let first = lengths
-        .get()
-        .as_bytes()
-        .split(|byte| *byte == b',')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii();
-    match body
-        .size_hint()
-        .exact()
-        .filter(|length| *length > 0)
-        .map(HeaderValue::from)
-        .or_else(|| HeaderValue::from_bytes(first).ok())
-    {
-        Some(length) => {
-            lengths.insert(length);
-        }
-        None => {
-            lengths.remove();
-        }
-    }
 }
 
 /// Joins cookies that HTTP/2 has split into several fields; HTTP/1.1 needs one field (RFC 9113

@@ -8,11 +8,13 @@
 
 mod connect;
 mod fields;
+mod framing;
 mod hygiene;
 mod pool;
 mod send;
 mod target;
 mod upgrade;
+mod uploading;
 
 #[cfg(feature = "cli")]
 pub(crate) use connect::TlsError;

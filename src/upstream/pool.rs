@@ -2,7 +2,8 @@
 //!
 //! A pool belongs to one worker: its lock is taken for a push or a pop and never contended.
 //! hyper-util's `client::pool::cache` does not serve here: it gives a connection back when its
-//! guard is dropped rather than when the body has ended, and bounds neither age nor number. It
+//! guard is dropped rather than when the body has ended, and bounds neither age nor number, which
+//! this one does: a connection that never ended would never see that a name has moved. It
 //! cannot resend exactly those requests that hyper returned unwritten
 //! (`TrySendError::take_message`), which here go to the next connection with their body. A request
 //! that was begun is never sent again.
@@ -22,12 +23,14 @@ const LINGER: Duration = Duration::from_millis(500);
 /// One connection. Dropping it closes it at once, even in the middle of an exchange.
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Body>,
+    /// When it takes no further request.
+    ends: Instant,
     driver: Option<AbortHandle>,
 }
 
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Body>, driver: AbortHandle) -> Self {
-        Self { sender, driver: Some(driver) }
+    pub(super) fn new(sender: SendRequest<Body>, ends: Instant, driver: AbortHandle) -> Self {
+        Self { sender, ends, driver: Some(driver) }
     }
 
     /// Keeps the connection open after the drop, for a tunnel.
@@ -75,7 +78,11 @@ impl Pool {
         let now = Instant::now();
         let mut idle = self.idle();
         while let Some(Idle { connection, since }) = idle.connections.pop() {
-            if connection.sender.is_ready() && now.duration_since(since) < self.idle_timeout {
+            let is_unused_for = now.duration_since(since);
+            if connection.sender.is_ready()
+                && is_unused_for < self.idle_timeout
+                && now < connection.ends
+            {
                 return Some(connection);
             }
         }
@@ -88,11 +95,14 @@ impl Pool {
     }
 
     fn put(self: &Arc<Self>, connection: Connection) {
-        let mut idle = self.idle();
-        if idle.connections.len() >= self.max_idle || self.idle_timeout.is_zero() {
+        let (mut idle, now) = (self.idle(), Instant::now());
+        if idle.connections.len() >= self.max_idle
+            || self.idle_timeout.is_zero()
+            || now >= connection.ends
+        {
             return;
         }
-        idle.connections.push(Idle { connection, since: Instant::now() });
+        idle.connections.push(Idle { connection, since: now });
         if !std::mem::replace(&mut idle.swept, true) {
             tokio::spawn(sweep(Arc::downgrade(self), self.idle_timeout));
         }

@@ -11,24 +11,19 @@ use super::{
     pool::{Connection, Lease, Pool},
     target::Target,
     upgrade,
+    uploading::{Pace, answer_in_time, await_emptiness, broken, watch},
 };
-use crate::http::{Body, Upload, UploadState, UpstreamError};
+use crate::http::{Body, Upload, UpstreamError};
 use http::{Request, Response, StatusCode, Uri, header};
 use std::{
     fmt,
     future::Future,
     path::PathBuf,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::Instant;
-
-/// How long upstream may take to send a 100 before a caller that expects one gets it anyway (RFC
-/// 9110 section 10.1.1: a client need not wait for ever, and upstream may not know the
-/// expectation).
-const CONTINUE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How to reach upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,16 +37,26 @@ pub struct UpstreamSettings {
     pub timeout: Duration,
     /// How long upstream may be silent within an answer.
     pub read_timeout: Duration,
+    /// How many bytes a second a caller must send of a streamed body at least, once Weir has waited
+    /// for it for `Pace::GRACE` in all; 0: any number.
+    pub body_rate: u64,
     /// How long a connection may stay unused before it is closed. Zero: no connection is used
     /// twice. Less than upstream's own bound avoids requests that meet a closing connection.
     pub pool_idle: Duration,
     /// How many unused connections are kept, per `Upstream`.
     pub max_idle: usize,
+    /// How old a connection may be before it takes no further request, up to a tenth less for each
+    /// so that they do not end together.
+    pub max_age: Duration,
+    /// How long one call may take to the head of its answer, all that Weir does for it included.
+    pub call_timeout: Duration,
     /// PEM certificates to trust besides the machine's own.
     pub ca_file: Option<PathBuf>,
     /// Whether the caller's address is appended to `Forwarded` and `X-Forwarded-For`; needs
     /// `ServeOptions::caller_address`.
     pub forwarded: bool,
+    /// Whether a request may switch to another protocol.
+    pub upgrade: bool,
 }
 
 impl UpstreamSettings {
@@ -62,11 +67,19 @@ impl UpstreamSettings {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(30),
+            body_rate: 500,
             pool_idle: Duration::from_secs(30),
             max_idle: 256,
+            max_age: Duration::from_secs(300),
+            call_timeout: Duration::from_secs(300),
             ca_file: None,
             forwarded: false,
+            upgrade: false,
         }
+    }
+
+    fn pace(&self) -> Pace {
+        Pace { timeout: self.timeout, rate: self.body_rate }
     }
 }
 
@@ -98,9 +111,15 @@ impl Upstream {
         let connector = Connector::new(
             &settings.target,
             settings.connect_timeout,
+            settings.max_age,
             settings.ca_file.as_deref(),
         )?;
         Ok(Self::with(connector, settings))
+    }
+
+    /// Returns how long one call may take to the head of its answer.
+    pub fn call_timeout(&self) -> Duration {
+        self.0.settings.call_timeout
     }
 
     /// Returns the path that is put before every request's path: empty for the root.
@@ -116,8 +135,8 @@ impl Upstream {
 
     /// Returns the layer that makes requests fit for this upstream.
     pub fn hygiene(&self) -> HygieneLayer {
-        let UpstreamSettings { target, forwarded, .. } = &self.0.settings;
-        HygieneLayer::new(target.clone()).forwarded(*forwarded)
+        let UpstreamSettings { target, forwarded, upgrade, .. } = &self.0.settings;
+        HygieneLayer::new(target.clone()).forwarded(*forwarded).upgrade(*upgrade)
     }
 
     fn with(connector: Connector, settings: UpstreamSettings) -> Self {
@@ -129,6 +148,10 @@ impl Upstream {
     /// answer's body before its end, closes the connection: nothing more is sent to upstream.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
+        if request.body().is_doubtful() {
+            // Boxed: it is rare, and would enlarge every request's future.
+            Box::pin(await_emptiness(&mut request, shared.settings.timeout)).await?;
+        }
         to_origin_form(request.uri_mut());
         let upgrading = request.headers().contains_key(header::UPGRADE);
         let expects = request.headers().contains_key(header::EXPECT);
@@ -160,7 +183,7 @@ impl Shared {
             let answer = answer_in_time(
                 connection.sender.try_send_request(request),
                 upload,
-                self.settings.timeout,
+                self.settings.pace(),
             );
             let mut error = match answer.await? {
                 Ok(response) => return Ok((response, connection)),
@@ -209,68 +232,6 @@ fn to_origin_form(uri: &mut Uri) {
     if uri.scheme().is_some() {
         let target = std::mem::take(uri).into_parts().path_and_query;
         *uri = target.map(Uri::from).unwrap_or_default();
-    }
-}
-
-/// Watches a streamed body. If the caller expects 100, its body is not polled before upstream has
-/// sent one.
-fn watch(request: Request<Body>, expects: bool) -> (Request<Body>, Option<Arc<Upload>>) {
-    if !request.body().is_streamed() {
-        return (request, None);
-    }
-    let upload = Arc::new(Upload::new(expects));
-    let mut request = request.map(|body| body.watched(upload.clone()));
-    if expects {
-        let upload = upload.clone();
-        hyper::ext::on_informational(&mut request, move |interim| {
-            if interim.status() == StatusCode::CONTINUE {
-                upload.release();
-            }
-        });
-    }
-    (request, Some(upload))
-}
-
-/// Waits for the answer. If none comes in time, the error says which side stalled. An upload that
-/// moves may take any time.
-async fn answer_in_time<T>(
-    answer: impl Future<Output = T>,
-    upload: Option<&Upload>,
-    timeout: Duration,
-) -> Result<T, UpstreamError> {
-    let mut answer = pin!(answer);
-    let held = upload.is_some_and(Upload::is_held);
-    let mut alarm =
-        pin!(tokio::time::sleep(if held { CONTINUE_WITHIN.min(timeout) } else { timeout }));
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut answer => return Ok(answer),
-            () = &mut alarm => {}
-        }
-        let Some(upload) = upload else { return Err(UpstreamError::TimedOut { sent: true }) };
-        upload.release();
-        let due = upload.last_moved() + timeout;
-        if due > Instant::now() {
-            alarm.as_mut().reset(due);
-        } else if upload.state() == UploadState::Caller {
-            return Err(UpstreamError::Caller {
-                late: true,
-                cause: "no content within the time-out".into(),
-            });
-        } else {
-            return Err(UpstreamError::TimedOut { sent: true });
-        }
-    }
-}
-
-/// Distinguishes a request that its caller broke off from a broken answer; hyper reports both as a
-/// failed exchange.
-fn broken(error: hyper::Error, upload: Option<&Upload>) -> UpstreamError {
-    let cause = error.into();
-    match upload.map(Upload::state) {
-        Some(UploadState::Broken) => UpstreamError::Caller { late: false, cause },
-        _ => UpstreamError::Broken { sent: true, cause },
     }
 }
 

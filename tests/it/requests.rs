@@ -347,3 +347,22 @@ async fn a_list_shows_what_was_promised() {
     assert!(listed.text().contains(&card), "{}", listed.text());
     assert_eq!(bed.attached(Kind::Checkout, &checkout), [card]);
 }
+
+#[tokio::test]
+async fn scripts_of_any_origin_read_what_carts_are_answered_and_nothing_else() {
+    const ORIGIN: &str = "access-control-allow-origin";
+    let bed = Testbed::new().start().await;
+    let (shopper, credit) = late_credit(&bed).await;
+    let refused = shopper.post(APPLY, method(&credit)).await;
+    assert_eq!((refused.status.as_u16(), refused.header(ORIGIN)), (409, Some("*")));
+    let checkout = format!("/checkouts/{}", bed.checkout(100.0).await);
+    assert_eq!(bed.weir.attach(&checkout, &bed.card().await).await.status, 200);
+    let refused = bed.weir.attach(&checkout, &bed.credit(5.0).await).await;
+    assert_eq!((refused.status.as_u16(), refused.header(ORIGIN)), (409, None));
+    // Errors that are no rule's, before any rule is asked.
+    for (path, origin) in [(APPLY, Some("*")), ("/checkouts", None)] {
+        let request = format!("POST {path} HTTP/1.1\r\nHost: a:b\r\nConnection: close\r\n\r\n");
+        let reply = raw(bed.weir.address(), request.as_bytes()).await;
+        assert_eq!((reply.status, reply.header(ORIGIN)), (400, origin), "{path}");
+    }
+}

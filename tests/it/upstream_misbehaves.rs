@@ -383,3 +383,29 @@ async fn head_is_a_get_without_its_content() {
     assert_eq!(through.header("content-length"), direct.header("content-length"));
     assert_eq!(through.header("content-type"), direct.header("content-type"));
 }
+
+#[tokio::test]
+async fn a_call_whose_time_is_up_is_finished_and_learned() {
+    let bed = Testbed::new().start().await;
+    let address = bed.upstream.address();
+    let settings = UpstreamSettings {
+        call_timeout: Duration::from_millis(300),
+        ..Server::upstream_at(address)
+    };
+    let (weir, _running) = before(defaults(), settings).await;
+    let checkout = bed.checkout(100.0).await;
+    let session = format!("/checkouts/{checkout}");
+    assert_eq!(weir.get(&session).await.status, 200);
+    let (card, credit) = (bed.card().await, bed.credit(5.0).await);
+    let gate = Gate::new();
+    let path = format!("{session}/sources/{card}");
+    bed.emulator.faults().add(Fault::once("POST", &path, FaultKind::HoldBefore(gate.clone())));
+    let late = weir.attach(&session, &card).await;
+    assert_eq!(late.status, 504);
+    assert_eq!(late.json()["errors"][0]["code"], "call_timeout", "{}", late.text());
+    gate.open();
+    // The next call of the session waits for the first one's end, and rests on it.
+    let next = weir.attach(&session, &credit).await;
+    assert_eq!(next.verdict(), ("rejected", Some("secondary-after-single-use-primary")));
+    assert_eq!(bed.attached(Kind::Checkout, &checkout), [card]);
+}

@@ -7,7 +7,7 @@ use crate::{
     dialects::{
         api::{Coverage, Operation},
         read::{
-            members::{Members, Notes, UnreadableAnswer},
+            members::{MOST_LISTED, Members, Notes, UnreadableAnswer},
             xml,
         },
     },
@@ -260,8 +260,8 @@ impl Methods {
                 Stated::Unstated => continue,
                 Stated::Unread => return Stated::Unread,
             };
-            if depth == 0 {
-                return method.unread(name, "nested too deeply");
+            if depth == 0 || self.shares.len() + more.len() > MOST_LISTED {
+                return method.unread(name, "too many, or nested too deeply");
             }
             for method in &more {
                 match self.add(method, true, depth - 1) {

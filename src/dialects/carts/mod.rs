@@ -33,6 +33,7 @@ pub(crate) static API: Api = Api {
     attach: outgoing::attach,
     detach: outgoing::detach,
     strip: |_| None,
+    any_origin: true,
     media: negotiate,
     refuses_with: words::refuses_with,
     error_code: error::error_code,

@@ -30,6 +30,7 @@ pub(crate) static API: Api = Api {
     attach: outgoing::attach,
     detach: outgoing::detach,
     strip: request::strip,
+    any_origin: false,
     media: |_, _| Media::Json,
     refuses_with: words::refuses_with,
     error_code: error::error_code,

@@ -20,6 +20,10 @@ pub struct UnreadableAnswer(pub &'static str);
 /// The longest text that is read as a value, in bytes.
 const LONGEST: usize = 256;
 
+/// How many things a list of an answer may have that is read. The work of learning from an answer
+/// grows with the square of the sources in it. Past it, the list is unread.
+pub(crate) const MOST_LISTED: usize = 256;
+
 /// How many members of one answer are noted.
 const NOTED: usize = 8;
 
@@ -227,6 +231,9 @@ impl<'a, 'n> Members<'a, 'n> {
                     let Ok(items) = serde_json::from_str::<Vec<&'a RawValue>>(raw) else {
                         return self.unread(name, "a list");
                     };
+                    if items.len() > MOST_LISTED {
+                        return self.unread(name, "a list that is too long");
+                    }
                     let mut all = Vec::with_capacity(items.len());
                     for item in items {
                         let raw = item.get();

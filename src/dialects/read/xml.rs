@@ -34,7 +34,9 @@ pub(crate) fn has_attribute(document: &str, name: &str) -> bool {
     loop {
         match reader.read_event() {
             Ok(Event::Start(tag) | Event::Empty(tag)) => {
-                let mut names = tag.attributes().flatten();
+                // Without the check for doubles, whose work grows with their number's square.
+                let mut attributes = tag.attributes();
+                let mut names = attributes.with_checks(false).flatten();
                 if names
                     .any(|attribute| attribute.key.local_name().as_ref().eq_ignore_ascii_case(name))
                 {
@@ -67,6 +69,7 @@ pub(crate) fn to_json(
     lists: &[&'static str],
     keep: impl Fn(usize, &str) -> bool,
 ) -> Result<String, XmlError> {
+    let is_ascii = document.is_ascii();
     let mut reader = Reader::from_str(document);
     let mut json = String::new();
     let mut open = vec![Open::default()];
@@ -93,13 +96,13 @@ pub(crate) fn to_json(
             }
             Event::End(_) => end(open.pop().ok_or(XmlError::Malformed)?, &mut json)?,
             Event::Eof => return finish(open, json),
-            event => content(event, document, &mut open)?,
+            event => content(event, is_ascii, &mut open)?,
         }
     }
 }
 
 /// Takes what is between the tags.
-fn content(event: Event<'_>, document: &str, open: &mut [Open]) -> Result<(), XmlError> {
+fn content(event: Event<'_>, is_ascii: bool, open: &mut [Open]) -> Result<(), XmlError> {
     match event {
         Event::Text(text) => append(open, &text.into_inner()),
         Event::CData(text) => append(open, &text.into_inner()),
@@ -112,9 +115,7 @@ fn content(event: Event<'_>, document: &str, open: &mut [Open]) -> Result<(), Xm
         }
         Event::Decl(declaration) => {
             let named = declaration.encoding().transpose().map_err(|_| XmlError::Malformed)?;
-            match named.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8"))
-                && !document.is_ascii()
-            {
+            match named.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8")) && !is_ascii {
                 true => Err(XmlError::Ambiguous),
                 false => Ok(()),
             }
@@ -286,6 +287,17 @@ mod tests {
             assert_eq!(to_json(document, &LISTS, |_, _| true), Err(why), "{document}");
         }
         assert_eq!(to_json(&"<a>".repeat(100_000), &LISTS, |_, _| true), Err(XmlError::TooDeep));
+    }
+
+    /// With work that grows with the square, each of these takes many seconds.
+    #[test]
+    fn the_work_of_reading_grows_with_the_length_only() {
+        let began = std::time::Instant::now();
+        let names: String = (0..100_000).map(|n| format!(" a{n}=''")).collect();
+        assert!(!has_attribute(&format!("<a{names}/>"), "b"));
+        let again = "<?xml version='1.0' encoding='x'?>".repeat(100_000);
+        let _ = to_json(&format!("{again}<a><b/></a>"), &LISTS, |_, _| true);
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
     }
 
     #[test]

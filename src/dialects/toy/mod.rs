@@ -35,6 +35,7 @@ pub(super) static API: Api = Api {
     attach: |_, _, _| None,
     detach: |_, _, _| None,
     strip: |_| None,
+    any_origin: false,
     media: |_, _| Media::Json,
     refuses_with: |_| None,
     error_code: |_| None,

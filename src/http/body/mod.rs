@@ -5,6 +5,7 @@
 //! Deliberately absent: decoding; a governed call decodes a copy of the bytes.
 
 mod download;
+mod received;
 mod upload;
 
 pub(crate) use upload::{Upload, UploadState};
@@ -15,6 +16,7 @@ use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
+use received::Received;
 use std::{
     collections::VecDeque,
     fmt,
@@ -42,7 +44,7 @@ enum Kind {
     Full(Bytes),
     WithTrailers(Bytes, Box<HeaderMap>),
     /// From a caller.
-    Incoming(Incoming),
+    Received(Received),
     /// From upstream.
     Download(Download),
     /// The part already read, then the rest.
@@ -76,7 +78,11 @@ impl Body {
 
     /// Makes a body of what hyper reads from a peer, frame by frame.
     pub fn incoming(body: Incoming) -> Self {
-        if body.is_end_stream() { Body::empty() } else { Kind::Incoming(body).into() }
+        if body.is_end_stream() {
+            Body::empty()
+        } else {
+            Kind::Received(Received::new(body)).into()
+        }
     }
 
     /// Makes a body of any other, at the cost of an allocation and a virtual call for each frame.
@@ -107,6 +113,19 @@ impl Body {
         at_end: impl FnOnce() + Send + 'static,
     ) -> Self {
         Kind::Download(Download::new(body, read_timeout, Box::new(at_end))).into()
+    }
+
+    /// Says that a caller sends this body over HTTP/2, where the end of a whole body is marked.
+    pub(crate) fn over_http2(&mut self) {
+        if let Kind::Received(body) = &mut self.kind {
+            body.over_http2();
+        }
+    }
+
+    /// Returns true for a body that announced no content and may still bring some, so that it is
+    /// not known yet whether the request is whole.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        matches!(&self.kind, Kind::Received(body) if body.is_doubtful())
     }
 
     /// Returns true for a body whose bytes arrive over time, so that a peer can delay it or break
@@ -148,7 +167,7 @@ impl fmt::Debug for Body {
             Kind::HeadOnly => "head-only",
             Kind::Full(_) => "full",
             Kind::WithTrailers(..) => "with-trailers",
-            Kind::Incoming(_) => "incoming",
+            Kind::Received(_) => "received",
             Kind::Download(_) => "download",
             Kind::Partial(..) => "partial",
             Kind::Boxed(_) => "boxed",
@@ -209,9 +228,7 @@ impl Kind {
                 Some(Ok(Frame::trailers(trailers)))
             }
             Self::WithTrailers(content, _) => Some(Ok(Frame::data(std::mem::take(content)))),
-            Self::Incoming(body) => {
-                ready!(Pin::new(body).poll_frame(context)).map(|frame| frame.map_err(Into::into))
-            }
+            Self::Received(body) => ready!(body.poll_frame(context)),
             Self::Download(body) => ready!(body.poll_frame(context)),
             Self::Partial(read, rest) => match read.pop_front() {
                 Some(bytes) => Some(Ok(Frame::data(bytes))),
@@ -226,7 +243,7 @@ impl Kind {
         match self {
             Self::Empty => true,
             Self::HeadOnly | Self::Full(_) | Self::WithTrailers(..) => false,
-            Self::Incoming(body) => body.is_end_stream(),
+            Self::Received(body) => body.is_end_stream(),
             Self::Download(body) => body.is_end_stream(),
             Self::Partial(read, rest) => read.is_empty() && rest.is_end_stream(),
             Self::Boxed(body) => body.is_end_stream(),
@@ -239,7 +256,7 @@ impl Kind {
             Self::HeadOnly => SizeHint::default(),
             Self::Full(content) => SizeHint::with_exact(content.len() as u64),
             Self::WithTrailers(content, _) => at_least(content.len() as u64, SizeHint::default()),
-            Self::Incoming(body) => body.size_hint(),
+            Self::Received(body) => body.size_hint(),
             Self::Download(body) => body.size_hint(),
             Self::Partial(read, rest) => {
                 at_least(read.iter().map(|bytes| bytes.len() as u64).sum(), rest.size_hint())

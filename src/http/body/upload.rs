@@ -35,6 +35,12 @@ pub(crate) struct Upload {
     began: Instant,
     /// Milliseconds after `began` at which the upload last moved.
     moved: AtomicU64,
+    /// Bytes of content so far.
+    bytes: AtomicU64,
+    /// Milliseconds for which the caller was waited for, in waits that are over.
+    waited: AtomicU64,
+    /// Milliseconds after `began` at which the wait for the caller began that goes on.
+    waits_since: AtomicU64,
     state: AtomicU8,
     held: AtomicBool,
     waker: AtomicWaker,
@@ -46,6 +52,9 @@ impl Upload {
         Self {
             began: Instant::now(),
             moved: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
+            waits_since: AtomicU64::new(0),
             state: AtomicU8::new(UploadState::Upstream as u8),
             held: AtomicBool::new(held),
             waker: AtomicWaker::new(),
@@ -84,10 +93,47 @@ impl Upload {
             Poll::Ready(Some(Ok(_))) if ended => UploadState::Done,
             Poll::Ready(Some(Ok(_))) => UploadState::Upstream,
         };
-        if polled.is_ready() {
-            self.moved_now();
-        }
+        self.count(polled);
         self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// Counts the bytes and the time for which the caller was waited for. Only the body's poll
+    /// calls it, so loads and stores need no exchange.
+    fn count(&self, polled: &Poll<Option<Result<Frame<Bytes>, BoxError>>>) {
+        let waits = self.state() == UploadState::Caller;
+        let Poll::Ready(frame) = polled else {
+            if !waits {
+                self.waits_since.store(self.millis(), Ordering::Release);
+            }
+            return;
+        };
+        self.moved_now();
+        if waits {
+            let waited = self.waited.load(Ordering::Acquire) + self.this_wait();
+            self.waited.store(waited, Ordering::Release);
+        }
+        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            self.bytes.fetch_add(data.len() as u64, Ordering::AcqRel);
+        }
+    }
+
+    /// Returns how many bytes have come.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// Returns for how long the caller was waited for, in all.
+    pub(crate) fn waited_for_caller(&self) -> Duration {
+        let this = if self.state() == UploadState::Caller { self.this_wait() } else { 0 };
+        Duration::from_millis(self.waited.load(Ordering::Acquire) + this)
+    }
+
+    fn this_wait(&self) -> u64 {
+        self.millis().saturating_sub(self.waits_since.load(Ordering::Acquire))
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Returns which side the upload waits for.
@@ -106,8 +152,7 @@ impl Upload {
     }
 
     fn moved_now(&self) {
-        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.moved.store(since, Ordering::Release);
+        self.moved.store(self.millis(), Ordering::Release);
     }
 }
 
@@ -141,6 +186,25 @@ mod tests {
         assert_eq!(upload.last_moved(), began);
         upload.note(&Poll::Ready(None), true);
         assert_eq!(upload.last_moved(), began + Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_time_in_which_the_caller_was_waited_for_counts() {
+        let upload = Upload::new(false);
+        let frame = || Poll::Ready(Some(Ok(Frame::data(Bytes::from("abc")))));
+        for _ in 0..2 {
+            // Upstream does not read for five seconds, then the caller sends nothing for two.
+            tokio::time::advance(Duration::from_secs(5)).await;
+            upload.note(&Poll::Pending, false);
+            tokio::time::advance(Duration::from_secs(1)).await;
+            upload.note(&Poll::Pending, false);
+            tokio::time::advance(Duration::from_secs(1)).await;
+            upload.note(&frame(), false);
+        }
+        assert_eq!((upload.bytes(), upload.waited_for_caller()), (6, Duration::from_secs(4)));
+        upload.note(&Poll::Pending, false);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(upload.waited_for_caller(), Duration::from_secs(5));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use super::*;
 
 fn towards(url: &str) -> Outward {
     let kept = vec!["digitalriver-version"];
-    Outward { target: url.parse().unwrap(), forwarded: false, kept }
+    Outward { target: url.parse().unwrap(), forwarded: false, upgrade: true, kept }
 }
 use http::{Request, Response};
 

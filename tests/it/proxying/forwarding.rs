@@ -75,6 +75,14 @@ async fn what_a_reverse_proxy_cannot_take_is_answered_at_once() {
             "trace_not_supported",
         ),
         (
+            "TRACE / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 9\r\n\r\n",
+            "HTTP/1.1 405 Method Not Allowed",
+            "trace_not_supported",
+        ),
+        ("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", "HTTP/1.1 400 Bad Request", "invalid_host"),
+        ("GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n", "HTTP/1.1 400 Bad Request", "invalid_host"),
+        ("GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 Bad Request", "invalid_host"),
+        (
             "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n",
             "HTTP/1.1 200 OK",
             "allow: GET, HEAD",
@@ -236,4 +244,63 @@ async fn the_callers_address_is_told_when_the_switch_is_on() {
         "{head}"
     );
     assert!(head.contains("forwarded: for=127.0.0.1;proto=http\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn what_a_reverse_proxy_cannot_take_over_http2_is_answered_at_once() {
+    let upstream = Recorder::start().await;
+    let proxy = Proxy::with(&format!("http://{}", upstream.address), |_| {}).await;
+    let cases: [(&str, &str, &[(&str, &str)], u16); 7] = [
+        ("TRACE", "w", &[], 405),
+        ("GET", "user@w", &[], 400),
+        ("GET", "user:pass@w:80", &[], 400),
+        ("GET", "w", &[("host", "x")], 400),
+        ("GET", "w", &[("host", "w:80")], 400),
+        ("GET", "w", &[("host", "w"), ("host", "w")], 400),
+        ("GET", "w:80:80", &[], 400),
+    ];
+    for (method, authority, fields, expected) in cases {
+        let mut frames = Frames::to(proxy.address).await;
+        let mut head = vec![
+            (":method", method),
+            (":scheme", "http"),
+            (":authority", authority),
+            (":path", "/"),
+        ];
+        head.extend_from_slice(fields);
+        frames.head(1, &head, true).await;
+        let end = frames.end_of(1).await;
+        // A library may find the head malformed itself, and reset the stream.
+        let refused = end == StreamEnd::Answered(expected) || matches!(end, StreamEnd::Reset(1));
+        assert!(refused, "{method} {authority} {fields:?}: {end:?}");
+    }
+    assert_eq!(upstream.seen().await, []);
+}
+
+#[tokio::test]
+async fn look_alikes_of_other_fields_do_not_go_up() {
+    let upstream = Listener::new().await;
+    let proxy = Proxy::before(&upstream).await;
+    let call = "GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\nContent_Length: 5\r\nTransfer_Encoding: chunked\r\nX_Forwarded_For: 1.2.3.4\r\nX_HTTP_Method_Override: DELETE\r\nMy_Field: kept\r\n\r\n";
+    let answer = "HTTP/1.1 204 No Content\r\n\r\n";
+    let ((head, _), got) = tokio::join!(upstream.answer(answer), proxy.ask(call));
+    let expected = format!(
+        "GET / HTTP/1.1\r\nhost: {}\r\nmy_field: kept\r\nvia: 1.1 weir\r\n\r\n",
+        upstream.address()
+    );
+    assert_eq!((head, status(&got)), (expected, "HTTP/1.1 204 No Content"));
+}
+
+#[tokio::test]
+async fn an_answer_may_have_hundreds_of_fields() {
+    let upstream = Listener::new().await;
+    let proxy = Proxy::before(&upstream).await;
+    for (fields, expected) in [(500, "HTTP/1.1 200 OK"), (600, "HTTP/1.1 502 Bad Gateway")] {
+        let lines: String = (0..fields).map(|n| format!("X-{n}: {n}\r\n")).collect();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{lines}\r\n");
+        let ask = "GET / HTTP/1.1\r\nHost: w\r\nConnection: close\r\n\r\n";
+        let (_, got) = tokio::join!(upstream.answer(&answer), proxy.ask(ask));
+        assert_eq!(status(&got), expected, "{fields}");
+        assert_eq!(got.contains("x-499: 499\r\n"), fields == 500);
+    }
 }

@@ -1,6 +1,7 @@
 //! The proxy's ground over real sockets: callers and upstreams are scripts that write and read
 //! bytes.
 
+mod broken_bodies;
 mod draining;
 mod expecting;
 mod failing;
@@ -15,9 +16,9 @@ mod tls_in;
 mod upgrading;
 
 use crate::testbed::{
-    Body, Bounds, CollectError, Drained, Listener, Problem, Proxy, ServeOptions, TaskTracker, Tls,
-    TlsFiles, Upstream, UpstreamSettings, Wire, Worker, before, collect, idle, in_plain_text,
-    listeners, proxying, run_workers, serve, status, text, undated,
+    Body, Bounds, CollectError, Drained, Frames, Listener, Problem, Proxy, Recorder, ServeOptions,
+    StreamEnd, TaskTracker, Tls, TlsFiles, Upstream, UpstreamSettings, Wire, Worker, before,
+    collect, idle, in_plain_text, listeners, proxying, run_workers, serve, status, text, undated,
 };
 use std::{convert::Infallible, time::Duration};
 use tokio::{

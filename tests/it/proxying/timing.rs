@@ -112,3 +112,92 @@ async fn callers_that_do_not_finish_a_head_are_let_go() {
         assert_eq!(before.elapsed().as_secs(), 60, "{said:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_trickles_its_call_is_told_so_after_a_grace() {
+    let upstream = Listener::new().await;
+    let proxy = impatient(&upstream).await;
+    let mut caller = proxy.caller().await;
+    caller.write("POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 1000000\r\n\r\n").await;
+    let mut wire = upstream.accept().await;
+    wire.head().await;
+    let before = Instant::now();
+    let got = loop {
+        match tokio::time::timeout(Duration::from_secs(1), caller.head()).await {
+            Ok(got) => break got,
+            Err(_) => caller.write("a").await,
+        }
+    };
+    assert_eq!(status(&got), "HTTP/1.1 408 Request Timeout");
+    let took = before.elapsed().as_secs();
+    assert!((20..=30).contains(&took), "{took}");
+    assert!(wire.rest().await.len() < 40, "and upstream never sees the end of it");
+}
+
+async fn proxy_takes(caller: &mut Wire, wire: &mut Wire, part: &str) {
+    caller.write(part).await;
+    assert_eq!(wire.exactly(part.len()).await, part);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_keeps_the_pace_has_all_the_time_it_needs() {
+    let upstream = Listener::new().await;
+    let proxy = impatient(&upstream).await;
+    let mut caller = proxy.caller().await;
+    caller.write("POST / HTTP/1.1\r\nHost: w\r\nContent-Length: 60000\r\n\r\n").await;
+    let mut wire = upstream.accept().await;
+    wire.head().await;
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        proxy_takes(&mut caller, &mut wire, &"a".repeat(1000)).await;
+    }
+    wire.write("HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!(status(&caller.head().await), "HTTP/1.1 204 No Content");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_when_its_time_is_up_whatever_moves() {
+    let upstream = Listener::new().await;
+    let proxy = Proxy::with(&format!("http://{}", upstream.address()), |settings| {
+        settings.call_timeout = Duration::from_secs(8);
+        settings.timeout = Duration::from_secs(60);
+    })
+    .await;
+    let before = Instant::now();
+    let serve = async {
+        let mut wire = upstream.accept().await;
+        wire.head().await;
+        wire.rest().await
+    };
+    let (rest, got) = tokio::join!(serve, proxy.ask(GET));
+    assert_eq!((before.elapsed().as_secs(), rest.as_str()), (8, ""));
+    assert_eq!(status(&got), "HTTP/1.1 504 Gateway Timeout");
+    assert!(got.contains("call_timeout: The call took too long."), "{got}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_takes_no_further_call() {
+    let upstream = Listener::new().await;
+    let proxy = Proxy::with(&format!("http://{}", upstream.address()), |settings| {
+        settings.max_age = Duration::from_secs(100);
+        settings.pool_idle = Duration::from_secs(1000);
+    })
+    .await;
+    let mut caller = proxy.caller().await;
+    let ask = "GET / HTTP/1.1\r\nHost: w\r\n\r\n";
+    let answer = "HTTP/1.1 204 No Content\r\n\r\n";
+    caller.write(ask).await;
+    let (_, mut first) = upstream.answer(answer).await;
+    caller.head().await;
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        caller.write(ask).await;
+        first.head().await;
+        first.write(answer).await;
+        caller.head().await;
+    }
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let ((_, second), _) = tokio::join!(upstream.answer(answer), proxy.ask(GET));
+    drop(second);
+    assert_eq!(first.rest().await, "", "the old one is closed");
+}

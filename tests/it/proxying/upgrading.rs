@@ -1,11 +1,15 @@
 use super::*;
 
+async fn upgrading(upstream: &Listener) -> Proxy {
+    Proxy::with(&format!("http://{}", upstream.address()), |settings| settings.upgrade = true).await
+}
+
 const ASK: &str = "GET /live HTTP/1.1\r\nHost: w\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n";
 
 #[tokio::test]
 async fn a_tunnel_carries_both_directions_until_both_end() {
     let upstream = Listener::new().await;
-    let proxy = Proxy::before(&upstream).await;
+    let proxy = upgrading(&upstream).await;
     let mut caller = proxy.caller().await;
     caller.write(ASK).await;
     let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\n\r\nfirst";
@@ -37,7 +41,7 @@ async fn a_tunnel_carries_both_directions_until_both_end() {
 #[tokio::test]
 async fn upstream_may_decline_an_upgrade() {
     let upstream = Listener::new().await;
-    let proxy = Proxy::before(&upstream).await;
+    let proxy = upgrading(&upstream).await;
     let mut caller = proxy.caller().await;
     caller.write(ASK).await;
     let (_, mut wire) = upstream.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno").await;
@@ -49,10 +53,21 @@ async fn upstream_may_decline_an_upgrade() {
 #[tokio::test]
 async fn a_switch_that_nobody_asked_for_is_a_bad_gateway() {
     let upstream = Listener::new().await;
-    let proxy = Proxy::before(&upstream).await;
+    let proxy = upgrading(&upstream).await;
     let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
     let ask = "GET / HTTP/1.1\r\nHost: w\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n";
     let ((head, _), got) = tokio::join!(upstream.answer(answer), proxy.ask(ask));
     assert!(!head.contains("upgrade"), "{head}");
     assert_eq!(status(&got), "HTTP/1.1 502 Bad Gateway");
+}
+
+#[tokio::test]
+async fn without_the_switch_a_call_is_answered_as_any_other() {
+    let upstream = Listener::new().await;
+    let proxy = Proxy::before(&upstream).await;
+    let mut caller = proxy.caller().await;
+    caller.write(ASK).await;
+    let (head, _wire) = upstream.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno").await;
+    assert!(!head.contains("upgrade") && !head.contains("connection"), "{head}");
+    assert_eq!(status(&caller.until("\r\n\r\nno").await), "HTTP/1.1 200 OK");
 }

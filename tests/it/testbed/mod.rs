@@ -12,6 +12,7 @@
 mod ask;
 mod bodies;
 mod caller;
+mod frames;
 mod in_process;
 mod library;
 mod merchant;
@@ -19,6 +20,7 @@ mod policies;
 mod program;
 mod proxy;
 mod raw;
+mod recorder;
 mod records;
 mod runtimes;
 mod server;
@@ -31,12 +33,14 @@ pub(crate) use self::{
         option_of, primary, text_of,
     },
     caller::{Caller, Reply},
+    frames::{Frames, StreamEnd},
     in_process::{Bend, InProcess},
     library::*,
     policies::{Adjusted, defaults, defers, doubting, only, reorders, rows, thorough, trusting},
     program::{DEV, Ended, Program, lines_of, weir},
     proxy::{Proxy, before, in_plain_text, proxying},
     raw::{RawReply, raw},
+    recorder::{Recorder, Seen},
     records::{Waiting, credential_hash, nobody_was_shown, remembers},
     runtimes::{cases, on_a_paused_runtime, on_a_runtime, until},
     server::Server,

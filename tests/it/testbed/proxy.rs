@@ -52,7 +52,8 @@ pub(crate) fn before(
 + Clone
 + Send
 + 'static {
-    FaultsLayer::new(in_plain_text).layer(upstream.hygiene().layer(upstream))
+    let faults = FaultsLayer::new(in_plain_text).within(upstream.call_timeout());
+    faults.layer(upstream.hygiene().layer(upstream))
 }
 
 /// Answers a problem as plain text.

@@ -275,6 +275,22 @@ fn what_nests_without_end_is_read_past() {
     assert_eq!(cart(Coverage::Default, &deep).unwrap().sources, Stated::Unread);
 }
 
+#[test]
+fn more_sources_than_are_read_are_unread_however_they_nest() {
+    let ids = |n: usize| (0..n).map(|n| format!(r#"{{"sourceId":"s{n}"}}"#)).collect::<Vec<_>>();
+    let more = |nested: Vec<String>, n: usize| {
+        let list = nested.join(",");
+        format!(r#"{{"sourceId":"m{n}","supplementaryPaymentMethods":[{list}]}}"#)
+    };
+    let (few, many) = (more(ids(200), 0), more(vec![more(ids(200), 1), more(ids(200), 2)], 0));
+    let flat = more(ids(100_000), 0);
+    for (method, is_read) in [(few, true), (many, false), (flat, false)] {
+        let json = format!(r#"{{"paymentMethod":{method}}}"#);
+        let sources = cart(Coverage::Default, &json).unwrap().sources;
+        assert_eq!((sources.is_stated(), sources == Stated::Unread), (is_read, !is_read));
+    }
+}
+
 /// What is told of the cart, by the name of the fact.
 fn told(facts: &SessionFacts) -> Vec<(&'static str, bool, bool)> {
     fn of<T>(name: &'static str, fact: &Stated<T>) -> (&'static str, bool, bool) {

@@ -125,3 +125,17 @@ fn an_answer_that_is_wrong_throughout_is_noted_in_part() {
     }
     assert_eq!(notes.into_unread().len(), NOTED);
 }
+
+#[test]
+fn a_list_that_is_too_long_is_unread_and_never_cut() {
+    for (length, is_read) in [(MOST_LISTED, true), (MOST_LISTED + 1, false)] {
+        let raw = format!("[{}]", vec!["{}"; length].join(","));
+        let (read, noted) = reading(&raw, |outer| match outer.list("m", &[]) {
+            Stated::Stated(all) => Some(all.len()),
+            Stated::Unread => None,
+            Stated::Unstated => panic!("it is there"),
+        });
+        assert_eq!(read, is_read.then_some(length));
+        assert_eq!(noted.len(), usize::from(!is_read), "{noted:?}");
+    }
+}
