@@ -11,7 +11,11 @@ use crate::{
     govern::Governor,
     rules::{Dialect, Pending, SessionKey},
 };
-use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+/// So many lines are written at once, and so long is the pause before the next.
+const AT_ONCE: usize = 1000;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The exit code of a stop that cut something off.
 const CUT: u8 = 3;
@@ -32,11 +36,9 @@ pub(super) fn begin(grace: Duration) {
 }
 
 /// Tells what is lost by a stop that waits for nothing.
-pub(super) fn at_once(governor: Arc<Governor>) -> impl Future<Output = ()> + Send + 'static {
-    async move {
-        tracing::warn!("stopped at once: what was under way is cut off");
-        tell_lost(&governor).await;
-    }
+pub(super) async fn at_once(governor: Arc<Governor>) {
+    tracing::warn!("stopped at once: what was under way is cut off");
+    tell_lost(&governor).await;
 }
 
 /// Tells how a stop went, and returns the exit code that says the same.
@@ -58,7 +60,15 @@ pub(super) async fn end(drained: Drained, governor: &Governor) -> ExitCode {
 async fn tell_lost(governor: &Governor) {
     let sessions = governor.sessions();
     let kinds = dialects::ALL.into_iter().flat_map(Dialect::kinds);
-    for session in kinds.flat_map(|kind| sessions.pinned_of(*kind)) {
+    let pending: Vec<_> = kinds.flat_map(|kind| sessions.pinned_of(*kind)).collect();
+    if !pending.is_empty() {
+        tracing::warn!(sessions = pending.len(), "what was pending is lost; a line names each");
+    }
+    for (number, session) in pending.into_iter().enumerate() {
+        if number % AT_ONCE == AT_ONCE - 1 {
+            // The log's queue drops what finds no room.
+            tokio::time::sleep(PAUSE).await;
+        }
         match sessions.peek(&session).await {
             Ok(record) => {
                 if let Some(pending) = record.and_then(|record| record.pending) {

@@ -28,6 +28,7 @@ use std::{
 pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
     let mut found = Vec::new();
     addresses(config, reading, &mut found);
+    admin(config, reading, &mut found);
     upstream(config, purpose, reading, &mut found);
     lists(config, reading, &mut found);
     sequencing(config, reading, &mut found);
@@ -60,6 +61,19 @@ fn addresses(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
             let instead = format!("give {what} another port, or write \"off\"");
             found.push(problem.suggest(instead));
         }
+    }
+}
+
+/// Warns of an admin API that others can reach and that asks nobody who he is.
+fn admin(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
+    let open = config.admin.address.filter(|address| !address.ip().is_loopback());
+    if let (Some(address), None) = (open, &config.admin.token_file)
+        && readable(reading, &["admin.address", "admin.token-file"])
+    {
+        let place = place(reading, &["admin.address"]);
+        let message = format!("the admin API on {address} shows sessions to whoever reaches it");
+        let instead = "keep it on 127.0.0.1 and open [probes] to others, or name a `token-file`";
+        found.push(Problem::warning(place, message).about("admin.address").suggest(instead));
     }
 }
 

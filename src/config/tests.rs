@@ -209,6 +209,20 @@ fn values_that_contradict_each_other_are_told() {
                (set `secondary-after-single-use-primary` or `primary-before-secondary` \
                to \"reorder\" in [policy.rules])"],
         ),
+        (
+            "[admin]\naddress = \"0.0.0.0:9090\"",
+            &[
+                "2:11 the admin API on 0.0.0.0:9090 shows sessions to whoever reaches it (keep it on \
+               127.0.0.1 and open [probes] to others, or name a `token-file`)",
+            ],
+        ),
+        (
+            "[probes]\naddress = \"0.0.0.0:9090\"",
+            &["2:11 the probes and the admin API cannot both listen on 127.0.0.1:9090 (which \
+               includes 0.0.0.0:9090, or is included in it) (give the probes another port, or \
+               write \"off\")"],
+        ),
+        ("[probes]\naddress = \"0.0.0.0:9091\"", &[]),
         // What could not be read is not judged a second time.
         (
             "[listen]\naddress = \"9090\"\n[admin]\naddress = \"127.0.0.1:8080\"",

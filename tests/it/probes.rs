@@ -160,7 +160,8 @@ async fn weir_health_asks_the_probes_or_else_the_admin_address_and_its_exit_code
     let text = format!("[admin]\naddress = \"{address}\"\n");
     std::fs::write(&file, text).expect("a file");
     let file = file.to_str().expect("a path");
-    let ways: [(&[&str], &[(&str, &str)]); 5] = [
+    type Way<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+    let ways: [Way<'_>; 5] = [
         (&["--address", &address], &[]),
         (&["--config", file], &[]),
         (&[], &[("WEIR_CONFIG", file)]),

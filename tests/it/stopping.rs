@@ -98,6 +98,7 @@ async fn a_stop_names_each_session_whose_deferred_attach_is_lost() {
         promised.push((format!("checkout {checkout}"), card));
     }
     run.program.signal("TERM");
+    assert_eq!(run.program.json_until("a line names each")["sessions"], 2);
     let mut told = Vec::new();
     for _ in 0..2 {
         let line = run.program.json_until("lost by the stop");
