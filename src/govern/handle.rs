@@ -19,7 +19,10 @@ use crate::{
     rules::{Dialect, Intent, MissingFact, Policy, RuleId, Toggle, Unjudged, Violation},
 };
 use http::{Request, Response, request};
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::task::TaskTracker;
 
 /// How a governed call was handled.
@@ -59,14 +62,16 @@ impl Marks {
         self.unseen.is_none() && self.reported.is_none()
     }
 
-    /// Marks the answer where a rule reports the call.
-    pub(super) fn finish(self, response: Response<Body>) -> Response<Body> {
+    /// Marks the answer where a rule reports the call. `took` is the time of upstream.
+    pub(super) fn finish(self, response: Response<Body>, took: Duration) -> Response<Body> {
         drop(self.unseen);
         match self.reported {
             None => response,
             Some(Reported { governor, about, violation, unjudged }) => {
                 let outcome = Outcome::reported(response, violation).past(unjudged);
-                finish(&governor, about, &Trace::default(), outcome)
+                let trace = Trace::default();
+                trace.add_upstream_time(took);
+                finish(&governor, about, &trace, outcome)
             }
         }
     }

@@ -16,6 +16,7 @@ use http::{Request, Response};
 use std::{
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 use tokio_util::task::TaskTracker;
 use tower::{BoxError, Layer, Service, ServiceExt};
@@ -182,7 +183,13 @@ async fn govern<S: Client>(
             if marks.are_none() {
                 return Ungoverned::new(inner.oneshot(request), metrics).await;
             }
-            Ok(marks.finish(inner.oneshot(request).await?))
+            let since = Instant::now();
+            let answered = inner.oneshot(request).await;
+            let took = since.elapsed();
+            // The client's own error goes on to the caller, and says why.
+            answered
+                .inspect_err(|_| metrics.upstream_fault("unread"))
+                .map(|response| marks.finish(response, took))
         }
     }
 }

@@ -95,7 +95,7 @@ impl Metrics {
             ),
             now(
                 "config_generation",
-                "Configurations that have been in force, the one of the start included.",
+                "Configurations that were read and taken, the one of the start included.",
                 config.generation.load(Ordering::Relaxed) as f64,
             ),
             now(

@@ -2,11 +2,11 @@
 //! names that a running gateway shows.
 
 use crate::testbed::{
-    APPLY, Adjusted, Admin, Caller, GovernSettings, Governor, Program, RuleId, SUBMIT, Server,
-    Testbed, Toggle, defaults, lines_of, method, reorders, thorough,
+    APPLY, Adjusted, Admin, Caller, GovernSettings, Governor, Listener, Mode, Program, RuleId,
+    SUBMIT, Server, Testbed, Toggle, defaults, lines_of, method, reorders, thorough,
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::Duration};
 
 /// The samples of one scrape, as they are written.
 struct Scrape(String);
@@ -148,6 +148,63 @@ async fn bounds_that_are_met_and_an_upstream_that_is_not_there_are_counted() {
         (r#"weir_ungoverned_calls_total{status="none"}"#, 1.0),
     ] {
         assert_eq!(scrape.value(sample), count, "{sample}\n{}", scrape.0);
+    }
+}
+
+/// Kind: an operator's time that is counted as Weir's.
+#[tokio::test]
+async fn the_time_of_a_call_that_went_up_unread_is_upstreams() {
+    let bed = Testbed::new().policy(defaults().with_mode(Mode::Monitor)).start().await;
+    let upstream = Listener::new().await;
+    let weir = Server::of_weir(bed.governor().clone(), upstream.address()).await;
+    let caller = bed.weir.at(weir.address);
+    let call = tokio::spawn(async move { caller.post_text("/checkouts", "{,}").await.status });
+    let mut wire = upstream.accept().await;
+    wire.head().await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    wire.write("HTTP/1.1 400 Oh\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(call.await.expect("an answer"), 400);
+    let scrape = Scrape::of(bed.governor()).await;
+    let sum = |name: &str| scrape.value(&format!("{name}_sum{{dialect=\"checkouts\"}}"));
+    assert!(sum("weir_call_upstream_seconds") >= 0.03, "{}", scrape.0);
+    assert!(sum("weir_call_own_seconds") < sum("weir_call_upstream_seconds"), "{}", scrape.0);
+}
+
+#[cfg(unix)]
+#[test]
+fn reloads_are_counted_and_a_refused_one_shows_until_another_is_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    let write = |text: &str| fs::write(&file, text).expect("a file");
+    write("[policy]\nmode = \"enforce\"\n");
+    let flags = ["run", "--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"];
+    let more = ["--admin", "127.0.0.1:0", "--log-format=json", "--config"];
+    let path = file.to_str().expect("a path");
+    let mut program = Program::start(&[&flags[..], &more[..], &[path]].concat());
+    let ready = program.json_until("weir is ready");
+    let admin = ready["admin"].as_str().expect("an address").to_owned();
+    let scrape = || Scrape(lines_of(&format!("curl -s {admin}/metrics")).join("\n"));
+    let told = |scrape: &Scrape| {
+        ["weir_config_generation", "weir_config_refused"].map(|name| scrape.value(name))
+    };
+    let first = scrape();
+    assert_eq!(told(&first), [1.0, 0.0]);
+    assert!(first.value("weir_config_taken_timestamp_seconds") > 1.7e9);
+    write("[policy]\nmode = \"loud\"\n");
+    program.signal("HUP");
+    program.until_error("nothing has changed");
+    assert_eq!(told(&scrape()), [1.0, 1.0]);
+    write("[policy]\nmode = \"off\"\n");
+    program.signal("HUP");
+    program.until_error("what has changed is in force");
+    let last = scrape();
+    assert_eq!(told(&last), [2.0, 0.0]);
+    for (sample, count) in [
+        (r#"weir_config_reloads_total{result="taken"}"#, 1.0),
+        (r#"weir_config_reloads_total{result="refused"}"#, 1.0),
+        (r#"weir_mode{mode="off"}"#, 1.0),
+    ] {
+        assert_eq!(last.value(sample), count, "{sample}");
     }
 }
 
