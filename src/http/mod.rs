@@ -9,6 +9,7 @@ mod collect;
 mod error;
 mod headers;
 mod problem;
+mod proxy_status;
 
 pub use body::Body;
 pub(crate) use body::{Upload, UploadState};
@@ -18,3 +19,5 @@ pub use error::{Chain, UpstreamError};
 pub(crate) use headers::{ANY_ORIGIN, only_chunked};
 pub(crate) use problem::ALLOWED;
 pub use problem::Problem;
+pub use proxy_status::ProxyError;
+pub(crate) use proxy_status::{ConnectFailure, PROXY_STATUS};

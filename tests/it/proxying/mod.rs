@@ -8,6 +8,7 @@ mod failing;
 mod forwarding;
 mod framing;
 mod http2;
+mod naming_faults;
 mod streaming;
 mod timing;
 mod tls;
