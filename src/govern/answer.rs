@@ -3,7 +3,7 @@
 use super::{governor::Governor, trace::Trace};
 use crate::{
     dialects::{self, Dialects, Form, Rendered},
-    http::{ANY_ORIGIN, Body, Problem, trace_id},
+    http::{ANY_ORIGIN, Body, PROXY_STATUS, Problem, trace_id},
     observe::{Decided, Decision},
     rules::{
         Dialect, Intent, MissingFact, Override, Policy, SessionKey, SourceId, Target, Toggle,
@@ -120,6 +120,9 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
         OwnError::Problem(problem) => problem.retry_after(),
         _ => None,
     };
+    if let OwnError::Problem(problem) = error {
+        response.headers_mut().insert(PROXY_STATUS, problem.proxy_error().field());
+    }
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

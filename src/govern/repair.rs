@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     dialects::{Call, Outgoing},
-    http::{Body, Problem},
+    http::{Body, Problem, ProxyError},
     observe::StepKind,
     rules::{
         Known, Lookup, Repair, RepairEnd, RepairEvent, RepairStep, SessionObservation, SessionView,
@@ -280,7 +280,10 @@ impl Performer {
         let form = self.exchange.call.form();
         match &outcome {
             CallOutcome::DoneUnread(..) if self.must_be_read => {
-                let broken = own_error(form, &OwnError::Problem(Problem::Broken));
+                let broken = own_error(
+                    form,
+                    &OwnError::Problem(Problem::Broken(ProxyError::ResponseMalformed)),
+                );
                 (RepairEvent::Unread, Some(broken))
             }
             _ => (RepairEvent::Ended(outcome.end()), Some(outcome.into_response(form))),

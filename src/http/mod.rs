@@ -10,6 +10,7 @@ mod error;
 mod headers;
 mod overload;
 mod problem;
+mod proxy_status;
 mod trace;
 
 pub use body::Body;
@@ -21,4 +22,6 @@ pub(crate) use headers::{ANY_ORIGIN, only_chunked};
 pub(crate) use overload::Overload;
 pub(crate) use problem::ALLOWED;
 pub use problem::Problem;
+pub use proxy_status::ProxyError;
+pub(crate) use proxy_status::{ConnectFailure, PROXY_STATUS};
 pub(crate) use trace::{TRACEPARENT, read_trace_id, trace_id};

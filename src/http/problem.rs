@@ -3,7 +3,11 @@
 //! The form on the wire comes from outside, since it is the dialect's. Refusals by rules are not
 //! here: they are answered in the vendor's own words.
 
-use super::{body::Body, error::UpstreamError};
+use super::{
+    body::Body,
+    error::UpstreamError,
+    proxy_status::{PROXY_STATUS, ProxyError},
+};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use std::borrow::Cow;
@@ -34,10 +38,10 @@ pub enum Problem {
     /// The caller stalled in its request's content.
     Stalled,
     /// No connection to upstream, or none in time. Nothing was sent.
-    Unreachable,
+    Unreachable(ProxyError),
     /// Upstream reset the connection, closed it early, or answered with something that is not HTTP;
     /// or its answer to a step of a repair cannot be read, and a look cannot tell what was done.
-    Broken,
+    Broken(ProxyError),
     /// Upstream did not answer in time.
     Late,
     /// The call took longer than one may, with all that Weir does for it.
@@ -63,7 +67,7 @@ impl Problem {
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Connect | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
-            Self::Unreachable | Self::Broken => StatusCode::BAD_GATEWAY,
+            Self::Unreachable(_) | Self::Broken(_) => StatusCode::BAD_GATEWAY,
             Self::Late | Self::CallTooLong => StatusCode::GATEWAY_TIMEOUT,
             Self::FactUnknown | Self::StoreFailed | Self::Overloaded => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -84,8 +88,8 @@ impl Problem {
             Self::TooLarge { .. } => "request_too_large",
             Self::Incomplete => "incomplete_request",
             Self::Stalled => "request_timeout",
-            Self::Unreachable => "upstream_unreachable",
-            Self::Broken => "bad_gateway",
+            Self::Unreachable(_) => "upstream_unreachable",
+            Self::Broken(_) => "bad_gateway",
             Self::Late => "gateway_timeout",
             Self::CallTooLong => "call_timeout",
             Self::FactUnknown => "lookup_failed",
@@ -112,8 +116,8 @@ impl Problem {
             }
             Self::Incomplete => "The request's content ended too early.",
             Self::Stalled => "The request's content did not arrive in time.",
-            Self::Unreachable => "The payments API cannot be reached. Nothing was sent to it.",
-            Self::Broken => "The payments API's answer was broken off or cannot be read.",
+            Self::Unreachable(_) => "The payments API cannot be reached. Nothing was sent to it.",
+            Self::Broken(_) => "The payments API's answer was broken off or cannot be read.",
             Self::Late => "The payments API did not answer in time.",
             Self::CallTooLong => {
                 "The call took too long. What was begun is finished without you: \
@@ -139,6 +143,25 @@ impl Problem {
         matches!(self, Self::FactUnknown | Self::StoreFailed | Self::Overloaded).then_some(1)
     }
 
+    /// Returns the type of the fault, as `Proxy-Status` names it.
+    pub(crate) fn proxy_error(self) -> ProxyError {
+        match self {
+            Self::Unreachable(error) | Self::Broken(error) => error,
+            Self::Late | Self::CallTooLong => ProxyError::ResponseTimeout,
+            Self::FactUnknown | Self::Overloaded => ProxyError::OwnAnswer,
+            Self::StoreFailed | Self::Internal => ProxyError::Internal,
+            Self::Host
+            | Self::Target
+            | Self::Connect
+            | Self::TransferCoding
+            | Self::MaxForwards
+            | Self::Trace
+            | Self::TooLarge { .. }
+            | Self::Incomplete
+            | Self::Stalled => ProxyError::Request,
+        }
+    }
+
     /// Builds the answer, with `content` as its body. The problem itself is left in the response's
     /// extensions for outer layers to read.
     pub fn into_response(self, content_type: &'static str, content: Bytes) -> Response<Body> {
@@ -146,6 +169,7 @@ impl Problem {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(PROXY_STATUS, self.proxy_error().field());
         if self == Self::Trace {
             headers.insert(header::ALLOW, ALLOWED);
         }
@@ -163,12 +187,13 @@ pub(crate) const ALLOWED: HeaderValue =
 
 impl From<&UpstreamError> for Problem {
     fn from(error: &UpstreamError) -> Self {
+        let named = ProxyError::of(error);
         match error {
             UpstreamError::Unreachable(_)
             | UpstreamError::NotSent(_)
-            | UpstreamError::TimedOut { sent: false } => Problem::Unreachable,
+            | UpstreamError::TimedOut { sent: false } => Problem::Unreachable(named),
             UpstreamError::TimedOut { sent: true } => Problem::Late,
-            UpstreamError::Broken { .. } => Problem::Broken,
+            UpstreamError::Broken { .. } => Problem::Broken(named),
             UpstreamError::Caller { late: false, .. } => Problem::Incomplete,
             UpstreamError::Caller { late: true, .. } => Problem::Stalled,
         }
@@ -185,11 +210,31 @@ mod tests {
     fn only_what_may_have_reached_upstream_was_sent() {
         let cause = || BoxError::from("reset");
         let cases = [
-            (UpstreamError::Unreachable(cause()), false, Problem::Unreachable, 502),
-            (UpstreamError::NotSent(cause()), false, Problem::Unreachable, 502),
-            (UpstreamError::TimedOut { sent: false }, false, Problem::Unreachable, 502),
+            (
+                UpstreamError::Unreachable(cause()),
+                false,
+                Problem::Unreachable(ProxyError::Unavailable),
+                502,
+            ),
+            (
+                UpstreamError::NotSent(cause()),
+                false,
+                Problem::Unreachable(ProxyError::ConnectionTerminated),
+                502,
+            ),
+            (
+                UpstreamError::TimedOut { sent: false },
+                false,
+                Problem::Unreachable(ProxyError::ConnectionTimeout),
+                502,
+            ),
             (UpstreamError::TimedOut { sent: true }, true, Problem::Late, 504),
-            (UpstreamError::Broken { sent: true, cause: cause() }, true, Problem::Broken, 502),
+            (
+                UpstreamError::Broken { sent: true, cause: cause() },
+                true,
+                Problem::Broken(ProxyError::ResponseMalformed),
+                502,
+            ),
             (UpstreamError::Caller { late: false, cause: cause() }, true, Problem::Incomplete, 400),
             (UpstreamError::Caller { late: true, cause: cause() }, true, Problem::Stalled, 408),
         ];

@@ -2,7 +2,7 @@
 //! target is `https`.
 
 use super::{pool::Connection, target::Target};
-use crate::http::{Body, UpstreamError};
+use crate::http::{Body, ConnectFailure, ProxyError, UpstreamError};
 use hyper::client::conn::http1;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
@@ -90,7 +90,10 @@ impl Connector {
         let stream = tokio::time::timeout(self.timeout, self.stream())
             .await
             .map_err(|_| UpstreamError::TimedOut { sent: false })?
-            .map_err(|error| UpstreamError::Unreachable(hinted(error)))?;
+            .map_err(|error| {
+                let failure = ConnectFailure::new(named(&*error), hinted(error));
+                UpstreamError::Unreachable(failure.into())
+            })?;
         let (sender, connection) = http1::Builder::new()
             .max_headers(MOST_FIELDS)
             .handshake::<_, Body>(stream)
@@ -132,6 +135,37 @@ struct NotTls(#[source] BoxError);
     "upstream's certificate is a CA's, as a self-signed one is; let a CA of your own sign upstream's, and name the CA's as ca-file"
 )]
 struct SelfSigned(#[source] BoxError);
+
+/// Names why there is no connection.
+fn named(error: &(dyn Error + 'static)) -> ProxyError {
+    let mut named = ProxyError::Unavailable;
+    // `caused_by` stops at the first cause of TLS, and says whether it is the one asked for.
+    let is_tls = |of: fn(&rustls::Error) -> bool| caused_by(error, of);
+    if is_tls(|error| matches!(error, rustls::Error::InvalidCertificate(_))) {
+        return ProxyError::TlsCertificate;
+    } else if is_tls(|error| matches!(error, rustls::Error::AlertReceived(_))) {
+        return ProxyError::TlsAlert;
+    } else if is_tls(|_| true) {
+        return ProxyError::TlsProtocol;
+    }
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        // The connector's own type is hidden: its text is all that tells.
+        if cause.to_string() == "dns error" {
+            return ProxyError::Dns;
+        }
+        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => named = ProxyError::ConnectionRefused,
+            Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+                named = ProxyError::Unroutable;
+            }
+            Some(io::ErrorKind::TimedOut) => named = ProxyError::ConnectionTimeout,
+            _ => {}
+        }
+        next = cause.source();
+    }
+    named
+}
 
 /// Adds to an error what its text does not say.
 fn hinted(error: BoxError) -> BoxError {

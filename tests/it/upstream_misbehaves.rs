@@ -209,6 +209,11 @@ async fn upstream_that_is_late_or_away_is_told_in_each_dialects_form() {
                 reply.json()["errors"][0]["message"].as_str().is_some_and(|text| text.len() > 10),
                 "{path}"
             );
+            let named = match status {
+                502 => "weir; error=connection_refused",
+                _ => "weir; error=http_response_timeout",
+            };
+            assert_eq!(reply.header("proxy-status"), Some(named), "{path}");
         }
         for (accept, form) in [
             ("application/json", "application/json"),

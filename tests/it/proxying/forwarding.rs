@@ -250,7 +250,8 @@ async fn the_callers_address_is_told_when_the_switch_is_on() {
 async fn what_a_reverse_proxy_cannot_take_over_http2_is_answered_at_once() {
     let upstream = Recorder::start().await;
     let proxy = Proxy::with(&format!("http://{}", upstream.address), |_| {}).await;
-    let cases: [(&str, &str, &[(&str, &str)], u16); 7] = [
+    type Fields = &'static [(&'static str, &'static str)];
+    let cases: [(&str, &str, Fields, u16); 7] = [
         ("TRACE", "w", &[], 405),
         ("GET", "user@w", &[], 400),
         ("GET", "user:pass@w:80", &[], 400),

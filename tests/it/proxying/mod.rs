@@ -9,6 +9,7 @@ mod forwarding;
 mod framing;
 mod http2;
 mod limits;
+mod naming_faults;
 mod streaming;
 mod timing;
 mod tls;

@@ -72,6 +72,7 @@ async fn upstream_that_nobody_vouches_for_is_not_spoken_to() {
     assert!(failed);
     assert_eq!(status(&got), "HTTP/1.1 502 Bad Gateway");
     assert!(got.contains("upstream_unreachable"), "{got}");
+    assert!(got.contains("proxy-status: weir; error=tls_certificate_error\r\n"), "{got}");
 }
 
 /// The certificate that most people make first: a CA's own, which the server shows as its own.
