@@ -275,4 +275,8 @@ async fn every_metric_is_explained_and_no_other() {
         .map(|name| format!("weir_{}", name.strip_suffix("_total").unwrap_or(name)))
         .collect();
     assert_eq!(explained, shown);
+    // Where an operator looks first: samples, or all samples of a metric.
+    for (name, _) in names(&self::page("docs/operating.md")) {
+        assert!(scrape.has(&name) || shown.contains(&name), "docs/operating.md: {name}");
+    }
 }

@@ -31,6 +31,8 @@ fn faults_decisions_and_hang_ups_are_logged_with_their_trace() {
     held.read_exact(&mut [0; 1]).expect("a request");
     drop(caller);
     assert_eq!(program.json_until("the caller hung up")["trace_id"], TRACE);
+    let counted = lines_of(&format!("curl -s {admin}/metrics | grep '^weir_hangups_total'"));
+    assert_eq!(counted, [r#"weir_hangups_total{dialect="checkouts"} 1"#]);
     // Nobody is there any more.
     drop((held, upstream));
     let header = format!("-H 'traceparent: {PARENT}'");
