@@ -80,7 +80,7 @@ pub use crate::{
     dialects::policy,
     edge::{Drained, ServeOptions, Worker, run_workers, serve},
     govern::{Client, Govern, GovernLayer, GovernSettings, Governor, UpstreamKey},
-    http::{Body, Chain, Problem, UpstreamError},
+    http::{Body, Chain, Problem, ProxyError, UpstreamError},
     observe::{Decided, Decision},
     rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Sequencing, Toggle},
     sessions::{Sessions, Settings as SessionSettings},
@@ -99,6 +99,10 @@ pub fn main() -> std::process::ExitCode {
 pub mod internals {
     pub mod admin {
         pub use crate::admin::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod config {
+        pub use crate::config::check_text;
     }
     pub mod dialects {
         pub use crate::dialects::*;

@@ -21,6 +21,7 @@ mod proxying;
 mod purchase;
 mod readme;
 mod remedies;
+mod replaying;
 mod requests;
 mod running;
 mod store;
