@@ -85,7 +85,7 @@ pub use crate::{
     rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Sequencing, Toggle},
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
-    upstream::{HygieneLayer, Target, Upstream, UpstreamSettings},
+    upstream::{ClientIdentity, HygieneLayer, Roots, Target, Upstream, UpstreamSettings},
 };
 
 /// Runs the program `weir` with the arguments and variables of this process.

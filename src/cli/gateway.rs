@@ -6,13 +6,13 @@
 use super::start_error::StartError;
 use crate::{
     admin::Admin,
-    config::{Config, Loaded, UpstreamUrl},
+    config::{self, Config, Loaded, UpstreamUrl},
     dialects,
     edge::{Drained, ServeOptions, Worker, listeners, run_workers},
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
-    upstream::{Target, Upstream, UpstreamSettings},
+    upstream::{ClientIdentity, Roots, Target, Upstream, UpstreamSettings},
 };
 use std::{
     future::Future,
@@ -137,10 +137,22 @@ fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
         max_idle: config.upstream.max_idle,
         max_age: config.upstream.max_age,
         call_timeout: config.limits.call,
+        roots: match config.upstream.roots {
+            config::Roots::Platform => Roots::Platform,
+            config::Roots::Bundled => Roots::Bundled,
+            config::Roots::File => Roots::File,
+        },
         ca_file: config.upstream.ca_file.clone(),
+        client: client_identity(config),
         forwarded: config.headers.forwarded,
         upgrade: config.headers.upgrade,
     }
+}
+
+/// Returns the files of Weir's own certificate; the configuration has both or neither.
+fn client_identity(config: &Config) -> Option<ClientIdentity> {
+    let certificate = config.upstream.client_certificate.clone()?;
+    Some(ClientIdentity { certificate, key: config.upstream.client_key.clone()? })
 }
 
 fn serve_options(config: &Config) -> ServeOptions {

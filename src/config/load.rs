@@ -80,8 +80,13 @@ fn load(
     {
         config.upstream.ca_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
     }
-    if let (Some(source), Some(file)) = (source, &config.upstream.key_file) {
-        config.upstream.key_file = Some(source.file().parent().unwrap_or(Path::new("")).join(file));
+    if let Some(folder) = source.map(|source| source.file().parent().unwrap_or(Path::new(""))) {
+        let upstream = &mut config.upstream;
+        let files =
+            [&mut upstream.key_file, &mut upstream.client_certificate, &mut upstream.client_key];
+        for file in files.into_iter().flatten() {
+            *file = folder.join(&*file);
+        }
     }
     for Override { key, variable, .. } in OVERRIDES {
         if let Some(text) = sources.variable(variable) {

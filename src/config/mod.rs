@@ -39,7 +39,7 @@ pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
-pub(crate) use sections::{Format, Log};
+pub(crate) use sections::{Format, Log, Roots};
 pub(crate) use sources::{Purpose, Sources};
 pub(crate) use upstream_url::UpstreamUrl;
 pub(crate) use values::Config;

@@ -15,9 +15,9 @@ mod tls;
 mod upgrading;
 
 use crate::testbed::{
-    Body, CollectError, Drained, Frames, Listener, Problem, Proxy, Recorder, ServeOptions,
-    StreamEnd, TaskTracker, Upstream, UpstreamSettings, Wire, Worker, before, collect, idle,
-    in_plain_text, listeners, proxying, run_workers, serve, status, text, undated,
+    Body, ClientIdentity, CollectError, Drained, Frames, Listener, Problem, Proxy, Recorder, Roots,
+    ServeOptions, StreamEnd, TaskTracker, Upstream, UpstreamSettings, Wire, Worker, before,
+    collect, idle, in_plain_text, listeners, proxying, run_workers, serve, status, text, undated,
 };
 use std::{convert::Infallible, time::Duration};
 use tokio::{

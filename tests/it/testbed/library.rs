@@ -3,8 +3,8 @@
 pub(crate) use tokio_util::task::TaskTracker;
 pub(crate) use tower::BoxError;
 pub(crate) use weir::{
-    Body, Drained, GovernLayer, GovernSettings, Governor, Problem, ServeOptions, Target, Upstream,
-    UpstreamKey, UpstreamSettings, Worker,
+    Body, ClientIdentity, Drained, GovernLayer, GovernSettings, Governor, Problem, Roots,
+    ServeOptions, Target, Upstream, UpstreamKey, UpstreamSettings, Worker,
     internals::{
         admin::Admin,
         dialects::{carts, checkouts},
