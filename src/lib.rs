@@ -88,7 +88,7 @@ pub use crate::{
         Client, Govern, GovernLayer, GovernSettings, Governor, OpenCall, Overridden, OverrideError,
         UpstreamKey,
     },
-    http::{Body, Chain, Problem, UpstreamError},
+    http::{Body, Chain, Problem, ProxyError, UpstreamError},
     metrics::Metrics,
     observe::{Decided, Decision},
     rules::{
@@ -96,7 +96,7 @@ pub use crate::{
     },
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
-    upstream::{HygieneLayer, Target, Upstream, UpstreamSettings},
+    upstream::{ClientIdentity, HygieneLayer, Roots, Target, Upstream, UpstreamSettings},
 };
 
 /// Runs the program `weir` with the arguments and variables of this process.
@@ -110,6 +110,10 @@ pub fn main() -> std::process::ExitCode {
 pub mod internals {
     pub mod admin {
         pub use crate::admin::*;
+    }
+    #[cfg(feature = "cli")]
+    pub mod config {
+        pub use crate::config::check_text;
     }
     pub mod dialects {
         pub use crate::dialects::*;

@@ -30,12 +30,9 @@ pub fn stack(
     let dialects = governor.dialects();
     ServiceBuilder::new()
         // Turns every failure into a response in the vendor's error format.
-        .layer(
-            FaultsLayer::new(move |uri: &Uri, headers: &HeaderMap, problem| {
-                in_vendors_form(dialects, uri, headers, problem)
-            })
-            .within(upstream.call_timeout()),
-        )
+        .layer(FaultsLayer::new(move |uri: &Uri, headers: &HeaderMap, problem| {
+            in_vendors_form(dialects, uri, headers, problem)
+        }))
         // The rules. Ungoverned calls pass untouched.
         .layer(GovernLayer::new(governor).base_path(upstream.base_path()).work(work))
         // Inside the rules, so that Weir's own look-ups get the same hygiene as callers' calls.

@@ -33,7 +33,7 @@ mod show;
 mod state;
 
 use crate::{
-    edge::{Drained, Pulses, ServeOptions, serve},
+    edge::{Bounds, Drained, Pulses, ServeOptions, serve},
     govern::Governor,
     http::Body,
 };
@@ -47,6 +47,10 @@ use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 pub use health::AskUpstream;
+
+/// The most connections of operators, and of probes, at one time. Callers' bound leaves as many
+/// descriptors.
+const CONNECTIONS: usize = 64;
 
 /// What the admin address needs beside the governor.
 #[derive(Clone)]
@@ -137,6 +141,7 @@ impl Admin {
         let options = ServeOptions {
             header_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(1),
+            bounds: Bounds::new(CONNECTIONS, CONNECTIONS),
             ..ServeOptions::default()
         };
         serve(listener, service, options, shutdown).await

@@ -1,8 +1,9 @@
 //! The file descriptors that the process may have, and how many connections they are enough for.
 
-/// Descriptors that are kept for the admin address, files, timers and what else a process opens.
+/// Descriptors that are kept for the admin address and the probes, 64 connections each, for files,
+/// timers and what else a process opens.
 #[cfg(unix)]
-const KEPT: u64 = 128;
+const KEPT: u64 = 192;
 
 /// The most connections where nothing is said.
 const MOST: usize = 65_536;

@@ -6,7 +6,7 @@
 use super::{deep, descriptors, start_error::StartError};
 use crate::{
     admin::{Admin, AdminSettings},
-    config::{ClientCertificates, Config, Loaded, UpstreamUrl},
+    config::{self, ClientCertificates, Config, Loaded, UpstreamUrl},
     dialects,
     edge::{
         Bounds, Drained, Pulses, ServeOptions, Tls, TlsFiles, Worker, handed_over, listeners,
@@ -15,7 +15,7 @@ use crate::{
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
-    upstream::{Target, Upstream, UpstreamSettings},
+    upstream::{ClientIdentity, Roots, Target, Upstream, UpstreamSettings},
 };
 use std::{
     future::Future,
@@ -202,11 +202,22 @@ fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
         pool_idle: config.upstream.idle_timeout,
         max_idle: config.upstream.max_idle,
         max_age: config.upstream.max_age,
-        call_timeout: config.limits.call,
+        roots: match config.upstream.roots {
+            config::Roots::Platform => Roots::Platform,
+            config::Roots::Bundled => Roots::Bundled,
+            config::Roots::File => Roots::File,
+        },
         ca_file: config.upstream.ca_file.clone(),
+        client: client_identity(config),
         forwarded: config.headers.forwarded,
         upgrade: config.headers.upgrade,
     }
+}
+
+/// Returns the files of Weir's own certificate; the configuration has both or neither.
+fn client_identity(config: &Config) -> Option<ClientIdentity> {
+    let certificate = config.upstream.client_certificate.clone()?;
+    Some(ClientIdentity { certificate, key: config.upstream.client_key.clone()? })
 }
 
 fn serve_options(config: &Config) -> ServeOptions {
@@ -246,6 +257,8 @@ fn govern_settings(config: &Config) -> GovernSettings {
     GovernSettings {
         governed_body: config.limits.governed_body,
         body_timeout: config.limits.body_timeout,
+        call_timeout: config.limits.call,
+        calls: config.limits.calls,
         answer: config.limits.answer,
         headers: config.headers.decision,
         // Nobody could see them.

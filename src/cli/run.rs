@@ -54,7 +54,13 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
             systemd::stopping();
             stop::begin(grace);
         });
-        Ok(stop::end(drained.await?, &kept).await)
+        match drained.await {
+            Ok(drained) => Ok(stop::end(drained, &kept).await),
+            Err(error) => {
+                stop::tell_lost(&kept).await;
+                Err(error)
+            }
+        }
     })
 }
 

@@ -57,7 +57,7 @@ pub(super) async fn end(drained: Drained, governor: &Governor) -> ExitCode {
 }
 
 /// Names each session for which something is pending, which nobody will do any more.
-async fn tell_lost(governor: &Governor) {
+pub(super) async fn tell_lost(governor: &Governor) {
     let sessions = governor.sessions();
     let kinds = dialects::ALL.into_iter().flat_map(Dialect::kinds);
     let pending: Vec<_> = kinds.flat_map(|kind| sessions.pinned_of(*kind)).collect();

@@ -4,7 +4,7 @@
 //! read. Folders are watched and not files: an editor puts a new file in place of the old one, and
 //! Kubernetes a new link.
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use std::{
     collections::BTreeSet,
     fs,
@@ -15,6 +15,9 @@ use tokio::{sync::mpsc, time::sleep};
 
 /// How long a folder must be at rest before its files are read: who writes one writes in parts.
 const REST: Duration = Duration::from_millis(200);
+
+/// How often a folder that is not at rest is waited for: others may write there all the time.
+const MOST_RESTS: usize = 10;
 
 /// Files that are watched.
 pub(super) struct FileWatch {
@@ -54,7 +57,10 @@ impl FileWatch {
     pub(super) async fn changed(&mut self) {
         while self.events.recv().await.is_some() {
             sleep(REST).await;
-            while self.events.try_recv().is_ok() {
+            for _ in 0..MOST_RESTS {
+                if self.events.try_recv().is_err() {
+                    break;
+                }
                 sleep(REST).await;
             }
             if content(&self.files) != self.seen {
@@ -66,9 +72,12 @@ impl FileWatch {
 }
 
 fn watcher(files: &[PathBuf], tell: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |_| {
-        // One that waits already tells the same.
-        let _ = tell.try_send(());
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        // A file that is read has not changed; reading it here would be the next event.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            // One that waits already tells the same.
+            let _ = tell.try_send(());
+        }
     })?;
     let folders: BTreeSet<&Path> = files.iter().flat_map(|file| folders(file)).collect();
     for folder in folders {

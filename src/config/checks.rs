@@ -6,6 +6,7 @@
 use super::{
     problem::{Place, Problem},
     read::Reading,
+    sections::Roots,
     sources::Purpose,
     upstream_url::UpstreamUrl,
     values::Config,
@@ -106,6 +107,7 @@ fn upstream(config: &Config, purpose: Purpose, reading: &Reading, found: &mut Ve
         found
             .push(problem.suggest("connecting has its own time-out, which comes before `timeout`"));
     }
+    found.extend(incomplete(config, reading));
     if let Some(file) = &config.upstream.ca_file {
         let place = place(reading, &["upstream.ca-file"]);
         let is_plain = |url: &UpstreamUrl| *url.scheme() == Scheme::HTTP;
@@ -115,6 +117,32 @@ fn upstream(config: &Config, purpose: Purpose, reading: &Reading, found: &mut Ve
         };
         found.extend(problem.map(|problem| problem.about("upstream.ca-file")));
     }
+}
+
+/// Returns what is missing beside the files of TLS that are named.
+fn incomplete(config: &Config, reading: &Reading) -> Option<Problem> {
+    let upstream = &config.upstream;
+    let (key, message, instead) =
+        match (&upstream.client_certificate, &upstream.client_key, &upstream.ca_file) {
+            (Some(_), None, _) => (
+                "upstream.client-certificate",
+                "`client-certificate` has no `client-key`",
+                "name the file of its private key as `client-key`",
+            ),
+            (None, Some(_), _) => (
+                "upstream.client-key",
+                "`client-key` has no `client-certificate`",
+                "name the file of its certificate as `client-certificate`",
+            ),
+            (_, _, None) if upstream.roots == Roots::File => (
+                "upstream.roots",
+                "`roots` is \"file\", and no `ca-file` is named",
+                "name the file of the certificates to trust as `ca-file`",
+            ),
+            _ => return None,
+        };
+    let problem = Problem::error(place(reading, &[key]), message).about(key);
+    Some(problem.suggest(instead))
 }
 
 /// Says that certificates to trust are not used, and so not read, where upstream speaks no TLS.

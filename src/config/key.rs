@@ -64,7 +64,7 @@ pub(super) fn read(config: &Config, sources: &Sources, reading: &mut Reading) ->
     let key = text.map(|text| text.trim().to_owned()).filter(|key| is_key(key));
     if key.is_none() {
         let message = match file.filter(|_| variable.is_none()) {
-            Some(file) => format!("{} holds no key", named(file)),
+            Some(file) => format!("{} holds no key", named(file, "key-file")),
             None => "this is no key".to_owned(),
         };
         let form = "a key is one word of visible ASCII characters, at most 4096, without `Bearer`";
@@ -81,7 +81,7 @@ pub(super) fn read(config: &Config, sources: &Sources, reading: &mut Reading) ->
 /// Reports a file that cannot be read. The key need not be where the configuration is only checked,
 /// and stays as it runs where the configuration is read again.
 fn unreadable(file: &Path, error: &io::Error, purpose: Purpose, place: Place) -> Problem {
-    let file = named(file);
+    let file = named(file, "key-file");
     let message = match error.kind() {
         io::ErrorKind::NotFound if purpose != Purpose::Run => format!("{file} is not here"),
         _ => format!("{file} cannot be read: {error}"),
@@ -106,12 +106,12 @@ fn unreadable(file: &Path, error: &io::Error, purpose: Purpose, place: Place) ->
 
 /// Names a file. A name that does not end like one of a file may be a key that was pasted, and is
 /// not shown.
-pub(super) fn named(file: &Path) -> String {
+pub(super) fn named(file: &Path, key: &str) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let is_short = |end: &str| (1..=8).contains(&end.len());
     match name.split('.').collect::<Vec<_>>()[..] {
         [_, end] if is_short(end) => format!("the file {}", file.display()),
-        _ => "the file that `key-file` names".to_owned(),
+        _ => format!("the file that `{key}` names"),
     }
 }
 

@@ -76,6 +76,8 @@ fn join_files(config: &mut Config, folder: &Path) {
     let alone = [
         &mut upstream.ca_file,
         &mut upstream.key_file,
+        &mut upstream.client_certificate,
+        &mut upstream.client_key,
         &mut config.admin.token_file,
         &mut config.listen.client_ca_file,
         &mut config.log.file,

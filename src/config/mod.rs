@@ -40,7 +40,15 @@ pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
-pub(crate) use sections::{ClientCertificates, Format, Log};
+pub(crate) use sections::{ClientCertificates, Format, Log, Roots};
 pub(crate) use sources::{Purpose, Sources};
 pub(crate) use upstream_url::UpstreamUrl;
 pub(crate) use values::Config;
+
+/// Reads the text of a file and opens no other; returns how much is wrong. For fuzzing.
+pub fn check_text(text: &str, policy: crate::rules::Policy) -> usize {
+    let source = source_text::SourceText::new("fuzzed".as_ref(), text.to_owned());
+    let mut config = Config::built_in(policy);
+    let problems = read::read(&source, &mut config).problems;
+    if problems.is_empty() { 0 } else { problems.to_string().lines().count() }
+}

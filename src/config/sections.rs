@@ -130,6 +130,28 @@ section! {
     }
 }
 
+/// Which certificates are trusted besides those of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Roots {
+    /// The machine's own.
+    Platform,
+    /// Mozilla's, as they were when Weir was built.
+    Bundled,
+    /// None.
+    File,
+}
+
+impl Roots {
+    /// Returns the name used in configuration.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Bundled => "bundled",
+            Self::File => "file",
+        }
+    }
+}
+
 section! {
     /// The payments API behind Weir.
     pub struct Upstream {
@@ -153,9 +175,20 @@ section! {
         /// How old a connection to upstream may be before it takes no further request, up to a
         /// tenth less for each: a name that moves is noticed then. From `1s` to `1d`.
         "max-age" max_age: Duration = seconds(300), Span { least: seconds(1), most: DAY };
-        /// A PEM file of further certificates to trust, beside the machine's own. Relative to the
+        /// Which certificates to trust: `"platform"` (the machine's own), `"bundled"` (Mozilla's,
+        /// as they were when Weir was built) or `"file"` (those of `ca-file` and no others).
+        "roots" roots: Roots = Roots::Platform, Choice {
+            all: &[Roots::Platform, Roots::Bundled, Roots::File], name_of: Roots::as_str
+        };
+        /// A PEM file of certificates to trust, beside those of `roots`. Relative to the
         /// configuration file that names it.
         "ca-file" ca_file: Option<PathBuf> = None, File;
+        /// A PEM file of the certificate with which Weir shows upstream who it is, its issuers
+        /// after it. Relative to the configuration file that names it.
+        "client-certificate" client_certificate: Option<PathBuf> = None, File;
+        /// A PEM file of the private key of `client-certificate`. Relative to the configuration
+        /// file that names it.
+        "client-key" client_key: Option<PathBuf> = None, File;
         /// A file that holds a confidential key of the merchant, with which Weir looks up a source
         /// that the caller's own credentials do not open. The variable `WEIR_UPSTREAM_KEY`, which
         /// is the key itself, wins. Relative to the configuration file that names it.
@@ -223,9 +256,9 @@ section! {
         /// How many bytes a second a caller must send of any other body, on average, once Weir has
         /// waited for them for 20 seconds in all; then 408. From `0B` (any number) to `1MiB`.
         "body-rate" body_rate: usize = 500, Size { least: 0, most: MIB };
-        /// How long one call may take to the head of its answer, with its turn, its look-ups and
-        /// the call itself; then 504. What was begun upstream is finished and learned. From `1s`
-        /// to `1h`.
+        /// How long one governed call may take to its answer, with its turn, its look-ups and the
+        /// call itself; then 504. What was begun upstream is finished and learned. From `1s` to
+        /// `1h`.
         "call" call: Duration = seconds(300), Span { least: seconds(1), most: HOUR };
         /// How long a caller's connection without a call is kept. From `1s` to `1h`.
         "keep-alive" keep_alive: Duration = seconds(75), Span { least: seconds(1), most: HOUR };

@@ -19,12 +19,12 @@ pub(super) fn read(config: &Config, purpose: Purpose, reading: &mut Reading) -> 
     let file = config.admin.token_file.as_deref()?;
     let text = std::fs::read(file);
     let message = match &text {
-        Err(error) => format!("{} cannot be read: {error}", named(file)),
+        Err(error) => format!("{} cannot be read: {error}", named(file, "token-file")),
         Ok(text) => match std::str::from_utf8(text).map(str::trim) {
             Ok(token) if is_key(token) && token.len() >= SHORTEST => {
                 return Some(Secret(token.to_owned()));
             }
-            _ => format!("{} holds no token", named(file)),
+            _ => format!("{} holds no token", named(file, "token-file")),
         },
     };
     let place = reading.places.get(KEY).cloned().unwrap_or(Place::Nowhere);

@@ -58,6 +58,9 @@ pub(super) struct Activity {
     is_in_head: AtomicBool,
     /// Since when a write waits, and 1 more; 0: none does.
     write_waits: AtomicU64,
+    /// How often a write did not wait, and how often when this was looked at last.
+    writes: AtomicU64,
+    writes_seen: AtomicU64,
     /// Bytes that came, over HTTP/2.
     received: AtomicU64,
     /// Whether the stream is wanted back when it is given up, and the stream then.
@@ -75,6 +78,8 @@ impl Activity {
             since: AtomicU64::new(0),
             is_in_head: AtomicBool::new(false),
             write_waits: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            writes_seen: AtomicU64::new(0),
             received: AtomicU64::new(0),
             is_wanted: AtomicBool::new(false),
             given_back: Mutex::new(None),
@@ -92,8 +97,16 @@ impl Activity {
         }
     }
 
+    /// Returns whether the head of an HTTP/1 request is arriving.
+    pub(super) fn is_in_head(&self) -> bool {
+        self.is_in_head.load(Relaxed)
+    }
+
     /// Notes whether the last write waits for the peer.
     pub(super) fn write(&self, waits: bool) {
+        if !waits {
+            self.writes.fetch_add(1, Relaxed);
+        }
         match (waits, self.write_waits.load(Relaxed)) {
             (true, 0) => self.write_waits.store(self.age() + 1, Relaxed),
             (false, 1..) => self.write_waits.store(0, Relaxed),
@@ -146,7 +159,14 @@ impl Activity {
                 until(self.born + head, Overdue::Head)?;
             }
             _ => match ending {
-                Some(asked) => until(since.max(asked) + LAST, Overdue::Ending)?,
+                Some(asked) => {
+                    let writes = self.writes.load(Relaxed);
+                    // What is queued for the peer still goes out.
+                    if self.writes_seen.swap(writes, Relaxed) != writes {
+                        return Ok(next.min(now + LAST));
+                    }
+                    until(since.max(asked) + LAST, Overdue::Ending)?;
+                }
                 None => until(since + keep_alive, Overdue::Idle)?,
             },
         }

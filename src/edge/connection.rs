@@ -39,6 +39,9 @@ use tower::{Service, ServiceExt, util::Oneshot};
 /// How long a connection that was accepted last may take to send its first byte.
 const FIRST_BYTE_GRACE: Duration = Duration::from_millis(100);
 
+/// How often a head that arrives while no new requests are taken is looked at.
+const HEAD_GRACE: Duration = Duration::from_millis(20);
+
 /// HTTP/2 streams of one connection at one time.
 const STREAMS: u32 = 200;
 
@@ -142,7 +145,10 @@ async fn begin(stream: TcpStream, peer: &Peer) -> Option<(Stream, Protocol)> {
                     }
                     None
                 }
-                Err(_) => None,
+                Err(_) => {
+                    options.bound_hit("head-time");
+                    None
+                }
             },
         }
     };
@@ -167,6 +173,8 @@ where
     let mut connection = pin!(connection);
     let mut look = pin!(sleep_until(Instant::now()));
     let mut ending = None;
+    // Whether `end` is still to be called: a head that arrives is let in first.
+    let mut waits = false;
     loop {
         tokio::select! {
             biased;
@@ -177,9 +185,16 @@ where
             () = peer.closed.cancelled() => return None,
             () = peer.draining.cancelled(), if ending.is_none() => {
                 ending = Some(Instant::now());
-                end(connection.as_mut());
+                waits = activity.is_in_head();
+                if !waits {
+                    end(connection.as_mut());
+                }
                 look.as_mut().reset(Instant::now());
             }
+            () = sleep(HEAD_GRACE), if waits => if !activity.is_in_head() {
+                waits = false;
+                end(connection.as_mut());
+            },
             () = look.as_mut() => match activity.check(Instant::now(), ending) {
                 Ok(next) => look.as_mut().reset(next),
                 Err(Overdue::Idle) => {

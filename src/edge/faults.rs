@@ -19,9 +19,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
-use tokio::time::{Sleep, sleep};
 use tower::{Layer, Service};
 
 /// Answers a problem in the form that the caller expects, which depends on the request's URI and
@@ -34,20 +32,13 @@ impl<F: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy> ErrorForm for F 
 #[derive(Clone, Copy, Debug)]
 pub struct FaultsLayer<A> {
     answer: A,
-    within: Option<Duration>,
 }
 
 impl<A: ErrorForm> FaultsLayer<A> {
     /// Makes a layer that answers with this function, which gets only `Accept` of the request's
     /// headers.
     pub fn new(answer: A) -> Self {
-        Self { answer, within: None }
-    }
-
-    /// Answers a call that has no answer's head within this time. The inner call is dropped; what
-    /// it has detached goes on.
-    pub fn within(self, within: Duration) -> Self {
-        Self { within: Some(within), ..self }
+        Self { answer }
     }
 }
 
@@ -55,7 +46,7 @@ impl<S, A: ErrorForm> Layer<S> for FaultsLayer<A> {
     type Service = Faults<S, A>;
 
     fn layer(&self, inner: S) -> Faults<S, A> {
-        Faults { inner, answer: self.answer, within: self.within }
+        Faults { inner, answer: self.answer }
     }
 }
 
@@ -64,7 +55,6 @@ impl<S, A: ErrorForm> Layer<S> for FaultsLayer<A> {
 pub struct Faults<S, A> {
     inner: S,
     answer: A,
-    within: Option<Duration>,
 }
 
 impl<S, A> Service<Request<Body>> for Faults<S, A>
@@ -92,8 +82,7 @@ where
         let state = match admission {
             Admission::Pass => {
                 let asked = ReplyContext::by(&request, self.answer);
-                let alarm = self.within.map(sleep);
-                State::Forwarded { response: self.inner.call(request), alarm, asked }
+                State::Forwarded { response: self.inner.call(request), asked }
             }
             Admission::Options => State::Answered { response: Some(options()) },
             Admission::Refuse(problem) => {
@@ -180,13 +169,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, A> {
         Answered { response: Option<Response<Body>> },
-        Forwarded {
-            #[pin]
-            response: F,
-            #[pin]
-            alarm: Option<Sleep>,
-            asked: ReplyContext<A>,
-        },
+        Forwarded { #[pin] response: F, asked: ReplyContext<A> },
     }
 }
 
@@ -203,13 +186,8 @@ where
                 Some(response) => Poll::Ready(Ok(response)),
                 None => Poll::Pending,
             },
-            StateProjection::Forwarded { response, alarm, asked } => {
-                let Poll::Ready(response) = response.poll(context) else {
-                    let Some(alarm) = alarm.as_pin_mut() else { return Poll::Pending };
-                    ready!(alarm.poll(context));
-                    asked.log(Problem::CallTooLong, &UpstreamError::TimedOut { sent: true });
-                    return Poll::Ready(Ok(asked.answer(Problem::CallTooLong)));
-                };
+            StateProjection::Forwarded { response, asked } => {
+                let response = ready!(response.poll(context));
                 Poll::Ready(Ok(response.unwrap_or_else(|error| {
                     let problem = Problem::from(&error);
                     asked.log(problem, &error);

@@ -45,11 +45,17 @@ impl Drop for OpenCall {
     }
 }
 
+/// How much of an answer is handed out at once over HTTP/2. What is handed out is queued, and the
+/// call counts as answered with its last part: so parts are small.
+const PART: usize = 16 << 10;
+
 pin_project! {
     /// The body of an open call's answer.
     pub(super) struct Answer {
         #[pin]
         body: Body,
+        // The rest of a frame of which a part was handed out.
+        rest: Bytes,
         call: OpenCall,
     }
 }
@@ -63,19 +69,35 @@ impl http_body::Body for Answer {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.project();
-        let poll = this.body.poll_frame(context);
-        if let Some(stream) = &this.call.stream {
+        let Some(stream) = &this.call.stream else { return this.body.poll_frame(context) };
+        if this.rest.is_empty() {
+            let poll = this.body.poll_frame(context);
             stream.poll(&poll);
+            match ready!(poll).map(|frame| frame.map(Frame::into_data)) {
+                Some(Ok(Ok(data))) => *this.rest = data,
+                Some(Ok(Err(other))) => return Poll::Ready(Some(Ok(other))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        } else {
+            stream.poll(&Poll::Ready(()));
         }
-        poll
+        let part = this.rest.split_to(this.rest.len().min(PART));
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower() + rest);
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }
 
@@ -105,7 +127,7 @@ impl<F: Future<Output = Result<Response<Body>, Infallible>>> Future for Answerin
                 if let Some(stream) = &call.stream {
                     stream.begin();
                 }
-                Poll::Ready(Ok(response.map(|body| Answer { body, call })))
+                Poll::Ready(Ok(response.map(|body| Answer { body, rest: Bytes::new(), call })))
             }
             // It is not polled again after its answer.
             None => Poll::Pending,

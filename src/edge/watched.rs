@@ -80,10 +80,9 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.stream()?.poll_flush(context) {
-            Poll::Pending => self.written(Poll::Pending),
-            done => done,
-        }
+        // Whoever flushes has written all that there is.
+        let poll = self.stream()?.poll_flush(context);
+        self.written(poll)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

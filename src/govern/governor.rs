@@ -31,6 +31,11 @@ pub struct GovernSettings {
     pub governed_body: usize,
     /// How long the body of a governed call may take to arrive.
     pub body_timeout: Duration,
+    /// How long a governed call may take to its answer, all that Weir does for it included.
+    pub call_timeout: Duration,
+    /// How many calls that change something may be upstream at one time, those whose callers have
+    /// left included.
+    pub calls: usize,
     /// The largest answer that is read to be learned from, in bytes; a larger one passes through,
     /// and the session is looked up when it matters.
     pub answer: usize,
@@ -47,6 +52,8 @@ impl Default for GovernSettings {
         Self {
             governed_body: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
+            call_timeout: Duration::from_secs(300),
+            calls: 16_384,
             answer: 4 * 1024 * 1024,
             headers: true,
             history: 20_000,

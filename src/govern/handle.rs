@@ -92,6 +92,12 @@ pub(super) async fn handle(
         Ok(read) => read,
         Err(unread) => return unread.handle(&governor, &policy, call, head, started),
     };
+    if governor.in_flight() >= governor.settings.calls as u64 {
+        let about = About::unread(call.dialect(), &head.headers, started).under(&policy);
+        governor.metrics().bound_hit("calls");
+        let outcome = Outcome::failed(call.form(), &OwnError::Problem(Problem::Overloaded));
+        return Handled::Answered(finish(&governor, about, &Trace::default(), outcome));
+    }
     let credential = credential(&head.headers, &head.uri);
     let who = match credential.as_deref() {
         Some(credential) => Who::Caller(governor.sessions().hash(credential)),
@@ -110,7 +116,16 @@ pub(super) async fn handle(
     governor.list_call(&asker.trace);
     let exchange = Exchange { asker, work, policy, call, body, intent };
     let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
-    let outcome = course::run(&exchange).await;
+    let limit = governor.settings.call_timeout;
+    let outcome = match tokio::time::timeout(limit, course::run(&exchange)).await {
+        Ok(outcome) => outcome,
+        // What was begun upstream is finished and learned by itself.
+        Err(_) => {
+            governor.metrics().bound_hit("call-time");
+            let error = OwnError::Problem(Problem::CallTooLong);
+            Outcome::new(own_error(exchange.call.form(), &error), Decided::Failed)
+        }
+    };
     waiting.is_answered = true;
     let about = waiting.about();
     Handled::Answered(finish(&governor, about, &exchange.asker.trace, outcome))

@@ -180,8 +180,9 @@ impl Default for Asking {
 }
 
 /// Bounds whose counts are shown before they are met; others are shown once they are.
-const BOUNDS: [&str; 9] = [
+const BOUNDS: [&str; 10] = [
     "answer",
+    "call-time",
     "calls",
     "connections",
     "governed-body",

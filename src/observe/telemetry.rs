@@ -9,7 +9,10 @@ use std::{
     env,
     io::{self, BufWriter, IsTerminal, Write},
     panic,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -54,7 +57,7 @@ pub(crate) fn start(level: &str, human: Option<bool>, file: Option<FileSettings>
     let to = NonBlockingBuilder::default().thread_name("log").buffered_lines_limit(QUEUE);
     let (queue, writer) = match (file, &handle) {
         (Some(file), Some(handle)) => to.finish(LogFile::new(file, handle.clone())),
-        _ => to.finish(BufWriter::with_capacity(AT_ONCE, io::stderr())),
+        _ => to.finish(StandardError(BufWriter::with_capacity(AT_ONCE, io::stderr()))),
     };
     let dropped = queue.error_counter();
     let way = queue.clone();
@@ -117,7 +120,7 @@ pub(crate) fn reopen() {
     handle.reopen();
     // Wakes the writer, also where the next line is not logged.
     let _ = way.clone().write_all(&[]);
-    tracing::info!("the log file is opened again");
+    tracing::info!("the log file is to be opened again");
 }
 
 /// Writes the lines that wait, for about a second at most. What is logged later is lost.
@@ -148,7 +151,29 @@ pub(crate) fn set_level(level: &str) -> bool {
 /// the file cannot be written.
 pub(crate) fn dropped_lines() -> usize {
     let lost = FILE.get().map_or(0, |(handle, _)| handle.lost());
-    DROPPED.get().map_or(0, ErrorCounter::dropped_lines).saturating_add(lost)
+    let failed = FAILED.load(Ordering::Relaxed);
+    DROPPED.get().map_or(0, ErrorCounter::dropped_lines).saturating_add(lost).saturating_add(failed)
+}
+
+/// Lines that standard error did not take, because nobody reads it any more.
+static FAILED: AtomicUsize = AtomicUsize::new(0);
+
+/// Standard error. A line that it does not take is counted, and nobody is told: there is no place.
+struct StandardError(BufWriter<io::Stderr>);
+
+impl Write for StandardError {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.0.write_all(line).is_err() {
+            FAILED.fetch_add(1, Ordering::Relaxed);
+            // What is left of the lines before would be written in front of later ones.
+            self.0 = BufWriter::with_capacity(AT_ONCE, io::stderr());
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Returns the filter of what is logged, and the reason if `RUST_LOG` was ignored.

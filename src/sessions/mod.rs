@@ -47,6 +47,7 @@ pub use queue::Priority;
 pub use records::Records;
 pub use settings::Settings;
 pub use store::Store;
+pub use stored::reads_as_record;
 pub use turn::{Held, Turn, TurnError};
 pub use turns::{Busy, BusyReason, HeldGuard, TurnGuard, TurnKey};
 

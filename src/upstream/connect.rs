@@ -1,21 +1,20 @@
 //! Makes connections to upstream: TCP, racing both address families, and TLS by rustls if the
 //! target is `https`.
 
-use super::{pool::Connection, target::Target};
+use super::{
+    pool::Connection,
+    settings::UpstreamSettings,
+    tls::{self, TlsError},
+};
 use crate::http::{Body, ConnectFailure, ProxyError, UpstreamError};
 use hyper::client::conn::http1;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
-use rustls::{
-    CertificateError, ClientConfig, InvalidMessage, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::{CertificateError, InvalidMessage};
 use std::{
     error::Error,
     hash::{BuildHasher, Hasher, RandomState},
     io,
-    path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 use tokio::{net::TcpStream, time::Instant};
@@ -42,46 +41,20 @@ enum Transport {
     Tls(HttpsConnector<HttpConnector>),
 }
 
-/// Why connections over TLS cannot be made at all.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// The file of certificates cannot be read.
-    #[error("cannot read certificates from {}: {reason}", path.display())]
-    CaFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: BoxError,
-    },
-    /// The machine has no trusted certificates, and no file was given.
-    #[error("this machine has no trusted certificates; name a ca-file")]
-    NoRoots,
-    /// The machine's trusted certificates cannot be read, and no file was given.
-    #[error("this machine's trusted certificates cannot be read: {}", .0.join("; "))]
-    UnreadableRoots(Vec<String>),
-    /// rustls refuses the configuration.
-    #[error("TLS cannot be set up")]
-    Config(#[source] rustls::Error),
-}
-
 impl Connector {
-    /// Makes a connector. `timeout` bounds one connection, name resolution and TLS handshake
-    /// included; `max_age` says how long one is used; the certificates of `ca_file` (PEM) are
-    /// trusted besides the machine's own.
-    pub(super) fn new(
-        target: &Target,
-        timeout: Duration,
-        max_age: Duration,
-        ca_file: Option<&Path>,
-    ) -> Result<Self, TlsError> {
+    /// Makes a connector. The time-out for connecting bounds one connection, name resolution and
+    /// TLS handshake included.
+    pub(super) fn new(settings: &UpstreamSettings) -> Result<Self, TlsError> {
+        let UpstreamSettings { target, connect_timeout: timeout, max_age, .. } = settings;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let transport = if target.is_https() {
-            Transport::Tls(tls(tcp, ca_file)?)
+            Transport::Tls(tls::over(tcp, settings)?)
         } else {
             Transport::Plain(tcp)
         };
+        let (timeout, max_age) = (*timeout, *max_age);
         Ok(Self { address: target.address(), timeout, max_age, transport })
     }
 
@@ -197,48 +170,6 @@ fn caused_by(error: &(dyn Error + 'static), is_it: fn(&rustls::Error) -> bool) -
     }
 }
 
-/// Sets up TLS. SNI is the target's host; ALPN offers HTTP/1.1 only, which is what Weir sends.
-fn tls(
-    tcp: HttpConnector,
-    ca_file: Option<&Path>,
-) -> Result<HttpsConnector<HttpConnector>, TlsError> {
-    let mut config =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Config)?
-            .with_root_certificates(roots(ca_file)?)
-            .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(HttpsConnector::from((tcp, config)))
-}
-
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
-    let native = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(native.certs);
-    if let Some(path) = ca_file {
-        let unreadable = |reason: BoxError| TlsError::CaFile { path: path.to_owned(), reason };
-        let before = roots.len();
-        for certificate in
-            CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.into()))?
-        {
-            let certificate = certificate.map_err(|error| unreadable(error.into()))?;
-            roots.add(certificate).map_err(|error| unreadable(error.into()))?;
-        }
-        if roots.len() == before {
-            return Err(unreadable("it holds no certificate".into()));
-        }
-    }
-    if roots.is_empty() {
-        let errors: Vec<_> = native.errors.iter().map(ToString::to_string).collect();
-        return Err(match errors.is_empty() {
-            true => TlsError::NoRoots,
-            false => TlsError::UnreadableRoots(errors),
-        });
-    }
-    Ok(roots)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,7 +192,9 @@ mod tests {
         std::fs::write(file.path(), authority.cert.pem()).unwrap();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = format!("https://{}", upstream.local_addr().unwrap()).parse().unwrap();
-        let connector = Connector::new(&target, MINUTE, MINUTE, Some(file.path())).unwrap();
+        let mut settings = UpstreamSettings::new(target);
+        settings.ca_file = Some(file.path().to_owned());
+        let connector = Connector::new(&settings).unwrap();
         let plain = async {
             let mut stream = upstream.accept().await.unwrap().0;
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();

@@ -12,12 +12,15 @@ mod framing;
 mod hygiene;
 mod pool;
 mod send;
+mod settings;
 mod target;
+mod tls;
 mod upgrade;
 mod uploading;
 
-#[cfg(feature = "cli")]
-pub(crate) use connect::TlsError;
 pub use hygiene::HygieneLayer;
-pub use send::{Upstream, UpstreamSettings};
+pub use send::Upstream;
+pub use settings::{ClientIdentity, Roots, UpstreamSettings};
 pub use target::Target;
+#[cfg(feature = "cli")]
+pub(crate) use tls::TlsError;

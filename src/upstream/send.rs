@@ -6,82 +6,23 @@
 //! unwritten goes to the next connection (see `pool`).
 
 use super::{
-    connect::{Connector, TlsError},
+    connect::Connector,
     hygiene::HygieneLayer,
     pool::{Connection, Lease, Pool},
-    target::Target,
+    settings::UpstreamSettings,
+    tls::TlsError,
     upgrade,
-    uploading::{Pace, answer_in_time, await_emptiness, broken, watch},
+    uploading::{answer_in_time, await_emptiness, broken, watch},
 };
 use crate::http::{Body, Upload, UpstreamError};
 use http::{Request, Response, StatusCode, Uri, header};
 use std::{
     fmt,
     future::Future,
-    path::PathBuf,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
-
-/// How to reach upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamSettings {
-    /// The address of upstream.
-    pub target: Target,
-    /// The bound for making a connection, name resolution and TLS included.
-    pub connect_timeout: Duration,
-    /// How long upstream may take from the last byte of the request to the head of its answer;
-    /// also how long a caller may stall in its request.
-    pub timeout: Duration,
-    /// How long upstream may be silent within an answer.
-    pub read_timeout: Duration,
-    /// How many bytes a second a caller must send of a streamed body at least, once Weir has waited
-    /// for it for `Pace::GRACE` in all; 0: any number.
-    pub body_rate: u64,
-    /// How long a connection may stay unused before it is closed. Zero: no connection is used
-    /// twice. Less than upstream's own bound avoids requests that meet a closing connection.
-    pub pool_idle: Duration,
-    /// How many unused connections are kept, per `Upstream`.
-    pub max_idle: usize,
-    /// How old a connection may be before it takes no further request, up to a tenth less for each
-    /// so that they do not end together.
-    pub max_age: Duration,
-    /// How long one call may take to the head of its answer, all that Weir does for it included.
-    pub call_timeout: Duration,
-    /// PEM certificates to trust besides the machine's own.
-    pub ca_file: Option<PathBuf>,
-    /// Whether the caller's address is appended to `Forwarded` and `X-Forwarded-For`; needs
-    /// `ServeOptions::caller_address`.
-    pub forwarded: bool,
-    /// Whether a request may switch to another protocol.
-    pub upgrade: bool,
-}
-
-impl UpstreamSettings {
-    /// Returns the configuration's defaults, for `target`.
-    pub fn new(target: Target) -> Self {
-        Self {
-            target,
-            connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(30),
-            read_timeout: Duration::from_secs(30),
-            body_rate: 500,
-            pool_idle: Duration::from_secs(30),
-            max_idle: 256,
-            max_age: Duration::from_secs(300),
-            call_timeout: Duration::from_secs(300),
-            ca_file: None,
-            forwarded: false,
-            upgrade: false,
-        }
-    }
-
-    fn pace(&self) -> Pace {
-        Pace { timeout: self.timeout, rate: self.body_rate }
-    }
-}
 
 /// A client of one upstream. Clones share their connections.
 #[derive(Clone)]
@@ -108,18 +49,8 @@ impl Upstream {
     /// # Errors
     /// TLS is asked for and no trusted certificates can be read.
     pub fn new(settings: UpstreamSettings) -> Result<Self, TlsError> {
-        let connector = Connector::new(
-            &settings.target,
-            settings.connect_timeout,
-            settings.max_age,
-            settings.ca_file.as_deref(),
-        )?;
+        let connector = Connector::new(&settings)?;
         Ok(Self::with(connector, settings))
-    }
-
-    /// Returns how long one call may take to the head of its answer.
-    pub fn call_timeout(&self) -> Duration {
-        self.0.settings.call_timeout
     }
 
     /// Returns the path that is put before every request's path: empty for the root.

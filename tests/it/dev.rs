@@ -63,6 +63,7 @@ fn the_walk_shows_the_right_order_passing_and_the_wrong_one_refused() {
             "weir-decision: forwarded",
             "HTTP/1.1 409 Conflict",
             "content-type: application/json",
+            "access-control-allow-origin: *",
             "weir-decision: rejected",
             "weir-rule: primary-before-secondary",
             "",

@@ -108,7 +108,7 @@ fn a_file_that_another_program_moves_is_opened_again_at_sigusr1() {
     log.until("weir.log", "create forwarded");
     fs::rename(log.path("weir.log"), log.path("moved.log")).expect("a move");
     log.program.signal("USR1");
-    log.until("weir.log", "the log file is opened again");
+    log.until("weir.log", "the log file is to be opened again");
     lines_of(&format!("curl -s -o /dev/null -d '{{}}' {weir}/checkouts"));
     log.until("weir.log", "create forwarded");
     let of_calls = |line: &Value| line["message"] == "create forwarded";

@@ -30,6 +30,7 @@ mod readme;
 #[cfg(unix)]
 mod reloading;
 mod remedies;
+mod replaying;
 mod requests;
 mod running;
 mod stopping;

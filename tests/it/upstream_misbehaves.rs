@@ -391,13 +391,10 @@ async fn head_is_a_get_without_its_content() {
 
 #[tokio::test]
 async fn a_call_whose_time_is_up_is_finished_and_learned() {
-    let bed = Testbed::new().start().await;
-    let address = bed.upstream.address();
-    let settings = UpstreamSettings {
-        call_timeout: Duration::from_millis(300),
-        ..Server::upstream_at(address)
-    };
-    let (weir, _running) = before(defaults(), settings).await;
+    let govern =
+        GovernSettings { call_timeout: Duration::from_millis(300), ..GovernSettings::default() };
+    let bed = Testbed::new().govern(govern).start().await;
+    let weir = bed.weir.clone();
     let checkout = bed.checkout(100.0).await;
     let session = format!("/checkouts/{checkout}");
     assert_eq!(weir.get(&session).await.status, 200);
@@ -408,6 +405,7 @@ async fn a_call_whose_time_is_up_is_finished_and_learned() {
     let late = weir.attach(&session, &card).await;
     assert_eq!(late.status, 504);
     assert_eq!(late.json()["errors"][0]["code"], "call_timeout", "{}", late.text());
+    assert_eq!(late.verdict(), ("failed", None));
     gate.open();
     // The next call of the session waits for the first one's end, and rests on it.
     let next = weir.attach(&session, &credit).await;

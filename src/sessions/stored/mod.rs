@@ -36,6 +36,31 @@ pub(super) enum SourceEntry {
     In(KeyBytes),
 }
 
+/// Returns whether these bytes are a record. For fuzzing: what is written of a record must be read
+/// as the same.
+///
+/// # Panics
+/// It is not.
+pub fn reads_as_record(bytes: &[u8]) -> bool {
+    let session = read_session(bytes);
+    if let Ok(record) = &session {
+        let again = write_session(record).and_then(|bytes| read_session(&bytes));
+        assert_eq!(again.as_ref().ok(), Some(record), "a session, written and read");
+    }
+    let customer = read_customer(bytes);
+    if let Ok(record) = &customer {
+        let again = write_customer(record).and_then(|bytes| read_customer(&bytes));
+        assert_eq!(again.as_ref().ok(), Some(record), "a customer, written and read");
+    }
+    let source = read_source(bytes);
+    if let Ok(SourceEntry::Own(record)) = &source {
+        let again = write_source(record).and_then(|bytes| read_source(&bytes));
+        let own = SourceEntry::Own(record.clone());
+        assert_eq!(again.ok(), Some(own), "a source, written and read");
+    }
+    session.is_ok() || customer.is_ok() || source.is_ok()
+}
+
 pub(super) fn write_session(record: &SessionRecord) -> Result<Bytes, StoreError> {
     write(&Session::of(record))
 }

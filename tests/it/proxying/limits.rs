@@ -227,3 +227,45 @@ async fn a_stop_does_not_wait_for_an_http2_peer_without_a_call() {
     assert_eq!(proxy.ended.await.unwrap(), Drained::default());
     assert!(before.elapsed() <= Duration::from_secs(2), "{:?}", before.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_an_http2_caller_take_the_whole_of_a_long_answer() {
+    let upstream = Listener::new().await;
+    let proxy = Proxy::before(&upstream).await;
+    let mut caller = caller2(&proxy).await;
+    let length = 1 << 20;
+    let serve = async {
+        let mut wire = upstream.accept().await;
+        wire.head().await;
+        wire.write(&format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n")).await;
+        wire.stream.write_all(&vec![b'x'; length]).await.unwrap();
+        wire
+    };
+    let (_wire, answered) = tokio::join!(serve, caller.send_request(get()));
+    proxy.stop.send(()).unwrap();
+    let mut body = answered.unwrap().into_body();
+    let mut taken = 0;
+    while let Some(frame) = body.frame().await {
+        taken += frame.unwrap().into_data().map_or(0, |data| data.len());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(taken, length);
+    assert_eq!(proxy.ended.await.unwrap(), Drained::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_a_head_in_that_has_begun_to_arrive() {
+    let upstream = Listener::new().await;
+    let proxy = Proxy::before(&upstream).await;
+    let mut caller = proxy.caller().await;
+    drop(call(&mut caller, &upstream).await);
+    caller.write("GET / HTTP/1.1\r\nHo").await;
+    // Weir has read the part by then.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    proxy.stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    caller.write("st: w\r\n\r\n").await;
+    let (_, got) = tokio::join!(upstream.answer("HTTP/1.1 204 No Content\r\n\r\n"), caller.rest());
+    assert_eq!(status(&got), "HTTP/1.1 204 No Content");
+    assert_eq!(proxy.ended.await.unwrap(), Drained::default());
+}

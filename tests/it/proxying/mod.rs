@@ -17,9 +17,10 @@ mod tls_in;
 mod upgrading;
 
 use crate::testbed::{
-    Body, Bounds, CollectError, Drained, Frames, Listener, Problem, Proxy, Recorder, ServeOptions,
-    StreamEnd, TaskTracker, Tls, TlsFiles, Upstream, UpstreamSettings, Wire, Worker, before,
-    collect, idle, in_plain_text, listeners, proxying, run_workers, serve, status, text, undated,
+    Body, Bounds, ClientIdentity, CollectError, Drained, Frames, Listener, Problem, Proxy,
+    Recorder, Roots, ServeOptions, StreamEnd, TaskTracker, Tls, TlsFiles, Upstream,
+    UpstreamSettings, Wire, Worker, before, collect, idle, in_plain_text, listeners, proxying,
+    run_workers, serve, status, text, undated,
 };
 use std::{convert::Infallible, time::Duration};
 use tokio::{

@@ -124,3 +124,93 @@ fn a_ca_file_without_certificates_is_an_error_that_names_it() {
         format!("cannot read certificates from {}: it holds no certificate", file.path().display())
     );
 }
+
+/// A name that this authority vouches for, as files of a certificate and of its key.
+fn identity(authority: &CertifiedIssuer<'_, KeyPair>) -> (NamedTempFile, NamedTempFile) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["weir".into()]).unwrap();
+    let certificate = certificate.signed_by(&key, authority).unwrap();
+    let in_file = |text: String| {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    };
+    (in_file(certificate.pem()), in_file(key.serialize_pem()))
+}
+
+#[tokio::test]
+async fn upstream_that_asks_who_calls_is_shown_the_certificate() {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let mut ca_file = NamedTempFile::new().unwrap();
+    ca_file.write_all(authority.pem().as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut trusted = rustls::RootCertStore::empty();
+    trusted.add(authority.der().clone()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+        Arc::new(trusted),
+        provider.clone(),
+    );
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(vec!["localhost".into()]).unwrap();
+    let server = server.signed_by(&key, &authority).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            vec![server.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (certificate, key) = identity(&authority);
+    let shown =
+        ClientIdentity { certificate: certificate.path().to_owned(), key: key.path().to_owned() };
+    let upstream = Listener::new().await;
+    let url = format!("https://localhost:{}", upstream.address().port());
+    for client in [Some(shown), None] {
+        let shows = client.is_some();
+        let proxy = Proxy::with(&url, |settings| {
+            settings.roots = Roots::File;
+            settings.ca_file = Some(ca_file.path().to_owned());
+            settings.client = client;
+        })
+        .await;
+        let serve = async {
+            let Ok(mut stream) = acceptor.accept(upstream.accept().await.stream).await else {
+                return false;
+            };
+            let knows = stream.get_ref().1.peer_certificates().is_some();
+            let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+            stream.shutdown().await.unwrap();
+            knows
+        };
+        let (known, got) = tokio::join!(serve, proxy.ask(GET));
+        assert_eq!(known, shows);
+        let expected = if shows { "HTTP/1.1 204 No Content" } else { "HTTP/1.1 502 Bad Gateway" };
+        assert_eq!(status(&got), expected);
+    }
+}
+
+#[tokio::test]
+async fn only_whom_the_roots_name_is_trusted() {
+    let (file, acceptor) = authority();
+    let upstream = Listener::new().await;
+    let url = format!("https://localhost:{}", upstream.address().port());
+    let proxy = Proxy::with(&url, |settings| settings.roots = Roots::Bundled).await;
+    let serve = async { acceptor.accept(upstream.accept().await.stream).await.is_err() };
+    let (failed, got) = tokio::join!(serve, proxy.ask(GET));
+    assert!(failed && got.contains("error=tls_certificate_error\r\n"), "{got}");
+    let mut settings = UpstreamSettings::new(url.parse().unwrap());
+    settings.roots = Roots::File;
+    let told = Upstream::new(settings.clone()).unwrap_err().to_string();
+    assert_eq!(told, "only the certificates of a ca-file are to be trusted, and none is named");
+    settings.ca_file = Some(file.path().to_owned());
+    settings.client =
+        Some(ClientIdentity { certificate: file.path().to_owned(), key: file.path().to_owned() });
+    let told = Upstream::new(settings).unwrap_err().to_string();
+    assert!(told.starts_with("cannot read a private key from "), "{told}");
+}

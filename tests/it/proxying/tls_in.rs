@@ -241,3 +241,33 @@ async fn a_handshake_that_is_not_made_in_time_is_given_up() {
     let _ = plain.stream.read_to_end(&mut rest).await;
     assert!(!rest.starts_with(b"HTTP"), "no answer in the clear");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_taken_late_does_not_end_the_connection_later() {
+    let authority = Authority::new();
+    let certificates = vec![authority.file("a.pem", "a.example")];
+    let (proxy, upstream, _) = serving(&TlsFiles { certificates, ..TlsFiles::default() }).await;
+    let client = authority.client(&[], None);
+    let mut stream = connect(&proxy, &client, "a.example").await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: w\r\n\r\n").await.unwrap();
+    let length = 16 << 20;
+    let serve = async {
+        let mut wire = upstream.accept().await;
+        wire.head().await;
+        wire.write(&format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n")).await;
+        wire.stream.write_all(&vec![b'x'; length]).await.unwrap();
+        wire
+    };
+    let take = async {
+        // Until all buffers in between are full.
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let mut taken = 0;
+        let mut part = vec![0; 1 << 20];
+        while taken < length {
+            taken += stream.read(&mut part).await.unwrap();
+        }
+    };
+    drop(tokio::join!(serve, take).0);
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(status(&call(&mut stream, &upstream).await.unwrap()), "HTTP/1.1 204 No Content");
+}

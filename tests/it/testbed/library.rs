@@ -3,8 +3,8 @@
 pub(crate) use tokio_util::task::TaskTracker;
 pub(crate) use tower::BoxError;
 pub(crate) use weir::{
-    Body, Bounds, Drained, GovernLayer, GovernSettings, Governor, Problem, Pulses, ServeOptions,
-    Target, Tls, TlsFiles, Upstream, UpstreamKey, UpstreamSettings, Worker,
+    Body, Bounds, ClientIdentity, Drained, GovernLayer, GovernSettings, Governor, Problem, Pulses,
+    Roots, ServeOptions, Target, Tls, TlsFiles, Upstream, UpstreamKey, UpstreamSettings, Worker,
     internals::{
         admin::{Admin, AdminSettings},
         dialects::{carts, checkouts},

@@ -52,7 +52,7 @@ pub(crate) fn before(
 + Clone
 + Send
 + 'static {
-    let faults = FaultsLayer::new(in_plain_text).within(upstream.call_timeout());
+    let faults = FaultsLayer::new(in_plain_text);
     faults.layer(upstream.hygiene().layer(upstream))
 }
 

@@ -1,0 +1,116 @@
+//! Sets up TLS to upstream: whom Weir trusts, and how it shows who it is.
+//!
+//! Deliberately absent: a switch that turns verification off.
+
+use super::settings::{ClientIdentity, Roots, UpstreamSettings};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tower::BoxError;
+
+/// Why connections over TLS cannot be made at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file of certificates cannot be read.
+    #[error("cannot read certificates from {}: {reason}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: BoxError,
+    },
+    /// The file of the client's key cannot be read.
+    #[error("cannot read a private key from {}: {reason}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it; nothing of its content.
+        reason: BoxError,
+    },
+    /// Only the certificates of a file are trusted, and no file was given.
+    #[error("only the certificates of a ca-file are to be trusted, and none is named")]
+    NoCaFile,
+    /// The machine has no trusted certificates, and no file was given.
+    #[error("this machine has no trusted certificates; name a ca-file")]
+    NoRoots,
+    /// The machine's trusted certificates cannot be read, and no file was given.
+    #[error("this machine's trusted certificates cannot be read: {}", .0.join("; "))]
+    UnreadableRoots(Vec<String>),
+    /// rustls refuses the configuration.
+    #[error("TLS cannot be set up")]
+    Config(#[source] rustls::Error),
+}
+
+/// Puts TLS over a connector. SNI is the target's host; ALPN offers HTTP/1.1 only, which is what
+/// Weir sends.
+pub(super) fn over(
+    tcp: HttpConnector,
+    settings: &UpstreamSettings,
+) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+    let trusting =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Config)?
+            .with_root_certificates(roots(settings)?);
+    let mut config = match &settings.client {
+        None => trusting.with_no_client_auth(),
+        Some(ClientIdentity { certificate, key }) => trusting
+            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
+            .map_err(TlsError::Config)?,
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(HttpsConnector::from((tcp, config)))
+}
+
+fn roots(settings: &UpstreamSettings) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let mut errors = Vec::new();
+    match settings.roots {
+        Roots::Platform => {
+            let native = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(native.certs);
+            errors.extend(native.errors.iter().map(ToString::to_string));
+        }
+        Roots::Bundled => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Roots::File if settings.ca_file.is_none() => return Err(TlsError::NoCaFile),
+        Roots::File => {}
+    }
+    if let Some(path) = &settings.ca_file {
+        for certificate in certificates(path)? {
+            let refused = |reason: rustls::Error| TlsError::CaFile {
+                path: path.clone(),
+                reason: reason.into(),
+            };
+            roots.add(certificate).map_err(refused)?;
+        }
+    }
+    match roots.is_empty() {
+        true if errors.is_empty() => Err(TlsError::NoRoots),
+        true => Err(TlsError::UnreadableRoots(errors)),
+        false => Ok(roots),
+    }
+}
+
+/// Reads the certificates of a PEM file, of which there must be one at least.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let unreadable = |reason: BoxError| TlsError::CaFile { path: path.to_owned(), reason };
+    let found = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(error.into()))?;
+    match found.is_empty() {
+        true => Err(unreadable("it holds no certificate".into())),
+        false => Ok(found),
+    }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path)
+        .map_err(|error| TlsError::KeyFile { path: path.to_owned(), reason: error.into() })
+}
