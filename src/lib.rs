@@ -83,7 +83,7 @@ pub use crate::{
     },
     govern::{Client, Govern, GovernLayer, GovernSettings, Governor, UpstreamKey},
     http::{Body, Chain, Problem, UpstreamError},
-    observe::{Decided, Decision},
+    observe::{Decided, Decision, Is, Judged, ReplayError, Replayed, replay},
     rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Sequencing, Toggle},
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,

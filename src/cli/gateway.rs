@@ -3,7 +3,7 @@
 //! In: a loaded configuration. Out: a gateway whose ports are bound, ready to run until it is told
 //! to stop. A port in use or certificates that cannot be read are errors before anything is served.
 
-use super::{descriptors, start_error::StartError};
+use super::{descriptors, record, start_error::StartError};
 use crate::{
     admin::Admin,
     config::{ClientCertificates, Config, Loaded, UpstreamUrl},
@@ -53,6 +53,7 @@ impl Gateway {
         let key = loaded.key.as_ref().and_then(|key| UpstreamKey::new(key.expose()));
         let settings = govern_settings(&config);
         let governor = Governor::with_key(config.policy.clone(), sessions, settings, key);
+        record::start(&config.decision_log, &governor)?;
         if dialects::Dialects::built_in().base(upstream.base_path()).hides_calls() {
             tracing::warn!(
                 "the base path of `upstream.url` has a word of the API where no call is judged by it"
@@ -113,12 +114,15 @@ impl Gateway {
             }
         };
         let (governor, upstream) = (self.governor, self.upstream);
+        record::reopen_on_signal(&governor)?;
+        let recorded = governor.clone();
         let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
         let connections = descriptors::connections(self.config.limits.connections);
         let bounds = Bounds::new(connections, self.config.limits.calls);
         let options = ServeOptions { bounds, tls: self.tls, ..serve_options(&self.config) };
         let drained = run_workers(self.listeners, make, options, shutdown).await;
         ended.cancel();
+        record::finish(&recorded);
         if let Some(admin) = admin {
             let _ = tokio::time::timeout(Duration::from_secs(2), admin).await;
         }

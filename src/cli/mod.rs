@@ -13,6 +13,7 @@ mod gateway;
 mod output;
 mod page;
 mod problems;
+mod record;
 mod reload;
 mod rules;
 mod run;

@@ -4,6 +4,7 @@
 use super::{
     checks,
     did_you_mean::nearest,
+    form::LogTo,
     key::{self, KEY_VARIABLE, Secret},
     origin::{Origins, origins},
     overrides::{self, CONFIG_VARIABLE, OVERRIDES, Override},
@@ -72,6 +73,9 @@ fn join_files(config: &mut Config, folder: &Path) {
     let upstream = &mut config.upstream;
     let alone = [&mut upstream.ca_file, &mut upstream.key_file, &mut config.listen.client_ca_file];
     for file in alone.into_iter().flatten().chain(&mut config.listen.certificates) {
+        *file = folder.join(&file);
+    }
+    if let LogTo::File(file) = &mut config.decision_log.to {
         *file = folder.join(&file);
     }
 }

@@ -4,7 +4,7 @@ use super::{governor::Governor, trace::Trace};
 use crate::{
     dialects::{self, Dialects, Form, Rendered},
     http::{Body, Problem},
-    observe::{Decided, Decision},
+    observe::{Decided, Decision, Recorded},
     rules::{Dialect, Intent, MissingFact, SessionKey, SourceId, Target, Unjudged, Violation},
     sessions::{Busy, BusyReason, now},
 };
@@ -29,11 +29,14 @@ pub(super) struct Outcome {
     pub session: Option<SessionKey>,
     /// The rules that could not be judged although the call went on.
     pub unjudged: Vec<Unjudged>,
+    /// What the decision log is to know of the call, where there is such a log.
+    pub recorded: Option<Box<Recorded>>,
 }
 
 impl Outcome {
     pub(super) fn new(response: Response<Body>, decided: Decided) -> Self {
-        Self { response, decided, violation: None, session: None, unjudged: Vec::new() }
+        let (violation, session, recorded) = (None, None, None);
+        Self { response, decided, violation, session, unjudged: Vec::new(), recorded }
     }
 
     pub(super) fn forwarded(response: Response<Body>) -> Self {
@@ -68,6 +71,11 @@ impl Outcome {
 
     pub(super) fn past(mut self, unjudged: Vec<Unjudged>) -> Self {
         self.unjudged = unjudged;
+        self
+    }
+
+    pub(super) fn recorded(mut self, recorded: Option<Box<Recorded>>) -> Self {
+        self.recorded = recorded;
         self
     }
 
@@ -245,7 +253,7 @@ pub(super) fn finish(
     if governor.settings.headers {
         mark(&mut response, &decision);
     }
-    governor.decisions().publish(decision);
+    governor.decisions().publish(decision, outcome.recorded);
     response
 }
 

@@ -3,12 +3,13 @@
 use super::{
     counts::Counts,
     decision::Decision,
+    decision_log::{DecisionLog, Recorded},
     log::{log, log_unread},
 };
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
@@ -26,6 +27,7 @@ pub struct Decisions {
     latest: Mutex<VecDeque<Arc<Decision>>>,
     listeners: broadcast::Sender<Arc<Decision>>,
     counts: Counts,
+    recorder: OnceLock<DecisionLog>,
 }
 
 impl Default for Decisions {
@@ -39,6 +41,7 @@ impl Default for Decisions {
             latest: Mutex::new(VecDeque::with_capacity(KEPT)),
             listeners: broadcast::channel(256).0,
             counts: Counts::default(),
+            recorder: OnceLock::new(),
         }
     }
 }
@@ -49,13 +52,27 @@ impl Decisions {
         format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Keeps a decision, counts it, logs it and sends it to the listeners.
-    pub fn publish(&self, decision: Decision) {
+    /// Writes each decision to come to this log. The first log stays.
+    pub(crate) fn record_in(&self, log: DecisionLog) {
+        let _ = self.recorder.set(log);
+    }
+
+    /// Returns the log to which decisions are written, if there is one.
+    pub(crate) fn recorder(&self) -> Option<&DecisionLog> {
+        self.recorder.get()
+    }
+
+    /// Keeps a decision, counts it, logs it and sends it to the listeners. `recorded` is for the
+    /// decision log.
+    pub(crate) fn publish(&self, decision: Decision, recorded: Option<Box<Recorded>>) {
         log(&decision);
         for member in self.counts.add(&decision, Instant::now()) {
             log_unread(&decision, &member);
         }
         let decision = Arc::new(decision);
+        if let Some(recorder) = self.recorder() {
+            recorder.record(decision.clone(), recorded);
+        }
         {
             let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
             if latest.len() == KEPT {

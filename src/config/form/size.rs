@@ -1,6 +1,9 @@
 //! Sizes in bytes.
 
-use super::base::{Complaint, Form, integer, quoted};
+use super::{
+    base::{Complaint, Form, integer, quoted},
+    one_of::OneOf,
+};
 use schemars::{Schema, json_schema};
 use toml::de::DeValue;
 
@@ -55,6 +58,20 @@ impl Form for Size {
             "pattern": "^[0-9]+ ?([KkMmGg][Ii]?[Bb]|[Bb]([Yy][Tt][Ee][Ss]?)?)$",
             "examples": ["256KiB", "4MiB"],
         })
+    }
+}
+
+/// Returns the form of a size within these bounds, or `"off"` (`None`).
+pub(in crate::config) fn size_or_off(least: usize, most: usize) -> OneOf<Size> {
+    OneOf { word: "off", form: Size { least, most }, slip: meant_off }
+}
+
+fn meant_off(value: &DeValue<'_>) -> Option<Complaint> {
+    match value {
+        DeValue::Boolean(false) => {
+            Some(Complaint::wrong_type(WANTED, value).suggest("write \"off\""))
+        }
+        _ => None,
     }
 }
 
@@ -140,6 +157,13 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(says(&form, text), expected);
         }
+        let form_or_off = size_or_off(1024, 64 << 20);
+        for (text, expected) in [("off", "\"off\""), ("1MiB", "\"1MiB\"")] {
+            assert_eq!(says(&form_or_off, text), expected);
+        }
+        let no = DeValue::parse("false").unwrap();
+        let complaint = &form_or_off.read(no.get_ref()).unwrap_err()[0];
+        assert_eq!(complaint.suggestion.as_deref(), Some("write \"off\""));
         let bare = DeValue::parse("262144").unwrap();
         assert_eq!(
             form.read(bare.get_ref()).unwrap_err()[0].suggestion.as_deref(),

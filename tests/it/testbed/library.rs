@@ -3,8 +3,8 @@
 pub(crate) use tokio_util::task::TaskTracker;
 pub(crate) use tower::BoxError;
 pub(crate) use weir::{
-    Body, Bounds, Drained, GovernLayer, GovernSettings, Governor, Problem, ServeOptions, Target,
-    Tls, TlsFiles, Upstream, UpstreamKey, UpstreamSettings, Worker,
+    Body, Bounds, Drained, GovernLayer, GovernSettings, Governor, Is, Problem, Replayed,
+    ServeOptions, Target, Tls, TlsFiles, Upstream, UpstreamKey, UpstreamSettings, Worker,
     internals::{
         admin::Admin,
         dialects::{carts, checkouts},
@@ -17,5 +17,5 @@ pub(crate) use weir::{
         rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Toggle},
         sessions::{CredentialKey, Probe, Sessions, Settings as SessionSettings, Store},
     },
-    listeners, run_workers, serve, stack,
+    listeners, replay, run_workers, serve, stack,
 };
