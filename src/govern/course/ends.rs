@@ -53,7 +53,8 @@ impl Course<'_> {
             None => (None, None),
         };
         let (caller, intent, policy) = (asker.who.caller(), intent.clone(), policy.clone());
-        Some(Box::new(Recorded { caller, intent, policy, basis, changed }))
+        let recorded = Recorded { caller, intent, policy, basis, changed };
+        Some(Box::new(recorded.without_odd_type()))
     }
 
     async fn defer(&mut self, source: SourceId) -> Result<Outcome, StoreError> {

@@ -6,9 +6,9 @@ use crate::{
         replay::replay,
     },
     rules::{
-        Attached, Basis, CredentialHash, Fact, Intent, Known, Lookup, LookupResult, Policy,
-        SessionKey, SessionRecord, SessionState, SourceId, SourceRecord, SourceState, SourceType,
-        Stated, Target, Timestamp, Types, Verdict, judge_call,
+        Attached, Basis, CredentialHash, Fact, Intent, Known, Lookup, LookupResult, NewSource,
+        Policy, SessionKey, SessionRecord, SessionState, SourceId, SourceRecord, SourceState,
+        SourceType, Stated, Target, Timestamp, Types, Verdict, judge_call,
     },
 };
 use std::{
@@ -116,6 +116,32 @@ fn a_line_is_as_it_was_when_its_version_was_made() {
     assert_eq!(line, fs::read_to_string(path).unwrap());
     let replayed = replay(&line, &dialects::policy()).unwrap().expect("it was judged");
     assert_eq!(replayed.recorded, replayed.again);
+}
+
+#[test]
+fn what_is_no_type_is_not_written() {
+    let (_, recorded) = call();
+    let written = |kind: &str| {
+        let new = NewSource { kind: Some(kind.into()), ..NewSource::default() };
+        let intent = Arc::new(Intent::CreateSource(new));
+        let policy = Arc::new(dialects::policy());
+        let recorded = Recorded { intent, policy, ..recorded.clone() }.without_odd_type();
+        match &*recorded.intent {
+            Intent::CreateSource(new) => new.kind.as_ref().map(ToString::to_string),
+            _ => None,
+        }
+    };
+    for (kind, expected) in [
+        ("creditCard", "creditCard"),
+        ("customerCredit", "customerCredit"),
+        ("giftCard", "giftCard"),
+        ("4111111111111111", "not a type"),
+        ("sk_test_1", "not a type"),
+        ("a b", "not a type"),
+        (&"x".repeat(33), "not a type"),
+    ] {
+        assert_eq!(written(kind).as_deref(), Some(expected));
+    }
 }
 
 /// Tells of each line, and then waits until the lock is free.
