@@ -117,10 +117,11 @@ struct Course<'a> {
     judged: Option<Box<Judged>>,
 }
 
-/// What a judgement rested on, and how long before it upstream may have been changed past the
-/// records.
+/// What a judgement rested on, the session that the call was about then, and how long before
+/// upstream may have been changed past the records.
 struct Judged {
     basis: Box<Basis>,
+    session: Option<SessionKey>,
     changed: Option<Duration>,
 }
 
@@ -182,7 +183,8 @@ impl<'a> Course<'a> {
         let policy = exchange.policy.doubting(changed);
         let next = self.attempt.next(&exchange.intent, &policy, now);
         if let Some(basis) = self.attempt.take_basis() {
-            self.judged = Some(Box::new(Judged { basis, changed }));
+            let session = self.attempt.session().cloned();
+            self.judged = Some(Box::new(Judged { basis, session, changed }));
         }
         // What asks upstream or waits is boxed: its size would be copied with every call.
         let event = match next {

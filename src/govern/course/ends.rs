@@ -48,7 +48,12 @@ impl Course<'_> {
         let Exchange { asker, intent, policy, .. } = self.exchange;
         asker.governor.decisions().recorder()?;
         let is_unjudged = matches!(step, Next::Send(Sending { judged: false, .. }));
-        let (basis, changed) = match self.judged.take().filter(|_| !is_unjudged) {
+        // A call that has begun again with another session was not judged there yet.
+        let judged = self
+            .judged
+            .take()
+            .filter(|judged| !is_unjudged && judged.session.as_ref() == self.attempt.session());
+        let (basis, changed) = match judged {
             Some(judged) => (Some(judged.basis), judged.changed),
             None => (None, None),
         };
