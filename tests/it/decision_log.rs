@@ -131,7 +131,9 @@ impl Storm {
         for kind in ["creditCard", "creditCard", "ideal"] {
             sources.push(self.bed.upstream.source(&primary(kind)).await);
         }
-        for op in ops {
+        // Store credit behind a card, as far as the policy lets it.
+        let late = [CartOp::Apply(2), CartOp::Apply(0), CartOp::Submit { resumes: false }];
+        for op in late.iter().chain(ops) {
             match op {
                 CartOp::Credit { amount, owner } => {
                     let made = Ask::post("/sources", credit_of(*amount, *owner));
@@ -187,7 +189,11 @@ fn policies() -> Vec<(Policy, bool)> {
         .with_rule(RuleId::SecondaryAfterSingleUsePrimary, Toggle::Reorder)
         .with_rule(RuleId::LostCredit, Toggle::Reorder)
         .with_rule(RuleId::SecondarySourceOwner, Toggle::Strip);
+    // Store credit may come late, so that the order of attachment decides.
+    let late = thorough().with_rule(RuleId::PrimaryBeforeSecondary, Toggle::Off);
     vec![
+        (late.clone().with_rule(RuleId::LostCredit, Toggle::Reorder), false),
+        (late, false),
         (defaults(), false),
         (thorough().with_on_lookup_failure(OnLookupFailure::Reject), true),
         (doubting(), true),
