@@ -90,7 +90,7 @@ pub use crate::{
     },
     http::{Body, Chain, Problem, ProxyError, UpstreamError},
     metrics::Metrics,
-    observe::{Decided, Decision},
+    observe::{Decided, Decision, Is, Judged, ReplayError, Replayed, replay},
     rules::{
         FreshFor, LookUps, Mode, OnLookupFailure, Override, Policy, RuleId, Sequencing, Toggle,
     },

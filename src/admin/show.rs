@@ -114,5 +114,6 @@ pub(super) fn stats(governor: &Governor) -> Page {
         "unread_members": counts.unread(),
         "reasons": counts.reasons(),
         "log_lines_dropped": dropped_lines(),
+        "decision_log_lines_dropped": governor.decisions_unrecorded(),
     }))
 }

@@ -3,7 +3,7 @@
 //! In: a loaded configuration. Out: a gateway whose ports are bound, ready to run until it is told
 //! to stop. A port in use or certificates that cannot be read are errors before anything is served.
 
-use super::{deep, descriptors, start_error::StartError};
+use super::{deep, descriptors, record, start_error::StartError};
 use crate::{
     admin::{Admin, AdminSettings},
     config::{self, ClientCertificates, Config, Loaded, UpstreamUrl},
@@ -68,6 +68,7 @@ impl Gateway {
         let key = loaded.key.as_ref().and_then(|key| UpstreamKey::new(key.expose()));
         let settings = govern_settings(&config);
         let governor = Governor::with_key(config.policy.clone(), sessions, settings, key);
+        record::start(&config.decision_log, &governor)?;
         if dialects::Dialects::built_in().base(upstream.base_path()).hides_calls() {
             tracing::warn!(
                 "the base path of `upstream.url` has a word of the API where no call is judged by it"
@@ -161,9 +162,12 @@ impl Gateway {
             ..serve_options(&self.config)
         };
         let (governor, upstream) = (self.governor, self.upstream);
+        record::reopen_on_signal(&governor)?;
+        let recorded = governor.clone();
         let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
         let drained = run_workers(self.listeners, make, options, shutdown).await;
         ended.cancel();
+        record::finish(&recorded);
         let _ = tokio::time::timeout(Duration::from_secs(2), own.wait()).await;
         drained
     }

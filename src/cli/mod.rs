@@ -17,6 +17,7 @@ mod man;
 mod output;
 mod page;
 mod problems;
+mod record;
 mod reload;
 mod rules;
 mod run;

@@ -35,6 +35,9 @@ pub(super) enum StartError {
     /// TLS of callers cannot end here.
     #[error("cannot serve callers over TLS (`listen.certificates`, `listen.client-ca-file`)")]
     Certificates(#[from] TlsFileError),
+    /// The thread that writes the decision log cannot be started.
+    #[error("cannot start the decision log (`decision-log.to`): {0}")]
+    DecisionLog(io::Error),
 }
 
 impl StartError {

@@ -6,6 +6,7 @@
 mod address;
 mod base;
 mod choice;
+mod log_to;
 mod number;
 mod one_of;
 mod size;
@@ -16,6 +17,8 @@ pub(crate) use address::read_address;
 pub(super) use address::{Address, address_or_off, probes_or_off};
 pub(super) use base::{Complaint, Form, kind};
 pub(super) use choice::{Choice, Switch, ToggleForm};
+pub(crate) use log_to::LogTo;
+pub(super) use log_to::LogToForm;
 pub(super) use number::{Whole, automatic, workers};
 pub(super) use size::{Size, size_or_off};
 pub(super) use text::{File, Files, Hosts, Names, Url};

@@ -4,6 +4,7 @@
 use super::{
     checks,
     did_you_mean::nearest,
+    form::LogTo,
     key::{self, KEY_VARIABLE, Secret},
     origin::{Origins, origins},
     overrides::{self, CONFIG_VARIABLE, OVERRIDES, Override},
@@ -83,6 +84,9 @@ fn join_files(config: &mut Config, folder: &Path) {
         &mut config.log.file,
     ];
     for file in alone.into_iter().flatten().chain(&mut config.listen.certificates) {
+        *file = folder.join(&file);
+    }
+    if let LogTo::File(file) = &mut config.decision_log.to {
         *file = folder.join(&file);
     }
 }

@@ -5,8 +5,8 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Files, Hosts, Size, Switch, Url, Whole,
-        address_or_off, automatic, probes_or_off, size_or_off, workers,
+        Address, Choice, Duration as Span, File, Files, Hosts, LogTo, LogToForm, Size, Switch, Url,
+        Whole, address_or_off, automatic, probes_or_off, size_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -387,6 +387,21 @@ section! {
         /// A file for the log, in place of standard error. Relative to the configuration file that
         /// names it.
         "file" file: Option<PathBuf> = None, File;
+        /// How long the file may become before it is put aside as `….1`: from `64KiB` to `1024GiB`,
+        /// or `"off"` where another program moves it and sends SIGUSR1.
+        "rotate-at" rotate_at: Option<usize> = Some(100 * MIB),
+            size_or_off(64 * KIB, 1024 * GIB);
+        /// How many files that were put aside are kept. From 0 to 1000.
+        "keep" keep: usize = 5, Whole { least: 0, most: 1000 };
+    }
+}
+
+section! {
+    /// One line for each governed call, with all that its decision rested on.
+    pub struct DecisionLog {
+        /// `"off"`, `"stdout"`, or the name of a file, relative to the configuration file that
+        /// names it.
+        "to" to: LogTo = LogTo::Off, LogToForm;
         /// How long the file may become before it is put aside as `….1`: from `64KiB` to `1024GiB`,
         /// or `"off"` where another program moves it and sends SIGUSR1.
         "rotate-at" rotate_at: Option<usize> = Some(100 * MIB),

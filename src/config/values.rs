@@ -4,7 +4,8 @@ use super::{
     keys::{Section, Visitor},
     policy,
     sections::{
-        Admin, Headers, Limits, Listen, Log, Probes, Reload, Sequencing, Sessions, Upstream,
+        Admin, DecisionLog, Headers, Limits, Listen, Log, Probes, Reload, Sequencing, Sessions,
+        Upstream,
     },
 };
 use crate::rules::Policy;
@@ -34,6 +35,8 @@ pub(crate) struct Config {
     pub reload: Reload,
     /// `[log]`.
     pub log: Log,
+    /// `[decision-log]`.
+    pub decision_log: DecisionLog,
 }
 
 impl Config {
@@ -51,6 +54,7 @@ impl Config {
             headers: Headers::default(),
             reload: Reload::default(),
             log: Log::default(),
+            decision_log: DecisionLog::default(),
         }
     }
 }
@@ -71,5 +75,6 @@ impl Section for Config {
         v.table("headers", Headers::DOC, |v| self.headers.visit(v));
         v.table("reload", Reload::DOC, |v| self.reload.visit(v));
         v.table("log", Log::DOC, |v| self.log.visit(v));
+        v.table("decision-log", DecisionLog::DOC, |v| self.decision_log.visit(v));
     }
 }

@@ -4,7 +4,7 @@ use super::{governor::Governor, trace::Trace};
 use crate::{
     dialects::{self, Dialects, Form, Rendered},
     http::{ANY_ORIGIN, Body, PROXY_STATUS, Problem, trace_id},
-    observe::{Decided, Decision},
+    observe::{Decided, Decision, Recorded},
     rules::{
         Dialect, Intent, MissingFact, Override, Policy, SessionKey, SourceId, Target, Toggle,
         Unjudged, Violation,
@@ -32,11 +32,14 @@ pub(super) struct Outcome {
     pub session: Option<SessionKey>,
     /// The rules that could not be judged although the call went on.
     pub unjudged: Vec<Unjudged>,
+    /// What the decision log is to know of the call, where there is such a log.
+    pub recorded: Option<Box<Recorded>>,
 }
 
 impl Outcome {
     pub(super) fn new(response: Response<Body>, decided: Decided) -> Self {
-        Self { response, decided, violation: None, session: None, unjudged: Vec::new() }
+        let (violation, session, recorded) = (None, None, None);
+        Self { response, decided, violation, session, unjudged: Vec::new(), recorded }
     }
 
     pub(super) fn forwarded(response: Response<Body>) -> Self {
@@ -71,6 +74,11 @@ impl Outcome {
 
     pub(super) fn past(mut self, unjudged: Vec<Unjudged>) -> Self {
         self.unjudged = unjudged;
+        self
+    }
+
+    pub(super) fn recorded(mut self, recorded: Option<Box<Recorded>>) -> Self {
+        self.recorded = recorded;
         self
     }
 
@@ -308,7 +316,7 @@ pub(super) fn finish(
     if governor.settings.headers {
         mark(&mut response, &decision);
     }
-    governor.decisions().publish(decision);
+    governor.decisions().publish(decision, outcome.recorded);
     response
 }
 

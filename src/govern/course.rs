@@ -21,13 +21,13 @@ use super::{
 use crate::{
     http::{Body, Problem},
     rules::{
-        Attempt, CallEnd, Event, Intent, Lookup, Next, SessionKey, SessionKind, SessionRecord,
-        SourceId, Start, Target, Timestamp, Unsent,
+        Attempt, Basis, CallEnd, Event, Intent, Lookup, Next, SessionKey, SessionKind,
+        SessionRecord, SourceId, Start, Target, Timestamp, Unsent,
     },
     sessions::{Busy, StoreError, TurnKey, now},
 };
 use http::{Response, StatusCode};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Runs a call until it has its outcome.
 pub(super) async fn run(exchange: &Exchange) -> Outcome {
@@ -114,21 +114,32 @@ struct Course<'a> {
     busy: Option<Busy>,
     /// Set once the store has failed: what the call changes from then on is not remembered.
     unrecorded: Option<UnseenChange>,
+    /// What the last judgement rested on, for the decision log.
+    judged: Option<Box<Judged>>,
+}
+
+/// What a judgement rested on, the session that the call was about then, and how long before
+/// upstream may have been changed past the records.
+struct Judged {
+    basis: Box<Basis>,
+    session: Option<SessionKey>,
+    changed: Option<Duration>,
 }
 
 impl<'a> Course<'a> {
     fn without_records(exchange: &'a Exchange) -> Self {
         let attempt = Attempt::new(None, Start::default());
         let (hand, last, busy, unrecorded) = (None, None, None, None);
-        let (stale, unchanged) = (false, false);
-        Self { exchange, attempt, hand, stale, unchanged, last, busy, unrecorded }
+        let (stale, unchanged, judged) = (false, false, None);
+        Self { exchange, attempt, hand, stale, unchanged, last, busy, unrecorded, judged }
     }
 
     /// Reads the session's records, and takes its turn where it is free.
     async fn begin(&mut self) -> Result<(), StoreError> {
         let exchange = self.exchange;
         let sessions = exchange.asker.governor.sessions();
-        let mut start = Start { can_defer: sessions.can_pin(), ..Start::default() };
+        let keeps_basis = exchange.asker.governor.decisions().recorder().is_some();
+        let mut start = Start { can_defer: sessions.can_pin(), keeps_basis, ..Start::default() };
         let session = session_of(exchange).await?;
         if let Some(key) = &session {
             let hand = take_up(exchange, key).await?;
@@ -169,8 +180,13 @@ impl<'a> Course<'a> {
         self.recall().await?;
         let exchange = self.exchange;
         let now = now();
-        let policy = exchange.asker.governor.cap_freshness(&exchange.policy, now);
+        let changed = exchange.asker.governor.since_unseen_change(now);
+        let policy = exchange.policy.doubting(changed);
         let next = self.attempt.next(&exchange.intent, &policy, now);
+        if let Some(basis) = self.attempt.take_basis() {
+            let session = self.attempt.session().cloned();
+            self.judged = Some(Box::new(Judged { basis, session, changed }));
+        }
         exchange.asker.trace.enter(match &next {
             Next::LookUp(_) => Phase::LookingUp,
             Next::TakeTurn { .. } => Phase::WaitingForTurn,

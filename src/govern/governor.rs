@@ -10,13 +10,14 @@ use super::{
 use crate::{
     dialects::Dialects,
     metrics::Metrics,
-    observe::Decisions,
-    rules::{FreshFor, Intent, Policy, Timestamp},
+    observe::{DecisionLog, Decisions},
+    rules::{Intent, Policy, Timestamp},
     sessions::{LookUps, Sessions, StoreError, now},
 };
 use arc_swap::ArcSwap;
 use std::{
     borrow::Cow,
+    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -144,14 +145,13 @@ impl Governor {
 
     /// Returns the policy, with `fresh_for` capped at the age of the last call Weir could not read.
     pub(super) fn cap_freshness<'a>(&self, policy: &'a Policy, now: Timestamp) -> Cow<'a, Policy> {
+        policy.doubting(self.since_unseen_change(now))
+    }
+
+    /// Returns how long ago the last call was that Weir could not read; `None`: there was none.
+    pub(super) fn since_unseen_change(&self, now: Timestamp) -> Option<Duration> {
         let last = Timestamp(self.last_unseen_change.load(Ordering::Relaxed));
-        let limit = Duration::from_millis(now.since(last));
-        if last == Timestamp(0)
-            || matches!(policy.fresh_for, FreshFor::Within(fresh) if fresh <= limit)
-        {
-            return Cow::Borrowed(policy);
-        }
-        Cow::Owned(Policy { fresh_for: FreshFor::Within(limit), ..policy.clone() })
+        (last != Timestamp(0)).then(|| Duration::from_millis(now.since(last)))
     }
 
     /// Returns the vendor APIs whose calls are governed.
@@ -197,6 +197,26 @@ impl Governor {
     /// Returns the paths of the look-ups under way that other callers may share.
     pub fn look_up_paths(&self) -> Vec<String> {
         self.look_ups.paths()
+    }
+
+    /// Writes a line to `to` for each governed call from now on, on a thread of its own; the first
+    /// log stays. `docs/decision-log.md` says what the lines hold.
+    ///
+    /// # Errors
+    /// Returns an error if the thread cannot be started.
+    pub fn record_decisions(&self, to: impl io::Write + Send + 'static) -> io::Result<()> {
+        self.decisions.record_in(DecisionLog::start(to)?);
+        Ok(())
+    }
+
+    /// Writes the lines that wait to the decision log, for about a second at most.
+    pub fn finish_recording(&self) {
+        self.decisions.recorder().into_iter().for_each(DecisionLog::finish);
+    }
+
+    /// Returns how many decisions have no line in the decision log although there is one.
+    pub fn decisions_unrecorded(&self) -> u64 {
+        self.decisions.recorder().map_or(0, DecisionLog::dropped)
     }
 
     /// Returns how many look-ups are under way.

@@ -3,13 +3,14 @@
 use super::{
     counts::{Counts, count},
     decision::Decision,
+    decision_log::{DecisionLog, Recorded},
     history::History,
     log::{log, log_unread},
 };
 use crate::{metrics::Metrics, rules::SessionKey};
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Instant,
@@ -25,6 +26,7 @@ pub struct Decisions {
     listeners: broadcast::Sender<Arc<Decision>>,
     counts: Counts,
     metrics: Metrics,
+    recorder: OnceLock<DecisionLog>,
 }
 
 impl Decisions {
@@ -40,6 +42,7 @@ impl Decisions {
             listeners: broadcast::channel(256).0,
             counts: Counts::default(),
             metrics,
+            recorder: OnceLock::new(),
         }
     }
 
@@ -48,14 +51,28 @@ impl Decisions {
         format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Keeps a decision, counts it, logs it and sends it to the listeners.
-    pub fn publish(&self, decision: Decision) {
+    /// Writes each decision to come to this log. The first log stays.
+    pub(crate) fn record_in(&self, log: DecisionLog) {
+        let _ = self.recorder.set(log);
+    }
+
+    /// Returns the log to which decisions are written, if there is one.
+    pub(crate) fn recorder(&self) -> Option<&DecisionLog> {
+        self.recorder.get()
+    }
+
+    /// Keeps a decision, counts it, logs it and sends it to the listeners. `recorded` is for the
+    /// decision log.
+    pub(crate) fn publish(&self, decision: Decision, recorded: Option<Box<Recorded>>) {
         log(&decision);
         count(&self.metrics, &decision);
         for member in self.counts.add(&decision, Instant::now()) {
             log_unread(&decision, &member);
         }
         let decision = Arc::new(decision);
+        if let Some(recorder) = self.recorder() {
+            recorder.record(decision.clone(), recorded);
+        }
         self.history.push(decision.clone());
         if self.listeners.receiver_count() > 0 {
             // The last listener may have left in this instant; then nothing is lost.

@@ -2,20 +2,23 @@
 
 mod counts;
 mod decision;
+mod decision_log;
 mod decisions;
 mod history;
 mod log;
 #[cfg(feature = "cli")]
 mod log_file;
+mod replay;
 #[cfg(feature = "cli")]
 pub(crate) mod telemetry;
 
 pub use decision::{Decided, Decision};
 pub(crate) use decision::{Step, StepEnd, StepKind};
+pub(crate) use decision_log::{DecisionLog, Recorded};
 pub(crate) use decisions::Decisions;
-
 #[cfg(feature = "cli")]
 pub(crate) use log_file::FileSettings;
+pub use replay::{Is, Judged, ReplayError, Replayed, replay};
 
 /// Returns what is logged: a level, or the text of `RUST_LOG`. The layer alone writes no log.
 pub(crate) fn log_level() -> Option<String> {

@@ -20,6 +20,7 @@
 mod aftermath;
 mod answer;
 mod attempt;
+mod basis;
 mod check;
 mod customer;
 mod decide;
@@ -59,6 +60,7 @@ mod violation;
 pub use aftermath::{Aftermath, aftermath};
 pub use answer::{Answer, UnreadMember};
 pub use attempt::{Attempt, Event, LookupEnd, Next, OwnAnswer, Sending, Start, Unsent};
+pub use basis::Basis;
 pub use customer::{CustomerFacts, CustomerObservation, CustomerRecord, OptionFacts, Owner};
 pub use decide::{decide, judge_call, left_to_upstream, overtakes, unjudged};
 pub use dialect::{Dialect, Keys, KindSpec, Ruleset, SessionKind};

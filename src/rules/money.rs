@@ -2,6 +2,7 @@
 //! Upstream's are doubles, so a difference far below the smallest unit of a currency is none.
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{fmt, iter::Sum, str::FromStr};
 
 /// An amount in the major unit of its currency (`19.99` dollars), with up to 28 significant digits
@@ -108,6 +109,21 @@ impl fmt::Debug for Amount {
     }
 }
 
+impl Serialize for Amount {
+    /// Writes the digits as they are shown, as text.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    /// Reads what [`Amount::serialize`] writes, trailing zeros included.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Decimal::from_str_exact(&text).map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// A currency's ISO 4217 code. Amounts of different currencies are never compared.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency([u8; 3]);
@@ -149,6 +165,18 @@ impl FromStr for Currency {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a three-letter currency code")]
 pub struct ParseCurrencyError;
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
 
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

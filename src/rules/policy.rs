@@ -2,7 +2,7 @@
 
 use super::{Dialect, Row, RuleId, SourceType, Timestamp, Toggle, Toggles, UnknownName};
 use serde::{Deserialize, Serialize};
-use std::{str::FromStr, time::Duration};
+use std::{borrow::Cow, str::FromStr, time::Duration};
 
 /// The mode over all rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,13 @@ impl FreshFor {
             Self::Forever => true,
             Self::Within(limit) => at <= now && Duration::from_millis(now.since(at)) < limit,
         }
+    }
+}
+
+impl FreshFor {
+    /// Returns whether no fact older than this is fresh.
+    fn is_within(self, most: Duration) -> bool {
+        matches!(self, Self::Within(limit) if limit <= most)
     }
 }
 
@@ -228,6 +235,17 @@ impl Policy {
         match self.mode {
             Mode::Enforce => true,
             Mode::Monitor | Mode::Off => false,
+        }
+    }
+
+    /// Returns the policy under which no fact is fresh that is older than what may have changed
+    /// past the records: this long ago, or never (`None`).
+    pub fn doubting(&self, changed: Option<Duration>) -> Cow<'_, Self> {
+        match changed {
+            Some(ago) if !self.fresh_for.is_within(ago) => {
+                Cow::Owned(Self { fresh_for: FreshFor::Within(ago), ..self.clone() })
+            }
+            _ => Cow::Borrowed(self),
         }
     }
 

@@ -22,7 +22,7 @@ use super::{
     figures::{Share, Shown, leave_credit_out},
 };
 use compact_str::CompactString;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 /// The state of a payment session.
@@ -57,6 +57,18 @@ impl SessionState {
             Self::Complete => "complete",
             Self::Other(name) => name,
         }
+    }
+}
+
+impl Serialize for SessionState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for SessionState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|name| Self::read(&name))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Amount, Currency, CustomerId, Fact, ShownTo, SourceId, Stated, Timestamp};
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// The type of a source (`creditCard`, `customerCredit`, …), as upstream spells it.
@@ -108,6 +108,18 @@ impl SourceState {
                 | Self::Pending
                 | Self::Other(_)
         )
+    }
+}
+
+impl Serialize for SourceState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for SourceState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|name| Self::read(&name))
     }
 }
 

@@ -8,6 +8,7 @@ mod carts_rules;
 mod checkouts_rules;
 mod cli;
 mod concurrency;
+mod decision_log;
 mod deferring;
 mod dev;
 mod differential;

@@ -127,6 +127,16 @@ fn the_shell_commands_do_what_the_pages_show() {
 }
 
 #[test]
+fn the_line_of_the_decision_log_is_the_one_that_a_test_writes() {
+    let shown = checked_by(Check::Recorded);
+    let golden = fs::read_to_string(root().join("src/observe/decision_log/golden.ndjson"));
+    let golden = golden.expect("the line");
+    let of = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+    assert_eq!(shown.len(), 1, "the pages show one line");
+    assert_eq!(of(&shown[0]), of(golden.lines().next().expect("a line")));
+}
+
+#[test]
 fn the_commands_that_stay_running_start() {
     for command in checked_by(Check::Command).iter().flat_map(|block| block.lines()) {
         let said = command.split(" #").next().unwrap_or_default();

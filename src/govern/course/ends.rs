@@ -7,12 +7,13 @@ use crate::{
         aftermath::After,
         answer::{Outcome, OwnError, own_error},
         defer,
+        exchange::Exchange,
         forward::forward,
         holding::Holding,
         read, repair,
     },
     http::{Body, Problem},
-    observe::Decided,
+    observe::{Decided, Recorded},
     rules::{
         Dialect, Next, OwnAnswer, Remedy, Repair, RuleId, Sending, SourceId, Target, Violation,
         left_to_upstream, unjudged,
@@ -31,6 +32,7 @@ impl Course<'_> {
             }
             _ => self.attempt.take_unjudged(),
         };
+        let recorded = self.recorded(&step);
         let outcome = match step {
             Next::Defer(source) => Box::pin(self.defer(source)).await?,
             Next::Repair(remedy, violation) => Box::pin(self.repair(&remedy, violation)).await?,
@@ -38,7 +40,26 @@ impl Course<'_> {
             Next::Answer(answer) => self.answer(answer),
             _ => self.answer(OwnAnswer::Lost),
         };
-        Ok(outcome.past(past))
+        Ok(outcome.past(past).recorded(recorded))
+    }
+
+    /// Returns what the decision log is to know of the call, where there is such a log.
+    fn recorded(&mut self, step: &Next) -> Option<Box<Recorded>> {
+        let Exchange { asker, intent, policy, .. } = self.exchange;
+        asker.governor.decisions().recorder()?;
+        let is_unjudged = matches!(step, Next::Send(Sending { judged: false, .. }));
+        // A call that has begun again with another session was not judged there yet.
+        let judged = self
+            .judged
+            .take()
+            .filter(|judged| !is_unjudged && judged.session.as_ref() == self.attempt.session());
+        let (basis, changed) = match judged {
+            Some(judged) => (Some(judged.basis), judged.changed),
+            None => (None, None),
+        };
+        let (caller, intent, policy) = (asker.who.caller(), intent.clone(), policy.clone());
+        let recorded = Recorded { caller, intent, policy, basis, changed };
+        Some(Box::new(recorded.without_odd_type()))
     }
 
     async fn defer(&mut self, source: SourceId) -> Result<Outcome, StoreError> {

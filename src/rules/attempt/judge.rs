@@ -5,8 +5,8 @@ use super::{
     step::{LookupEnd, Next, OwnAnswer, Sending},
 };
 use crate::rules::{
-    Incoming, Intent, Known, Lookup, LookupResult, Pending, Policy, Remedy, SourceId, Target,
-    Timestamp, Verdict, Violation, judge_call,
+    Basis, Incoming, Intent, Known, Lookup, LookupResult, Pending, Policy, Remedy, SourceId,
+    Target, Timestamp, Verdict, Violation, judge_call,
 };
 
 impl Attempt {
@@ -40,6 +40,10 @@ impl Attempt {
                 .or(send(Sending { violation: Some(violation), ..judged.clone() }))
         };
         let judgement = judge_call(&self.known, intent, policy, now);
+        if self.start.keeps_basis {
+            let (known, judgement) = (self.known.clone(), judgement.clone());
+            self.basis = Some(Box::new(Basis { known, now, judgement }));
+        }
         self.unjudged = judgement.unjudged;
         match judgement.verdict {
             Verdict::Need(lookup) => self.go(Phase::Deciding(Some(lookup))),

@@ -2,8 +2,8 @@
 
 use super::step::{LookupEnd, Next, OwnAnswer, Sending, Start};
 use crate::rules::{
-    Intent, Known, Lookup, LookupResult, OnLookupFailure, Pending, Policy, SessionKey, SourceId,
-    Timestamp, Unjudged, overtakes,
+    Basis, Intent, Known, Lookup, LookupResult, OnLookupFailure, Pending, Policy, SessionKey,
+    SourceId, Timestamp, Unjudged, overtakes,
 };
 
 /// One call on its course.
@@ -27,6 +27,8 @@ pub struct Attempt {
     pub(super) overtaken: Option<bool>,
     /// The rules that the last judgement could not take into account.
     pub(super) unjudged: Vec<Unjudged>,
+    /// What the last judgement rested on, where that is to be kept.
+    pub(super) basis: Option<Box<Basis>>,
 }
 
 /// A look-up that upstream answered before the call had its turn.
@@ -123,7 +125,14 @@ impl Attempt {
             early: Vec::new(),
             overtaken: None,
             unjudged: Vec::new(),
+            basis: None,
         }
+    }
+
+    /// Takes what the last judgement rested on, if there was one since this was taken, and
+    /// [`Start::keeps_basis`] is set.
+    pub fn take_basis(&mut self) -> Option<Box<Basis>> {
+        self.basis.take()
     }
 
     /// Takes the rules that could not be judged although the call goes on.

@@ -155,4 +155,6 @@ pub struct Start {
     pub pending_unseen: bool,
     /// Whether nothing at all is remembered of the session that the call names.
     pub unseen: bool,
+    /// Whether what each judgement rests on is kept, for [`super::Attempt::take_basis`].
+    pub keeps_basis: bool,
 }

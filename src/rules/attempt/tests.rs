@@ -244,6 +244,7 @@ fn walk(policies: &[Policy], visit: &mut dyn FnMut(&State<'_>)) {
                         pending_unseen: world.pending().is_some(),
                         unseen: !world.shown
                             && world.given.known.session == Given::session().known.session,
+                        keeps_basis: false,
                     };
                     let session = (!matches!(intent.session(), Some(Target::Active(_))))
                         .then(checkout_key)

@@ -8,8 +8,8 @@
 //! `walk` goes further, to one vendor alone: under any policy, in every form of credential, with
 //! faults at every call.
 
-mod calls;
-mod cart_calls;
+pub(crate) mod calls;
+pub(crate) mod cart_calls;
 mod carts;
 mod checkouts;
 pub(crate) mod walk;

@@ -25,6 +25,8 @@ pub(super) enum Check {
     Command,
     /// `json`: a line of the log.
     LogLine,
+    /// `json` that begins with a version: a line of the decision log, over several lines.
+    Recorded,
     /// `toml`: a configuration.
     Configuration,
     /// `ini`: a unit of systemd.
@@ -150,6 +152,7 @@ fn check(language: &str, text: &str, before: Option<Check>) -> Option<Check> {
         "text" if before == Some(Check::Shell) => Some(Check::Output),
         "text" if text.contains(['─', '│']) => Some(Check::Drawing),
         "sh" => Some(Check::Command),
+        "json" if text.starts_with("{\n  \"v\":") => Some(Check::Recorded),
         "json" => Some(Check::LogLine),
         "toml" => Some(Check::Configuration),
         "ini" => Some(Check::Unit),

@@ -3,8 +3,9 @@
 pub(crate) use tokio_util::task::TaskTracker;
 pub(crate) use tower::BoxError;
 pub(crate) use weir::{
-    Body, Bounds, ClientIdentity, Drained, GovernLayer, GovernSettings, Governor, Problem, Pulses,
-    Roots, ServeOptions, Target, Tls, TlsFiles, Upstream, UpstreamKey, UpstreamSettings, Worker,
+    Body, Bounds, ClientIdentity, Drained, GovernLayer, GovernSettings, Governor, Is, Problem,
+    Pulses, Replayed, Roots, ServeOptions, Target, Tls, TlsFiles, Upstream, UpstreamKey,
+    UpstreamSettings, Worker,
     internals::{
         admin::{Admin, AdminSettings},
         dialects::{carts, checkouts},
@@ -17,5 +18,5 @@ pub(crate) use weir::{
         rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Toggle},
         sessions::{CredentialKey, Probe, Sessions, Settings as SessionSettings, Store},
     },
-    listeners, run_workers, serve, stack,
+    listeners, replay, run_workers, serve, stack,
 };
