@@ -58,7 +58,7 @@ pub(super) struct Activity {
     is_in_head: AtomicBool,
     /// Since when a write waits, and 1 more; 0: none does.
     write_waits: AtomicU64,
-    /// How often a write did not wait, and how often when this was looked at last.
+    /// How often something was written, and how often when this was looked at last.
     writes: AtomicU64,
     writes_seen: AtomicU64,
     /// Bytes that came, over HTTP/2.
@@ -104,14 +104,16 @@ impl Activity {
 
     /// Notes whether the last write waits for the peer.
     pub(super) fn write(&self, waits: bool) {
-        if !waits {
-            self.writes.fetch_add(1, Relaxed);
-        }
         match (waits, self.write_waits.load(Relaxed)) {
             (true, 0) => self.write_waits.store(self.age() + 1, Relaxed),
             (false, 1..) => self.write_waits.store(0, Relaxed),
             _ => {}
         }
+    }
+
+    /// Notes that some bytes were written.
+    pub(super) fn wrote(&self) {
+        self.writes.fetch_add(1, Relaxed);
     }
 
     pub(super) fn begin_call(&self) {

@@ -25,10 +25,18 @@ impl Watched {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// Notes how a write went.
-    fn written<T>(&self, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Notes whether a write, a flush or the end waits.
+    fn waited<T>(&self, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.activity.write(poll.is_pending());
         poll
+    }
+
+    /// Notes how a write went.
+    fn written(&self, poll: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(poll, Poll::Ready(Ok(1..))) {
+            self.activity.wrote();
+        }
+        self.waited(poll)
     }
 }
 
@@ -82,11 +90,11 @@ impl AsyncWrite for Watched {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Whoever flushes has written all that there is.
         let poll = self.stream()?.poll_flush(context);
-        self.written(poll)
+        self.waited(poll)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = self.stream()?.poll_shutdown(context);
-        self.written(poll)
+        self.waited(poll)
     }
 }
