@@ -19,8 +19,8 @@
 //!   POST, DELETE /rules/{id}        {"toggle": "monitor", "seconds": 900, "dialect": "carts"}
 //! ```
 //! In: what `sessions` and `govern` publish. Out: JSON, and the text of the metrics. `gate` lets in
-//! who may see and change. Deliberately absent: every secret: records hold none, and credentials are
-//! shown as a count.
+//! who may see and change. Deliberately absent: every secret: records hold none, and credentials
+//! are shown as a count.
 
 mod change;
 mod gate;

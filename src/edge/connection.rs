@@ -78,12 +78,7 @@ where
 {
     let options = &peer.options;
     let Some((stream, protocol)) = begin(stream, &peer).await else { return };
-    let limits = TimeLimits {
-        head: options.header_timeout,
-        keep_alive: options.keep_alive,
-        write: options.write_timeout,
-    };
-    let activity = Arc::new(Activity::new(limits, protocol));
+    let activity = Arc::new(Activity::new(limits(options), protocol));
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let address = options.caller_address.then_some(peer.address);
     let streams = (protocol == Protocol::Http2).then(Streams::default);
@@ -128,6 +123,11 @@ where
     {
         farewell::answer(stream, farewell::TOO_SLOW).await;
     }
+}
+
+fn limits(options: &ServeOptions) -> TimeLimits {
+    let (head, keep_alive) = (options.header_timeout, options.keep_alive);
+    TimeLimits { head, keep_alive, write: options.write_timeout }
 }
 
 /// Finds out what the connection speaks. `None`: it said nothing that can be served in time.

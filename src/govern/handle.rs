@@ -116,19 +116,23 @@ pub(super) async fn handle(
     governor.list_call(&asker.trace);
     let exchange = Exchange { asker, work, policy, call, body, intent };
     let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
-    let limit = governor.settings.call_timeout;
-    let outcome = match tokio::time::timeout(limit, course::run(&exchange)).await {
-        Ok(outcome) => outcome,
-        // What was begun upstream is finished and learned by itself.
-        Err(_) => {
-            governor.metrics().bound_hit("call-time");
-            let error = OwnError::Problem(Problem::CallTooLong);
-            Outcome::new(own_error(exchange.call.form(), &error), Decided::Failed)
-        }
+    // Boxed, as it would be copied with the call.
+    let mut alarm = Box::pin(tokio::time::sleep(governor.settings.call_timeout));
+    let outcome = tokio::select! {
+        biased;
+        outcome = course::run(&exchange) => outcome,
+        () = alarm.as_mut() => too_long(&exchange),
     };
     waiting.is_answered = true;
     let about = waiting.about();
     Handled::Answered(finish(&governor, about, &exchange.asker.trace, outcome))
+}
+
+/// Ends a call whose time is up. What was begun upstream is finished and learned by itself.
+fn too_long(exchange: &Exchange) -> Outcome {
+    exchange.asker.governor.metrics().bound_hit("call-time");
+    let error = OwnError::Problem(Problem::CallTooLong);
+    Outcome::new(own_error(exchange.call.form(), &error), Decided::Failed)
 }
 
 /// A caller that waits for its answer. If it hangs up, or is cut off, there is no answer to decide
