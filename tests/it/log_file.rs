@@ -171,6 +171,6 @@ fn a_full_disk_keeps_no_call_waiting_and_its_lines_are_counted() {
         let line = lines.into_iter().find_map(|line| Some(line.split_once(name)?.1.to_owned()));
         line.expect("a count").trim_matches([' ', ':', '"', ',']).parse::<u64>().expect("a number")
     };
-    until(|| (dropped("/stats", "log_lines_dropped") >= 50).then_some(()));
+    until(|| (dropped("/stats", "\"log_lines_dropped") >= 50).then_some(()));
     assert!(dropped("/metrics", "weir_log_lines_dropped_total") >= 50);
 }
