@@ -6,6 +6,8 @@ use crate::{
     govern::Governor,
     observe::{DecisionLog, FileSettings},
 };
+#[cfg(unix)]
+use std::fs;
 use std::{
     io::{self, BufWriter},
     sync::Arc,
@@ -18,7 +20,7 @@ const AT_ONCE: usize = 64 << 10;
 pub(super) fn start(to: &config::DecisionLog, governor: &Governor) -> Result<(), StartError> {
     let log = match &to.to {
         LogTo::Off => return Ok(()),
-        LogTo::Stdout => DecisionLog::start(BufWriter::with_capacity(AT_ONCE, io::stdout())),
+        LogTo::Stdout => standard_output().and_then(DecisionLog::start),
         LogTo::File(path) => DecisionLog::in_file(FileSettings {
             path: path.clone(),
             rotate_at: to.rotate_at,
@@ -27,6 +29,20 @@ pub(super) fn start(to: &config::DecisionLog, governor: &Governor) -> Result<(),
     };
     governor.decisions().record_in(log.map_err(StartError::DecisionLog)?);
     Ok(())
+}
+
+/// Returns standard output under a descriptor of its own: what the process itself prints, and its end,
+/// wait for no reader of the log.
+#[cfg(unix)]
+fn standard_output() -> io::Result<BufWriter<fs::File>> {
+    use std::os::fd::AsFd;
+    let own = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok(BufWriter::with_capacity(AT_ONCE, fs::File::from(own)))
+}
+
+#[cfg(not(unix))]
+fn standard_output() -> io::Result<BufWriter<io::Stdout>> {
+    Ok(BufWriter::with_capacity(AT_ONCE, io::stdout()))
 }
 
 /// From now on opens the log's file again at every SIGUSR1.

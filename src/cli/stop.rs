@@ -39,6 +39,7 @@ pub(super) fn begin(grace: Duration) {
 pub(super) async fn at_once(governor: Arc<Governor>) {
     tracing::warn!("stopped at once: what was under way is cut off");
     tell_lost(&governor).await;
+    governor.finish_recording();
 }
 
 /// Tells how a stop went, and returns the exit code that says the same.

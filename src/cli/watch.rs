@@ -22,8 +22,8 @@ const MOST_RESTS: usize = 10;
 /// Files that are watched.
 pub(super) struct FileWatch {
     files: Vec<PathBuf>,
-    /// What they held when they were read last.
-    seen: blake3::Hash,
+    /// What they held when they were read last; `None`: they were not.
+    seen: Option<blake3::Hash>,
     events: mpsc::Receiver<()>,
     /// Watches until it is dropped.
     _watcher: Option<RecommendedWatcher>,
@@ -32,25 +32,30 @@ pub(super) struct FileWatch {
 impl FileWatch {
     /// Watches nothing.
     pub(super) fn none() -> Self {
-        Self { files: Vec::new(), seen: content(&[]), events: mpsc::channel(1).1, _watcher: None }
+        Self { files: Vec::new(), seen: None, events: mpsc::channel(1).1, _watcher: None }
     }
 
-    /// Watches these files from now on. What those hold that are new is taken as read.
+    /// Watches these files from now on. Where they are others than before, what they hold may have
+    /// changed since it was read: that is a change.
     pub(super) fn follow(&mut self, files: Vec<PathBuf>) {
         if files != self.files {
             let (tell, events) = mpsc::channel(1);
+            let tell_at_once = tell.clone();
             let watcher = watcher(&files, tell).inspect_err(|error| {
                 tracing::warn!(%error, "files cannot be watched: a change takes SIGHUP");
             });
             (self.events, self._watcher) = (events, watcher.ok());
             self.files = files;
-            self.take_as_read();
+            match self.seen {
+                None => self.take_as_read(),
+                Some(_) => drop(tell_at_once.try_send(())),
+            }
         }
     }
 
     /// Takes what the files hold now as read.
     pub(super) fn take_as_read(&mut self) {
-        self.seen = content(&self.files);
+        self.seen = Some(content(&self.files));
     }
 
     /// Waits until the files hold something else than what was read.
@@ -63,7 +68,7 @@ impl FileWatch {
                 }
                 sleep(REST).await;
             }
-            if content(&self.files) != self.seen {
+            if Some(content(&self.files)) != self.seen {
                 return;
             }
         }

@@ -4,6 +4,7 @@
 //! judged again.
 
 use super::{
+    form::LogTo,
     problem::{Place, Problem},
     read::Reading,
     sections::Roots,
@@ -33,9 +34,20 @@ pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
     upstream(config, purpose, reading, &mut found);
     lists(config, reading, &mut found);
     sequencing(config, reading, &mut found);
+    found.extend(logs(config, reading));
     for problem in found {
         reading.problems.push(problem);
     }
+}
+
+/// Returns what is wrong where both logs go to one file: each would put the other's aside.
+fn logs(config: &Config, reading: &Reading) -> Option<Problem> {
+    let LogTo::File(file) = &config.decision_log.to else { return None };
+    (config.log.file.as_ref() == Some(file)).then(|| {
+        let place = place(reading, &["decision-log.to"]);
+        let message = format!("{} is the file of `log.file`, too", file.display());
+        Problem::error(place, message).about("decision-log.to").suggest("name two files")
+    })
 }
 
 /// Returns the place of the first of these keys that was written.

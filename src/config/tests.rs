@@ -198,6 +198,10 @@ fn values_that_contradict_each_other_are_told() {
             &[],
         ),
         (
+            "[log]\nfile = \"weir.log\"\n[decision-log]\nto = \"weir.log\"",
+            &["4:6 weir.log is the file of `log.file`, too (name two files)"],
+        ),
+        (
             "[upstream]\nkey-file = \"k\"\n[policy.rules]\nprimary-before-secondary = \"reorder\"",
             &[
                 "2:12 the file that `key-file` names is not here (`weir run` does not start unless its user can read it)",

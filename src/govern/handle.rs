@@ -15,7 +15,7 @@ use super::{
 use crate::{
     dialects::{Call, UnreadableRequest, credential, decoded_body},
     http::{Body, CollectError, Collected, Problem, collect},
-    observe::Decided,
+    observe::{Decided, Recorded},
     rules::{Dialect, Intent, MissingFact, Policy, RuleId, Toggle, Unjudged, Violation},
 };
 use http::{Request, Response, request};
@@ -92,12 +92,6 @@ pub(super) async fn handle(
         Ok(read) => read,
         Err(unread) => return unread.handle(&governor, &policy, call, head, started),
     };
-    if governor.in_flight() >= governor.settings.calls as u64 {
-        let about = About::unread(call.dialect(), &head.headers, started).under(&policy);
-        governor.metrics().bound_hit("calls");
-        let outcome = Outcome::failed(call.form(), &OwnError::Problem(Problem::Overloaded));
-        return Handled::Answered(finish(&governor, about, &Trace::default(), outcome));
-    }
     let credential = credential(&head.headers, &head.uri);
     let who = match credential.as_deref() {
         Some(credential) => Who::Caller(governor.sessions().hash(credential)),
@@ -116,12 +110,17 @@ pub(super) async fn handle(
     governor.list_call(&asker.trace);
     let exchange = Exchange { asker, work, policy, call, body, intent };
     let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
+    let is_one_too_many =
+        !exchange.intent.is_read() && governor.in_flight() >= governor.settings.calls as u64;
     // Boxed, as it would be copied with the call.
     let mut alarm = Box::pin(tokio::time::sleep(governor.settings.call_timeout));
-    let outcome = tokio::select! {
-        biased;
-        outcome = course::run(&exchange) => outcome,
-        () = alarm.as_mut() => too_long(&exchange),
+    let outcome = match is_one_too_many {
+        true => one_too_many(&exchange),
+        false => tokio::select! {
+            biased;
+            outcome = course::run(&exchange) => outcome,
+            () = alarm.as_mut() => too_long(&exchange),
+        },
     };
     waiting.is_answered = true;
     let about = waiting.about();
@@ -131,8 +130,28 @@ pub(super) async fn handle(
 /// Ends a call whose time is up. What was begun upstream is finished and learned by itself.
 fn too_long(exchange: &Exchange) -> Outcome {
     exchange.asker.governor.metrics().bound_hit("call-time");
+    exchange.asker.trace.note_caller_left();
     let error = OwnError::Problem(Problem::CallTooLong);
-    Outcome::new(own_error(exchange.call.form(), &error), Decided::Failed)
+    let outcome = Outcome::new(own_error(exchange.call.form(), &error), Decided::Failed);
+    outcome.recorded(unjudged(exchange))
+}
+
+/// Refuses a call that changes something while too many others that do are upstream, those whose
+/// callers have left included.
+fn one_too_many(exchange: &Exchange) -> Outcome {
+    exchange.asker.governor.metrics().bound_hit("calls");
+    let error = OwnError::Problem(Problem::Overloaded);
+    Outcome::failed(exchange.call.form(), &error).recorded(unjudged(exchange))
+}
+
+/// Returns what the decision log is to know of a call whose judging, if there was any, is not at
+/// hand.
+fn unjudged(exchange: &Exchange) -> Option<Box<Recorded>> {
+    let Exchange { asker, intent, policy, .. } = exchange;
+    asker.governor.decisions().recorder()?;
+    let (caller, intent, policy) = (asker.who.caller(), intent.clone(), policy.clone());
+    let recorded = Recorded { caller, intent, policy, basis: None, changed: None };
+    Some(Box::new(recorded.without_odd_type()))
 }
 
 /// A caller that waits for its answer. If it hangs up, or is cut off, there is no answer to decide

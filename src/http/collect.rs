@@ -55,34 +55,26 @@ pub async fn collect(mut body: Body, limit: usize) -> Result<Collected, CollectE
     if body.size_hint().lower() > limit as u64 {
         return Err(CollectError::TooLarge(body));
     }
-    let mut read = VecDeque::new();
-    let mut length = 0;
+    // A body usually comes in one frame, which is not copied. Further ones are joined at once: what a
+    // caller sends byte by byte takes no more memory than its bytes.
+    let (mut first, mut further) = (Bytes::new(), BytesMut::new());
     let mut trailers = None;
     while let Some(frame) = body.frame().await {
         match frame.map_err(CollectError::Broken)?.into_data() {
-            Ok(bytes) => {
-                length += bytes.len();
-                read.push_back(bytes);
-                if length > limit {
-                    return Err(CollectError::TooLarge(Body::partial(read, body)));
-                }
-            }
+            Ok(bytes) if first.is_empty() => first = bytes,
+            Ok(bytes) => further.extend_from_slice(&bytes),
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
+        if first.len() + further.len() > limit {
+            let read = VecDeque::from([first, further.freeze()]);
+            return Err(CollectError::TooLarge(Body::partial(read, body)));
+        }
     }
-    Ok(Collected { bytes: joined(read, length), trailers })
-}
-
-/// Joins what was read. A body usually comes in one frame, which is not copied.
-fn joined(mut read: VecDeque<Bytes>, length: usize) -> Bytes {
-    if read.len() <= 1 {
-        return read.pop_front().unwrap_or_default();
-    }
-    let mut whole = BytesMut::with_capacity(length);
-    for bytes in read {
-        whole.extend_from_slice(&bytes);
-    }
-    whole.freeze()
+    let bytes = match further.is_empty() {
+        true => first,
+        false => [first, further.freeze()].concat().into(),
+    };
+    Ok(Collected { bytes, trailers })
 }
 
 #[cfg(test)]

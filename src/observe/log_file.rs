@@ -80,7 +80,11 @@ struct Open {
 
 impl Open {
     fn at(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+        let file = options.open(path)?;
         let about = file.metadata()?;
         let size = usize::try_from(about.len()).unwrap_or(usize::MAX);
         Ok(Self { file, size, moves: about.is_file() })
