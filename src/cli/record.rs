@@ -31,8 +31,8 @@ pub(super) fn start(to: &config::DecisionLog, governor: &Governor) -> Result<(),
     Ok(())
 }
 
-/// Returns standard output under a descriptor of its own: what the process itself prints, and its end,
-/// wait for no reader of the log.
+/// Returns standard output under a descriptor of its own: what the process itself prints, and its
+/// end, wait for no reader of the log.
 #[cfg(unix)]
 fn standard_output() -> io::Result<BufWriter<fs::File>> {
     use std::os::fd::AsFd;

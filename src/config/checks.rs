@@ -43,11 +43,10 @@ pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
 /// Returns what is wrong where both logs go to one file: each would put the other's aside.
 fn logs(config: &Config, reading: &Reading) -> Option<Problem> {
     let LogTo::File(file) = &config.decision_log.to else { return None };
-    (config.log.file.as_ref() == Some(file)).then(|| {
-        let place = place(reading, &["decision-log.to"]);
-        let message = format!("{} is the file of `log.file`, too", file.display());
-        Problem::error(place, message).about("decision-log.to").suggest("name two files")
-    })
+    let place = place(reading, &["decision-log.to"]);
+    let message = format!("{} is the file of `log.file`, too", file.display());
+    let problem = Problem::error(place, message).about("decision-log.to").suggest("name two files");
+    (config.log.file.as_ref() == Some(file)).then_some(problem)
 }
 
 /// Returns the place of the first of these keys that was written.

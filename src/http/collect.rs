@@ -55,8 +55,8 @@ pub async fn collect(mut body: Body, limit: usize) -> Result<Collected, CollectE
     if body.size_hint().lower() > limit as u64 {
         return Err(CollectError::TooLarge(body));
     }
-    // A body usually comes in one frame, which is not copied. Further ones are joined at once: what a
-    // caller sends byte by byte takes no more memory than its bytes.
+    // A body usually comes in one frame, which is not copied. Further ones are joined at once: what
+    // a caller sends byte by byte takes no more memory than its bytes.
     let (mut first, mut further) = (Bytes::new(), BytesMut::new());
     let mut trailers = None;
     while let Some(frame) = body.frame().await {
