@@ -71,7 +71,7 @@ fn a_head(uri: &str) -> (Method, String, HeaderMap) {
 }
 
 #[library_benchmark]
-#[bench::attach_to_a_checkout(args = ("/checkouts/177642590336/sources/7a3ce24c-5e18-4b8d-a667-d64a513ed33f"), setup = a_head, config = most(37_000))]
+#[bench::attach_to_a_checkout(args = ("/checkouts/177642590336/sources/7a3ce24c-5e18-4b8d-a667-d64a513ed33f"), setup = a_head, config = most(48_000))]
 #[bench::attach_to_a_cart(args = ("/v1/shoppers/me/carts/active/apply-payment-method?token=abc&format=json"), setup = a_head, config = most(93_000))]
 #[bench::ungoverned(args = ("/products/123?expand=all"), setup = a_head, config = most(12_100))]
 fn classifying((method, uri, headers): (Method, String, HeaderMap)) -> Classified {
