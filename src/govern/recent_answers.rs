@@ -11,6 +11,7 @@ use crate::{
     rules::{Answer, Intent, SessionKey},
     sessions::Places,
 };
+use highway::{HighwayHash, HighwayHasher, Key};
 use http::{HeaderValue, StatusCode, header};
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ const MOST: usize = 1_024;
 /// The answers that were read last.
 pub(super) struct RecentAnswers {
     places: Places<Recent>,
-    key: [u8; blake3::KEY_LEN],
+    key: Key,
 }
 
 /// An answer, as far as it tells one from another, and what it says.
@@ -29,16 +30,15 @@ struct Recent {
     intent: Intent,
     status: StatusCode,
     coding: Vec<HeaderValue>,
-    hash: blake3::Hash,
+    hash: [u64; 2],
     says: Arc<Answer>,
 }
 
 impl Default for RecentAnswers {
     fn default() -> Self {
-        let mut key = [0; blake3::KEY_LEN];
         // Without randomness the hashes still tell answers apart.
-        let _ = getrandom::fill(&mut key);
-        Self { places: Places::new(MOST), key }
+        let part = || getrandom::u64().unwrap_or_default();
+        Self { places: Places::new(MOST), key: Key([part(), part(), part(), part()]) }
     }
 }
 
@@ -51,7 +51,7 @@ impl RecentAnswers {
         answered: &Answered,
         read: impl FnOnce() -> Result<Answer, UnreadableAnswer>,
     ) -> Result<Arc<Answer>, UnreadableAnswer> {
-        let hash = blake3::keyed_hash(&self.key, &answered.body.bytes);
+        let hash = HighwayHasher::new(self.key).hash128(&answered.body.bytes);
         let is_same = |recent: &&Recent| {
             recent.hash == hash
                 && recent.status == answered.status()

@@ -5,6 +5,8 @@ mod decision;
 mod decision_log;
 mod decisions;
 mod history;
+#[cfg(feature = "cli")]
+mod json_line;
 mod log;
 #[cfg(feature = "cli")]
 mod log_file;

@@ -4,7 +4,10 @@
 //! A thread of its own writes the lines, behind a queue: no call, probe or stop waits for whoever
 //! reads them, or for the disk. Where the queue is full, lines are dropped and counted.
 
-use super::log_file::{FileHandle, FileSettings, LogFile};
+use super::{
+    json_line::JsonLine,
+    log_file::{FileHandle, FileSettings, LogFile},
+};
 use std::{
     env,
     io::{self, BufWriter, IsTerminal, Write},
@@ -76,8 +79,7 @@ pub(crate) fn start(level: &str, human: Option<bool>, file: Option<FileSettings>
             (lines.try_init(), set)
         }
         false => {
-            let lines = lines.json().flatten_event(true).with_span_list(false);
-            let lines = lines.with_filter_reloading();
+            let lines = lines.event_format(JsonLine).with_filter_reloading();
             let handle = lines.reload_handle();
             let set: SetFilter = Box::new(move |filter| handle.reload(filter).is_ok());
             (lines.try_init(), set)
