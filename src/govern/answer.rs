@@ -60,7 +60,7 @@ impl Outcome {
     }
 
     /// Makes the outcome of a call that gets an error of Weir's own.
-    pub(super) fn failed(form: Form, error: &OwnError<'_>) -> Self {
+    pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Self {
         Self::new(own_error(form, error), Decided::Rejected)
     }
 
@@ -72,7 +72,7 @@ impl Outcome {
         Self::new(response, Decided::Failed)
     }
 
-    pub(super) fn past(mut self, unjudged: Vec<Unjudged>) -> Self {
+    pub(super) fn with_unjudged(mut self, unjudged: Vec<Unjudged>) -> Self {
         self.unjudged = unjudged;
         self
     }

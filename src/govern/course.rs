@@ -37,7 +37,7 @@ pub(super) async fn run(exchange: &Exchange) -> Outcome {
         return outcome;
     }
     // A course that is to be answered does not stop before.
-    let lost = || Outcome::failed(exchange.call.form(), &OwnError::Problem(Problem::Internal));
+    let lost = || Outcome::own_error(exchange.call.form(), &OwnError::Problem(Problem::Internal));
     drive(exchange, Until::Answered).await.unwrap_or_else(lost)
 }
 

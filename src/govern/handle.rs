@@ -68,7 +68,7 @@ impl Marks {
         match self.reported {
             None => response,
             Some(Reported { governor, about, violation, unjudged }) => {
-                let outcome = Outcome::reported(response, violation).past(unjudged);
+                let outcome = Outcome::reported(response, violation).with_unjudged(unjudged);
                 let trace = Trace::default();
                 trace.add_upstream_time(took);
                 finish(&governor, about, &trace, outcome)
@@ -141,7 +141,7 @@ fn too_long(exchange: &Exchange) -> Outcome {
 fn one_too_many(exchange: &Exchange) -> Outcome {
     exchange.asker.governor.metrics().bound_hit("calls");
     let error = OwnError::Problem(Problem::Overloaded);
-    Outcome::failed(exchange.call.form(), &error).recorded(unjudged(exchange))
+    Outcome::own_error(exchange.call.form(), &error).recorded(unjudged(exchange))
 }
 
 /// Returns what the decision log is to know of a call whose judging, if there was any, is not at

@@ -16,7 +16,7 @@ use super::{
     Attached, Dialect, Field, Finding, Incoming, Intent, Judgement, Known, LookUps, Lookup,
     LookupResult, MissingFact, OnLookupFailure, Policy, Remedy, RemedyKind, Row, RuleId,
     SessionRecord, SessionState, Timestamp, Toggle, Unjudged, Upstream, Verdict, Violation, check,
-    known::{Gap, Judged, Lack, View},
+    known::{Gap, Judged, Missing, View},
 };
 
 /// Returns the verdict on a call. Pure: the same arguments always give the same verdict.
@@ -50,7 +50,7 @@ pub fn unjudged(intent: &Intent, policy: &Policy) -> Vec<Unjudged> {
         match judge(row, &mut view) {
             Ok(None) => {}
             Ok(Some(_)) => note(&mut unjudged, row.id, MissingFact::NotAsked),
-            Err(_) if view.missing == Lack::Session => {}
+            Err(_) if view.missing == Missing::Session => {}
             Err(_) => note(&mut unjudged, row.id, MissingFact::NotAsked),
         }
     }
@@ -65,7 +65,7 @@ fn view<'a>(
     dialect: Dialect,
     now: Timestamp,
 ) -> View<'a> {
-    let (strict, blind, used, missing) = (false, false, Vec::new(), Lack::Nothing);
+    let (strict, blind, used, missing) = (false, false, Vec::new(), Missing::Nothing);
     View { known, intent, policy, dialect, now, strict, blind, used, missing }
 }
 
@@ -129,7 +129,7 @@ fn judge_all(
     }
     match mendable {
         Some((_, Toggle::Strip, violation)) => Verdict::Strip(violation),
-        Some((row, _, violation)) => mend(row, violation, &view, unjudged),
+        Some((row, _, violation)) => remedied(row, violation, &view, unjudged),
         None => intent
             .dialect()
             .and_then(|dialect| wait(&mut view(dialect)))
@@ -138,7 +138,7 @@ fn judge_all(
 }
 
 /// Returns the verdict on a call that breaks a rule whose toggle is its remedy.
-fn mend<'a>(
+fn remedied<'a>(
     row: &Row,
     violation: Violation,
     view: &dyn Fn(Dialect) -> View<'a>,
@@ -162,15 +162,17 @@ fn mend<'a>(
 }
 
 /// Returns what kept a rule from being judged; `None` where it has nothing to say about the call.
-fn missing(known: &Known, gap: &Gap, lack: Lack) -> Option<MissingFact> {
-    match (gap, lack) {
+fn missing(known: &Known, gap: &Gap, what: Missing) -> Option<MissingFact> {
+    match (gap, what) {
         // It is asked for first.
         (Gap::Need(_), _) => None,
         (Gap::Unavailable(lookup), _) => Some(MissingFact::Failed(lookup.clone())),
-        (_, Lack::Session) => None,
-        (_, Lack::Nothing) => Some(MissingFact::NotAsked),
-        (_, Lack::Order { secondary, primary }) => Some(MissingFact::Order { secondary, primary }),
-        (_, Lack::Fact(lookup, field)) => Some(match known.looked_up(&lookup) {
+        (_, Missing::Session) => None,
+        (_, Missing::Nothing) => Some(MissingFact::NotAsked),
+        (_, Missing::Order { secondary, primary }) => {
+            Some(MissingFact::Order { secondary, primary })
+        }
+        (_, Missing::Fact(lookup, field)) => Some(match known.looked_up(&lookup) {
             Some(LookupResult::Absent) => MissingFact::Absent(lookup),
             _ => MissingFact::Untold(lookup, field),
         }),

@@ -111,12 +111,12 @@ pub(crate) struct View<'a> {
     /// The facts that were used, in order.
     pub used: Vec<UsedFact>,
     /// What was missing last.
-    pub missing: Lack,
+    pub missing: Missing,
 }
 
-/// What a view lacked.
+/// What was missing when a rule was judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Lack {
+pub(crate) enum Missing {
     /// Nothing, or no fact that upstream could state.
     Nothing,
     /// The call is about no session, so nothing can be said of one.
@@ -135,7 +135,7 @@ impl<'a> View<'a> {
 
     /// Notes what is missing, and returns the gap that this look-up would close or has left.
     fn lacks<T>(&mut self, lookup: Lookup, field: Option<Field>) -> Judged<T> {
-        self.missing = Lack::Fact(lookup.clone(), field);
+        self.missing = Missing::Fact(lookup.clone(), field);
         self.gap(lookup)
     }
 
@@ -184,7 +184,7 @@ impl<'a> View<'a> {
     /// Returns the session's record, unless the end of an earlier call makes it unsure.
     fn session(&mut self) -> Judged<&'a SessionRecord> {
         if self.intent.session().is_none() {
-            self.missing = Lack::Session;
+            self.missing = Missing::Session;
             return Err(Gap::Unstated);
         }
         match &self.known.session {

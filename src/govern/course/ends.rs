@@ -40,7 +40,7 @@ impl Course<'_> {
             Next::Answer(answer) => self.answer(answer),
             _ => self.answer(OwnAnswer::Lost),
         };
-        Ok(outcome.past(past).recorded(recorded))
+        Ok(outcome.with_unjudged(past).recorded(recorded))
     }
 
     /// Returns what the decision log is to know of the call, where there is such a log.
@@ -201,17 +201,17 @@ impl Course<'_> {
             }
             OwnAnswer::OfLastStep => match self.last.take() {
                 Some(response) => Outcome::forwarded(response),
-                None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
+                None => Outcome::own_error(form, &OwnError::Problem(Problem::Internal)),
             },
             OwnAnswer::FactUnknown => {
-                Outcome::failed(form, &OwnError::Problem(Problem::FactUnknown))
+                Outcome::own_error(form, &OwnError::Problem(Problem::FactUnknown))
             }
             OwnAnswer::StoreFailed => {
-                Outcome::failed(form, &OwnError::Problem(Problem::StoreFailed))
+                Outcome::own_error(form, &OwnError::Problem(Problem::StoreFailed))
             }
             OwnAnswer::Busy => match &self.busy {
-                Some(busy) => Outcome::failed(form, &OwnError::Busy(busy)),
-                None => Outcome::failed(form, &OwnError::Problem(Problem::Internal)),
+                Some(busy) => Outcome::own_error(form, &OwnError::Busy(busy)),
+                None => Outcome::own_error(form, &OwnError::Problem(Problem::Internal)),
             },
             OwnAnswer::Lost => {
                 let response = own_error(form, &OwnError::Problem(Problem::Internal));

@@ -10,7 +10,7 @@
 use crate::rules::{
     Attached, Field, Finding, Intent, Joined, Known, RuleId, SessionRecord, SessionState, SourceId,
     Toggle,
-    known::{Gap, Judged, Lack, View},
+    known::{Gap, Judged, Missing, View},
     standing::{Standing, by_figures, is_late, standing, standing_beside_untyped},
 };
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ pub(super) fn lost_credit(view: &mut View<'_>) -> Judged<Option<Finding>> {
         }
         Some(Standing::Unknown { secondary, primary }) => {
             if gap == Gap::Unstated {
-                view.missing = Lack::Order { secondary, primary };
+                view.missing = Missing::Order { secondary, primary };
             }
             Err(gap)
         }

@@ -26,7 +26,7 @@ mod tests {
         rules::{
             Incoming, Intent, Lookup, Remedy, RuleId, Stated, Toggle, Verdict,
             fixtures::{Given, apply_shopper, attach, card, cart, checkout, credit, owes},
-            known::{Gap, Lack, View},
+            known::{Gap, Missing, View},
         },
     };
 
@@ -119,7 +119,7 @@ mod tests {
             strict: false,
             blind: false,
             used: Vec::new(),
-            missing: Lack::Nothing,
+            missing: Missing::Nothing,
         };
         assert_eq!(untold.clone().incoming(), Err(Gap::Unstated));
         let named = Intent::AttachSaved { session: cart(), option: Some("option-second".into()) };

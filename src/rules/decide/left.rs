@@ -6,7 +6,7 @@
 use super::view;
 use crate::rules::{
     Dialect, Intent, Known, Policy, RuleId, SessionState, Timestamp, Toggle, Upstream, check,
-    known::{Lack, View},
+    known::{Missing, View},
 };
 
 /// Returns the rules, in the order of preference, that only report, that upstream judges itself,
@@ -30,7 +30,7 @@ pub fn left_to_upstream(
         }
         let seen = view(known, intent, policy, dialect, now);
         let mut view = View { strict: true, blind: true, ..seen };
-        if check::of(row.id)(&mut view).is_err() && view.missing != Lack::Session {
+        if check::of(row.id)(&mut view).is_err() && view.missing != Missing::Session {
             left.push((dialect, row.id));
         }
     }
