@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fs};
 
 const UNIT: &str = include_str!("../../config/weir.service");
 const CONTAINERFILE: &str = include_str!("../../Containerfile");
+const STATIC: &str = include_str!("../../scripts/static.sh");
 const MANIFEST: &str = include_str!("../../config/kubernetes.yaml");
 
 /// The values of a key of the unit, in order.
@@ -91,7 +92,8 @@ fn the_image_runs_weir_alone_without_root_and_asks_it_for_its_health() {
     };
     assert_eq!(of("FROM"), ["gcr.io/distroless/static-debian12:nonroot"]);
     assert_eq!(of("USER"), ["65532:65532"]);
-    let [copied] = of("COPY")[..] else { panic!("one file") };
+    let [components, copied] = of("COPY")[..] else { panic!("two files") };
+    assert!(components.contains("/out/weir.cdx.json ") && copied.contains("/out/weir "));
     let program = copied.rsplit(' ').next().expect("a path");
     let command = |text: &str| serde_json::from_str::<Vec<String>>(text).expect("a JSON list");
     assert_eq!(command(of("ENTRYPOINT")[0]), [program]);
@@ -117,6 +119,55 @@ fn the_image_runs_weir_alone_without_root_and_asks_it_for_its_health() {
     let manifest: toml::Table = include_str!("../../Cargo.toml").parse().expect("TOML");
     let rust = manifest["package"]["rust-version"].as_str().expect("a version");
     assert!(CONTAINERFILE.contains(&format!("/rust:{rust}-alpine AS build")), "{rust}");
+    // By the script, with the tool that the script would build.
+    assert!(CONTAINERFILE.contains("RUN scripts/static.sh /out\n"));
+    let (_, tool) = STATIC.split_once("cyclonedx=").expect("a version");
+    let (version, _) = tool.split_once('\n').expect("a line");
+    assert!(CONTAINERFILE.contains(&format!("--version ={version} cargo-cyclonedx")), "{version}");
+}
+
+/// Runs the script that builds a static binary, with these programs before all others. Returns what
+/// it complains about.
+#[cfg(unix)]
+fn complaint_of_static(arguments: &[&str], programs: &[(&str, &str)]) -> String {
+    use std::{os::unix::fs::PermissionsExt, process::Command};
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, script) in programs {
+        let program = folder.path().join(name);
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("a file");
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("a program");
+    }
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let mut command = Command::new("scripts/static.sh");
+    // What the tests themselves were started with.
+    command.args(arguments).env("PATH", path).env_remove("CC_riscv64gc_unknown_linux_musl");
+    let output = command.output().expect("the script runs");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// Kind: a script that ends with a compiler's error, or with a binary that is not static.
+#[cfg(unix)]
+#[test]
+fn the_script_for_a_static_binary_says_what_it_lacks() {
+    let says = |arguments: &[&str], programs: &[(&str, &str)], part: &str| {
+        let told = complaint_of_static(arguments, programs);
+        assert!(told.starts_with("static.sh: ") && told.contains(part), "{told}");
+    };
+    says(&["--target", "x86_64-unknown-linux-gnu"], &[], "does not link musl");
+    says(&["--fast"], &[], "--fast is no option");
+    let target = ["--target", "riscv64gc-unknown-linux-musl"];
+    let (without, unreachable) = (("rustc", "echo /nowhere"), ("rustup", "exit 1"));
+    says(&target, &[without, unreachable], "rustup could not add riscv64gc-unknown-linux-musl");
+    says(&target, &[without, ("rustup", "exit 0")], "but rustc does not find it");
+    // A Rust that has the target, and a machine without a compiler of C for it.
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("libstd-1.rlib"), "").expect("a file");
+    let found = format!(
+        "[ \"$1\" = -vV ] && echo host: x86_64-unknown-linux-gnu || echo {}",
+        folder.path().display()
+    );
+    says(&target, &[("rustc", &found)], "no C compiler for riscv64gc-unknown-linux-musl");
 }
 
 #[test]
