@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use weir::internals::{
     config,
     dialects::{self, Call, Classified, DecodedBody, Dialects, decoded_body},
+    edge::{ReadProxyHeader, read_proxy_header},
     rules::Intent,
     sessions,
 };
@@ -74,6 +75,25 @@ pub fn configuration(data: &[u8]) -> bool {
 /// A stored record. Understood: it is one, and what is written of it is read as the same.
 pub fn stored(data: &[u8]) -> bool {
     sessions::reads_as_record(data)
+}
+
+/// The first bytes of a connection. Understood: they begin with a whole PROXY header, which is read
+/// as the same however much of what follows has come, and of which no part is whole or broken.
+pub fn proxy_header(data: &[u8]) -> bool {
+    let read = read_proxy_header(data);
+    let ReadProxyHeader::Whole { length, .. } = read else {
+        // More bytes do not mend what is broken, and fewer were a part of it or broken as well.
+        let broken = matches!(read, ReadProxyHeader::Broken(_));
+        let more = read_proxy_header(&[data, b"\r\n"].concat());
+        assert!(!broken || matches!(more, ReadProxyHeader::Broken(_)), "{more:?}");
+        return false;
+    };
+    assert!(length <= data.len(), "it ends where nothing is");
+    assert_eq!(read, read_proxy_header(&data[..length]), "what follows it changes it");
+    for part in 0..length {
+        assert_eq!(read_proxy_header(&data[..part]), ReadProxyHeader::Part, "its first {part}");
+    }
+    true
 }
 
 fn classified(method: &Method, uri: &Uri, headers: &HeaderMap) -> &'static str {

@@ -9,8 +9,8 @@ use crate::{
     config::{self, ClientCertificates, Config, Loaded, UpstreamUrl},
     dialects,
     edge::{
-        Bounds, Drained, Pulses, ServeOptions, Tls, TlsFiles, Worker, handed_over, listeners,
-        run_workers,
+        Bounds, Drained, ProxyPeers, Pulses, ServeOptions, Tls, TlsFiles, Worker, handed_over,
+        listeners, run_workers,
     },
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
@@ -233,6 +233,7 @@ fn serve_options(config: &Config) -> ServeOptions {
         head: config.limits.head,
         drain: config.limits.drain,
         caller_address: config.headers.forwarded,
+        proxy_peers: ProxyPeers::new(config.listen.proxy_protocol.clone()),
         ..ServeOptions::default()
     }
 }
@@ -286,7 +287,7 @@ mod tests {
             let ServeOptions { header_timeout, keep_alive, write_timeout, ping_after, .. } =
                 options;
             let times = [header_timeout, keep_alive, write_timeout, ping_after, options.drain];
-            (times, options.head, options.caller_address)
+            (times, options.head, options.caller_address, options.proxy_peers)
         };
         assert_eq!(shown(serve_options(&config)), shown(ServeOptions::default()));
         let sessions = sessions::Settings { kinds: Vec::new(), ..session_settings(&config) };

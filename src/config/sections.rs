@@ -5,12 +5,13 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Files, Hosts, LogTo, LogToForm, Size, Switch, Url,
-        Whole, address_or_off, automatic, probes_or_off, size_or_off, workers,
+        Address, Choice, Duration as Span, File, Files, Hosts, LogTo, LogToForm, Networks, Size,
+        Switch, Url, Whole, address_or_off, automatic, probes_or_off, size_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
 };
+use ipnet::IpNet;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 macro_rules! section {
@@ -100,6 +101,10 @@ section! {
                 all: &[ClientCertificates::Required, ClientCertificates::Optional],
                 name_of: ClientCertificates::as_str,
             };
+        /// Addresses and networks of peers that begin each connection, before TLS, with a header
+        /// of the PROXY protocol (1 or 2): the address that it names is the caller's. They must
+        /// send one, and no other peer may.
+        "proxy-protocol" proxy_protocol: Vec<IpNet> = Vec::new(), Networks;
     }
 }
 

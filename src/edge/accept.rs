@@ -1,6 +1,6 @@
 //! Accepts connections and detects which version of HTTP they use.
 
-use super::limited::Limited;
+use super::{limited::Limited, socket::Socket};
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -9,8 +9,8 @@ use tokio::{
 
 /// How long to wait when the process is out of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// How often to look for the rest of a preface.
-const PREFACE_STEP: Duration = Duration::from_millis(10);
+/// How much to look at of what a connection begins with: mostly a whole head.
+const LOOK: usize = 1024;
 
 /// Accepts the next connection. Retries on error: either the peer left, or descriptors ran out and
 /// will be freed.
@@ -42,19 +42,18 @@ pub(super) enum Protocol {
     Http2,
 }
 
-/// Detects the version of HTTP from the first bytes, without consuming them. HTTP/2 with prior
+/// Detects the version of HTTP from the first bytes, which stay to be read. HTTP/2 with prior
 /// knowledge begins with `PRI` (RFC 9113 section 3.4), which is no method.
-pub(super) async fn sniff_protocol(stream: &TcpStream) -> Option<Protocol> {
+pub(super) async fn sniff_protocol(socket: &mut Socket) -> Option<Protocol> {
     const PRI: &[u8] = b"PRI";
-    let mut first = [0; PRI.len()];
     loop {
-        match stream.peek(&mut first).await {
-            Ok(0) | Err(_) => return None,
-            Ok(n) if first[..n] != PRI[..n] => return Some(Protocol::Http1),
-            Ok(n) if n == PRI.len() => return Some(Protocol::Http2),
-            // The caller sends byte by byte. What it has sent stays in the socket, which would be
-            // readable again at once.
-            Ok(_) => sleep(PREFACE_STEP).await,
+        let first = &socket.ahead()[..socket.ahead().len().min(PRI.len())];
+        if first == PRI {
+            return Some(Protocol::Http2);
+        } else if !PRI.starts_with(first) {
+            return Some(Protocol::Http1);
+        } else if !socket.look_ahead(LOOK).await.ok()? {
+            return None;
         }
     }
 }

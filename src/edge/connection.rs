@@ -10,6 +10,9 @@ use super::{
     limited::Limited,
     open_call::{Answer, Answering, OpenCall},
     options::ServeOptions,
+    peer::Peer,
+    proxied,
+    socket::Socket,
     stalled::Streams,
     stream::Stream,
     watched::Watched,
@@ -29,15 +32,8 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep, sleep_until, timeout},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::{Service, ServiceExt, util::Oneshot};
-
-/// How long a connection that was accepted last may take to send its first byte.
-const FIRST_BYTE_GRACE: Duration = Duration::from_millis(100);
 
 /// How often a head that arrives while no new requests are taken is looked at.
 const HEAD_GRACE: Duration = Duration::from_millis(20);
@@ -57,18 +53,8 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 /// What is written ahead of a slow peer: on one HTTP/2 stream, and on an HTTP/1 connection.
 const WRITE_AHEAD: usize = 128 << 10;
 
-/// The other end of a connection, and what ends it.
-pub(super) struct Peer {
-    pub address: SocketAddr,
-    pub options: Arc<ServeOptions>,
-    /// Cancelled when no new requests are taken.
-    pub draining: CancellationToken,
-    /// Cancelled when open connections are cut.
-    pub closed: CancellationToken,
-}
-
 /// Serves a connection.
-pub(super) async fn connection<S>(stream: TcpStream, service: S, peer: Peer)
+pub(super) async fn connection<S>(mut socket: Socket, service: S, peer: Peer)
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
         + Clone
@@ -77,10 +63,11 @@ where
     S::Future: Send + 'static,
 {
     let options = &peer.options;
-    let Some((stream, protocol)) = begin(stream, &peer).await else { return };
+    let Some(caller) = proxied::caller(&mut socket, &peer).await else { return };
+    let Some((stream, protocol)) = begin(socket, &peer).await else { return };
     let activity = Arc::new(Activity::new(limits(options), protocol));
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
-    let address = options.caller_address.then_some(peer.address);
+    let address = options.caller_address.then_some(caller);
     let streams = (protocol == Protocol::Http2).then(Streams::default);
     let executor = streams.clone().unwrap_or_default().executor(options);
     let service = PerConnection {
@@ -131,12 +118,14 @@ fn limits(options: &ServeOptions) -> TimeLimits {
 }
 
 /// Finds out what the connection speaks. `None`: it said nothing that can be served in time.
-async fn begin(stream: TcpStream, peer: &Peer) -> Option<(Stream, Protocol)> {
+async fn begin(mut socket: Socket, peer: &Peer) -> Option<(Stream, Protocol)> {
     let options = &peer.options;
     let told = async {
         match &options.tls {
-            None => sniff_protocol(&stream).await.map(|protocol| (Stream::Plain(stream), protocol)),
-            Some(tls) => match timeout(options.header_timeout, tls.accept(stream)).await {
+            None => {
+                sniff_protocol(&mut socket).await.map(|protocol| (Stream::Plain(socket), protocol))
+            }
+            Some(tls) => match timeout(options.header_timeout, tls.accept(socket)).await {
                 Ok(Ok(begun)) => Some(begun),
                 Ok(Err(error)) => {
                     static LINES: Limited = Limited::new();
@@ -155,7 +144,7 @@ async fn begin(stream: TcpStream, peer: &Peer) -> Option<(Stream, Protocol)> {
     tokio::select! {
         biased;
         told = told => told,
-        () = give_up(&peer.draining, options.header_timeout) => None,
+        () = peer.lose_patience() => None,
     }
 }
 
@@ -239,14 +228,6 @@ fn tell_overdue(overdue: Overdue, options: &ServeOptions) {
     options.bound_hit(bound);
     if let Some(held_back) = LINES.pass() {
         tracing::info!(held_back, "{what}: its connection was closed");
-    }
-}
-
-/// Waits for as long as a connection may take to send its first byte.
-async fn give_up(draining: &CancellationToken, header_timeout: Duration) {
-    tokio::select! {
-        () = sleep(header_timeout) => {}
-        () = draining.cancelled() => sleep(FIRST_BYTE_GRACE).await,
     }
 }
 

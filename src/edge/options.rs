@@ -1,6 +1,6 @@
 //! How callers are served.
 
-use super::{bounds::Bounds, pulse::Pulses, tls::Tls};
+use super::{bounds::Bounds, proxy_peers::ProxyPeers, pulse::Pulses, tls::Tls};
 use crate::metrics::Metrics;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -23,6 +23,9 @@ pub struct ServeOptions {
     pub bounds: Bounds,
     /// The certificates with which TLS ends here; `None`: callers speak in the clear.
     pub tls: Option<Tls>,
+    /// The peers that begin each connection, before TLS, with a header of the PROXY protocol. The
+    /// address that it names is the caller's.
+    pub proxy_peers: ProxyPeers,
     /// How long shutdown waits for open requests.
     pub drain: Duration,
     /// Whether to put `CallerAddress` into every request's extensions, which costs an allocation
@@ -56,6 +59,7 @@ impl Default for ServeOptions {
             head: 64 << 10,
             bounds: Bounds::default(),
             tls: None,
+            proxy_peers: ProxyPeers::default(),
             drain: Duration::from_secs(30),
             caller_address: false,
             work: TaskTracker::new(),

@@ -6,12 +6,8 @@
 //! Deliberately absent: tunnels, which no shutdown waits for.
 
 use super::{
-    accept::accept,
-    connection::{Peer, connection},
-    farewell,
-    limited::Limited,
-    options::ServeOptions,
-    stream::Stream,
+    accept::accept, connection::connection, farewell, limited::Limited, options::ServeOptions,
+    peer::Peer, socket::Socket, stream::Stream,
 };
 use crate::{http::Body, metrics::Metrics};
 use futures_util::FutureExt;
@@ -99,14 +95,14 @@ where
     let start = move |(stream, address): (TcpStream, SocketAddr)| {
         let _ = stream.set_nodelay(true);
         let Some(place) = shared.bounds.connection() else {
-            return turn_away(stream, &turned_away, &shared);
+            return turn_away(stream.into(), &turned_away, &shared);
         };
         let (service, options) = (service.clone(), shared.clone());
         let (draining, closed) = (open.draining.clone(), open.closed.clone());
         let counted = shared.metrics.as_ref().map(Metrics::connection);
         let peer = Peer { address, options, draining, closed };
         open.tasks.spawn(async move {
-            connection(stream, service, peer).await;
+            connection(stream.into(), service, peer).await;
             drop((place, counted));
         });
     };
@@ -127,14 +123,14 @@ where
 }
 
 /// Tells a caller to try again, where it can be told without TLS.
-fn turn_away(stream: TcpStream, turned_away: &TaskTracker, options: &ServeOptions) {
+fn turn_away(socket: Socket, turned_away: &TaskTracker, options: &ServeOptions) {
     static LINES: Limited = Limited::new();
     options.bound_hit("connections");
     if let Some(held_back) = LINES.pass() {
         tracing::warn!(held_back, "a connection was turned away: there are too many");
     }
     if options.tls.is_none() && turned_away.len() < TURNED_AWAY {
-        turned_away.spawn(farewell::answer(Stream::Plain(stream), farewell::TOO_MANY));
+        turned_away.spawn(farewell::answer(Stream::Plain(socket), farewell::TOO_MANY));
     }
 }
 

@@ -5,7 +5,7 @@
 //! they began with. Verification of clients cannot be half on: a certificate that is shown must
 //! hold.
 
-use super::{accept::Protocol, stream::Stream};
+use super::{accept::Protocol, socket::Socket, stream::Stream};
 use arc_swap::ArcSwap;
 use rustls::{
     RootCertStore, ServerConfig,
@@ -23,7 +23,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tower::BoxError;
 
@@ -79,8 +78,8 @@ impl Tls {
     }
 
     /// Ends the TLS of a connection. A client that offers no ALPN speaks HTTP/1.1.
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(Stream, Protocol)> {
-        let stream = TlsAcceptor::from(self.0.load_full()).accept(stream).await?;
+    pub(super) async fn accept(&self, socket: Socket) -> io::Result<(Stream, Protocol)> {
+        let stream = TlsAcceptor::from(self.0.load_full()).accept(socket).await?;
         let protocol = match stream.get_ref().1.alpn_protocol() {
             Some(b"h2") => Protocol::Http2,
             _ => Protocol::Http1,

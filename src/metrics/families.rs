@@ -180,7 +180,7 @@ impl Default for Asking {
 }
 
 /// Bounds whose counts are shown before they are met; others are shown once they are.
-const BOUNDS: [&str; 10] = [
+const BOUNDS: [&str; 11] = [
     "answer",
     "call-time",
     "calls",
@@ -188,6 +188,7 @@ const BOUNDS: [&str; 10] = [
     "governed-body",
     "governed-body-time",
     "head-time",
+    "proxy-header",
     "turn-queue",
     "turn-wait",
     "write-time",

@@ -9,7 +9,7 @@ mod targets;
 #[test]
 fn the_corpus_of_every_fuzz_target_is_read_without_a_fault() {
     type Target = fn(&[u8]) -> bool;
-    let all: [(&str, Target); 7] = [
+    let all: [(&str, Target); 8] = [
         ("path", targets::path),
         ("checkouts_body", targets::checkouts_body),
         ("carts_body", targets::carts_body),
@@ -17,6 +17,7 @@ fn the_corpus_of_every_fuzz_target_is_read_without_a_fault() {
         ("query", targets::query),
         ("configuration", targets::configuration),
         ("stored", targets::stored),
+        ("proxy_header", targets::proxy_header),
     ];
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let kept = fs::read_dir(fuzz.join("fuzz_targets")).expect("the targets").count();

@@ -10,6 +10,7 @@ mod framing;
 mod http2;
 mod limits;
 mod naming_faults;
+mod proxy_protocol;
 mod streaming;
 mod timing;
 mod tls;

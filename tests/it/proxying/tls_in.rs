@@ -11,13 +11,13 @@ use tempfile::TempDir;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// A folder of certificates, and the authority that vouches for them.
-struct Authority {
+pub(super) struct Authority {
     folder: TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -33,7 +33,7 @@ impl Authority {
     }
 
     /// Writes one file with the certificate and the key for a name.
-    fn file(&self, file: &str, name: &str) -> PathBuf {
+    pub(super) fn file(&self, file: &str, name: &str) -> PathBuf {
         let (certificate, key) = self.issue(name);
         let path = self.folder.path().join(file);
         std::fs::write(&path, certificate + &key).unwrap();
@@ -47,7 +47,7 @@ impl Authority {
     }
 
     /// Returns a client that trusts the authority, and shows this certificate.
-    fn client(&self, alpn: &[&str], own: Option<(String, String)>) -> TlsConnector {
+    pub(super) fn client(&self, alpn: &[&str], own: Option<(String, String)>) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.issuer.pem().as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -44,7 +44,11 @@ struct Frame {
 impl Frames {
     /// Connects, and says what every client says first.
     pub(crate) async fn to(address: SocketAddr) -> Self {
-        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        Self::over(TcpStream::connect(address).await.expect("a connection")).await
+    }
+
+    /// Says over this connection what every client says first.
+    pub(crate) async fn over(mut stream: TcpStream) -> Self {
         stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("sent");
         let mut frames = Self { stream, passed: VecDeque::new() };
         frames.send(SETTINGS, 0, 0, &[]).await;

@@ -4,8 +4,8 @@ pub(crate) use tokio_util::task::TaskTracker;
 pub(crate) use tower::BoxError;
 pub(crate) use weir::{
     Body, Bounds, ClientIdentity, Drained, GovernLayer, GovernSettings, Governor, Is, Problem,
-    Pulses, Replayed, Roots, ServeOptions, Target, Tls, TlsFiles, Upstream, UpstreamKey,
-    UpstreamSettings, Worker,
+    ProxyPeers, Pulses, Replayed, Roots, ServeOptions, Target, Tls, TlsFiles, Upstream,
+    UpstreamKey, UpstreamSettings, Worker,
     internals::{
         admin::{Admin, AdminSettings},
         dialects::{carts, checkouts},
