@@ -53,8 +53,11 @@
 //! # Features
 //! - `emulator`: the payments API for tests.
 //! - `cli`: the program `weir`, its configuration and its log.
+//! - `aws-lc-rs`: the cryptography of TLS.
+//! - `ring`: the same from ring, where `aws-lc-rs` is off.
 //!
-//! Both are on by default; a service that only mounts the layer needs neither.
+//! All but `ring` are on by default; a service that only mounts the layer needs one cryptography,
+//! and neither program nor emulator. Without any cryptography nothing is built.
 
 pub(crate) mod admin;
 #[cfg(feature = "cli")]

@@ -6,6 +6,7 @@
 //! hold.
 
 use super::{accept::Protocol, socket::Socket, stream::Stream};
+use crate::http::tls_provider;
 use arc_swap::ArcSwap;
 use rustls::{
     RootCertStore, ServerConfig,
@@ -89,7 +90,7 @@ impl Tls {
 }
 
 fn read(files: &TlsFiles) -> Result<ServerConfig, TlsFileError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = tls_provider();
     let certificates = files.certificates.iter().map(|path| {
         certified(path, &provider)
             .map(Arc::new)

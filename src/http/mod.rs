@@ -1,5 +1,5 @@
 //! Defines what the other rooms share of HTTP: the one body type, the framing that headers
-//! announce, the trace that they name, and the errors of an exchange.
+//! announce, the trace that they name, the errors of an exchange, and the cryptography of TLS.
 //!
 //! Every room through which a request passes uses this one; it uses no other.
 
@@ -10,6 +10,7 @@ mod error;
 mod headers;
 mod overload;
 mod problem;
+mod provider;
 mod proxy_status;
 mod trace;
 
@@ -22,6 +23,7 @@ pub(crate) use headers::{ANY_ORIGIN, only_chunked};
 pub(crate) use overload::Overload;
 pub(crate) use problem::ALLOWED;
 pub use problem::Problem;
+pub use provider::tls_provider;
 pub use proxy_status::ProxyError;
 pub(crate) use proxy_status::{ConnectFailure, PROXY_STATUS};
 pub(crate) use trace::{TRACEPARENT, read_trace_id, trace_id};

@@ -3,16 +3,14 @@
 //! Deliberately absent: a switch that turns verification off.
 
 use super::settings::{ClientIdentity, Roots, UpstreamSettings};
+use crate::http::tls_provider;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 use tower::BoxError;
 
 /// Why connections over TLS cannot be made at all.
@@ -54,11 +52,10 @@ pub(super) fn over(
     tcp: HttpConnector,
     settings: &UpstreamSettings,
 ) -> Result<HttpsConnector<HttpConnector>, TlsError> {
-    let trusting =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Config)?
-            .with_root_certificates(roots(settings)?);
+    let trusting = ClientConfig::builder_with_provider(tls_provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Config)?
+        .with_root_certificates(roots(settings)?);
     let mut config = match &settings.client {
         None => trusting.with_no_client_auth(),
         Some(ClientIdentity { certificate, key }) => trusting

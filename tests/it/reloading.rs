@@ -1,6 +1,6 @@
 //! A running Weir whose files change, without a signal.
 
-use crate::testbed::{Program, lines_of};
+use crate::testbed::{Program, lines_of, tls_provider};
 use serde_json::Value;
 use std::{
     fs,
@@ -190,7 +190,7 @@ fn trusting(port: u16) -> rustls::StreamOwned<rustls::ClientConnection, TcpStrea
             self.0.signature_verification_algorithms.supported_schemes()
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = tls_provider();
     let config = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .expect("versions")

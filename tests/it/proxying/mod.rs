@@ -21,7 +21,7 @@ use crate::testbed::{
     Body, Bounds, ClientIdentity, CollectError, Drained, Frames, Listener, Problem, Proxy,
     Recorder, Roots, ServeOptions, StreamEnd, TaskTracker, Tls, TlsFiles, Upstream,
     UpstreamSettings, Wire, Worker, before, collect, idle, in_plain_text, listeners, proxying,
-    run_workers, serve, status, text, undated,
+    run_workers, serve, status, text, tls_provider, undated,
 };
 use std::{convert::Infallible, time::Duration};
 use tokio::{

@@ -1,12 +1,16 @@
 use super::*;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::{ServerConfig, pki_types::PrivateKeyDer};
+use rustls::{NamedGroup, ServerConfig, crypto::CryptoProvider, pki_types::PrivateKeyDer};
 use std::{io::Write, sync::Arc};
 use tempfile::NamedTempFile;
 use tokio_rustls::TlsAcceptor;
 
 /// An authority's certificate in a file, and a server for `localhost` that it vouches for.
 fn authority() -> (NamedTempFile, TlsAcceptor) {
+    authority_with(tls_provider())
+}
+
+fn authority_with(provider: Arc<CryptoProvider>) -> (NamedTempFile, TlsAcceptor) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -18,16 +22,15 @@ fn authority() -> (NamedTempFile, TlsAcceptor) {
         .unwrap()
         .signed_by(&key, &authority)
         .unwrap();
-    let mut config =
-        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-            )
-            .unwrap();
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     (file, TlsAcceptor::from(Arc::new(config)))
 }
@@ -59,6 +62,40 @@ async fn upstream_is_spoken_to_over_tls_by_its_name() {
     assert!(got.ends_with("\r\n\r\nok"), "{got}");
 }
 
+/// Keys are agreed on in a way that is safe from quantum computers too, with who can.
+#[tokio::test]
+async fn keys_are_agreed_on_with_upstream_as_well_as_it_can() {
+    for (offered, expected) in key_exchanges() {
+        let (file, acceptor) = authority_with(offered);
+        let upstream = Listener::new().await;
+        let url = format!("https://localhost:{}", upstream.address().port());
+        let proxy =
+            Proxy::with(&url, |settings| settings.ca_file = Some(file.path().to_owned())).await;
+        let serve = async {
+            let mut stream = acceptor.accept(upstream.accept().await.stream).await.unwrap();
+            let agreed = stream.get_ref().1.negotiated_key_exchange_group().unwrap().name();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            stream.flush().await.unwrap();
+            (agreed, stream)
+        };
+        let ((agreed, _stream), got) = tokio::join!(serve, proxy.ask(GET));
+        assert_eq!(agreed, expected);
+        assert_eq!(status(&got), "HTTP/1.1 204 No Content");
+    }
+}
+
+/// The cryptography of a peer, and what it and Weir agree on: one that has what Weir has, and one
+/// that has X25519 alone.
+pub(super) fn key_exchanges() -> [(Arc<CryptoProvider>, NamedGroup); 2] {
+    let best = match cfg!(feature = "aws-lc-rs") {
+        true => NamedGroup::X25519MLKEM768,
+        false => NamedGroup::X25519,
+    };
+    let mut classic = CryptoProvider::clone(&tls_provider());
+    classic.kx_groups.retain(|group| group.name() == NamedGroup::X25519);
+    [(tls_provider(), best), (Arc::new(classic), NamedGroup::X25519)]
+}
+
 #[tokio::test]
 async fn upstream_that_nobody_vouches_for_is_not_spoken_to() {
     let (_, acceptor) = authority();
@@ -84,16 +121,15 @@ async fn a_self_signed_certificate_as_ca_file_is_told_as_that_with_what_to_do() 
     let certificate = params.self_signed(&key).unwrap();
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(certificate.pem().as_bytes()).unwrap();
-    let config =
-        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-            )
-            .unwrap();
+    let config = ServerConfig::builder_with_provider(tls_provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let upstream = Listener::new().await;
     let target = format!("https://localhost:{}", upstream.address().port()).parse().unwrap();
@@ -145,7 +181,7 @@ async fn upstream_that_asks_who_calls_is_shown_the_certificate() {
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let mut ca_file = NamedTempFile::new().unwrap();
     ca_file.write_all(authority.pem().as_bytes()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = tls_provider();
     let mut trusted = rustls::RootCertStore::empty();
     trusted.add(authority.der().clone()).unwrap();
     let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(

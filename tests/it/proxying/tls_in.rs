@@ -1,9 +1,10 @@
 //! TLS that ends at Weir.
 
-use super::*;
+use super::{tls::key_exchanges, *};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use std::{path::PathBuf, sync::Arc};
@@ -48,9 +49,17 @@ impl Authority {
 
     /// Returns a client that trusts the authority, and shows this certificate.
     pub(super) fn client(&self, alpn: &[&str], own: Option<(String, String)>) -> TlsConnector {
+        self.client_with(tls_provider(), alpn, own)
+    }
+
+    fn client_with(
+        &self,
+        provider: Arc<CryptoProvider>,
+        alpn: &[&str],
+        own: Option<(String, String)>,
+    ) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.issuer.pem().as_bytes()).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -153,6 +162,21 @@ async fn http2_is_spoken_with_those_who_offer_it() {
         sender.send_request(request)
     );
     assert_eq!(answered.unwrap().status(), 204);
+}
+
+#[tokio::test]
+async fn keys_are_agreed_on_with_a_caller_as_well_as_it_can() {
+    let authority = Authority::new();
+    let certificates = vec![authority.file("a.pem", "a.example")];
+    let (proxy, upstream, _) = serving(&TlsFiles { certificates, ..TlsFiles::default() }).await;
+    for (offered, expected) in key_exchanges() {
+        let client = authority.client_with(offered, &[], None);
+        let mut stream = connect(&proxy, &client, "a.example").await.unwrap();
+        let agreed = stream.get_ref().1.negotiated_key_exchange_group().unwrap().name();
+        assert_eq!(agreed, expected);
+        let head = call(&mut stream, &upstream).await.unwrap();
+        assert_eq!(status(&head), "HTTP/1.1 204 No Content");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ pub(crate) use weir::{
             Denial, Emulator, FailingReads, Fault, FaultKind, Gate, Kind, Landing,
             Options as EmulatorOptions, Quirks,
         },
-        http::{CollectError, collect},
+        http::{CollectError, collect, tls_provider},
         rules::{FreshFor, LookUps, Mode, OnLookupFailure, Policy, RuleId, Toggle},
         sessions::{CredentialKey, Probe, Sessions, Settings as SessionSettings, Store},
     },
