@@ -84,8 +84,8 @@ pub use crate::emulator::Emulator;
 pub use crate::{
     dialects::policy,
     edge::{
-        Bounds, Drained, ProxyPeers, Pulses, ServeOptions, Tls, TlsFileError, TlsFiles, Worker,
-        run_workers, serve,
+        Bounds, Drained, Listener, OpenListener, ProxyPeers, Pulses, ServeOptions, Tls,
+        TlsFileError, TlsFiles, Worker, run_workers, serve,
     },
     govern::{
         Client, Govern, GovernLayer, GovernSettings, Governor, OpenCall, Overridden, OverrideError,

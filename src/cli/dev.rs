@@ -57,7 +57,10 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         };
         let stopped = (signals::stops()?, signals::hangups()?);
         signals::reopen_the_log()?;
-        introduce(out, &gateway, emulator, &loaded.config.policy)?;
+        let Some(weir) = gateway.address().tcp() else {
+            return report(&StartError::NoPort(gateway.address().to_string()));
+        };
+        introduce(out, &gateway, (weir, emulator), &loaded.config.policy)?;
         if args.reorder && !loaded.config.policy.may_keep_calls() {
             let mode = loaded.config.policy.mode.as_str();
             writeln!(out, "(--reorder does nothing here: under {mode} no call is kept back.)")?;
@@ -144,10 +147,9 @@ fn repairs(policy: &Policy) -> bool {
 fn introduce(
     out: &mut dyn Write,
     gateway: &Gateway,
-    emulator: SocketAddr,
+    (weir, emulator): (SocketAddr, SocketAddr),
     policy: &Policy,
 ) -> io::Result<()> {
-    let weir = gateway.address();
     writeln!(out, "Weir        http://{weir}   send your calls here")?;
     writeln!(out, "Emulator    http://{emulator}   stands in for the payments API")?;
     if let Some(admin) = gateway.admin_address() {

@@ -3,15 +3,12 @@
 //! In: a loaded configuration. Out: a gateway whose ports are bound, ready to run until it is told
 //! to stop. A port in use or certificates that cannot be read are errors before anything is served.
 
-use super::{deep, descriptors, record, start_error::StartError};
+use super::{deep, descriptors, entry::Entry, record, start_error::StartError};
 use crate::{
     admin::{Admin, AdminSettings},
-    config::{self, ClientCertificates, Config, Loaded, UpstreamUrl},
+    config::{self, ClientCertificates, Config, ListenAddress, Loaded, PeerName, UpstreamUrl},
     dialects,
-    edge::{
-        Bounds, Drained, ProxyPeers, Pulses, ServeOptions, Tls, TlsFiles, Worker, handed_over,
-        listeners, run_workers,
-    },
+    edge::{Bounds, Drained, ProxyPeers, Pulses, ServeOptions, Tls, TlsFiles, Worker, run_workers},
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
@@ -31,7 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(super) struct Gateway {
     pub governor: Arc<Governor>,
     config: Config,
-    listeners: Vec<TcpListener>,
+    entry: Entry,
     admin: Admin,
     admin_listener: Option<TcpListener>,
     probes_listener: Option<TcpListener>,
@@ -55,15 +52,7 @@ impl Gateway {
             .workers
             .or_else(|| thread::available_parallelism().ok().map(Into::into))
             .unwrap_or(1);
-        let address = config.listen.address;
-        let listeners = match handed_over(workers).map_err(StartError::HandedOver)? {
-            Some(listeners) => {
-                tracing::info!("callers' socket was handed over: `listen.address` is not used");
-                listeners
-            }
-            None => listeners(address, workers)
-                .map_err(StartError::listening("callers", "--listen", address))?,
-        };
+        let entry = Entry::open(&config.listen, workers)?;
         let sessions = Sessions::in_memory(session_settings(&config));
         let key = loaded.key.as_ref().and_then(|key| UpstreamKey::new(key.expose()));
         let settings = govern_settings(&config);
@@ -89,7 +78,7 @@ impl Gateway {
         Ok(Self {
             governor,
             config,
-            listeners,
+            entry,
             admin,
             admin_listener,
             probes_listener,
@@ -100,11 +89,8 @@ impl Gateway {
     }
 
     /// Returns the address at which callers reach it.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.listeners
-            .first()
-            .and_then(|listener| listener.local_addr().ok())
-            .unwrap_or(self.config.listen.address)
+    pub(super) fn address(&self) -> &ListenAddress {
+        &self.entry.address
     }
 
     /// Returns the address at which operators reach it.
@@ -129,7 +115,7 @@ impl Gateway {
 
     /// Serves until `shutdown`. Then `/ready` answers 503, new calls are taken until the grace is
     /// over, and what was begun is finished, for at most the drain time-out.
-    pub(super) async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
+    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()>) -> io::Result<Drained> {
         let ended = CancellationToken::new();
         // Also when this future is dropped.
         let _ended = ended.clone().drop_guard();
@@ -165,7 +151,8 @@ impl Gateway {
         record::reopen_on_signal(&governor)?;
         let recorded = governor.clone();
         let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
-        let drained = run_workers(self.listeners, make, options, shutdown).await;
+        let Entry { listeners, .. } = &mut self.entry;
+        let drained = run_workers(std::mem::take(listeners), make, options, shutdown).await;
         ended.cancel();
         record::finish(&recorded);
         let _ = tokio::time::timeout(Duration::from_secs(2), own.wait()).await;
@@ -181,8 +168,8 @@ fn own_listener(
 ) -> Result<Option<TcpListener>, StartError> {
     let Some(address) = address else { return Ok(None) };
     let listening = StartError::listening(what, flag, address);
-    let listener = TcpListener::bind(address).map_err(listening)?;
-    listener.set_nonblocking(true).map_err(listening)?;
+    let listener = TcpListener::bind(address).map_err(&listening)?;
+    listener.set_nonblocking(true).map_err(&listening)?;
     Ok(Some(listener))
 }
 
@@ -233,9 +220,17 @@ fn serve_options(config: &Config) -> ServeOptions {
         head: config.limits.head,
         drain: config.limits.drain,
         caller_address: config.headers.forwarded,
-        proxy_peers: ProxyPeers::new(config.listen.proxy_protocol.clone()),
+        proxy_peers: proxy_peers(&config.listen.proxy_protocol),
         ..ServeOptions::default()
     }
+}
+
+fn proxy_peers(named: &[PeerName]) -> ProxyPeers {
+    let networks = named.iter().filter_map(|peer| match peer {
+        PeerName::Network(network) => Some(*network),
+        PeerName::Unix => None,
+    });
+    ProxyPeers { networks: networks.collect(), unix: named.contains(&PeerName::Unix) }
 }
 
 /// Returns the files of which callers' TLS is made.

@@ -10,6 +10,7 @@ mod deep;
 mod descriptors;
 mod dev;
 mod emulator;
+mod entry;
 mod explain;
 mod gateway;
 mod health;

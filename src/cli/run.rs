@@ -10,7 +10,7 @@ use super::{
     stop, systemd, under_way,
 };
 use crate::{
-    config::{Config, Format, Loaded, Log, Sources},
+    config::{Config, Format, ListenAddress, Loaded, Log, Sources},
     dialects,
     observe::{FileSettings, telemetry},
 };
@@ -37,7 +37,10 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     };
     let (admin, probes) = (url(gateway.admin_address()), url(gateway.probes_address()));
     let scheme = if gateway.tls().is_some() { "https" } else { "http" };
-    let listen = format!("{scheme}://{}", gateway.address());
+    let listen = match gateway.address() {
+        ListenAddress::Tcp(address) => format!("{scheme}://{address}"),
+        socket => format!("{scheme} on {socket}"),
+    };
     let mode = loaded.config.policy.mode.as_str();
     let (own_key, grace) = (loaded.key.is_some(), loaded.config.limits.grace);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {

@@ -3,8 +3,8 @@
 use crate::{edge::TlsFileError, http::Chain, upstream::TlsError};
 use std::{
     error::Error,
+    fmt,
     io::{self, Write},
-    net::SocketAddr,
     process::ExitCode,
 };
 
@@ -16,16 +16,19 @@ pub(super) enum StartError {
         "cannot listen on {address} for {what}: the address is in use; \
          stop what uses it, or choose another with {flag}"
     )]
-    InUse { what: &'static str, flag: &'static str, address: SocketAddr },
+    InUse { what: &'static str, flag: &'static str, address: String },
     /// The address cannot be listened on.
     #[error("cannot listen on {address} for {what}: {error}; choose another with {flag}")]
-    Listen { what: &'static str, flag: &'static str, address: SocketAddr, error: io::Error },
+    Listen { what: &'static str, flag: &'static str, address: String, error: io::Error },
     /// What was handed over is no listener.
     #[error(
         "cannot take the socket that was handed over (LISTEN_FDS): {0}; \
-         hand a TCP listener over, or unset LISTEN_FDS"
+         hand a listener of TCP or Unix over, or unset LISTEN_FDS"
     )]
     HandedOver(io::Error),
+    /// The walk of `weir dev` goes to an address and port.
+    #[error("cannot print a walk to {0}: give `weir dev` an address and port with --listen")]
+    NoPort(String),
     /// The configuration names no upstream.
     #[error("cannot prepare the way to upstream: upstream.url is not set")]
     NoUpstream,
@@ -45,11 +48,12 @@ impl StartError {
     pub(super) fn listening(
         what: &'static str,
         flag: &'static str,
-        address: SocketAddr,
-    ) -> impl Fn(io::Error) -> Self + Copy {
+        address: impl fmt::Display,
+    ) -> impl Fn(io::Error) -> Self {
+        let address = address.to_string();
         move |error| match error.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse { what, flag, address },
-            _ => Self::Listen { what, flag, address, error },
+            io::ErrorKind::AddrInUse => Self::InUse { what, flag, address: address.clone() },
+            _ => Self::Listen { what, flag, address: address.clone(), error },
         }
     }
 }
@@ -66,7 +70,7 @@ mod tests {
 
     #[test]
     fn an_address_is_named_once_with_the_reason_and_the_flag() {
-        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 80));
         let listening = StartError::listening("callers", "--listen", address);
         assert_eq!(
             listening(io::ErrorKind::AddrInUse.into()).to_string(),

@@ -5,6 +5,7 @@
 
 use super::{
     form::LogTo,
+    itself::is_itself,
     problem::{Place, Problem},
     read::Reading,
     sections::Roots,
@@ -21,11 +22,7 @@ use rustls::{
         pem::{self, PemObject},
     },
 };
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    path::Path,
-};
+use std::{io, net::SocketAddr, path::Path};
 
 pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
     let mut found = Vec::new();
@@ -59,7 +56,7 @@ fn readable(reading: &Reading, keys: &[&str]) -> bool {
 }
 
 fn addresses(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {
-    let proxy = ("the proxy", "listen.address", Some(config.listen.address));
+    let proxy = ("the proxy", "listen.address", config.listen.address.tcp());
     let admin = ("the admin API", "admin.address", config.admin.address);
     let probes = ("the probes", "probes.address", config.probes.address);
     for (ours, theirs) in [(admin, proxy), (probes, proxy), (probes, admin)] {
@@ -216,10 +213,7 @@ fn url(config: &Config, purpose: Purpose, reading: &Reading) -> Option<Problem> 
             let instead = "give --upstream URL, set WEIR_UPSTREAM, or write `url` in [upstream]";
             Some(problem.suggest(instead))
         }
-        Some(url)
-            if readable(reading, &["listen.address"])
-                && is_here(url.host(), url.port(), config.listen.address) =>
-        {
+        Some(url) if readable(reading, &["listen.address"]) && is_itself(config, url) => {
             let place = place(reading, &["upstream.url", "listen.address"]);
             let message = "upstream is Weir itself: it would call itself without end";
             let problem = Problem::error(place, message).about("upstream.url");
@@ -227,18 +221,6 @@ fn url(config: &Config, purpose: Purpose, reading: &Reading) -> Option<Problem> 
         }
         _ => None,
     }
-}
-
-/// Returns whether `listen` answers at a host and port, as far as can be told without resolving
-/// names.
-fn is_here(host: &str, port: u16, listen: SocketAddr) -> bool {
-    let ip: Option<IpAddr> = match host {
-        "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
-        host => host.trim_matches(['[', ']']).parse().ok(),
-    };
-    let local =
-        |ip: IpAddr| ip == listen.ip() || (listen.ip().is_unspecified() && ip.is_loopback());
-    port == listen.port() && ip.is_some_and(local)
 }
 
 fn lists(config: &Config, reading: &Reading, found: &mut Vec<Problem>) {

@@ -13,6 +13,7 @@
 mod checks;
 mod did_you_mean;
 mod form;
+mod itself;
 mod key;
 mod keys;
 mod load;
@@ -34,13 +35,13 @@ mod token;
 mod upstream_url;
 mod values;
 
-pub(crate) use form::{LogTo, read_address};
+pub(crate) use form::{ListenAddress, LogTo, PeerName, read_address};
 pub(crate) use load::Loaded;
 pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
-pub(crate) use sections::{ClientCertificates, DecisionLog, Format, Log, Roots};
+pub(crate) use sections::{ClientCertificates, DecisionLog, Format, Listen, Log, Roots};
 pub(crate) use sources::{Purpose, Sources};
 pub(crate) use upstream_url::UpstreamUrl;
 pub(crate) use values::Config;

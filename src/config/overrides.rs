@@ -30,7 +30,7 @@ pub(crate) const OVERRIDES: &[Override] = &[
         flag: "--listen",
         variable: "WEIR_LISTEN",
         value_name: "ADDR",
-        help: "Address and port to listen on",
+        help: "Address and port to listen on, or unix:/PATH",
     },
     Override {
         key: "listen.workers",

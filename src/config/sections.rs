@@ -5,13 +5,13 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Files, Hosts, LogTo, LogToForm, Networks, Size,
-        Switch, Url, Whole, address_or_off, automatic, probes_or_off, size_or_off, workers,
+        Choice, Duration as Span, File, FileMode, Files, Hosts, ListenAddress, ListenOn, LogTo,
+        LogToForm, PeerName, Peers, Size, Switch, Url, Whole, address_or_off, automatic,
+        probes_or_off, size_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
 };
-use ipnet::IpNet;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 macro_rules! section {
@@ -82,8 +82,12 @@ impl ClientCertificates {
 section! {
     /// Where callers reach Weir.
     pub struct Listen {
-        /// Address and port to listen on.
-        "address" address: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), Address;
+        /// Address and port to listen on, or `unix:` and the whole path of a Unix socket.
+        "address" address: ListenAddress =
+            ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], 8080))), ListenOn;
+        /// The mode of a Unix socket's file, in octal digits. It has no built-in value: the
+        /// process's mask says it.
+        "socket-mode" socket_mode: Option<u32> = None, FileMode;
         /// Worker threads, each with its own listener and its own connections to upstream: `"auto"`
         /// (one per core), or 1 to 1024.
         "workers" workers: Option<usize> = None, workers(1024);
@@ -101,10 +105,10 @@ section! {
                 all: &[ClientCertificates::Required, ClientCertificates::Optional],
                 name_of: ClientCertificates::as_str,
             };
-        /// Addresses and networks of peers that begin each connection, before TLS, with a header
-        /// of the PROXY protocol (1 or 2): the address that it names is the caller's. They must
-        /// send one, and no other peer may.
-        "proxy-protocol" proxy_protocol: Vec<IpNet> = Vec::new(), Networks;
+        /// Addresses and networks of peers, or `"unix"` for all that come over a Unix socket, that
+        /// begin each connection, before TLS, with a header of the PROXY protocol (1 or 2): the
+        /// address that it names is the caller's. They must send one, and no other peer may.
+        "proxy-protocol" proxy_protocol: Vec<PeerName> = Vec::new(), Peers;
     }
 }
 

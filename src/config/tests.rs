@@ -310,7 +310,7 @@ fn flags_win_over_the_environment_over_the_file_over_defaults() {
         ..Sources::default()
     };
     let loaded = Config::load(&sources, dialects::policy()).unwrap();
-    assert_eq!(loaded.config.listen.address, "127.0.0.1:1".parse().unwrap());
+    assert_eq!(loaded.config.listen.address.tcp(), Some("127.0.0.1:1".parse().unwrap()));
     assert_eq!(loaded.config.listen.workers, Some(2));
     assert_eq!(loaded.config.policy.mode, Mode::Enforce);
     assert_eq!(loaded.config.admin, crate::config::sections::Admin::default());

@@ -1,11 +1,8 @@
 //! Accepts connections and detects which version of HTTP they use.
 
-use super::{limited::Limited, socket::Socket};
+use super::{limited::Limited, listener::OpenListener, socket::Socket};
 use std::{io, net::SocketAddr, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::sleep,
-};
+use tokio::time::sleep;
 
 /// How long to wait when the process is out of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -14,7 +11,7 @@ const LOOK: usize = 1024;
 
 /// Accepts the next connection. Retries on error: either the peer left, or descriptors ran out and
 /// will be freed.
-pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+pub(super) async fn accept(listener: &OpenListener) -> (Socket, Option<SocketAddr>) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,

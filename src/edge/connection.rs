@@ -27,7 +27,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{
     convert::Infallible,
     future::Future,
-    net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
@@ -63,16 +62,17 @@ where
     S::Future: Send + 'static,
 {
     let options = &peer.options;
-    let Some(caller) = proxied::caller(&mut socket, &peer).await else { return };
+    let Ok(caller) = proxied::caller(&mut socket, &peer).await else { return };
     let Some((stream, protocol)) = begin(socket, &peer).await else { return };
     let activity = Arc::new(Activity::new(limits(options), protocol));
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
-    let address = options.caller_address.then_some(caller);
+    let over_tls = options.tls.is_some();
+    let caller = options.caller_address.then_some(CallerAddress { address: caller, over_tls });
     let streams = (protocol == Protocol::Http2).then(Streams::default);
     let executor = streams.clone().unwrap_or_default().executor(options);
     let service = PerConnection {
         service,
-        address,
+        caller,
         options: options.clone(),
         activity: activity.clone(),
         streams,
@@ -234,7 +234,7 @@ fn tell_overdue(overdue: Overdue, options: &ServeOptions) {
 /// Adapts the service for hyper, for one connection.
 struct PerConnection<S> {
     service: S,
-    address: Option<SocketAddr>,
+    caller: Option<CallerAddress>,
     options: Arc<ServeOptions>,
     activity: Arc<Activity>,
     /// The streams of an HTTP/2 connection.
@@ -251,8 +251,8 @@ where
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let mut request = request.map(Body::incoming);
-        if let Some(address) = self.address {
-            request.extensions_mut().insert(CallerAddress(address));
+        if let Some(caller) = self.caller {
+            request.extensions_mut().insert(caller);
         }
         let place = self.options.bounds.call();
         if place.is_none() {

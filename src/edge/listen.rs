@@ -1,6 +1,7 @@
 //! Opens a listener for each worker on one address, among which the kernel spreads connections
 //! (`SO_REUSEPORT`), or takes one that was handed over, from which all workers accept.
 
+use super::listener::Listener;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,
@@ -31,15 +32,23 @@ pub fn listeners(address: SocketAddr, n: usize) -> io::Result<Vec<TcpListener>> 
 /// connections wait while one process takes the other's place.
 ///
 /// # Errors
-/// Returns an error if the socket is no TCP listener.
-pub(crate) fn handed_over(n: usize) -> io::Result<Option<Vec<TcpListener>>> {
-    let Some(listener) = listenfd::ListenFd::from_env().take_tcp_listener(0)? else {
-        return Ok(None);
+/// Returns an error if the socket is no listener of TCP or Unix.
+pub(crate) fn handed_over(n: usize) -> io::Result<Option<Vec<Listener>>> {
+    let mut sockets = listenfd::ListenFd::from_env();
+    let listener = match sockets.take_tcp_listener(0) {
+        Ok(Some(listener)) => listener,
+        Ok(None) => return Ok(None),
+        #[cfg(unix)]
+        Err(error) => match sockets.take_unix_listener(0) {
+            Ok(Some(listener)) => return super::listen_unix::shared(listener, n).map(Some),
+            _ => return Err(error),
+        },
+        #[cfg(not(unix))]
+        Err(error) => return Err(error),
     };
-    listener.set_nonblocking(true)?;
     let mut listeners = (1..n).map(|_| listener.try_clone()).collect::<io::Result<Vec<_>>>()?;
     listeners.push(listener);
-    Ok(Some(listeners))
+    Ok(Some(listeners.into_iter().map(Listener::Tcp).collect()))
 }
 
 /// Binds a socket that does not listen yet. It fails if there is a listener, but not because of a

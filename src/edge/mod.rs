@@ -13,6 +13,9 @@ mod faults;
 mod limited;
 #[cfg(feature = "cli")]
 mod listen;
+#[cfg(all(unix, feature = "cli"))]
+mod listen_unix;
+mod listener;
 mod open_call;
 mod options;
 mod peer;
@@ -34,6 +37,9 @@ pub use faults::{ErrorForm, Faults, FaultsFuture, FaultsLayer};
 pub(crate) use listen::handed_over;
 #[cfg(feature = "cli")]
 pub use listen::listeners;
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) use listen_unix::{SocketFile, unix_listeners};
+pub use listener::{Listener, OpenListener};
 pub use options::ServeOptions;
 pub use proxy_header::{BrokenProxyHeader, ReadProxyHeader, read_proxy_header};
 pub use proxy_peers::ProxyPeers;

@@ -10,7 +10,8 @@ const FIRST_BYTE_GRACE: Duration = Duration::from_millis(100);
 
 /// The other end of a connection, and what ends it.
 pub(super) struct Peer {
-    pub address: SocketAddr,
+    /// `None`: it comes over a Unix socket.
+    pub address: Option<SocketAddr>,
     pub options: Arc<ServeOptions>,
     /// Cancelled when no new requests are taken.
     pub draining: CancellationToken,
@@ -19,6 +20,11 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// Names it for a line of the log.
+    pub(super) fn name(&self) -> String {
+        self.address.map_or("a Unix socket".to_owned(), |address| address.to_string())
+    }
+
     /// Waits for as long as a connection may take to send its first bytes.
     pub(super) async fn lose_patience(&self) {
         tokio::select! {

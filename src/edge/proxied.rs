@@ -11,12 +11,18 @@ use std::net::SocketAddr;
 /// How much is read at once of what may be a header: most are shorter.
 const STEP: usize = 512;
 
-/// Returns whom a connection comes from: takes the header off if its peer must send one. `None`:
-/// the connection is to be closed.
-pub(super) async fn caller(socket: &mut Socket, peer: &Peer) -> Option<SocketAddr> {
+/// The connection is to be closed.
+pub(super) struct Refused;
+
+/// Returns the caller's address, if it has one that is known: takes the header off if the peer must
+/// send one.
+pub(super) async fn caller(
+    socket: &mut Socket,
+    peer: &Peer,
+) -> Result<Option<SocketAddr>, Refused> {
     let (address, options) = (peer.address, &peer.options);
-    if !options.proxy_peers.includes(address.ip()) {
-        return Some(address);
+    if !options.proxy_peers.includes(address.map(|address| address.ip())) {
+        return Ok(address);
     }
     let taken = tokio::select! {
         biased;
@@ -24,10 +30,10 @@ pub(super) async fn caller(socket: &mut Socket, peer: &Peer) -> Option<SocketAdd
         () = peer.lose_patience() => Taken::Late,
     };
     let (bound, why) = match taken {
-        Taken::Header(source) => return Some(source.unwrap_or(address)),
+        Taken::Header(source) => return Ok(source.or(address)),
         // It says nothing, as one does that only looks whether somebody listens.
-        Taken::Ended if socket.ahead().is_empty() => return None,
-        Taken::Late if peer.draining.is_cancelled() => return None,
+        Taken::Ended if socket.ahead().is_empty() => return Err(Refused),
+        Taken::Late if peer.draining.is_cancelled() => return Err(Refused),
         Taken::Ended => ("proxy-header", "the connection ended within the PROXY header".to_owned()),
         Taken::Broken(why) => ("proxy-header", why.to_string()),
         Taken::Late => ("head-time", "the PROXY header did not arrive in time".to_owned()),
@@ -36,12 +42,12 @@ pub(super) async fn caller(socket: &mut Socket, peer: &Peer) -> Option<SocketAdd
     static LINES: Limited = Limited::new();
     if let Some(held_back) = LINES.pass() {
         tracing::warn!(
-            peer = %address,
+            peer = peer.name(),
             held_back,
             "{why}, and `listen.proxy-protocol` names the peer: its connection was closed"
         );
     }
-    None
+    Err(Refused)
 }
 
 /// How the taking of a header ended.

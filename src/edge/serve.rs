@@ -6,17 +6,14 @@
 //! Deliberately absent: tunnels, which no shutdown waits for.
 
 use super::{
-    accept::accept, connection::connection, farewell, limited::Limited, options::ServeOptions,
-    peer::Peer, socket::Socket, stream::Stream,
+    accept::accept, connection::connection, farewell, limited::Limited, listener::OpenListener,
+    options::ServeOptions, peer::Peer, socket::Socket, stream::Stream,
 };
 use crate::{http::Body, metrics::Metrics};
 use futures_util::FutureExt;
 use http::{Request, Response};
 use std::{convert::Infallible, fmt, future::Future, net::SocketAddr, pin::pin, sync::Arc};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
@@ -74,7 +71,7 @@ struct Connections {
 
 /// Serves the connections to `listener` until `shutdown` completes, then drains.
 pub async fn serve<S>(
-    listener: TcpListener,
+    listener: impl Into<OpenListener>,
     service: S,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
@@ -86,23 +83,23 @@ where
         + 'static,
     S::Future: Send + 'static,
 {
+    let listener = listener.into();
     let connections = Connections::default();
     // When this future is dropped, its connections end too.
     let _end = [&connections.draining, &connections.closed].map(|token| token.clone().drop_guard());
     let (open, shared) = (&connections, Arc::new(options.clone()));
     let turned_away = TaskTracker::new();
     // Owns the service: a reference to it, held across an await, would require `Sync`.
-    let start = move |(stream, address): (TcpStream, SocketAddr)| {
-        let _ = stream.set_nodelay(true);
+    let start = move |(socket, address): (Socket, Option<SocketAddr>)| {
         let Some(place) = shared.bounds.connection() else {
-            return turn_away(stream.into(), &turned_away, &shared);
+            return turn_away(socket, &turned_away, &shared);
         };
         let (service, options) = (service.clone(), shared.clone());
         let (draining, closed) = (open.draining.clone(), open.closed.clone());
         let counted = shared.metrics.as_ref().map(Metrics::connection);
         let peer = Peer { address, options, draining, closed };
         open.tasks.spawn(async move {
-            connection(stream.into(), service, peer).await;
+            connection(socket, service, peer).await;
             drop((place, counted));
         });
     };

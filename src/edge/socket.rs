@@ -8,6 +8,8 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -16,15 +18,39 @@ use tokio::{
 /// A caller's socket.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Kind,
     /// What was looked at and is not yet read.
     ahead: BytesMut,
 }
 
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
 impl From<TcpStream> for Socket {
     fn from(stream: TcpStream) -> Self {
-        Self { stream, ahead: BytesMut::new() }
+        Self { stream: Kind::Tcp(stream), ahead: BytesMut::new() }
     }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for Socket {
+    fn from(stream: UnixStream) -> Self {
+        Self { stream: Kind::Unix(stream), ahead: BytesMut::new() }
+    }
+}
+
+macro_rules! each {
+    ($kind:expr, $poll:ident($($argument:expr),*)) => {
+        match $kind {
+            Kind::Tcp(stream) => Pin::new(stream).$poll($($argument),*),
+            #[cfg(unix)]
+            Kind::Unix(stream) => Pin::new(stream).$poll($($argument),*),
+        }
+    };
 }
 
 impl Socket {
@@ -38,8 +64,12 @@ impl Socket {
     pub(super) async fn look_ahead(&mut self, most: usize) -> io::Result<bool> {
         let room = most.saturating_sub(self.ahead.len());
         self.ahead.reserve(room);
-        let mut some = (&mut self.stream).take(room as u64);
-        Ok(some.read_buf(&mut self.ahead).await? > 0)
+        let bytes = match &mut self.stream {
+            Kind::Tcp(stream) => stream.take(room as u64).read_buf(&mut self.ahead).await?,
+            #[cfg(unix)]
+            Kind::Unix(stream) => stream.take(room as u64).read_buf(&mut self.ahead).await?,
+        };
+        Ok(bytes > 0)
     }
 
     /// Reads past `bytes` of what was looked at.
@@ -58,7 +88,7 @@ impl AsyncRead for Socket {
         read: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.ahead.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, read);
+            return each!(&mut self.stream, poll_read(context, read));
         }
         let bytes = self.ahead.len().min(read.remaining());
         read.put_slice(&self.ahead[..bytes]);
@@ -73,7 +103,7 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        each!(&mut self.stream, poll_write(context, bytes))
     }
 
     fn poll_write_vectored(
@@ -81,18 +111,22 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        each!(&mut self.stream, poll_write_vectored(context, parts))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Kind::Tcp(stream) => stream.is_write_vectored(),
+            #[cfg(unix)]
+            Kind::Unix(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        each!(&mut self.stream, poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        each!(&mut self.stream, poll_shutdown(context))
     }
 }

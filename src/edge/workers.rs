@@ -2,13 +2,14 @@
 //! service and its connections to upstream stay on one core.
 
 use super::{
+    listener::Listener,
     options::ServeOptions,
     serve::{Drained, serve},
 };
 use crate::http::Body;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use http::{Request, Response};
-use std::{convert::Infallible, future::Future, io, net::TcpListener, pin::pin, sync::Arc, thread};
+use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, thread};
 use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
@@ -28,8 +29,8 @@ pub struct Worker {
 ///
 /// # Errors
 /// Returns an error if a thread, a runtime or a listener could not be set up, or a worker panicked.
-pub async fn run_workers<S>(
-    listeners: Vec<TcpListener>,
+pub async fn run_workers<S, L>(
+    listeners: Vec<L>,
     make_service: impl Fn(Worker) -> S + Send + Sync + 'static,
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
@@ -40,6 +41,7 @@ where
         + Send
         + 'static,
     S::Future: Send + 'static,
+    L: Into<Listener>,
 {
     let make_service = Arc::new(make_service);
     let stop = CancellationToken::new();
@@ -47,6 +49,7 @@ where
     let _stop = stop.clone().drop_guard();
     let mut workers = FuturesUnordered::new();
     for (index, listener) in listeners.into_iter().enumerate() {
+        let listener = listener.into();
         let worker = Worker { index, work: TaskTracker::new() };
         let options = ServeOptions { work: worker.work.clone(), ..options.clone() };
         let (make_service, stopped) = (make_service.clone(), stop.clone().cancelled_owned());
@@ -82,7 +85,7 @@ where
 }
 
 fn run<S>(
-    listener: TcpListener,
+    listener: Listener,
     make_service: impl FnOnce() -> S,
     index: usize,
     options: ServeOptions,
@@ -97,8 +100,7 @@ where
 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener = listener.open()?;
         tokio::spawn(options.pulses.clone().beat(index));
         Ok(serve(listener, make_service(), options, shutdown).await)
     })

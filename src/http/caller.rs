@@ -2,6 +2,11 @@
 
 use std::net::SocketAddr;
 
-/// The caller's address, in a request's extensions if `ServeOptions::caller_address` is set.
+/// Where a caller is, in a request's extensions if `ServeOptions::caller_address` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallerAddress(pub SocketAddr);
+pub struct CallerAddress {
+    /// Its address; `None`: it is not known, as over a Unix socket.
+    pub address: Option<SocketAddr>,
+    /// Whether its TLS ends here.
+    pub over_tls: bool,
+}

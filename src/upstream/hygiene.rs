@@ -108,7 +108,7 @@ where
         let (mut parts, body) = request.into_parts();
         let over_http1 = parts.version != Version::HTTP_2;
         let caller = parts.extensions.remove::<CallerAddress>();
-        let caller = caller.filter(|_| self.outward.forwarded).map(|caller| caller.0.ip());
+        let caller = caller.filter(|_| self.outward.forwarded);
         let target = &self.outward.target;
         to_upstream(&mut parts, &body, &self.outward, caller);
         // A client that keeps connections to many hosts reads the host from the URI.
@@ -149,12 +149,12 @@ where
 }
 
 /// Turns a caller's request into one for upstream over HTTP/1.1. Keeps an `Upgrade` only if it may
-/// be passed on. Appends `forwarded_for` to `Forwarded` and `X-Forwarded-For`.
+/// be passed on. Appends `caller` to `Forwarded` and `X-Forwarded-For`.
 fn to_upstream(
     parts: &mut request::Parts,
     body: &Body,
     outward: &Outward,
-    forwarded_for: Option<IpAddr>,
+    caller: Option<CallerAddress>,
 ) {
     let target = &outward.target;
     let headers = &mut parts.headers;
@@ -176,8 +176,8 @@ fn to_upstream(
     if parts.version == Version::HTTP_2 {
         join_cookies(headers);
     }
-    if let Some(address) = forwarded_for {
-        append_forwarded(headers, address);
+    if let Some(caller) = caller {
+        append_forwarded(headers, caller);
     }
     frame_request(&parts.method, headers, body);
     parts.uri = target.join(&parts.uri);
@@ -240,15 +240,19 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Appends the caller's address (RFC 7239 section 4: an IPv6 address is quoted and in brackets).
-/// The proxy's own listeners speak plain HTTP.
-fn append_forwarded(headers: &mut HeaderMap, address: IpAddr) {
-    let address = address.to_canonical();
-    let forwarded = match address {
-        IpAddr::V4(address) => format!("for={address};proto=http"),
-        IpAddr::V6(address) => format!("for=\"[{address}]\";proto=http"),
+/// Appends the caller's address (RFC 7239 section 4: an IPv6 address is quoted and in brackets), or
+/// `unknown` (section 6.2), and the protocol that it speaks with Weir.
+fn append_forwarded(headers: &mut HeaderMap, caller: CallerAddress) {
+    let address = caller.address.map(|address| address.ip().to_canonical());
+    let node = match address {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => format!("\"[{address}]\""),
     };
-    for (name, value) in [(header::FORWARDED, forwarded), (X_FORWARDED_FOR, address.to_string())] {
+    let proto = if caller.over_tls { "https" } else { "http" };
+    let plain = address.map_or("unknown".to_owned(), |address| address.to_string());
+    let forwarded = format!("for={node};proto={proto}");
+    for (name, value) in [(header::FORWARDED, forwarded), (X_FORWARDED_FOR, plain)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.append(name, value);
         }

@@ -42,6 +42,8 @@ mod testbed;
 mod traces;
 mod traps;
 mod truth;
+#[cfg(unix)]
+mod unix_sockets;
 mod unjudged;
 mod upstream_misbehaves;
 mod window;

@@ -179,37 +179,22 @@ fn a_request_announces_what_its_body_is() {
 #[test]
 fn the_callers_address_is_appended_only_when_asked_for() {
     let cases = [
-        (
-            "192.0.2.1",
-            [
-                "forwarded: for=10.0.0.1",
-                "forwarded: for=192.0.2.1;proto=http",
-                "x-forwarded-for: 192.0.2.1",
-            ],
-        ),
-        (
-            "2001:db8::1",
-            [
-                "forwarded: for=10.0.0.1",
-                "forwarded: for=\"[2001:db8::1]\";proto=http",
-                "x-forwarded-for: 2001:db8::1",
-            ],
-        ),
-        (
-            "::ffff:192.0.2.1",
-            [
-                "forwarded: for=10.0.0.1",
-                "forwarded: for=192.0.2.1;proto=http",
-                "x-forwarded-for: 192.0.2.1",
-            ],
-        ),
+        (Some("192.0.2.1:1"), false, "for=192.0.2.1;proto=http", "192.0.2.1"),
+        (Some("[2001:db8::1]:1"), false, "for=\"[2001:db8::1]\";proto=http", "2001:db8::1"),
+        (Some("[::ffff:192.0.2.1]:1"), false, "for=192.0.2.1;proto=http", "192.0.2.1"),
+        (Some("192.0.2.1:1"), true, "for=192.0.2.1;proto=https", "192.0.2.1"),
+        (None, false, "for=unknown;proto=http", "unknown"),
     ];
-    for (address, expected) in cases {
+    for (address, over_tls, forwarded, plain) in cases {
         let request =
             Request::builder().header("forwarded", "for=10.0.0.1").body(Body::empty()).unwrap();
         let (mut parts, body) = request.into_parts();
-        let caller = Some(address.parse().unwrap());
-        to_upstream(&mut parts, &body, &towards("http://up"), caller);
+        let address = address.map(|address| address.parse().unwrap());
+        let caller = CallerAddress { address, over_tls };
+        to_upstream(&mut parts, &body, &towards("http://up"), Some(caller));
+        let forwarded = format!("forwarded: {forwarded}");
+        let expected =
+            ["forwarded: for=10.0.0.1", &forwarded, &format!("x-forwarded-for: {plain}")];
         assert_eq!(sorted(&parts.headers, &["host", "via"]), expected);
     }
 }

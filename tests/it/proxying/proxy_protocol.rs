@@ -27,7 +27,7 @@ fn peers(networks: &[&str]) -> ServeOptions {
     let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
     ServeOptions {
         caller_address: true,
-        proxy_peers: ProxyPeers::new(networks),
+        proxy_peers: ProxyPeers { networks, unix: false },
         ..ServeOptions::default()
     }
 }

@@ -1,4 +1,4 @@
-//! Addresses of peers, and networks of them.
+//! Peers: their addresses, networks of them, or whoever comes over a Unix socket.
 
 use super::base::{Complaint, Form, quoted};
 use ipnet::IpNet;
@@ -6,13 +6,22 @@ use schemars::{Schema, json_schema};
 use std::net::IpAddr;
 use toml::de::DeValue;
 
-/// Addresses and networks, each at most once: `["10.0.0.0/8", "::1"]`.
-pub(in crate::config) struct Networks;
+/// Some peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PeerName {
+    /// Those of a network; one address is a network, too.
+    Network(IpNet),
+    /// Those that come over a Unix socket.
+    Unix,
+}
 
-impl Form for Networks {
-    type Value = Vec<IpNet>;
+/// Addresses and networks, and `"unix"`, each at most once: `["10.0.0.0/8", "::1"]`.
+pub(in crate::config) struct Peers;
 
-    fn read(&self, value: &DeValue<'_>) -> Result<Vec<IpNet>, Vec<Complaint>> {
+impl Form for Peers {
+    type Value = Vec<PeerName>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Vec<PeerName>, Vec<Complaint>> {
         let wanted = "a list of addresses and networks such as [\"10.0.0.0/8\", \"::1\"]";
         let array = value.as_array().ok_or_else(|| {
             let complaint = Complaint::wrong_type(wanted, value);
@@ -21,28 +30,29 @@ impl Form for Networks {
                 None => complaint,
             }
         })?;
-        let (mut networks, mut complaints) = (Vec::new(), Vec::new());
+        let (mut peers, mut complaints) = (Vec::new(), Vec::new());
         for item in array.iter() {
             let read = match item.get_ref().as_str() {
-                Some(text) => network(text),
+                Some("unix") => Ok(PeerName::Unix),
+                Some(text) => network(text).map(PeerName::Network),
                 None => Err(Complaint::wrong_type("an address or a network", item.get_ref())),
             };
             match read {
-                Ok(network) if networks.contains(&network) => {
-                    let message = format!("{} stands in the list twice", quoted(&written(network)));
+                Ok(peer) if peers.contains(&peer) => {
+                    let message = format!("{} stands in the list twice", quoted(&named(peer)));
                     let complaint = Complaint::new(message).suggest("remove one of them");
                     complaints.push(complaint.at(item.span()));
                 }
-                Ok(network) => networks.push(network),
+                Ok(peer) => peers.push(peer),
                 Err(complaint) => complaints.push(complaint.at(item.span())),
             }
         }
-        if complaints.is_empty() { Ok(networks) } else { Err(complaints) }
+        if complaints.is_empty() { Ok(peers) } else { Err(complaints) }
     }
 
-    fn write(&self, value: &Vec<IpNet>) -> Option<toml::Value> {
-        let networks = value.iter().map(|network| toml::Value::from(written(*network)));
-        Some(networks.collect::<Vec<_>>().into())
+    fn write(&self, value: &Vec<PeerName>) -> Option<toml::Value> {
+        let peers = value.iter().map(|peer| toml::Value::from(named(*peer)));
+        Some(peers.collect::<Vec<_>>().into())
     }
 
     fn schema(&self) -> Schema {
@@ -54,7 +64,7 @@ impl Form for Networks {
     }
 }
 
-const PATTERN: &str = r"^(\d{1,3}(\.\d{1,3}){3}|[0-9A-Fa-f:.]+)(/\d{1,3})?$";
+const PATTERN: &str = r"^(unix|\d{1,3}(\.\d{1,3}){3}|[0-9A-Fa-f:.]+)(/\d{1,3})?$";
 
 fn network(text: &str) -> Result<IpNet, Complaint> {
     if let Ok(address) = text.parse::<IpAddr>() {
@@ -73,6 +83,13 @@ fn network(text: &str) -> Result<IpNet, Complaint> {
     Ok(network)
 }
 
+fn named(peer: PeerName) -> String {
+    match peer {
+        PeerName::Network(network) => written(network),
+        PeerName::Unix => "unix".to_owned(),
+    }
+}
+
 /// Writes a network; one of a single address as that address.
 fn written(network: IpNet) -> String {
     match network.prefix_len() == network.max_prefix_len() {
@@ -85,15 +102,15 @@ fn written(network: IpNet) -> String {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<IpNet>, Vec<Complaint>> {
-        Networks.read(DeValue::parse(text).unwrap().get_ref())
+    fn read(text: &str) -> Result<Vec<PeerName>, Vec<Complaint>> {
+        Peers.read(DeValue::parse(text).unwrap().get_ref())
     }
 
     #[test]
     fn addresses_and_networks_are_written_as_they_are_read() {
-        let list = r#"["10.0.0.0/8", "::1", "192.0.2.7", "2001:db8::/32", "0.0.0.0/0"]"#;
-        let networks = read(list).unwrap();
-        assert_eq!(Networks.write(&networks).unwrap().to_string(), list);
+        let list = r#"["10.0.0.0/8", "::1", "192.0.2.7", "2001:db8::/32", "0.0.0.0/0", "unix"]"#;
+        let peers = read(list).unwrap();
+        assert_eq!(Peers.write(&peers).unwrap().to_string(), list);
         assert_eq!(read("[\"192.0.2.7/32\"]"), read("[\"192.0.2.7\"]"));
         assert_eq!(read("[]"), Ok(Vec::new()));
     }
