@@ -81,8 +81,8 @@ pub use crate::emulator::Emulator;
 pub use crate::{
     dialects::policy,
     edge::{
-        Bounds, Drained, Pulses, ServeOptions, Tls, TlsFileError, TlsFiles, Worker, run_workers,
-        serve,
+        Bounds, Drained, Later, Pulses, ServeLimits, ServeOptions, Tls, TlsFileError, TlsFiles,
+        Worker, run_workers, serve,
     },
     govern::{
         Client, Govern, GovernLayer, GovernSettings, Governor, OpenCall, Overridden, OverrideError,
@@ -96,7 +96,7 @@ pub use crate::{
     },
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
-    upstream::{ClientIdentity, HygieneLayer, Roots, Target, Upstream, UpstreamSettings},
+    upstream::{ClientIdentity, HygieneLayer, OtherWay, Roots, Target, Upstream, UpstreamSettings},
 };
 
 /// Runs the program `weir` with the arguments and variables of this process.
