@@ -84,8 +84,8 @@ pub use crate::emulator::Emulator;
 pub use crate::{
     dialects::policy,
     edge::{
-        Bounds, Drained, Listener, OpenListener, ProxyPeers, Pulses, ServeOptions, Tls,
-        TlsFileError, TlsFiles, Worker, run_workers, serve,
+        Bounds, Drained, Later, Listener, OpenListener, ProxyPeers, Pulses, ServeLimits,
+        ServeOptions, Tls, TlsFileError, TlsFiles, Worker, run_workers, serve,
     },
     govern::{
         Client, Govern, GovernLayer, GovernSettings, Governor, OpenCall, Overridden, OverrideError,
@@ -99,7 +99,7 @@ pub use crate::{
     },
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
-    upstream::{ClientIdentity, HygieneLayer, Roots, Target, Upstream, UpstreamSettings},
+    upstream::{ClientIdentity, HygieneLayer, OtherWay, Roots, Target, Upstream, UpstreamSettings},
 };
 
 /// Runs the program `weir` with the arguments and variables of this process.

@@ -42,7 +42,7 @@ pub(super) async fn change(state: &State, method: &Method, segments: &[&str], bo
         };
         return Page::error(StatusCode::METHOD_NOT_ALLOWED, &message);
     }
-    if let Err(page) = state.gate.admits_changes() {
+    if let Err(page) = state.gate.load().admits_changes() {
         return page;
     }
     match (segments, method) {
@@ -86,18 +86,10 @@ fn change_level(asked: Level) -> Result<Page, Page> {
         return Err(refusal(&format!("level must be one of {}", LEVELS.join(", "))));
     };
     let before = log_level();
-    let quiet = matches!(before.as_deref(), Some("off" | "error"));
     let tell = || tracing::warn!(before, now = level, "an operator changes the level of the log");
-    // While the line is still written, or once it is.
-    if !quiet {
-        tell();
-    }
-    if !set_log_level(level) {
+    if !set_log_level(level, tell) {
         let message = "the level cannot be changed: this process does not write its log by itself";
         return Err(Page::error(StatusCode::CONFLICT, message));
-    }
-    if quiet {
-        tell();
     }
     Ok(self::level())
 }

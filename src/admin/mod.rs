@@ -99,7 +99,14 @@ impl Admin {
         let health = Health::new(pulses, stalled_after, ask);
         let gate = Gate::new(hosts, token.as_deref());
         let config = ArcSwap::from_pointee(config);
+        let gate = ArcSwap::from_pointee(gate);
         Self(Arc::new(State { governor, config, health, gate }))
+    }
+
+    /// Lets in who calls by one of these names, and shows this token where there is one, from now
+    /// on.
+    pub fn admit(&self, hosts: Vec<String>, token: Option<&str>) {
+        self.0.gate.store(Arc::new(Gate::new(hosts, token)));
     }
 
     /// Makes `/ready` answer 503, so that a load balancer sends new calls elsewhere.
@@ -180,13 +187,13 @@ impl Admin {
 
     /// Answers who is let in.
     async fn admitted(&self, request: &Request<()>, segments: &[&str], body: Body) -> Page {
-        if let Err(page) = self.0.gate.admits_name(request) {
+        if let Err(page) = self.0.gate.load().admits_name(request) {
             return page;
         }
         if let Some(page) = self.probe(request).await {
             return page;
         }
-        if let Err(page) = self.0.gate.admits_token(request.headers()) {
+        if let Err(page) = self.0.gate.load().admits_token(request.headers()) {
             return page;
         }
         match *request.method() {

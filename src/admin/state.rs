@@ -10,5 +10,5 @@ pub(super) struct State {
     /// The configuration in force, as JSON.
     pub config: ArcSwap<String>,
     pub health: Health,
-    pub gate: Gate,
+    pub gate: ArcSwap<Gate>,
 }

@@ -3,12 +3,21 @@
 //! In: a loaded configuration. Out: a gateway whose ports are bound, ready to run until it is told
 //! to stop. A port in use or certificates that cannot be read are errors before anything is served.
 
-use super::{deep, descriptors, entry::Entry, record, start_error::StartError};
+use super::{
+    deep, descriptors,
+    entry::Entry,
+    parts::{Grace, Parts},
+    record,
+    start_error::StartError,
+};
 use crate::{
     admin::{Admin, AdminSettings},
     config::{self, ClientCertificates, Config, ListenAddress, Loaded, PeerName, UpstreamUrl},
     dialects,
-    edge::{Bounds, Drained, ProxyPeers, Pulses, ServeOptions, Tls, TlsFiles, Worker, run_workers},
+    edge::{
+        Bounds, Drained, Later, ProxyPeers, Pulses, ServeOptions, Tls, TlsFiles, Worker,
+        run_workers,
+    },
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
@@ -33,8 +42,7 @@ pub(super) struct Gateway {
     admin_listener: Option<TcpListener>,
     probes_listener: Option<TcpListener>,
     pulses: Pulses,
-    upstream: Upstream,
-    tls: Option<Tls>,
+    live: Parts,
 }
 
 /// How often a worker notes that it runs.
@@ -75,17 +83,16 @@ impl Gateway {
             ..AdminSettings::default()
         };
         let admin = Admin::with(governor.clone(), config_json(loaded), settings);
-        Ok(Self {
-            governor,
-            config,
-            entry,
-            admin,
-            admin_listener,
-            probes_listener,
-            pulses,
+        let live = Parts {
+            governor: governor.clone(),
+            admin: admin.clone(),
             upstream,
             tls,
-        })
+            bounds: bounds(&config),
+            serving: Later::default(),
+            grace: Grace::of(&config),
+        };
+        Ok(Self { governor, config, entry, admin, admin_listener, probes_listener, pulses, live })
     }
 
     /// Returns the address at which callers reach it.
@@ -105,12 +112,12 @@ impl Gateway {
 
     /// Returns what ends callers' TLS, if anything does.
     pub(super) fn tls(&self) -> Option<Tls> {
-        self.tls.clone()
+        self.live.tls.clone()
     }
 
-    /// Returns what operators and probes see.
-    pub(super) fn admin(&self) -> Admin {
-        self.admin.clone()
+    /// Returns the parts whose settings can change while it runs.
+    pub(super) fn live(&self) -> Parts {
+        self.live.clone()
     }
 
     /// Serves until `shutdown`. Then `/ready` answers 503, new calls are taken until the grace is
@@ -130,24 +137,25 @@ impl Gateway {
         }
         own.close();
         let admin = self.admin;
-        let grace = self.config.limits.grace;
+        let Parts { upstream, tls, bounds, serving, grace, .. } = self.live;
         let shutdown = async {
             shutdown.await;
             admin.drain();
+            let grace = grace.now();
             if !grace.is_zero() {
                 tokio::time::sleep(grace).await;
                 tracing::info!("the grace is over: nothing new is taken");
             }
         };
-        let connections = descriptors::connections(self.config.limits.connections);
         let options = ServeOptions {
-            bounds: Bounds::new(connections, self.config.limits.calls),
+            bounds,
+            later: serving,
             metrics: Some(self.governor.metrics().clone()),
             pulses: self.pulses,
-            tls: self.tls,
+            tls,
             ..serve_options(&self.config)
         };
-        let (governor, upstream) = (self.governor, self.upstream);
+        let governor = self.governor;
         record::reopen_on_signal(&governor)?;
         let recorded = governor.clone();
         let make = move |worker: Worker| stack(governor.clone(), upstream.another(), worker.work);
@@ -179,8 +187,12 @@ pub(super) fn config_json(loaded: &Loaded) -> String {
 }
 
 fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    let url = config.upstream.url.as_ref().ok_or(StartError::NoUpstream)?;
-    Ok(Upstream::new(upstream_settings(config, url))?)
+    Ok(Upstream::new(way(config).ok_or(StartError::NoUpstream)?)?)
+}
+
+/// Returns how to reach upstream, if the configuration says where it is.
+pub(super) fn way(config: &Config) -> Option<UpstreamSettings> {
+    config.upstream.url.as_ref().map(|url| upstream_settings(config, url))
 }
 
 fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
@@ -211,7 +223,13 @@ fn client_identity(config: &Config) -> Option<ClientIdentity> {
     Some(ClientIdentity { certificate, key: config.upstream.client_key.clone()? })
 }
 
-fn serve_options(config: &Config) -> ServeOptions {
+/// Returns how much is taken on at once.
+fn bounds(config: &Config) -> Bounds {
+    let connections = descriptors::connections(config.limits.connections);
+    Bounds::new(connections, config.limits.calls)
+}
+
+pub(super) fn serve_options(config: &Config) -> ServeOptions {
     ServeOptions {
         header_timeout: config.limits.header_timeout,
         keep_alive: config.limits.keep_alive,
@@ -253,7 +271,7 @@ fn session_settings(config: &Config) -> sessions::Settings {
     }
 }
 
-fn govern_settings(config: &Config) -> GovernSettings {
+pub(super) fn govern_settings(config: &Config) -> GovernSettings {
     GovernSettings {
         governed_body: config.limits.governed_body,
         body_timeout: config.limits.body_timeout,

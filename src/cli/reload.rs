@@ -5,29 +5,26 @@
 
 use super::{
     gateway::{Gateway, tls_files},
+    keys::{keep_running, reloads, stays_tls},
+    live::{Files, set_level},
+    parts::Parts,
     problems::tell,
     signals::Hangups,
     systemd,
     watch::FileWatch,
 };
 use crate::{
-    admin::Admin,
-    config::{Config, Loaded, Origin, Purpose, Sources},
+    config::{Config, Loaded, Origin, Secret, Sources},
     dialects,
-    edge::Tls,
-    govern::Governor,
-    http::Chain,
     rules::Timestamp,
     sessions::now,
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// What a reload changes, and how the last one went.
 pub(super) struct Reload {
     running: Loaded,
-    governor: Arc<Governor>,
-    admin: Admin,
-    tls: Option<Tls>,
+    live: Parts,
     /// How many reloads have changed what is in force; and 1.
     generation: u64,
     since: Timestamp,
@@ -37,23 +34,21 @@ pub(super) struct Reload {
 impl Reload {
     /// Reloads what this gateway runs on.
     pub(super) fn of(gateway: &Gateway, running: Loaded) -> Self {
-        let (governor, admin) = (gateway.governor.clone(), gateway.admin());
         let (generation, since, last_error) = (1, now(), None);
-        let reload =
-            Self { running, governor, admin, tls: gateway.tls(), generation, since, last_error };
+        let reload = Self { running, live: gateway.live(), generation, since, last_error };
         reload.show();
         reload
     }
 
-    /// Reads the configuration and the certificates again at every SIGHUP, and when one of their
-    /// files has changed. The policy takes effect for later calls, certificates for later
-    /// connections; where anything is wrong, nothing changes.
+    /// Reads the configuration and the files that it names again at every SIGHUP, and when one of
+    /// them has changed. New values are in force for later calls, and those of connections for
+    /// later connections; where anything is wrong, nothing changes.
     pub(super) async fn run(mut self, mut hangups: Hangups, sources: Sources) {
-        let sources = Sources { purpose: Purpose::Reload, ..sources };
         let mut watch = FileWatch::none();
         loop {
-            if self.running.config.reload.watch {
-                watch.follow(self.files(&sources));
+            match self.running.config.reload.watch {
+                true => watch.follow(self.files(&sources)),
+                false => watch = FileWatch::none(),
             }
             tokio::select! {
                 () = hangups.next() => {}
@@ -79,8 +74,17 @@ impl Reload {
 
     /// Returns the files of which a change is one of the configuration.
     fn files(&self, sources: &Sources) -> Vec<PathBuf> {
-        let files = tls_files(&self.running.config);
-        sources.path().into_iter().chain(files.certificates).chain(files.client_ca).collect()
+        let Config { upstream, admin, .. } = &self.running.config;
+        let named = [
+            &upstream.ca_file,
+            &upstream.client_certificate,
+            &upstream.client_key,
+            &upstream.key_file,
+            &admin.token_file,
+        ];
+        let tls = tls_files(&self.running.config);
+        let own = sources.path().into_iter().chain(named.into_iter().flatten().cloned());
+        own.chain(tls.certificates).chain(tls.client_ca).collect()
     }
 
     /// Shows how the last reload went.
@@ -88,11 +92,11 @@ impl Reload {
         self.last_error = end.err();
         match self.last_error {
             None => {
-                self.governor.metrics().config_taken();
+                self.live.governor.metrics().config_taken();
                 self.generation += 1;
                 self.since = now();
             }
-            Some(_) => self.governor.metrics().config_refused(),
+            Some(_) => self.live.governor.metrics().config_refused(),
         }
         self.show();
     }
@@ -105,49 +109,67 @@ impl Reload {
             "since": self.since,
             "last_error": self.last_error,
         });
-        self.admin.show_config(format!("{shown:#}\n"));
+        self.live.admin.show_config(format!("{shown:#}\n"));
     }
 
-    fn take_over(&mut self, loaded: Loaded) -> Result<(), String> {
-        tell(&loaded.warnings);
-        let files = tls_files(&loaded.config);
-        let tls = self.tls.as_ref().filter(|_| !files.certificates.is_empty());
-        if let Some(Err(error)) = tls.map(|tls| tls.replace(&files)) {
-            let error = Chain(&error).to_string();
-            tracing::error!(error, "the certificates cannot be used, nothing has changed");
-            return Err(error);
+    fn take_over(&mut self, mut next: Loaded) -> Result<(), String> {
+        tell(&next.warnings);
+        let over_tls = stays_tls(&self.running.config, &next.config);
+        let mut keys: BTreeSet<String> =
+            self.running.config.differences(&next.config).into_iter().collect();
+        let is_another = |new: &Option<Secret>, old: &Option<Secret>| new != old;
+        if is_another(&next.key, &self.running.key) {
+            keys.insert("upstream.key-file".to_owned());
         }
-        let has_tls = tls.is_some();
-        let mut differences = self.running.config.differences(&loaded.config);
-        let key_file = "upstream.key-file".to_owned();
-        let has_another_key = loaded.key.is_some() && loaded.key != self.running.key;
-        if has_another_key && !differences.contains(&key_file) {
-            differences.push(key_file);
+        if is_another(&next.token, &self.running.token) {
+            keys.insert("admin.token-file".to_owned());
         }
-        let token_file = "admin.token-file".to_owned();
-        let has_another_token = loaded.token.is_some() && loaded.token != self.running.token;
-        if has_another_token && !differences.contains(&token_file) {
-            differences.push(token_file);
+        keep_running(&mut next.config, &self.running.config);
+        let held = std::mem::take(&mut self.running.origins);
+        next.origins.retain(|key, _| reloads(key, over_tls));
+        next.origins.extend(held.iter().filter(|(key, _)| !reloads(key, over_tls)).map(owned));
+        let files = self.live.take(&next, &self.running.config).inspect_err(|_| {
+            self.running.origins = held;
+        })?;
+        let (before, after) = (self.running.config.log.level, next.config.log.level);
+        self.running = next;
+        // While the lines are written, or once they are.
+        if after > before {
+            set_level(after);
         }
-        if has_tls {
-            self.running.config.listen.take_certificates(&loaded.config.listen);
-            tracing::info!("read the certificates again: they are in force for new connections");
+        tell_files(files);
+        tell_differences(keys, over_tls);
+        tell_held(&self.running, over_tls);
+        if after < before {
+            set_level(after);
         }
-        take_over(&mut self.running, loaded);
-        self.governor.set_policy(self.running.config.policy.clone());
-        tell_differences(differences, has_tls);
-        tell_held(&self.running);
         Ok(())
     }
 }
 
+fn owned((key, origin): (&String, &Origin)) -> (String, Origin) {
+    (key.clone(), origin.clone())
+}
+
+fn tell_files(files: Files) {
+    if files.tls {
+        tracing::info!("read the certificates again: they are in force for new connections");
+    }
+    if files.upstream {
+        tracing::info!(
+            "upstream's certificates, or Weir's own, have changed: they are in force for new \
+             connections, and those of before take no further call"
+        );
+    }
+}
+
 /// Says which keys differ from what ran: those in force now, and those that need a restart.
-fn tell_differences(keys: Vec<String>, has_tls: bool) {
+fn tell_differences(keys: BTreeSet<String>, over_tls: bool) {
     if keys.is_empty() {
         tracing::info!("read the configuration again: nothing has changed");
     }
     let (changed, ignored): (Vec<_>, Vec<_>) =
-        keys.into_iter().partition(|key| reloads(key) || has_tls && is_tls(key));
+        keys.into_iter().partition(|key| reloads(key, over_tls));
     if !changed.is_empty() {
         let keys = changed.join(", ");
         tracing::info!(keys, "read the configuration again: what has changed is in force");
@@ -159,32 +181,15 @@ fn tell_differences(keys: Vec<String>, has_tls: bool) {
 }
 
 /// Says which keys the file cannot change, because a flag or a variable sets them.
-fn tell_held(running: &Loaded) {
+fn tell_held(running: &Loaded, over_tls: bool) {
     let held: Vec<String> = running
         .origins
         .iter()
-        .filter(|(key, origin)| reloads(key) && !matches!(origin, Origin::File { .. }))
+        .filter(|(key, origin)| reloads(key, over_tls) && !matches!(origin, Origin::File { .. }))
         .map(|(key, origin)| format!("{key} by {origin}"))
         .collect();
     if !held.is_empty() {
         let keys = held.join(", ");
         tracing::info!(keys, "read the configuration again: what a flag or a variable sets stays");
     }
-}
-
-/// Returns whether a reload puts this key in force.
-fn reloads(key: &str) -> bool {
-    key.starts_with("policy.") || matches!(key, "sequencing.window" | "sequencing.defer")
-}
-
-/// Returns whether a reload puts this key in force where callers speak TLS before and after.
-fn is_tls(key: &str) -> bool {
-    matches!(key, "listen.certificates" | "listen.client-ca-file" | "listen.client-certificates")
-}
-
-/// Takes over what a reload changes, and where it came from; all else stays as it runs.
-fn take_over(running: &mut Loaded, again: Loaded) {
-    running.config.policy = again.config.policy;
-    running.origins.retain(|key, _| !reloads(key));
-    running.origins.extend(again.origins.into_iter().filter(|(key, _)| reloads(key)));
 }

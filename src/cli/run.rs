@@ -42,7 +42,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         socket => format!("{scheme} on {socket}"),
     };
     let mode = loaded.config.policy.mode.as_str();
-    let (own_key, grace) = (loaded.key.is_some(), loaded.config.limits.grace);
+    let own_key = loaded.key.is_some();
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
@@ -52,10 +52,11 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         systemd::ready();
         tokio::spawn(Reload::of(&gateway, loaded).run(hangups, sources));
         let (kept, at_once) = (gateway.governor.clone(), gateway.governor.clone());
+        let grace = gateway.live().grace;
         let drained = gateway.run(async {
             stops.wait(stop::at_once(at_once)).await;
             systemd::stopping();
-            stop::begin(grace);
+            stop::begin(grace.now());
         });
         match drained.await {
             Ok(drained) => Ok(stop::end(drained, &kept).await),

@@ -164,8 +164,6 @@ fn unused(file: &Path, place: Place) -> Problem {
 fn certificates(file: &Path, place: Place, purpose: Purpose) -> Option<Problem> {
     let name = file.display();
     match trusted(file) {
-        // What runs has read it at the start.
-        _ if purpose == Purpose::Reload => None,
         Ok(0) => {
             let problem = Problem::error(place, format!("{name} holds no certificate"));
             Some(problem.suggest("name a PEM file, with \"-----BEGIN CERTIFICATE-----\" in it"))

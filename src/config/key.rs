@@ -68,18 +68,12 @@ pub(super) fn read(config: &Config, sources: &Sources, reading: &mut Reading) ->
             None => "this is no key".to_owned(),
         };
         let form = "a key is one word of visible ASCII characters, at most 4096, without `Bearer`";
-        reading.problems.push(match sources.purpose {
-            Purpose::Reload => Problem::warning(place, message)
-                .about("upstream.key-file")
-                .suggest("the key that was read at the start stays in use"),
-            Purpose::Check | Purpose::Run => problem(message).suggest(form),
-        });
+        reading.problems.push(problem(message).suggest(form));
     }
     key.map(Secret)
 }
 
-/// Reports a file that cannot be read. The key need not be where the configuration is only checked,
-/// and stays as it runs where the configuration is read again.
+/// Reports a file that cannot be read. The key need not be where the configuration is only checked.
 fn unreadable(file: &Path, error: &io::Error, purpose: Purpose, place: Place) -> Problem {
     let file = named(file, "key-file");
     let message = match error.kind() {
@@ -91,10 +85,6 @@ fn unreadable(file: &Path, error: &io::Error, purpose: Purpose, place: Place) ->
         Purpose::Check => (
             Problem::warning(place, message),
             Some("`weir run` does not start unless its user can read it"),
-        ),
-        Purpose::Reload => (
-            Problem::warning(place, message),
-            Some("the key that was read at the start stays in use"),
         ),
     };
     let problem = problem.about("upstream.key-file");

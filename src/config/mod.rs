@@ -36,12 +36,15 @@ mod upstream_url;
 mod values;
 
 pub(crate) use form::{ListenAddress, LogTo, PeerName, read_address};
+pub(crate) use key::Secret;
 pub(crate) use load::Loaded;
 pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
-pub(crate) use sections::{ClientCertificates, DecisionLog, Format, Listen, Log, Roots};
+pub(crate) use sections::{
+    ClientCertificates, DecisionLog, Format, Level, Limits, Listen, Log, Roots,
+};
 pub(crate) use sources::{Purpose, Sources};
 pub(crate) use upstream_url::UpstreamUrl;
 pub(crate) use values::Config;

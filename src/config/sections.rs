@@ -319,14 +319,14 @@ impl Listen {
 section! {
     /// When the configuration is read again.
     pub struct Reload {
-        /// Whether it is read again when its file, or one of `listen.certificates`, has changed.
-        /// SIGHUP does so in any case.
+        /// Whether it is read again when its file, or a certificate, key or token that it names, has
+        /// changed. SIGHUP does so in any case.
         "watch" watch: bool = true, Switch;
     }
 }
 
-/// How much is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much is logged: the later, the more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     /// Nothing.
     Off,

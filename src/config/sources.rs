@@ -13,11 +13,9 @@ pub(crate) enum Purpose {
     /// machine.
     #[default]
     Check,
-    /// To run: there must be an upstream, and the files it names must be there.
+    /// To run, or to go on running with it: there must be an upstream, and the files it names must
+    /// be there.
     Run,
-    /// To take over a policy while Weir runs. Key and certificates stay as they are, so their files
-    /// need not be there.
-    Reload,
 }
 
 /// Where values may come from. Nothing is read from the process itself, so that the same sources

@@ -30,8 +30,6 @@ pub(super) fn read(config: &Config, purpose: Purpose, reading: &mut Reading) -> 
     let place = reading.places.get(KEY).cloned().unwrap_or(Place::Nowhere);
     let form = "a token is one word of 16 to 4096 visible ASCII characters";
     let problem = match (purpose, text.is_err()) {
-        (Purpose::Reload, _) => Problem::warning(place, message)
-            .suggest("the token that was read at the start stays in use"),
         (Purpose::Check, true) => Problem::warning(place, message)
             .suggest("`weir run` does not start unless its user can read it"),
         (Purpose::Run, true) => Problem::error(place, message),
@@ -72,8 +70,7 @@ mod tests {
         let shown = format!("{loaded:?} {}", loaded.to_json());
         assert!(!shown.contains("a-token-of-some-length"), "{shown}");
         std::fs::remove_file(&token).unwrap();
-        let again = load(Purpose::Reload).unwrap();
-        let told = again.warnings.to_string();
-        assert!(told.contains("stays in use"), "{told}");
+        let told = load(Purpose::Run).unwrap_err().to_string();
+        assert!(told.contains("admin.token cannot be read"), "{told}");
     }
 }

@@ -10,6 +10,7 @@ mod bounds;
 mod connection;
 mod farewell;
 mod faults;
+mod later;
 mod limited;
 #[cfg(feature = "cli")]
 mod listen;
@@ -33,6 +34,7 @@ mod workers;
 
 pub use bounds::Bounds;
 pub use faults::{ErrorForm, Faults, FaultsFuture, FaultsLayer};
+pub use later::{Later, ServeLimits};
 #[cfg(feature = "cli")]
 pub(crate) use listen::handed_over;
 #[cfg(feature = "cli")]

@@ -3,7 +3,7 @@
 //! In: the service's future, and what the call counts against. Out: its answer, whose body ends the
 //! call when it is dropped.
 
-use super::{activity::Activity, stalled::StreamWatch};
+use super::{activity::Activity, bounds::Place, stalled::StreamWatch};
 use crate::http::Body;
 use bytes::Bytes;
 use http::Response;
@@ -16,14 +16,13 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use tokio::sync::OwnedSemaphorePermit;
 use tower::BoxError;
 
 /// A call that is open until this is dropped.
 pub(super) struct OpenCall {
     activity: Arc<Activity>,
     /// Its place among the calls in flight.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
     /// Its stream, over HTTP/2.
     stream: Option<Arc<StreamWatch>>,
 }
@@ -31,7 +30,7 @@ pub(super) struct OpenCall {
 impl OpenCall {
     pub(super) fn begin(
         activity: &Arc<Activity>,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<Place>,
         stream: Option<Arc<StreamWatch>>,
     ) -> Self {
         activity.begin_call();

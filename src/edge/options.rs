@@ -1,6 +1,12 @@
 //! How callers are served.
 
-use super::{bounds::Bounds, proxy_peers::ProxyPeers, pulse::Pulses, tls::Tls};
+use super::{
+    bounds::Bounds,
+    later::{Later, ServeLimits},
+    proxy_peers::ProxyPeers,
+    pulse::Pulses,
+    tls::Tls,
+};
 use crate::metrics::Metrics;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
@@ -35,11 +41,22 @@ pub struct ServeOptions {
     pub work: TaskTracker,
     /// Where connections are counted, if they are.
     pub metrics: Option<Metrics>,
+    /// What takes the place of these limits for connections that begin later.
+    pub later: Later,
     /// Where each worker of [`run_workers`](super::run_workers) notes that it runs.
     pub pulses: Pulses,
 }
 
 impl ServeOptions {
+    /// Returns these options with the limits that were set meanwhile; `None`: none were.
+    pub(super) fn changed(&self) -> Option<Self> {
+        let (limits, later) = self.later.taken()?;
+        let ServeLimits { header_timeout, keep_alive, write_timeout, ping_after, .. } = *limits;
+        let ServeLimits { head, drain, caller_address, .. } = *limits;
+        let times = Self { header_timeout, keep_alive, write_timeout, ping_after, ..self.clone() };
+        Some(Self { head, drain, caller_address, later, ..times })
+    }
+
     /// Counts what met a bound.
     pub(super) fn bound_hit(&self, bound: &'static str) {
         if let Some(metrics) = &self.metrics {
@@ -64,6 +81,7 @@ impl Default for ServeOptions {
             caller_address: false,
             work: TaskTracker::new(),
             metrics: None,
+            later: Later::default(),
             pulses: Pulses::default(),
         }
     }

@@ -87,10 +87,13 @@ where
     let connections = Connections::default();
     // When this future is dropped, its connections end too.
     let _end = [&connections.draining, &connections.closed].map(|token| token.clone().drop_guard());
-    let (open, shared) = (&connections, Arc::new(options.clone()));
+    let (open, mut shared) = (&connections, Arc::new(options.clone()));
     let turned_away = TaskTracker::new();
     // Owns the service: a reference to it, held across an await, would require `Sync`.
-    let start = move |(socket, address): (Socket, Option<SocketAddr>)| {
+    let mut start = move |(socket, address): (Socket, Option<SocketAddr>)| {
+        if let Some(changed) = shared.changed() {
+            shared = Arc::new(changed);
+        }
         let Some(place) = shared.bounds.connection() else {
             return turn_away(socket, &turned_away, &shared);
         };
@@ -116,7 +119,7 @@ where
         start(accepted);
     }
     drop(listener);
-    drain(&connections, &options).await
+    drain(&connections, &options.changed().unwrap_or(options)).await
 }
 
 /// Tells a caller to try again, where it can be told without TLS.

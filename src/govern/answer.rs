@@ -313,7 +313,7 @@ pub(super) fn finish(
         request_id: about.request_id,
         trace_id: about.trace_id,
     };
-    if governor.settings.headers {
+    if governor.settings().headers {
         mark(&mut response, &decision);
     }
     governor.decisions().publish(decision, outcome.recorded);

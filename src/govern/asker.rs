@@ -185,7 +185,7 @@ impl Asker {
         };
         let (head, body) = response.into_parts();
         self.record_back_off(head.status, &head.headers);
-        match collect(body, self.governor.settings.answer).await {
+        match collect(body, self.governor.settings().answer).await {
             Ok(body) => SendOutcome::Answered(Answered { head: Arc::new(head), body }),
             Err(CollectError::TooLarge(body)) => {
                 self.governor.metrics().bound_hit("answer");

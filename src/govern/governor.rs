@@ -14,7 +14,7 @@ use crate::{
     rules::{Intent, Policy, Timestamp},
     sessions::{LookUps, Sessions, StoreError, now},
 };
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::{
     borrow::Cow,
     io,
@@ -68,8 +68,9 @@ pub struct Governor {
     pub(super) policy: ArcSwap<Policy>,
     pub(super) overrides: Overrides,
     sessions: Sessions,
-    own_key: Option<OwnKey>,
-    pub(super) settings: GovernSettings,
+    own_key: ArcSwapOption<OwnKey>,
+    settings: ArcSwap<GovernSettings>,
+    dialects: &'static Dialects,
     pub(super) look_ups: LookUps<Result<LookupOutcome, StoreError>>,
     pub(super) recent: RecentAnswers,
     decisions: Decisions,
@@ -95,14 +96,15 @@ impl Governor {
         settings: GovernSettings,
         key: Option<UpstreamKey>,
     ) -> Arc<Self> {
-        let own_key = key.map(|key| OwnKey::new(key, |bytes| sessions.hash(bytes)));
+        let own_key = key.map(|key| Arc::new(OwnKey::new(key, |bytes| sessions.hash(bytes))));
         let decisions = Decisions::new(settings.history, sessions.metrics().clone());
         Arc::new(Self {
-            own_key,
+            own_key: ArcSwapOption::new(own_key),
             overrides: Overrides::over(policy.clone()),
             policy: ArcSwap::from_pointee(policy),
             sessions,
-            settings,
+            settings: ArcSwap::from_pointee(settings),
+            dialects: settings.dialects,
             look_ups: LookUps::default(),
             recent: RecentAnswers::default(),
             decisions,
@@ -156,11 +158,28 @@ impl Governor {
 
     /// Returns the vendor APIs whose calls are governed.
     pub(crate) fn dialects(&self) -> &'static Dialects {
-        self.settings.dialects
+        self.dialects
     }
 
-    pub(super) fn own_key(&self) -> Option<&OwnKey> {
-        self.own_key.as_ref()
+    pub(super) fn settings(&self) -> GovernSettings {
+        **self.settings.load()
+    }
+
+    /// Changes bounds and switches for calls that come from now on; the dialects stay.
+    pub fn set_settings(&self, settings: GovernSettings) {
+        self.decisions.keep(settings.history);
+        self.settings.store(Arc::new(settings));
+    }
+
+    pub(super) fn own_key(&self) -> Option<Arc<OwnKey>> {
+        self.own_key.load_full()
+    }
+
+    /// Looks sources up with this key from now on. What was shown to another key is not shown to
+    /// this one.
+    pub fn set_key(&self, key: Option<UpstreamKey>) {
+        let own_key = key.map(|key| OwnKey::new(key, |bytes| self.sessions.hash(bytes)));
+        self.own_key.store(own_key.map(Arc::new));
     }
 
     /// Returns the sessions.

@@ -111,9 +111,9 @@ pub(super) async fn handle(
     let exchange = Exchange { asker, work, policy, call, body, intent };
     let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
     let is_one_too_many =
-        !exchange.intent.is_read() && governor.in_flight() >= governor.settings.calls as u64;
+        !exchange.intent.is_read() && governor.in_flight() >= governor.settings().calls as u64;
     // Boxed, as it would be copied with the call.
-    let mut alarm = Box::pin(tokio::time::sleep(governor.settings.call_timeout));
+    let mut alarm = Box::pin(tokio::time::sleep(governor.settings().call_timeout));
     let outcome = match is_one_too_many {
         true => one_too_many(&exchange),
         false => tokio::select! {
@@ -235,10 +235,10 @@ async fn read(
     body: Body,
 ) -> Result<(Collected, Intent), Unread> {
     let keeps = policy.may_keep_calls();
-    let limit = governor.settings.governed_body;
+    let limit = governor.settings().governed_body;
     let too_large = || Unread::Refused(OwnError::Problem(Problem::TooLarge { limit }));
     let hit = |bound| governor.metrics().bound_hit(bound);
-    let collected = tokio::time::timeout(governor.settings.body_timeout, collect(body, limit));
+    let collected = tokio::time::timeout(governor.settings().body_timeout, collect(body, limit));
     let body = match collected.await {
         Ok(Ok(body)) => body,
         Ok(Err(CollectError::TooLarge(body))) => {
@@ -288,7 +288,7 @@ pub(super) fn ambiguous(
             forward_unread(&governor, request, Some(reported))
         }
         Toggle::Reject | Toggle::Reorder | Toggle::Strip => {
-            let outcome = Outcome::refused(governor.settings.dialects, call.form(), violation);
+            let outcome = Outcome::refused(governor.dialects(), call.form(), violation);
             Handled::Answered(finish(&governor, about, &Trace::default(), outcome))
         }
     }

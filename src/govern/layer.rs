@@ -120,7 +120,7 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
         if policy.mode == Mode::Off && self.governor.sessions().pinned() == 0 {
             return Either::Left(self.pass(request));
         }
-        let dialects = self.governor.settings.dialects;
+        let dialects = self.governor.dialects();
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         match classify_below(dialects, &self.base, method, uri, headers) {
             Classified::Ungoverned => {

@@ -154,7 +154,7 @@ async fn look_up_as(
 
 /// Notes the code of an error of upstream's.
 pub(super) fn note_code(exchange: &Exchange, call: &Call, answered: &Answered) {
-    let limit = exchange.asker.governor.settings.answer;
+    let limit = exchange.asker.governor.settings().answer;
     let code = call.error_code(answered.headers(), &answered.body.bytes, limit);
     exchange.asker.trace.note_code(code);
 }
@@ -244,7 +244,7 @@ impl Asked {
     ) -> Result<(Shown, Learned), UnreadableAnswer> {
         let exchange = &self.exchange;
         let status = answered.status();
-        let limit = exchange.asker.governor.settings.answer;
+        let limit = exchange.asker.governor.settings().answer;
         let (headers, body) = (answered.headers(), &answered.body.bytes);
         let read = || self.call.read_answer(&self.intent, status, headers, body, limit);
         let answer = match (&self.lookup, &self.session) {

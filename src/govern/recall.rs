@@ -3,7 +3,7 @@
 //! In: the records in hand. Out: a [`Known`]. A record that upstream has shown only to other
 //! callers is left out, so that no caller can infer from Weir what upstream would not show it.
 
-use super::{asker::Who, exchange::Exchange, key::OwnKey};
+use super::{asker::Who, exchange::Exchange};
 use crate::{
     rules::{
         CredentialHash, Intent, Known, OptionFacts, SessionRecord, SourceId, SourceRecord, Stated,
@@ -33,7 +33,7 @@ pub(super) async fn recall(
     let seen = known.session.as_ref().and_then(|session| session.sources.stated_at());
     known.doubted = seen.is_some_and(|at| exchange.asker.governor.is_doubted(at));
     ids.extend(known.session.iter().flat_map(|record| record.owned()).cloned());
-    let own = exchange.asker.governor.own_key().map(OwnKey::hash);
+    let own = exchange.asker.governor.own_key().map(|key| key.hash());
     for id in ids {
         let session = known.session.as_deref();
         let visible =

@@ -316,7 +316,7 @@ fn conclude(
         }
         SendOutcome::Failed(failure) => return (CallOutcome::NotSent(failure), refused(session)),
     };
-    let limit = exchange.asker.governor.settings.answer;
+    let limit = exchange.asker.governor.settings().answer;
     let (status, headers, body) = (answered.status(), answered.headers(), &answered.body.bytes);
     if status.is_success() {
         return match call.read_answer(intent, status, headers, body, limit) {

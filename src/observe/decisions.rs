@@ -8,6 +8,7 @@ use super::{
     log::{log, log_unread},
 };
 use crate::{metrics::Metrics, rules::SessionKey};
+use arc_swap::ArcSwap;
 use std::{
     sync::{
         Arc, OnceLock,
@@ -22,7 +23,7 @@ use tokio::sync::broadcast;
 pub struct Decisions {
     prefix: String,
     next: AtomicU64,
-    history: History,
+    history: ArcSwap<History>,
     listeners: broadcast::Sender<Arc<Decision>>,
     counts: Counts,
     metrics: Metrics,
@@ -38,7 +39,7 @@ impl Decisions {
         Self {
             prefix: format!("{:08x}", u32::from_ne_bytes(random)),
             next: AtomicU64::new(1),
-            history: History::new(history),
+            history: ArcSwap::from_pointee(History::new(history)),
             listeners: broadcast::channel(256).0,
             counts: Counts::default(),
             metrics,
@@ -49,6 +50,21 @@ impl Decisions {
     /// Returns an id for the next decision.
     pub fn next_id(&self) -> String {
         format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Keeps this many decisions from now on, the latest among them. One that is made in this moment
+    /// may be missing from them.
+    pub(crate) fn keep(&self, history: usize) {
+        let before = self.history.load_full();
+        if before.keeps() == history {
+            return;
+        }
+        let after = History::new(history);
+        let mut latest: Vec<_> = before.newest_first().take(history).collect();
+        while let Some(oldest) = latest.pop() {
+            after.push(oldest);
+        }
+        self.history.store(Arc::new(after));
     }
 
     /// Writes each decision to come to this log. The first log stays.
@@ -73,7 +89,7 @@ impl Decisions {
         if let Some(recorder) = self.recorder() {
             recorder.record(decision.clone(), recorded);
         }
-        self.history.push(decision.clone());
+        self.history.load().push(decision.clone());
         if self.listeners.receiver_count() > 0 {
             // The last listener may have left in this instant; then nothing is lost.
             let _ = self.listeners.send(decision);
@@ -82,7 +98,7 @@ impl Decisions {
 
     /// Returns the latest decisions, newest first.
     pub fn latest(&self, at_most: usize) -> Vec<Arc<Decision>> {
-        self.history.newest_first().take(at_most).collect()
+        self.history.load().newest_first().take(at_most).collect()
     }
 
     /// Returns the latest decisions about sessions for which this is true, newest first.
@@ -92,12 +108,12 @@ impl Decisions {
         is_wanted: impl Fn(&SessionKey) -> bool,
     ) -> Vec<Arc<Decision>> {
         let is_about = |decision: &Arc<Decision>| decision.session.as_ref().is_some_and(&is_wanted);
-        self.history.newest_first().filter(is_about).take(at_most).collect()
+        self.history.load().newest_first().filter(is_about).take(at_most).collect()
     }
 
     /// Returns the decision with this id, if it is among the latest.
     pub fn find(&self, id: &str) -> Option<Arc<Decision>> {
-        self.history.newest_first().find(|decision| decision.id == id)
+        self.history.load().newest_first().find(|decision| decision.id == id)
     }
 
     /// Returns what was counted since the start.

@@ -30,6 +30,11 @@ impl History {
         Self { parts, keeps, next: AtomicU64::new(0) }
     }
 
+    /// Returns how many decisions it keeps.
+    pub(super) fn keeps(&self) -> usize {
+        usize::try_from(self.keeps).unwrap_or(usize::MAX)
+    }
+
     /// Keeps a decision in place of the oldest.
     pub(super) fn push(&self, decision: Arc<Decision>) {
         if self.keeps == 0 {

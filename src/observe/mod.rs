@@ -30,13 +30,13 @@ pub(crate) fn log_level() -> Option<String> {
     None
 }
 
-/// Logs at this level from now on. Returns whether it does.
-pub(crate) fn set_log_level(level: &str) -> bool {
+/// Logs at this level from now on. Returns whether it does; then `tell` has written a warning.
+pub(crate) fn set_log_level(level: &str, tell: impl FnOnce()) -> bool {
     #[cfg(feature = "cli")]
-    return telemetry::set_level(level);
+    return telemetry::set_level(level, tell);
     #[cfg(not(feature = "cli"))]
     {
-        let _ = level;
+        let _ = (level, tell);
         false
     }
 }

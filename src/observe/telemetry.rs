@@ -14,7 +14,7 @@ use std::{
     panic,
     sync::{
         Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -31,6 +31,9 @@ static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
 /// What is logged, as it was set last, and what sets it otherwise.
 static LEVEL: Mutex<Option<(String, SetFilter)>> = Mutex::new(None);
+
+/// Whether `RUST_LOG` decided what is logged, and not the configuration.
+static BY_RUST_LOG: AtomicBool = AtomicBool::new(false);
 
 /// Puts another filter of lines in place of the one that is in force.
 type SetFilter = Box<dyn Fn(EnvFilter) -> bool + Send>;
@@ -86,6 +89,7 @@ pub(crate) fn start(level: &str, human: Option<bool>, file: Option<FileSettings>
         }
     };
     if started.is_ok() {
+        BY_RUST_LOG.store(rust_log.is_some() && ignored.is_none(), Ordering::Relaxed);
         *LEVEL.lock().unwrap_or_else(PoisonError::into_inner) = Some((told, set));
         let _ = DROPPED.set(dropped);
         if let Some(handle) = handle {
@@ -138,15 +142,23 @@ pub(crate) fn level() -> Option<String> {
 }
 
 /// Logs at this level from now on, which is one of the names that `RUST_LOG` knows. Returns whether
-/// it does.
-pub(crate) fn set_level(level: &str) -> bool {
+/// it does; then `tell`, which writes a warning, was called while warnings are written, whatever
+/// the level before and after.
+pub(crate) fn set_level(level: &str, tell: impl FnOnce()) -> bool {
     let mut now = LEVEL.lock().unwrap_or_else(PoisonError::into_inner);
     let Some((told, set)) = now.as_mut() else { return false };
-    let done = set(EnvFilter::new(directives(level)));
-    if done {
-        level.clone_into(told);
+    if !set(EnvFilter::new(directives("warn"))) {
+        return false;
     }
-    done
+    tell();
+    set(EnvFilter::new(directives(level)));
+    level.clone_into(told);
+    true
+}
+
+/// Returns whether `RUST_LOG` decided what is logged at the start, and not the configuration.
+pub(crate) fn is_by_rust_log() -> bool {
+    BY_RUST_LOG.load(Ordering::Relaxed)
 }
 
 /// Returns how many lines were dropped because the reader of standard error is too slow, or because

@@ -189,6 +189,11 @@ impl Sessions {
         self.0.turns.waiting(of)
     }
 
+    /// Lets so many calls wait for one turn, and so long, from now on.
+    pub fn set_waiting(&self, queue: usize, wait: Duration) {
+        self.0.turns.set_limits(queue, wait);
+    }
+
     /// Returns how many turns a call has or waits for.
     pub fn turns_open(&self) -> usize {
         self.0.turns.open()

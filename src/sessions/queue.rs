@@ -59,6 +59,11 @@ impl<W> TurnQueue<W> {
         Self { next: 0, bound, turn: None, queue: VecDeque::new(), held: Vec::new() }
     }
 
+    /// Lets so many calls wait from now on. Those that wait already stay.
+    pub(super) fn set_bound(&mut self, bound: usize) {
+        self.bound = bound;
+    }
+
     /// Adds a call at the back. An ordinary call ends every hold first.
     pub(super) fn enter(&mut self, priority: Priority) -> Result<(Ticket, Option<W>), Full> {
         let served_at_once =

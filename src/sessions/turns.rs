@@ -21,7 +21,10 @@ use dashmap::{DashMap, Entry};
 use std::{
     fmt,
     future::poll_fn,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
     task::{Poll, Waker},
     time::Duration,
 };
@@ -85,16 +88,38 @@ type Queues = DashMap<Arc<TurnKey>, TurnQueue<Waker>>;
 #[derive(Clone)]
 pub(super) struct Turns {
     queues: Arc<Queues>,
-    /// How many may wait for one turn.
-    bound: usize,
-    wait: Duration,
+    limits: Arc<Limits>,
     metrics: Metrics,
+}
+
+/// How many may wait for one turn, and for how many milliseconds each.
+struct Limits {
+    bound: AtomicUsize,
+    wait: AtomicU64,
 }
 
 impl Turns {
     /// Makes queues in which at most `bound` calls wait for one turn, each for at most `wait`.
     pub(super) fn new(bound: usize, wait: Duration, metrics: Metrics) -> Self {
-        Self { queues: Arc::default(), bound, wait, metrics }
+        let limits = Limits { bound: bound.into(), wait: millis(wait).into() };
+        Self { queues: Arc::default(), limits: Arc::new(limits), metrics }
+    }
+
+    /// Lets so many calls wait for one turn, and so long, from now on. Those that wait already stay
+    /// and wait as long as they might.
+    pub(super) fn set_limits(&self, bound: usize, wait: Duration) {
+        self.limits.bound.store(bound, Relaxed);
+        self.limits.wait.store(millis(wait), Relaxed);
+        // A queue that is made meanwhile has the new bound already.
+        self.queues.iter_mut().for_each(|mut queue| queue.set_bound(bound));
+    }
+
+    fn bound(&self) -> usize {
+        self.limits.bound.load(Relaxed)
+    }
+
+    fn wait(&self) -> Duration {
+        Duration::from_millis(self.limits.wait.load(Relaxed))
     }
 
     pub(super) async fn turn(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
@@ -102,10 +127,10 @@ impl Turns {
             self.enter(of, priority).map_err(|Full| Busy::because(BusyReason::QueueFull))?;
         if place.has_turn(Waker::noop()) {
             self.metrics.turn(Duration::ZERO);
-            return Ok(TurnGuard { place, wait: self.wait });
+            return Ok(TurnGuard { place, wait: self.wait() });
         }
         let since = Instant::now();
-        let turn = place.turn(self.wait).await?;
+        let turn = place.turn(self.wait()).await?;
         self.metrics.turn(since.elapsed());
         Ok(turn)
     }
@@ -119,7 +144,7 @@ impl Turns {
     pub(super) fn turn_if_free(&self, of: &TurnKey) -> Option<TurnGuard> {
         let key = Arc::new(of.clone());
         let Entry::Vacant(slot) = self.queues.entry(key.clone()) else { return None };
-        let mut queue = slot.insert(TurnQueue::new(self.bound));
+        let mut queue = slot.insert(TurnQueue::new(self.bound()));
         let (ticket, _) = queue.enter(Priority::Ordinary).ok()?;
         drop(queue);
         let place = Place { queues: self.queues.clone(), key, ticket };
@@ -127,13 +152,13 @@ impl Turns {
             return None;
         }
         self.metrics.turn(Duration::ZERO);
-        Some(TurnGuard { place, wait: self.wait })
+        Some(TurnGuard { place, wait: self.wait() })
     }
 
     fn enter(&self, of: &TurnKey, priority: Priority) -> Result<Place, Full> {
         let key = Arc::new(of.clone());
         let mut queue =
-            self.queues.entry(key.clone()).or_insert_with(|| TurnQueue::new(self.bound));
+            self.queues.entry(key.clone()).or_insert_with(|| TurnQueue::new(self.bound()));
         let (ticket, next) = queue.enter(priority)?;
         drop(queue);
         wake(next);
@@ -165,6 +190,10 @@ impl Turns {
     pub(super) fn all_waiting(&self) -> usize {
         self.queues.iter().map(|queue| queue.waiting()).sum()
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Wakes a call. Must not be called under a lock, since a waker may run any code.
@@ -284,7 +313,7 @@ mod tests {
     use super::*;
     use Priority::{Ordinary, Overtaking};
     use futures_util::{FutureExt, future::join_all, poll};
-    use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
     use tokio::{task::yield_now, time::advance};
 
     const WAIT: Duration = Duration::from_secs(10);

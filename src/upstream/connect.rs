@@ -32,6 +32,8 @@ pub(super) struct Connector {
     address: http::Uri,
     timeout: Duration,
     max_age: Duration,
+    /// The number of the connections that it makes.
+    generation: u64,
     transport: Transport,
 }
 
@@ -55,7 +57,12 @@ impl Connector {
             Transport::Plain(tcp)
         };
         let (timeout, max_age) = (*timeout, *max_age);
-        Ok(Self { address: target.address(), timeout, max_age, transport })
+        Ok(Self { address: target.address(), timeout, max_age, generation: 0, transport })
+    }
+
+    /// Gives the connections that it makes this number.
+    pub(super) fn numbered(self, generation: u64) -> Self {
+        Self { generation, ..self }
     }
 
     /// Makes a connection and drives it in a task of its own on the current runtime.
@@ -78,7 +85,7 @@ impl Connector {
             }
         });
         let ends = Instant::now() + jittered(self.max_age);
-        Ok(Connection::new(sender, ends, driver.abort_handle()))
+        Ok(Connection::new(sender, ends, self.generation, driver.abort_handle()))
     }
 
     async fn stream(&self) -> Result<Stream, BoxError> {

@@ -27,7 +27,10 @@ use std::{
     future::Future,
     net::IpAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
 };
 use tower::{Layer, Service};
@@ -46,28 +49,49 @@ pub struct HygieneLayer(Arc<Outward>);
 #[derive(Clone, Debug)]
 struct Outward {
     target: Target,
-    forwarded: bool,
-    upgrade: bool,
+    switches: Arc<Switches>,
     /// Names of fields that `Connection` cannot remove, besides end-to-end fields.
     kept: Vec<&'static str>,
+}
+
+/// What can be switched while requests go through.
+#[derive(Debug, Default)]
+pub(super) struct Switches {
+    forwarded: AtomicBool,
+    upgrade: AtomicBool,
+}
+
+impl Switches {
+    /// Switches both.
+    pub(super) fn set(&self, forwarded: bool, upgrade: bool) {
+        self.forwarded.store(forwarded, Relaxed);
+        self.upgrade.store(upgrade, Relaxed);
+    }
 }
 
 impl HygieneLayer {
     /// Makes a layer for a client of this upstream. Requests leave it with an absolute URI.
     pub fn new(target: Target) -> Self {
-        Self(Arc::new(Outward { target, forwarded: false, upgrade: false, kept: Vec::new() }))
+        Self(Arc::new(Outward { target, switches: Arc::default(), kept: Vec::new() }))
     }
 
     /// Says whether the caller's address is appended to `Forwarded` and `X-Forwarded-For`. It is
     /// taken from a [`CallerAddress`] in the request's extensions.
     pub fn forwarded(self, forwarded: bool) -> Self {
-        Self(Arc::new(Outward { forwarded, ..(*self.0).clone() }))
+        let upgrade = self.0.switches.upgrade.load(Relaxed);
+        self.switched(Arc::new(Switches { forwarded: forwarded.into(), upgrade: upgrade.into() }))
     }
 
     /// Says whether a request may switch to another protocol. If not, its `Upgrade` is removed, and
     /// upstream answers it as any other.
     pub fn upgrade(self, upgrade: bool) -> Self {
-        Self(Arc::new(Outward { upgrade, ..(*self.0).clone() }))
+        let forwarded = self.0.switches.forwarded.load(Relaxed);
+        self.switched(Arc::new(Switches { forwarded: forwarded.into(), upgrade: upgrade.into() }))
+    }
+
+    /// Goes by these switches from now on.
+    pub(super) fn switched(self, switches: Arc<Switches>) -> Self {
+        Self(Arc::new(Outward { switches, ..(*self.0).clone() }))
     }
 
     /// Keeps fields of these names, in lower case, even if a caller's `Connection` names them: the
@@ -108,7 +132,7 @@ where
         let (mut parts, body) = request.into_parts();
         let over_http1 = parts.version != Version::HTTP_2;
         let caller = parts.extensions.remove::<CallerAddress>();
-        let caller = caller.filter(|_| self.outward.forwarded);
+        let caller = caller.filter(|_| self.outward.switches.forwarded.load(Relaxed));
         let target = &self.outward.target;
         to_upstream(&mut parts, &body, &self.outward, caller);
         // A client that keeps connections to many hosts reads the host from the URI.
@@ -158,7 +182,12 @@ fn to_upstream(
 ) {
     let target = &outward.target;
     let headers = &mut parts.headers;
-    let upgrade = outward.upgrade.then(|| upgrade_of(headers, parts.version)).flatten();
+    let upgrade = outward
+        .switches
+        .upgrade
+        .load(Relaxed)
+        .then(|| upgrade_of(headers, parts.version))
+        .flatten();
     let trailers = headers.get_all(header::TE).iter().any(|te| has_token(te, "trailers"));
     remove_hop_by_hop(headers, &outward.kept);
     remove_look_alikes(headers, &outward.kept);

@@ -17,6 +17,7 @@ mod target;
 mod tls;
 mod upgrade;
 mod uploading;
+mod way;
 
 pub use hygiene::HygieneLayer;
 pub use send::Upstream;
@@ -24,3 +25,4 @@ pub use settings::{ClientIdentity, Roots, UpstreamSettings};
 pub use target::Target;
 #[cfg(feature = "cli")]
 pub(crate) use tls::TlsError;
+pub use way::OtherWay;

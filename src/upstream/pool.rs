@@ -11,7 +11,10 @@
 use crate::http::Body;
 use hyper::client::conn::http1::SendRequest;
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::{task::AbortHandle, time::Instant};
@@ -25,12 +28,19 @@ pub(super) struct Connection {
     pub(super) sender: SendRequest<Body>,
     /// When it takes no further request.
     ends: Instant,
+    /// The connections that are still good have the pool's number.
+    generation: u64,
     driver: Option<AbortHandle>,
 }
 
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Body>, ends: Instant, driver: AbortHandle) -> Self {
-        Self { sender, ends, driver: Some(driver) }
+    pub(super) fn new(
+        sender: SendRequest<Body>,
+        ends: Instant,
+        generation: u64,
+        driver: AbortHandle,
+    ) -> Self {
+        Self { sender, ends, generation, driver: Some(driver) }
     }
 
     /// Keeps the connection open after the drop, for a tunnel.
@@ -55,8 +65,43 @@ struct Idle {
 /// The idle connections of one worker.
 pub(super) struct Pool {
     idle: Mutex<IdleConnections>,
-    idle_timeout: Duration,
-    max_idle: usize,
+    limits: Arc<PoolLimits>,
+}
+
+/// What the pools of all workers keep, which can change.
+#[derive(Debug)]
+pub(super) struct PoolLimits {
+    /// For how many milliseconds a connection may be unused.
+    idle_timeout: AtomicU64,
+    max_idle: AtomicUsize,
+    /// The number of the connections that may be used; those of another are closed.
+    generation: AtomicU64,
+}
+
+impl PoolLimits {
+    pub(super) fn new(idle_timeout: Duration, max_idle: usize, generation: u64) -> Self {
+        let idle_timeout = millis(idle_timeout).into();
+        Self { idle_timeout, max_idle: max_idle.into(), generation: generation.into() }
+    }
+
+    /// Puts others in place of these.
+    pub(super) fn set(&self, idle_timeout: Duration, max_idle: usize, generation: u64) {
+        self.idle_timeout.store(millis(idle_timeout), Relaxed);
+        self.max_idle.store(max_idle, Relaxed);
+        self.generation.store(generation, Relaxed);
+    }
+
+    fn idle_timeout(&self) -> Duration {
+        Duration::from_millis(self.idle_timeout.load(Relaxed))
+    }
+
+    fn is_good(&self, connection: &Connection, now: Instant) -> bool {
+        now < connection.ends && connection.generation == self.generation.load(Relaxed)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[derive(Default)]
@@ -68,9 +113,9 @@ struct IdleConnections {
 }
 
 impl Pool {
-    /// Makes a pool of at most `max_idle` connections, each unused for at most `idle_timeout`.
-    pub(super) fn new(idle_timeout: Duration, max_idle: usize) -> Arc<Self> {
-        Arc::new(Self { idle: Mutex::default(), idle_timeout, max_idle })
+    /// Makes a pool that keeps to these limits.
+    pub(super) fn new(limits: Arc<PoolLimits>) -> Arc<Self> {
+        Arc::new(Self { idle: Mutex::default(), limits })
     }
 
     /// Takes the connection used last among those that are still good.
@@ -80,8 +125,8 @@ impl Pool {
         while let Some(Idle { connection, since }) = idle.connections.pop() {
             let is_unused_for = now.duration_since(since);
             if connection.sender.is_ready()
-                && is_unused_for < self.idle_timeout
-                && now < connection.ends
+                && is_unused_for < self.limits.idle_timeout()
+                && self.limits.is_good(&connection, now)
             {
                 return Some(connection);
             }
@@ -96,27 +141,27 @@ impl Pool {
 
     fn put(self: &Arc<Self>, connection: Connection) {
         let (mut idle, now) = (self.idle(), Instant::now());
-        if idle.connections.len() >= self.max_idle
-            || self.idle_timeout.is_zero()
-            || now >= connection.ends
+        let idle_timeout = self.limits.idle_timeout();
+        if idle.connections.len() >= self.limits.max_idle.load(Relaxed)
+            || idle_timeout.is_zero()
+            || !self.limits.is_good(&connection, now)
         {
             return;
         }
         idle.connections.push(Idle { connection, since: now });
         if !std::mem::replace(&mut idle.swept, true) {
-            tokio::spawn(sweep(Arc::downgrade(self), self.idle_timeout));
+            tokio::spawn(sweep(Arc::downgrade(self), idle_timeout));
         }
     }
 
     /// Closes connections unused for too long. Returns when the next one is due.
     fn close_old(&self) -> Option<Instant> {
-        let now = Instant::now();
+        let (now, idle_timeout) = (Instant::now(), self.limits.idle_timeout());
         let mut idle = self.idle();
-        let old = idle
-            .connections
-            .partition_point(|idle| now.duration_since(idle.since) >= self.idle_timeout);
+        let old =
+            idle.connections.partition_point(|idle| now.duration_since(idle.since) >= idle_timeout);
         idle.connections.drain(..old);
-        let next = idle.connections.first().map(|idle| idle.since + self.idle_timeout);
+        let next = idle.connections.first().map(|idle| idle.since + idle_timeout);
         idle.swept = next.is_some();
         next
     }

@@ -3,16 +3,16 @@
 //! In: a request that has been through header hygiene. Out: upstream's answer, its content still
 //! streaming, or an error. Deliberately absent: retries. A request of which any byte was written is
 //! never sent again, even if its method is idempotent; one that a stale connection returned
-//! unwritten goes to the next connection (see `pool`).
+//! unwritten goes to the next connection (see `pool`). `way` holds what can change meanwhile.
 
 use super::{
-    connect::Connector,
     hygiene::HygieneLayer,
     pool::{Connection, Lease, Pool},
     settings::UpstreamSettings,
     tls::TlsError,
     upgrade,
-    uploading::{answer_in_time, await_emptiness, broken, watch},
+    uploading::{Pace, answer_in_time, await_emptiness, broken, watch},
+    way::{OtherWay, Way},
 };
 use crate::http::{Body, Upload, UpstreamError};
 use http::{Request, Response, StatusCode, Uri, header};
@@ -22,6 +22,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 /// A client of one upstream. Clones share their connections.
@@ -29,15 +30,14 @@ use std::{
 pub struct Upstream(Arc<Shared>);
 
 struct Shared {
-    connector: Connector,
+    way: Arc<Way>,
     pool: Arc<Pool>,
-    settings: UpstreamSettings,
 }
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
-            .field("target", &self.0.settings.target)
+            .field("target", self.0.way.target())
             .field("unused", &self.0.pool.unused())
             .finish()
     }
@@ -49,39 +49,54 @@ impl Upstream {
     /// # Errors
     /// TLS is asked for and no trusted certificates can be read.
     pub fn new(settings: UpstreamSettings) -> Result<Self, TlsError> {
-        let connector = Connector::new(&settings)?;
-        Ok(Self::with(connector, settings))
+        Ok(Self::by(Arc::new(Way::new(settings)?)))
     }
 
     /// Returns the path that is put before every request's path: empty for the root.
     pub fn base_path(&self) -> &str {
-        self.0.settings.target.base_path()
+        self.0.way.target().base_path()
     }
 
     /// Makes a client of the same upstream with connections of its own: one for each worker, so
     /// that workers share no lock and no socket.
     pub fn another(&self) -> Self {
-        Self::with(self.0.connector.clone(), self.0.settings.clone())
+        Self::by(self.0.way.clone())
+    }
+
+    /// Reads what other settings name, for this client and all that were made of it. Nothing
+    /// changes yet; the target stays.
+    ///
+    /// # Errors
+    /// As for `new`.
+    pub fn prepare(&self, settings: UpstreamSettings) -> Result<OtherWay, TlsError> {
+        self.0.way.prepare(settings)
+    }
+
+    /// Puts what was prepared in force for later requests. Connections of before take no further
+    /// request where other certificates hold now.
+    pub fn take(&self, other: OtherWay) {
+        self.0.way.take(other);
     }
 
     /// Returns the layer that makes requests fit for this upstream.
     pub fn hygiene(&self) -> HygieneLayer {
-        let UpstreamSettings { target, forwarded, upgrade, .. } = &self.0.settings;
-        HygieneLayer::new(target.clone()).forwarded(*forwarded).upgrade(*upgrade)
+        let way = &self.0.way;
+        HygieneLayer::new(way.target().clone()).switched(way.switches().clone())
     }
 
-    fn with(connector: Connector, settings: UpstreamSettings) -> Self {
-        let pool = Pool::new(settings.pool_idle, settings.max_idle);
-        Self(Arc::new(Shared { connector, pool, settings }))
+    fn by(way: Arc<Way>) -> Self {
+        let pool = Pool::new(way.pool().clone());
+        Self(Arc::new(Shared { way, pool }))
     }
 
     /// Sends a request that has been through [`Self::hygiene`]. Dropping the future, or the
     /// answer's body before its end, closes the connection: nothing more is sent to upstream.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
+        let (pace, read_timeout) = shared.way.times();
         if request.body().is_doubtful() {
             // Boxed: it is rare, and would enlarge every request's future.
-            Box::pin(await_emptiness(&mut request, shared.settings.timeout)).await?;
+            Box::pin(await_emptiness(&mut request, pace.timeout)).await?;
         }
         to_origin_form(request.uri_mut());
         let upgrading = request.headers().contains_key(header::UPGRADE);
@@ -89,11 +104,11 @@ impl Upstream {
         let switch = upgrading.then(|| hyper::upgrade::on(&mut request));
         let (request, upload) = watch(request, expects);
 
-        let (response, connection) = shared.exchange(request, upload.as_deref()).await?;
+        let (response, connection) = shared.exchange(request, upload.as_deref(), pace).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return switched(response, connection, switch);
         }
-        Ok(shared.answer(response, connection))
+        Ok(shared.answer(response, connection, read_timeout))
     }
 }
 
@@ -103,19 +118,20 @@ impl Shared {
         &self,
         mut request: Request<Body>,
         upload: Option<&Upload>,
+        pace: Pace,
     ) -> Result<(Response<hyper::body::Incoming>, Connection), UpstreamError> {
         loop {
             let (mut connection, fresh) = match self.pool.take() {
                 Some(connection) => (connection, false),
                 // Boxed: it is rare, and TLS makes it large, which would enlarge every request's
                 // future.
-                None => (Box::pin(self.connector.connect()).await?, true),
+                None => {
+                    let connector = self.way.connector();
+                    (Box::pin(async move { connector.connect().await }).await?, true)
+                }
             };
-            let answer = answer_in_time(
-                connection.sender.try_send_request(request),
-                upload,
-                self.settings.pace(),
-            );
+            let sent = connection.sender.try_send_request(request);
+            let answer = answer_in_time(sent, upload, pace);
             let mut error = match answer.await? {
                 Ok(response) => return Ok((response, connection)),
                 Err(error) => error,
@@ -134,13 +150,13 @@ impl Shared {
         &self,
         response: Response<hyper::body::Incoming>,
         connection: Connection,
+        read_timeout: Duration,
     ) -> Response<Body> {
         let lease = Lease::new(connection, self.pool.clone());
         if hyper::body::Body::is_end_stream(response.body()) {
             lease.give_back();
             return response.map(|_| Body::empty());
         }
-        let read_timeout = self.settings.read_timeout;
         response.map(|body| Body::download(body, read_timeout, move || lease.give_back()))
     }
 }

@@ -10,7 +10,10 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 use tower::BoxError;
 
 /// Why connections over TLS cannot be made at all.
@@ -64,6 +67,24 @@ pub(super) fn over(
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(HttpsConnector::from((tcp, config)))
+}
+
+/// Returns what tells the files that these settings name from what they held at another time.
+pub(super) fn content(settings: &UpstreamSettings) -> Result<blake3::Hash, TlsError> {
+    let mut hash = blake3::Hasher::new();
+    hash.update(format!("{:?}", settings.roots).as_bytes());
+    let client = settings.client.iter().flat_map(|client| [&client.certificate, &client.key]);
+    for (number, path) in settings.ca_file.iter().chain(client).enumerate() {
+        let unreadable = |error: io::Error| match settings.client.as_ref() {
+            Some(client) if client.key == *path => {
+                TlsError::KeyFile { path: path.clone(), reason: error.into() }
+            }
+            _ => TlsError::CaFile { path: path.clone(), reason: error.into() },
+        };
+        let bytes = fs::read(path).map_err(unreadable)?;
+        hash.update(&number.to_le_bytes()).update(blake3::hash(&bytes).as_bytes());
+    }
+    Ok(hash.finalize())
 }
 
 fn roots(settings: &UpstreamSettings) -> Result<RootCertStore, TlsError> {

@@ -17,6 +17,8 @@ mod emulator;
 mod handing_over;
 mod layer;
 mod layout;
+#[cfg(unix)]
+mod live;
 mod log_file;
 mod lost_credit;
 mod metrics;

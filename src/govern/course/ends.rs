@@ -162,7 +162,7 @@ impl Course<'_> {
             return None;
         }
         let asker = &self.exchange.asker;
-        asker.governor.settings.dialects.named_by(left, &asker.trace.code()?)
+        asker.governor.dialects().named_by(left, &asker.trace.code()?)
     }
 
     /// Reads the records of a call that goes up without the turn that it needs. Returns `None` for
@@ -182,7 +182,7 @@ impl Course<'_> {
     /// Returns the request without its `owner` member; `None` where the body cannot be rewritten.
     fn without_owner(&self) -> Option<Request<Body>> {
         let exchange = self.exchange;
-        let limit = exchange.asker.governor.settings.governed_body;
+        let limit = exchange.asker.governor.settings().governed_body;
         let mut head = (*exchange.asker.head).clone();
         let decoded = decoded_body(&head.headers, &exchange.body.bytes, limit);
         let body = exchange.call.strip(&decoded)?;
@@ -196,7 +196,7 @@ impl Course<'_> {
         let form = self.exchange.call.form();
         match answer {
             OwnAnswer::Refusal(violation) => {
-                let dialects = self.exchange.asker.governor.settings.dialects;
+                let dialects = self.exchange.asker.governor.dialects();
                 Outcome::refused(dialects, form, violation)
             }
             OwnAnswer::OfLastStep => match self.last.take() {

@@ -4,7 +4,8 @@ use super::*;
 
 fn towards(url: &str) -> Outward {
     let kept = vec!["digitalriver-version"];
-    Outward { target: url.parse().unwrap(), forwarded: false, upgrade: true, kept }
+    let switches = Arc::new(Switches { forwarded: false.into(), upgrade: true.into() });
+    Outward { target: url.parse().unwrap(), switches, kept }
 }
 use http::{Request, Response};
 
