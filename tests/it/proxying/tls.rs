@@ -6,7 +6,7 @@ use tempfile::NamedTempFile;
 use tokio_rustls::TlsAcceptor;
 
 /// An authority's certificate in a file, and a server for `localhost` that it vouches for.
-fn authority() -> (NamedTempFile, TlsAcceptor) {
+pub(super) fn authority() -> (NamedTempFile, TlsAcceptor) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
