@@ -48,6 +48,8 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
             Ok(loaded) => loaded,
             Err(code) => return Ok(code),
         };
+        // The emulator has none.
+        loaded.config.upstream.socket = None;
         if args.reorder {
             reorder(&mut loaded.config.policy);
         }

@@ -198,6 +198,7 @@ pub(super) fn way(config: &Config) -> Option<UpstreamSettings> {
 fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
     UpstreamSettings {
         target: Target::new(url.scheme().clone(), url.authority().clone(), url.base_path()),
+        socket: config.upstream.socket.clone(),
         connect_timeout: config.upstream.connect_timeout,
         timeout: config.upstream.timeout,
         read_timeout: config.upstream.read_timeout,

@@ -1,11 +1,15 @@
 //! Finds out whether upstream is Weir itself.
 
-use super::{upstream_url::UpstreamUrl, values::Config};
+use super::{form::ListenAddress, upstream_url::UpstreamUrl, values::Config};
 use std::net::{IpAddr, SocketAddr};
 
 /// Returns whether upstream is Weir's own address.
 pub(super) fn is_itself(config: &Config, url: &UpstreamUrl) -> bool {
-    config.listen.address.tcp().is_some_and(|listen| is_here(url.host(), url.port(), listen))
+    match (&config.upstream.socket, &config.listen.address) {
+        (None, ListenAddress::Tcp(listen)) => is_here(url.host(), url.port(), *listen),
+        (Some(socket), ListenAddress::Unix(own)) => socket == own,
+        (None, ListenAddress::Unix(_)) | (Some(_), ListenAddress::Tcp(_)) => false,
+    }
 }
 
 /// Returns whether `listen` answers at a host and port, as far as can be told without resolving

@@ -75,6 +75,7 @@ impl Config {
 fn join_files(config: &mut Config, folder: &Path) {
     let upstream = &mut config.upstream;
     let alone = [
+        &mut upstream.socket,
         &mut upstream.ca_file,
         &mut upstream.key_file,
         &mut upstream.client_certificate,

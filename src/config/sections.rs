@@ -167,6 +167,9 @@ section! {
         /// `http` or `https` URL of the API; it may carry a base path, but no user, query or
         /// fragment. It has no built-in value.
         "url" url: Option<UpstreamUrl> = None, Url;
+        /// A Unix socket at which the API is reached, in place of the address in `url`; `Host` and
+        /// TLS go by `url`. Relative to the configuration file that names it.
+        "socket" socket: Option<PathBuf> = None, File;
         /// How long upstream may take from the last byte of the request to the head of its answer;
         /// then 504. From `1ms` to `1h`.
         "timeout" timeout: Duration = seconds(30), Span { least: ms(1), most: HOUR };

@@ -178,6 +178,12 @@ fn values_that_contradict_each_other_are_told() {
             &["2:7 upstream is Weir itself: it would call itself without end (name the payments \
                  API)"],
         ),
+        ("[upstream]\nurl = \"http://127.0.0.1:8080\"\nsocket = \"/run/up.sock\"", &[]),
+        (
+            "[upstream]\nurl = \"http://a\"\nsocket = \"/w.sock\"\n[listen]\naddress = \"unix:/w.sock\"",
+            &["2:7 upstream is Weir itself: it would call itself without end (name the payments \
+               API)"],
+        ),
         // Only one of the two was written.
         ("[upstream]\ntimeout = \"1s\"", &[]),
         (

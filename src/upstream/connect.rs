@@ -1,13 +1,18 @@
 //! Makes connections to upstream: TCP, racing both address families, and TLS by rustls if the
-//! target is `https`.
+//! target is `https`; or over a Unix socket.
 
+#[cfg(unix)]
+use super::unix::UnixTransport;
 use super::{
     pool::Connection,
     settings::UpstreamSettings,
     tls::{self, TlsError},
 };
 use crate::http::{Body, ConnectFailure, ProxyError, UpstreamError};
-use hyper::client::conn::http1;
+use hyper::{
+    client::conn::http1,
+    rt::{Read, Write},
+};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{CertificateError, InvalidMessage};
@@ -41,6 +46,8 @@ pub(super) struct Connector {
 enum Transport {
     Plain(HttpConnector),
     Tls(HttpsConnector<HttpConnector>),
+    #[cfg(unix)]
+    Unix(UnixTransport),
 }
 
 impl Connector {
@@ -51,10 +58,13 @@ impl Connector {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let transport = if target.is_https() {
-            Transport::Tls(tls::over(tcp, settings)?)
-        } else {
-            Transport::Plain(tcp)
+        let transport = match &settings.socket {
+            #[cfg(unix)]
+            Some(path) => Transport::Unix(UnixTransport::new(path, settings)?),
+            #[cfg(not(unix))]
+            Some(_) => return Err(TlsError::NoUnixSockets),
+            None if target.is_https() => Transport::Tls(tls::over(tcp, settings)?),
+            None => Transport::Plain(tcp),
         };
         let (timeout, max_age) = (*timeout, *max_age);
         Ok(Self { address: target.address(), timeout, max_age, generation: 0, transport })
@@ -67,7 +77,27 @@ impl Connector {
 
     /// Makes a connection and drives it in a task of its own on the current runtime.
     pub(super) async fn connect(&self) -> Result<Connection, UpstreamError> {
-        let stream = tokio::time::timeout(self.timeout, self.stream())
+        let address = self.address.clone();
+        match self.transport.clone() {
+            Transport::Plain(mut tcp) => {
+                let plain = async { Ok(Stream::Http(tcp.call(address).await?)) };
+                self.over(plain).await
+            }
+            Transport::Tls(mut tls) => self.over(tls.call(address)).await,
+            #[cfg(unix)]
+            Transport::Unix(socket) => self.over(socket.stream(address)).await,
+        }
+    }
+
+    /// Makes a connection over this stream, once there is one.
+    async fn over<S>(
+        &self,
+        stream: impl Future<Output = Result<S, BoxError>>,
+    ) -> Result<Connection, UpstreamError>
+    where
+        S: Read + Write + Unpin + Send + 'static,
+    {
+        let stream = tokio::time::timeout(self.timeout, stream)
             .await
             .map_err(|_| UpstreamError::TimedOut { sent: false })?
             .map_err(|error| {
@@ -86,15 +116,6 @@ impl Connector {
         });
         let ends = Instant::now() + jittered(self.max_age);
         Ok(Connection::new(sender, ends, self.generation, driver.abort_handle()))
-    }
-
-    async fn stream(&self) -> Result<Stream, BoxError> {
-        match self.transport.clone() {
-            Transport::Plain(mut tcp) => {
-                Ok(MaybeHttpsStream::Http(tcp.call(self.address.clone()).await?))
-            }
-            Transport::Tls(mut tls) => tls.call(self.address.clone()).await,
-        }
     }
 }
 

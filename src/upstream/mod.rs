@@ -15,6 +15,8 @@ mod send;
 mod settings;
 mod target;
 mod tls;
+#[cfg(unix)]
+mod unix;
 mod upgrade;
 mod uploading;
 mod way;

@@ -28,6 +28,9 @@ pub struct ClientIdentity {
 pub struct UpstreamSettings {
     /// The address of upstream.
     pub target: Target,
+    /// A Unix socket at which upstream is reached, in place of the target's own address. `Host` and
+    /// TLS go by the target.
+    pub socket: Option<PathBuf>,
     /// The bound for making a connection, name resolution and TLS included.
     pub connect_timeout: Duration,
     /// How long upstream may take from the last byte of the request to the head of its answer;
@@ -64,6 +67,7 @@ impl UpstreamSettings {
     pub fn new(target: Target) -> Self {
         Self {
             target,
+            socket: None,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(30),

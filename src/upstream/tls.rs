@@ -5,7 +5,6 @@
 use super::settings::{ClientIdentity, Roots, UpstreamSettings};
 use crate::http::tls_provider;
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -44,6 +43,10 @@ pub enum TlsError {
     /// The machine's trusted certificates cannot be read, and no file was given.
     #[error("this machine's trusted certificates cannot be read: {}", .0.join("; "))]
     UnreadableRoots(Vec<String>),
+    /// Upstream is behind a Unix socket, which this system does not have.
+    #[cfg(not(unix))]
+    #[error("this system has no Unix sockets, and `upstream.socket` names one")]
+    NoUnixSockets,
     /// rustls refuses the configuration.
     #[error("TLS cannot be set up")]
     Config(#[source] rustls::Error),
@@ -51,10 +54,10 @@ pub enum TlsError {
 
 /// Puts TLS over a connector. SNI is the target's host; ALPN offers HTTP/1.1 only, which is what
 /// Weir sends.
-pub(super) fn over(
-    tcp: HttpConnector,
+pub(super) fn over<C>(
+    connector: C,
     settings: &UpstreamSettings,
-) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+) -> Result<HttpsConnector<C>, TlsError> {
     let trusting = ClientConfig::builder_with_provider(tls_provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Config)?
@@ -66,7 +69,7 @@ pub(super) fn over(
             .map_err(TlsError::Config)?,
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(HttpsConnector::from((tcp, config)))
+    Ok(HttpsConnector::from((connector, config)))
 }
 
 /// Returns what tells the files that these settings name from what they held at another time.

@@ -10,6 +10,8 @@ mod framing;
 mod http2;
 mod limits;
 mod naming_faults;
+#[cfg(unix)]
+mod over_unix;
 mod proxy_protocol;
 mod streaming;
 mod timing;
