@@ -40,7 +40,7 @@ pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
-pub(crate) use sections::{ClientCertificates, DecisionLog, Format, Log, Roots};
+pub(crate) use sections::{ClientCertificates, DecisionLog, Format, Http2, Log, Roots};
 pub(crate) use sources::{Purpose, Sources};
 pub(crate) use upstream_url::UpstreamUrl;
 pub(crate) use values::Config;

@@ -2,22 +2,24 @@
 //! target is `https`.
 
 use super::{
+    http2::{self, Keeping},
     pool::Connection,
     settings::UpstreamSettings,
-    tls::{self, TlsError},
+    tls::{self, Tls, TlsError},
 };
 use crate::http::{Body, ConnectFailure, ProxyError, UpstreamError};
 use hyper::client::conn::http1;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{CertificateError, InvalidMessage};
 use std::{
     error::Error,
     hash::{BuildHasher, Hasher, RandomState},
     io,
+    sync::Arc,
     time::Duration,
 };
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{net::TcpStream, sync::Notify, time::Instant};
 use tower::{BoxError, Service};
 
 /// How many fields an answer may have. Upstream has carried out what it answers: an answer that is
@@ -32,20 +34,35 @@ pub(super) struct Connector {
     address: http::Uri,
     timeout: Duration,
     max_age: Duration,
+    ping_after: Duration,
     transport: Transport,
 }
 
 #[derive(Clone)]
 enum Transport {
     Plain(HttpConnector),
-    Tls(HttpsConnector<HttpConnector>),
+    Tls(Tls),
+}
+
+/// What ALPN offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offer {
+    Http1,
+    Either,
+}
+
+/// A connection in the protocol that upstream has chosen.
+pub(super) enum Made {
+    Http1(Connection),
+    Http2(Arc<http2::Connection>),
 }
 
 impl Connector {
     /// Makes a connector. The time-out for connecting bounds one connection, name resolution and
     /// TLS handshake included.
     pub(super) fn new(settings: &UpstreamSettings) -> Result<Self, TlsError> {
-        let UpstreamSettings { target, connect_timeout: timeout, max_age, .. } = settings;
+        let UpstreamSettings { target, connect_timeout: timeout, max_age, ping_after, .. } =
+            settings;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -54,19 +71,32 @@ impl Connector {
         } else {
             Transport::Plain(tcp)
         };
-        let (timeout, max_age) = (*timeout, *max_age);
-        Ok(Self { address: target.address(), timeout, max_age, transport })
+        let (timeout, max_age, ping_after) = (*timeout, *max_age, *ping_after);
+        Ok(Self { address: target.address(), timeout, max_age, ping_after, transport })
     }
 
     /// Makes a connection and drives it in a task of its own on the current runtime.
     pub(super) async fn connect(&self) -> Result<Connection, UpstreamError> {
-        let stream = tokio::time::timeout(self.timeout, self.stream())
-            .await
-            .map_err(|_| UpstreamError::TimedOut { sent: false })?
-            .map_err(|error| {
-                let failure = ConnectFailure::new(named(&*error), hinted(error));
-                UpstreamError::Unreachable(failure.into())
-            })?;
+        let stream = self.stream(Offer::Http1).await?;
+        self.over_http1(stream).await
+    }
+
+    /// Makes a connection in the protocol that upstream chooses by ALPN. Over HTTP/2, `room` is
+    /// notified when a call leaves it. The caller bounds the time.
+    pub(super) async fn connect_either(&self, room: Arc<Notify>) -> Result<Made, UpstreamError> {
+        let stream = self.stream(Offer::Either).await?;
+        if !has_chosen_http2(&stream) {
+            return self.over_http1(stream).await.map(Made::Http1);
+        }
+        let keeping = Keeping {
+            ends: Instant::now() + jittered(self.max_age),
+            ping_after: self.ping_after,
+            ping_timeout: self.timeout,
+        };
+        http2::Connection::over(stream, keeping, room).await.map(Made::Http2)
+    }
+
+    async fn over_http1(&self, stream: Stream) -> Result<Connection, UpstreamError> {
         let (sender, connection) = http1::Builder::new()
             .max_headers(MOST_FIELDS)
             .handshake::<_, Body>(stream)
@@ -81,13 +111,33 @@ impl Connector {
         Ok(Connection::new(sender, ends, driver.abort_handle()))
     }
 
-    async fn stream(&self) -> Result<Stream, BoxError> {
-        match self.transport.clone() {
-            Transport::Plain(mut tcp) => {
-                Ok(MaybeHttpsStream::Http(tcp.call(self.address.clone()).await?))
+    async fn stream(&self, offer: Offer) -> Result<Stream, UpstreamError> {
+        let failed = |error: BoxError| {
+            let failure = ConnectFailure::new(named(&*error), hinted(error));
+            UpstreamError::Unreachable(failure.into())
+        };
+        let late = |_| UpstreamError::TimedOut { sent: false };
+        let stream = tokio::time::timeout(self.timeout, self.stream_at_length(offer));
+        stream.await.map_err(late)?.map_err(failed)
+    }
+
+    async fn stream_at_length(&self, offer: Offer) -> Result<Stream, BoxError> {
+        match &self.transport {
+            Transport::Plain(tcp) => {
+                Ok(MaybeHttpsStream::Http(tcp.clone().call(self.address.clone()).await?))
             }
-            Transport::Tls(mut tls) => tls.call(self.address.clone()).await,
+            Transport::Tls(Tls { http1, either }) => {
+                let tls = if offer == Offer::Either { either } else { http1 };
+                tls.clone().call(self.address.clone()).await
+            }
         }
+    }
+}
+
+fn has_chosen_http2(stream: &Stream) -> bool {
+    match stream {
+        MaybeHttpsStream::Http(_) => false,
+        MaybeHttpsStream::Https(tls) => tls.inner().get_ref().1.alpn_protocol() == Some(tls::HTTP2),
     }
 }
 

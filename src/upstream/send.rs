@@ -6,13 +6,14 @@
 //! unwritten goes to the next connection (see `pool`).
 
 use super::{
-    connect::Connector,
+    http2::{self, Sent},
     hygiene::HygieneLayer,
-    pool::{Connection, Lease, Pool},
+    pool::{Connection, Lease},
     settings::UpstreamSettings,
     tls::TlsError,
     upgrade,
     uploading::{answer_in_time, await_emptiness, broken, watch},
+    ways::{Way, Ways},
 };
 use crate::http::{Body, Upload, UpstreamError};
 use http::{Request, Response, StatusCode, Uri, header};
@@ -29,8 +30,7 @@ use std::{
 pub struct Upstream(Arc<Shared>);
 
 struct Shared {
-    connector: Connector,
-    pool: Arc<Pool>,
+    ways: Ways,
     settings: UpstreamSettings,
 }
 
@@ -38,7 +38,8 @@ impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
             .field("target", &self.0.settings.target)
-            .field("unused", &self.0.pool.unused())
+            .field("unused", &self.0.ways.pool.unused())
+            .field("shared", &self.0.ways.shared())
             .finish()
     }
 }
@@ -49,8 +50,8 @@ impl Upstream {
     /// # Errors
     /// TLS is asked for and no trusted certificates can be read.
     pub fn new(settings: UpstreamSettings) -> Result<Self, TlsError> {
-        let connector = Connector::new(&settings)?;
-        Ok(Self::with(connector, settings))
+        let ways = Ways::new(&settings)?;
+        Ok(Self(Arc::new(Shared { ways, settings })))
     }
 
     /// Returns the path that is put before every request's path: empty for the root.
@@ -61,7 +62,8 @@ impl Upstream {
     /// Makes a client of the same upstream with connections of its own: one for each worker, so
     /// that workers share no lock and no socket.
     pub fn another(&self) -> Self {
-        Self::with(self.0.connector.clone(), self.0.settings.clone())
+        let settings = self.0.settings.clone();
+        Self(Arc::new(Shared { ways: self.0.ways.another(&settings), settings }))
     }
 
     /// Returns the layer that makes requests fit for this upstream.
@@ -70,18 +72,31 @@ impl Upstream {
         HygieneLayer::new(target.clone()).forwarded(*forwarded).upgrade(*upgrade)
     }
 
-    fn with(connector: Connector, settings: UpstreamSettings) -> Self {
-        let pool = Pool::new(settings.pool_idle, settings.max_idle);
-        Self(Arc::new(Shared { connector, pool, settings }))
-    }
-
     /// Sends a request that has been through [`Self::hygiene`]. Dropping the future, or the
-    /// answer's body before its end, closes the connection: nothing more is sent to upstream.
+    /// answer's body before its end, closes the connection, or resets the stream if the connection
+    /// is shared: nothing more is sent to upstream.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
         if request.body().is_doubtful() {
             // Boxed: it is rare, and would enlarge every request's future.
             Box::pin(await_emptiness(&mut request, shared.settings.timeout)).await?;
+        }
+        let mut made = None;
+        if shared.ways.may_share(&request) {
+            match shared.way().await? {
+                // Boxed: it would enlarge every request's future.
+                Some(Way::Http2(call)) => {
+                    let sent = http2::exchange(&shared.ways, &shared.settings, request, call);
+                    match Box::pin(sent).await? {
+                        Sent::Answered(response) => return Ok(response),
+                        Sent::Unsent(unsent, connection) => {
+                            (request, made) = (*unsent, Some(connection));
+                        }
+                    }
+                }
+                Some(Way::Http1(connection)) => made = Some(connection),
+                None => {}
+            }
         }
         to_origin_form(request.uri_mut());
         let upgrading = request.headers().contains_key(header::UPGRADE);
@@ -89,7 +104,7 @@ impl Upstream {
         let switch = upgrading.then(|| hyper::upgrade::on(&mut request));
         let (request, upload) = watch(request, expects);
 
-        let (response, connection) = shared.exchange(request, upload.as_deref()).await?;
+        let (response, connection) = shared.exchange(request, upload.as_deref(), made).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return switched(response, connection, switch);
         }
@@ -98,18 +113,29 @@ impl Upstream {
 }
 
 impl Shared {
+    /// Returns a way for a call that may share a connection: none where one of HTTP/1.1 is unused.
+    async fn way(&self) -> Result<Option<Way>, UpstreamError> {
+        if let Some(call) = self.ways.take_shared() {
+            return Ok(Some(Way::Http2(call)));
+        }
+        if self.ways.pool.unused() > 0 {
+            return Ok(None);
+        }
+        // Boxed: it is rare.
+        Box::pin(self.ways.find(None)).await.map(Some)
+    }
+
     /// Returns the answer's head, and the connection it came over.
     async fn exchange(
         &self,
         mut request: Request<Body>,
         upload: Option<&Upload>,
+        mut made: Option<Connection>,
     ) -> Result<(Response<hyper::body::Incoming>, Connection), UpstreamError> {
         loop {
-            let (mut connection, fresh) = match self.pool.take() {
-                Some(connection) => (connection, false),
-                // Boxed: it is rare, and TLS makes it large, which would enlarge every request's
-                // future.
-                None => (Box::pin(self.connector.connect()).await?, true),
+            let (mut connection, fresh) = match made.take() {
+                Some(connection) => (connection, true),
+                None => self.ways.for_itself().await?,
             };
             let answer = answer_in_time(
                 connection.sender.try_send_request(request),
@@ -135,7 +161,7 @@ impl Shared {
         response: Response<hyper::body::Incoming>,
         connection: Connection,
     ) -> Response<Body> {
-        let lease = Lease::new(connection, self.pool.clone());
+        let lease = Lease::new(connection, self.ways.pool.clone());
         if hyper::body::Body::is_end_stream(response.body()) {
             lease.give_back();
             return response.map(|_| Body::empty());

@@ -15,6 +15,10 @@ use std::{
 };
 use tower::BoxError;
 
+/// The names of the protocols in ALPN.
+pub(super) const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
+
 /// Why connections over TLS cannot be made at all.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -48,12 +52,17 @@ pub enum TlsError {
     Config(#[source] rustls::Error),
 }
 
-/// Puts TLS over a connector. SNI is the target's host; ALPN offers HTTP/1.1 only, which is what
-/// Weir sends.
-pub(super) fn over(
-    tcp: HttpConnector,
-    settings: &UpstreamSettings,
-) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+/// Connectors with TLS.
+#[derive(Clone)]
+pub(super) struct Tls {
+    /// ALPN offers HTTP/1.1 only.
+    pub(super) http1: HttpsConnector<HttpConnector>,
+    /// ALPN offers HTTP/2, too.
+    pub(super) either: HttpsConnector<HttpConnector>,
+}
+
+/// Puts TLS over a connector. SNI is the target's host.
+pub(super) fn over(tcp: HttpConnector, settings: &UpstreamSettings) -> Result<Tls, TlsError> {
     let trusting =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -65,8 +74,10 @@ pub(super) fn over(
             .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
             .map_err(TlsError::Config)?,
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(HttpsConnector::from((tcp, config)))
+    config.alpn_protocols = vec![HTTP1.to_vec()];
+    let http1 = HttpsConnector::from((tcp.clone(), config.clone()));
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    Ok(Tls { http1, either: HttpsConnector::from((tcp, config)) })
 }
 
 fn roots(settings: &UpstreamSettings) -> Result<RootCertStore, TlsError> {
