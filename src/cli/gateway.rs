@@ -206,6 +206,8 @@ fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
         pool_idle: config.upstream.idle_timeout,
         max_idle: config.upstream.max_idle,
         max_age: config.upstream.max_age,
+        http2: config.upstream.http2 == config::Http2::Auto,
+        ping_after: config.upstream.ping_after,
         roots: match config.upstream.roots {
             config::Roots::Platform => Roots::Platform,
             config::Roots::Bundled => Roots::Bundled,

@@ -43,7 +43,7 @@ pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
 pub(crate) use sections::{
-    ClientCertificates, DecisionLog, Format, Level, Limits, Listen, Log, Roots,
+    ClientCertificates, DecisionLog, Format, Http2, Level, Limits, Listen, Log, Roots,
 };
 pub(crate) use sources::{Purpose, Sources};
 pub(crate) use upstream_url::UpstreamUrl;

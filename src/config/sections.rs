@@ -161,6 +161,25 @@ impl Roots {
     }
 }
 
+/// When HTTP/2 is spoken to upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Http2 {
+    /// Over TLS, where upstream chooses it by ALPN.
+    Auto,
+    /// Never.
+    Off,
+}
+
+impl Http2 {
+    /// Returns the name used in configuration.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+        }
+    }
+}
+
 section! {
     /// The payments API behind Weir.
     pub struct Upstream {
@@ -187,6 +206,13 @@ section! {
         /// How old a connection to upstream may be before it takes no further request, up to a
         /// tenth less for each: a name that moves is noticed then. From `1s` to `1d`.
         "max-age" max_age: Duration = seconds(300), Span { least: seconds(1), most: DAY };
+        /// Whether HTTP/2 is spoken: `"auto"` (over TLS, where upstream chooses it by ALPN) or
+        /// `"off"`.
+        "http2" http2: Http2 = Http2::Auto,
+            Choice { all: &[Http2::Auto, Http2::Off], name_of: Http2::as_str };
+        /// How long nothing may be heard over an HTTP/2 connection to upstream before a PING asks;
+        /// without an answer within `connect-timeout` it is closed. From `1s` to `1h`.
+        "ping-after" ping_after: Duration = seconds(10), Span { least: seconds(1), most: HOUR };
         /// Which certificates to trust: `"platform"` (the machine's own), `"bundled"` (Mozilla's,
         /// as they were when Weir was built) or `"file"` (those of `ca-file` and no others).
         "roots" roots: Roots = Roots::Platform, Choice {

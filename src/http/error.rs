@@ -16,8 +16,9 @@ pub enum UpstreamError {
     /// Nothing was sent.
     #[error("upstream is unreachable")]
     Unreachable(#[source] BoxError),
-    /// There was a connection, but it ended before any of the request was written to it.
-    #[error("the connection to upstream ended before the request was sent")]
+    /// There was a connection, but it ended before any of the request was written to it; or
+    /// upstream said over HTTP/2 that it did not process the request.
+    #[error("upstream did not take the request")]
     NotSent(#[source] BoxError),
     /// Upstream took longer than the time-out: for a connection (not `sent`), or for the answer's
     /// head or its next part (`sent`).

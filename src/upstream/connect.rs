@@ -4,25 +4,27 @@
 #[cfg(unix)]
 use super::unix::UnixTransport;
 use super::{
+    http2::{self, Keeping},
     pool::Connection,
     settings::UpstreamSettings,
-    tls::{self, TlsError},
+    tls::{self, Offer, Tls, TlsError},
 };
 use crate::http::{Body, ConnectFailure, ProxyError, UpstreamError};
 use hyper::{
     client::conn::http1,
     rt::{Read, Write},
 };
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{CertificateError, InvalidMessage};
 use std::{
     error::Error,
     hash::{BuildHasher, Hasher, RandomState},
     io,
+    sync::Arc,
     time::Duration,
 };
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{net::TcpStream, sync::Notify, time::Instant};
 use tower::{BoxError, Service};
 
 /// How many fields an answer may have. Upstream has carried out what it answers: an answer that is
@@ -37,6 +39,8 @@ pub(super) struct Connector {
     address: http::Uri,
     timeout: Duration,
     max_age: Duration,
+    /// How long nothing may be heard over HTTP/2 before a PING asks.
+    ping_after: Duration,
     /// The number of the connections that it makes.
     generation: u64,
     transport: Transport,
@@ -45,16 +49,23 @@ pub(super) struct Connector {
 #[derive(Clone)]
 enum Transport {
     Plain(HttpConnector),
-    Tls(HttpsConnector<HttpConnector>),
+    Tls(Tls<HttpConnector>),
     #[cfg(unix)]
     Unix(UnixTransport),
+}
+
+/// A connection in the protocol that upstream has chosen.
+pub(super) enum Made {
+    Http1(Connection),
+    Http2(Arc<http2::Connection>),
 }
 
 impl Connector {
     /// Makes a connector. The time-out for connecting bounds one connection, name resolution and
     /// TLS handshake included.
     pub(super) fn new(settings: &UpstreamSettings) -> Result<Self, TlsError> {
-        let UpstreamSettings { target, connect_timeout: timeout, max_age, .. } = settings;
+        let UpstreamSettings { target, connect_timeout: timeout, max_age, ping_after, .. } =
+            settings;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -66,8 +77,15 @@ impl Connector {
             None if target.is_https() => Transport::Tls(tls::over(tcp, settings)?),
             None => Transport::Plain(tcp),
         };
-        let (timeout, max_age) = (*timeout, *max_age);
-        Ok(Self { address: target.address(), timeout, max_age, generation: 0, transport })
+        let (timeout, max_age, ping_after) = (*timeout, *max_age, *ping_after);
+        Ok(Self {
+            address: target.address(),
+            timeout,
+            max_age,
+            ping_after,
+            generation: 0,
+            transport,
+        })
     }
 
     /// Gives the connections that it makes this number.
@@ -75,35 +93,64 @@ impl Connector {
         Self { generation, ..self }
     }
 
+    /// Returns how long a connection may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Makes a connection and drives it in a task of its own on the current runtime.
     pub(super) async fn connect(&self) -> Result<Connection, UpstreamError> {
-        let address = self.address.clone();
-        match self.transport.clone() {
-            Transport::Plain(mut tcp) => {
-                let plain = async { Ok(Stream::Http(tcp.call(address).await?)) };
-                self.over(plain).await
+        match &self.transport {
+            Transport::Plain(_) | Transport::Tls(_) => {
+                self.over_http1(self.in_time(self.tcp(Offer::Http1)).await?).await
             }
-            Transport::Tls(mut tls) => self.over(tls.call(address)).await,
             #[cfg(unix)]
-            Transport::Unix(socket) => self.over(socket.stream(address)).await,
+            Transport::Unix(socket) => {
+                let stream = socket.clone().stream(self.address.clone(), Offer::Http1);
+                self.over_http1(self.in_time(stream).await?).await
+            }
         }
     }
 
-    /// Makes a connection over this stream, once there is one.
-    async fn over<S>(
+    /// Makes a connection in the protocol that upstream chooses by ALPN. Over HTTP/2, `room` is
+    /// notified when a call leaves it. The caller bounds the time.
+    pub(super) async fn connect_either(&self, room: Arc<Notify>) -> Result<Made, UpstreamError> {
+        match &self.transport {
+            Transport::Plain(_) | Transport::Tls(_) => {
+                self.over_either(self.in_time(self.tcp(Offer::Either)).await?, room).await
+            }
+            #[cfg(unix)]
+            Transport::Unix(socket) => {
+                let stream = socket.clone().stream(self.address.clone(), Offer::Either);
+                self.over_either(self.in_time(stream).await?, room).await
+            }
+        }
+    }
+
+    async fn over_either<S>(
         &self,
-        stream: impl Future<Output = Result<S, BoxError>>,
-    ) -> Result<Connection, UpstreamError>
+        stream: MaybeHttpsStream<S>,
+        room: Arc<Notify>,
+    ) -> Result<Made, UpstreamError>
     where
         S: Read + Write + Unpin + Send + 'static,
     {
-        let stream = tokio::time::timeout(self.timeout, stream)
-            .await
-            .map_err(|_| UpstreamError::TimedOut { sent: false })?
-            .map_err(|error| {
-                let failure = ConnectFailure::new(named(&*error), hinted(error));
-                UpstreamError::Unreachable(failure.into())
-            })?;
+        if !tls::has_chosen_http2(&stream) {
+            return self.over_http1(stream).await.map(Made::Http1);
+        }
+        let keeping = Keeping {
+            ends: Instant::now() + jittered(self.max_age),
+            generation: self.generation,
+            ping_after: self.ping_after,
+            ping_timeout: self.timeout,
+        };
+        http2::Connection::over(stream, keeping, room).await.map(Made::Http2)
+    }
+
+    async fn over_http1<S>(&self, stream: S) -> Result<Connection, UpstreamError>
+    where
+        S: Read + Write + Unpin + Send + 'static,
+    {
         let (sender, connection) = http1::Builder::new()
             .max_headers(MOST_FIELDS)
             .handshake::<_, Body>(stream)
@@ -116,6 +163,30 @@ impl Connector {
         });
         let ends = Instant::now() + jittered(self.max_age);
         Ok(Connection::new(sender, ends, self.generation, driver.abort_handle()))
+    }
+
+    /// Waits for a stream for as long as a connection may take.
+    async fn in_time<S>(
+        &self,
+        stream: impl Future<Output = Result<S, BoxError>>,
+    ) -> Result<S, UpstreamError> {
+        let failed = |error: BoxError| {
+            let failure = ConnectFailure::new(named(&*error), hinted(error));
+            UpstreamError::Unreachable(failure.into())
+        };
+        let late = |_| UpstreamError::TimedOut { sent: false };
+        tokio::time::timeout(self.timeout, stream).await.map_err(late)?.map_err(failed)
+    }
+
+    async fn tcp(&self, offer: Offer) -> Result<Stream, BoxError> {
+        match &self.transport {
+            Transport::Plain(tcp) => {
+                Ok(MaybeHttpsStream::Http(tcp.clone().call(self.address.clone()).await?))
+            }
+            Transport::Tls(tls) => tls.offering(offer).clone().call(self.address.clone()).await,
+            #[cfg(unix)]
+            Transport::Unix(_) => Err("upstream is behind a Unix socket".into()),
+        }
     }
 }
 

@@ -1,14 +1,17 @@
 //! Forwards requests to upstream, one exchange at a time, over connections that are kept.
 //!
 //! ```text
-//!   request ─ Hygiene ─ Upstream ─ Pool ─ connection ─▶ upstream
+//!   request ─ Hygiene ─ Upstream ─ Carriers ─ connection ─▶ upstream
 //! ```
 //! `Hygiene` prepares the message for upstream and works with any client; [`Upstream`] is Weir's
-//! own client, with time-outs, TLS and upgrades. It never sends a request twice.
+//! own client, with time-outs, TLS and upgrades. It never sends a request twice. Over HTTP/1.1 a
+//! call has its connection for itself (`pool`); over HTTP/2 calls share connections (`http2`).
 
+mod carriers;
 mod connect;
 mod fields;
 mod framing;
+mod http2;
 mod hygiene;
 mod pool;
 mod send;

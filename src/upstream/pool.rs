@@ -91,12 +91,17 @@ impl PoolLimits {
         self.generation.store(generation, Relaxed);
     }
 
-    fn idle_timeout(&self) -> Duration {
+    pub(super) fn idle_timeout(&self) -> Duration {
         Duration::from_millis(self.idle_timeout.load(Relaxed))
     }
 
+    /// Returns whether a connection that ends then, and has this number, takes requests now.
+    pub(super) fn allow(&self, ends: Instant, generation: u64, now: Instant) -> bool {
+        now < ends && generation == self.generation.load(Relaxed)
+    }
+
     fn is_good(&self, connection: &Connection, now: Instant) -> bool {
-        now < connection.ends && connection.generation == self.generation.load(Relaxed)
+        self.allow(connection.ends, connection.generation, now)
     }
 }
 

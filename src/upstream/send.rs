@@ -6,8 +6,10 @@
 //! unwritten goes to the next connection (see `pool`). `way` holds what can change meanwhile.
 
 use super::{
+    carriers::{Carrier, Carriers},
+    http2::{self, Sent},
     hygiene::HygieneLayer,
-    pool::{Connection, Lease, Pool},
+    pool::{Connection, Lease},
     settings::UpstreamSettings,
     tls::TlsError,
     upgrade,
@@ -30,15 +32,15 @@ use std::{
 pub struct Upstream(Arc<Shared>);
 
 struct Shared {
-    way: Arc<Way>,
-    pool: Arc<Pool>,
+    carriers: Carriers,
 }
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
-            .field("target", self.0.way.target())
-            .field("unused", &self.0.pool.unused())
+            .field("target", self.0.carriers.way().target())
+            .field("unused", &self.0.carriers.pool.unused())
+            .field("shared", &self.0.carriers.shared())
             .finish()
     }
 }
@@ -54,13 +56,13 @@ impl Upstream {
 
     /// Returns the path that is put before every request's path: empty for the root.
     pub fn base_path(&self) -> &str {
-        self.0.way.target().base_path()
+        self.0.carriers.way().target().base_path()
     }
 
     /// Makes a client of the same upstream with connections of its own: one for each worker, so
     /// that workers share no lock and no socket.
     pub fn another(&self) -> Self {
-        Self::by(self.0.way.clone())
+        Self::by(self.0.carriers.way().clone())
     }
 
     /// Reads what other settings name, for this client and all that were made of it. Nothing
@@ -69,34 +71,52 @@ impl Upstream {
     /// # Errors
     /// As for `new`.
     pub fn prepare(&self, settings: UpstreamSettings) -> Result<OtherWay, TlsError> {
-        self.0.way.prepare(settings)
+        self.0.carriers.way().prepare(settings)
     }
 
     /// Puts what was prepared in force for later requests. Connections of before take no further
     /// request where other certificates hold now.
     pub fn take(&self, other: OtherWay) {
-        self.0.way.take(other);
+        self.0.carriers.way().take(other);
     }
 
     /// Returns the layer that makes requests fit for this upstream.
     pub fn hygiene(&self) -> HygieneLayer {
-        let way = &self.0.way;
+        let way = self.0.carriers.way();
         HygieneLayer::new(way.target().clone()).switched(way.switches().clone())
     }
 
     fn by(way: Arc<Way>) -> Self {
-        let pool = Pool::new(way.pool().clone());
-        Self(Arc::new(Shared { way, pool }))
+        Self(Arc::new(Shared { carriers: Carriers::new(way) }))
     }
 
     /// Sends a request that has been through [`Self::hygiene`]. Dropping the future, or the
-    /// answer's body before its end, closes the connection: nothing more is sent to upstream.
+    /// answer's body before its end, closes the connection, or resets the stream if the connection
+    /// is shared: nothing more is sent to upstream.
     pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let shared = &*self.0;
-        let (pace, read_timeout) = shared.way.times();
+        let (pace, read_timeout) = shared.carriers.way().times();
         if request.body().is_doubtful() {
             // Boxed: it is rare, and would enlarge every request's future.
             Box::pin(await_emptiness(&mut request, pace.timeout)).await?;
+        }
+        let mut made = None;
+        if shared.carriers.may_share(&request) {
+            match shared.carrier().await? {
+                // Boxed: it would enlarge every request's future.
+                Some(Carrier::Http2(call)) => {
+                    let sent =
+                        http2::exchange(&shared.carriers, (pace, read_timeout), request, call);
+                    match Box::pin(sent).await? {
+                        Sent::Answered(response) => return Ok(response),
+                        Sent::Unsent(unsent, connection) => {
+                            (request, made) = (*unsent, Some(connection));
+                        }
+                    }
+                }
+                Some(Carrier::Http1(connection)) => made = Some(connection),
+                None => {}
+            }
         }
         to_origin_form(request.uri_mut());
         let upgrading = request.headers().contains_key(header::UPGRADE);
@@ -104,7 +124,8 @@ impl Upstream {
         let switch = upgrading.then(|| hyper::upgrade::on(&mut request));
         let (request, upload) = watch(request, expects);
 
-        let (response, connection) = shared.exchange(request, upload.as_deref(), pace).await?;
+        let (response, connection) =
+            shared.exchange(request, upload.as_deref(), pace, made).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return switched(response, connection, switch);
         }
@@ -113,22 +134,30 @@ impl Upstream {
 }
 
 impl Shared {
+    /// Returns a way for a call that may share a connection: none where one of HTTP/1.1 is unused.
+    async fn carrier(&self) -> Result<Option<Carrier>, UpstreamError> {
+        if let Some(call) = self.carriers.take_shared() {
+            return Ok(Some(Carrier::Http2(call)));
+        }
+        if self.carriers.pool.unused() > 0 {
+            return Ok(None);
+        }
+        // Boxed: it is rare.
+        Box::pin(self.carriers.find(None)).await.map(Some)
+    }
+
     /// Returns the answer's head, and the connection it came over.
     async fn exchange(
         &self,
         mut request: Request<Body>,
         upload: Option<&Upload>,
         pace: Pace,
+        mut made: Option<Connection>,
     ) -> Result<(Response<hyper::body::Incoming>, Connection), UpstreamError> {
         loop {
-            let (mut connection, fresh) = match self.pool.take() {
-                Some(connection) => (connection, false),
-                // Boxed: it is rare, and TLS makes it large, which would enlarge every request's
-                // future.
-                None => {
-                    let connector = self.way.connector();
-                    (Box::pin(async move { connector.connect().await }).await?, true)
-                }
+            let (mut connection, fresh) = match made.take() {
+                Some(connection) => (connection, true),
+                None => self.carriers.for_itself().await?,
             };
             let sent = connection.sender.try_send_request(request);
             let answer = answer_in_time(sent, upload, pace);
@@ -152,7 +181,7 @@ impl Shared {
         connection: Connection,
         read_timeout: Duration,
     ) -> Response<Body> {
-        let lease = Lease::new(connection, self.pool.clone());
+        let lease = Lease::new(connection, self.carriers.pool.clone());
         if hyper::body::Body::is_end_stream(response.body()) {
             lease.give_back();
             return response.map(|_| Body::empty());

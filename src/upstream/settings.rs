@@ -49,6 +49,11 @@ pub struct UpstreamSettings {
     /// How old a connection may be before it takes no further request, up to a tenth less for each
     /// so that they do not end together.
     pub max_age: Duration,
+    /// Whether HTTP/2 is offered over TLS, by ALPN. Not where no connection is kept.
+    pub http2: bool,
+    /// How long nothing may be heard over an HTTP/2 connection before a PING asks; its answer has
+    /// `connect_timeout`.
+    pub ping_after: Duration,
     /// Which certificates to trust besides those of `ca_file`.
     pub roots: Roots,
     /// PEM certificates to trust.
@@ -75,6 +80,8 @@ impl UpstreamSettings {
             pool_idle: Duration::from_secs(30),
             max_idle: 256,
             max_age: Duration::from_secs(300),
+            http2: true,
+            ping_after: Duration::from_secs(10),
             roots: Roots::Platform,
             ca_file: None,
             client: None,

@@ -11,6 +11,8 @@ use std::str::FromStr;
 pub struct Target {
     scheme: Scheme,
     authority: Authority,
+    /// The authority as in `host`.
+    named: Authority,
     host: HeaderValue,
     /// The path, without slashes at its end: empty for the root.
     base: String,
@@ -73,9 +75,11 @@ impl Target {
     /// path.
     pub fn new(scheme: Scheme, authority: Authority, base_path: &str) -> Self {
         // Every byte that an authority may have is one that a header value may have.
-        let host = HeaderValue::from_str(host(&scheme, &authority))
-            .unwrap_or_else(|_| HeaderValue::from_static(""));
-        Self { scheme, authority, host, base: base_path.trim_end_matches('/').to_owned() }
+        let name = host(&scheme, &authority);
+        let named = name.parse().unwrap_or_else(|_| authority.clone());
+        let host = HeaderValue::from_str(name).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let base = base_path.trim_end_matches('/').to_owned();
+        Self { scheme, authority, named, host, base }
     }
 
     /// Returns the `Host` of every request to upstream.
@@ -113,6 +117,15 @@ impl Target {
         }
         PathAndQuery::try_from(format!("{}{target}", self.base))
             .map_or_else(|_| Uri::from(target.clone()), Uri::from)
+    }
+
+    /// Returns a request target for HTTP/2, which takes the host from it, without the scheme's own
+    /// port.
+    pub(super) fn by_name(&self, origin: Uri) -> Uri {
+        let mut parts = origin.into_parts();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.named.clone());
+        Uri::from_parts(parts).unwrap_or_default()
     }
 
     /// Returns a request target in absolute-form, for a client that reads the host from it; `*`

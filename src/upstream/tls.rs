@@ -4,7 +4,7 @@
 
 use super::settings::{ClientIdentity, Roots, UpstreamSettings};
 use crate::http::tls_provider;
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -14,6 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 use tower::BoxError;
+
+/// The names of the protocols in ALPN.
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 /// Why connections over TLS cannot be made at all.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +56,45 @@ pub enum TlsError {
     Config(#[source] rustls::Error),
 }
 
-/// Puts TLS over a connector. SNI is the target's host; ALPN offers HTTP/1.1 only, which is what
-/// Weir sends.
-pub(super) fn over<C>(
+/// Connectors with TLS.
+#[derive(Clone)]
+pub(super) struct Tls<C> {
+    /// ALPN offers HTTP/1.1 only.
+    http1: HttpsConnector<C>,
+    /// ALPN offers HTTP/2, too.
+    either: HttpsConnector<C>,
+}
+
+/// What ALPN offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    Http1,
+    Either,
+}
+
+impl<C> Tls<C> {
+    /// Returns the connector that offers this.
+    pub(super) fn offering(&self, offer: Offer) -> &HttpsConnector<C> {
+        match offer {
+            Offer::Http1 => &self.http1,
+            Offer::Either => &self.either,
+        }
+    }
+}
+
+/// Returns whether upstream has chosen HTTP/2 for this stream.
+pub(super) fn has_chosen_http2<S>(stream: &MaybeHttpsStream<S>) -> bool {
+    match stream {
+        MaybeHttpsStream::Http(_) => false,
+        MaybeHttpsStream::Https(tls) => tls.inner().get_ref().1.alpn_protocol() == Some(HTTP2),
+    }
+}
+
+/// Puts TLS over a connector. SNI is the target's host.
+pub(super) fn over<C: Clone>(
     connector: C,
     settings: &UpstreamSettings,
-) -> Result<HttpsConnector<C>, TlsError> {
+) -> Result<Tls<C>, TlsError> {
     let trusting = ClientConfig::builder_with_provider(tls_provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Config)?
@@ -68,8 +105,10 @@ pub(super) fn over<C>(
             .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
             .map_err(TlsError::Config)?,
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(HttpsConnector::from((connector, config)))
+    config.alpn_protocols = vec![HTTP1.to_vec()];
+    let http1 = HttpsConnector::from((connector.clone(), config.clone()));
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    Ok(Tls { http1, either: HttpsConnector::from((connector, config)) })
 }
 
 /// Returns what tells the files that these settings name from what they held at another time.

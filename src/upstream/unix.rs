@@ -2,11 +2,11 @@
 
 use super::{
     settings::UpstreamSettings,
-    tls::{self, TlsError},
+    tls::{self, Offer, Tls, TlsError},
 };
 use futures_util::future::BoxFuture;
 use http::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use std::{
     io,
@@ -21,7 +21,7 @@ use tower::{BoxError, Service};
 #[derive(Clone)]
 pub(super) enum UnixTransport {
     Plain(Dialer),
-    Tls(HttpsConnector<Dialer>),
+    Tls(Tls<Dialer>),
 }
 
 impl UnixTransport {
@@ -33,14 +33,15 @@ impl UnixTransport {
         }
     }
 
-    /// Connects. TLS goes by the name in `address`.
+    /// Connects. TLS goes by the name in `address`, and ALPN offers this.
     pub(super) async fn stream(
         self,
         address: Uri,
+        offer: Offer,
     ) -> Result<MaybeHttpsStream<TokioIo<UnixStream>>, BoxError> {
         match self {
             Self::Plain(mut dialer) => Ok(MaybeHttpsStream::Http(dialer.call(address).await?)),
-            Self::Tls(mut tls) => tls.call(address).await,
+            Self::Tls(tls) => tls.offering(offer).clone().call(address).await,
         }
     }
 }

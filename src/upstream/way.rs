@@ -80,6 +80,13 @@ impl Way {
         self.now.load().connector.clone()
     }
 
+    /// Returns whether HTTP/2 is offered: not where no connection is kept.
+    pub(super) fn offers_http2(&self) -> bool {
+        let now = self.now.load();
+        let UpstreamSettings { http2, pool_idle, max_idle, .. } = now.settings;
+        http2 && !pool_idle.is_zero() && max_idle > 0
+    }
+
     /// Returns the time limits of one request.
     pub(super) fn times(&self) -> (Pace, Duration) {
         let now = self.now.load();

@@ -1,10 +1,12 @@
 //! An answer's body on its way to the caller.
 //!
 //! The connection is given back when the body has ended, and closed if the body is dropped before
-//! that, so that the next request cannot read the rest of this answer. A body that stops moving for
-//! the read time-out breaks off with an error, so that the caller never takes a short body for a
-//! whole one. hyper reads only when the caller polls, which gives back-pressure.
+//! that (over HTTP/2, its stream is reset), so that the next request cannot read the rest of this
+//! answer. A body that stops moving for the read time-out breaks off with an error, so that the
+//! caller never takes a short body for a whole one. hyper reads only when the caller polls, which
+//! gives back-pressure.
 
+use super::received::Received;
 use crate::http::error::UpstreamError;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -21,9 +23,50 @@ use tower::BoxError;
 /// Called when a body has ended; dropped without a call if it breaks off.
 pub(super) type AtEnd = Box<dyn FnOnce() + Send>;
 
+/// What upstream sends.
+pub(super) enum Source {
+    /// Over HTTP/1.1, where the framing tells a whole body.
+    Http1(Incoming),
+    /// Over HTTP/2, where only the end of the stream does. Boxed: every body would be larger.
+    Http2(Box<Received>),
+}
+
+impl From<Incoming> for Source {
+    fn from(body: Incoming) -> Self {
+        Self::Http1(body)
+    }
+}
+
+impl From<Received> for Source {
+    fn from(body: Received) -> Self {
+        Self::Http2(Box::new(body))
+    }
+}
+
+impl Source {
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self {
+            Self::Http1(body) => {
+                Pin::new(body).poll_frame(context).map(|frame| Some(frame?.map_err(Into::into)))
+            }
+            Self::Http2(body) => body.poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+}
+
 /// A body that upstream sends.
 pub(super) struct Download {
-    body: Incoming,
+    body: Source,
     at_end: Option<AtEnd>,
     read_timeout: Duration,
     alarm: Alarm,
@@ -65,7 +108,7 @@ impl Alarm {
 
 impl Download {
     /// Makes a body of what upstream sends, with at most `read_timeout` between two frames.
-    pub(super) fn new(body: Incoming, read_timeout: Duration, at_end: AtEnd) -> Self {
+    pub(super) fn new(body: Source, read_timeout: Duration, at_end: AtEnd) -> Self {
         Self { body, at_end: Some(at_end), read_timeout, alarm: Alarm::Unset }
     }
 
@@ -73,7 +116,7 @@ impl Download {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match Pin::new(&mut self.body).poll_frame(context) {
+        match self.body.poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.alarm.stop();
                 if self.body.is_end_stream() {
@@ -83,7 +126,7 @@ impl Download {
             }
             Poll::Ready(Some(Err(error))) => {
                 self.at_end = None;
-                Poll::Ready(Some(Err(error.into())))
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(None) => {
                 self.end();
@@ -108,6 +151,9 @@ impl Download {
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.body {
+            Source::Http1(body) => body.size_hint(),
+            Source::Http2(body) => body.size_hint(),
+        }
     }
 }

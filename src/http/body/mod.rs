@@ -26,6 +26,7 @@ use std::{
     time::Duration,
 };
 use tower::BoxError;
+use upload::Watched;
 
 /// A request's or a response's body.
 ///
@@ -34,7 +35,7 @@ use tower::BoxError;
 pub struct Body {
     kind: Kind,
     /// Set while the body goes upstream, to find out which side stalls.
-    upload: Option<Arc<Upload>>,
+    upload: Option<Watched>,
 }
 
 enum Kind {
@@ -112,7 +113,35 @@ impl Body {
         read_timeout: Duration,
         at_end: impl FnOnce() + Send + 'static,
     ) -> Self {
-        Kind::Download(Download::new(body, read_timeout, Box::new(at_end))).into()
+        Kind::Download(Download::new(body.into(), read_timeout, Box::new(at_end))).into()
+    }
+
+    /// Makes a body of what upstream sends over HTTP/2, as [`Self::download`] does.
+    pub(crate) fn download_http2(
+        body: Incoming,
+        read_timeout: Duration,
+        at_end: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let mut body = Received::new(body);
+        body.over_http2();
+        Kind::Download(Download::new(body.into(), read_timeout, Box::new(at_end))).into()
+    }
+
+    /// Copies a body that is whole, so that what was not processed can be sent again. A streamed
+    /// one has no copy.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        let kind = match &self.kind {
+            Kind::Empty => Kind::Empty,
+            Kind::HeadOnly => Kind::HeadOnly,
+            Kind::Full(content) => Kind::Full(content.clone()),
+            Kind::WithTrailers(content, trailers) => {
+                Kind::WithTrailers(content.clone(), trailers.clone())
+            }
+            Kind::Received(_) | Kind::Download(_) | Kind::Partial(..) | Kind::Boxed(_) => {
+                return None;
+            }
+        };
+        Some(kind.into())
     }
 
     /// Says that a caller sends this body over HTTP/2, where the end of a whole body is marked.
@@ -136,7 +165,7 @@ impl Body {
 
     /// Reports every frame, stall and end to `upload`.
     pub(crate) fn watched(mut self, upload: Arc<Upload>) -> Self {
-        self.upload = Some(upload);
+        self.upload = Some(Watched(upload));
         self
     }
 }
@@ -190,8 +219,10 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Body { kind, upload } = &mut *self;
-        let Some(upload) = upload else { return kind.poll_frame(context) };
-        ready!(upload.poll_released(context));
+        let Some(Watched(upload)) = upload else { return kind.poll_frame(context) };
+        if let Err(error) = ready!(upload.poll_released(context)) {
+            return Poll::Ready(Some(Err(error.into())));
+        }
         let polled = kind.poll_frame(context);
         upload.note(&polled, kind.is_end_stream());
         polled
@@ -307,6 +338,16 @@ mod tests {
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
         assert!(body.is_end_stream());
         assert!(body.frame().await.is_none());
+    }
+
+    #[test]
+    fn whole_bodies_have_a_copy_and_streamed_ones_have_none() {
+        for body in [Body::empty(), Body::full("abc"), Body::with_trailers("ab", HeaderMap::new())]
+        {
+            assert_eq!(format!("{:?}", body.copy().unwrap()), format!("{body:?}"));
+        }
+        assert!(Body::boxed(Full::new(Bytes::from("abcd"))).copy().is_none());
+        assert!(Body::partial([Bytes::from("ab")].into(), Body::full("cde")).copy().is_none());
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! A body as a caller sends it, which is whole only if its end says so.
+//! A body as a caller sends it, or upstream over HTTP/2: it is whole only if its end says so.
 //!
 //! HTTP/2 has two ends that hyper does not tell apart from a whole body. A stream that brings all
 //! the bytes that it announced may still bring more, or be reset; so the part that completes the
-//! length is held back until the end of the stream. And a stream that its caller resets without an
-//! error looks as if it had ended. Neither may reach upstream as a whole request.
+//! length is held back until the end of the stream. And a stream that its sender resets without an
+//! error looks as if it had ended. Neither may be passed on as a whole message.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -15,7 +15,7 @@ use std::{
 };
 use tower::BoxError;
 
-/// A body that a caller sends.
+/// A body that a peer sends.
 pub(super) struct Received {
     body: Incoming,
     /// Whether it comes over HTTP/2, where the end of a whole body is marked.
@@ -31,7 +31,7 @@ struct Held {
     is_free: bool,
 }
 
-/// The caller reset its stream before the end of its body.
+/// The peer reset its stream before the end of its body.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the stream was reset before its end")]
 struct Reset;

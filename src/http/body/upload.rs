@@ -3,13 +3,17 @@
 //! An upload may take longer than upstream may take to answer. When nothing moves, the watch says
 //! which side stalls: the caller (it has not sent the next bytes) or upstream (it does not read, or
 //! does not answer). It also holds the body back until upstream has answered an
-//! `Expect: 100-continue`. Whole bodies need no watch.
+//! `Expect: 100-continue`. Whole bodies need no watch over HTTP/1.1. Over HTTP/2, where a
+//! connection outlives its calls, the watch says when a body is gone, and can end one.
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::Frame;
 use std::{
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -43,7 +47,24 @@ pub(crate) struct Upload {
     waits_since: AtomicU64,
     state: AtomicU8,
     held: AtomicBool,
+    /// Whether `give_up` may come.
+    revocable: bool,
+    given_up: AtomicBool,
+    gone: AtomicBool,
+    /// Wakes who polls the body.
     waker: AtomicWaker,
+    /// Wakes who waits for the body's end.
+    waits: AtomicWaker,
+}
+
+/// A body's own end of the watch.
+pub(super) struct Watched(pub(super) Arc<Upload>);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.gone.store(true, Ordering::Release);
+        self.0.waits.wake();
+    }
 }
 
 impl Upload {
@@ -57,8 +78,37 @@ impl Upload {
             waits_since: AtomicU64::new(0),
             state: AtomicU8::new(UploadState::Upstream as u8),
             held: AtomicBool::new(held),
+            revocable: false,
+            given_up: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
             waker: AtomicWaker::new(),
+            waits: AtomicWaker::new(),
         }
+    }
+
+    /// Makes a watch that can end the body.
+    pub(crate) fn revocable() -> Self {
+        Self { revocable: true, ..Self::new(false) }
+    }
+
+    /// Ends the body with an error, which resets its stream: nobody waits for its answer.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Returns true when nothing holds the body any more: it was sent, or given up.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// Waits until the body is gone. One at a time may wait.
+    pub(crate) async fn gone(&self) {
+        std::future::poll_fn(|context| {
+            self.waits.register(context.waker());
+            if self.is_gone() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Ends the hold on the body.
@@ -75,13 +125,19 @@ impl Upload {
     }
 
     /// Waits until the body may be polled. Polling it makes hyper answer the caller's
-    /// `Expect: 100-continue`.
-    pub(crate) fn poll_released(&self, context: &mut Context<'_>) -> Poll<()> {
-        if !self.is_held() {
-            return Poll::Ready(());
+    /// `Expect: 100-continue`. Fails once the body was given up.
+    pub(crate) fn poll_released(&self, context: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        if !self.revocable && !self.is_held() {
+            return Poll::Ready(Ok(()));
         }
         self.waker.register(context.waker());
-        if self.is_held() { Poll::Pending } else { Poll::Ready(()) }
+        if self.given_up.load(Ordering::Acquire) {
+            Poll::Ready(Err(h2::Reason::CANCEL.into()))
+        } else if self.is_held() {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 
     /// Records the result of a poll of the body.
@@ -217,6 +273,27 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         upload.release();
+        waiting.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_given_up_fails_its_next_poll_and_then_is_gone() {
+        let upload = Arc::new(Upload::revocable());
+        let body = Watched(upload.clone());
+        let polled = |upload: Arc<Upload>| async move {
+            std::future::poll_fn(|context| upload.poll_released(context)).await
+        };
+        assert!(polled(upload.clone()).await.is_ok());
+        upload.give_up();
+        let error = polled(upload.clone()).await.unwrap_err();
+        assert_eq!(error.reason(), Some(h2::Reason::CANCEL));
+        let waiting = tokio::spawn({
+            let upload = upload.clone();
+            async move { upload.gone().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished() && !upload.is_gone());
+        drop(body);
         waiting.await.unwrap();
     }
 }

@@ -8,6 +8,8 @@ mod failing;
 mod forwarding;
 mod framing;
 mod http2;
+mod http2_out;
+mod http2_out_ends;
 mod limits;
 mod naming_faults;
 #[cfg(unix)]

@@ -18,7 +18,7 @@ fn authority_with(provider: Arc<CryptoProvider>) -> (NamedTempFile, TlsAcceptor)
     file.write_all(authority.pem().as_bytes()).unwrap();
 
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["localhost".into()])
+    let certificate = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()])
         .unwrap()
         .signed_by(&key, &authority)
         .unwrap();
@@ -42,7 +42,11 @@ async fn upstream_is_spoken_to_over_tls_by_its_name() {
     let (file, acceptor) = authority();
     let upstream = Listener::new().await;
     let url = format!("https://localhost:{}", upstream.address().port());
-    let proxy = Proxy::with(&url, |settings| settings.ca_file = Some(file.path().to_owned())).await;
+    let proxy = Proxy::with(&url, |settings| {
+        settings.ca_file = Some(file.path().to_owned());
+        settings.http2 = false;
+    })
+    .await;
     let serve = async {
         let mut stream = acceptor.accept(upstream.accept().await.stream).await.unwrap();
         let spoken = stream.get_ref().1;

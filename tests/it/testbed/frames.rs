@@ -2,9 +2,11 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -27,9 +29,9 @@ pub(crate) enum StreamEnd {
     Closed,
 }
 
-/// A caller's end of an HTTP/2 connection.
-pub(crate) struct Frames {
-    stream: TcpStream,
+/// One end of an HTTP/2 connection.
+pub(crate) struct Frames<S = TcpStream> {
+    stream: S,
     /// Frames that came while something else was waited for.
     passed: VecDeque<Frame>,
 }
@@ -49,12 +51,93 @@ impl Frames {
 
     /// Says over this connection what every client says first.
     pub(crate) async fn over(mut stream: TcpStream) -> Self {
-        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("sent");
+        stream.write_all(PREFACE).await.expect("sent");
         let mut frames = Self { stream, passed: VecDeque::new() };
         frames.send(SETTINGS, 0, 0, &[]).await;
         frames
     }
+}
 
+/// The end of an upstream.
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
+    /// Reads what every client says first, and says nothing.
+    pub(crate) async fn silent(mut stream: S) -> Self {
+        let mut preface = [0; PREFACE.len()];
+        stream.read_exact(&mut preface).await.expect("a preface");
+        assert_eq!(preface, PREFACE);
+        Self { stream, passed: VecDeque::new() }
+    }
+
+    /// Answers what every client says first, with these settings.
+    pub(crate) async fn accepted(stream: S, settings: &[(u16, u32)]) -> Self {
+        let mut frames = Self::silent(stream).await;
+        frames.settings(settings).await;
+        frames
+    }
+
+    /// Changes the settings.
+    pub(crate) async fn settings(&mut self, settings: &[(u16, u32)]) {
+        let mut payload = Vec::new();
+        for (id, value) in settings {
+            payload.extend_from_slice(&id.to_be_bytes());
+            payload.extend_from_slice(&value.to_be_bytes());
+        }
+        self.send(SETTINGS, 0, 0, &payload).await;
+    }
+
+    /// Waits for the head of the next request; returns its stream, or none at the connection's end.
+    pub(crate) async fn request(&mut self) -> Option<u32> {
+        loop {
+            let frame = self.next().await?;
+            match frame.kind {
+                HEADERS => return Some(frame.id),
+                SETTINGS if frame.flags & ACK == 0 => self.send(SETTINGS, ACK, 0, &[]).await,
+                PING if frame.flags & ACK == 0 => {
+                    self.send(PING, ACK, 0, &frame.payload).await;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until upstream's peer resets this stream; returns the code, or none if the
+    /// connection ends before.
+    pub(crate) async fn reset_of(&mut self, stream: u32) -> Option<u32> {
+        loop {
+            let frame = self.next().await?;
+            if frame.kind == RST_STREAM && frame.id == stream {
+                return Some(number(&frame.payload));
+            }
+        }
+    }
+
+    /// Waits for the whole content of a request.
+    pub(crate) async fn content_of(&mut self, stream: u32) -> Vec<u8> {
+        let mut content = Vec::new();
+        while let Some(frame) = self.next().await {
+            if frame.kind == DATA && frame.id == stream {
+                content.extend_from_slice(&frame.payload);
+                if frame.flags & END_STREAM != 0 {
+                    return content;
+                }
+            }
+        }
+        panic!("the connection ended within the content: {content:?}");
+    }
+
+    /// Says that no stream after `last` was processed, and that the connection ends.
+    pub(crate) async fn go_away(&mut self, last: u32, code: u32) {
+        let payload = [last.to_be_bytes(), code.to_be_bytes()].concat();
+        self.send(GOAWAY, 0, 0, &payload).await;
+    }
+
+    /// Waits for the end of the connection.
+    pub(crate) async fn closed(&mut self) {
+        while self.next().await.is_some() {}
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     /// Sends a head; its fields are literals, never indexed.
     pub(crate) async fn head(&mut self, id: u32, fields: &[(&str, &str)], ends: bool) {
         let flags = END_HEADERS | if ends { END_STREAM } else { 0 };
