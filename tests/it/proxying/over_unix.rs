@@ -1,7 +1,7 @@
 //! An upstream that is reached over a Unix socket.
 
 use super::{tls::authority, *};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -14,8 +14,8 @@ fn socket() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-async fn before_socket(url: &str, path: &PathBuf) -> Proxy {
-    Proxy::with(url, |settings| settings.socket = Some(path.clone())).await
+async fn before_socket(url: &str, path: &Path) -> Proxy {
+    Proxy::with(url, |settings| settings.socket = Some(path.to_owned())).await
 }
 
 /// Reads a head and answers it.
