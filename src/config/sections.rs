@@ -207,7 +207,7 @@ section! {
         /// tenth less for each: a name that moves is noticed then. From `1s` to `1d`.
         "max-age" max_age: Duration = seconds(300), Span { least: seconds(1), most: DAY };
         /// Whether HTTP/2 is spoken: `"auto"` (over TLS, where upstream chooses it by ALPN) or
-        /// `"off"`.
+        /// `"off"`. Not where `idle-timeout` or `max-idle` is 0.
         "http2" http2: Http2 = Http2::Auto,
             Choice { all: &[Http2::Auto, Http2::Off], name_of: Http2::as_str };
         /// How long nothing may be heard over an HTTP/2 connection to upstream before a PING asks;
