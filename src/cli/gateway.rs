@@ -6,7 +6,7 @@
 use super::{deep, descriptors, record, start_error::StartError};
 use crate::{
     admin::{Admin, AdminSettings},
-    config::{self, ClientCertificates, Config, Loaded, UpstreamUrl},
+    config::{self, ClientCertificates, Config, Loaded, UpstreamUrl, Way},
     dialects,
     edge::{
         Bounds, Drained, Pulses, ServeOptions, Tls, TlsFiles, Worker, handed_over, listeners,
@@ -15,7 +15,7 @@ use crate::{
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
-    upstream::{ClientIdentity, Roots, Target, Upstream, UpstreamSettings},
+    upstream::{ClientIdentity, Roots, Target, Upstream, UpstreamProxy, UpstreamSettings},
 };
 use std::{
     future::Future,
@@ -47,7 +47,7 @@ impl Gateway {
     /// Takes the ports and reads the certificates that the configuration names.
     pub(super) fn bind(loaded: &Loaded) -> Result<Self, StartError> {
         let config = loaded.config.clone();
-        let upstream = upstream(&config)?;
+        let upstream = upstream(loaded)?;
         let files = tls_files(&config);
         let tls = (!files.certificates.is_empty()).then(|| Tls::new(&files)).transpose()?;
         let workers = config
@@ -191,14 +191,29 @@ pub(super) fn config_json(loaded: &Loaded) -> String {
     format!("{:#}\n", loaded.to_json())
 }
 
-fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    let url = config.upstream.url.as_ref().ok_or(StartError::NoUpstream)?;
-    Ok(Upstream::new(upstream_settings(config, url))?)
+fn upstream(loaded: &Loaded) -> Result<Upstream, StartError> {
+    let settings = way_settings(loaded)?;
+    if loaded.way != Way::Direct {
+        let way = &loaded.way;
+        tracing::info!(%way, "the environment or `upstream.proxy` decides the way to upstream");
+    }
+    Ok(Upstream::new(settings)?)
+}
+
+/// Returns how upstream is reached, by a proxy or without.
+pub(super) fn way_settings(loaded: &Loaded) -> Result<UpstreamSettings, StartError> {
+    let url = loaded.config.upstream.url.as_ref().ok_or(StartError::NoUpstream)?;
+    let proxy = loaded.way.proxy().map(|url| {
+        UpstreamProxy::new(&url.expose()).ok_or_else(|| StartError::Proxy(url.to_string()))
+    });
+    let settings = upstream_settings(&loaded.config, url);
+    Ok(UpstreamSettings { proxy: proxy.transpose()?, ..settings })
 }
 
 fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
     UpstreamSettings {
         target: Target::new(url.scheme().clone(), url.authority().clone(), url.base_path()),
+        proxy: None,
         connect_timeout: config.upstream.connect_timeout,
         timeout: config.upstream.timeout,
         read_timeout: config.upstream.read_timeout,

@@ -5,8 +5,9 @@
 
 use super::{
     form::{
-        Address, Choice, Duration as Span, File, Files, Hosts, LogTo, LogToForm, Size, Switch, Url,
-        Whole, address_or_off, automatic, probes_or_off, size_or_off, workers,
+        Address, Choice, Duration as Span, File, Files, Hosts, LogTo, LogToForm, Proxy,
+        ProxyChoice, Size, Switch, Url, Whole, address_or_off, automatic, probes_or_off,
+        size_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -175,6 +176,10 @@ section! {
         /// How old a connection to upstream may be before it takes no further request, up to a
         /// tenth less for each: a name that moves is noticed then. From `1s` to `1d`.
         "max-age" max_age: Duration = seconds(300), Span { least: seconds(1), most: DAY };
+        /// The proxy that leads to upstream (CONNECT): `"env"` (the one that `HTTPS_PROXY` names,
+        /// unless `NO_PROXY` has upstream), `"off"`, or an `http` URL, with user and password if it
+        /// asks for them.
+        "proxy" proxy: ProxyChoice = ProxyChoice::Env, Proxy;
         /// Which certificates to trust: `"platform"` (the machine's own), `"bundled"` (Mozilla's,
         /// as they were when Weir was built) or `"file"` (those of `ca-file` and no others).
         "roots" roots: Roots = Roots::Platform, Choice {

@@ -1,8 +1,9 @@
-//! Makes connections to upstream: TCP, racing both address families, and TLS by rustls if the
-//! target is `https`.
+//! Makes connections to upstream: TCP, racing both address families or through a proxy, and TLS by
+//! rustls if the target is `https`.
 
 use super::{
     pool::Connection,
+    proxy::{SlowProxy, Tcp, UpstreamProxy},
     settings::UpstreamSettings,
     tls::{self, TlsError},
 };
@@ -32,13 +33,14 @@ pub(super) struct Connector {
     address: http::Uri,
     timeout: Duration,
     max_age: Duration,
+    proxy: Option<UpstreamProxy>,
     transport: Transport,
 }
 
 #[derive(Clone)]
 enum Transport {
-    Plain(HttpConnector),
-    Tls(HttpsConnector<HttpConnector>),
+    Plain(Tcp),
+    Tls(HttpsConnector<Tcp>),
 }
 
 impl Connector {
@@ -46,23 +48,22 @@ impl Connector {
     /// TLS handshake included.
     pub(super) fn new(settings: &UpstreamSettings) -> Result<Self, TlsError> {
         let UpstreamSettings { target, connect_timeout: timeout, max_age, .. } = settings;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
+        let tcp = tcp(settings);
         let transport = if target.is_https() {
             Transport::Tls(tls::over(tcp, settings)?)
         } else {
             Transport::Plain(tcp)
         };
         let (timeout, max_age) = (*timeout, *max_age);
-        Ok(Self { address: target.address(), timeout, max_age, transport })
+        let proxy = settings.proxy.clone();
+        Ok(Self { address: target.address(), timeout, max_age, proxy, transport })
     }
 
     /// Makes a connection and drives it in a task of its own on the current runtime.
     pub(super) async fn connect(&self) -> Result<Connection, UpstreamError> {
         let stream = tokio::time::timeout(self.timeout, self.stream())
             .await
-            .map_err(|_| UpstreamError::TimedOut { sent: false })?
+            .map_err(|_| self.late())?
             .map_err(|error| {
                 let failure = ConnectFailure::new(named(&*error), hinted(error));
                 UpstreamError::Unreachable(failure.into())
@@ -81,6 +82,16 @@ impl Connector {
         Ok(Connection::new(sender, ends, driver.abort_handle()))
     }
 
+    /// Names a connection that was not made in time, with the proxy that it would lead through.
+    fn late(&self) -> UpstreamError {
+        match self.proxy.clone().map(SlowProxy) {
+            None => UpstreamError::TimedOut { sent: false },
+            Some(slow) => UpstreamError::Unreachable(
+                ConnectFailure::new(ProxyError::ConnectionTimeout, slow.into()).into(),
+            ),
+        }
+    }
+
     async fn stream(&self) -> Result<Stream, BoxError> {
         match self.transport.clone() {
             Transport::Plain(mut tcp) => {
@@ -89,6 +100,19 @@ impl Connector {
             Transport::Tls(mut tls) => tls.call(self.address.clone()).await,
         }
     }
+}
+
+/// Opens the way to upstream's port, as for a connection.
+#[cfg(feature = "cli")]
+pub(crate) async fn open_stream(settings: &UpstreamSettings) -> Result<TcpStream, BoxError> {
+    Ok(tcp(settings).call(settings.target.address()).await?.into_inner())
+}
+
+fn tcp(settings: &UpstreamSettings) -> Tcp {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    Tcp::new(tcp, settings.proxy.clone())
 }
 
 /// Takes up to a tenth off, at random: connections that were made together do not end together.

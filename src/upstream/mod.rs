@@ -11,6 +11,7 @@ mod fields;
 mod framing;
 mod hygiene;
 mod pool;
+mod proxy;
 mod send;
 mod settings;
 mod target;
@@ -19,8 +20,12 @@ mod upgrade;
 mod uploading;
 
 pub use hygiene::HygieneLayer;
+pub use proxy::UpstreamProxy;
 pub use send::Upstream;
 pub use settings::{ClientIdentity, Roots, UpstreamSettings};
 pub use target::Target;
 #[cfg(feature = "cli")]
-pub(crate) use tls::TlsError;
+pub(crate) use {
+    connect::open_stream,
+    tls::{TlsError, trust},
+};

@@ -1,6 +1,6 @@
 //! How to reach upstream, as values.
 
-use super::{target::Target, uploading::Pace};
+use super::{proxy::UpstreamProxy, target::Target, uploading::Pace};
 use std::{path::PathBuf, time::Duration};
 
 /// Which certificates are trusted besides those of a file.
@@ -28,6 +28,8 @@ pub struct ClientIdentity {
 pub struct UpstreamSettings {
     /// The address of upstream.
     pub target: Target,
+    /// The proxy that leads there, if one does. The environment is not looked at.
+    pub proxy: Option<UpstreamProxy>,
     /// The bound for making a connection, name resolution and TLS included.
     pub connect_timeout: Duration,
     /// How long upstream may take from the last byte of the request to the head of its answer;
@@ -64,6 +66,7 @@ impl UpstreamSettings {
     pub fn new(target: Target) -> Self {
         Self {
             target,
+            proxy: None,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(30),

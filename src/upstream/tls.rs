@@ -2,15 +2,20 @@
 //!
 //! Deliberately absent: a switch that turns verification off.
 
-use super::settings::{ClientIdentity, Roots, UpstreamSettings};
+use super::{
+    proxy::Tcp,
+    settings::{ClientIdentity, Roots, UpstreamSettings},
+};
 use crate::http::tls_provider;
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tower::BoxError;
 
 /// Why connections over TLS cannot be made at all.
@@ -48,22 +53,29 @@ pub enum TlsError {
 
 /// Puts TLS over a connector. SNI is the target's host; ALPN offers HTTP/1.1 only, which is what
 /// Weir sends.
-pub(super) fn over(
-    tcp: HttpConnector,
+pub(super) fn over(tcp: Tcp, settings: &UpstreamSettings) -> Result<HttpsConnector<Tcp>, TlsError> {
+    let (mut config, _) = trust(settings)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(HttpsConnector::from((tcp, config)))
+}
+
+/// Reads the certificates that the settings name. Returns what makes connections, with no ALPN yet,
+/// and whom it trusts.
+pub(crate) fn trust(
     settings: &UpstreamSettings,
-) -> Result<HttpsConnector<HttpConnector>, TlsError> {
+) -> Result<(ClientConfig, Arc<RootCertStore>), TlsError> {
+    let roots = Arc::new(roots(settings)?);
     let trusting = ClientConfig::builder_with_provider(tls_provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Config)?
-        .with_root_certificates(roots(settings)?);
-    let mut config = match &settings.client {
+        .with_root_certificates(roots.clone());
+    let config = match &settings.client {
         None => trusting.with_no_client_auth(),
         Some(ClientIdentity { certificate, key }) => trusting
             .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
             .map_err(TlsError::Config)?,
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(HttpsConnector::from((tcp, config)))
+    Ok((config, roots))
 }
 
 fn roots(settings: &UpstreamSettings) -> Result<RootCertStore, TlsError> {

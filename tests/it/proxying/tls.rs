@@ -6,7 +6,7 @@ use tempfile::NamedTempFile;
 use tokio_rustls::TlsAcceptor;
 
 /// An authority's certificate in a file, and a server for `localhost` that it vouches for.
-fn authority() -> (NamedTempFile, TlsAcceptor) {
+pub(super) fn authority() -> (NamedTempFile, TlsAcceptor) {
     authority_with(tls_provider())
 }
 
