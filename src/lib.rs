@@ -99,7 +99,10 @@ pub use crate::{
     },
     sessions::{Sessions, Settings as SessionSettings},
     stack::stack,
-    upstream::{ClientIdentity, HygieneLayer, OtherWay, Roots, Target, Upstream, UpstreamSettings},
+    upstream::{
+        ClientIdentity, HygieneLayer, OtherWay, Roots, Target, Upstream, UpstreamProxy,
+        UpstreamSettings,
+    },
 };
 
 /// Runs the program `weir` with the arguments and variables of this process.

@@ -1,8 +1,11 @@
 //! `weir check`: every problem of every file.
 
-use super::output::{OutputFormat, write_json};
+use super::{
+    output::{OutputFormat, write_json},
+    settings::environment,
+};
 use crate::{
-    config::{Config, Problems, Sources},
+    config::{Config, Problems, Sources, Way, way},
     dialects,
 };
 use std::{
@@ -25,14 +28,21 @@ pub(super) struct CheckArgs {
     strict: bool,
 }
 
-/// Judges each file by itself, without environment and flags. The exit code is 1 if any has an
+/// Judges each file by itself, without environment and flags, and says where a proxy of this
+/// environment would be on the way to upstream. The exit code is 1 if any has an
 /// error; warnings alone are fine, unless the check is strict.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
     let mut problems = Problems::default();
     let mut clean = Vec::new();
+    let mut ways = Vec::new();
     for file in &args.files {
-        let found = Config::load(&Sources::file(file), dialects::policy())
-            .map_or_else(|problems| problems, |loaded| loaded.warnings);
+        let found = match Config::load(&Sources::file(file), dialects::policy()) {
+            Ok(loaded) => {
+                ways.extend(way_of(&loaded.config).map(|way| (file, way)));
+                loaded.warnings
+            }
+            Err(problems) => problems,
+        };
         match found.is_empty() {
             true => clean.push(file),
             false => problems.append(found),
@@ -45,8 +55,22 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode>
             for file in clean {
                 writeln!(out, "{}: no problems", file.display())?;
             }
+            for (file, way) in ways {
+                writeln!(out, "{}: {way}", file.display())?;
+            }
         }
     }
     let fails = problems.errors() > 0 || (args.strict && !problems.is_empty());
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says which way a run would take from here, where a proxy has a part in it.
+fn way_of(config: &Config) -> Option<String> {
+    match way(config, &environment()) {
+        Ok(Way::Direct) => None,
+        Ok(way) => Some(format!("from here upstream would be reached {way}")),
+        Err(problem) => {
+            Some(format!("from here upstream would not be reached: {}", problem.told()))
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     admin::{Admin, AdminSettings},
-    config::{self, ClientCertificates, Config, ListenAddress, Loaded, PeerName, UpstreamUrl},
+    config::{self, ClientCertificates, Config, ListenAddress, Loaded, PeerName, UpstreamUrl, Way},
     dialects,
     edge::{
         Bounds, Drained, Later, ProxyPeers, Pulses, ServeOptions, Tls, TlsFiles, Worker,
@@ -21,7 +21,7 @@ use crate::{
     govern::{GovernSettings, Governor, UpstreamKey},
     sessions::{self, Sessions},
     stack::stack,
-    upstream::{ClientIdentity, Roots, Target, Upstream, UpstreamSettings},
+    upstream::{ClientIdentity, Roots, Target, Upstream, UpstreamProxy, UpstreamSettings},
 };
 use std::{
     future::Future,
@@ -52,7 +52,7 @@ impl Gateway {
     /// Takes the ports and reads the certificates that the configuration names.
     pub(super) fn bind(loaded: &Loaded) -> Result<Self, StartError> {
         let config = loaded.config.clone();
-        let upstream = upstream(&config)?;
+        let upstream = upstream(loaded)?;
         let files = tls_files(&config);
         let tls = (!files.certificates.is_empty()).then(|| Tls::new(&files)).transpose()?;
         let workers = config
@@ -186,19 +186,30 @@ pub(super) fn config_json(loaded: &Loaded) -> String {
     format!("{:#}\n", loaded.to_json())
 }
 
-fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    Ok(Upstream::new(way(config).ok_or(StartError::NoUpstream)?)?)
+fn upstream(loaded: &Loaded) -> Result<Upstream, StartError> {
+    let settings = way_settings(loaded)?;
+    if loaded.way != Way::Direct {
+        let way = &loaded.way;
+        tracing::info!(%way, "how upstream is reached");
+    }
+    Ok(Upstream::new(settings)?)
 }
 
-/// Returns how to reach upstream, if the configuration says where it is.
-pub(super) fn way(config: &Config) -> Option<UpstreamSettings> {
-    config.upstream.url.as_ref().map(|url| upstream_settings(config, url))
+/// Returns how upstream is reached, by a proxy or without.
+pub(super) fn way_settings(loaded: &Loaded) -> Result<UpstreamSettings, StartError> {
+    let url = loaded.config.upstream.url.as_ref().ok_or(StartError::NoUpstream)?;
+    let proxy = loaded.way.proxy().map(|url| {
+        UpstreamProxy::new(&url.expose()).ok_or_else(|| StartError::Proxy(url.to_string()))
+    });
+    let settings = upstream_settings(&loaded.config, url);
+    Ok(UpstreamSettings { proxy: proxy.transpose()?, ..settings })
 }
 
 fn upstream_settings(config: &Config, url: &UpstreamUrl) -> UpstreamSettings {
     UpstreamSettings {
         target: Target::new(url.scheme().clone(), url.authority().clone(), url.base_path()),
         socket: config.upstream.socket.clone(),
+        proxy: None,
         connect_timeout: config.upstream.connect_timeout,
         timeout: config.upstream.timeout,
         read_timeout: config.upstream.read_timeout,

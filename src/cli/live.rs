@@ -6,7 +6,7 @@
 
 use super::{
     descriptors,
-    gateway::{govern_settings, serve_options, tls_files, way},
+    gateway::{govern_settings, serve_options, tls_files, way_settings},
     parts::Parts,
 };
 use crate::{
@@ -34,8 +34,14 @@ impl Parts {
     /// Says which file cannot be used; nothing has changed then.
     pub(super) fn take(&self, next: &Loaded, running: &Config) -> Result<Files, String> {
         let config = &next.config;
-        let way = way(config).map(|settings| self.upstream.prepare(settings)).transpose();
-        let way = way.map_err(|error| told(&error, "upstream's TLS"))?;
+        let way = match config.upstream.url {
+            Some(_) => {
+                let settings = way_settings(next).map_err(|error| Chain(&error).to_string())?;
+                let other = self.upstream.prepare(settings);
+                Some(other.map_err(|error| told(&error, "upstream's TLS"))?)
+            }
+            None => None,
+        };
         let files = tls_files(config);
         let tls = self.tls.as_ref().filter(|_| !files.certificates.is_empty());
         // The last that can fail.

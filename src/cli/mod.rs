@@ -20,6 +20,7 @@ mod man;
 mod output;
 mod page;
 mod parts;
+mod probe;
 mod problems;
 mod record;
 mod reload;
@@ -64,6 +65,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Ask a running Weir whether it is ready: for the health check of a container.
     Health(health::HealthArgs),
+    /// Look at the way to upstream before going live: name, TLS, clocks, what a key may read.
+    Probe(settings::ProbeArgs),
     /// List the rules.
     Rules(rules::RulesArgs),
     /// Explain a rule: when it fires, what the caller gets, what to do instead.
@@ -84,6 +87,7 @@ impl Command {
             Self::Emulator(args) => emulator::run(args, out),
             Self::Check(args) => check::run(args, out),
             Self::Health(args) => health::run(args, out),
+            Self::Probe(args) => probe::run(args, out),
             Self::Rules(args) => rules::run(args, out),
             Self::Explain(args) => explain::run(args, out),
             Self::Schema => schema::run(out),

@@ -4,8 +4,11 @@
 //! configuration reads them, so that a bad flag is reported together with everything else that is
 //! wrong.
 
+use super::output::OutputFormat;
 use crate::{
-    config::{Config, OVERRIDES, Override, Purpose, Sources, read_address},
+    config::{
+        Config, KEY_VARIABLE, OVERRIDES, Override, Purpose, Sources, is_of_the_way, read_address,
+    },
     dialects,
     emulator::Quirks,
 };
@@ -100,6 +103,39 @@ impl RunArgs {
     }
 }
 
+/// Arguments of `weir probe`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct ProbeArgs {
+    #[command(flatten)]
+    upstream: Flags<true>,
+    /// Configuration file [env: WEIR_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// File of a key, to see what it may read [default: what the configuration says]
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<String>,
+    /// How to write what is found
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+impl ProbeArgs {
+    /// Returns where the configuration of a run would come from. A file that is named here wins
+    /// over the variable that is the key.
+    pub(super) fn sources(&self, mut environment: Vec<(OsString, OsString)>) -> Sources {
+        let mut flags = self.upstream.0.clone();
+        if let Some(file) = &self.key_file {
+            flags.push(("upstream.key-file", file.clone()));
+            environment.retain(|(name, _)| name != KEY_VARIABLE);
+        }
+        Sources { file: self.config.clone(), environment, flags, purpose: Purpose::Run }
+    }
+
+    pub(super) fn format(&self) -> OutputFormat {
+        self.format
+    }
+}
+
 /// Arguments of `weir dev`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct DevArgs {
@@ -132,9 +168,11 @@ impl DevArgs {
     }
 }
 
-/// Returns the variables of the process's environment that are Weir's.
+/// Returns the variables of the process's environment that are Weir's, and those that name a proxy.
 pub(super) fn environment() -> Vec<(OsString, OsString)> {
-    env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"WEIR_")).collect()
+    let is_ours =
+        |name: &OsString| name.as_encoded_bytes().starts_with(b"WEIR_") || is_of_the_way(name);
+    env::vars_os().filter(|(name, _)| is_ours(name)).collect()
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ pub(super) enum StartError {
     /// The configuration names no upstream.
     #[error("cannot prepare the way to upstream: upstream.url is not set")]
     NoUpstream,
+    /// The proxy on the way cannot be used.
+    #[error("cannot prepare the way to upstream: {0} is no proxy (`upstream.proxy`, HTTPS_PROXY)")]
+    Proxy(String),
     /// Connections over TLS cannot be made.
     #[error("cannot prepare the way to upstream")]
     Tls(#[from] TlsError),

@@ -11,7 +11,7 @@ use crate::rules::{Dialect, RemedyKind, RuleId, Toggle};
 use std::{fmt, io, path::Path};
 
 /// The environment variable that is the key.
-pub(super) const KEY_VARIABLE: &str = "WEIR_UPSTREAM_KEY";
+pub(crate) const KEY_VARIABLE: &str = "WEIR_UPSTREAM_KEY";
 
 /// The longest key that is read, in bytes.
 const LONGEST: usize = 4096;

@@ -14,6 +14,7 @@ use super::{
     sources::{Purpose, Sources},
     token,
     values::Config,
+    way::{self, Way},
 };
 use crate::rules::Policy;
 use std::path::Path;
@@ -31,6 +32,8 @@ pub(crate) struct Loaded {
     pub key: Option<Secret>,
     /// The token of the admin API, if it has one.
     pub token: Option<Secret>,
+    /// The way to upstream.
+    pub way: Way,
 }
 
 impl Config {
@@ -122,12 +125,16 @@ fn load(
     report_misspelt_variables(sources, &mut reading.problems);
     let key = key::read(&config, sources, &mut reading);
     let token = token::read(&config, sources.purpose, &mut reading);
+    let way = way::way(&config, &sources.environment).unwrap_or_else(|problem| {
+        reading.problems.push(*problem);
+        Way::Direct
+    });
     checks::check(&config, sources.purpose, &mut reading);
     reading.problems.sort();
     match reading.problems.errors() {
         0 => {
             let origins = origins(reading.places, &config.policy);
-            Ok(Loaded { config, origins, warnings: reading.problems, key, token })
+            Ok(Loaded { config, origins, warnings: reading.problems, key, token, way })
         }
         _ => Err(reading.problems),
     }

@@ -22,6 +22,7 @@ mod overrides;
 mod paths;
 mod policy;
 mod problem;
+mod proxy_url;
 mod read;
 mod schema;
 mod sections;
@@ -34,9 +35,10 @@ mod tests;
 mod token;
 mod upstream_url;
 mod values;
+mod way;
 
 pub(crate) use form::{ListenAddress, LogTo, PeerName, read_address};
-pub(crate) use key::Secret;
+pub(crate) use key::{KEY_VARIABLE, Secret};
 pub(crate) use load::Loaded;
 pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
@@ -48,6 +50,7 @@ pub(crate) use sections::{
 pub(crate) use sources::{Purpose, Sources};
 pub(crate) use upstream_url::UpstreamUrl;
 pub(crate) use values::Config;
+pub(crate) use way::{Way, is_of_the_way, way};
 
 /// Reads the text of a file and opens no other; returns how much is wrong. For fuzzing.
 pub fn check_text(text: &str, policy: crate::rules::Policy) -> usize {

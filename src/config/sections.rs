@@ -6,8 +6,8 @@
 use super::{
     form::{
         Choice, Duration as Span, File, FileMode, Files, Hosts, ListenAddress, ListenOn, LogTo,
-        LogToForm, PeerName, Peers, Size, Switch, Url, Whole, address_or_off, automatic,
-        probes_or_off, size_or_off, workers,
+        LogToForm, PeerName, Peers, Proxy, ProxyChoice, Size, Switch, Url, Whole, address_or_off,
+        automatic, probes_or_off, size_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -213,6 +213,10 @@ section! {
         /// How long nothing may be heard over an HTTP/2 connection to upstream before a PING asks;
         /// without an answer within `connect-timeout` it is closed. From `1s` to `1h`.
         "ping-after" ping_after: Duration = seconds(10), Span { least: seconds(1), most: HOUR };
+        /// The proxy that leads to upstream (CONNECT): `"env"` (the one that `HTTPS_PROXY` names,
+        /// unless `NO_PROXY` has upstream), `"off"`, or an `http` URL, with user and password if it
+        /// asks for them.
+        "proxy" proxy: ProxyChoice = ProxyChoice::Env, Proxy;
         /// Which certificates to trust: `"platform"` (the machine's own), `"bundled"` (Mozilla's,
         /// as they were when Weir was built) or `"file"` (those of `ca-file` and no others).
         "roots" roots: Roots = Roots::Platform, Choice {

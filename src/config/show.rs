@@ -1,5 +1,5 @@
-//! Shows the values in effect and where each came from: one more walk over the keys. A
-//! configuration holds no secrets.
+//! Shows the values in effect and where each came from: one more walk over the keys. The only
+//! secret of a configuration, a proxy's password, is left out by its form.
 
 use super::{
     form::Form,
@@ -12,14 +12,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Loaded {
     /// Returns `{"values": {"listen": {"address": …}, …}, "origins": {"listen.address": "w:3"}}`; a
-    /// key without an origin has its built-in value.
+    /// key without an origin has its built-in value. `way_to_upstream` says what came of a proxy.
     pub(crate) fn to_json(&self) -> Value {
         let origins: Map<String, Value> = self
             .origins
             .iter()
             .map(|(key, origin)| (key.clone(), origin.to_string().into()))
             .collect();
-        serde_json::json!({ "values": self.config.to_json(), "origins": origins })
+        serde_json::json!({
+            "values": self.config.to_json(),
+            "origins": origins,
+            "way_to_upstream": self.way.to_string(),
+        })
     }
 }
 

@@ -25,7 +25,8 @@ pub(crate) struct Sources {
     /// The file named by `--config`; else `WEIR_CONFIG` of `environment` names one; else there is
     /// none.
     pub file: Option<PathBuf>,
-    /// The environment. Only `WEIR_…` is looked at; an empty variable counts as unset.
+    /// The environment. Only `WEIR_…` and what names a proxy are looked at; an empty variable
+    /// counts as unset.
     pub environment: Vec<(OsString, OsString)>,
     /// Flags that were given, by the key they set (see [`OVERRIDES`](super::OVERRIDES)), and their
     /// text.

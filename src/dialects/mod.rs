@@ -32,6 +32,8 @@ mod render;
 mod tests;
 #[cfg(test)]
 mod toy;
+#[cfg(feature = "cli")]
+mod trial;
 mod types;
 
 pub use below::classify_below;
@@ -49,6 +51,8 @@ pub use read::{
 pub use refusal::Refusal;
 pub use registry::Dialects;
 pub use render::{Rendered, error};
+#[cfg(feature = "cli")]
+pub(crate) use trial::Trial;
 
 use crate::rules::{Dialect, Policy};
 use api::Api;

@@ -9,8 +9,8 @@ compile_error!(
     "TLS has no cryptography: turn on the feature `aws-lc-rs` (a default one) or `ring`"
 );
 
-/// Returns the cryptography. With both features it is aws-lc-rs: that a crate elsewhere turns `ring`
-/// on changes nothing.
+/// Returns the cryptography. With both features it is aws-lc-rs: that another crate turns `ring` on
+/// changes nothing.
 pub fn tls_provider() -> Arc<CryptoProvider> {
     #[cfg(feature = "aws-lc-rs")]
     let provider = rustls::crypto::aws_lc_rs::default_provider();

@@ -1,11 +1,12 @@
-//! Makes connections to upstream: TCP, racing both address families, and TLS by rustls if the
-//! target is `https`; or over a Unix socket.
+//! Makes connections to upstream: TCP, racing both address families or through a proxy, and TLS by
+//! rustls if the target is `https`; or over a Unix socket.
 
 #[cfg(unix)]
 use super::unix::UnixTransport;
 use super::{
     http2::{self, Keeping},
     pool::Connection,
+    proxy::{SlowProxy, Tcp, UpstreamProxy},
     settings::UpstreamSettings,
     tls::{self, Offer, Tls, TlsError},
 };
@@ -43,13 +44,14 @@ pub(super) struct Connector {
     ping_after: Duration,
     /// The number of the connections that it makes.
     generation: u64,
+    proxy: Option<UpstreamProxy>,
     transport: Transport,
 }
 
 #[derive(Clone)]
 enum Transport {
-    Plain(HttpConnector),
-    Tls(Tls<HttpConnector>),
+    Plain(Tcp),
+    Tls(Tls<Tcp>),
     #[cfg(unix)]
     Unix(UnixTransport),
 }
@@ -66,17 +68,15 @@ impl Connector {
     pub(super) fn new(settings: &UpstreamSettings) -> Result<Self, TlsError> {
         let UpstreamSettings { target, connect_timeout: timeout, max_age, ping_after, .. } =
             settings;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
         let transport = match &settings.socket {
             #[cfg(unix)]
             Some(path) => Transport::Unix(UnixTransport::new(path, settings)?),
             #[cfg(not(unix))]
             Some(_) => return Err(TlsError::NoUnixSockets),
-            None if target.is_https() => Transport::Tls(tls::over(tcp, settings)?),
-            None => Transport::Plain(tcp),
+            None if target.is_https() => Transport::Tls(tls::over(tcp(settings), settings)?),
+            None => Transport::Plain(tcp(settings)),
         };
+        let proxy = settings.proxy.clone();
         let (timeout, max_age, ping_after) = (*timeout, *max_age, *ping_after);
         Ok(Self {
             address: target.address(),
@@ -84,6 +84,7 @@ impl Connector {
             max_age,
             ping_after,
             generation: 0,
+            proxy,
             transport,
         })
     }
@@ -174,8 +175,18 @@ impl Connector {
             let failure = ConnectFailure::new(named(&*error), hinted(error));
             UpstreamError::Unreachable(failure.into())
         };
-        let late = |_| UpstreamError::TimedOut { sent: false };
+        let late = |_| self.late();
         tokio::time::timeout(self.timeout, stream).await.map_err(late)?.map_err(failed)
+    }
+
+    /// Names a connection that was not made in time, with the proxy that it would lead through.
+    fn late(&self) -> UpstreamError {
+        match self.proxy.clone().map(SlowProxy) {
+            None => UpstreamError::TimedOut { sent: false },
+            Some(slow) => UpstreamError::Unreachable(
+                ConnectFailure::new(ProxyError::ConnectionTimeout, slow.into()).into(),
+            ),
+        }
     }
 
     async fn tcp(&self, offer: Offer) -> Result<Stream, BoxError> {
@@ -188,6 +199,19 @@ impl Connector {
             Transport::Unix(_) => Err("upstream is behind a Unix socket".into()),
         }
     }
+}
+
+/// Opens the way to upstream's port, as for a connection.
+#[cfg(feature = "cli")]
+pub(crate) async fn open_stream(settings: &UpstreamSettings) -> Result<TcpStream, BoxError> {
+    Ok(tcp(settings).call(settings.target.address()).await?.into_inner())
+}
+
+fn tcp(settings: &UpstreamSettings) -> Tcp {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    Tcp::new(tcp, settings.proxy.clone())
 }
 
 /// Takes up to a tenth off, at random: connections that were made together do not end together.

@@ -14,6 +14,7 @@ mod framing;
 mod http2;
 mod hygiene;
 mod pool;
+mod proxy;
 mod send;
 mod settings;
 mod target;
@@ -25,9 +26,13 @@ mod uploading;
 mod way;
 
 pub use hygiene::HygieneLayer;
+pub use proxy::UpstreamProxy;
 pub use send::Upstream;
 pub use settings::{ClientIdentity, Roots, UpstreamSettings};
 pub use target::Target;
-#[cfg(feature = "cli")]
-pub(crate) use tls::TlsError;
 pub use way::OtherWay;
+#[cfg(feature = "cli")]
+pub(crate) use {
+    connect::open_stream,
+    tls::{TlsError, trust},
+};

@@ -1,6 +1,6 @@
 //! How to reach upstream, as values.
 
-use super::{target::Target, uploading::Pace};
+use super::{proxy::UpstreamProxy, target::Target, uploading::Pace};
 use std::{path::PathBuf, time::Duration};
 
 /// Which certificates are trusted besides those of a file.
@@ -31,6 +31,8 @@ pub struct UpstreamSettings {
     /// A Unix socket at which upstream is reached, in place of the target's own address. `Host` and
     /// TLS go by the target.
     pub socket: Option<PathBuf>,
+    /// The proxy that leads there, if one does. The environment is not looked at.
+    pub proxy: Option<UpstreamProxy>,
     /// The bound for making a connection, name resolution and TLS included.
     pub connect_timeout: Duration,
     /// How long upstream may take from the last byte of the request to the head of its answer;
@@ -73,6 +75,7 @@ impl UpstreamSettings {
         Self {
             target,
             socket: None,
+            proxy: None,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
             read_timeout: Duration::from_secs(30),

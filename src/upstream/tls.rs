@@ -12,6 +12,7 @@ use rustls::{
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tower::BoxError;
 
@@ -95,16 +96,7 @@ pub(super) fn over<C: Clone>(
     connector: C,
     settings: &UpstreamSettings,
 ) -> Result<Tls<C>, TlsError> {
-    let trusting = ClientConfig::builder_with_provider(tls_provider())
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Config)?
-        .with_root_certificates(roots(settings)?);
-    let mut config = match &settings.client {
-        None => trusting.with_no_client_auth(),
-        Some(ClientIdentity { certificate, key }) => trusting
-            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
-            .map_err(TlsError::Config)?,
-    };
+    let (mut config, _) = trust(settings)?;
     config.alpn_protocols = vec![HTTP1.to_vec()];
     let http1 = HttpsConnector::from((connector.clone(), config.clone()));
     config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
@@ -127,6 +119,25 @@ pub(super) fn content(settings: &UpstreamSettings) -> Result<blake3::Hash, TlsEr
         hash.update(&number.to_le_bytes()).update(blake3::hash(&bytes).as_bytes());
     }
     Ok(hash.finalize())
+}
+
+/// Reads the certificates that the settings name. Returns what makes connections, with no ALPN yet,
+/// and whom it trusts.
+pub(crate) fn trust(
+    settings: &UpstreamSettings,
+) -> Result<(ClientConfig, Arc<RootCertStore>), TlsError> {
+    let roots = Arc::new(roots(settings)?);
+    let trusting = ClientConfig::builder_with_provider(tls_provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Config)?
+        .with_root_certificates(roots.clone());
+    let config = match &settings.client {
+        None => trusting.with_no_client_auth(),
+        Some(ClientIdentity { certificate, key }) => trusting
+            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
+            .map_err(TlsError::Config)?,
+    };
+    Ok((config, roots))
 }
 
 fn roots(settings: &UpstreamSettings) -> Result<RootCertStore, TlsError> {

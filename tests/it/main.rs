@@ -27,6 +27,7 @@ mod operating;
 mod overlapping;
 mod packaging;
 mod probes;
+mod probing;
 mod proxying;
 mod purchase;
 mod readme;

@@ -153,6 +153,12 @@ fn the_commands_that_stay_running_start() {
             }
             [".ci/run"] => assert!(root().join(".ci/run").is_file(), "{command}"),
             ["weir", "run", ..] => until_ready(&words[1..]),
+            ["weir", "probe", "--upstream", _, ref rest @ ..] => {
+                // Its flags are right, and nobody is asked.
+                let asked = [&["probe", "--upstream", "http://127.0.0.1:1"][..], rest].concat();
+                let output = weir(&asked).output().expect("weir runs");
+                assert_eq!(output.status.code(), Some(1), "{command}");
+            }
             ["weir", "emulator", ..] => drop(Program::emulator(&words[2..])),
             ["cargo", "bench", "--bench", bench] => {
                 assert!(

@@ -16,6 +16,7 @@ mod naming_faults;
 mod over_unix;
 mod proxy_protocol;
 mod streaming;
+mod through_a_proxy;
 mod timing;
 mod tls;
 mod tls_in;
@@ -23,7 +24,7 @@ mod upgrading;
 
 use crate::testbed::{
     Body, Bounds, ClientIdentity, CollectError, Drained, Frames, Listener, Problem, Proxy,
-    Recorder, Roots, ServeOptions, StreamEnd, TaskTracker, Tls, TlsFiles, Upstream,
+    Recorder, Roots, ServeOptions, StreamEnd, TaskTracker, Tls, TlsFiles, Upstream, UpstreamProxy,
     UpstreamSettings, Wire, Worker, before, collect, idle, in_plain_text, listeners, proxying,
     run_workers, serve, status, text, tls_provider, undated,
 };

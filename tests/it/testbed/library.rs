@@ -5,7 +5,7 @@ pub(crate) use tower::BoxError;
 pub(crate) use weir::{
     Body, Bounds, ClientIdentity, Drained, GovernLayer, GovernSettings, Governor, Is, Problem,
     ProxyPeers, Pulses, Replayed, Roots, ServeOptions, Target, Tls, TlsFiles, Upstream,
-    UpstreamKey, UpstreamSettings, Worker,
+    UpstreamKey, UpstreamProxy, UpstreamSettings, Worker,
     internals::{
         admin::{Admin, AdminSettings},
         dialects::{carts, checkouts},

@@ -53,7 +53,9 @@ pub(crate) struct Ended {
 pub(crate) fn weir(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     for (name, _) in std::env::vars_os() {
-        if name == "RUST_LOG" || name.as_encoded_bytes().starts_with(b"WEIR_") {
+        let names_a_proxy =
+            name.to_str().is_some_and(|name| name.to_lowercase().ends_with("_proxy"));
+        if name == "RUST_LOG" || name.as_encoded_bytes().starts_with(b"WEIR_") || names_a_proxy {
             command.env_remove(name);
         }
     }
