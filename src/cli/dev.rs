@@ -10,7 +10,7 @@ use super::{
     settings::{DevArgs, environment},
     signals::{self, Hangups, Stops},
     start_error::{StartError, report},
-    walk,
+    under_way, walk,
 };
 use crate::{
     config::Sources,
@@ -57,6 +57,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         };
         let stopped = (signals::stops()?, signals::hangups()?);
         signals::reopen_the_log()?;
+        tokio::spawn(under_way::tell_when_asked(signals::quits()?, gateway.live()));
         introduce(out, &gateway, emulator, &loaded.config.policy)?;
         if args.reorder && !loaded.config.policy.may_keep_calls() {
             let mode = loaded.config.policy.mode.as_str();
@@ -302,6 +303,7 @@ mod tests {
             weir_us: 0,
             request_id: None,
             trace_id: None,
+            client: None,
         };
         assert_eq!(
             line(&decision),

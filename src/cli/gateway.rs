@@ -73,11 +73,7 @@ impl Gateway {
         let settings = govern_settings(&config);
         let governor = Governor::with_key(config.policy.clone(), sessions, settings, key);
         record::start(&config.decision_log, &governor)?;
-        if dialects::Dialects::built_in().base(upstream.base_path()).hides_calls() {
-            tracing::warn!(
-                "the base path of `upstream.url` has a word of the API where no call is judged by it"
-            );
-        }
+        warn_of_base(&upstream);
         governor.metrics().config_taken();
         let admin_listener = own_listener("the admin API", "--admin", config.admin.address)?;
         let probes_listener = own_listener("the probes", "--probes", config.probes.address)?;
@@ -197,6 +193,15 @@ fn own_listener(
     let listener = TcpListener::bind(address).map_err(listening)?;
     listener.set_nonblocking(true).map_err(listening)?;
     Ok(Some(listener))
+}
+
+/// Warns of a base path by which no call is judged.
+fn warn_of_base(upstream: &Upstream) {
+    if dialects::Dialects::built_in().base(upstream.base_path()).hides_calls() {
+        tracing::warn!(
+            "the base path of `upstream.url` has a word of the API where no call is judged by it"
+        );
+    }
 }
 
 /// Writes the configuration as `/config` shows it.

@@ -310,8 +310,8 @@ impl Listen {
 section! {
     /// When the configuration is read again.
     pub struct Reload {
-        /// Whether it is read again when its file, or a certificate, key or token that it names, has
-        /// changed. SIGHUP does so in any case.
+        /// Whether it is read again when its file, or a certificate, key or token that it names,
+        /// has changed. SIGHUP does so in any case.
         "watch" watch: bool = true, Switch;
     }
 }

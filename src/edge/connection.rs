@@ -14,7 +14,7 @@ use super::{
     stream::Stream,
     watched::Watched,
 };
-use crate::http::{Body, CallerAddress, Overload};
+use crate::http::{Body, CallerAddress, ClientSubject, Overload};
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
@@ -78,6 +78,7 @@ where
 {
     let options = &peer.options;
     let Some((stream, protocol)) = begin(stream, &peer).await else { return };
+    let client = stream.client();
     let activity = Arc::new(Activity::new(limits(options), protocol));
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let address = options.caller_address.then_some(peer.address);
@@ -86,6 +87,7 @@ where
     let service = PerConnection {
         service,
         address,
+        client,
         options: options.clone(),
         activity: activity.clone(),
         streams,
@@ -254,6 +256,8 @@ async fn give_up(draining: &CancellationToken, header_timeout: Duration) {
 struct PerConnection<S> {
     service: S,
     address: Option<SocketAddr>,
+    /// Whose certificate the caller has shown.
+    client: Option<ClientSubject>,
     options: Arc<ServeOptions>,
     activity: Arc<Activity>,
     /// The streams of an HTTP/2 connection.
@@ -272,6 +276,9 @@ where
         let mut request = request.map(Body::incoming);
         if let Some(address) = self.address {
             request.extensions_mut().insert(CallerAddress(address));
+        }
+        if let Some(client) = &self.client {
+            request.extensions_mut().insert(client.clone());
         }
         let place = self.options.bounds.call();
         if place.is_none() {

@@ -20,6 +20,8 @@ mod pulse;
 mod serve;
 mod stalled;
 mod stream;
+#[cfg(feature = "cli")]
+mod subject;
 mod tls;
 mod watched;
 mod workers;

@@ -1,6 +1,11 @@
 //! How callers are served.
 
-use super::{bounds::Bounds, later::{Later, ServeLimits}, pulse::Pulses, tls::Tls};
+use super::{
+    bounds::Bounds,
+    later::{Later, ServeLimits},
+    pulse::Pulses,
+    tls::Tls,
+};
 use crate::metrics::Metrics;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;

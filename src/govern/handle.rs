@@ -5,7 +5,8 @@
 //! enforces.
 
 use super::{
-    answer::{About, Outcome, OwnError, finish, own_error},
+    about::About,
+    answer::{Outcome, OwnError, finish, own_error},
     asker::{Asker, BoxClient, Who},
     course,
     exchange::Exchange,
@@ -15,10 +16,11 @@ use super::{
 use crate::{
     dialects::{Call, UnreadableRequest, credential, decoded_body},
     http::{Body, CollectError, Collected, Problem, collect},
+    metrics::UnderWay,
     observe::{Decided, Recorded},
     rules::{Dialect, Intent, MissingFact, Policy, RuleId, Toggle, Unjudged, Violation},
 };
-use http::{Request, Response, request};
+use http::{Extensions, HeaderMap, Request, Response, request};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -88,10 +90,12 @@ pub(super) async fn handle(
 ) -> Handled {
     let started = Instant::now();
     let (head, body) = request.into_parts();
+    let arriving = governor.metrics().begin(UnderWay::Arriving, started);
     let (body, intent) = match read(&governor, &policy, &call, &head, body).await {
         Ok(read) => read,
         Err(unread) => return unread.handle(&governor, &policy, call, head, started),
     };
+    drop(arriving);
     let credential = credential(&head.headers, &head.uri);
     let who = match credential.as_deref() {
         Some(credential) => Who::Caller(governor.sessions().hash(credential)),
@@ -166,7 +170,7 @@ impl Waiting<'_> {
     fn about(&self) -> About {
         let Exchange { intent, call, asker, policy, .. } = self.exchange;
         let dialect = intent.dialect().unwrap_or(call.dialect());
-        About::of(dialect, intent, &asker.head.headers, self.started).under(policy)
+        About::of(dialect, intent, of_head(&asker.head), self.started).under(policy)
     }
 }
 
@@ -180,6 +184,10 @@ impl Drop for Waiting<'_> {
             about.log_hangup(asker.trace.id(asker.governor.decisions()));
         }
     }
+}
+
+fn of_head(head: &request::Parts) -> (&HeaderMap, &Extensions) {
+    (&head.headers, &head.extensions)
 }
 
 /// Why a call has no intent.
@@ -213,13 +221,13 @@ impl Unread {
                 ambiguous(governor.clone(), policy, call, request, *violation)
             }
             Self::Lenient(body) => {
-                let about = About::unread(call.dialect(), &head.headers, started).under(policy);
+                let about = About::unread(call.dialect(), of_head(&head), started).under(policy);
                 let reported = unjudged_call(governor, policy, call.dialect(), about);
                 forward_unread(governor, Request::from_parts(head, body), reported)
             }
             Self::Refused(error) => {
                 let outcome = Outcome::new(own_error(call.form(), &error), Decided::Rejected);
-                let about = About::unread(call.dialect(), &head.headers, started).under(policy);
+                let about = About::unread(call.dialect(), of_head(&head), started).under(policy);
                 Handled::Answered(finish(governor, about, &Trace::default(), outcome))
             }
         }
@@ -275,7 +283,8 @@ pub(super) fn ambiguous(
     violation: Violation,
 ) -> Handled {
     let started = Instant::now();
-    let about = About::unread(call.dialect(), request.headers(), started).under(policy);
+    let about = About::unread(call.dialect(), (request.headers(), request.extensions()), started)
+        .under(policy);
     match policy.toggle(violation.dialect, RuleId::AmbiguousRequest) {
         Toggle::Off => {
             let reported = unjudged_call(&governor, policy, violation.dialect, about);

@@ -1,7 +1,12 @@
 //! The caller's end of a connection.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 /// The caller's address, in a request's extensions if `ServeOptions::caller_address` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallerAddress(pub SocketAddr);
+
+/// The subject of the certificate that the caller has shown, as RFC 4514 writes it, in a request's
+/// extensions. It was verified. Absent where the caller has shown none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSubject(pub Arc<str>);

@@ -3,6 +3,7 @@
 
 use super::{
     counters::{Counters, Label},
+    lasting::Lasting,
     spread::Seconds,
 };
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -16,6 +17,8 @@ pub(super) struct All {
     pub(super) asking: Asking,
     pub(super) edge: Edge,
     pub(super) config: Configured,
+    /// By [`UnderWay`](super::UnderWay).
+    pub(super) under_way: [Lasting; 2],
 }
 
 /// The classes of an answer's status; `none`: there was no answer.
