@@ -13,7 +13,7 @@ use super::{
     under_way, walk,
 };
 use crate::{
-    config::Sources,
+    config::{Loaded, Origin, Sources},
     dialects,
     emulator::{Emulator, Options},
     observe::{Decision, Step, StepEnd},
@@ -48,8 +48,9 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
             Ok(loaded) => loaded,
             Err(code) => return Ok(code),
         };
+        own_origins(args, &mut loaded);
         if args.reorder {
-            reorder(&mut loaded.config.policy);
+            reorder(&mut loaded);
         }
         let gateway = match Gateway::bind(&loaded) {
             Ok(gateway) => gateway,
@@ -123,14 +124,31 @@ async fn announced_stop((stops, hangups): (Stops, Hangups)) {
 }
 
 /// Puts in order all that can be, without waiting: every rule that has an order, and deferring.
-fn reorder(policy: &mut Policy) {
+fn reorder(loaded: &mut Loaded) {
+    let policy = &mut loaded.config.policy;
+    let mut by_flag = |key: String| {
+        loaded.origins.insert(key, Origin::Flag("--reorder".to_owned()));
+    };
     for dialect in dialects::ALL {
         for row in dialect.rows().iter().filter(|row| row.remedy_toggle() == Some(Toggle::Reorder))
         {
             policy.toggles.set(dialect, row.id, Toggle::Reorder);
+            by_flag(format!("policy.rules.{dialect}.{}", row.id));
         }
     }
     policy.sequencing.defer = true;
+    by_flag("sequencing.defer".to_owned());
+}
+
+/// Says of what nobody gave that this subcommand sets it.
+fn own_origins(args: &DevArgs, loaded: &mut Loaded) {
+    let is_level_given = args.settings.sets("log.level");
+    for (key, origin) in &mut loaded.origins {
+        let is_ours = key == "upstream.url" || key == "log.level" && !is_level_given;
+        if is_ours && matches!(origin, Origin::Flag(_)) {
+            *origin = Origin::Command("weir dev");
+        }
+    }
 }
 
 /// Returns whether calls that come too late are put in order.

@@ -75,6 +75,7 @@ impl Gateway {
         record::start(&config.decision_log, &governor)?;
         warn_of_base(&upstream);
         governor.metrics().config_taken();
+        upstream.counted(governor.metrics().clone());
         let admin_listener = own_listener("the admin API", "--admin", config.admin.address)?;
         let probes_listener = own_listener("the probes", "--probes", config.probes.address)?;
         let pulses = Pulses::new(workers, PULSE);
@@ -280,6 +281,7 @@ fn session_settings(config: &Config) -> sessions::Settings {
         idle_ttl: config.sessions.idle_ttl,
         queue: config.sequencing.queue,
         wait: config.sequencing.wait,
+        waiting: config.limits.waiting,
         kinds: dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
         ..sessions::Settings::default()
     }

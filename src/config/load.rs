@@ -12,7 +12,7 @@ use super::{
     read::{self, Reading},
     source_text::SourceText,
     sources::{Purpose, Sources},
-    token,
+    times, token,
     values::Config,
 };
 use crate::rules::Policy;
@@ -122,6 +122,7 @@ fn load(
     let key = key::read(&config, sources, &mut reading);
     let token = token::read(&config, sources.purpose, &mut reading);
     checks::check(&config, sources.purpose, &mut reading);
+    times::check(&config, &mut reading);
     reading.problems.sort();
     match reading.problems.errors() {
         0 => {

@@ -181,7 +181,7 @@ where
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
-                tell(ended);
+                tell(ended, &peer.options);
                 return None;
             }
             () = peer.closed.cancelled() => return None,
@@ -213,9 +213,10 @@ where
     }
 }
 
-fn tell(ended: hyper::Result<()>) {
+fn tell(ended: hyper::Result<()>, options: &ServeOptions) {
     let Err(error) = ended else { return };
     if error.is_parse() {
+        options.refused(if error.is_parse_too_large() { "head_too_large" } else { "malformed" });
         static LINES: Limited = Limited::new();
         // hyper has answered it: 400, 414 or 431, without a body.
         if let Some(held_back) = LINES.pass() {

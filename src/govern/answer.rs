@@ -6,7 +6,7 @@ use crate::{
     http::{ANY_ORIGIN, Body, PROXY_STATUS, Problem},
     observe::{Decided, Decision, Recorded},
     rules::{MissingFact, SessionKey, Unjudged, Violation},
-    sessions::{Busy, now},
+    sessions::{Busy, BusyReason, now},
 };
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -107,8 +107,14 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
         OwnError::Problem(problem) => (problem.status(), problem.code(), problem.message()),
         OwnError::Malformed(why) => (StatusCode::BAD_REQUEST, "invalid_body", (*why).into()),
         OwnError::Busy(busy) => (
-            StatusCode::CONFLICT,
-            form.busy_code(),
+            match busy.reason {
+                BusyReason::TooManyWait => StatusCode::SERVICE_UNAVAILABLE,
+                BusyReason::QueueFull | BusyReason::WaitedTooLong => StatusCode::CONFLICT,
+            },
+            match busy.reason {
+                BusyReason::TooManyWait => busy.reason.as_str(),
+                BusyReason::QueueFull | BusyReason::WaitedTooLong => form.busy_code(),
+            },
             format!("Not now: {busy}. Nothing was sent; try again.").into(),
         ),
         OwnError::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),

@@ -103,6 +103,7 @@ pub(super) async fn handle(
     };
     let (head, intent) = (Arc::new(head), Arc::new(intent));
     let open = governor.open_call(intent.clone(), started);
+    let is_one_too_many = open.is_one_too_many;
     let asker = Asker {
         client: Arc::new(client),
         governor: governor.clone(),
@@ -114,8 +115,6 @@ pub(super) async fn handle(
     governor.list_call(&asker.trace);
     let exchange = Exchange { asker, work, policy, call, body, intent };
     let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
-    let is_one_too_many =
-        !exchange.intent.is_read() && governor.in_flight() >= governor.settings().calls as u64;
     // Boxed, as it would be copied with the call.
     let mut alarm = Box::pin(tokio::time::sleep(governor.settings().call_timeout));
     let outcome = match is_one_too_many {
@@ -140,7 +139,7 @@ fn too_long(exchange: &Exchange) -> Outcome {
     outcome.recorded(unjudged(exchange))
 }
 
-/// Refuses a call that changes something while too many others that do are upstream, those whose
+/// Refuses a call that changes something while too many others that do are under way, those whose
 /// callers have left included.
 fn one_too_many(exchange: &Exchange) -> Outcome {
     exchange.asker.governor.metrics().bound_hit("calls");

@@ -183,8 +183,9 @@ impl Default for Asking {
 }
 
 /// Bounds whose counts are shown before they are met; others are shown once they are.
-const BOUNDS: [&str; 10] = [
+const BOUNDS: [&str; 12] = [
     "answer",
+    "body-rate",
     "call-time",
     "calls",
     "connections",
@@ -193,6 +194,7 @@ const BOUNDS: [&str; 10] = [
     "head-time",
     "turn-queue",
     "turn-wait",
+    "turns-waiting",
     "write-time",
 ];
 
@@ -201,6 +203,7 @@ pub(super) struct Edge {
     pub(super) connections: Counters<0>,
     pub(super) open: AtomicI64,
     pub(super) bounds: Counters<1>,
+    pub(super) refused: Counters<1>,
 }
 
 impl Default for Edge {
@@ -216,6 +219,11 @@ impl Default for Edge {
                 "bounds_hit",
                 "Calls and connections that met a bound.",
                 [Label::new("bound", &BOUNDS, 42)],
+            ),
+            refused: Counters::new(
+                "requests_refused",
+                "Requests that were not taken, before any rule or upstream saw them.",
+                [Label::new("problem", &[], 15)],
             ),
         }
     }

@@ -141,6 +141,11 @@ impl Metrics {
         self.0.edge.bounds.add([bound]);
     }
 
+    /// Counts a request that was not taken, and why.
+    pub(crate) fn refused(&self, problem: &'static str) {
+        self.0.edge.refused.add([problem]);
+    }
+
     /// Notes that a configuration is in force from now on: the first, or one that was read again.
     #[cfg(feature = "cli")]
     pub(crate) fn config_taken(&self) {
