@@ -28,11 +28,12 @@ pub fn stack(
 + Clone
 + Send {
     let dialects = governor.dialects();
+    let in_form = move |uri: &Uri, headers: &HeaderMap, problem| {
+        in_vendors_form(dialects, uri, headers, problem)
+    };
     ServiceBuilder::new()
         // Turns every failure into a response in the vendor's error format.
-        .layer(FaultsLayer::new(move |uri: &Uri, headers: &HeaderMap, problem| {
-            in_vendors_form(dialects, uri, headers, problem)
-        }))
+        .layer(FaultsLayer::new(in_form).counted(governor.metrics().clone()))
         // The rules. Ungoverned calls pass untouched.
         .layer(GovernLayer::new(governor).base_path(upstream.base_path()).work(work))
         // Inside the rules, so that Weir's own look-ups get the same hygiene as callers' calls.

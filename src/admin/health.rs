@@ -68,8 +68,9 @@ impl Health {
         unavailable(&serde_json::json!({ "live": false, "reason": reason }))
     }
 
-    /// Answers whether new calls are taken; with `deep`, also whether upstream answers.
-    pub(super) async fn ready(&self, query: &str) -> Page {
+    /// Answers whether new calls are taken; with `deep`, also whether upstream answers. `tells`:
+    /// why it does not may be shown, which names hosts.
+    pub(super) async fn ready(&self, query: &str, tells: bool) -> Page {
         if self.stopping.load(Ordering::Relaxed) {
             return unavailable(&serde_json::json!({ "ready": false }));
         }
@@ -82,6 +83,10 @@ impl Health {
         }
         match self.upstream().await {
             Ok(()) => Page::ok(&serde_json::json!({ "ready": true, "upstream": "answers" })),
+            Err(_) if !tells && self.ask.is_some() => {
+                let reason = "upstream does not answer; the admin address says why";
+                unavailable(&serde_json::json!({ "ready": false, "reason": reason }))
+            }
             Err(reason) => unavailable(&serde_json::json!({ "ready": false, "reason": reason })),
         }
     }
@@ -125,21 +130,21 @@ mod tests {
             })
         });
         let health = Health::new(Pulses::default(), Duration::ZERO, Some(ask));
-        let (a, b) = tokio::join!(health.ready("deep"), health.ready("deep=1"));
+        let (a, b) = tokio::join!(health.ready("deep", true), health.ready("deep=1", true));
         assert_eq!((a.status.as_u16(), b.status.as_u16()), (503, 503));
         assert!(a.text.contains("it is down"), "{}", a.text);
         assert_eq!(times.load(Ordering::Relaxed), 1);
         advance(ASKED_AGAIN_AFTER).await;
-        assert_eq!(health.ready("deep").await.status, 200);
+        assert_eq!(health.ready("deep", true).await.status, 200);
         assert_eq!(times.load(Ordering::Relaxed), 2);
-        assert_eq!(health.ready("").await.status, 200);
+        assert_eq!(health.ready("", true).await.status, 200);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_upstream_that_is_silent_is_not_waited_for_without_end() {
         let ask: AskUpstream = Arc::new(|| Box::pin(std::future::pending()));
         let health = Health::new(Pulses::default(), Duration::ZERO, Some(ask));
-        let page = health.ready("deep").await;
+        let page = health.ready("deep", true).await;
         assert_eq!(page.status, 503);
         assert!(page.text.contains("upstream did not answer within 2 s"), "{}", page.text);
     }

@@ -164,7 +164,7 @@ impl Admin {
         let segments: Vec<&str> = path.split('/').collect();
         let page = match pages {
             Pages::All => self.admitted(request, &segments, body).await,
-            Pages::Probes => self.probe(request).await.unwrap_or_else(|| {
+            Pages::Probes => self.probe(request, false).await.unwrap_or_else(|| {
                 let message = "no such page: this address has /live and /ready only";
                 Page::error(StatusCode::NOT_FOUND, message)
             }),
@@ -190,7 +190,7 @@ impl Admin {
         if let Err(page) = self.0.gate.load().admits_name(request) {
             return page;
         }
-        if let Some(page) = self.probe(request).await {
+        if let Some(page) = self.probe(request, true).await {
             return page;
         }
         if let Err(page) = self.0.gate.load().admits_token(request.headers()) {
@@ -204,16 +204,29 @@ impl Admin {
         }
     }
 
-    /// Answers a probe. None fails for what is added to its address.
-    async fn probe(&self, request: &Request<()>) -> Option<Page> {
+    /// Answers a probe; `tells`: the reason may be shown. None fails for what is added to its
+    /// address.
+    async fn probe(&self, request: &Request<()>, tells: bool) -> Option<Page> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;
         }
         match request.uri().path().trim_matches('/') {
             "live" => Some(self.0.health.live()),
-            "ready" => Some(self.0.health.ready(request.uri().query().unwrap_or_default()).await),
+            "ready" => {
+                let query = request.uri().query().unwrap_or_default();
+                Some(self.0.health.ready(query, tells).await)
+            }
             _ => None,
         }
+    }
+
+    /// Makes a page that looks through much, on a thread apart: `/live` does not wait for it.
+    async fn apart(&self, show: impl FnOnce(&Governor) -> Page + Send + 'static) -> Page {
+        let governor = self.0.governor.clone();
+        let shown = tokio::task::spawn_blocking(move || show(&governor)).await;
+        shown.unwrap_or_else(|_| {
+            Page::error(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made")
+        })
     }
 
     async fn page(&self, segments: &[&str], query: &str) -> Page {
@@ -228,15 +241,21 @@ impl Admin {
         match segments {
             ["sessions"] => sessions::list(&self.0.governor, query).await,
             ["sessions", dialect, id] => sessions::one(&self.0.governor, dialect, id).await,
-            ["decisions"] => show::decisions(&self.0.governor, query),
-            ["decisions", id] => show::decision(&self.0.governor, id),
+            ["decisions"] => {
+                let query = query.to_owned();
+                self.apart(move |governor| show::decisions(governor, &query)).await
+            }
+            ["decisions", id] => {
+                let id = (*id).to_owned();
+                self.apart(move |governor| show::decision(governor, &id)).await
+            }
             ["rules"] => show::rules(&self.0.governor),
             ["config"] => show::config(&self.0.governor, &self.0.config.load()),
             ["loglevel"] => change::level(),
             ["drain"] => change::drained(&self.0),
-            ["stats"] => show::stats(&self.0.governor),
+            ["stats"] => self.apart(show::stats).await,
             #[cfg(feature = "cli")]
-            ["metrics"] => metrics::page(&self.0.governor),
+            ["metrics"] => self.apart(metrics::page).await,
             _ => Page::error(
                 StatusCode::NOT_FOUND,
                 "no such page: there are /live, /ready, /sessions, /sessions/{dialect}/{id}, \

@@ -10,10 +10,10 @@ use super::{
     settings::{DevArgs, environment},
     signals::{self, Hangups, Stops},
     start_error::{StartError, report},
-    walk,
+    under_way, walk,
 };
 use crate::{
-    config::Sources,
+    config::{Loaded, Origin, Sources},
     dialects,
     emulator::{Emulator, Options},
     observe::{Decision, Step, StepEnd},
@@ -50,8 +50,9 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         };
         // The emulator has none.
         loaded.config.upstream.socket = None;
+        own_origins(args, &mut loaded);
         if args.reorder {
-            reorder(&mut loaded.config.policy);
+            reorder(&mut loaded);
         }
         let gateway = match Gateway::bind(&loaded) {
             Ok(gateway) => gateway,
@@ -62,6 +63,7 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
         let Some(weir) = gateway.address().tcp() else {
             return report(&StartError::NoPort(gateway.address().to_string()));
         };
+        tokio::spawn(under_way::tell_when_asked(signals::quits()?, gateway.live()));
         introduce(out, &gateway, (weir, emulator), &loaded.config.policy)?;
         if args.reorder && !loaded.config.policy.may_keep_calls() {
             let mode = loaded.config.policy.mode.as_str();
@@ -127,14 +129,31 @@ async fn announced_stop((stops, hangups): (Stops, Hangups)) {
 }
 
 /// Puts in order all that can be, without waiting: every rule that has an order, and deferring.
-fn reorder(policy: &mut Policy) {
+fn reorder(loaded: &mut Loaded) {
+    let policy = &mut loaded.config.policy;
+    let mut by_flag = |key: String| {
+        loaded.origins.insert(key, Origin::Flag("--reorder".to_owned()));
+    };
     for dialect in dialects::ALL {
         for row in dialect.rows().iter().filter(|row| row.remedy_toggle() == Some(Toggle::Reorder))
         {
             policy.toggles.set(dialect, row.id, Toggle::Reorder);
+            by_flag(format!("policy.rules.{dialect}.{}", row.id));
         }
     }
     policy.sequencing.defer = true;
+    by_flag("sequencing.defer".to_owned());
+}
+
+/// Says of what nobody gave that this subcommand sets it.
+fn own_origins(args: &DevArgs, loaded: &mut Loaded) {
+    let is_level_given = args.settings.sets("log.level");
+    for (key, origin) in &mut loaded.origins {
+        let is_ours = key == "upstream.url" || key == "log.level" && !is_level_given;
+        if is_ours && matches!(origin, Origin::Flag(_)) {
+            *origin = Origin::Command("weir dev");
+        }
+    }
 }
 
 /// Returns whether calls that come too late are put in order.
@@ -306,6 +325,7 @@ mod tests {
             weir_us: 0,
             request_id: None,
             trace_id: None,
+            client: None,
         };
         assert_eq!(
             line(&decision),

@@ -54,6 +54,7 @@ pub(super) fn run(args: &EmulatorArgs, out: &mut dyn Write) -> io::Result<ExitCo
             }
         };
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
+        signals::outlive_quits()?;
         writeln!(
             out,
             "The emulator listens on http://{}. Its own pages are under /_emulator/. \

@@ -89,8 +89,8 @@ fn snippet(dialect: Dialect, row: &Row) -> String {
         Some(RemedyKind::Wait) => {
             format!("{switch}\n[sequencing]\nwindow = \"300ms\"\n")
         }
-        // Both sources are looked at first, and a shopper's token may not open them.
-        Some(RemedyKind::Repair | RemedyKind::Replace) => {
+        // Sources are looked at first, and a shopper's token may not open them.
+        Some(RemedyKind::Repair | RemedyKind::Replace | RemedyKind::Resequence) => {
             format!("{switch}\n[upstream]\nkey-file = \"upstream.key\"\n")
         }
         _ => switch,

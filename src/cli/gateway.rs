@@ -66,12 +66,9 @@ impl Gateway {
         let settings = govern_settings(&config);
         let governor = Governor::with_key(config.policy.clone(), sessions, settings, key);
         record::start(&config.decision_log, &governor)?;
-        if dialects::Dialects::built_in().base(upstream.base_path()).hides_calls() {
-            tracing::warn!(
-                "the base path of `upstream.url` has a word of the API where no call is judged by it"
-            );
-        }
+        warn_of_base(&upstream);
         governor.metrics().config_taken();
+        upstream.counted(governor.metrics().clone());
         let admin_listener = own_listener("the admin API", "--admin", config.admin.address)?;
         let probes_listener = own_listener("the probes", "--probes", config.probes.address)?;
         let pulses = Pulses::new(workers, PULSE);
@@ -181,6 +178,15 @@ fn own_listener(
     Ok(Some(listener))
 }
 
+/// Warns of a base path by which no call is judged.
+fn warn_of_base(upstream: &Upstream) {
+    if dialects::Dialects::built_in().base(upstream.base_path()).hides_calls() {
+        tracing::warn!(
+            "the base path of `upstream.url` has a word of the API where no call is judged by it"
+        );
+    }
+}
+
 /// Writes the configuration as `/config` shows it.
 pub(super) fn config_json(loaded: &Loaded) -> String {
     format!("{:#}\n", loaded.to_json())
@@ -280,6 +286,7 @@ fn session_settings(config: &Config) -> sessions::Settings {
         idle_ttl: config.sessions.idle_ttl,
         queue: config.sequencing.queue,
         wait: config.sequencing.wait,
+        waiting: config.limits.waiting,
         kinds: dialects::ALL.iter().flat_map(|dialect| dialect.kinds()).copied().collect(),
         ..sessions::Settings::default()
     }

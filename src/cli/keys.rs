@@ -107,6 +107,7 @@ mod tests {
         ("limits.head", "\"9KiB\"", true),
         ("limits.connections", "7", true),
         ("limits.calls", "7", true),
+        ("limits.waiting", "7", true),
         ("limits.grace", "\"7s\"", true),
         ("limits.drain", "\"7s\"", true),
         ("headers.decision", "false", true),

@@ -82,7 +82,7 @@ impl Parts {
         self.governor.set_settings(govern_settings(config));
         self.governor.set_key(next.key.as_ref().and_then(|key| UpstreamKey::new(key.expose())));
         let (queue, wait) = (config.sequencing.queue, config.sequencing.wait);
-        self.governor.sessions().set_waiting(queue, wait);
+        self.governor.sessions().set_waiting(queue, wait, config.limits.waiting);
         self.governor.set_policy(config.policy.clone());
         let token = next.token.as_ref().map(|token| token.expose());
         self.admin.admit(config.admin.hosts.clone(), token);

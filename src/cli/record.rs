@@ -21,11 +21,21 @@ pub(super) fn start(to: &config::DecisionLog, governor: &Governor) -> Result<(),
     let log = match &to.to {
         LogTo::Off => return Ok(()),
         LogTo::Stdout => standard_output().and_then(DecisionLog::start),
-        LogTo::File(path) => DecisionLog::in_file(FileSettings {
-            path: path.clone(),
-            rotate_at: to.rotate_at,
-            keep: to.keep,
-        }),
+        LogTo::File(path) => {
+            let (path, rotate_at, keep) = (path.clone(), to.rotate_at, to.keep);
+            let settings = FileSettings { path, rotate_at, keep };
+            // No error of the start: a full disk must not keep payments from being made.
+            if let Err(error) = settings.try_open() {
+                let path = settings.path.display();
+                tracing::error!(
+                    %path,
+                    %error,
+                    "the decision log cannot be opened: its lines are dropped and counted until it \
+                     can"
+                );
+            }
+            DecisionLog::in_file(settings)
+        }
     };
     governor.decisions().record_in(log.map_err(StartError::DecisionLog)?);
     Ok(())

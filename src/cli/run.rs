@@ -47,7 +47,7 @@ pub(super) fn run(args: &RunArgs) -> io::Result<ExitCode> {
         // Before the line: a signal that nobody waits for would end the process.
         let (stops, hangups) = (signals::stops()?, signals::hangups()?);
         signals::reopen_the_log()?;
-        tokio::spawn(under_way::tell_when_asked(signals::quits()?, gateway.governor.clone()));
+        tokio::spawn(under_way::tell_when_asked(signals::quits()?, gateway.live()));
         tracing::info!(%listen, %upstream, %admin, %probes, %mode, own_key, "weir is ready");
         systemd::ready();
         tokio::spawn(Reload::of(&gateway, loaded).run(hangups, sources));

@@ -71,6 +71,27 @@ pub(super) fn reopen_the_log() -> io::Result<()> {
     Ok(())
 }
 
+/// From now on answers SIGQUIT and SIGUSR1, which would end the process otherwise, with a line: for
+/// a program that has neither a log nor calls of its own.
+pub(super) fn outlive_quits() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut quits, mut reopens) =
+            (signal(SignalKind::quit())?, signal(SignalKind::user_defined1())?);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = quits.recv() => {}
+                    _ = reopens.recv() => {}
+                }
+                let _ = writeln!(io::stderr(), "It has no log to show or to open. Ctrl-C ends it.");
+            }
+        });
+    }
+    Ok(())
+}
+
 impl Stops {
     /// Waits for the first. The second one runs `tell` and ends the process at once.
     pub(super) async fn wait(mut self, tell: impl Future<Output = ()> + Send + 'static) {

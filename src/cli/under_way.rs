@@ -4,28 +4,26 @@
 //! The lines are warnings, so that the usual levels write them. They name sessions and calls, and
 //! no credentials.
 
-use super::signals::Quits;
-use crate::{
-    govern::{Governor, OpenCall},
-    sessions::TurnKey,
-};
-use std::sync::Arc;
+use super::{parts::Parts, signals::Quits};
+use crate::{govern::OpenCall, metrics::UnderWay, sessions::TurnKey};
 
 /// How many lines each kind has at most.
 const MOST: usize = 1000;
 
 /// Tells what is under way at each quit.
-pub(super) async fn tell_when_asked(mut quits: Quits, governor: Arc<Governor>) {
+pub(super) async fn tell_when_asked(mut quits: Quits, parts: Parts) {
     loop {
         quits.next().await;
-        tell(&governor);
+        tell(&parts);
     }
 }
 
-fn tell(governor: &Governor) {
+fn tell(Parts { governor, bounds, .. }: &Parts) {
     let calls = governor.open_calls();
     let turns = governor.sessions().turns_with_waiting();
     let look_ups = governor.look_up_paths();
+    let (arriving, oldest_arriving_s) = governor.metrics().under_way(UnderWay::Arriving);
+    let (passed, oldest_passed_s) = governor.metrics().under_way(UnderWay::Passed);
     tracing::warn!(
         calls = calls.len(),
         callers_left = calls.iter().filter(|call| !call.caller_waits).count(),
@@ -33,6 +31,11 @@ fn tell(governor: &Governor) {
         turns_open = governor.sessions().turns_open(),
         calls_waiting = governor.sessions().turns_waiting(),
         look_ups_open = look_ups.len(),
+        open = bounds.calls(),
+        arriving,
+        oldest_arriving_s,
+        passed,
+        oldest_passed_s,
         pending = governor.sessions().pinned(),
         "what is under way, as SIGQUIT asked"
     );

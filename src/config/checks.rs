@@ -105,16 +105,6 @@ fn upstream(config: &Config, purpose: Purpose, reading: &Reading, found: &mut Ve
     if readable(reading, &["upstream.url"]) {
         found.extend(url(config, purpose, reading));
     }
-    // The built-in value is nobody's mistake.
-    if let Some(place) = reading.places.get("upstream.connect-timeout")
-        && readable(reading, &["upstream.timeout", "upstream.connect-timeout"])
-        && config.upstream.connect_timeout > config.upstream.timeout
-    {
-        let message = "`connect-timeout` is longer than `timeout`";
-        let problem = Problem::warning(place.clone(), message).about("upstream.connect-timeout");
-        found
-            .push(problem.suggest("connecting has its own time-out, which comes before `timeout`"));
-    }
     found.extend(incomplete(config, reading));
     if let Some(file) = &config.upstream.ca_file {
         let place = place(reading, &["upstream.ca-file"]);

@@ -125,7 +125,9 @@ fn missing(config: &Config, purpose: Purpose, reading: &Reading) -> Option<Probl
 /// Returns a rule whose remedy looks at sources, in a dialect whose sessions are opened by
 /// credentials that may open no sources.
 fn needs_key(config: &Config) -> Option<(Dialect, RuleId)> {
-    let mends = |kind| matches!(kind, Some(RemedyKind::Repair | RemedyKind::Replace));
+    let mends = |kind| {
+        matches!(kind, Some(RemedyKind::Repair | RemedyKind::Replace | RemedyKind::Resequence))
+    };
     let mut rows = config.policy.toggles.rows();
     rows.find(|(dialect, row, toggle)| {
         *toggle == Toggle::Reorder

@@ -12,7 +12,7 @@ use super::{
     read::{self, Reading},
     source_text::SourceText,
     sources::{Purpose, Sources},
-    token,
+    times, token,
     values::Config,
     way::{self, Way},
 };
@@ -130,6 +130,7 @@ fn load(
         Way::Direct
     });
     checks::check(&config, sources.purpose, &mut reading);
+    times::check(&config, &mut reading);
     reading.problems.sort();
     match reading.problems.errors() {
         0 => {

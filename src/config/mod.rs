@@ -32,6 +32,7 @@ mod sources;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod times;
 mod token;
 mod upstream_url;
 mod values;

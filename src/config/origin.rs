@@ -18,6 +18,8 @@ pub(crate) enum Origin {
     Variable(String),
     /// A flag.
     Flag(String),
+    /// The subcommand itself.
+    Command(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -25,6 +27,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { file, line } => write!(f, "{}:{line}", file.display()),
             Origin::Variable(name) | Origin::Flag(name) => f.write_str(name),
+            Origin::Command(name) => f.write_str(name),
         }
     }
 }

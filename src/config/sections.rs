@@ -318,6 +318,9 @@ section! {
         "connections" connections: Option<usize> = None, automatic(1, 1_000_000);
         /// Calls in flight at one time, all workers together; past it, 503. From 1 to 1000000.
         "calls" calls: usize = 16_384, Whole { least: 1, most: 1_000_000 };
+        /// Calls that wait for their turns at one time, over all sessions; past it, 503. From 1 to
+        /// 1000000.
+        "waiting" waiting: usize = 8192, Whole { least: 1, most: 1_000_000 };
         /// How long new calls are still taken after the signal to stop, while `/ready` answers 503.
         /// `0s` to `5m`.
         "grace" grace: Duration = seconds(0), Span { least: ms(0), most: seconds(300) };
@@ -352,8 +355,8 @@ impl Listen {
 section! {
     /// When the configuration is read again.
     pub struct Reload {
-        /// Whether it is read again when its file, or a certificate, key or token that it names, has
-        /// changed. SIGHUP does so in any case.
+        /// Whether it is read again when its file, or a certificate, key or token that it names,
+        /// has changed. SIGHUP does so in any case.
         "watch" watch: bool = true, Switch;
     }
 }

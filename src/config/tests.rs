@@ -525,11 +525,23 @@ fn weirs_own_key_comes_from_the_variable_or_the_file_and_is_never_shown() {
 }
 
 #[test]
-fn a_check_warns_of_a_remedy_that_looks_at_sources_without_a_key() {
+fn a_check_warns_of_a_remedy_without_a_key_and_of_a_call_that_ends_too_early() {
     let text = "[policy.rules.carts]\nprimary-before-secondary = \"reorder\"\n";
     let warned =
         |text: &str| Config::parse("w", text, dialects::policy()).unwrap().warnings.to_string();
     assert!(warned(text).contains("name a `key-file` in [upstream]"), "{}", warned(text));
+    let lost = "[policy.rules.carts]\nlost-credit = \"reorder\"\n";
+    assert!(
+        warned(lost).contains("`lost-credit = \"reorder\"` looks at sources"),
+        "{}",
+        warned(lost)
+    );
+    let short = warned("[limits]\ncall = \"20s\"\n");
+    assert!(
+        short.contains("w:2") && short.contains("not longer than `upstream.timeout`"),
+        "{short}"
+    );
+    assert_eq!(warned("[limits]\ncall = \"40s\"\n"), "");
     let with_key = warned(&format!("{text}[upstream]\nkey-file = \"k\"\n"));
     assert!(!with_key.contains("name a `key-file`"), "{with_key}");
     assert_eq!(warned("[policy.rules.checkouts]\nspent-source = \"off\"\n"), "");

@@ -32,6 +32,11 @@ impl Bounds {
         self.calls.most.store(calls, Relaxed);
     }
 
+    /// Returns how many calls are not answered to the end.
+    pub fn calls(&self) -> usize {
+        self.calls.taken.load(Relaxed)
+    }
+
     /// Takes a place for a connection, which is free again when this is dropped.
     pub(super) fn connection(&self) -> Option<Place> {
         Places::take(&self.connections)

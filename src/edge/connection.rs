@@ -17,7 +17,7 @@ use super::{
     stream::Stream,
     watched::Watched,
 };
-use crate::http::{Body, CallerAddress, Overload};
+use crate::http::{Body, CallerAddress, ClientSubject, Overload};
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
@@ -64,6 +64,7 @@ where
     let options = &peer.options;
     let Ok(caller) = proxied::caller(&mut socket, &peer).await else { return };
     let Some((stream, protocol)) = begin(socket, &peer).await else { return };
+    let client = stream.client();
     let activity = Arc::new(Activity::new(limits(options), protocol));
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let over_tls = options.tls.is_some();
@@ -73,6 +74,7 @@ where
     let service = PerConnection {
         service,
         caller,
+        client,
         options: options.clone(),
         activity: activity.clone(),
         streams,
@@ -168,7 +170,7 @@ where
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
-                tell(ended);
+                tell(ended, &peer.options);
                 return None;
             }
             () = peer.closed.cancelled() => return None,
@@ -200,9 +202,10 @@ where
     }
 }
 
-fn tell(ended: hyper::Result<()>) {
+fn tell(ended: hyper::Result<()>, options: &ServeOptions) {
     let Err(error) = ended else { return };
     if error.is_parse() {
+        options.refused(if error.is_parse_too_large() { "head_too_large" } else { "malformed" });
         static LINES: Limited = Limited::new();
         // hyper has answered it: 400, 414 or 431, without a body.
         if let Some(held_back) = LINES.pass() {
@@ -235,6 +238,8 @@ fn tell_overdue(overdue: Overdue, options: &ServeOptions) {
 struct PerConnection<S> {
     service: S,
     caller: Option<CallerAddress>,
+    /// Whose certificate the caller has shown.
+    client: Option<ClientSubject>,
     options: Arc<ServeOptions>,
     activity: Arc<Activity>,
     /// The streams of an HTTP/2 connection.
@@ -253,6 +258,9 @@ where
         let mut request = request.map(Body::incoming);
         if let Some(caller) = self.caller {
             request.extensions_mut().insert(caller);
+        }
+        if let Some(client) = &self.client {
+            request.extensions_mut().insert(client.clone());
         }
         let place = self.options.bounds.call();
         if place.is_none() {

@@ -8,8 +8,9 @@ use super::{
     admit::{Admission, admit},
     limited::Limited,
 };
-use crate::http::{
-    ALLOWED, Body, Chain, Overload, Problem, TRACEPARENT, UpstreamError, read_trace_id,
+use crate::{
+    http::{ALLOWED, Body, Chain, Overload, Problem, TRACEPARENT, UpstreamError, read_trace_id},
+    metrics::Metrics,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version, header};
 use pin_project_lite::pin_project;
@@ -29,16 +30,22 @@ pub trait ErrorForm: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy {}
 impl<F: Fn(&Uri, &HeaderMap, Problem) -> Response<Body> + Copy> ErrorForm for F {}
 
 /// Mounts [`Faults`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FaultsLayer<A> {
     answer: A,
+    metrics: Option<Metrics>,
 }
 
 impl<A: ErrorForm> FaultsLayer<A> {
     /// Makes a layer that answers with this function, which gets only `Accept` of the request's
     /// headers.
     pub fn new(answer: A) -> Self {
-        Self { answer }
+        Self { answer, metrics: None }
+    }
+
+    /// Counts here what is refused.
+    pub fn counted(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 }
 
@@ -46,15 +53,16 @@ impl<S, A: ErrorForm> Layer<S> for FaultsLayer<A> {
     type Service = Faults<S, A>;
 
     fn layer(&self, inner: S) -> Faults<S, A> {
-        Faults { inner, answer: self.answer }
+        Faults { inner, answer: self.answer, metrics: self.metrics.clone() }
     }
 }
 
 /// A service that turns the failures of the inner one into responses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Faults<S, A> {
     inner: S,
     answer: A,
+    metrics: Option<Metrics>,
 }
 
 impl<S, A> Service<Request<Body>> for Faults<S, A>
@@ -86,6 +94,9 @@ where
             }
             Admission::Options => State::Answered { response: Some(options()) },
             Admission::Refuse(problem) => {
+                if let Some(metrics) = &self.metrics {
+                    metrics.refused(problem.code());
+                }
                 tracing::debug!(problem = problem.code(), "a request was not taken");
                 let response = ReplyContext::by(&request, self.answer).answer(problem);
                 State::Answered { response: Some(response) }

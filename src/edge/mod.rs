@@ -28,6 +28,8 @@ mod serve;
 mod socket;
 mod stalled;
 mod stream;
+#[cfg(feature = "cli")]
+mod subject;
 mod tls;
 mod watched;
 mod workers;

@@ -48,6 +48,13 @@ pub struct ServeOptions {
 }
 
 impl ServeOptions {
+    /// Counts a request that was refused unread.
+    pub(super) fn refused(&self, problem: &'static str) {
+        if let Some(metrics) = &self.metrics {
+            metrics.refused(problem);
+        }
+    }
+
     /// Returns these options with the limits that were set meanwhile; `None`: none were.
     pub(super) fn changed(&self) -> Option<Self> {
         let (limits, later) = self.later.taken()?;

@@ -1,6 +1,9 @@
 //! The stream of a caller's connection, in the clear or over TLS.
 
 use super::socket::Socket;
+#[cfg(feature = "cli")]
+use super::subject::subject;
+use crate::http::ClientSubject;
 use std::{
     io,
     pin::Pin,
@@ -14,6 +17,18 @@ use tokio_rustls::server::TlsStream;
 pub(super) enum Stream {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
+}
+
+impl Stream {
+    /// Returns the subject of the certificate that the peer has shown, if it has shown one.
+    pub(super) fn client(&self) -> Option<ClientSubject> {
+        #[cfg(feature = "cli")]
+        if let Self::Tls(stream) = self {
+            let shown = stream.get_ref().1.peer_certificates()?.first()?;
+            return Some(ClientSubject(subject(shown)));
+        }
+        None
+    }
 }
 
 macro_rules! each {

@@ -1,18 +1,14 @@
 //! Makes the answers that Weir gives itself, in the vendor's form, and marks every answer.
 
-use super::{governor::Governor, trace::Trace};
+use super::{about::About, governor::Governor, trace::Trace};
 use crate::{
     dialects::{self, Dialects, Form, Rendered},
-    http::{ANY_ORIGIN, Body, PROXY_STATUS, Problem, trace_id},
+    http::{ANY_ORIGIN, Body, PROXY_STATUS, Problem},
     observe::{Decided, Decision, Recorded},
-    rules::{
-        Dialect, Intent, MissingFact, Override, Policy, SessionKey, SourceId, Target, Toggle,
-        Unjudged, Violation,
-    },
-    sessions::{Busy, now},
+    rules::{MissingFact, SessionKey, Unjudged, Violation},
+    sessions::{Busy, BusyReason, now},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use std::time::Instant;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 const DECISION: HeaderName = HeaderName::from_static("weir-decision");
 const RULE: HeaderName = HeaderName::from_static("weir-rule");
@@ -111,8 +107,14 @@ pub(super) fn own_error(form: Form, error: &OwnError<'_>) -> Response<Body> {
         OwnError::Problem(problem) => (problem.status(), problem.code(), problem.message()),
         OwnError::Malformed(why) => (StatusCode::BAD_REQUEST, "invalid_body", (*why).into()),
         OwnError::Busy(busy) => (
-            StatusCode::CONFLICT,
-            form.busy_code(),
+            match busy.reason {
+                BusyReason::TooManyWait => StatusCode::SERVICE_UNAVAILABLE,
+                BusyReason::QueueFull | BusyReason::WaitedTooLong => StatusCode::CONFLICT,
+            },
+            match busy.reason {
+                BusyReason::TooManyWait => busy.reason.as_str(),
+                BusyReason::QueueFull | BusyReason::WaitedTooLong => form.busy_code(),
+            },
             format!("Not now: {busy}. Nothing was sent; try again.").into(),
         ),
         OwnError::Stranded(now) => (StatusCode::BAD_GATEWAY, "repair_incomplete", (*now).into()),
@@ -149,113 +151,9 @@ fn rendered(rendered: Rendered) -> Response<Body> {
     response
 }
 
-/// What a decision records of a call besides its outcome.
-pub(super) struct About {
-    dialect: Dialect,
-    call: &'static str,
-    is_read: bool,
-    session: Option<SessionKey>,
-    source: Option<String>,
-    request_id: Option<String>,
-    trace_id: Option<u128>,
-    started: Instant,
-    /// The rules that an operator had set otherwise when the call came.
-    overrides: Vec<Override>,
-}
-
-impl About {
-    /// Describes a call that was understood.
-    pub(super) fn of(
-        dialect: Dialect,
-        intent: &Intent,
-        headers: &HeaderMap,
-        started: Instant,
-    ) -> Self {
-        let source = named(intent.sources());
-        let session = match intent.session() {
-            Some(Target::Session(key)) => Some(key.clone()),
-            _ => None,
-        };
-        let (call, is_read) = (intent.name(), intent.is_read());
-        Self { call, is_read, session, source, ..Self::unread(dialect, headers, started) }
-    }
-
-    /// Describes a call that was not read.
-    pub(super) fn unread(dialect: Dialect, headers: &HeaderMap, started: Instant) -> Self {
-        let (request_id, trace_id) = (request_id(headers), trace_id(headers));
-        let (session, source, call, is_read) = (None, None, "unread", false);
-        let overrides = Vec::new();
-        Self { dialect, call, is_read, session, source, request_id, trace_id, started, overrides }
-    }
-
-    /// Notes the policy under which the call came.
-    pub(super) fn under(self, policy: &Policy) -> Self {
-        // Nothing is allocated where nothing is overridden.
-        Self { overrides: policy.overrides.clone(), ..self }
-    }
-
-    /// Names the overrides that may have made the decision differ. A rule that is off is not
-    /// checked, so that any call but a read may have broken it.
-    fn overrides(&self, violation: Option<&Violation>, unjudged: &[Unjudged]) -> Vec<String> {
-        let differs = |set: &&Override| {
-            let broken =
-                violation.is_some_and(|one| (one.dialect, one.rule) == (set.dialect, set.rule));
-            let may_be = set.toggle == Toggle::Off && !self.is_read;
-            let here = may_be || unjudged.iter().any(|one| one.rule == set.rule);
-            broken || (set.dialect == self.dialect && here)
-        };
-        let named = self.overrides.iter().filter(differs);
-        named.map(|set| format!("{} = {}", set.rule, set.toggle)).collect()
-    }
-}
-
-impl About {
-    /// Returns the dialect's name.
-    pub(super) fn dialect(&self) -> &'static str {
-        self.dialect.as_str()
-    }
-
-    /// Logs that the caller hung up, or was cut off. A read changes nothing, so its line is at
-    /// `DEBUG`.
-    pub(super) fn log_hangup(&self, decision_id: &str) {
-        macro_rules! line {
-            ($level:expr) => {
-                tracing::event!(
-                    $level,
-                    decision_id,
-                    request_id = self.request_id.as_deref(),
-                    trace_id = self.trace_id.map(|trace| format!("{trace:032x}")),
-                    dialect = %self.dialect,
-                    session = self.session.as_ref().map(ToString::to_string),
-                    call = self.call,
-                    source = self.source.as_deref(),
-                    "the caller hung up or was cut off before its answer; see what upstream has done"
-                )
-            };
-        }
-        match self.is_read {
-            true => line!(tracing::Level::DEBUG),
-            false => line!(tracing::Level::WARN),
-        }
-    }
-}
-
-/// How many sources a decision names, and how long a text of upstream's is in it: it is kept for
-/// long, and with thousands of others.
-const NAMED: usize = 16;
+/// How long a text of upstream's is in a decision: it is kept for long, and with thousands of
+/// others.
 const LONGEST: usize = 256;
-
-/// Names sources, with commas between them.
-fn named<'a>(sources: impl Iterator<Item = &'a SourceId>) -> Option<String> {
-    let mut sources = sources.map(SourceId::as_str);
-    let first: Vec<&str> = sources.by_ref().take(NAMED).collect();
-    let more = sources.count();
-    match (first.is_empty(), more) {
-        (true, _) => None,
-        (false, 0) => Some(first.join(", ")),
-        (false, _) => Some(format!("{} and {more} more", first.join(", "))),
-    }
-}
 
 /// Cuts a text of upstream's off where it is longer than any that makes sense.
 fn cut(text: String) -> String {
@@ -312,6 +210,7 @@ pub(super) fn finish(
         weir_us: total.saturating_sub(upstream_us),
         request_id: about.request_id,
         trace_id: about.trace_id,
+        client: about.client,
     };
     if governor.settings().headers {
         mark(&mut response, &decision);
@@ -343,27 +242,9 @@ fn mark(response: &mut Response<Body>, decision: &Decision) {
     }
 }
 
-/// Returns the caller's own id of this request, where it is short and printable.
-pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("x-request-id")?.to_str().ok()?;
-    (id.len() <= 128).then(|| id.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_decision_names_so_many_sources_and_counts_the_rest() {
-        let ids = |count: usize| (0..count).map(|n| SourceId::from(n.to_string())).collect();
-        let told = |count: usize| {
-            let ids: Vec<SourceId> = ids(count);
-            named(ids.iter())
-        };
-        assert_eq!((told(0), told(2).as_deref()), (None, Some("0, 1")));
-        assert!(told(16).unwrap().ends_with(", 15"));
-        assert!(told(20).unwrap().ends_with(", 15 and 4 more"));
-    }
 
     #[test]
     fn a_text_is_cut_between_its_characters() {

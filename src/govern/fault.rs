@@ -4,7 +4,7 @@
 //! session. A call that meets the same fault several times leaves one line; the steps of its
 //! decision show each.
 
-use super::{answer::request_id, governor::Governor, trace::Trace};
+use super::{about::request_id, governor::Governor, trace::Trace};
 use crate::{
     http::{Body, Chain, UpstreamError, trace_id},
     observe::StepKind,

@@ -34,7 +34,7 @@ pub struct GovernSettings {
     pub body_timeout: Duration,
     /// How long a governed call may take to its answer, all that Weir does for it included.
     pub call_timeout: Duration,
-    /// How many calls that change something may be upstream at one time, those whose callers have
+    /// How many calls that change something may be under way at one time, those whose callers have
     /// left included.
     pub calls: usize,
     /// The largest answer that is read to be learned from, in bytes; a larger one passes through,
@@ -198,7 +198,7 @@ impl Governor {
     }
 
     pub(super) fn open_call(&self, intent: Arc<Intent>, since: Instant) -> Open {
-        self.open.open(intent, since)
+        self.open.open(intent, since, self.settings().calls as u64)
     }
 
     /// Lists a call among those under way, until what holds it is dropped.

@@ -5,7 +5,8 @@
 //! enforces.
 
 use super::{
-    answer::{About, Outcome, OwnError, finish, own_error},
+    about::About,
+    answer::{Outcome, OwnError, finish, own_error},
     asker::{Asker, BoxClient, Who},
     course,
     exchange::Exchange,
@@ -15,10 +16,11 @@ use super::{
 use crate::{
     dialects::{Call, UnreadableRequest, credential, decoded_body},
     http::{Body, CollectError, Collected, Problem, collect},
+    metrics::UnderWay,
     observe::{Decided, Recorded},
     rules::{Dialect, Intent, MissingFact, Policy, RuleId, Toggle, Unjudged, Violation},
 };
-use http::{Request, Response, request};
+use http::{Extensions, HeaderMap, Request, Response, request};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -88,10 +90,12 @@ pub(super) async fn handle(
 ) -> Handled {
     let started = Instant::now();
     let (head, body) = request.into_parts();
+    let arriving = governor.metrics().begin(UnderWay::Arriving, started);
     let (body, intent) = match read(&governor, &policy, &call, &head, body).await {
         Ok(read) => read,
         Err(unread) => return unread.handle(&governor, &policy, call, head, started),
     };
+    drop(arriving);
     let credential = credential(&head.headers, &head.uri);
     let who = match credential.as_deref() {
         Some(credential) => Who::Caller(governor.sessions().hash(credential)),
@@ -99,6 +103,7 @@ pub(super) async fn handle(
     };
     let (head, intent) = (Arc::new(head), Arc::new(intent));
     let open = governor.open_call(intent.clone(), started);
+    let is_one_too_many = open.is_one_too_many;
     let asker = Asker {
         client: Arc::new(client),
         governor: governor.clone(),
@@ -110,8 +115,6 @@ pub(super) async fn handle(
     governor.list_call(&asker.trace);
     let exchange = Exchange { asker, work, policy, call, body, intent };
     let mut waiting = Waiting { exchange: &exchange, started, is_answered: false };
-    let is_one_too_many =
-        !exchange.intent.is_read() && governor.in_flight() >= governor.settings().calls as u64;
     // Boxed, as it would be copied with the call.
     let mut alarm = Box::pin(tokio::time::sleep(governor.settings().call_timeout));
     let outcome = match is_one_too_many {
@@ -136,7 +139,7 @@ fn too_long(exchange: &Exchange) -> Outcome {
     outcome.recorded(unjudged(exchange))
 }
 
-/// Refuses a call that changes something while too many others that do are upstream, those whose
+/// Refuses a call that changes something while too many others that do are under way, those whose
 /// callers have left included.
 fn one_too_many(exchange: &Exchange) -> Outcome {
     exchange.asker.governor.metrics().bound_hit("calls");
@@ -166,7 +169,7 @@ impl Waiting<'_> {
     fn about(&self) -> About {
         let Exchange { intent, call, asker, policy, .. } = self.exchange;
         let dialect = intent.dialect().unwrap_or(call.dialect());
-        About::of(dialect, intent, &asker.head.headers, self.started).under(policy)
+        About::of(dialect, intent, of_head(&asker.head), self.started).under(policy)
     }
 }
 
@@ -180,6 +183,10 @@ impl Drop for Waiting<'_> {
             about.log_hangup(asker.trace.id(asker.governor.decisions()));
         }
     }
+}
+
+fn of_head(head: &request::Parts) -> (&HeaderMap, &Extensions) {
+    (&head.headers, &head.extensions)
 }
 
 /// Why a call has no intent.
@@ -213,13 +220,13 @@ impl Unread {
                 ambiguous(governor.clone(), policy, call, request, *violation)
             }
             Self::Lenient(body) => {
-                let about = About::unread(call.dialect(), &head.headers, started).under(policy);
+                let about = About::unread(call.dialect(), of_head(&head), started).under(policy);
                 let reported = unjudged_call(governor, policy, call.dialect(), about);
                 forward_unread(governor, Request::from_parts(head, body), reported)
             }
             Self::Refused(error) => {
                 let outcome = Outcome::new(own_error(call.form(), &error), Decided::Rejected);
-                let about = About::unread(call.dialect(), &head.headers, started).under(policy);
+                let about = About::unread(call.dialect(), of_head(&head), started).under(policy);
                 Handled::Answered(finish(governor, about, &Trace::default(), outcome))
             }
         }
@@ -275,7 +282,8 @@ pub(super) fn ambiguous(
     violation: Violation,
 ) -> Handled {
     let started = Instant::now();
-    let about = About::unread(call.dialect(), request.headers(), started).under(policy);
+    let about = About::unread(call.dialect(), (request.headers(), request.extensions()), started)
+        .under(policy);
     match policy.toggle(violation.dialect, RuleId::AmbiguousRequest) {
         Toggle::Off => {
             let reported = unjudged_call(&governor, policy, violation.dialect, about);

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     dialects::{Base, Classified, classify_below},
     http::{Body, UpstreamError},
+    metrics::UnderWay,
     rules::{Mode, Policy},
 };
 use futures_util::future::{BoxFuture, Either};
@@ -142,7 +143,7 @@ impl<S: Client> Service<Request<Body>> for Govern<S> {
 
 impl<S: Client> Govern<S> {
     fn pass(&mut self, request: Request<Body>) -> Ungoverned<S::Future> {
-        Ungoverned::new(self.inner.call(request), self.governor.metrics().clone())
+        Ungoverned::new(self.inner.call(request), self.governor.metrics())
     }
 }
 
@@ -166,7 +167,7 @@ async fn govern<S: Client>(
 ) -> Result<Response<Body>, S::Error> {
     let metrics = governor.metrics().clone();
     let handled = match classified {
-        Classified::Ungoverned => return Ungoverned::new(inner.oneshot(request), metrics).await,
+        Classified::Ungoverned => return Ungoverned::new(inner.oneshot(request), &metrics).await,
         Classified::Governed(call) => {
             let client = inner.clone().map_err(|error| UpstreamError::from(error.into()));
             let client = BoxClient::new(client);
@@ -181,9 +182,10 @@ async fn govern<S: Client>(
         Handled::Forward(forward) => {
             let Forward { request, marks } = *forward;
             if marks.are_none() {
-                return Ungoverned::new(inner.oneshot(request), metrics).await;
+                return Ungoverned::new(inner.oneshot(request), &metrics).await;
             }
             let since = Instant::now();
+            let _begun = metrics.begin(UnderWay::Passed, since);
             let answered = inner.oneshot(request).await;
             let took = since.elapsed();
             // The client's own error goes on to the caller, and says why.

@@ -134,7 +134,9 @@ async fn look_up_as(
         let sent = asked.exchange.asker.send(request, &what, asked.session.as_ref()).await;
         asked.learn(at, sent).await
     });
+    let wait = asker.trace.wait();
     let outcome = asker.governor.look_ups.share(key, work).await?;
+    wait.over();
     asker.trace.note(asker.step_of(lookup), outcome.step_end());
     match &outcome {
         LookupOutcome::Shown(shown) | LookupOutcome::ShownToWeir(shown) => {

@@ -23,6 +23,7 @@
 //! Elsewhere: the rules (`rules`), the wire (`dialects`), the store (`sessions`), the sending (the
 //! inner service).
 
+mod about;
 mod aftermath;
 mod answer;
 mod answered;

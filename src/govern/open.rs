@@ -64,6 +64,8 @@ struct Calls {
     /// Each by its number.
     listed: DashMap<u64, Weak<dyn Holds>>,
     next: AtomicU64,
+    /// Those that change something.
+    changing: AtomicU64,
 }
 
 /// One call under way. It is listed until this is dropped.
@@ -75,12 +77,24 @@ pub(super) struct Open {
     phase: AtomicU8,
     repairing: AtomicBool,
     caller_left: AtomicBool,
+    /// Whether it is counted among those that change something.
+    is_counted: bool,
+    /// Whether it changes something, and found no place among these.
+    pub(super) is_one_too_many: bool,
 }
 
 impl OpenCalls {
-    /// Opens a call, which is not listed yet.
-    pub(super) fn open(&self, intent: Arc<Intent>, since: Instant) -> Open {
+    /// Opens a call, which is not listed yet. At most so many that change something are counted:
+    /// each as its place is looked for, so that no two take the last one.
+    pub(super) fn open(&self, intent: Arc<Intent>, since: Instant, most: u64) -> Open {
+        let changes = !intent.is_read();
+        let next = |taken: u64| (taken < most).then_some(taken + 1);
+        let changing = &self.0.changing;
+        let is_counted =
+            changes && changing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok();
         Open {
+            is_counted,
+            is_one_too_many: changes && !is_counted,
             calls: self.clone(),
             number: self.0.next.fetch_add(1, Ordering::Relaxed),
             intent,
@@ -145,6 +159,9 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
+        if self.is_counted {
+            self.calls.0.changing.fetch_sub(1, Ordering::Relaxed);
+        }
         self.calls.0.listed.remove(&self.number);
     }
 }

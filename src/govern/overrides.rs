@@ -5,6 +5,7 @@
 
 use crate::rules::{Dialect, Override, Policy, RuleId, Timestamp, Toggle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::task::AbortHandle;
 
 /// The configuration's policy, and what an operator has set otherwise.
 pub(super) struct Overrides(Mutex<Standing>);
@@ -13,7 +14,8 @@ pub(super) struct Overrides(Mutex<Standing>);
 pub(super) struct Standing {
     configured: Policy,
     overridden: Vec<Overridden>,
-    next: u64,
+    /// The one task that ends them in time.
+    timer: Option<AbortHandle>,
 }
 
 /// A rule that an operator has set otherwise for a while.
@@ -25,8 +27,6 @@ pub struct Overridden {
     pub configured: Toggle,
     /// When it ends.
     pub until: Timestamp,
-    /// The number of the request that set it.
-    pub(super) serial: u64,
 }
 
 /// Why a rule is not set otherwise.
@@ -55,7 +55,7 @@ fn words(dialect: Dialect, rule: RuleId) -> String {
 
 impl Overrides {
     pub(super) fn over(configured: Policy) -> Self {
-        Self(Mutex::new(Standing { configured, overridden: Vec::new(), next: 0 }))
+        Self(Mutex::new(Standing { configured, overridden: Vec::new(), timer: None }))
     }
 
     pub(super) fn standing(&self) -> MutexGuard<'_, Standing> {
@@ -75,6 +75,11 @@ impl Standing {
 
     /// Puts another configuration's policy in place of the present one.
     pub(super) fn configure(&mut self, policy: Policy) {
+        for one in &mut self.overridden {
+            if let Some(toggle) = policy.toggles.get(one.set.dialect, one.set.rule) {
+                one.configured = toggle;
+            }
+        }
         self.configured = policy;
     }
 
@@ -100,12 +105,10 @@ impl Standing {
         if let Some((dialect, _)) = of.iter().find(|(_, row)| !row.allows(toggle)) {
             return Err(OverrideError::NotTaken { dialect: *dialect, rule, toggle });
         }
-        let serial = self.next;
         let begun = of.iter().map(|(dialect, row)| Overridden {
             set: Override { dialect: *dialect, rule, toggle },
             configured: toggles.get(*dialect, rule).unwrap_or(row.default),
             until,
-            serial,
         });
         let begun: Vec<_> = begun.collect();
         let is_replaced = |one: &Overridden| {
@@ -115,8 +118,19 @@ impl Standing {
         };
         self.overridden.retain(|one| !is_replaced(one));
         self.overridden.extend(begun.iter().cloned());
-        self.next += 1;
         Ok(begun)
+    }
+
+    /// Has this task end them in time, in place of the one before.
+    pub(super) fn timed_by(&mut self, timer: AbortHandle) {
+        if let Some(before) = self.timer.replace(timer) {
+            before.abort();
+        }
+    }
+
+    /// Returns when the first of them ends.
+    pub(super) fn first_end(&self) -> Option<Timestamp> {
+        self.overridden.iter().map(|one| one.until).min()
     }
 
     /// Takes out those for which this is so, and returns them.
@@ -124,5 +138,25 @@ impl Standing {
         let (ended, kept) = self.overridden.drain(..).partition(ends);
         self.overridden = kept;
         ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialects;
+
+    #[test]
+    fn what_is_set_otherwise_is_shown_beside_what_the_configuration_says_now() {
+        let mut policy = dialects::policy();
+        let overrides = Overrides::over(policy.clone());
+        let mut standing = overrides.standing();
+        let (rule, dialect) = (RuleId::AmbiguousRequest, dialects::checkouts::CHECKOUT.dialect());
+        standing.begin(rule, Some(dialect), Toggle::Monitor, Timestamp(9)).unwrap();
+        policy.toggles.set(dialect, rule, Toggle::Off);
+        standing.configure(policy);
+        let [one] = standing.overridden() else { panic!("one") };
+        assert_eq!((one.configured, one.set.toggle), (Toggle::Off, Toggle::Monitor));
+        assert_eq!(standing.first_end(), Some(Timestamp(9)));
     }
 }

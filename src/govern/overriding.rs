@@ -9,7 +9,10 @@ use crate::{
     rules::{Dialect, Mode, Policy, RuleId, Timestamp, Toggle},
     sessions::now,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 impl Governor {
     /// Changes the configuration's policy. Calls under way finish under the old one. What an
@@ -45,14 +48,8 @@ impl Governor {
                 "an operator has set a rule otherwise for a while"
             );
         }
-        let serials: Vec<u64> = begun.iter().map(|one| one.serial).collect();
-        let governor = Arc::downgrade(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(lasting).await;
-            if let Some(governor) = governor.upgrade() {
-                governor.end("its time is over", |one| serials.contains(&one.serial));
-            }
-        });
+        let timer = tokio::spawn(end_in_time(Arc::downgrade(self))).abort_handle();
+        self.overrides.standing().timed_by(timer);
         Ok(begun)
     }
 
@@ -83,10 +80,59 @@ impl Governor {
         true
     }
 
+    /// Returns how long it is until the first of them ends.
+    fn first_end(&self) -> Option<Duration> {
+        let end = self.overrides.standing().first_end()?;
+        Some(Duration::from_millis(end.since(now())))
+    }
+
     /// Facts are no longer trusted if the old policy was off, because nothing was learned under it.
     fn put_in_force(&self, standing: &Standing) {
         if self.policy.swap(Arc::new(standing.policy())).mode == Mode::Off {
             self.note_unseen_change();
+        }
+    }
+}
+
+/// Ends each that is set otherwise when its time is over, until none is left.
+async fn end_in_time(governor: Weak<Governor>) {
+    while let Some(left) = governor.upgrade().and_then(|governor| governor.first_end()) {
+        tokio::time::sleep(left).await;
+        let Some(governor) = governor.upgrade() else { return };
+        let over = now();
+        governor.end("its time is over", |one| one.until <= over);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialects,
+        govern::GovernSettings,
+        sessions::{Sessions, Settings},
+    };
+
+    #[tokio::test]
+    async fn one_task_ends_all_that_is_set_otherwise() {
+        let sessions = Sessions::in_memory(Settings::default());
+        let governor = Governor::new(dialects::policy(), sessions, GovernSettings::default());
+        let set = |lasting| {
+            let (rule, toggle) = (RuleId::AmbiguousRequest, Toggle::Monitor);
+            governor.override_rule(rule, None, toggle, lasting).unwrap()
+        };
+        for _ in 0..50 {
+            set(Duration::from_secs(3600));
+            // A task that is told to end does so when it is polled.
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        assert!(tasks <= 2, "{tasks}");
+        assert!(!governor.overrides().is_empty());
+        set(Duration::from_millis(1));
+        while !governor.overrides().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }

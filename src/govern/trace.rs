@@ -12,8 +12,25 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+/// A wait for upstream.
+pub(super) struct Wait<'a> {
+    trace: &'a Trace,
+    since: Instant,
+    before: u64,
+}
+
+impl Wait<'_> {
+    /// Ends it. It is time of upstream's also where the call itself has asked for nothing: then it
+    /// has shared what another call asked for.
+    pub(super) fn over(self) {
+        if self.trace.upstream_us() == self.before {
+            self.trace.add_upstream_time(self.since.elapsed());
+        }
+    }
+}
 
 /// The steps of a call, for the decision's record.
 #[derive(Default)]
@@ -78,6 +95,11 @@ impl Trace {
     pub(super) fn add_upstream_time(&self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.upstream_us.fetch_add(took, Ordering::Relaxed);
+    }
+
+    /// Begins a wait for upstream, which another call may have asked.
+    pub(super) fn wait(&self) -> Wait<'_> {
+        Wait { trace: self, since: Instant::now(), before: self.upstream_us() }
     }
 
     pub(super) fn upstream_us(&self) -> u64 {

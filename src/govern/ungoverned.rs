@@ -1,6 +1,9 @@
 //! Counts a call that no rule is about, and how long upstream took.
 
-use crate::{http::Body, metrics::Metrics};
+use crate::{
+    http::Body,
+    metrics::{Begun, Metrics, UnderWay},
+};
 use http::Response;
 use pin_project_lite::pin_project;
 use std::{
@@ -16,13 +19,14 @@ pin_project! {
         #[pin]
         sent: F,
         since: Instant,
-        metrics: Metrics,
+        begun: Begun,
     }
 }
 
 impl<F> Ungoverned<F> {
-    pub(super) fn new(sent: F, metrics: Metrics) -> Self {
-        Self { sent, since: Instant::now(), metrics }
+    pub(super) fn new(sent: F, metrics: &Metrics) -> Self {
+        let since = Instant::now();
+        Self { sent, since, begun: metrics.begin(UnderWay::Passed, since) }
     }
 }
 
@@ -33,7 +37,7 @@ impl<E, F: Future<Output = Result<Response<Body>, E>>> Future for Ungoverned<F> 
         let this = self.project();
         let answered = ready!(this.sent.poll(context));
         let status = answered.as_ref().ok().map(|response| response.status().as_u16());
-        this.metrics.ungoverned(status, this.since.elapsed());
+        this.begun.metrics().ungoverned(status, this.since.elapsed());
         Poll::Ready(answered)
     }
 }

@@ -16,7 +16,7 @@ mod trace;
 
 pub use body::Body;
 pub(crate) use body::{Upload, UploadState};
-pub use caller::CallerAddress;
+pub use caller::{CallerAddress, ClientSubject};
 pub use collect::{CollectError, Collected, collect};
 pub use error::{Chain, UpstreamError};
 pub(crate) use headers::{ANY_ORIGIN, only_chunked};

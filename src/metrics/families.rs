@@ -3,6 +3,7 @@
 
 use super::{
     counters::{Counters, Label},
+    lasting::Lasting,
     spread::Seconds,
 };
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -16,6 +17,8 @@ pub(super) struct All {
     pub(super) asking: Asking,
     pub(super) edge: Edge,
     pub(super) config: Configured,
+    /// By [`UnderWay`](super::UnderWay).
+    pub(super) under_way: [Lasting; 2],
 }
 
 /// The classes of an answer's status; `none`: there was no answer.
@@ -180,8 +183,9 @@ impl Default for Asking {
 }
 
 /// Bounds whose counts are shown before they are met; others are shown once they are.
-const BOUNDS: [&str; 11] = [
+const BOUNDS: [&str; 13] = [
     "answer",
+    "body-rate",
     "call-time",
     "calls",
     "connections",
@@ -191,6 +195,7 @@ const BOUNDS: [&str; 11] = [
     "proxy-header",
     "turn-queue",
     "turn-wait",
+    "turns-waiting",
     "write-time",
 ];
 
@@ -199,6 +204,7 @@ pub(super) struct Edge {
     pub(super) connections: Counters<0>,
     pub(super) open: AtomicI64,
     pub(super) bounds: Counters<1>,
+    pub(super) refused: Counters<1>,
 }
 
 impl Default for Edge {
@@ -214,6 +220,11 @@ impl Default for Edge {
                 "bounds_hit",
                 "Calls and connections that met a bound.",
                 [Label::new("bound", &BOUNDS, 42)],
+            ),
+            refused: Counters::new(
+                "requests_refused",
+                "Requests that were not taken, before any rule or upstream saw them.",
+                [Label::new("problem", &[], 15)],
             ),
         }
     }

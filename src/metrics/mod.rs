@@ -8,6 +8,7 @@
 
 mod counters;
 mod families;
+mod lasting;
 mod spread;
 #[cfg(feature = "cli")]
 mod text;
@@ -16,7 +17,7 @@ use families::{All, STATUSES};
 use std::{
     fmt,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 #[cfg(feature = "cli")]
 pub(crate) use text::{Reading, Value};
@@ -116,6 +117,18 @@ impl Metrics {
         self.0.asking.faults.add([problem]);
     }
 
+    /// Counts a call as under way until the guard is dropped.
+    pub(crate) fn begin(&self, of: UnderWay, since: Instant) -> Begun {
+        let place = self.0.under_way[of as usize].begin(since);
+        Begun { metrics: self.clone(), of, place }
+    }
+
+    /// Returns how many calls of this kind are under way, and for how many seconds the oldest is.
+    #[cfg(feature = "cli")]
+    pub(crate) fn under_way(&self, of: UnderWay) -> (u64, Option<u64>) {
+        self.0.under_way[of as usize].now(Instant::now())
+    }
+
     /// Counts a caller's connection, which is open until the guard is dropped.
     pub(crate) fn connection(&self) -> OpenConnection {
         self.0.edge.connections.add([]);
@@ -126,6 +139,11 @@ impl Metrics {
     /// Counts a call or a connection that met the bound of this name.
     pub(crate) fn bound_hit(&self, bound: &'static str) {
         self.0.edge.bounds.add([bound]);
+    }
+
+    /// Counts a request that was not taken, and why.
+    pub(crate) fn refused(&self, problem: &'static str) {
+        self.0.edge.refused.add([problem]);
     }
 
     /// Notes that a configuration is in force from now on: the first, or one that was read again.
@@ -145,6 +163,35 @@ impl Metrics {
     pub(crate) fn config_refused(&self) {
         self.0.config.refused.store(true, Ordering::Relaxed);
         self.0.config.reloads.add(["refused"]);
+    }
+}
+
+/// What a call is at that is counted and not listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnderWay {
+    /// Its body arrives, and is read whole.
+    Arriving,
+    /// It was passed on unread, and upstream has not answered.
+    Passed,
+}
+
+/// A call under way.
+pub(crate) struct Begun {
+    metrics: Metrics,
+    of: UnderWay,
+    place: u16,
+}
+
+impl Begun {
+    /// Returns where it is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.metrics.0.under_way[self.of as usize].end(self.place);
     }
 }
 

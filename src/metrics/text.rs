@@ -74,6 +74,7 @@ impl Collector for Page {
         counters(to, &all.asking.faults)?;
         counters(to, &all.edge.connections)?;
         counters(to, &all.edge.bounds)?;
+        counters(to, &all.edge.refused)?;
         counters(to, &all.config.reloads)?;
         self.metrics.readings().iter().chain(&self.readings).try_for_each(|one| reading(to, one))
     }

@@ -3,7 +3,7 @@
 
 use crate::rules::{Dialect, Lookup, RuleId, SessionKey, SourceId, Unjudged};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// What Weir did with a call: the value of the `Weir-Decision` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -195,6 +195,9 @@ pub struct Decision {
     /// The trace that the caller's `traceparent` names, shown as 32 hexadecimal digits.
     #[serde(serialize_with = "as_hex")]
     pub trace_id: Option<u128>,
+    /// The subject of the certificate that the caller has shown, where it has shown one.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_shown")]
+    pub client: Option<Arc<str>>,
 }
 
 impl Decision {
@@ -219,6 +222,10 @@ fn unjudged_as_text<S: Serializer>(all: &[Unjudged], serializer: S) -> Result<S:
 
 fn as_hex<S: Serializer>(trace: &Option<u128>, serializer: S) -> Result<S::Ok, S::Error> {
     trace.map(|trace| format!("{trace:032x}")).serialize(serializer)
+}
+
+fn as_shown<S: Serializer>(client: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    client.as_deref().serialize(serializer)
 }
 
 fn as_text<S: Serializer>(session: &Option<SessionKey>, serializer: S) -> Result<S::Ok, S::Error> {

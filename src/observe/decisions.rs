@@ -52,8 +52,8 @@ impl Decisions {
         format!("{}-{:06}", self.prefix, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Keeps this many decisions from now on, the latest among them. One that is made in this moment
-    /// may be missing from them.
+    /// Keeps this many decisions from now on, the latest among them. One that is made in this
+    /// moment may be missing from them.
     pub(crate) fn keep(&self, history: usize) {
         let before = self.history.load_full();
         if before.keeps() == history {

@@ -102,6 +102,7 @@ mod tests {
             weir_us: 0,
             request_id: None,
             trace_id: None,
+            client: None,
             overrides: Vec::new(),
         })
     }

@@ -15,6 +15,7 @@ pub(super) fn log(decision: &Decision) {
                 decision_id = %decision.id,
                 request_id = decision.request_id.as_deref(),
                 trace_id = decision.trace_id.map(|trace| format!("{trace:032x}")),
+                client = decision.client.as_deref(),
                 dialect = %decision.dialect,
                 session = decision.session.as_ref().map(ToString::to_string),
                 call = decision.call,

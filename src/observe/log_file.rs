@@ -35,6 +35,17 @@ pub(crate) struct FileSettings {
     pub keep: usize,
 }
 
+impl FileSettings {
+    /// Opens the file as the log will, and closes it. A pipe is left alone: it may have no reader
+    /// yet.
+    pub(crate) fn try_open(&self) -> io::Result<()> {
+        match fs::metadata(&self.path) {
+            Ok(about) if !about.is_file() => Ok(()),
+            _ => Open::at(&self.path).map(drop),
+        }
+    }
+}
+
 /// What other threads ask of the file, and learn of it.
 #[derive(Clone, Default)]
 pub(super) struct FileHandle {

@@ -95,7 +95,7 @@ impl Sessions {
         let metrics = Metrics::default();
         Self(Arc::new(Inner {
             store,
-            turns: Turns::new(settings.queue, settings.wait, metrics.clone()),
+            turns: Turns::new(settings.queue, settings.wait, settings.waiting, metrics.clone()),
             back_offs: BackOffs::new(),
             key,
             deferred_at_most: settings.deferred_at_most,
@@ -189,9 +189,9 @@ impl Sessions {
         self.0.turns.waiting(of)
     }
 
-    /// Lets so many calls wait for one turn, and so long, from now on.
-    pub fn set_waiting(&self, queue: usize, wait: Duration) {
-        self.0.turns.set_limits(queue, wait);
+    /// Lets so many calls wait for one turn, so long, and so many for any, from now on.
+    pub fn set_waiting(&self, queue: usize, wait: Duration, waiting: usize) {
+        self.0.turns.set_limits(queue, wait, waiting);
     }
 
     /// Returns how many turns a call has or waits for.

@@ -15,6 +15,8 @@ pub struct Settings {
     pub queue: usize,
     /// How long a call may wait for a turn.
     pub wait: Duration,
+    /// How many calls may wait for any turn.
+    pub waiting: usize,
     /// How many sessions may have something pending before
     /// [`Sessions::can_pin`](super::Sessions::can_pin) says no.
     pub deferred_at_most: usize,
@@ -30,6 +32,7 @@ impl Default for Settings {
             idle_ttl: Duration::from_secs(24 * 3600),
             queue: 64,
             wait: Duration::from_secs(10),
+            waiting: 8192,
             deferred_at_most: 10_000,
             kinds: Vec::new(),
         }

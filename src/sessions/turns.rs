@@ -60,6 +60,9 @@ pub enum BusyReason {
     /// No more calls may wait.
     #[error("too many calls already wait to change this")]
     QueueFull,
+    /// No more calls may wait, over all turns.
+    #[error("too many calls wait for their turns")]
+    TooManyWait,
     /// The turn did not come within the time a call may wait.
     #[error("earlier calls that change this took too long")]
     WaitedTooLong,
@@ -70,6 +73,7 @@ impl BusyReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::QueueFull => "queue_full",
+            Self::TooManyWait => "too_many_waiting",
             Self::WaitedTooLong => "waited_too_long",
         }
     }
@@ -92,22 +96,51 @@ pub(super) struct Turns {
     metrics: Metrics,
 }
 
-/// How many may wait for one turn, and for how many milliseconds each.
+/// How many may wait for one turn, and for how many milliseconds each; how many for any, and how
+/// many do.
 struct Limits {
     bound: AtomicUsize,
     wait: AtomicU64,
+    most: AtomicUsize,
+    waiting: AtomicUsize,
+}
+
+/// A call that waits, until this is dropped.
+struct Waits(Arc<Limits>);
+
+impl Waits {
+    /// Counts one more, if it may wait.
+    fn begin(limits: &Arc<Limits>) -> Result<Self, Busy> {
+        let most = limits.most.load(Relaxed);
+        let next = |waiting: usize| (waiting < most).then_some(waiting + 1);
+        let counted = limits.waiting.fetch_update(Relaxed, Relaxed, next);
+        counted.map(|_| Self(limits.clone())).map_err(|_| Busy::because(BusyReason::TooManyWait))
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Turns {
-    /// Makes queues in which at most `bound` calls wait for one turn, each for at most `wait`.
-    pub(super) fn new(bound: usize, wait: Duration, metrics: Metrics) -> Self {
-        let limits = Limits { bound: bound.into(), wait: millis(wait).into() };
+    /// Makes queues in which at most `bound` calls wait for one turn, each for at most `wait`, and
+    /// at most `most` for all turns together.
+    pub(super) fn new(bound: usize, wait: Duration, most: usize, metrics: Metrics) -> Self {
+        let limits = Limits {
+            bound: bound.into(),
+            wait: millis(wait).into(),
+            most: most.into(),
+            waiting: 0.into(),
+        };
         Self { queues: Arc::default(), limits: Arc::new(limits), metrics }
     }
 
     /// Lets so many calls wait for one turn, and so long, from now on. Those that wait already stay
     /// and wait as long as they might.
-    pub(super) fn set_limits(&self, bound: usize, wait: Duration) {
+    pub(super) fn set_limits(&self, bound: usize, wait: Duration, most: usize) {
+        self.limits.most.store(most, Relaxed);
         self.limits.bound.store(bound, Relaxed);
         self.limits.wait.store(millis(wait), Relaxed);
         // A queue that is made meanwhile has the new bound already.
@@ -129,6 +162,7 @@ impl Turns {
             self.metrics.turn(Duration::ZERO);
             return Ok(TurnGuard { place, wait: self.wait() });
         }
+        let _waits = Waits::begin(&self.limits)?;
         let since = Instant::now();
         let turn = place.turn(self.wait()).await?;
         self.metrics.turn(since.elapsed());
@@ -320,7 +354,7 @@ mod tests {
     const WINDOW: Duration = Duration::from_millis(300);
 
     fn turns() -> Turns {
-        Turns::new(3, WAIT, Metrics::default())
+        Turns::new(3, WAIT, 100, Metrics::default())
     }
 
     fn cart(id: &str) -> TurnKey {
@@ -353,6 +387,23 @@ mod tests {
         drop(second.as_mut().now_or_never().unwrap());
         drop(third.now_or_never().unwrap());
         assert_eq!((turns.open(), turns.waiting(&key), turns.all_waiting()), (0, 0, 0));
+    }
+
+    #[tokio::test]
+    async fn so_many_wait_for_all_turns_together_and_no_more() {
+        let turns = Turns::new(3, WAIT, 2, Metrics::default());
+        let (a, b) = (cart("1"), cart("2"));
+        let held = (at_once(&turns, &a, Ordinary).await, at_once(&turns, &b, Ordinary).await);
+        let first = in_line!(turns, a, Ordinary);
+        let _second = in_line!(turns, b, Ordinary);
+        let refused = turns.turn(&a, Ordinary).now_or_never().expect("no wait").unwrap_err();
+        assert_eq!(refused.reason, BusyReason::TooManyWait);
+        assert_eq!(turns.waiting(&a), 1, "it has left its queue");
+        drop(first);
+        let _third = in_line!(turns, b, Ordinary);
+        turns.set_limits(3, WAIT, 3);
+        let _fourth = in_line!(turns, a, Ordinary);
+        drop(held);
     }
 
     #[tokio::test]
@@ -547,7 +598,7 @@ mod tests {
 
     #[test]
     fn callers_on_several_runtimes_never_have_one_turn_together_and_leave_nothing_behind() {
-        let turns = Turns::new(64, Duration::from_secs(60), Metrics::default());
+        let turns = Turns::new(64, Duration::from_secs(60), 100, Metrics::default());
         let (inside, served) = (Arc::default(), Arc::new(AtomicU32::new(0)));
         std::thread::scope(|scope| {
             for seed in 0..4 {

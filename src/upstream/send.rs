@@ -16,7 +16,10 @@ use super::{
     uploading::{Pace, answer_in_time, await_emptiness, broken, watch},
     way::{OtherWay, Way},
 };
-use crate::http::{Body, Upload, UpstreamError};
+use crate::{
+    http::{Body, Upload, UpstreamError},
+    metrics::Metrics,
+};
 use http::{Request, Response, StatusCode, Uri, header};
 use std::{
     fmt,
@@ -63,6 +66,11 @@ impl Upstream {
     /// that workers share no lock and no socket.
     pub fn another(&self) -> Self {
         Self::by(self.0.carriers.way().clone())
+    }
+
+    /// Counts callers whose content comes too slowly.
+    pub fn counted(&self, metrics: Metrics) {
+        self.0.carriers.way().count_in(metrics);
     }
 
     /// Reads what other settings name, for this client and all that were made of it. Nothing
@@ -161,7 +169,12 @@ impl Shared {
             };
             let sent = connection.sender.try_send_request(request);
             let answer = answer_in_time(sent, upload, pace);
-            let mut error = match answer.await? {
+            let answered = answer.await.inspect_err(|error| {
+                if matches!(error, UpstreamError::Caller { late: true, .. }) {
+                    self.carriers.way().caller_was_late();
+                }
+            });
+            let mut error = match answered? {
                 Ok(response) => return Ok((response, connection)),
                 Err(error) => error,
             };

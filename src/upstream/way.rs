@@ -12,8 +12,13 @@ use super::{
     tls::{self, TlsError},
     uploading::Pace,
 };
+use crate::metrics::Metrics;
 use arc_swap::ArcSwap;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// What is in force.
 pub(super) struct Way {
@@ -21,6 +26,7 @@ pub(super) struct Way {
     now: ArcSwap<Now>,
     pool: Arc<PoolLimits>,
     switches: Arc<Switches>,
+    metrics: OnceLock<Metrics>,
 }
 
 struct Now {
@@ -61,6 +67,7 @@ impl Way {
             now: ArcSwap::from_pointee(now),
             pool: Arc::new(PoolLimits::new(pool_idle, max_idle, 0)),
             switches: Arc::new(switches),
+            metrics: OnceLock::new(),
         })
     }
 
@@ -91,6 +98,18 @@ impl Way {
     pub(super) fn times(&self) -> (Pace, Duration) {
         let now = self.now.load();
         (now.settings.pace(), now.settings.read_timeout)
+    }
+
+    /// Counts here from now on; the first place stays.
+    pub(super) fn count_in(&self, metrics: Metrics) {
+        let _ = self.metrics.set(metrics);
+    }
+
+    /// Counts a caller whose content came too slowly.
+    pub(super) fn caller_was_late(&self) {
+        if let Some(metrics) = self.metrics.get() {
+            metrics.bound_hit("body-rate");
+        }
     }
 
     pub(super) fn prepare(&self, settings: UpstreamSettings) -> Result<OtherWay, TlsError> {

@@ -5,10 +5,10 @@
 //! fails, fails again.
 
 use crate::testbed::{
-    APPLY, Adjusted, Ask, CART, Caller, EmulatorOptions, Fault, FaultKind, FreshFor, Gate, Kind,
-    OPTIONS, OnLookupFailure, Plan, Policy, Reply, RuleId, SECRET, SessionSettings, Testbed,
-    Toggle, Waiting, attached_in, cases, credit, defaults, items, method, on_a_paused_runtime,
-    text_of, until,
+    APPLY, Adjusted, Ask, CART, Caller, EmulatorOptions, Fault, FaultKind, FreshFor, Gate,
+    GovernSettings, Kind, OPTIONS, OnLookupFailure, Plan, Policy, Reply, RuleId, SECRET,
+    SessionSettings, Testbed, Toggle, Waiting, attached_in, cases, credit, defaults, items, method,
+    on_a_paused_runtime, text_of, thorough, until,
 };
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -553,4 +553,22 @@ async fn a_storm_over_both_versions_of_http() {
     until(|| bed.in_flight() == 0 && bed.look_ups_open() == 0).await;
     assert_eq!(bed.turns_open(), 0);
     truth(&bed, &things).await.unwrap();
+}
+
+/// Kind: a bound that is looked at before it is counted. Both calls look their session up first.
+#[tokio::test]
+async fn two_calls_do_not_take_the_last_place_together() {
+    let govern = GovernSettings { calls: 1, ..GovernSettings::default() };
+    let bed = Testbed::new().govern(govern).policy(thorough()).start().await;
+    let (one, other) = (bed.checkout(100.0).await, bed.checkout(100.0).await);
+    let gate = hold(&bed, "GET", "*");
+    let first = attach(&bed.weir, &one, "src_unknown");
+    gate.arrived().await;
+    let refused = attach(&bed.weir, &other, "src_unknown").await.expect("an answer");
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    gate.open();
+    assert_ne!(first.await.expect("an answer").status, 503);
+    until(|| bed.governor().open_calls().is_empty()).await;
+    let later = attach(&bed.weir, &other, "src_unknown").await.expect("an answer");
+    assert_ne!(later.status, 503, "its place is free again");
 }

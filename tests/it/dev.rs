@@ -377,3 +377,20 @@ fn a_reader_who_leaves_during_the_introduction_is_no_error() {
         (Some(0), "")
     );
 }
+
+#[tokio::test]
+async fn what_dev_sets_by_itself_is_shown_as_that_and_what_a_flag_sets_as_the_flag() {
+    let program = Program::dev(&["--reorder"]);
+    let admin = Caller::new(program.address("Admin").parse().expect("an address"));
+    let origins = admin.get("/config").await.json()["origins"].clone();
+    let of = |key: &str| origins[key].as_str().unwrap_or("built in").to_owned();
+    assert_eq!((of("upstream.url"), of("log.level")), ("weir dev".into(), "weir dev".into()));
+    assert_eq!(
+        (of("listen.address"), of("sequencing.defer")),
+        ("--listen".into(), "--reorder".into())
+    );
+    assert_eq!(of("policy.rules.carts.primary-before-secondary"), "--reorder");
+    let program = Program::dev(&["--log-level", "info"]);
+    let admin = Caller::new(program.address("Admin").parse().expect("an address"));
+    assert_eq!(admin.get("/config").await.json()["origins"]["log.level"], "--log-level");
+}

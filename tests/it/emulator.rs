@@ -225,3 +225,21 @@ async fn the_public_key_reads_its_source_whatever_restricted_keys_may() {
     let target = format!("/sources/{}?clientSecret={}", text("id"), text("clientSecret"));
     assert_eq!(browser.get(&target).await.status, 200);
 }
+
+/// Kind: a typing error that makes a test pass because its fault never strikes.
+#[tokio::test]
+async fn a_fault_with_a_member_that_it_does_not_have_is_refused_by_name() {
+    let visit = Visit::begin().await;
+    for (fault, member) in [
+        (json!({ "kind": "garbage", "pth": "/checkouts" }), "pth"),
+        (json!({ "kind": "garbage", "status": 500 }), "status"),
+        (json!({ "kind": "delay", "ms": 1, "gate": "slow" }), "gate"),
+        (json!({ "kind": "garbage", "path": ["/checkouts"] }), "path"),
+    ] {
+        let refused = visit.merchant.post("/_emulator/faults", fault).await;
+        assert_eq!(refused.status, 400, "{member}");
+        assert!(refused.text().contains(&format!("'{member}'")), "{}", refused.text());
+    }
+    let none = visit.merchant.get("/_emulator/faults").await.json();
+    assert_eq!(none["faults"], json!([]));
+}

@@ -7,6 +7,8 @@ mod budget;
 mod carts_rules;
 mod checkouts_rules;
 mod cli;
+#[cfg(unix)]
+mod clients;
 mod concurrency;
 mod decision_log;
 mod deferring;

@@ -175,7 +175,10 @@ async fn the_time_of_a_call_that_went_up_unread_is_upstreams() {
 fn reloads_are_counted_and_a_refused_one_shows_until_another_is_taken() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("weir.toml");
-    let write = |text: &str| fs::write(&file, text).expect("a file");
+    let write = |text: &str| {
+        fs::write(&file, format!("[reload]\nwatch = false\n{text}")).expect("a file");
+    };
+    // A signal alone reads it again, so that each change is read once.
     write("[policy]\nmode = \"enforce\"\n");
     let flags = ["run", "--upstream", "http://127.0.0.1:1", "--listen", "127.0.0.1:0"];
     let more = ["--admin", "127.0.0.1:0", "--log-format=json", "--config"];
@@ -279,4 +282,47 @@ async fn every_metric_is_explained_and_no_other() {
     for (name, _) in names(&self::page("docs/operating.md")) {
         assert!(scrape.has(&name) || shown.contains(&name), "docs/operating.md: {name}");
     }
+}
+
+/// Kind: an attack, or a broken client, that no number shows.
+#[cfg(unix)]
+#[test]
+fn requests_that_are_not_taken_are_counted_by_their_problem() {
+    use std::io::{Read, Write};
+    let upstream = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", upstream.local_addr().expect("an address"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    fs::write(&file, "[upstream]\ntimeout = \"50ms\"\n[limits]\nhead = \"8KiB\"\n")
+        .expect("a file");
+    let run = ["run", "--upstream", &url, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let more = ["--log-format=json", "--config", file.to_str().expect("a path")];
+    let mut program = Program::start(&[&run[..], &more[..]].concat());
+    let ready = program.json_until("weir is ready");
+    let weir = ready["listen"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let status = |request: &str| {
+        let mut caller = std::net::TcpStream::connect(weir.expect("one")).expect("a connection");
+        caller.write_all(request.as_bytes()).expect("a request");
+        let mut answer = [0; 12];
+        caller.read_exact(&mut answer).expect("an answer");
+        String::from_utf8_lossy(&answer[9..]).into_owned()
+    };
+    let long = format!("GET / HTTP/1.1\r\nHost: w\r\nx: {}\r\n\r\n", "x".repeat(9000));
+    for (request, expected) in [
+        ("TRACE / HTTP/1.1\r\nHost: w\r\n\r\n", "405"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"),
+        ("GET / HTTP/1.1 and more\r\n\r\n", "400"),
+        (&long, "431"),
+        // The body never ends.
+        ("POST /x HTTP/1.1\r\nHost: w\r\nContent-Length: 9\r\n\r\n{", "408"),
+    ] {
+        assert_eq!(status(request), expected, "{request:.40}");
+    }
+    let admin = ready["admin"].as_str().expect("an address");
+    let scrape = Scrape(lines_of(&format!("curl -s {admin}/metrics")).join("\n"));
+    for problem in ["trace_not_supported", "invalid_host", "malformed", "head_too_large"] {
+        let sample = format!("weir_requests_refused_total{{problem=\"{problem}\"}}");
+        assert_eq!(scrape.value(&sample), 1.0, "{problem}");
+    }
+    assert_eq!(scrape.value(r#"weir_bounds_hit_total{bound="body-rate"}"#), 1.0);
 }

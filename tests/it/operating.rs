@@ -2,7 +2,7 @@
 //! log, `/ready`, and a rule for a while.
 
 use crate::testbed::{
-    Admin, AdminSettings, Ask, Caller, Governor, Program, Server, Testbed, until,
+    Admin, AdminSettings, Ask, Caller, Governor, Program, Server, Testbed, lines_of, until,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -388,4 +388,60 @@ async fn a_call_that_has_ended_is_under_way_no_more() {
     let governor = bed.governor();
     until(|| governor.open_calls().is_empty()).await;
     assert_eq!(governor.look_up_paths(), [""; 0]);
+}
+
+/// Kind: a dump that shows nothing while all calls hang.
+#[cfg(unix)]
+#[test]
+fn a_quit_signal_counts_calls_that_are_not_listed_and_says_how_old_they_are() {
+    let upstream = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", upstream.local_addr().expect("an address"));
+    let run = ["run", "--upstream", &url, "--listen", "127.0.0.1:0", "--admin", "off"];
+    let mut program = Program::start(&[&run[..], &["--log-format", "json"]].concat());
+    let ready = program.json_until("weir is ready");
+    let weir = ready["listen"].as_str().and_then(|url| url.strip_prefix("http://"));
+    let send = |text: &str| {
+        let mut caller = TcpStream::connect(weir.expect("an address")).expect("a connection");
+        caller.write_all(text.as_bytes()).expect("a request");
+        caller
+    };
+    let mut counts = |wanted: [u64; 3]| loop {
+        program.signal("QUIT");
+        let told = program.json_until("what is under way");
+        let found = ["open", "arriving", "passed"].map(|name| told[name].as_u64().expect(name));
+        if found == wanted {
+            break (told["oldest_arriving_s"].clone(), told["oldest_passed_s"].clone());
+        }
+    };
+    assert_eq!(counts([0, 0, 0]), (Value::Null, Value::Null));
+    let passed = send("GET /x HTTP/1.1\r\nHost: weir\r\n\r\n");
+    let (mut held, _) = upstream.accept().expect("a connection");
+    held.read_exact(&mut [0; 1]).expect("a request");
+    let arriving = send("POST /checkouts HTTP/1.1\r\nHost: weir\r\nContent-Length: 9\r\n\r\n{");
+    let (oldest_arriving, oldest_passed) = counts([2, 1, 1]);
+    assert!(oldest_arriving.is_u64() && oldest_passed.is_u64());
+    drop((arriving, passed));
+    counts([0, 0, 0]);
+}
+
+/// Kind: a signal of an operator that ends the process.
+#[cfg(unix)]
+#[test]
+fn neither_dev_nor_the_emulator_ends_at_a_signal_that_asks() {
+    let mut dev = Program::dev(&[]);
+    dev.signal("USR1");
+    dev.signal("QUIT");
+    dev.until_error("what is under way");
+    let listening = "The emulator listens on http://";
+    let mut emulator = Program::emulator(&[]);
+    let line = emulator.printed.iter().find(|line| line.starts_with(listening)).expect("a line");
+    let address = line.trim_start_matches(listening).split(". ").next().expect("one").to_owned();
+    for signal in ["USR1", "QUIT"] {
+        emulator.signal(signal);
+        emulator.until_error("It has no log to show or to open");
+    }
+    for address in [dev.address("Weir"), address] {
+        let code = format!("curl -s -o /dev/null -w '%{{http_code}}' http://{address}/checkouts/1");
+        assert_eq!(lines_of(&code), ["401"], "{address}");
+    }
 }

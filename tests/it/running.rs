@@ -456,3 +456,19 @@ fn tls_ends_at_weir_with_certificates_that_a_hangup_reads_again() {
         "{told}"
     );
 }
+
+/// Kind: an audit that is found to be missing when it is needed. A full disk must not keep payments
+/// from being made, so it is no error of the start.
+#[test]
+fn a_decision_log_that_cannot_be_opened_is_told_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weir.toml");
+    std::fs::write(&file, "[decision-log]\nto = \"later/decisions.ndjson\"\n").expect("a file");
+    let path = file.to_str().expect("a path");
+    let mut program = Program::start(&[&RUN[..], &["--config", path]].concat());
+    let told = program.json_until("the decision log cannot be opened");
+    assert_eq!(told["level"], "ERROR");
+    assert!(told["path"].as_str().expect("a path").ends_with("later/decisions.ndjson"), "{told}");
+    assert!(told["error"].as_str().expect("why").contains("No such file"), "{told}");
+    program.json_until("weir is ready");
+}

@@ -7,9 +7,24 @@ use super::{
 use crate::emulator::model::{Doc, Refusal};
 use std::time::Duration;
 
-/// Reads a fault.
+/// The members that every fault may have.
+const COMMON: [&str; 5] = ["kind", "method", "path", "nth", "times"];
+
+/// Reads a fault. A member that it does not have, or in another form, is a mistake.
 pub(crate) fn read(body: &Doc, gates: &Gates) -> Result<Fault, Refusal> {
     let kind = read_kind(body, gates)?;
+    for (member, value) in body.members() {
+        if !COMMON.contains(&member.as_str()) && own_member(&kind) != Some(member.as_str()) {
+            let known = COMMON.into_iter().chain(own_member(&kind)).collect::<Vec<_>>().join(", ");
+            let message = format!("A fault of this kind has no '{member}', only {known}.");
+            return Err(Refusal::new(400, "invalid_parameter", message).about(member));
+        }
+        if matches!(member.as_str(), "method" | "path" | "location" | "gate")
+            && value.text().is_none()
+        {
+            return Err(Refusal::invalid(member));
+        }
+    }
     let times = number(body, "times", 1)?;
     Ok(Fault {
         method: body.text_of("method").map(str::to_ascii_uppercase),
@@ -59,6 +74,23 @@ fn read_kind(body: &Doc, gates: &Gates) -> Result<FaultKind, Refusal> {
         "hold-after" => FaultKind::HoldAfter(gate()),
         _ => return Err(Refusal::invalid("kind")),
     })
+}
+
+/// Returns the member that faults of this kind have beside the common ones.
+fn own_member(kind: &FaultKind) -> Option<&'static str> {
+    match kind {
+        FaultKind::Delay(_) => Some("ms"),
+        FaultKind::FailBefore(_) | FaultKind::FailAfter(_) => Some("status"),
+        FaultKind::TooManyRequests(_) => Some("retryAfter"),
+        FaultKind::Redirect(_) => Some("location"),
+        FaultKind::WrongLength(_) => Some("by"),
+        FaultKind::HoldBefore(_) | FaultKind::HoldAfter(_) => Some("gate"),
+        FaultKind::ResetBefore
+        | FaultKind::ResetAfter
+        | FaultKind::CutBody
+        | FaultKind::StallBody
+        | FaultKind::Garbage => None,
+    }
 }
 
 fn read_status(body: &Doc) -> Result<u16, Refusal> {

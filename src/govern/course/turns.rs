@@ -113,6 +113,7 @@ impl Course<'_> {
         let metrics = self.exchange.asker.governor.metrics();
         metrics.bound_hit(match busy.reason {
             BusyReason::QueueFull => "turn-queue",
+            BusyReason::TooManyWait => "turns-waiting",
             BusyReason::WaitedTooLong => "turn-wait",
         });
         self.busy = Some(busy);

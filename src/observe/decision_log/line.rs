@@ -24,6 +24,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
     call: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +90,7 @@ pub(super) fn write(
         at: decision.at,
         dialect: decision.dialect.as_str(),
         caller: recorded.and_then(|recorded| recorded.caller).map(hex),
+        client: decision.client.as_deref(),
         session: decision.session.as_ref().map(ToString::to_string),
         call: decision.call,
         intent: recorded.map(|recorded| IntentForm::of((*recorded.intent).clone())),

@@ -94,6 +94,7 @@ fn call() -> (Decision, Recorded) {
         weir_us: 214,
         request_id: Some("checkout-7-attach".to_owned()),
         trace_id: None,
+        client: None,
         overrides: Vec::new(),
     };
     // A policy without rules: its name does not change with the next rule.
