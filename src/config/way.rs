@@ -181,7 +181,9 @@ mod tests {
     use super::*;
     use crate::dialects;
 
-    fn told(url: &str, proxy: &str, environment: &[(&str, &str)]) -> String {
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+
+    fn told(url: &str, proxy: &str, environment: Variables<'_>) -> String {
         let text = format!("[upstream]\nurl = \"{url}\"\nproxy = \"{proxy}\"\n");
         let config = Config::parse("w", &text, dialects::policy()).unwrap().config;
         let environment: Vec<_> =
@@ -196,7 +198,7 @@ mod tests {
     fn the_environment_is_followed_as_curl_follows_it() {
         let proxy = ("HTTPS_PROXY", "http://me:pass@proxy:3128");
         let through = "through the proxy http://proxy:3128 (HTTPS_PROXY)";
-        let cases: &[(&str, &[(&str, &str)], &str)] = &[
+        let cases: [(&str, Variables<'_>, &str); 9] = [
             ("https://a.example", &[], "directly"),
             ("https://a.example", &[proxy], through),
             ("https://a.example", &[("HTTPS_PROXY", "")], "directly"),
@@ -216,7 +218,7 @@ mod tests {
             ("https://[::1]:1", &[proxy], "directly"),
         ];
         for (url, environment, expected) in cases {
-            assert_eq!(told(url, "env", environment), *expected, "{url} {environment:?}");
+            assert_eq!(told(url, "env", environment), expected, "{url} {environment:?}");
         }
     }
 
