@@ -19,11 +19,12 @@
 //! | `sessions` | remember | `rules`, `metrics` |
 //! | `http` | carries | nothing |
 //! | `metrics` | counts | nothing |
+//! | `traces` | follow | `http`, `metrics` |
 //! | `edge` | accepts | `http`, `metrics` |
 //! | `upstream` | forwards | `http`, `metrics` |
-//! | `govern` | keeps order | `rules`, `dialects`, `sessions`, `http`, `observe`, `metrics` |
+//! | `govern` | orders | `rules`, `dialects`, `sessions`, `http`, `observe`, `metrics`, `traces` |
 //! | `observe` | reports | `rules`, `metrics` |
-//! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects`, `metrics` |
+//! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects`, `metrics`, `traces` |
 //! | `config` | reads | `rules` |
 //! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `edge`, `http`, `metrics` |
 //! | `emulator` | pretends | nothing |
@@ -53,8 +54,9 @@
 //! # Features
 //! - `emulator`: the payments API for tests.
 //! - `cli`: the program `weir`, its configuration and its log.
+//! - `otlp`: the program sends traces to an OpenTelemetry collector.
 //!
-//! Both are on by default; a service that only mounts the layer needs neither.
+//! The first two are on by default; a service that only mounts the layer needs none.
 
 pub(crate) mod admin;
 #[cfg(feature = "cli")]
@@ -72,6 +74,8 @@ pub(crate) mod observe;
 pub(crate) mod rules;
 pub(crate) mod sessions;
 pub(crate) mod stack;
+#[cfg(feature = "otlp")]
+pub(crate) mod traces;
 pub(crate) mod upstream;
 
 #[cfg(feature = "cli")]

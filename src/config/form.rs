@@ -21,5 +21,5 @@ pub(crate) use log_to::LogTo;
 pub(super) use log_to::LogToForm;
 pub(super) use number::{Whole, automatic, workers};
 pub(super) use size::{Size, size_or_off};
-pub(super) use text::{File, Files, Hosts, Names, Url};
+pub(super) use text::{Collector, File, Files, Hosts, Names, Url};
 pub(super) use time::{Duration, duration_or_forever};

@@ -40,6 +40,8 @@ pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
+#[cfg(feature = "otlp")]
+pub(crate) use sections::Otlp;
 pub(crate) use sections::{ClientCertificates, DecisionLog, Format, Log, Roots};
 pub(crate) use sources::{Purpose, Sources};
 pub(crate) use upstream_url::UpstreamUrl;
