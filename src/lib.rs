@@ -19,11 +19,12 @@
 //! | `sessions` | remember | `rules`, `metrics` |
 //! | `http` | carries | nothing |
 //! | `metrics` | counts | nothing |
+//! | `traces` | follow | `http`, `metrics` |
 //! | `edge` | accepts | `http`, `metrics` |
 //! | `upstream` | forwards | `http`, `metrics` |
-//! | `govern` | keeps order | `rules`, `dialects`, `sessions`, `http`, `observe`, `metrics` |
+//! | `govern` | orders | `rules`, `dialects`, `sessions`, `http`, `observe`, `metrics`, `traces` |
 //! | `observe` | reports | `rules`, `metrics` |
-//! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects`, `metrics` |
+//! | `stack` | stacks | `edge`, `govern`, `upstream`, `http`, `dialects`, `metrics`, `traces` |
 //! | `config` | reads | `rules` |
 //! | `admin` | shows | `rules`, `sessions`, `govern`, `observe`, `edge`, `http`, `metrics` |
 //! | `emulator` | pretends | nothing |
@@ -55,9 +56,10 @@
 //! - `cli`: the program `weir`, its configuration and its log.
 //! - `aws-lc-rs`: the cryptography of TLS.
 //! - `ring`: the same from ring, where `aws-lc-rs` is off.
+//! - `otlp`: the program sends traces to an OpenTelemetry collector.
 //!
-//! All but `ring` are on by default; a service that only mounts the layer needs one cryptography,
-//! and neither program nor emulator. Without any cryptography nothing is built.
+//! All but `ring` and `otlp` are on by default; a service that only mounts the layer needs one
+//! cryptography, and neither program nor emulator. Without any cryptography nothing is built.
 
 pub(crate) mod admin;
 #[cfg(feature = "cli")]
@@ -75,6 +77,8 @@ pub(crate) mod observe;
 pub(crate) mod rules;
 pub(crate) mod sessions;
 pub(crate) mod stack;
+#[cfg(feature = "otlp")]
+pub(crate) mod traces;
 pub(crate) mod upstream;
 
 #[cfg(feature = "cli")]

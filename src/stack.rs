@@ -6,6 +6,8 @@
 //!             drain        error answers turns                   time-outs, upgrades
 //! ```
 
+#[cfg(feature = "otlp")]
+use crate::traces::Traces;
 use crate::{
     dialects::{self, Dialects},
     edge::FaultsLayer,
@@ -31,11 +33,21 @@ pub fn stack(
     let in_form = move |uri: &Uri, headers: &HeaderMap, problem| {
         in_vendors_form(dialects, uri, headers, problem)
     };
-    ServiceBuilder::new()
+    let layers = ServiceBuilder::new();
+    // Outside all others, so that its span has the answer that the caller gets.
+    #[cfg(feature = "otlp")]
+    let layers = layers.option_layer(governor.traces().map(Traces::of_callers));
+    #[cfg(feature = "otlp")]
+    let requests = governor.traces().map(Traces::of_requests);
+    let layers = layers
         // Turns every failure into a response in the vendor's error format.
         .layer(FaultsLayer::new(in_form).counted(governor.metrics().clone()))
         // The rules. Ungoverned calls pass untouched.
-        .layer(GovernLayer::new(governor).base_path(upstream.base_path()).work(work))
+        .layer(GovernLayer::new(governor).base_path(upstream.base_path()).work(work));
+    // Inside the rules: each request that they send has a span of its own.
+    #[cfg(feature = "otlp")]
+    let layers = layers.option_layer(requests);
+    layers
         // Inside the rules, so that Weir's own look-ups get the same hygiene as callers' calls.
         .layer(upstream.hygiene().keeping(dialects.version_headers()))
         // One exchange with upstream. A function, since `Upstream` as a service boxes its future.

@@ -66,6 +66,8 @@ impl Gateway {
         let settings = govern_settings(&config);
         let governor = Governor::with_key(config.policy.clone(), sessions, settings, key);
         record::start(&config.decision_log, &governor)?;
+        #[cfg(feature = "otlp")]
+        trace(&config.otlp, &governor)?;
         warn_of_base(&upstream);
         governor.metrics().config_taken();
         upstream.counted(governor.metrics().clone());
@@ -160,9 +162,22 @@ impl Gateway {
         let drained = run_workers(std::mem::take(listeners), make, options, shutdown).await;
         ended.cancel();
         record::finish(&recorded);
+        #[cfg(feature = "otlp")]
+        recorded.traces().into_iter().for_each(crate::traces::Traces::finish);
         let _ = tokio::time::timeout(Duration::from_secs(2), own.wait()).await;
         drained
     }
+}
+
+/// Starts the traces, if there are to be some.
+#[cfg(feature = "otlp")]
+fn trace(to: &config::Otlp, governor: &Governor) -> Result<(), StartError> {
+    let Some(url) = &to.endpoint else { return Ok(()) };
+    let (endpoint, one_in, queue) = (url.to_string(), to.one_in, to.queue);
+    let settings = crate::traces::TraceSettings { endpoint, one_in, queue };
+    let traces = crate::traces::Traces::start(&settings, governor.metrics().clone());
+    governor.trace_in(traces.map_err(StartError::Traces)?);
+    Ok(())
 }
 
 /// Takes the port of an address beside the callers' own, if there is one.

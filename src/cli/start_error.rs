@@ -44,6 +44,10 @@ pub(super) enum StartError {
     /// The thread that writes the decision log cannot be started.
     #[error("cannot start the decision log (`decision-log.to`): {0}")]
     DecisionLog(io::Error),
+    /// The thread that sends traces cannot be started.
+    #[cfg(feature = "otlp")]
+    #[error("cannot start the traces (`otlp.endpoint`): {0}")]
+    Traces(io::Error),
 }
 
 impl StartError {

@@ -29,5 +29,5 @@ pub(crate) use peers::PeerName;
 pub(super) use peers::Peers;
 pub(super) use proxy::{Proxy, ProxyChoice};
 pub(super) use size::{Size, size_or_off};
-pub(super) use text::{File, Files, Hosts, Names, Url};
+pub(super) use text::{Collector, File, Files, Hosts, Names, Url};
 pub(super) use time::{Duration, duration_or_forever};

@@ -45,6 +45,8 @@ pub(crate) use origin::Origin;
 pub(crate) use overrides::{OVERRIDES, Override};
 pub(crate) use problem::{Problems, Severity};
 pub(crate) use schema::schema;
+#[cfg(feature = "otlp")]
+pub(crate) use sections::Otlp;
 pub(crate) use sections::{
     ClientCertificates, DecisionLog, Format, Http2, Level, Limits, Listen, Log, Roots,
 };

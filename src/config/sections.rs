@@ -5,9 +5,9 @@
 
 use super::{
     form::{
-        Choice, Duration as Span, File, FileMode, Files, Hosts, ListenAddress, ListenOn, LogTo,
-        LogToForm, PeerName, Peers, Proxy, ProxyChoice, Size, Switch, Url, Whole, address_or_off,
-        automatic, probes_or_off, size_or_off, workers,
+        Choice, Collector, Duration as Span, File, FileMode, Files, Hosts, ListenAddress, ListenOn,
+        LogTo, LogToForm, PeerName, Peers, Proxy, ProxyChoice, Size, Switch, Url, Whole,
+        address_or_off, automatic, probes_or_off, size_or_off, workers,
     },
     keys::{Section, Visitor},
     upstream_url::UpstreamUrl,
@@ -453,5 +453,19 @@ section! {
             size_or_off(64 * KIB, 1024 * GIB);
         /// How many files that were put aside are kept. From 0 to 1000.
         "keep" keep: usize = 5, Whole { least: 0, most: 1000 };
+    }
+}
+section! {
+    /// Traces of calls, sent to an OpenTelemetry collector. For a Weir that was built with the
+    /// feature `otlp`.
+    pub struct Otlp {
+        /// The collector's URL for traces (OTLP over HTTP, without TLS), or `"off"`.
+        "endpoint" endpoint: Option<UpstreamUrl> = None, Collector;
+        /// Of the calls that come without a trace, one in so many gets one. From 1 to 1000000.
+        /// Where a call brings a trace, its caller says whether it is sampled.
+        "one-in" one_in: usize = 1, Whole { least: 1, most: 1_000_000 };
+        /// How many spans may wait to be sent; others are dropped and counted. From 128 to
+        /// 1048576.
+        "queue" queue: usize = 8192, Whole { least: 128, most: 1 << 20 };
     }
 }

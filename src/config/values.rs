@@ -4,8 +4,8 @@ use super::{
     keys::{Section, Visitor},
     policy,
     sections::{
-        Admin, DecisionLog, Headers, Limits, Listen, Log, Probes, Reload, Sequencing, Sessions,
-        Upstream,
+        Admin, DecisionLog, Headers, Limits, Listen, Log, Otlp, Probes, Reload, Sequencing,
+        Sessions, Upstream,
     },
 };
 use crate::rules::Policy;
@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub log: Log,
     /// `[decision-log]`.
     pub decision_log: DecisionLog,
+    /// `[otlp]`.
+    pub otlp: Otlp,
 }
 
 impl Config {
@@ -55,6 +57,7 @@ impl Config {
             reload: Reload::default(),
             log: Log::default(),
             decision_log: DecisionLog::default(),
+            otlp: Otlp::default(),
         }
     }
 }
@@ -76,5 +79,6 @@ impl Section for Config {
         v.table("reload", Reload::DOC, |v| self.reload.visit(v));
         v.table("log", Log::DOC, |v| self.log.visit(v));
         v.table("decision-log", DecisionLog::DOC, |v| self.decision_log.visit(v));
+        v.table("otlp", Otlp::DOC, |v| self.otlp.visit(v));
     }
 }

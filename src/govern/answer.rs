@@ -215,6 +215,10 @@ pub(super) fn finish(
     if governor.settings().headers {
         mark(&mut response, &decision);
     }
+    #[cfg(feature = "otlp")]
+    if governor.traces().is_some() {
+        response.extensions_mut().insert(super::told::told(governor, &decision));
+    }
     governor.decisions().publish(decision, outcome.recorded);
     response
 }

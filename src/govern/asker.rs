@@ -167,6 +167,8 @@ impl Asker {
         what: &StepKind,
         session: Option<&SessionKey>,
     ) -> SendOutcome {
+        #[cfg(feature = "otlp")]
+        let request = self.with_purpose(request, what);
         let started = Instant::now();
         let fault = Fault { governor: &self.governor, trace: &self.trace, what, session };
         let is_look_up = matches!(what, StepKind::LookUp(_) | StepKind::LookUpWithOwnKey(_));
@@ -176,6 +178,15 @@ impl Asker {
         self.trace.enter(before);
         self.trace.add_upstream_time(started.elapsed());
         outcome
+    }
+
+    /// Names what a request is for, where it gets a span.
+    #[cfg(feature = "otlp")]
+    fn with_purpose(&self, mut request: Request<Body>, what: &StepKind) -> Request<Body> {
+        if self.governor.traces().is_some() {
+            request.extensions_mut().insert(crate::traces::Why(what.to_string()));
+        }
+        request
     }
 
     async fn send_untimed(&self, request: Request<Body>, fault: Fault<'_>) -> SendOutcome {

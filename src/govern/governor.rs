@@ -76,6 +76,8 @@ pub struct Governor {
     decisions: Decisions,
     open: OpenCalls,
     in_flight: AtomicU64,
+    #[cfg(feature = "otlp")]
+    traces: std::sync::OnceLock<crate::traces::Traces>,
     stranded: AtomicU64,
     misplaced: AtomicU64,
     /// When [`Governor::note_unseen_change`] was last called; 0: never.
@@ -110,6 +112,8 @@ impl Governor {
             decisions,
             open: OpenCalls::default(),
             in_flight: AtomicU64::new(0),
+            #[cfg(feature = "otlp")]
+            traces: std::sync::OnceLock::new(),
             stranded: AtomicU64::new(0),
             misplaced: AtomicU64::new(0),
             last_unseen_change: AtomicU64::new(0),
@@ -231,6 +235,18 @@ impl Governor {
     /// Writes the lines that wait to the decision log, for about a second at most.
     pub fn finish_recording(&self) {
         self.decisions.recorder().into_iter().for_each(DecisionLog::finish);
+    }
+
+    /// Writes spans from now on. Only the first who says so is heard.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn trace_in(&self, traces: crate::traces::Traces) {
+        let _ = self.traces.set(traces);
+    }
+
+    /// Returns what writes spans, if anything does.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn traces(&self) -> Option<&crate::traces::Traces> {
+        self.traces.get()
     }
 
     /// Returns how many decisions have no line in the decision log although there is one.

@@ -104,12 +104,15 @@ pub(super) async fn handle(
     let (head, intent) = (Arc::new(head), Arc::new(intent));
     let open = governor.open_call(intent.clone(), started);
     let is_one_too_many = open.is_one_too_many;
+    let trace = Trace::of(head.clone(), open);
+    #[cfg(feature = "otlp")]
+    let trace = trace.in_phases(governor.traces());
     let asker = Asker {
         client: Arc::new(client),
         governor: governor.clone(),
-        head: head.clone(),
+        head,
         who,
-        trace: Arc::new(Trace::of(head, open)),
+        trace: Arc::new(trace),
         shown: Arc::default(),
     };
     governor.list_call(&asker.trace);

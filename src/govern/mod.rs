@@ -49,6 +49,8 @@ mod recall;
 mod recent_answers;
 mod repair;
 mod send;
+#[cfg(feature = "otlp")]
+mod told;
 mod trace;
 mod ungoverned;
 

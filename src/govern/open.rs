@@ -36,6 +36,18 @@ impl Phase {
         Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Deciding)
     }
 
+    /// Returns the name of its span; none where the call waits for nobody.
+    #[cfg(feature = "otlp")]
+    pub(super) fn span(self) -> Option<&'static str> {
+        match self {
+            Self::Deciding => None,
+            Self::WaitingForTurn => Some("wait for the turn"),
+            Self::Held => Some("hold"),
+            Self::LookingUp => Some("look up"),
+            Self::Sent => Some("send"),
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Deciding => "deciding",

@@ -39,6 +39,9 @@ pub(super) struct Trace {
     pub head: Option<Arc<request::Parts>>,
     /// Lists the call among those under way.
     open: Option<Open>,
+    /// The spans of what the call waits for.
+    #[cfg(feature = "otlp")]
+    phases: Option<crate::traces::Phases>,
     upstream_us: AtomicU64,
     notes: Mutex<Notes>,
     id: OnceLock<String>,
@@ -68,8 +71,21 @@ impl Trace {
         Self { head: Some(head), open: Some(open), ..Self::default() }
     }
 
+    /// Writes spans of what the call waits for, where its trace is sampled.
+    #[cfg(feature = "otlp")]
+    pub(super) fn in_phases(self, traces: Option<&crate::traces::Traces>) -> Self {
+        let headers = self.head.as_ref().map(|head| &head.headers);
+        let phases = traces.zip(headers);
+        let phases = phases.and_then(|(traces, of)| crate::traces::Phases::of(traces, of));
+        Self { phases, ..self }
+    }
+
     /// Notes what the call is at, and returns what it was at.
     pub(super) fn enter(&self, phase: Phase) -> Phase {
+        #[cfg(feature = "otlp")]
+        if let Some(phases) = &self.phases {
+            phases.enter(phase.span());
+        }
         self.open.as_ref().map_or(Phase::Deciding, |open| open.enter(phase))
     }
 

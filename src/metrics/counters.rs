@@ -93,7 +93,12 @@ impl<const L: usize> Counters<L> {
 
     /// Counts one with these values.
     pub(super) fn add(&self, values: [&'static str; L]) {
-        self.counts[place(&self.labels, values)].fetch_add(1, Ordering::Relaxed);
+        self.add_many(values, 1);
+    }
+
+    /// Counts so many with these values.
+    pub(super) fn add_many(&self, values: [&'static str; L], count: u64) {
+        self.counts[place(&self.labels, values)].fetch_add(count, Ordering::Relaxed);
     }
 
     /// Returns each count with its labels: those above zero, and those whose labels are known.

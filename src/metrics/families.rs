@@ -19,6 +19,7 @@ pub(super) struct All {
     pub(super) config: Configured,
     /// By [`UnderWay`](super::UnderWay).
     pub(super) under_way: [Lasting; 2],
+    pub(super) traces: Traces,
 }
 
 /// The classes of an answer's status; `none`: there was no answer.
@@ -251,6 +252,23 @@ impl Default for Configured {
                 "config_reloads",
                 "Reloads of the configuration.",
                 [Label::new("result", &["taken", "refused"], 0)],
+            ),
+        }
+    }
+}
+
+/// Spans of traces.
+pub(super) struct Traces {
+    pub(super) spans: Counters<1>,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self {
+            spans: Counters::new(
+                "spans",
+                "Spans of traces, by what became of them.",
+                [Label::new("end", &["sent", "dropped", "lost"], 0)],
             ),
         }
     }

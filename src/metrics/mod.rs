@@ -146,6 +146,12 @@ impl Metrics {
         self.0.edge.refused.add([problem]);
     }
 
+    /// Counts spans that ended so.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn spans(&self, end: &'static str, count: u64) {
+        self.0.traces.spans.add_many([end], count);
+    }
+
     /// Notes that a configuration is in force from now on: the first, or one that was read again.
     #[cfg(feature = "cli")]
     pub(crate) fn config_taken(&self) {

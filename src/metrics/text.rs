@@ -76,6 +76,7 @@ impl Collector for Page {
         counters(to, &all.edge.bounds)?;
         counters(to, &all.edge.refused)?;
         counters(to, &all.config.reloads)?;
+        counters(to, &all.traces.spans)?;
         self.metrics.readings().iter().chain(&self.readings).try_for_each(|one| reading(to, one))
     }
 }

@@ -26,6 +26,8 @@ mod lost_credit;
 mod metrics;
 mod monitoring;
 mod operating;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod overlapping;
 mod packaging;
 mod probes;

@@ -5,6 +5,7 @@ use crate::{
     config::upstream_url::{ParseUpstreamUrlError, UpstreamUrl},
     rules::SourceType,
 };
+use http::uri::Scheme;
 use schemars::{Schema, json_schema};
 use std::{collections::BTreeSet, path::PathBuf};
 use toml::de::DeValue;
@@ -34,6 +35,48 @@ impl Form for Url {
             "type": "string",
             "format": "uri",
             "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#@]+(/[^?#]*)?$",
+        })
+    }
+}
+
+/// The URL of a collector of traces, or `"off"` (`None`).
+pub(in crate::config) struct Collector;
+
+impl Form for Collector {
+    type Value = Option<UpstreamUrl>;
+
+    fn read(&self, value: &DeValue<'_>) -> Result<Option<UpstreamUrl>, Vec<Complaint>> {
+        const EXAMPLE: &str = "\"http://127.0.0.1:4318/v1/traces\", or \"off\"";
+        let wanted = || format!("a URL such as {EXAMPLE}");
+        let text = value.as_str().ok_or_else(|| Complaint::wrong_type(&wanted(), value))?;
+        if text == "off" {
+            return Ok(None);
+        }
+        match text.parse::<UpstreamUrl>() {
+            Ok(url) if *url.scheme() == Scheme::HTTPS => {
+                let complaint = Complaint::new("spans are sent without TLS");
+                Err(complaint.suggest("name a collector on this machine, with http://").into())
+            }
+            Ok(_) if !cfg!(feature = "otlp") => {
+                let complaint = Complaint::new("this Weir was built without the feature `otlp`");
+                Err(complaint.suggest("build it with `--features otlp`, or write \"off\"").into())
+            }
+            Ok(url) => Ok(Some(url)),
+            Err(_) => {
+                let complaint = Complaint::new("this is no collector's URL");
+                Err(complaint.suggest(format!("write {}", wanted())).into())
+            }
+        }
+    }
+
+    fn write(&self, value: &Option<UpstreamUrl>) -> Option<toml::Value> {
+        Some(value.as_ref().map_or("off".into(), |url| url.to_string().into()))
+    }
+
+    fn schema(&self) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^(off|[Hh][Tt][Tt][Pp]://[^/?#@]+(/[^?#]*)?)$",
         })
     }
 }
@@ -242,6 +285,31 @@ mod tests {
                 ("\"c d\" is not a source type", Some(19..24)),
             ]
         );
+    }
+
+    #[test]
+    fn a_collector_is_a_url_without_tls_where_traces_are_built_in() {
+        use crate::config::form::base::tests::says;
+        let built_in = cfg!(feature = "otlp");
+        let unbuilt = "this Weir was built without the feature `otlp` (build it with \
+                       `--features otlp`, or write \"off\")";
+        let url = "http://127.0.0.1:4318/v1/traces";
+        let shown = format!("\"{url}\"");
+        for (text, told) in [
+            ("off", "\"off\""),
+            (url, if built_in { shown.as_str() } else { unbuilt }),
+            (
+                "https://127.0.0.1/v1/traces",
+                "spans are sent without TLS (name a collector on this machine, with http://)",
+            ),
+            (
+                "127.0.0.1:4318",
+                "this is no collector's URL (write a URL such as \
+                 \"http://127.0.0.1:4318/v1/traces\", or \"off\")",
+            ),
+        ] {
+            assert_eq!(says(&Collector, text), told, "{text}");
+        }
     }
 
     #[test]
