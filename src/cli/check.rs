@@ -67,7 +67,8 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> io::Result<ExitCode>
 /// Says which way a run would take from here, where a proxy has a part in it.
 fn way_of(config: &Config) -> Option<String> {
     match way(config, &environment()) {
-        Ok(Way::Direct) => None,
+        // The configuration itself says it.
+        Ok(Way::Direct | Way::Socket(_)) => None,
         Ok(way) => Some(format!("from here upstream would be reached {way}")),
         Err(problem) => {
             Some(format!("from here upstream would not be reached: {}", problem.told()))

@@ -7,7 +7,7 @@ use crate::config::Config;
 
 /// The keys of which a new value needs a restart: addresses, threads, and what memory is laid out
 /// for.
-pub(super) const RESTART: [&str; 15] = [
+pub(super) const RESTART: [&str; 20] = [
     "listen.address",
     "listen.workers",
     "admin.address",
@@ -23,6 +23,11 @@ pub(super) const RESTART: [&str; 15] = [
     "decision-log.to",
     "decision-log.rotate-at",
     "decision-log.keep",
+    "listen.proxy-protocol",
+    "listen.socket-mode",
+    "otlp.endpoint",
+    "otlp.one-in",
+    "otlp.queue",
 ];
 
 /// The keys of callers' TLS, which needs a restart to be switched on or off.
@@ -54,6 +59,7 @@ pub(super) fn keep_running(next: &mut Config, running: &Config) {
     next.log.clone_from(&running.log);
     next.log.level = level;
     next.decision_log.clone_from(&running.decision_log);
+    next.otlp.clone_from(&running.otlp);
 }
 
 #[cfg(test)]
@@ -68,6 +74,8 @@ mod tests {
     const KEYS: &[(&str, &str, bool)] = &[
         ("listen.address", "\"127.0.0.1:1\"", false),
         ("listen.workers", "3", false),
+        ("listen.proxy-protocol", "[\"10.0.0.1\"]", false),
+        ("listen.socket-mode", "\"0660\"\naddress = \"unix:/w.sock\"", false),
         ("listen.certificates", "[\"other.pem\"]", true),
         ("listen.client-ca-file", "\"clients.pem\"", true),
         ("listen.client-certificates", "\"optional\"", true),
@@ -83,6 +91,10 @@ mod tests {
         ("upstream.idle-timeout", "\"7s\"", true),
         ("upstream.max-idle", "7", true),
         ("upstream.max-age", "\"7s\"", true),
+        ("upstream.http2", "\"off\"", true),
+        ("upstream.ping-after", "\"7s\"", true),
+        ("upstream.socket", "\"/up.sock\"", true),
+        ("upstream.proxy", "\"off\"", true),
         ("upstream.roots", "\"bundled\"", true),
         ("upstream.ca-file", "\"ca.pem\"", true),
         ("upstream.client-certificate", "\"weir.pem\"\nclient-key = \"weir.key\"", true),
@@ -122,10 +134,18 @@ mod tests {
         ("decision-log.to", "\"stdout\"", false),
         ("decision-log.rotate-at", "\"off\"", false),
         ("decision-log.keep", "7", false),
+        #[cfg(feature = "otlp")]
+        ("otlp.endpoint", "\"http://127.0.0.1:4318/v1/traces\"", false),
+        ("otlp.one-in", "7", false),
+        ("otlp.queue", "7", false),
     ];
 
-    /// Has one value only.
-    const ONE_VALUE: [&str; 1] = ["sessions.store"];
+    /// Have one value only, in this build.
+    const ONE_VALUE: &[&str] = &[
+        "sessions.store",
+        #[cfg(not(feature = "otlp"))]
+        "otlp.endpoint",
+    ];
 
     /// Every key of the configuration, from the one list that there is.
     fn all() -> BTreeSet<String> {
@@ -179,8 +199,12 @@ mod tests {
 
     #[test]
     fn every_key_is_taken_or_needs_a_restart_as_is_said_of_it() {
-        let known: BTreeSet<_> =
-            KEYS.iter().map(|(key, ..)| *key).chain(ONE_VALUE).map(str::to_owned).collect();
+        let known: BTreeSet<_> = KEYS
+            .iter()
+            .map(|(key, ..)| *key)
+            .chain(ONE_VALUE.iter().copied())
+            .map(str::to_owned)
+            .collect();
         assert_eq!(all(), known, "a key is placed nowhere: in this table, `RESTART` and the docs");
         let running = read(&format!("{UPSTREAM}{TLS_IN}"));
         for (key, value, is_taken) in KEYS {

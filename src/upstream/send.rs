@@ -83,7 +83,7 @@ impl Upstream {
     }
 
     /// Puts what was prepared in force for later requests. Connections of before take no further
-    /// request where other certificates hold now.
+    /// request where other certificates hold now, or another way leads to upstream.
     pub fn take(&self, other: OtherWay) {
         self.0.carriers.way().take(other);
     }

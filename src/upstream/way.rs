@@ -117,7 +117,8 @@ impl Way {
         let settings = UpstreamSettings { target: self.target.clone(), ..settings };
         let mut now = read(settings, before.generation)?;
         let has_other_files = now.files != before.files;
-        if has_other_files {
+        let leads = |settings: &UpstreamSettings| (settings.socket.clone(), settings.proxy.clone());
+        if has_other_files || leads(&now.settings) != leads(&before.settings) {
             now.generation += 1;
             now.connector = now.connector.numbered(now.generation);
         }

@@ -73,8 +73,11 @@ async fn keys_are_agreed_on_with_upstream_as_well_as_it_can() {
         let (file, acceptor) = authority_with(offered);
         let upstream = Listener::new().await;
         let url = format!("https://localhost:{}", upstream.address().port());
-        let proxy =
-            Proxy::with(&url, |settings| settings.ca_file = Some(file.path().to_owned())).await;
+        let proxy = Proxy::with(&url, |settings| {
+            settings.ca_file = Some(file.path().to_owned());
+            settings.http2 = false;
+        })
+        .await;
         let serve = async {
             let mut stream = acceptor.accept(upstream.accept().await.stream).await.unwrap();
             let agreed = stream.get_ref().1.negotiated_key_exchange_group().unwrap().name();
