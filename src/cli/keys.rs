@@ -137,7 +137,7 @@ mod tests {
         #[cfg(feature = "otlp")]
         ("otlp.endpoint", "\"http://127.0.0.1:4318/v1/traces\"", false),
         ("otlp.one-in", "7", false),
-        ("otlp.queue", "7", false),
+        ("otlp.queue", "5000", false),
     ];
 
     /// Have one value only, in this build.

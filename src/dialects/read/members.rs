@@ -37,9 +37,9 @@ impl Notes {
         self.0.into_inner()
     }
 
-    fn add(&self, way: &Way, name: &'static str, form: &'static str) {
+    fn add(&self, within: &Within, name: &'static str, form: &'static str) {
         let mut member = String::new();
-        for part in way.iter().copied().chain([name]) {
+        for part in within.iter().copied().chain([name]) {
             if !member.is_empty() && part != "[]" {
                 member.push('.');
             }
@@ -54,13 +54,13 @@ impl Notes {
 }
 
 /// The names on the way to an object, from the outside.
-type Way = SmallVec<[&'static str; 6]>;
+type Within = SmallVec<[&'static str; 6]>;
 
 /// An object of an answer.
 pub(crate) struct Members<'a, 'n> {
     /// The object's text.
     raw: &'a str,
-    way: Way,
+    within: Within,
     found: SmallVec<[(&'static str, Found<'a>); 9]>,
     notes: &'n Notes,
 }
@@ -80,11 +80,16 @@ impl<'a, 'n> Members<'a, 'n> {
         notes: &'n Notes,
     ) -> Result<Self, UnreadableAnswer> {
         let text = std::str::from_utf8(json).map_err(|_| UnreadableAnswer("it is not in UTF-8"))?;
-        Self::read(text, names, Way::new(), notes)
+        Self::read(text, names, Within::new(), notes)
             .ok_or(UnreadableAnswer("it is not the JSON that the call is answered with"))
     }
 
-    fn read(raw: &'a str, names: &[&'static str], way: Way, notes: &'n Notes) -> Option<Self> {
+    fn read(
+        raw: &'a str,
+        names: &[&'static str],
+        within: Within,
+        notes: &'n Notes,
+    ) -> Option<Self> {
         let mut found: SmallVec<[(&'static str, Found<'a>); 9]> = SmallVec::new();
         let whole = each_member(raw, |name, raw| {
             if let Some(name) = names.iter().find(|known| **known == &*name) {
@@ -95,7 +100,7 @@ impl<'a, 'n> Members<'a, 'n> {
             }
             true
         });
-        whole.then_some(Self { raw, way, found, notes })
+        whole.then_some(Self { raw, within, found, notes })
     }
 
     /// Returns whether the object has this member, in whatever form.
@@ -105,7 +110,7 @@ impl<'a, 'n> Members<'a, 'n> {
 
     /// Notes that a member cannot be read.
     pub(crate) fn unread<T>(&self, name: &'static str, form: &'static str) -> Stated<T> {
-        self.notes.add(&self.way, name, form);
+        self.notes.add(&self.within, name, form);
         Stated::Unread
     }
 
@@ -197,7 +202,7 @@ impl<'a, 'n> Members<'a, 'n> {
 
     /// Returns the object that this one only wraps.
     pub(crate) fn wrapped(&self, name: &'static str, names: &[&'static str]) -> Stated<Self> {
-        self.raw(name).and_then(|raw| self.enter(name, raw, names, self.way.clone()))
+        self.raw(name).and_then(|raw| self.enter(name, raw, names, self.within.clone()))
     }
 
     /// Returns the object of a name that is not listed, because it is known only now.
@@ -254,17 +259,17 @@ impl<'a, 'n> Members<'a, 'n> {
         name: &'static str,
         raw: &'a str,
         names: &[&'static str],
-        way: Way,
+        within: Within,
     ) -> Stated<Self> {
-        match raw.starts_with('{').then(|| Self::read(raw, names, way, self.notes)) {
+        match raw.starts_with('{').then(|| Self::read(raw, names, within, self.notes)) {
             Some(Some(object)) => Stated::Stated(object),
             Some(None) => self.unread(name, "an object with a broken name"),
             None => self.unread(name, form(raw)),
         }
     }
 
-    fn inside(&self, names: &[&'static str]) -> Way {
-        self.way.iter().chain(names).copied().collect()
+    fn inside(&self, names: &[&'static str]) -> Within {
+        self.within.iter().chain(names).copied().collect()
     }
 
     fn text(&self, name: &'static str, raw: &'a str) -> Stated<Cow<'a, str>> {

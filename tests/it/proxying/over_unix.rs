@@ -1,6 +1,9 @@
 //! An upstream that is reached over a Unix socket.
 
-use super::{tls::authority, *};
+use super::{
+    tls::{answered_over_http2, authority},
+    *,
+};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
@@ -59,6 +62,7 @@ async fn tls_goes_over_the_socket_by_the_name_of_the_url() {
         let proxy = Proxy::with(url, |settings| {
             settings.socket = Some(path.clone());
             settings.ca_file = Some(file.path().to_owned());
+            settings.http2 = false;
         })
         .await;
         let serve = async {
@@ -79,6 +83,26 @@ async fn tls_goes_over_the_socket_by_the_name_of_the_url() {
             assert!(got.contains("error=tls_certificate_error"), "{got}");
         }
     }
+}
+
+#[tokio::test]
+async fn http2_is_spoken_over_the_socket_where_upstream_chooses_it() {
+    let (file, acceptor) = authority();
+    let (_folder, path) = socket();
+    let upstream = UnixListener::bind(&path).unwrap();
+    let proxy = Proxy::with("https://localhost", |settings| {
+        settings.socket = Some(path.clone());
+        settings.ca_file = Some(file.path().to_owned());
+    })
+    .await;
+    let serve = async {
+        let stream = upstream.accept().await.unwrap().0;
+        answered_over_http2(acceptor.accept(stream).await.unwrap()).await
+    };
+    let call = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let (asked, got) = tokio::join!(serve, proxy.ask(&call));
+    assert_eq!(asked, "localhost");
+    assert!(got.ends_with("ok"), "{got}");
 }
 
 #[tokio::test]

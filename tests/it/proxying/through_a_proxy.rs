@@ -1,6 +1,9 @@
 //! A proxy on the way to upstream, which opens tunnels (CONNECT).
 
-use super::{tls::authority, *};
+use super::{
+    tls::{answered_over_http2, authority},
+    *,
+};
 use crate::testbed::{Program, weir};
 use std::net::SocketAddr;
 
@@ -17,10 +20,20 @@ async fn tunnel(proxy: &Listener, to: SocketAddr) -> String {
 }
 
 async fn weir_through(proxy: &Listener, url: &str, ca_file: Option<&std::path::Path>) -> Proxy {
+    weir_speaking(false, proxy, url, ca_file).await
+}
+
+async fn weir_speaking(
+    http2: bool,
+    proxy: &Listener,
+    url: &str,
+    ca_file: Option<&std::path::Path>,
+) -> Proxy {
     let through = format!("http://Aladdin:opensesame@{}", proxy.address());
     Proxy::with(url, |settings| {
         settings.proxy = UpstreamProxy::new(&through);
         settings.ca_file = ca_file.map(Into::into);
+        settings.http2 = http2;
     })
     .await
 }
@@ -51,6 +64,20 @@ async fn tls_to_upstream_goes_through_the_tunnel() {
     assert!(head.starts_with("GET / HTTP/1.1\r\n"), "{head}");
     assert!(!head.to_lowercase().contains("proxy-authorization"), "it is not upstream's: {head}");
     assert!(got.ends_with("\r\n\r\nok"), "{got}");
+}
+
+#[tokio::test]
+async fn http2_goes_through_the_tunnel_where_upstream_chooses_it() {
+    let (file, acceptor) = authority();
+    let (upstream, proxy) = (Listener::new().await, Listener::new().await);
+    let weir = weir_speaking(true, &proxy, "https://localhost", Some(file.path())).await;
+    let serve = async {
+        answered_over_http2(acceptor.accept(upstream.accept().await.stream).await.unwrap()).await
+    };
+    let (_asked, host, got) =
+        tokio::join!(tunnel(&proxy, upstream.address()), serve, weir.ask(GET));
+    assert_eq!(host, "localhost");
+    assert!(got.ends_with("ok"), "{got}");
 }
 
 #[tokio::test]

@@ -91,6 +91,28 @@ async fn keys_are_agreed_on_with_upstream_as_well_as_it_can() {
     }
 }
 
+/// Answers one call over HTTP/2, which ALPN must have chosen. Returns the name that was asked for.
+pub(super) async fn answered_over_http2<S>(stream: tokio_rustls::server::TlsStream<S>) -> String
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (told, mut asked) = tokio::sync::mpsc::channel(1);
+    let service =
+        hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let told = told.clone();
+            async move {
+                let host = request.uri().host().unwrap_or_default().to_owned();
+                told.send(host).await.unwrap();
+                Ok::<_, std::convert::Infallible>(http::Response::new(Body::full("ok")))
+            }
+        });
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let server = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+    tokio::spawn(server.serve_connection(io, service));
+    asked.recv().await.unwrap()
+}
+
 /// The cryptography of a peer, and what it and Weir agree on: one that has what Weir has, and one
 /// that has X25519 alone.
 pub(super) fn key_exchanges() -> [(Arc<CryptoProvider>, NamedGroup); 2] {
