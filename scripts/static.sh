@@ -64,7 +64,8 @@ fi
 
 cargo build --locked --release --bin weir --target "$target"
 built=${CARGO_TARGET_DIR:-target}/$target/release/weir
-if readelf --program-headers --dynamic "$built" | grep -E 'INTERP|\(NEEDED\)'; then
+headers=$(readelf --program-headers --dynamic "$built") || fail "readelf cannot read $built"
+if grep -E 'INTERP|\(NEEDED\)' <<<"$headers"; then
   fail "$built asks for the libraries above: it is not static"
 fi
 

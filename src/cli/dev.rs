@@ -13,7 +13,7 @@ use super::{
     under_way, walk,
 };
 use crate::{
-    config::{Loaded, Origin, Sources},
+    config::{Loaded, Origin, ProxyChoice, Sources, Way},
     dialects,
     emulator::{Emulator, Options},
     observe::{Decision, Step, StepEnd},
@@ -48,8 +48,10 @@ pub(super) fn run(args: &DevArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
             Ok(loaded) => loaded,
             Err(code) => return Ok(code),
         };
-        // The emulator has none.
+        // The emulator is here, whatever leads to upstream elsewhere.
         loaded.config.upstream.socket = None;
+        loaded.config.upstream.proxy = ProxyChoice::Off;
+        loaded.way = Way::Direct;
         own_origins(args, &mut loaded);
         if args.reorder {
             reorder(&mut loaded);

@@ -163,7 +163,10 @@ impl Gateway {
         ended.cancel();
         record::finish(&recorded);
         #[cfg(feature = "otlp")]
-        recorded.traces().into_iter().for_each(crate::traces::Traces::finish);
+        if let Some(traces) = recorded.traces().cloned() {
+            // A collector that is silent holds up neither signals nor probes.
+            let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
+        }
         let _ = tokio::time::timeout(Duration::from_secs(2), own.wait()).await;
         drained
     }

@@ -14,7 +14,7 @@ use super::{
     watch::FileWatch,
 };
 use crate::{
-    config::{Config, Loaded, Origin, Secret, Sources},
+    config::{self, Config, Loaded, Origin, Secret, Sources},
     dialects,
     rules::Timestamp,
     sessions::now,
@@ -60,7 +60,7 @@ impl Reload {
             // Before they are read: what changes meanwhile is a change again.
             watch.take_as_read();
             let end = match Config::load(&sources, dialects::policy()) {
-                Ok(loaded) => self.take_over(loaded),
+                Ok(loaded) => self.take_over(loaded, &sources),
                 Err(problems) => {
                     tell(&problems);
                     tracing::error!("the configuration was not read again, nothing has changed");
@@ -112,7 +112,7 @@ impl Reload {
         self.live.admin.show_config(format!("{shown:#}\n"));
     }
 
-    fn take_over(&mut self, mut next: Loaded) -> Result<(), String> {
+    fn take_over(&mut self, mut next: Loaded, sources: &Sources) -> Result<(), String> {
         tell(&next.warnings);
         let over_tls = stays_tls(&self.running.config, &next.config);
         let mut keys: BTreeSet<String> =
@@ -124,7 +124,12 @@ impl Reload {
         if is_another(&next.token, &self.running.token) {
             keys.insert("admin.token-file".to_owned());
         }
+        if next.config.upstream.proxy != self.running.config.upstream.proxy {
+            // Of which no page shows the password.
+            keys.insert("upstream.proxy".to_owned());
+        }
         keep_running(&mut next.config, &self.running.config);
+        check_kept(&mut next, sources)?;
         let held = std::mem::take(&mut self.running.origins);
         next.origins.retain(|key, _| reloads(key, over_tls));
         next.origins.extend(held.iter().filter(|(key, _)| !reloads(key, over_tls)).map(owned));
@@ -144,6 +149,23 @@ impl Reload {
             set_level(after);
         }
         Ok(())
+    }
+}
+
+/// Looks again at what rests on values that need a restart: how upstream is reached, and that it is
+/// not Weir itself.
+fn check_kept(next: &mut Loaded, sources: &Sources) -> Result<(), String> {
+    let refused = |why: String| {
+        tracing::error!(why, "the configuration was not taken, nothing has changed");
+        Err(why)
+    };
+    match config::way(&next.config, &sources.environment) {
+        Ok(way) => next.way = way,
+        Err(problem) => return refused(problem.told()),
+    }
+    match config::is_itself(&next.config) {
+        true => refused("upstream would be Weir itself until a restart".to_owned()),
+        false => Ok(()),
     }
 }
 
@@ -191,5 +213,41 @@ fn tell_held(running: &Loaded, over_tls: bool) {
     if !held.is_empty() {
         let keys = held.join(", ");
         tracing::info!(keys, "read the configuration again: what a flag or a variable sets stays");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// The URL of a file needs a restart, so that no other way may be taken for its sake.
+    #[test]
+    fn the_way_is_that_of_the_url_that_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("weir.toml");
+        let environment = [("HTTPS_PROXY", "http://proxy:1"), ("NO_PROXY", "inside.example")];
+        let sources = Sources {
+            environment: environment.map(|(name, text)| (name.into(), text.into())).into(),
+            ..Sources::file(&file)
+        };
+        let load = |url: &str, listen: &str| {
+            let text = format!("[upstream]\n{url}\n[listen]\n{listen}\n");
+            fs::write(&file, text).expect("a file");
+            Config::load(&sources, dialects::policy()).expect("a configuration")
+        };
+        let running = load("url = \"https://outside.example\"", "");
+        let mut next = load("url = \"https://inside.example\"", "");
+        assert_ne!(next.way, running.way);
+        keep_running(&mut next.config, &running.config);
+        check_kept(&mut next, &sources).expect("it can be taken");
+        assert_eq!(next.way, running.way);
+
+        let socket = "url = \"https://outside.example\"\nsocket = \"/a.sock\"";
+        let running = load("url = \"https://outside.example\"", "address = \"unix:/a.sock\"");
+        let mut next = load(socket, "address = \"unix:/b.sock\"");
+        keep_running(&mut next.config, &running.config);
+        let refused = check_kept(&mut next, &sources).expect_err("it would call itself");
+        assert!(refused.contains("Weir itself"), "{refused}");
     }
 }

@@ -4,7 +4,6 @@
 //! read. Folders are watched and not files: an editor puts a new file in place of the old one, and
 //! Kubernetes a new link.
 
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use std::{
     collections::BTreeSet,
     fs,
@@ -12,6 +11,7 @@ use std::{
     time::Duration,
 };
 use tokio::{sync::mpsc, time::sleep};
+use tower::BoxError;
 
 /// How long a folder must be at rest before its files are read: who writes one writes in parts.
 const REST: Duration = Duration::from_millis(200);
@@ -26,7 +26,7 @@ pub(super) struct FileWatch {
     seen: Option<blake3::Hash>,
     events: mpsc::Receiver<()>,
     /// Watches until it is dropped.
-    _watcher: Option<RecommendedWatcher>,
+    _watcher: Option<Watcher>,
 }
 
 impl FileWatch {
@@ -41,7 +41,8 @@ impl FileWatch {
         if files != self.files {
             let (tell, events) = mpsc::channel(1);
             let tell_at_once = tell.clone();
-            let watcher = watcher(&files, tell).inspect_err(|error| {
+            let folders = files.iter().flat_map(|file| folders(file)).collect();
+            let watcher = watcher(folders, tell).inspect_err(|error| {
                 tracing::warn!(%error, "files cannot be watched: a change takes SIGHUP");
             });
             (self.events, self._watcher) = (events, watcher.ok());
@@ -76,7 +77,47 @@ impl FileWatch {
     }
 }
 
-fn watcher(files: &[PathBuf], tell: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+/// Watches folders until it is dropped.
+#[cfg(target_os = "linux")]
+struct Watcher(tokio::task::AbortHandle);
+
+#[cfg(target_os = "linux")]
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Tells of every file in these folders that was put there, written to its end or taken away; not
+/// of one that is being written: a log in the same folder would wake Weir for each of its lines.
+#[cfg(target_os = "linux")]
+fn watcher(folders: BTreeSet<&Path>, tell: mpsc::Sender<()>) -> Result<Watcher, BoxError> {
+    use futures_util::StreamExt;
+    use inotify::{Inotify, WatchMask};
+    let inotify = Inotify::init()?;
+    let moved = WatchMask::MOVED_FROM | WatchMask::MOVED_TO;
+    let wanted = moved | WatchMask::CREATE | WatchMask::DELETE | WatchMask::ATTRIB;
+    for folder in folders {
+        inotify.watches().add(folder, wanted | WatchMask::CLOSE_WRITE)?;
+    }
+    let mut events = inotify.into_event_stream([0; 4096])?;
+    let watching = tokio::spawn(async move {
+        while let Some(Ok(_)) = events.next().await {
+            // One that waits already tells the same.
+            let _ = tell.try_send(());
+        }
+    });
+    Ok(Watcher(watching.abort_handle()))
+}
+
+/// Watches folders until it is dropped.
+#[cfg(not(target_os = "linux"))]
+type Watcher = notify::RecommendedWatcher;
+
+/// Tells of every change in these folders.
+#[cfg(not(target_os = "linux"))]
+fn watcher(folders: BTreeSet<&Path>, tell: mpsc::Sender<()>) -> Result<Watcher, BoxError> {
+    use notify::{Event, RecursiveMode, Watcher};
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // A file that is read has not changed; reading it here would be the next event.
         if !event.is_ok_and(|event| event.kind.is_access()) {
@@ -84,7 +125,6 @@ fn watcher(files: &[PathBuf], tell: mpsc::Sender<()>) -> notify::Result<Recommen
             let _ = tell.try_send(());
         }
     })?;
-    let folders: BTreeSet<&Path> = files.iter().flat_map(|file| folders(file)).collect();
     for folder in folders {
         watcher.watch(folder, RecursiveMode::NonRecursive)?;
     }
@@ -116,4 +156,34 @@ fn content(files: &[PathBuf]) -> blake3::Hash {
         }
     }
     hash.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs::File, io::Write};
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_file_that_is_written_in_the_same_folder_wakes_nobody_before_its_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, log) = (folder.path().join("weir.toml"), folder.path().join("weir.log"));
+        fs::write(&file, "a").expect("a file");
+        let mut log = File::create(log).expect("a file");
+        let mut watch = FileWatch::none();
+        watch.follow(vec![file.clone()]);
+        for _ in 0..100 {
+            log.write_all(b"a line\n").expect("a disk");
+        }
+        fs::read(&file).expect("a file");
+        for _ in 0..1000 {
+            // The runtime looks for events every now and then.
+            tokio::task::yield_now().await;
+        }
+        assert!(watch.events.try_recv().is_err(), "nobody waits for a log's lines");
+        drop(log);
+        watch.events.recv().await.expect("the end of what was written");
+        fs::write(&file, "b").expect("a file");
+        watch.changed().await;
+    }
 }

@@ -4,6 +4,7 @@
 //! judged again.
 
 use super::{
+    callers_tls,
     form::LogTo,
     itself::is_itself,
     problem::{Place, Problem},
@@ -32,6 +33,7 @@ pub(super) fn check(config: &Config, purpose: Purpose, reading: &mut Reading) {
     lists(config, reading, &mut found);
     sequencing(config, reading, &mut found);
     found.extend(logs(config, reading));
+    found.extend(callers_tls::check(config, reading));
     for problem in found {
         reading.problems.push(problem);
     }
@@ -106,6 +108,12 @@ fn upstream(config: &Config, purpose: Purpose, reading: &Reading, found: &mut Ve
         found.extend(url(config, purpose, reading));
     }
     found.extend(incomplete(config, reading));
+    if config.upstream.socket.as_ref().is_some_and(|path| path.to_string_lossy().contains("unix:"))
+    {
+        let place = place(reading, &["upstream.socket"]);
+        let problem = Problem::error(place, "`socket` is a path, without `unix:` before it");
+        found.push(problem.about("upstream.socket").suggest("write it as in \"/run/egress.sock\""));
+    }
     if let Some(file) = &config.upstream.ca_file {
         let place = place(reading, &["upstream.ca-file"]);
         let is_plain = |url: &UpstreamUrl| *url.scheme() == Scheme::HTTP;
@@ -201,7 +209,7 @@ fn url(config: &Config, purpose: Purpose, reading: &Reading) -> Option<Problem> 
             let instead = "give --upstream URL, set WEIR_UPSTREAM, or write `url` in [upstream]";
             Some(problem.suggest(instead))
         }
-        Some(url) if readable(reading, &["listen.address"]) && is_itself(config, url) => {
+        Some(_) if readable(reading, &["listen.address"]) && is_itself(config) => {
             let place = place(reading, &["upstream.url", "listen.address"]);
             let message = "upstream is Weir itself: it would call itself without end";
             let problem = Problem::error(place, message).about("upstream.url");

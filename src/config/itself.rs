@@ -1,10 +1,11 @@
 //! Finds out whether upstream is Weir itself.
 
-use super::{form::ListenAddress, upstream_url::UpstreamUrl, values::Config};
+use super::{form::ListenAddress, values::Config};
 use std::net::{IpAddr, SocketAddr};
 
 /// Returns whether upstream is Weir's own address.
-pub(super) fn is_itself(config: &Config, url: &UpstreamUrl) -> bool {
+pub(crate) fn is_itself(config: &Config) -> bool {
+    let Some(url) = &config.upstream.url else { return false };
     match (&config.upstream.socket, &config.listen.address) {
         (None, ListenAddress::Tcp(listen)) => is_here(url.host(), url.port(), *listen),
         (Some(socket), ListenAddress::Unix(own)) => socket == own,

@@ -10,6 +10,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+mod callers_tls;
 mod checks;
 mod did_you_mean;
 mod form;
@@ -38,7 +39,8 @@ mod upstream_url;
 mod values;
 mod way;
 
-pub(crate) use form::{ListenAddress, LogTo, PeerName, read_address};
+pub(crate) use form::{ListenAddress, LogTo, PeerName, ProxyChoice, read_address};
+pub(crate) use itself::is_itself;
 pub(crate) use key::{KEY_VARIABLE, Secret};
 pub(crate) use load::Loaded;
 pub(crate) use origin::Origin;

@@ -102,26 +102,24 @@ fn floor(text: &str, mut byte: usize) -> usize {
     byte
 }
 
-/// Blots out what may be a credential: the user part of a URL, and the value of a key that is named
-/// like one. Keeps the line's length, for the caret.
+/// Blots out what may be a credential: all before the last `@`, as in a URL with a password, which
+/// may hold anything, and the value of a key that is named like one. Keeps the line's length, for
+/// the caret.
 fn blot(line: &str) -> String {
     let mut hidden = Vec::new();
     if let Some((key, value)) = line.split_once(['=', ':']) {
         let key = key.to_lowercase();
-        if ["key", "token", "secret", "password", "authorization", "credential"]
-            .iter()
-            .any(|word| key.contains(word))
-        {
+        let names = ["key", "token", "secret", "password", "authorization", "credential"];
+        let is_proxy = key.trim().rsplit('.').next().is_some_and(|key| key.trim() == "proxy");
+        if is_proxy || names.iter().any(|word| key.contains(word)) {
             hidden.push(line.len() - value.len()..line.len());
         }
     }
-    for (scheme, _) in line.match_indices("://") {
-        let start = scheme + 3;
-        let rest = &line[start..];
-        let authority = rest.find(['/', '"', '\'', ' ', '?', '#']).unwrap_or(rest.len());
-        if let Some(at) = rest[..authority].rfind('@') {
-            hidden.push(start..start + at);
-        }
+    if let Some(at) = line.rfind('@') {
+        let before = &line[..at];
+        let after = |mark: &str| before.find(mark).map(|start| start + mark.len());
+        let start = after("://").or_else(|| after("\"")).or_else(|| after("'"));
+        hidden.push(start.or_else(|| after("=")).unwrap_or(0)..at);
     }
     let is_hidden = |at: usize, c: char| {
         hidden.iter().any(|range| range.contains(&at)) && !matches!(c, ' ' | '"' | '\'' | '\t')
@@ -152,9 +150,14 @@ mod tests {
     #[test]
     fn what_may_be_a_credential_is_blotted_out() {
         let cases = [
-            ("url = \"https://me:pass@host/a@b\"", "url = \"https://*******@host/a@b\""),
+            ("url = \"https://me:pass@host/a\"", "url = \"https://*******@host/a\""),
+            ("url = \"https://me:p/a#s?s@host\"", "url = \"https://**********@host\""),
+            ("a = { proxy = \"me:pass@host\" }", "a = { proxy = \"*******@host\" }"),
+            ("proxi=\"me:p@ss@host\"", "proxi=\"*******@host\""),
+            ("proxy = \"me:pass\"", "proxy = \"*******\""),
+            ("upstream.proxy = 'me:pass'", "upstream.proxy = '*******'"),
             ("api-key = \"sk_1234\"", "api-key = \"*******\""),
-            ("url = \"https://host/a@b\"", "url = \"https://host/a@b\""),
+            ("proxy-protocol = [\"10.0.0.0/33\"]", "proxy-protocol = [\"10.0.0.0/33\"]"),
             ("secondary = [\"customerCredit\"]", "secondary = [\"customerCredit\"]"),
         ];
         for (line, shown) in cases {

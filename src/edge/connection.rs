@@ -132,7 +132,8 @@ async fn begin(mut socket: Socket, peer: &Peer) -> Option<(Stream, Protocol)> {
                 Ok(Err(error)) => {
                     static LINES: Limited = Limited::new();
                     if let Some(held_back) = LINES.pass() {
-                        tracing::info!(%error, held_back, "a TLS handshake failed");
+                        let peer = peer.address.map(tracing::field::display);
+                        tracing::info!(%error, peer, held_back, "a TLS handshake failed");
                     }
                     None
                 }

@@ -94,7 +94,9 @@ where
             }
             Admission::Options => State::Answered { response: Some(options()) },
             Admission::Refuse(problem) => {
-                if let Some(metrics) = &self.metrics {
+                // One that is one too many is counted as a bound that was met.
+                let is_refused = !matches!(problem, Problem::Overloaded);
+                if let Some(metrics) = self.metrics.as_ref().filter(|_| is_refused) {
                     metrics.refused(problem.code());
                 }
                 tracing::debug!(problem = problem.code(), "a request was not taken");

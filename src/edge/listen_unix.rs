@@ -6,7 +6,7 @@
 use super::listener::Listener;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
-    fs::{self, Metadata, Permissions},
+    fs::{self, File, Metadata, Permissions},
     io,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
@@ -56,6 +56,9 @@ pub(crate) fn unix_listeners(
     n: usize,
 ) -> io::Result<(Vec<Listener>, SocketFile)> {
     let address = SockAddr::unix(path)?;
+    // Two that start at once look for a stale file one after the other.
+    let folder = File::open(path.parent().unwrap_or(Path::new("/")))?;
+    folder.lock()?;
     remove_stale(path, &address)?;
     let socket = socket()?;
     socket.bind(&address)?;

@@ -6,7 +6,7 @@
 use super::{answered::Answered, fault::Fault, governor::Governor, open::Phase, trace::Trace};
 use crate::{
     dialects::Outgoing,
-    http::{Body, CollectError, Problem, UpstreamError, collect},
+    http::{Body, CallerAddress, CollectError, Problem, UpstreamError, collect},
     observe::{StepEnd, StepKind},
     rules::{CredentialHash, Lookup, SessionKey, ShownTo, SourceId},
 };
@@ -156,6 +156,10 @@ impl Asker {
         *request.method_mut() = outgoing.method.clone();
         *request.uri_mut() = outgoing.path.clone().into();
         *request.headers_mut() = headers;
+        // It is asked for the caller, who may have written what it likes into its headers.
+        if let Some(caller) = self.head.extensions.get::<CallerAddress>() {
+            request.extensions_mut().insert(*caller);
+        }
         request
     }
 

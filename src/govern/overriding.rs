@@ -40,6 +40,7 @@ impl Governor {
         let mut standing = self.overrides.standing();
         let begun = standing.begin(rule, dialect, toggle, until)?;
         self.put_in_force(&standing);
+        standing.timed_by(tokio::spawn(end_in_time(Arc::downgrade(self))).abort_handle());
         drop(standing);
         for Overridden { set, configured, .. } in &begun {
             let dialect = set.dialect;
@@ -48,8 +49,6 @@ impl Governor {
                 "an operator has set a rule otherwise for a while"
             );
         }
-        let timer = tokio::spawn(end_in_time(Arc::downgrade(self))).abort_handle();
-        self.overrides.standing().timed_by(timer);
         Ok(begun)
     }
 

@@ -2,7 +2,8 @@
 
 use http::HeaderMap;
 
-/// The header that carries it (W3C Trace Context). It is passed on as it came.
+/// The header that carries it (W3C Trace Context). It is passed on as it came, unless traces are
+/// sent.
 pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// Returns the trace of a request whose headers name exactly one.

@@ -147,13 +147,15 @@ pub(crate) fn level() -> Option<String> {
 pub(crate) fn set_level(level: &str, tell: impl FnOnce()) -> bool {
     let mut now = LEVEL.lock().unwrap_or_else(PoisonError::into_inner);
     let Some((told, set)) = now.as_mut() else { return false };
-    if !set(EnvFilter::new(directives("warn"))) {
+    let shows = matches!(told.as_str(), "warn" | "info" | "debug" | "trace");
+    // Not where it is shown anyway: other calls' lines would be lost meanwhile.
+    if !shows && !set(EnvFilter::new(directives("warn"))) {
         return false;
     }
     tell();
-    set(EnvFilter::new(directives(level)));
+    let done = set(EnvFilter::new(directives(level)));
     level.clone_into(told);
-    true
+    done
 }
 
 /// Returns whether `RUST_LOG` decided what is logged at the start, and not the configuration.

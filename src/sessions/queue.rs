@@ -64,11 +64,14 @@ impl<W> TurnQueue<W> {
         self.bound = bound;
     }
 
+    /// Returns whether a call that came now would not wait.
+    pub(super) fn serves_at_once(&self, priority: Priority) -> bool {
+        self.turn.is_none() && (priority == Priority::Overtaking || self.held.is_empty())
+    }
+
     /// Adds a call at the back. An ordinary call ends every hold first.
     pub(super) fn enter(&mut self, priority: Priority) -> Result<(Ticket, Option<W>), Full> {
-        let served_at_once =
-            self.turn.is_none() && (priority == Priority::Overtaking || self.held.is_empty());
-        if !served_at_once && self.waiting() >= self.bound {
+        if !self.serves_at_once(priority) && self.waiting() >= self.bound {
             return Err(Full);
         }
         let ticket = Ticket(self.next);

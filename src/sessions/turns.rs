@@ -156,13 +156,11 @@ impl Turns {
     }
 
     pub(super) async fn turn(&self, of: &TurnKey, priority: Priority) -> Result<TurnGuard, Busy> {
-        let place =
-            self.enter(of, priority).map_err(|Full| Busy::because(BusyReason::QueueFull))?;
+        let (place, _waits) = self.enter(of, priority)?;
         if place.has_turn(Waker::noop()) {
             self.metrics.turn(Duration::ZERO);
             return Ok(TurnGuard { place, wait: self.wait() });
         }
-        let _waits = Waits::begin(&self.limits)?;
         let since = Instant::now();
         let turn = place.turn(self.wait()).await?;
         self.metrics.turn(since.elapsed());
@@ -189,14 +187,20 @@ impl Turns {
         Some(TurnGuard { place, wait: self.wait() })
     }
 
-    fn enter(&self, of: &TurnKey, priority: Priority) -> Result<Place, Full> {
+    /// Enters the queue. A call that may not wait changes nothing there.
+    fn enter(&self, of: &TurnKey, priority: Priority) -> Result<(Place, Option<Waits>), Busy> {
         let key = Arc::new(of.clone());
         let mut queue =
             self.queues.entry(key.clone()).or_insert_with(|| TurnQueue::new(self.bound()));
-        let (ticket, next) = queue.enter(priority)?;
+        let waits = match queue.serves_at_once(priority) {
+            true => None,
+            false => Some(Waits::begin(&self.limits)?),
+        };
+        let full = |Full| Busy::because(BusyReason::QueueFull);
+        let (ticket, next) = queue.enter(priority).map_err(full)?;
         drop(queue);
         wake(next);
-        Ok(Place { queues: self.queues.clone(), key, ticket })
+        Ok((Place { queues: self.queues.clone(), key, ticket }, waits))
     }
 
     pub(super) fn release_held(&self, of: &TurnKey) {
@@ -387,6 +391,20 @@ mod tests {
         drop(second.as_mut().now_or_never().unwrap());
         drop(third.now_or_never().unwrap());
         assert_eq!((turns.open(), turns.waiting(&key), turns.all_waiting()), (0, 0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_may_not_wait_ends_no_hold() {
+        let turns = Turns::new(3, WAIT, 1, Metrics::default());
+        let (a, b) = (cart("1"), cart("2"));
+        let _other = at_once(&turns, &b, Ordinary).await;
+        let _waits = in_line!(turns, b, Ordinary);
+        let mut held = Box::pin(at_once(&turns, &a, Ordinary).await.hold(WINDOW).wait());
+        assert!(poll!(&mut held).is_pending());
+        let refused = turns.turn(&a, Ordinary).now_or_never().expect("no wait").unwrap_err();
+        assert_eq!(refused.reason, BusyReason::TooManyWait);
+        assert!(poll!(&mut held).is_pending(), "credit may still overtake it");
+        drop(at_once(&turns, &a, Overtaking).await);
     }
 
     #[tokio::test]

@@ -2,19 +2,24 @@
 //! chooses it, else over HTTP/1.1.
 
 use super::{
-    connect::Made,
+    connect::{Connector, Made},
     http2::{Call, Connections, Next, can_carry},
     pool::{Connection, Pool},
     way::Way,
 };
 use crate::http::{Body, UpstreamError};
 use http::Request;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// What carries a call up.
 pub(super) enum Carrier {
     /// A new connection of its own.
     Http1(Connection),
+    /// A connection of its own that was used before.
+    Kept(Connection),
     /// A place on a connection that it shares.
     Http2(Call),
 }
@@ -71,15 +76,24 @@ impl Carriers {
     /// for connecting. `refused` is a place that was of no use; the next one is on another
     /// connection.
     pub(super) async fn find(&self, refused: Option<Call>) -> Result<Carrier, UpstreamError> {
-        let connect_timeout = self.way.connector().timeout();
-        match tokio::time::timeout(connect_timeout, self.find_in_time(refused)).await {
+        let connector = self.way.connector();
+        let is_made = AtomicBool::new(false);
+        let found = self.find_in_time(&connector, refused, &is_made);
+        match tokio::time::timeout(connector.timeout(), found).await {
             Ok(found) => found,
+            Err(_) if is_made.load(Ordering::Relaxed) => Err(connector.late()),
+            // It has waited for room on the connections that there are.
             Err(_) => Err(UpstreamError::TimedOut { sent: false }),
         }
     }
 
-    async fn find_in_time(&self, refused: Option<Call>) -> Result<Carrier, UpstreamError> {
-        let connector = self.way.connector();
+    /// Tells by `is_made` whether a connection is being made.
+    async fn find_in_time(
+        &self,
+        connector: &Connector,
+        refused: Option<Call>,
+        is_made: &AtomicBool,
+    ) -> Result<Carrier, UpstreamError> {
         let Some(shared) = &self.shared else {
             return connector.connect().await.map(Carrier::Http1);
         };
@@ -93,6 +107,7 @@ impl Carriers {
                     continue;
                 }
             };
+            is_made.store(true, Ordering::Relaxed);
             match connector.connect_either(shared.room().clone()).await? {
                 Made::Http1(connection) => {
                     making.speaks_http1();

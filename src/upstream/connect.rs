@@ -180,7 +180,7 @@ impl Connector {
     }
 
     /// Names a connection that was not made in time, with the proxy that it would lead through.
-    fn late(&self) -> UpstreamError {
+    pub(super) fn late(&self) -> UpstreamError {
         match self.proxy.clone().map(SlowProxy) {
             None => UpstreamError::TimedOut { sent: false },
             Some(slow) => UpstreamError::Unreachable(

@@ -132,7 +132,8 @@ where
         let (mut parts, body) = request.into_parts();
         let over_http1 = parts.version != Version::HTTP_2;
         let caller = parts.extensions.remove::<CallerAddress>();
-        let caller = caller.filter(|_| self.outward.switches.forwarded.load(Relaxed));
+        // Where no address is known, what the call says of itself must not be the last.
+        let caller = self.outward.switches.forwarded.load(Relaxed).then_some(caller);
         let target = &self.outward.target;
         to_upstream(&mut parts, &body, &self.outward, caller);
         // A client that keeps connections to many hosts reads the host from the URI.
@@ -173,12 +174,13 @@ where
 }
 
 /// Turns a caller's request into one for upstream over HTTP/1.1. Keeps an `Upgrade` only if it may
-/// be passed on. Appends `caller` to `Forwarded` and `X-Forwarded-For`.
+/// be passed on. Appends `caller`, or that it is not known, to `Forwarded` and `X-Forwarded-For`,
+/// unless nothing is to be told there.
 fn to_upstream(
     parts: &mut request::Parts,
     body: &Body,
     outward: &Outward,
-    caller: Option<CallerAddress>,
+    caller: Option<Option<CallerAddress>>,
 ) {
     let target = &outward.target;
     let headers = &mut parts.headers;
@@ -271,16 +273,21 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 /// Appends the caller's address (RFC 7239 section 4: an IPv6 address is quoted and in brackets), or
 /// `unknown` (section 6.2), and the protocol that it speaks with Weir.
-fn append_forwarded(headers: &mut HeaderMap, caller: CallerAddress) {
-    let address = caller.address.map(|address| address.ip().to_canonical());
+fn append_forwarded(headers: &mut HeaderMap, caller: Option<CallerAddress>) {
+    let address =
+        caller.and_then(|caller| caller.address).map(|address| address.ip().to_canonical());
     let node = match address {
         None => "unknown".to_owned(),
         Some(IpAddr::V4(address)) => address.to_string(),
         Some(IpAddr::V6(address)) => format!("\"[{address}]\""),
     };
-    let proto = if caller.over_tls { "https" } else { "http" };
+    let proto = match caller {
+        None => "",
+        Some(CallerAddress { over_tls: true, .. }) => ";proto=https",
+        Some(CallerAddress { over_tls: false, .. }) => ";proto=http",
+    };
     let plain = address.map_or("unknown".to_owned(), |address| address.to_string());
-    let forwarded = format!("for={node};proto={proto}");
+    let forwarded = format!("for={node}{proto}");
     for (name, value) in [(header::FORWARDED, forwarded), (X_FORWARDED_FOR, plain)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.append(name, value);

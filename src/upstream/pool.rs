@@ -23,6 +23,9 @@ use tokio::{task::AbortHandle, time::Instant};
 /// bound, an upstream that answered early and stopped reading would hold it for ever.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// How long it is at most until unused connections are looked for again: the time-out may change.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// One connection. Dropping it closes it at once, even in the middle of an exchange.
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Body>,
@@ -93,6 +96,11 @@ impl PoolLimits {
 
     pub(super) fn idle_timeout(&self) -> Duration {
         Duration::from_millis(self.idle_timeout.load(Relaxed))
+    }
+
+    /// Returns the number of the connections that may be used.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
     }
 
     /// Returns whether a connection that ends then, and has this number, takes requests now.
@@ -179,7 +187,7 @@ impl Pool {
 async fn sweep(pool: Weak<Pool>, idle_timeout: Duration) {
     let mut next = Some(Instant::now() + idle_timeout);
     while let Some(due) = next {
-        tokio::time::sleep_until(due).await;
+        tokio::time::sleep_until(due.min(Instant::now() + LONGEST_PAUSE)).await;
         next = pool.upgrade().and_then(|pool| pool.close_old());
     }
 }

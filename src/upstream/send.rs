@@ -106,24 +106,25 @@ impl Upstream {
         let (pace, read_timeout) = shared.carriers.way().times();
         if request.body().is_doubtful() {
             // Boxed: it is rare, and would enlarge every request's future.
-            Box::pin(await_emptiness(&mut request, pace.timeout)).await?;
+            let empty = Box::pin(await_emptiness(&mut request, pace.timeout)).await;
+            empty.inspect_err(|error| shared.note(error))?;
         }
         let mut made = None;
         if shared.carriers.may_share(&request) {
             match shared.carrier().await? {
                 // Boxed: it would enlarge every request's future.
-                Some(Carrier::Http2(call)) => {
+                Carrier::Http2(call) => {
                     let sent =
                         http2::exchange(&shared.carriers, (pace, read_timeout), request, call);
-                    match Box::pin(sent).await? {
+                    match Box::pin(sent).await.inspect_err(|error| shared.note(error))? {
                         Sent::Answered(response) => return Ok(response),
                         Sent::Unsent(unsent, connection) => {
-                            (request, made) = (*unsent, Some(connection));
+                            (request, made) = (*unsent, Some((connection, true)));
                         }
                     }
                 }
-                Some(Carrier::Http1(connection)) => made = Some(connection),
-                None => {}
+                Carrier::Http1(connection) => made = Some((connection, true)),
+                Carrier::Kept(connection) => made = Some((connection, false)),
             }
         }
         to_origin_form(request.uri_mut());
@@ -142,39 +143,42 @@ impl Upstream {
 }
 
 impl Shared {
-    /// Returns a way for a call that may share a connection: none where one of HTTP/1.1 is unused.
-    async fn carrier(&self) -> Result<Option<Carrier>, UpstreamError> {
+    /// Returns what carries a call that may share a connection.
+    async fn carrier(&self) -> Result<Carrier, UpstreamError> {
         if let Some(call) = self.carriers.take_shared() {
-            return Ok(Some(Carrier::Http2(call)));
+            return Ok(Carrier::Http2(call));
         }
-        if self.carriers.pool.unused() > 0 {
-            return Ok(None);
+        if let Some(connection) = self.carriers.pool.take() {
+            return Ok(Carrier::Kept(connection));
         }
         // Boxed: it is rare.
-        Box::pin(self.carriers.find(None)).await.map(Some)
+        Box::pin(self.carriers.find(None)).await
     }
 
-    /// Returns the answer's head, and the connection it came over.
+    /// Counts a caller whose content came too slowly.
+    fn note(&self, error: &UpstreamError) {
+        if matches!(error, UpstreamError::Caller { late: true, .. }) {
+            self.carriers.way().caller_was_late();
+        }
+    }
+
+    /// Returns the answer's head, and the connection it came over. `made` is the first to be taken,
+    /// and whether it is new.
     async fn exchange(
         &self,
         mut request: Request<Body>,
         upload: Option<&Upload>,
         pace: Pace,
-        mut made: Option<Connection>,
+        mut made: Option<(Connection, bool)>,
     ) -> Result<(Response<hyper::body::Incoming>, Connection), UpstreamError> {
         loop {
             let (mut connection, fresh) = match made.take() {
-                Some(connection) => (connection, true),
+                Some(made) => made,
                 None => self.carriers.for_itself().await?,
             };
             let sent = connection.sender.try_send_request(request);
             let answer = answer_in_time(sent, upload, pace);
-            let answered = answer.await.inspect_err(|error| {
-                if matches!(error, UpstreamError::Caller { late: true, .. }) {
-                    self.carriers.way().caller_was_late();
-                }
-            });
-            let mut error = match answered? {
+            let mut error = match answer.await.inspect_err(|error| self.note(error))? {
                 Ok(response) => return Ok((response, connection)),
                 Err(error) => error,
             };

@@ -122,6 +122,26 @@ fn upstream() -> (String, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
+fn the_way_to_upstream_stays_that_of_the_url_that_needs_a_restart() {
+    let (upstream, _heads) = upstream();
+    let url =
+        |url: &str| format!("[upstream]\nproxy = \"http://me:pass@127.0.0.1:9\"\nurl = \"{url}\"");
+    let mut live = Live::start(&upstream, "");
+    assert_eq!(live.config("/way_to_upstream"), "directly");
+    assert_eq!(live.takes(&url(&upstream)), "upstream.proxy");
+    let through = "through the proxy http://127.0.0.1:9 (upstream.proxy)";
+    assert_eq!(live.config("/way_to_upstream"), through);
+    assert_eq!(live.curl("", "/x"), "502", "nobody is there");
+    let rotated = url(&upstream).replace("pass", "word");
+    assert_eq!(live.takes(&rotated), "upstream.proxy", "which no page shows");
+    let socket = "[upstream]\nsocket = \"/nowhere.sock\"";
+    assert_eq!(live.takes(socket), "upstream.proxy, upstream.socket");
+    assert_eq!(live.config("/way_to_upstream"), "over the Unix socket /nowhere.sock");
+    assert_eq!(live.takes(""), "upstream.socket");
+    assert_eq!(live.curl("", "/x"), "204");
+}
+
+#[test]
 fn time_limits_bounds_and_headers_change_for_the_next_call() {
     let (url, heads) = upstream();
     let mut live = Live::start(&url, "[upstream]\ntimeout = \"1h\"\n");

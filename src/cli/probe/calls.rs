@@ -144,7 +144,7 @@ fn meaning(
         }
         404 if trial.is_error(body) => (Verdict::Ok, "it may be read, and is not there", None),
         404 => (Verdict::Warning, "it is not in the vendor's form: what answers?", base_path),
-        200 => (Verdict::Ok, "it may be read", None),
+        200 => (Verdict::Wrong, "no such thing is there: this is not the payments API", base_path),
         401 if trial.is_own => (
             Verdict::Wrong,
             "upstream does not know the key",

@@ -36,7 +36,9 @@ pub(super) async fn look(settings: &UpstreamSettings, host: &str, report: &mut R
         Ok(trust) => trust,
         Err(error) => {
             let finding = Finding::new(Verdict::Wrong, "tls", Chain(&error).to_string());
-            return report.add(finding.advise("see `roots` and `ca-file` in [upstream]"));
+            return report.add(finding.advise(
+                "see `roots`, `ca-file`, `client-certificate` and `client-key` in [upstream]",
+            ));
         }
     };
     let trusted = roots.len();
@@ -70,7 +72,10 @@ pub(super) async fn look(settings: &UpstreamSettings, host: &str, report: &mut R
         Err(error) => {
             let finding = Finding::new(Verdict::Wrong, "tls", Chain(&*error).to_string());
             report.add(finding.advise(advice(&*error, &known)).facts(json!({ "ms": took })));
-            report.add(client(settings, watched.was_asked()));
+            // Without a certificate of upstream's nothing is known of what it asks for.
+            if !watched.chain().is_empty() {
+                report.add(client(settings, watched.was_asked()));
+            }
             false
         }
     }

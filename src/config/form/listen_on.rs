@@ -51,7 +51,17 @@ impl Form for ListenOn {
 
     fn read(&self, value: &DeValue<'_>) -> Result<ListenAddress, Vec<Complaint>> {
         let Some(path) = value.as_str().and_then(|text| text.strip_prefix("unix:")) else {
-            return Address.read(value).map(ListenAddress::Tcp);
+            let is_path = value.as_str().is_some_and(|text| text.starts_with('/'));
+            return Address.read(value).map(ListenAddress::Tcp).map_err(
+                |complaints| match is_path {
+                    true => {
+                        let message = "a path is written with `unix:` before it".to_owned();
+                        let example = "write it as in \"unix:/run/weir/weir.sock\"";
+                        Complaint::new(message).suggest(example).into()
+                    }
+                    false => complaints,
+                },
+            );
         };
         let whole = Path::new(path);
         if !whole.is_absolute() || path.ends_with('/') {

@@ -173,6 +173,11 @@ impl Call {
         self.connection.sender.clone().try_send_request(request)
     }
 
+    /// Lets no further call join this call's connection.
+    pub(super) fn retire(&self) {
+        self.connection.retired.store(true, Ordering::Release);
+    }
+
     /// Returns whether this call's connection is the same as another's.
     pub(super) fn is_over(&self, connection: &Arc<Connection>) -> bool {
         Arc::ptr_eq(&self.connection, connection)
@@ -229,6 +234,6 @@ async fn wind_up(call: Call, upload: Arc<Upload>, patience: Duration) {
     }
     upload.give_up();
     if tokio::time::timeout(LINGER, upload.gone()).await.is_err() {
-        call.connection.retired.store(true, Ordering::Release);
+        call.retire();
     }
 }

@@ -5,7 +5,7 @@
 //! one connection finds out for all.
 
 use super::connection::{Call, Connection};
-use crate::upstream::pool::PoolLimits;
+use crate::upstream::pool::{LONGEST_PAUSE, PoolLimits};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
@@ -14,6 +14,9 @@ use tokio::{sync::Notify, time::Instant};
 
 /// How many connections take calls at one time, if upstream allows few calls on each.
 const MOST_CONNECTIONS: usize = 64;
+
+/// How long it is at least until unused connections are looked for again.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What upstream has chosen last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +40,8 @@ struct State {
     /// Oldest first. Those that take no further call leave it, and end with their last one.
     open: Vec<Arc<Connection>>,
     spoken: Spoken,
+    /// The generation of the connection that has told.
+    spoken_in: u64,
     is_making: bool,
     /// Whether a task runs that closes connections unused for too long.
     is_swept: bool,
@@ -79,6 +84,11 @@ impl Connections {
         if let Some(call) = state.join(refused, &self.limits) {
             return Next::Go(call);
         }
+        let generation = self.limits.generation();
+        if state.spoken_in != generation {
+            // Another way may lead elsewhere.
+            (state.spoken, state.spoken_in) = (Spoken::Unknown, generation);
+        }
         let is_alone = match state.spoken {
             Spoken::Http1 => false,
             Spoken::Unknown | Spoken::Http2 => true,
@@ -101,7 +111,8 @@ impl Connections {
         state
             .open
             .retain(|one| one.is_good(now, &self.limits) && due(one).is_none_or(|due| due > now));
-        let next = state.open.iter().map(|one| due(one).unwrap_or(now + idle_timeout)).min();
+        let later = now + idle_timeout.max(LEAST_PAUSE);
+        let next = state.open.iter().map(|one| due(one).unwrap_or(later)).min();
         state.is_swept = next.is_some();
         next
     }
@@ -117,7 +128,11 @@ impl State {
             return None;
         }
         let now = Instant::now();
-        self.open.retain(|one| one.is_good(now, limits));
+        let idle_timeout = limits.idle_timeout();
+        let is_old = |one: &Connection| {
+            one.unused_since().is_some_and(|since| now.duration_since(since) >= idle_timeout)
+        };
+        self.open.retain(|one| one.is_good(now, limits) && !is_old(one));
         let is_refused = |one: &&Arc<Connection>| refused.is_some_and(|call| call.is_over(one));
         self.open.iter().filter(|one| !is_refused(one)).find_map(Connection::join)
     }
@@ -126,7 +141,8 @@ impl State {
 async fn sweep(connections: Weak<Connections>, idle_timeout: Duration) {
     let mut next = Some(Instant::now() + idle_timeout);
     while let Some(due) = next {
-        tokio::time::sleep_until(due).await;
+        // The time-out may change meanwhile.
+        tokio::time::sleep_until(due.min(Instant::now() + LONGEST_PAUSE)).await;
         next = connections.upgrade().and_then(|connections| connections.close_old());
     }
 }
@@ -148,7 +164,10 @@ impl Making {
         let call = made.join();
         let mut state = self.connections.state();
         state.spoken = Spoken::Http2;
-        state.open.push(made);
+        // Many may have been made while upstream was known to speak HTTP/1.1.
+        if state.open.len() < MOST_CONNECTIONS {
+            state.open.push(made);
+        }
         if !std::mem::replace(&mut state.is_swept, true) {
             let connections = Arc::downgrade(&self.connections);
             tokio::spawn(sweep(connections, self.connections.limits.idle_timeout()));

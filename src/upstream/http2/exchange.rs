@@ -19,6 +19,9 @@ use http::{Request, Response};
 use hyper::{body::Incoming, client::conn::TrySendError};
 use std::{error::Error, sync::Arc, time::Duration};
 
+/// How much of a body is handed to h2 at once, which takes any frame whole.
+const PART: usize = 16 << 10;
+
 /// How often a call goes to another connection because hyper wrote none of it to this one.
 const MOST_UNWRITTEN: usize = 3;
 
@@ -46,7 +49,13 @@ pub(in crate::upstream) async fn exchange(
         let is_streamed = request.body().is_streamed();
         let (watched, upload) = watch(request);
         let waits_for = upload.as_deref().filter(|_| is_streamed);
-        let answer = answer_in_time(call.send(watched), waits_for, pace).await?;
+        let answer = answer_in_time(call.send(watched), waits_for, pace).await;
+        let answer = answer.inspect_err(|error| {
+            // Perhaps nothing moves on this connection any more.
+            if matches!(error, UpstreamError::TimedOut { sent: true }) {
+                call.retire();
+            }
+        })?;
         let failed = match answer {
             Ok(response) => {
                 return answered(response, call, upload, read_timeout).map(Sent::Answered);
@@ -56,7 +65,8 @@ pub(in crate::upstream) async fn exchange(
         request = match unsent(failed, waits_for)? {
             Unsent::Unwritten(request) if unwritten < MOST_UNWRITTEN => {
                 unwritten += 1;
-                *request
+                // The same, with its body whole.
+                spare.unwrap_or(*request)
             }
             Unsent::Refused(_) if !was_refused && spare.is_some() => {
                 was_refused = true;
@@ -70,7 +80,7 @@ pub(in crate::upstream) async fn exchange(
         };
         match carriers.find(Some(call)).await? {
             Carrier::Http2(next) => call = next,
-            Carrier::Http1(connection) => {
+            Carrier::Http1(connection) | Carrier::Kept(connection) => {
                 to_http1(&mut request, target);
                 return Ok(Sent::Unsent(Box::new(request), connection));
             }
@@ -84,7 +94,7 @@ fn watch(request: Request<Body>) -> (Request<Body>, Option<Arc<Upload>>) {
         return (request, None);
     }
     let upload = Arc::new(Upload::revocable());
-    (request.map(|body| body.watched(upload.clone())), Some(upload))
+    (request.map(|body| body.in_parts(PART).watched(upload.clone())), Some(upload))
 }
 
 fn answered(

@@ -180,18 +180,19 @@ fn a_request_announces_what_its_body_is() {
 #[test]
 fn the_callers_address_is_appended_only_when_asked_for() {
     let cases = [
-        (Some("192.0.2.1:1"), false, "for=192.0.2.1;proto=http", "192.0.2.1"),
-        (Some("[2001:db8::1]:1"), false, "for=\"[2001:db8::1]\";proto=http", "2001:db8::1"),
-        (Some("[::ffff:192.0.2.1]:1"), false, "for=192.0.2.1;proto=http", "192.0.2.1"),
-        (Some("192.0.2.1:1"), true, "for=192.0.2.1;proto=https", "192.0.2.1"),
-        (None, false, "for=unknown;proto=http", "unknown"),
+        (Some("192.0.2.1:1"), Some(false), "for=192.0.2.1;proto=http", "192.0.2.1"),
+        (Some("[2001:db8::1]:1"), Some(false), "for=\"[2001:db8::1]\";proto=http", "2001:db8::1"),
+        (Some("[::ffff:192.0.2.1]:1"), Some(false), "for=192.0.2.1;proto=http", "192.0.2.1"),
+        (Some("192.0.2.1:1"), Some(true), "for=192.0.2.1;proto=https", "192.0.2.1"),
+        (None, Some(false), "for=unknown;proto=http", "unknown"),
+        (None, None, "for=unknown", "unknown"),
     ];
     for (address, over_tls, forwarded, plain) in cases {
         let request =
             Request::builder().header("forwarded", "for=10.0.0.1").body(Body::empty()).unwrap();
         let (mut parts, body) = request.into_parts();
         let address = address.map(|address| address.parse().unwrap());
-        let caller = CallerAddress { address, over_tls };
+        let caller = over_tls.map(|over_tls| CallerAddress { address, over_tls });
         to_upstream(&mut parts, &body, &towards("http://up"), Some(caller));
         let forwarded = format!("forwarded: {forwarded}");
         let expected =

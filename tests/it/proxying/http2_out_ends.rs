@@ -253,8 +253,9 @@ async fn a_call_that_takes_too_long_resets_its_stream_and_no_other() {
     assert_eq!(began.elapsed().as_secs(), 5);
     assert_eq!(status(&call.await.unwrap()), "HTTP/1.1 504 Gateway Timeout");
 
+    // Perhaps nothing moves on the first connection any more.
     let call = asking(&proxy, GET);
-    let id = wire.request().await.unwrap();
+    let (mut wire, id) = upstream.request().await;
     wire.head(id, &OK, false).await;
     wire.data(id, b"half", false).await;
     let began = Instant::now();
@@ -331,6 +332,33 @@ async fn a_connection_with_a_request_that_is_never_taken_is_left() {
     assert_eq!(status(&next.await.unwrap()), "HTTP/1.1 204 No Content");
     wire.closed().await;
     sends.abort();
+}
+
+/// h2 would take a body at once that is whole, and nobody would see that none of it goes.
+#[tokio::test(start_paused = true)]
+async fn a_connection_with_a_whole_request_that_is_never_taken_is_left_as_well() {
+    let upstream = Secure::new().await;
+    let client = Upstream::new(upstream.settings()).unwrap();
+    let request = |body: Body| http::Request::post("/").header("host", "w").body(body).unwrap();
+    let large = Body::full(vec![b'x'; 1 << 20]);
+    let call = tower::ServiceExt::oneshot(super::before(client.clone()), request(large));
+    let serves = async {
+        let (mut wire, id) = upstream.request().await;
+        wire.head(id, &[(":status", "413")], true).await;
+        wire
+    };
+    let (answer, mut wire) = tokio::join!(call, serves);
+    assert_eq!(answer.unwrap().status(), 413);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let call = tower::ServiceExt::oneshot(super::before(client.clone()), request(Body::full("a")));
+    let serves = async {
+        let (mut second, id) = upstream.request().await;
+        assert_eq!(second.content_of(id).await, b"a");
+        second.head(id, &NO_CONTENT, true).await;
+    };
+    let (answer, ()) = tokio::join!(call, serves);
+    assert_eq!(answer.unwrap().status(), 204);
+    wire.closed().await;
 }
 
 #[tokio::test(start_paused = true)]
