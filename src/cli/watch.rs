@@ -39,19 +39,24 @@ impl FileWatch {
     /// changed since it was read: that is a change.
     pub(super) fn follow(&mut self, files: Vec<PathBuf>) {
         if files != self.files {
-            let (tell, events) = mpsc::channel(1);
-            let tell_at_once = tell.clone();
-            let folders = files.iter().flat_map(|file| folders(file)).collect();
-            let watcher = watcher(folders, tell).inspect_err(|error| {
-                tracing::warn!(%error, "files cannot be watched: a change takes SIGHUP");
-            });
-            (self.events, self._watcher) = (events, watcher.ok());
             self.files = files;
+            let tell = self.watch();
             match self.seen {
                 None => self.take_as_read(),
-                Some(_) => drop(tell_at_once.try_send(())),
+                Some(_) => drop(tell.try_send(())),
             }
         }
+    }
+
+    /// Watches the folders that are there now: one may have been put in another's place.
+    fn watch(&mut self) -> mpsc::Sender<()> {
+        let (tell, events) = mpsc::channel(1);
+        let folders = self.files.iter().flat_map(|file| folders(file)).collect();
+        let watcher = watcher(folders, tell.clone()).inspect_err(|error| {
+            tracing::warn!(%error, "files cannot be watched: a change takes SIGHUP");
+        });
+        (self.events, self._watcher) = (events, watcher.ok());
+        tell
     }
 
     /// Takes what the files hold now as read.
@@ -69,6 +74,7 @@ impl FileWatch {
                 }
                 sleep(REST).await;
             }
+            drop(self.watch());
             if Some(content(&self.files)) != self.seen {
                 return;
             }
@@ -96,15 +102,19 @@ fn watcher(folders: BTreeSet<&Path>, tell: mpsc::Sender<()>) -> Result<Watcher, 
     use inotify::{Inotify, WatchMask};
     let inotify = Inotify::init()?;
     let moved = WatchMask::MOVED_FROM | WatchMask::MOVED_TO;
-    let wanted = moved | WatchMask::CREATE | WatchMask::DELETE | WatchMask::ATTRIB;
+    let itself = WatchMask::MOVE_SELF | WatchMask::DELETE_SELF;
+    let inside = WatchMask::CREATE | WatchMask::DELETE | WatchMask::ATTRIB | moved;
     for folder in folders {
-        inotify.watches().add(folder, wanted | WatchMask::CLOSE_WRITE)?;
+        inotify.watches().add(folder, inside | itself | WatchMask::CLOSE_WRITE)?;
     }
     let mut events = inotify.into_event_stream([0; 4096])?;
     let watching = tokio::spawn(async move {
-        while let Some(Ok(_)) = events.next().await {
+        while let Some(event) = events.next().await {
             // One that waits already tells the same.
             let _ = tell.try_send(());
+            if event.is_err() {
+                break;
+            }
         }
     });
     Ok(Watcher(watching.abort_handle()))
@@ -184,6 +194,25 @@ mod tests {
         drop(log);
         watch.events.recv().await.expect("the end of what was written");
         fs::write(&file, "b").expect("a file");
+        watch.changed().await;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_folder_that_takes_anothers_place_is_watched_in_its_stead() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (here, there) = (folder.path().join("weir"), folder.path().join("new"));
+        for (folder, text) in [(&here, "a"), (&there, "b")] {
+            fs::create_dir(folder).expect("a folder");
+            fs::write(folder.join("weir.toml"), text).expect("a file");
+        }
+        let mut watch = FileWatch::none();
+        watch.follow(vec![here.join("weir.toml")]);
+        fs::rename(&here, folder.path().join("old")).expect("it moves");
+        fs::rename(&there, &here).expect("it moves");
+        watch.changed().await;
+        watch.take_as_read();
+        fs::write(here.join("weir.toml"), "c").expect("a file");
         watch.changed().await;
     }
 }

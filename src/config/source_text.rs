@@ -115,6 +115,14 @@ fn blot(line: &str) -> String {
             hidden.push(line.len() - value.len()..line.len());
         }
     }
+    // As in an inline table.
+    for (at, word) in line.match_indices("proxy") {
+        let rest = &line[at + word.len()..];
+        let value = rest.trim_start_matches(['"', '\'', ' ', '\t']);
+        if value.starts_with('=') {
+            hidden.push(line.len() - value.len() + 1..line.len());
+        }
+    }
     if let Some(at) = line.rfind('@') {
         let before = &line[..at];
         let after = |mark: &str| before.find(mark).map(|start| start + mark.len());
@@ -152,10 +160,12 @@ mod tests {
         let cases = [
             ("url = \"https://me:pass@host/a\"", "url = \"https://*******@host/a\""),
             ("url = \"https://me:p/a#s?s@host\"", "url = \"https://**********@host\""),
-            ("a = { proxy = \"me:pass@host\" }", "a = { proxy = \"*******@host\" }"),
+            ("a = { proxy = \"me:pass@host\" }", "a = { proxy = \"************\" *"),
             ("proxi=\"me:p@ss@host\"", "proxi=\"*******@host\""),
             ("proxy = \"me:pass\"", "proxy = \"*******\""),
             ("upstream.proxy = 'me:pass'", "upstream.proxy = '*******'"),
+            ("up = { proxy = \"http://me:pass\" }", "up = { proxy = \"**************\" *"),
+            ("\"proxy\" = \"me:pass\"", "\"proxy\" = \"*******\""),
             ("api-key = \"sk_1234\"", "api-key = \"*******\""),
             ("proxy-protocol = [\"10.0.0.0/33\"]", "proxy-protocol = [\"10.0.0.0/33\"]"),
             ("secondary = [\"customerCredit\"]", "secondary = [\"customerCredit\"]"),

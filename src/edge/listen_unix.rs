@@ -6,13 +6,14 @@
 use super::listener::Listener;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::{
-    fs::{self, File, Metadata, Permissions},
+    fs::{self, File, Metadata, Permissions, TryLockError},
     io,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
         net::UnixListener,
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Connections that may wait to be accepted.
@@ -34,11 +35,27 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        let _alone = alone_beside(&self.path);
         let there = fs::symlink_metadata(&self.path).ok().map(|file| mark(&file));
         if there.is_some() && there == self.own {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Keeps other Weirs from this file's folder until what it returns is dropped: those that start or
+/// end at once look at the file one after the other. Where the folder cannot be locked in a moment,
+/// it is done without.
+fn alone_beside(path: &Path) -> Option<File> {
+    let folder = File::open(path.parent()?).ok()?;
+    for _ in 0..20 {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
+            Err(TryLockError::Error(_)) => return None,
+        }
+    }
+    None
 }
 
 fn mark(file: &Metadata) -> [u64; 4] {
@@ -56,9 +73,7 @@ pub(crate) fn unix_listeners(
     n: usize,
 ) -> io::Result<(Vec<Listener>, SocketFile)> {
     let address = SockAddr::unix(path)?;
-    // Two that start at once look for a stale file one after the other.
-    let folder = File::open(path.parent().unwrap_or(Path::new("/")))?;
-    folder.lock()?;
+    let _alone = alone_beside(path);
     remove_stale(path, &address)?;
     let socket = socket()?;
     socket.bind(&address)?;

@@ -108,9 +108,11 @@ impl Carriers {
                 }
             };
             is_made.store(true, Ordering::Relaxed);
-            match connector.connect_either(shared.room().clone()).await? {
+            let made = connector.connect_either(shared.room().clone()).await?;
+            is_made.store(false, Ordering::Relaxed);
+            match made {
                 Made::Http1(connection) => {
-                    making.speaks_http1();
+                    making.speaks_http1(connector.generation());
                     return Ok(Carrier::Http1(connection));
                 }
                 Made::Http2(made) => {

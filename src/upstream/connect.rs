@@ -94,6 +94,11 @@ impl Connector {
         Self { generation, ..self }
     }
 
+    /// Returns the number of the connections that it makes.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Returns how long a connection may take.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout

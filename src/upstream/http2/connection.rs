@@ -131,6 +131,11 @@ impl Connection {
             && limits.allow(self.ends, self.generation, now)
     }
 
+    /// Returns its number among those that were made with other certificates, or on another way.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Returns false while upstream allows no call at all on it.
     pub(super) fn allows_any(&self) -> bool {
         self.link.allowed() > 0

@@ -123,6 +123,13 @@ impl Connections {
 }
 
 impl State {
+    /// Notes what upstream has chosen for a connection of this generation.
+    fn has_spoken(&mut self, spoken: Spoken, generation: u64) {
+        if self.spoken_in == generation {
+            self.spoken = spoken;
+        }
+    }
+
     fn join(&mut self, refused: Option<&Call>, limits: &PoolLimits) -> Option<Call> {
         if self.open.is_empty() {
             return None;
@@ -155,15 +162,15 @@ pub(in crate::upstream) struct Making {
 
 impl Making {
     /// Notes that upstream has chosen HTTP/1.1.
-    pub(in crate::upstream) fn speaks_http1(self) {
-        self.connections.state().spoken = Spoken::Http1;
+    pub(in crate::upstream) fn speaks_http1(self, generation: u64) {
+        self.connections.state().has_spoken(Spoken::Http1, generation);
     }
 
     /// Adds a connection that was made, and takes a place on it, if upstream allows any.
     pub(in crate::upstream) fn add(self, made: Arc<Connection>) -> Option<Call> {
         let call = made.join();
         let mut state = self.connections.state();
-        state.spoken = Spoken::Http2;
+        state.has_spoken(Spoken::Http2, made.generation());
         // Many may have been made while upstream was known to speak HTTP/1.1.
         if state.open.len() < MOST_CONNECTIONS {
             state.open.push(made);
